@@ -1,0 +1,1 @@
+"""One asyncio engine that crawls sites, fetches URL lists and load-tests local servers."""

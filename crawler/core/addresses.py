@@ -1,0 +1,176 @@
+"""Which IP address may be dialled.
+
+Rules
+- What is judged is the socket's own address at the dial: no spelling of a host and no DNS answer gets around it.
+- Public: always. Loopback and private: when the user named that host and port, or with `--allow-net`. Link-local and
+  the metadata services of clouds: only when `--allow-net` names that one address. Reserved: never.
+- `::ffff:a.b.c.d` is judged as a.b.c.d, since operating systems dial it so. Every other IPv6 form with an IPv4 address
+  in it (NAT64, 6to4, Teredo, ISATAP, IPv4-compatible, IPv4-translated) is reserved, whatever it holds: where it leads
+  is decided by a gateway that we do not see.
+- The tables are our own (IANA special-purpose registries): `ipaddress.is_global` calls 2002:7f00:1:: global.
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from crawler.core.errors import UsageError
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+class AddressClass(Enum):
+    """What kind of place an address is; the value is how a message calls it."""
+
+    PUBLIC = "a public address"
+    LOOPBACK = "an address of this machine"
+    PRIVATE = "a private address"
+    LINK_LOCAL = "a link-local or metadata address"
+    RESERVED = "a reserved address"
+
+
+def _nets(*texts: str) -> tuple[Network, ...]:
+    return tuple(map(ip_network, texts))
+
+
+# The first row that holds the address decides; the last row of each table holds every address.
+_IPV4 = (
+    (
+        AddressClass.LINK_LOCAL,
+        _nets(
+            "169.254.0.0/16",  # RFC 3927; 169.254.169.254 is the metadata service of most clouds
+            "168.63.129.16/32",  # Azure's, in public space
+            "100.100.100.200/32",  # Alibaba's, in shared space
+        ),
+    ),
+    (AddressClass.LOOPBACK, _nets("127.0.0.0/8")),
+    (AddressClass.PRIVATE, _nets("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")),  # RFC 1918, 6598
+    (
+        AddressClass.RESERVED,
+        _nets(
+            "0.0.0.0/8",  # this network; 0.0.0.0 reaches this machine
+            "192.0.0.0/24",  # protocol assignments
+            "192.0.2.0/24",  # documentation
+            "192.88.99.0/24",  # relays from IPv6
+            "198.18.0.0/15",  # benchmarks
+            "198.51.100.0/24",  # documentation
+            "203.0.113.0/24",  # documentation
+            "224.0.0.0/4",  # multicast
+            "240.0.0.0/4",  # future use, and broadcast
+        ),
+    ),
+    (AddressClass.PUBLIC, _nets("0.0.0.0/0")),
+)
+_IPV6 = (
+    (AddressClass.LOOPBACK, _nets("::1/128")),
+    (
+        AddressClass.LINK_LOCAL,
+        _nets(
+            "fe80::/10",
+            "fd00:ec2::254/128",  # Amazon's metadata service
+            "fd00:ec2::23/128",  # Amazon's credentials for containers
+            "fd20:ce::254/128",  # Google's metadata service
+            "fd00:42::42/128",  # Scaleway's
+        ),
+    ),
+    (AddressClass.PRIVATE, _nets("fc00::/7")),
+    (
+        AddressClass.RESERVED,
+        _nets(
+            "2001::/23",  # protocol assignments, Teredo among them
+            "2001:db8::/32",  # documentation
+            "2002::/16",  # 6to4
+            "3fff::/20",  # documentation
+        ),
+    ),
+    (AddressClass.PUBLIC, _nets("2000::/3")),  # all that is given out as global unicast
+    (AddressClass.RESERVED, _nets("::/0")),
+)
+
+
+@lru_cache(maxsize=4096)
+def classify(address: str) -> AddressClass:
+    """What kind of place an address is.
+
+    Args:
+        address: as a socket address has it: numeric, with or without a zone (`fe80::1%eth0`).
+
+    Raises:
+        ValueError: it is a name, or nothing at all.
+    """
+    ip = _dialled(address)
+    if _is_isatap(ip):
+        return AddressClass.RESERVED
+    table = _IPV4 if ip.version == 4 else _IPV6
+    return next(kind for kind, nets in table if any(ip in net for net in nets))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressPolicy:
+    """Where connections may go.
+
+    Attributes:
+        allow_nets: what `--allow-net` opens besides the public internet.
+    """
+
+    allow_nets: tuple[Network, ...] = ()
+
+    def refusal(self, address: str, *, named: bool) -> str | None:
+        """Why this address must not be dialled; None = it may be.
+
+        Args:
+            address: as `classify` takes it.
+            named: the user named the host and port that led here.
+        """
+        kind = classify(address)
+        if kind is AddressClass.PUBLIC:
+            return None
+        if kind is AddressClass.RESERVED:
+            return f"{address} is {kind.value}, and none of those is ever dialled"
+        ip = _dialled(address)
+        option = f"--allow-net {ip}/{ip.max_prefixlen}"
+        if kind is AddressClass.LINK_LOCAL:
+            only = f"{address} is {kind.value}: only {option}, naming exactly this one, allows it"
+            return None if self._names(ip) else only
+        if named or self._covers(ip):
+            return None
+        return f"{address} is {kind.value}, and nobody asked for this host by name: {option} allows it"
+
+    def _covers(self, ip: Address) -> bool:
+        return any(ip in net for net in self.allow_nets)
+
+    def _names(self, ip: Address) -> bool:
+        return any(ip in net for net in self.allow_nets if net.num_addresses == 1)
+
+
+def parse_nets(texts: Iterable[str]) -> tuple[Network, ...]:
+    """The networks that the user wrote, each as CIDR or as one address.
+
+    Raises:
+        UsageError: one of them is no network.
+    """
+    return tuple(map(_parse_net, texts))
+
+
+def _parse_net(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        message = f"--allow-net {text}: no network; write 10.1.0.0/16 (zeros after the prefix), ::1/128 or 10.1.2.3"
+        raise UsageError(message) from None
+
+
+@lru_cache(maxsize=4096)
+def _dialled(address: str) -> Address:
+    """The address that the operating system will really dial."""
+    ip = ip_address(address.partition("%")[0])
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
+def _is_isatap(ip: Address) -> bool:
+    """True for ISATAP (RFC 5214, 6.1): under any prefix, 0000:5efe or 0200:5efe, then an IPv4 address."""
+    return ip.version == 6 and int(ip) >> 32 & 0xFDFF_FFFF == 0x0000_5EFE

@@ -1,0 +1,59 @@
+"""Exact budgets: a page is reserved before its URL is dispatched, so a limit of 100 means 100 lines.
+
+Rules
+- reserved + written never exceeds the limit; a reservation is kept through retries and given back by a skipped URL.
+- Bytes and time are not reserved: once spent, nothing more is dispatched and what is in flight is finished.
+Runs on: anywhere (pure).
+"""
+
+from crawler.core.config import BudgetConfig
+
+
+class Budget:
+    """What a run may still do, after `pages` lines and `size` body bytes of earlier lives."""
+
+    def __init__(self, config: BudgetConfig, *, started: float, pages: int = 0, size: int = 0) -> None:
+        self._config = config
+        self._pages = pages
+        self._size = size
+        self._reserved: set[int] = set()
+        self._deadline = None if config.max_time is None else started + config.max_time
+
+    @property
+    def deadline(self) -> float | None:
+        """The monotonic moment after which nothing is dispatched; None = no limit."""
+        return self._deadline
+
+    def reserve(self, url_id: int) -> bool:
+        """Take a page for this URL; False when there is none left for it now."""
+        limit = self._config.max_pages
+        if limit is None or url_id in self._reserved:
+            return True
+        if self._pages + len(self._reserved) >= limit:
+            return False
+        self._reserved.add(url_id)
+        return True
+
+    def write(self, url_id: int, size: int) -> None:
+        """The URL's line is committed, with so many body bytes."""
+        self._reserved.discard(url_id)
+        self._pages += 1
+        self._size += size
+
+    def give_back(self, url_id: int) -> bool:
+        """The URL ended without a line; True when that freed a page for another."""
+        if url_id in self._reserved:
+            self._reserved.discard(url_id)
+            return True
+        return False
+
+    def spent(self, now: float) -> str | None:
+        """Why nothing more may be dispatched, in the option's words; None = go on."""
+        limits = self._config
+        if limits.max_pages is not None and self._pages >= limits.max_pages:
+            return f"--max-pages {limits.max_pages}"
+        if limits.max_bytes is not None and self._size >= limits.max_bytes:
+            return f"--max-bytes {limits.max_bytes}"
+        if self._deadline is not None and now >= self._deadline:
+            return f"--max-time {limits.max_time:g}"
+        return None

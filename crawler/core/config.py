@@ -1,0 +1,209 @@
+"""Every knob of a run, once: its type, its default, its help. Flags, TOML keys and the reference derive from here.
+
+Rules
+- A component takes its own small config; only `build.py` sees the whole.
+- A default is polite and safe; its source stands beside it (ARCHITECTURE, section 8).
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+from crawler.core.errors import UsageError
+from crawler.core.options import Help, Kind, Option, check_names, options_of, plain, read_option
+from crawler.version import __version__
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """How much happens at once."""
+
+    concurrency: Annotated[int, Help("Fetches in flight at the most, over all hosts.", Kind.COUNT, resumable=True)] = (
+        256
+    )
+    retries: Annotated[
+        int,
+        Help(
+            "Further tries after a connection error, a truncated body or a status 408 425 429 500 502 503 504.",
+            Kind.COUNT_OR_NONE,
+            resumable=True,
+        ),
+    ] = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolitenessConfig:
+    """How gently each host is asked."""
+
+    per_host: Annotated[
+        int | None,
+        Help(
+            "Fetches in flight per host and port: 4, and on loopback as many as --concurrency.",
+            Kind.COUNT,
+            resumable=True,
+        ),
+    ] = None
+    delay: Annotated[
+        float | None,
+        Help("Time between two requests to one host and port: 0.5, and on loopback 0.", Kind.SECONDS, resumable=True),
+    ] = None
+    rate: Annotated[
+        float | None,
+        Help("Requests per second at the most, over all hosts.", Kind.RATE, resumable=True),
+    ] = None
+    robots: Annotated[bool, Help("Obey each site's robots.txt (RFC 9309).", Kind.FLAG)] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetConfig:
+    """When to stop early; what is left stays pending and can be resumed."""
+
+    max_pages: Annotated[
+        int | None, Help("Stop after exactly this many lines of output.", Kind.COUNT, resumable=True)
+    ] = None
+    max_bytes: Annotated[
+        int | None, Help("Start no further fetch after this many body bytes.", Kind.BYTES, resumable=True)
+    ] = None
+    max_time: Annotated[
+        float | None, Help("Start no further fetch after this long.", Kind.TIME_LIMIT, resumable=True)
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchConfig:
+    """How one request is made, and its limits. All times are seconds, all sizes bytes."""
+
+    timeout: Annotated[
+        float, Help("Limit for one whole fetch, name lookup included.", Kind.TIME_LIMIT, resumable=True)
+    ] = 60.0
+    connect_timeout: Annotated[
+        float, Help("Limit for name lookup, connecting and TLS.", Kind.TIME_LIMIT, resumable=True)
+    ] = 10.0
+    first_byte_timeout: Annotated[
+        float, Help("Limit for the wait for the response's first byte.", Kind.TIME_LIMIT, resumable=True)
+    ] = 20.0
+    idle_timeout: Annotated[float, Help("Limit for a pause within a response.", Kind.TIME_LIMIT, resumable=True)] = 20.0
+    max_body: Annotated[int, Help("A body is cut here, and marked so: bytes as sent, before decoding.", Kind.BYTES)] = (
+        16 * MIB
+    )
+    max_decoded: Annotated[int, Help("Limit for a body after decoding.", Kind.BYTES)] = 64 * MIB
+    user_agent: Annotated[str, Help("How the crawler names itself; a contact in it is good manners.", Kind.TEXT)] = (
+        f"crawler/{__version__}"
+    )
+    headers: Annotated[
+        tuple[tuple[str, str], ...],
+        Help("A header for the hosts that you name; repeatable.", Kind.HEADERS, flag="header", secret=True),
+    ] = ()
+    basic_auth: Annotated[
+        tuple[str, str] | None,
+        Help(
+            "Basic authentication for the hosts that you name; env:VAR or file:PATH keeps it off the command line.",
+            Kind.USER,
+            flag="user",
+            secret=True,
+        ),
+    ] = None
+    bearer: Annotated[
+        str | None,
+        Help(
+            "Bearer token for the hosts that you name; env:VAR or file:PATH.", Kind.TEXT, metavar="TOKEN", secret=True
+        ),
+    ] = None
+    cookies_file: Annotated[
+        str | None,
+        Help(
+            "Send the cookies of this cookies.txt file to their own domains.",
+            Kind.TEXT,
+            flag="load-cookies",
+            metavar="FILE",
+        ),
+    ] = None
+    proxy: Annotated[
+        str | None,
+        Help("Send every request through this http:// proxy.", Kind.TEXT, metavar="URL", secret=True),
+    ] = None
+    ca_file: Annotated[
+        str | None, Help("Trust the certificate authorities in this PEM file too.", Kind.TEXT, metavar="FILE")
+    ] = None
+    client_cert: Annotated[
+        str | None,
+        Help("Show this certificate (PEM file with its key) to servers that ask.", Kind.TEXT, metavar="FILE"),
+    ] = None
+    insecure_hosts: Annotated[
+        tuple[str, ...],
+        Help("Do not verify this host's certificate; repeatable.", Kind.TEXTS, flag="insecure-host", metavar="HOST"),
+    ] = ()
+    allow_nets: Annotated[
+        tuple[str, ...],
+        Help(
+            "Links and redirects may lead into this private network; repeatable.",
+            Kind.TEXTS,
+            flag="allow-net",
+            metavar="CIDR",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputConfig:
+    """What is written."""
+
+    save: Annotated[
+        str,
+        Help(
+            "What to keep: jsonl (pages.jsonl in the run's folder), or - for JSON lines on stdout.",
+            Kind.TEXT,
+            metavar="KIND",
+        ),
+    ] = "jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """All knobs of a crawl or fetch."""
+
+    output: OutputConfig = field(default_factory=OutputConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    politeness: PolitenessConfig = field(default_factory=PolitenessConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    fetch: FetchConfig = field(default_factory=FetchConfig)
+
+
+OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(RunConfig)}
+
+
+def configure(values: Mapping[str, object], *, base: RunConfig | None = None, where: str = "options") -> RunConfig:
+    """A config with some knobs turned, by option name; values as text (flags) or native (TOML).
+
+    Raises:
+        UsageError: no such option, or a value that the option does not take.
+    """
+    check_names(values, OPTIONS, where)
+    config = base or RunConfig()
+    for name, value in values.items():
+        option = OPTIONS[name]
+        part: Any = getattr(config, option.group)
+        changed = replace(part, **{option.field: read_option(option, value)})
+        config = replace(config, **{option.group: changed})
+    _check_together(config)
+    return config
+
+
+def plain_values(config: RunConfig) -> dict[str, object]:
+    """Every knob that is set, by option name, as TOML writes it; secrets are left out."""
+    found = {}
+    for name, option in OPTIONS.items():
+        value = getattr(getattr(config, option.group), option.field)
+        if value not in (None, ()) and not option.help.secret:
+            found[name] = plain(value)
+    return found
+
+
+def _check_together(config: RunConfig) -> None:
+    if config.output.save not in {"jsonl", "-"}:
+        raise UsageError(f"save: expected jsonl or -, got {config.output.save[:40]!r}")
+    if config.fetch.basic_auth and config.fetch.bearer:
+        raise UsageError("user and bearer: give one of them, not both")

@@ -1,0 +1,88 @@
+"""The one exception tree: the class says who is at fault, the message what to do.
+
+CrawlerError
+├── UsageError         what was asked for is impossible              exit 2
+├── RunInUse           another process works on this run             exit 3
+├── StorageError       the disk or the run's files; the run ends     exit 5
+│   ├── DiskFull       free some space, then resume                  exit 4
+│   └── StorageDamaged a file of the run is not what was committed   exit 5
+├── UrlError           a text that is no URL we fetch                (ends one line or link)
+├── FetchError         one request had no usable response            (ends one attempt)
+├── ParseError         one document could not be read                (ends one page)
+└── InternalError      a broken promise of ours; please report       exit 70
+
+Rules
+- An HTTP status is data, never an error.
+- Foreign exceptions enter through one gate per library (`fetch/gate.py`, `frontier/gate.py`).
+Runs on: anywhere (pure).
+"""
+
+from crawler.core.reasons import Reason
+
+
+class CrawlerError(Exception):
+    """Anything that went wrong in a way we can name."""
+
+    exit_code = 70
+
+
+class UsageError(CrawlerError):
+    """What was asked for is impossible; nothing was started and nothing was changed."""
+
+    exit_code = 2
+
+
+class RunInUse(CrawlerError):
+    """Another process works on this run's folder."""
+
+    exit_code = 3
+
+
+class StorageError(CrawlerError):
+    """The run's files could not be written or read; the run ends in order and can be resumed."""
+
+    exit_code = 5
+
+
+class DiskFull(StorageError):
+    """No space is left; what was committed is safe."""
+
+    exit_code = 4
+
+
+class StorageDamaged(StorageError):
+    """A file of the run is not what was committed."""
+
+
+class InternalError(CrawlerError):
+    """A promise of this program was broken by the program itself."""
+
+
+class UrlError(CrawlerError):
+    """A text that is no URL we fetch."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ParseError(CrawlerError):
+    """One document could not be read; its bytes are kept."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class FetchError(CrawlerError):
+    """One request had no usable response.
+
+    Attributes:
+        reason: what happened; `reason.is_transient` tells whether another try makes sense.
+        counted: False when the attempt must not count (our own pause broke it).
+    """
+
+    def __init__(self, reason: Reason, message: str, *, counted: bool = True) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.counted = counted

@@ -1,0 +1,114 @@
+"""Lists of URLs: bytes become lines, and each line becomes a find, a blank, a comment or a refusal with a reason.
+
+Rules
+- One URL per line; blank lines and lines that begin with `#` are counted and skipped; CRLF and a BOM are fine.
+- Every line is accounted for once: no line is ever dropped without a reason.
+- A line longer than `LONGEST_LINE` is never held whole in memory.
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from crawler.core.errors import UrlError
+from crawler.core.models import Find, RejectedLine, SeedBatch
+from crawler.core.reasons import Reason
+from crawler.core.urls import credentials, parse
+
+LONGEST_LINE = 65_536
+_SHOWN = 200
+_BOM = b"\xef\xbb\xbf"
+
+
+class LineSplitter:
+    """Cuts blocks of bytes into lines, remembering where in the file each one ends."""
+
+    def __init__(self, offset: int = 0) -> None:
+        self._offset = offset
+        self._start = b""
+        self._overlong = 0  # bytes of the current line that were dropped
+
+    def feed(self, block: bytes) -> Iterator[tuple[bytes | None, int]]:
+        """Each finished line, without its newline, and the offset behind it; None = it was too long."""
+        *lines, rest = (self._start + block).split(b"\n")
+        for line in lines:
+            self._offset += self._overlong + len(line) + 1
+            yield (None if self._overlong or len(line) > LONGEST_LINE else line), self._offset
+            self._overlong = 0
+        if self._overlong or len(rest) > LONGEST_LINE:
+            self._overlong, rest = self._overlong + len(rest), b""
+        self._start = rest
+
+    def finish(self) -> Iterator[tuple[bytes | None, int]]:
+        """The last line, if the file does not end with a newline."""
+        if self._start or self._overlong:
+            self._offset += self._overlong + len(self._start)
+            yield (None if self._overlong else self._start), self._offset
+
+
+@dataclass(slots=True)
+class BatchBuilder:
+    """Collects judged lines until they make a `SeedBatch`."""
+
+    line: int = 0
+    offset: int = 0
+    _lines: int = 0
+    _blank: int = 0
+    _comments: int = 0
+    _finds: list[Find] = field(default_factory=list)
+    _rejected: list[RejectedLine] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return self._lines
+
+    def add(self, raw: bytes | None, offset: int) -> None:
+        """Judge one line; `offset` is where it ends in the file."""
+        self.line += 1
+        self._lines += 1
+        self.offset = offset
+        if raw is None:
+            self._reject(Reason.LINE_TOO_LONG, f"longer than {LONGEST_LINE} bytes", b"")
+            return
+        line = (raw.removeprefix(_BOM) if self.line == 1 else raw).strip(b" \t\r\f\v")
+        if not line:
+            self._blank += 1
+        elif line.startswith(b"#"):
+            self._comments += 1
+        else:
+            self._judge(line)
+
+    def _judge(self, line: bytes) -> None:
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            self._reject(Reason.NOT_UTF8, f"byte {error.start + 1} of the line is not UTF-8", line)
+            return
+        try:
+            url = parse(text)
+        except UrlError as error:
+            self._reject(error.reason, str(error), line)
+            return
+        if "@" in text and credentials(text):
+            self._reject(Reason.CREDENTIALS_IN_URL, "a password does not belong in a list; use --user", b"")
+            return
+        self._finds.append(Find(url=url, seed=True, named=True, line=self.line))
+
+    def _reject(self, reason: Reason, message: str, raw: bytes) -> None:
+        text = raw[:_SHOWN].decode("utf-8", "backslashreplace")
+        self._rejected.append(RejectedLine(line=self.line, reason=reason, message=message, text=text))
+
+    def build(self, *, last: bool) -> SeedBatch:
+        """The lines since the build before, as one batch."""
+        batch = SeedBatch(
+            cursor=self.offset,
+            line=self.line,
+            lines=self._lines,
+            blank=self._blank,
+            comments=self._comments,
+            finds=tuple(self._finds),
+            rejected=tuple(self._rejected),
+            last=last,
+        )
+        self._lines = self._blank = self._comments = 0
+        self._finds, self._rejected = [], []
+        return batch

@@ -1,0 +1,359 @@
+"""The facts that travel: what is asked for, what came back, what is stored, what a transaction holds.
+
+Rules
+- Facts are frozen. Whoever needs another fact makes a new one.
+- Durations are seconds and moments are wall-clock seconds since 1970 (UTC), unless a name says otherwise.
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from crawler.core.reasons import Reason
+from crawler.core.urls import Host, Url
+
+
+class State(IntEnum):
+    """Where a discovered URL stands; exactly one, always. The numbers are stored in the frontier."""
+
+    PENDING = 0
+    DONE = 1  # any final response, 404 too
+    FAILED = 2  # no usable response, also after the retries
+    SKIPPED = 3  # never requested, with a reason
+
+
+class LinkKind(StrEnum):
+    """How one document points at another."""
+
+    REDIRECT = "redirect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One thing to ask for.
+
+    Attributes:
+        id: the URL's row in the frontier; 0 outside a run.
+        depth: links followed from a seed to here; redirects keep their source's depth.
+        hops: redirects followed from the first URL to here.
+        attempts: tries made before this one.
+        seed: the user listed it, or it is the target of a listed URL's redirect.
+        named: the user named this host and port, so its own loopback or private address may be dialled.
+        alone: the process died while it was in flight, so nothing else may be.
+        headers: sent in this order, besides those that the fetcher adds.
+    """
+
+    url: Url
+    id: int = 0
+    depth: int = 0
+    hops: int = 0
+    attempts: int = 0
+    referrer: str | None = None
+    seed: bool = False
+    named: bool = False
+    alone: bool = False
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long each phase of one fetch took, in seconds; None = the phase did not happen.
+
+    Attributes:
+        queue: from being leased to being dispatched.
+        dns, connect, tls: only when a new connection was opened.
+        first_byte: from the request sent (or the connection taken) to the response's head.
+        body: from the head to the last byte.
+        parse: sealing and parsing.
+        total: from dispatch to the last byte.
+    """
+
+    queue: float | None = None
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    first_byte: float | None = None
+    body: float | None = None
+    parse: float | None = None
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What one request brought: raw bytes, with transfer framing removed and content codings kept.
+
+    Attributes:
+        headers: name and value as received, in order; names keep their case.
+        body: at most the body limit.
+        cut: True when the body was longer than the limit and was cut there.
+        peer: address and port that answered; None through a proxy or from a fake.
+    """
+
+    request: Request
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    reason_phrase: str = ""
+    http_version: str = "1.1"
+    cut: bool = False
+    peer: str | None = None
+    timing: Timing = field(default_factory=Timing)
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header by its case-insensitive name, as latin-1 text; None = absent (RFC 9110, 5.1)."""
+        wanted = name.lower().encode("latin-1")
+        for key, value in self.headers:
+            if key.lower() == wanted:
+                return value.decode("latin-1").strip()
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One place that a document points at."""
+
+    url: Url
+    kind: LinkKind
+    nofollow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What a document gave once its content codings were removed.
+
+    Attributes:
+        size: bytes after decoding; `sha256` covers exactly these.
+        problem: why decoding or parsing did not succeed; None = it did.
+    """
+
+    size: int
+    sha256: str
+    content_type: str | None = None
+    charset: str | None = None
+    title: str | None = None
+    links: tuple[Link, ...] | None = None
+    problem: Reason | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One line of `pages.jsonl`; the field order is the order in the file (ARCHITECTURE, section 7)."""
+
+    url: str
+    outcome: str
+    status: int | None
+    reason: str
+    content_type: str | None
+    charset: str | None
+    bytes: int | None
+    sha256: str | None
+    title: str | None
+    depth: int
+    referrer: str | None
+    redirect_to: str | None
+    links: int | None
+    attempts: int
+    fetched_at: str
+    timing: Mapping[str, float | None]
+    warc: Mapping[str, str | int] | None = None
+    data: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Find:
+    """A URL that was come across: a line of a list, a link, the target of a redirect.
+
+    Attributes:
+        line: its line in `seeds.txt`; None for anything but a seed.
+        refusal: why it is not to be fetched; None = allowed. An allowed find beats a refused one.
+    """
+
+    url: Url
+    depth: int = 0
+    hops: int = 0
+    seed: bool = False
+    named: bool = False
+    line: int | None = None
+    refusal: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """Everything that one URL's turn brought, to be committed in one piece.
+
+    Attributes:
+        record: its line of output; None for a skipped URL.
+        latency: seconds from dispatch to the last byte; None = there was no response.
+        size: bytes that it holds in memory until its commit.
+    """
+
+    request: Request
+    state: State
+    reason: Reason
+    record: Record | None = None
+    finds: tuple[Find, ...] = ()
+    latency: float | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """A URL that goes back to the frontier until `not_before`."""
+
+    request: Request
+    reason: Reason
+    not_before: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedLine:
+    """A line of a list that did not become a URL of its own."""
+
+    line: int
+    reason: Reason
+    message: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedBatch:
+    """Some lines of the list, accounted for line by line.
+
+    Attributes:
+        lines: how many lines these were: `lines == blank + comments + len(rejected) + len(finds)`.
+        cursor: bytes of `seeds.txt` that are read once this batch is committed.
+        line: the number of the last line in it.
+    """
+
+    cursor: int
+    line: int
+    lines: int = 0
+    blank: int = 0
+    comments: int = 0
+    finds: tuple[Find, ...] = ()
+    rejected: tuple[RejectedLine, ...] = ()
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostState:
+    """What is remembered of a host between leases.
+
+    Attributes:
+        due: the earliest moment of its next request; 0 = at once.
+        named: the user named this host and port.
+    """
+
+    due: float = 0.0
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobotsCopy:
+    """The stored answer of one origin's `/robots.txt`; `status` 0 = it could not be reached."""
+
+    fetched_at: float
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """What the frontier hands out, in memory only: on disk these URLs stay pending.
+
+    Attributes:
+        hosts: the stored state of every host in it.
+        robots: stored robots.txt copies of these hosts, by origin.
+        pending: eligible URLs that are not finished, leased ones and those waiting for a retry included.
+        leased: how many are handed out now, these included.
+        next_due: when the first waiting retry may go; None = none waits.
+    """
+
+    requests: tuple[Request, ...] = ()
+    hosts: Mapping[Host, HostState] = field(default_factory=dict)
+    robots: Mapping[str, RobotsCopy] = field(default_factory=dict)
+    pending: int = 0
+    leased: int = 0
+    next_due: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What one transaction holds; see ARCHITECTURE, section 4.
+
+    Attributes:
+        seconds: working time since the group before, for the run's total over all its lives.
+        files: file name to the length that is safe on disk.
+    """
+
+    visits: tuple[Visit, ...] = ()
+    retries: tuple[Retry, ...] = ()
+    returned: tuple[Request, ...] = ()
+    seeds: tuple[SeedBatch, ...] = ()
+    hosts: Mapping[Host, HostState] = field(default_factory=dict)
+    robots: Mapping[str, RobotsCopy] = field(default_factory=dict)
+    files: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The account of a run: `discovered == done + failed + sum(skipped) + pending`, always.
+
+    Attributes:
+        failures: failed URLs by reason.
+        skipped: skipped URLs by reason.
+        statuses: final responses by HTTP status.
+        bytes: body bytes after decoding, summed over the lines of output.
+        lines: what became of the lines of the list, by `read`, `blank`, `comment`, `url`, `duplicate` and reason.
+        latency: fetch latencies as bucket counts of `core.histogram`.
+    """
+
+    discovered: int = 0
+    done: int = 0
+    failed: int = 0
+    pending: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
+    statuses: Mapping[int, int] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    bytes: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    latency: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedCursor:
+    """How far the list is read: bytes, lines, and whether that was all of it."""
+
+    offset: int = 0
+    line: int = 0
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What a frontier knew when it was opened.
+
+    Attributes:
+        files: file name to committed length: each file is rewound to it.
+        suspects: URLs that were in flight at repeated deaths and are failed now, as visits still to be committed.
+    """
+
+    totals: Totals
+    cursor: SeedCursor
+    files: Mapping[str, int] = field(default_factory=dict)
+    suspects: tuple[Request, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What the loop may know once a group is on disk."""
+
+    group: Group
+    totals: Totals

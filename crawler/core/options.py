@@ -1,0 +1,211 @@
+"""How a knob is described once, and read from a command line, a TOML file or a keyword.
+
+Rules
+- A knob is a dataclass field annotated with `Help`; flags, TOML keys, `--help` and the reference derive from it.
+- Each kind reads text (a flag) and native values (TOML) alike; what it refuses, it refuses with what is expected.
+Runs on: anywhere (pure).
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches
+from enum import Enum
+from typing import Any, get_type_hints
+
+from crawler.core.errors import UsageError
+
+_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]{0,3})", re.IGNORECASE)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # RFC 9110, 5.6.2
+
+
+def _whole(value: object, least: int) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\d{1,15}", value.strip()):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"a whole number, {least} or more")
+    return value
+
+
+def _scaled(value: object, units: Mapping[str, float], wanted: str) -> float:
+    if isinstance(value, str) and (match := _NUMBER.fullmatch(value.strip())):
+        unit = match[2].lower().removesuffix("ib").removesuffix("b") if units is _UNITS else match[2].lower()
+        if unit in units:
+            return float(match[1]) * units[unit]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ValueError(wanted)
+    return float(value)
+
+
+def _seconds(value: object) -> float:
+    return _scaled(value, _SECONDS, "seconds, such as 30, 1.5 or 10m")
+
+
+def _positive_seconds(value: object) -> float:
+    if (seconds := _seconds(value)) <= 0:
+        raise ValueError("seconds above 0, such as 30, 1.5 or 10m")
+    return seconds
+
+
+def _bytes(value: object) -> int:
+    if (size := int(_scaled(value, _UNITS, "a size, such as 500000, 16M or 2G"))) < 1:
+        raise ValueError("a size of 1 or more, such as 500000, 16M or 2G")
+    return size
+
+
+def _rate(value: object) -> float:
+    try:
+        rate = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
+    except ValueError:
+        rate = math.nan
+    if not (math.isfinite(rate) and rate > 0):
+        raise ValueError("a number above 0")
+    return rate
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError("text of one line")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(_text(item) for item in _many(value))
+
+
+def _many(value: object) -> tuple[object, ...]:
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        raise ValueError("a list of texts")
+    return tuple(value)
+
+
+def _header(value: object) -> tuple[str, str]:
+    name, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    rest = rest.strip(" \t")
+    if not colon or not _TOKEN.fullmatch(name) or not rest.replace("\t", " ").isprintable():
+        raise ValueError("'Name: value'")
+    return name, rest
+
+
+def _headers(value: object) -> tuple[tuple[str, str], ...]:
+    return tuple(_header(item) for item in _many(value))
+
+
+def _user(value: object) -> tuple[str, str]:
+    name, colon, password = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not colon or not name or not (name + password).isprintable():
+        raise ValueError("NAME:PASS")
+    return name, password
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    metavar: str
+    read: Callable[[object], Any]
+    is_repeatable: bool = False
+
+
+class Kind(Enum):
+    """What a knob takes: the word that stands for it in `--help`, and how a text or TOML value is read.
+
+    `read` gives the field's value, or raises ValueError with what is expected.
+    """
+
+    COUNT = _Reader("N", lambda value: _whole(value, 1))
+    COUNT_OR_NONE = _Reader("N", lambda value: _whole(value, 0))
+    SECONDS = _Reader("SECONDS", _seconds)
+    TIME_LIMIT = _Reader("SECONDS", _positive_seconds)
+    BYTES = _Reader("BYTES", _bytes)
+    RATE = _Reader("N", _rate)
+    FLAG = _Reader("", _flag)
+    TEXT = _Reader("TEXT", _text)
+    TEXTS = _Reader("TEXT", _texts, is_repeatable=True)
+    HEADERS = _Reader("'NAME: VALUE'", _headers, is_repeatable=True)
+    USER = _Reader("NAME:PASS", _user)
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What a person needs to know of one knob.
+
+    Attributes:
+        text: one sentence; `{default}` is filled in.
+        flag: its name, where that is not the field's.
+        metavar: the word for its value, where the kind's is too plain.
+        resumable: `resume` may change it; the others judge URLs or shape the output.
+        secret: its value is never stored, only the name of the variable or file that holds it.
+    """
+
+    text: str
+    kind: Kind
+    flag: str | None = None
+    metavar: str | None = None
+    resumable: bool = False
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One knob, found in a config class."""
+
+    group: str
+    field: str
+    name: str
+    help: Help
+    default: object
+
+    @property
+    def metavar(self) -> str:
+        """The word that stands for its value in `--help`."""
+        return self.help.metavar or self.help.kind.value.metavar
+
+
+def options_of(config: type) -> Iterator[Option]:
+    """Every knob of a config whose fields are small configs, in the order of their fields."""
+    for group in fields(config):
+        part = get_type_hints(config)[group.name]
+        hints = get_type_hints(part, include_extras=True)
+        for field in fields(part):
+            helps = [note for note in getattr(hints[field.name], "__metadata__", ()) if isinstance(note, Help)]
+            for help_ in helps:
+                default = None if field.default is MISSING else field.default
+                name = help_.flag or field.name.replace("_", "-")
+                yield Option(group=group.name, field=field.name, name=name, help=help_, default=default)
+
+
+def read_option(option: Option, value: object) -> object:
+    """The field's value for a flag's text or a TOML value.
+
+    Raises:
+        UsageError: it says which option and what is expected.
+    """
+    try:
+        return option.help.kind.value.read(value)
+    except ValueError as error:
+        shown = "***" if option.help.secret else repr(value)[:80]
+        raise UsageError(f"{option.name}: expected {error}, got {shown}") from None
+
+
+def plain(value: object) -> object:
+    """A field's value as TOML writes it and `read_option` reads it back."""
+    if isinstance(value, tuple):
+        return [": ".join(item) if isinstance(item, tuple) else item for item in value]
+    return value
+
+
+def check_names(names: Mapping[str, object], known: Mapping[str, Option], where: str) -> None:
+    """Refuse a key that is no option, naming the nearest one that is."""
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name.replace("_", "-"), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+            raise UsageError(f"{where}: there is no option {name[:60]!r}{hint}")

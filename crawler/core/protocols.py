@@ -1,0 +1,142 @@
+"""Every plug on one page: whoever conducts gets these and never a concrete class.
+
+Rules
+- Asynchronous plugs live on the event loop; blocking ones live on the storage thread and are never awaited.
+- Time comes in as an argument (`now`, wall clock) or through `Clock`.
+- To add caching, authentication or rendering, wrap a Fetcher in a Fetcher.
+Runs on: see each plug.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from crawler.core.models import Committed, Group, Lease, Opened, Page, RejectedLine, Request, Response, Visit
+from crawler.core.urls import Host
+
+
+class Clock(Protocol):
+    """Where time comes from, so that tests can bring their own."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for deadlines and delays."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since 1970 (UTC), for what is stored and shown."""
+        ...
+
+
+class Room(Protocol):
+    """The share of the byte budget that one visit holds from its first byte until its commit."""
+
+    async def grow(self, n: int, /) -> float:
+        """Take `n` bytes more, waiting while the budget is spent; gives back the seconds waited."""
+        ...
+
+
+class Fetcher(Protocol):
+    """Asynchronous. One request in, one response out; a redirect is a response."""
+
+    async def fetch(self, request: Request, room: Room | None = None) -> Response:
+        """The response to one request.
+
+        `room` is asked before body bytes are kept; None = memory is the caller's business. Waiting for it is not
+        counted against the server's time limits.
+
+        Raises:
+            FetchError: there was no usable response; the run goes on.
+        """
+        ...
+
+
+class Parser(Protocol):
+    """Asynchronous. The face of whatever reads documents: this process, or worker processes."""
+
+    async def parse(self, response: Response) -> Page:
+        """What the document gave.
+
+        Raises:
+            ParseError: the document could not be read; its bytes are kept and the run goes on.
+        """
+        ...
+
+
+class Frontier(Protocol):
+    """Blocking, on the storage thread. Every URL and its state: the run's one truth."""
+
+    def open(self, now: float) -> Opened:
+        """Take the lock, count deaths, and tell where the last life stopped.
+
+        Raises:
+            RunInUse: another process holds the lock.
+            StorageDamaged: the file is not a frontier, or is broken.
+        """
+        ...
+
+    def lease(self, shares: Mapping[Host, int], new_hosts: int, new_share: int, now: float) -> Lease:
+        """Hand out pending URLs, breadth first over hosts.
+
+        `shares` says how many more each host that already has leases can use; up to `new_hosts` others are opened,
+        earliest due first, with at most `new_share` each. Within a host, (depth, discovery) decides.
+        """
+        ...
+
+    def commit(self, group: Group) -> Committed:
+        """One transaction for all of the group; only then may anybody act on it."""
+        ...
+
+    def rejected(self) -> Iterator[RejectedLine]:
+        """The lines of the list that did not become a URL of their own, in order."""
+        ...
+
+    def close(self) -> None:
+        """An orderly end: the board is cleared and the lock given back."""
+        ...
+
+
+class Sink(Protocol):
+    """Blocking, on the storage thread. Keeps visits in append-only files."""
+
+    def rewind(self, lengths: Mapping[str, int]) -> None:
+        """Cut each file back to what was committed.
+
+        Raises:
+            StorageDamaged: a file is shorter than its committed length.
+        """
+        ...
+
+    def append(self, visits: Sequence[Visit]) -> Sequence[Visit]:
+        """Write the visits; the same visits come back, with the place of each where there is one."""
+        ...
+
+    def sync(self) -> Mapping[str, int]:
+        """Make what was appended safe; gives each file's length that now is."""
+        ...
+
+    def close(self) -> None:
+        """Close the files."""
+        ...
+
+
+class Board(Protocol):
+    """Memory-mapped, written by the loop: what is in flight if we die now."""
+
+    def enter(self, url_id: int) -> None:
+        """The URL is dispatched."""
+        ...
+
+    def leave(self, url_id: int) -> None:
+        """The URL's visit, retry or return is committed."""
+        ...
+
+
+class Pacer(Protocol):
+    """When the n-th request of a load test is due."""
+
+    def due(self, n: int) -> int | None:
+        """Nanoseconds after the start; None = no more."""
+        ...
+
+
+Observer = Callable[["Visit | Committed"], None]
+"""Facts for whoever watches: each visit as it ends, each group as it is committed."""

@@ -1,0 +1,97 @@
+"""Every machine-readable reason why a URL ended as it did, and what follows from it.
+
+Rules
+- A reason belongs to exactly one state (done, failed, skipped) or names a line that never became a URL.
+- Whether a failure is worth another try, and whether the host is to blame, is decided here and nowhere else.
+Runs on: anywhere (pure).
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a URL, or a line of a list, ended as it did; the value is what the files of a run show."""
+
+    # done: a final response was received
+    OK = "ok"
+    REDIRECT = "redirect"
+    HTTP_STATUS = "http_status"  # a final status outside 2xx that is no redirect, such as 404
+    BODY_LIMIT = "body_limit"  # cut at --max-body; what was received is kept
+    DECODED_LIMIT = "decoded_limit"  # the content coding unpacks to more than the decoded limit
+    DECODE_ERROR = "decode_error"  # the content coding is damaged or unknown
+
+    # failed: no usable response
+    DNS_NOT_FOUND = "dns_not_found"
+    DNS_TEMPORARY = "dns_temporary"
+    DNS_TIMEOUT = "dns_timeout"
+    CONNECT_REFUSED = "connect_refused"
+    CONNECT_TIMEOUT = "connect_timeout"
+    CONNECT_FAILED = "connect_failed"
+    CONNECTION_LOST = "connection_lost"
+    TLS_EXPIRED = "tls_expired"
+    TLS_HOSTNAME = "tls_hostname"
+    TLS_UNTRUSTED = "tls_untrusted"
+    TLS_FAILED = "tls_failed"
+    FIRST_BYTE_TIMEOUT = "first_byte_timeout"
+    IDLE_TIMEOUT = "idle_timeout"
+    TOTAL_TIMEOUT = "total_timeout"
+    TRUNCATED = "truncated"
+    PROTOCOL_ERROR = "protocol_error"
+    HEADER_LIMIT = "header_limit"
+    BLOCKED_ADDRESS = "blocked_address"
+    PROXY_FAILED = "proxy_failed"
+    CLIENT_LIMIT = "client_limit"  # this machine ran out of files, ports or memory
+    RETRY_STATUS = "retry_status"  # 408, 425, 429, 500, 502, 503 or 504, also after the last retry
+    REDIRECT_LOOP = "redirect_loop"
+    REDIRECT_LIMIT = "redirect_limit"
+    BAD_REDIRECT = "bad_redirect"  # a Location that is no URL we fetch
+    ROBOTS_UNREACHABLE = "robots_unreachable"
+    SUSPECT = "suspect"  # the process died several times while this URL was in flight alone
+
+    # skipped: never requested
+    ROBOTS_DENIED = "robots_denied"
+
+    # lines of a list that never became a URL
+    NOT_A_URL = "not_a_url"
+    RELATIVE_URL = "relative_url"
+    UNSUPPORTED_SCHEME = "unsupported_scheme"
+    URL_TOO_LONG = "url_too_long"
+    BLOCKED_PORT = "blocked_port"
+    CREDENTIALS_IN_URL = "credentials_in_url"
+    NOT_UTF8 = "not_utf8"
+    LINE_TOO_LONG = "line_too_long"
+    DUPLICATE = "duplicate"
+
+    @property
+    def is_transient(self) -> bool:
+        """True when the same request may well succeed later."""
+        return self in _TRANSIENT
+
+    @property
+    def blames_host(self) -> bool:
+        """True when nothing on the host could be reached: such failures count towards calling it down."""
+        return self in _BLAMES_HOST
+
+
+_DIAL_FAILURES = frozenset(
+    {
+        Reason.DNS_TEMPORARY,
+        Reason.DNS_TIMEOUT,
+        Reason.CONNECT_REFUSED,
+        Reason.CONNECT_TIMEOUT,
+        Reason.CONNECT_FAILED,
+        Reason.TLS_FAILED,
+    }
+)
+_BLAMES_HOST = _DIAL_FAILURES | {Reason.DNS_NOT_FOUND, Reason.TLS_EXPIRED, Reason.TLS_HOSTNAME, Reason.TLS_UNTRUSTED}
+_TRANSIENT = _DIAL_FAILURES | {
+    Reason.CONNECTION_LOST,
+    Reason.FIRST_BYTE_TIMEOUT,
+    Reason.IDLE_TIMEOUT,
+    Reason.TOTAL_TIMEOUT,
+    Reason.TRUNCATED,
+    Reason.PROXY_FAILED,
+    Reason.CLIENT_LIMIT,
+    Reason.RETRY_STATUS,
+    Reason.ROBOTS_UNREACHABLE,
+}

@@ -1,0 +1,93 @@
+"""One line of `pages.jsonl` from what was asked, answered and read.
+
+Rules
+- Every text is valid UTF-8: what a server sent undecodable is replaced, never passed on.
+- Times are milliseconds with three decimals; moments are RFC 3339 in UTC.
+Runs on: anywhere (pure).
+"""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+
+from crawler.core.models import Page, Record, Request, Response, State, Timing
+from crawler.core.reasons import Reason
+
+_PHASES = tuple(field.name for field in fields(Timing))
+
+
+def answered(
+    response: Response,
+    page: Page,
+    reason: Reason,
+    *,
+    state: State,
+    at: float,
+    redirect_to: str | None = None,
+) -> Record:
+    """The line of a URL that had a final response."""
+    request = response.request
+    return Record(
+        url=request.url.href,
+        outcome=state.name.lower(),
+        status=response.status,
+        reason=reason,
+        content_type=page.content_type,
+        charset=page.charset,
+        bytes=page.size,
+        sha256=page.sha256,
+        title=page.title,
+        depth=request.depth,
+        referrer=request.referrer,
+        redirect_to=redirect_to,
+        links=None if page.links is None else len(page.links),
+        attempts=request.attempts + 1,
+        fetched_at=moment(at),
+        timing=milliseconds(response.timing),
+    )
+
+
+def unanswered(request: Request, reason: Reason, *, at: float, attempts: int, timing: Timing) -> Record:
+    """The line of a URL that had no usable response."""
+    return Record(
+        url=request.url.href,
+        outcome=State.FAILED.name.lower(),
+        status=None,
+        reason=reason,
+        content_type=None,
+        charset=None,
+        bytes=None,
+        sha256=None,
+        title=None,
+        depth=request.depth,
+        referrer=request.referrer,
+        redirect_to=None,
+        links=None,
+        attempts=attempts,
+        fetched_at=moment(at),
+        timing=milliseconds(timing),
+    )
+
+
+def moment(at: float) -> str:
+    """A wall-clock moment as RFC 3339 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(timing: Timing) -> dict[str, float | None]:
+    """The phases by name, in milliseconds; None = it did not happen."""
+    found = ((name, getattr(timing, name)) for name in _PHASES)
+    return {name: None if seconds is None else round(seconds * 1000, 3) for name, seconds in found}
+
+
+def media_type(content_type: str | None) -> tuple[str | None, str | None]:
+    """The media type in lower case, and its charset parameter, of a Content-Type value (RFC 9110, 8.3)."""
+    if not content_type:
+        return None, None
+    kind, *parameters = content_type.split(";")
+    charset = next((value for value in map(_charset, parameters) if value), None)
+    return kind.strip().lower() or None, charset
+
+
+def _charset(parameter: str) -> str | None:
+    name, _, value = parameter.partition("=")
+    return value.strip().strip('"').lower() or None if name.strip().lower() == "charset" else None

@@ -1,0 +1,35 @@
+"""Text from outside, made safe to show: nothing of it can move a cursor, forge a line or hide itself.
+
+Rules
+- C0, DEL, C1, bidirectional controls, line separators and lone surrogates are shown as escapes; everything else stays.
+Runs on: anywhere (pure).
+"""
+
+import re
+
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def safe(text: str, limit: int = 500) -> str:
+    """One line of printable text, at most `limit` characters of it."""
+    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", shown)
+
+
+def size(count: float) -> str:
+    """A number of bytes for people: 1024 B make 1 KiB."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def duration(seconds: float) -> str:
+    """A time for people: 850 ms, 12.3 s, 4 min 05 s, 2 h 10 min."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

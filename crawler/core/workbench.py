@@ -1,0 +1,115 @@
+"""Host queues on a heap of due times: which leased URL may be asked for now.
+
+Rules
+- A host is on the heap if and only if it has a queued request and a free place (fewer in flight than its limit).
+- Heap order is the earliest moment that politeness allows, so the top may be asked if anything may.
+Strategy: entries are never moved; an entry whose host has moved on since is dropped when it surfaces.
+Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from crawler.core.models import Request
+from crawler.core.politeness import Pace
+from crawler.core.urls import Host
+
+
+@dataclass(slots=True)
+class _Bench:
+    """One host's place: what waits, how many are in flight, and when the next may go."""
+
+    pace: Pace
+    due: float
+    queue: deque[tuple[Request, float]] = field(default_factory=deque)  # with the moment that each was laid here
+    in_flight: int = 0
+    stamp: int = 0  # the number of its one valid heap entry; 0 = not on the heap
+
+
+class Workbench:
+    """All hosts that have leased URLs; `pace_of` says how each may be asked."""
+
+    def __init__(self, pace_of: Callable[[Host], Pace]) -> None:
+        self._pace_of = pace_of
+        self._hosts: dict[Host, _Bench] = {}
+        self._heap: list[tuple[float, int, Host]] = []
+        self._stamp = 0
+        self._queued = 0
+
+    @property
+    def queued(self) -> int:
+        """How many requests wait here."""
+        return self._queued
+
+    @property
+    def hosts(self) -> int:
+        """How many hosts have something queued or in flight, or rest until their next due time."""
+        return len(self._hosts)
+
+    def add(self, requests: Iterable[Request], due: Mapping[Host, float], now: float) -> None:
+        """Lay leased requests under their hosts; `due` gives the stored due time of a host that is new here."""
+        for request in requests:
+            host = request.url.host_port
+            bench = self._hosts.get(host)
+            if bench is None:
+                bench = self._hosts[host] = _Bench(self._pace_of(host), due.get(host, now))
+            bench.queue.append((request, now))
+            self._queued += 1
+            self._offer(host, bench)
+
+    def take(self, now: float) -> tuple[Request, float] | None:
+        """A request that may be sent now, and the seconds that it waited here; None = nothing is due.
+
+        Its host is busy with it until `release`.
+        """
+        while self._heap and self._heap[0][0] <= now:
+            _, stamp, host = heapq.heappop(self._heap)
+            bench = self._hosts.get(host)
+            if bench is None or bench.stamp != stamp:
+                continue
+            bench.stamp = 0
+            bench.in_flight += 1
+            bench.due = now + bench.pace.delay
+            self._queued -= 1
+            request, since = bench.queue.popleft()
+            self._offer(host, bench)
+            return request, now - since
+        return None
+
+    def next_due(self) -> float | None:
+        """When `take` may have something next, unless something is released or added before; None = not by waiting."""
+        while self._heap:
+            due, stamp, host = self._heap[0]
+            bench = self._hosts.get(host)
+            if bench is not None and bench.stamp == stamp:
+                return due
+            heapq.heappop(self._heap)
+        return None
+
+    def release(self, host: Host, now: float) -> None:
+        """One request of this host has ended."""
+        bench = self._hosts[host]
+        bench.in_flight -= 1
+        if not bench.queue and not bench.in_flight and bench.due <= now:
+            del self._hosts[host]
+        else:
+            self._offer(host, bench)
+
+    def shares(self, now: float) -> dict[Host, int]:
+        """How many more each host here can use: its pace for two seconds, at least twice its limit; a full one is 0."""
+        for host in [
+            host for host, bench in self._hosts.items() if bench.due <= now and not (bench.queue or bench.in_flight)
+        ]:
+            del self._hosts[host]
+        return {host: max(0, bench.pace.stock - len(bench.queue)) for host, bench in self._hosts.items()}
+
+    def _offer(self, host: Host, bench: _Bench) -> None:
+        if bench.queue and bench.in_flight < bench.pace.per_host and not bench.stamp:
+            self._stamp += 1
+            bench.stamp = self._stamp
+            heapq.heappush(self._heap, (bench.due, self._stamp, host))
+
+    def __repr__(self) -> str:
+        return f"<Workbench {self._queued} queued on {len(self._hosts)} hosts>"

@@ -1,0 +1,1 @@
+"""RUNS. One file per concurrency model; knows no crawler word."""

@@ -1,0 +1,29 @@
+"""Time as an argument: whoever needs the hour is handed a clock.
+
+Rules
+- Deadlines, delays and measurements use `monotonic()`: it never jumps.
+- `wall()` is for what people read and for what must outlive this process (stored due times, records).
+Strategy: waiting goes through the clock too, so that with a fake clock an hour of waiting takes a test no time.
+Runs on: anywhere; `sleep` on the event loop.
+"""
+
+import asyncio
+import time
+
+
+class Clock:
+    """The real time of this machine."""
+
+    __slots__ = ()
+
+    def monotonic(self) -> float:
+        """Seconds since some moment of the past; only differences mean something."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds since 1970-01-01 UTC; may jump when someone sets the machine's clock."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let other tasks run for at least this long; zero or less is one turn of the loop."""
+        await asyncio.sleep(seconds)

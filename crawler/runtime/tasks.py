@@ -1,0 +1,287 @@
+"""Tasks under bounds: slots, a byte budget, an alarm, something beside the block.
+
+Why this model: a task is cheap, a million are not (a few KB each, and all want to run at once). So a slot is taken
+*before* a task exists: a million things to do stay a million rows on disk, and memory follows the limit, not the queue.
+Rules
+- Every task is born in a group: nobody outlives the block, no error is lost.
+- The first error is the cause: it ends the group and leaves the block as itself, not wrapped.
+- Cancelling a waiter leaves nothing taken.
+Strategy: all of this runs on one thread and changes state only between two awaits, so a plain `+= 1` needs no lock.
+Runs on: the event loop.
+"""
+
+import asyncio
+import heapq
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any, Self, TypeVarTuple
+
+Ts = TypeVarTuple("Ts")
+
+
+class Slots:
+    """A semaphore and a task group: `await slots.acquire()`, then `slots.start(func, ...)`.
+
+    The task gives its slot back when it ends, however it ends. Leaving the block waits for all tasks. A task that
+    raises cancels the others and the block, and its error leaves the block.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.peak = 0
+        self._free = asyncio.Semaphore(limit)
+        self._taken = 0
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        return f"<Slots {self.in_flight} in flight, {self.free} of {self.limit} free, peak {self.peak}>"
+
+    @property
+    def in_flight(self) -> int:
+        """Tasks started and not yet ended."""
+        return len(self._tasks)
+
+    @property
+    def free(self) -> int:
+        """Slots that nobody has taken."""
+        return self.limit - self._taken
+
+    async def __aenter__(self) -> Self:
+        self._group = asyncio.TaskGroup()
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            self._error = self._error or error
+        with suppress(BaseExceptionGroup):
+            await self._group.__aexit__(kind, error, trace)
+            return
+        assert self._error is not None  # noqa: S101 - a group of errors has a first one
+        raise self._error
+
+    async def acquire(self) -> None:
+        """Wait for a free slot and take it; it goes to `start` or back by `release`."""
+        await self._free.acquire()
+        self._taken += 1
+
+    def release(self) -> None:
+        """Give back a slot that was taken but not used."""
+        self._taken -= 1
+        self._free.release()
+
+    def start(self, func: Callable[[*Ts], Coroutine[Any, Any, object]], *args: *Ts) -> None:
+        """Run `func(*args)` as a task in the slot taken before."""
+        if self.in_flight >= self._taken:
+            raise RuntimeError("a slot is taken before a task is started: await slots.acquire() first")
+        task = self._group.create_task(func(*args))
+        self._tasks.add(task)
+        self._idle.clear()
+        self.peak = max(self.peak, len(self._tasks))
+        # A callback, not a `finally` inside the task: a task cancelled before its first step never runs its code.
+        task.add_done_callback(self._ended)
+
+    def cancel_all(self) -> None:
+        """Cancel the running tasks; the block goes on and may wait until they are `idle`."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def idle(self) -> None:
+        """Wait until no task is in flight."""
+        await self._idle.wait()
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        self.release()
+        if not self._tasks:
+            self._idle.set()
+        if self._error is None and not task.cancelled():
+            self._error = task.exception()
+
+
+class ByteBudget:
+    """How many bytes may be held in memory at once, all accounts together, shared by seniority.
+
+    Rules
+    - Growing waits while it would pass the limit; waiters are served oldest account first, and nobody overtakes.
+    - The oldest account still receiving may overdraw while no settled account holds bytes: nobody else would ever free
+      any, and all would hold a half and wait for each other. So only one account at a time passes the limit.
+    - A settled account never waits: it is on its way out, and its end is what frees bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self._leaving = 0  # the part of `used` that settled accounts hold
+        self._opened = 0
+        self._receiving: dict[Account, None] = {}  # in the order of opening: the first is the oldest
+        self._queue: list[tuple[int, int, asyncio.Future[None], Account]] = []  # a heap by seniority
+
+    def __repr__(self) -> str:
+        receiving = len(self._receiving)
+        return f"<ByteBudget {self.used} of {self.limit} bytes used, {receiving} receiving, {self.waiting} waiting>"
+
+    @property
+    def waiting(self) -> int:
+        """Accounts that wait for bytes."""
+        return sum(not granted.done() for _, _, granted, _ in self._queue)
+
+    def open(self) -> "Account":
+        """A new account, junior to all that are open."""
+        self._opened += 1
+        account = Account(self, self._opened)
+        self._receiving[account] = None
+        return account
+
+    async def grow(self, account: "Account", size: int) -> float:
+        """See `Account.grow`."""
+        if self._may_grow(account, size):
+            self.move(account, size)
+            return 0.0
+        asked = time.monotonic()
+        await self._wait(account, size)
+        return time.monotonic() - asked
+
+    def move(self, account: "Account", size: int) -> None:
+        """Count bytes into an account, or out of it if negative."""
+        account.held += size
+        self.used += size
+        if account not in self._receiving:
+            self._leaving += size
+        if size < 0:
+            self._serve()
+
+    def settle(self, account: "Account") -> None:
+        """See `Account.settle`."""
+        if account in self._receiving:
+            del self._receiving[account]
+            self._leaving += account.held
+            self._serve()
+
+    def _may_grow(self, account: "Account", size: int) -> bool:
+        if account not in self._receiving:
+            return True
+        if self.used + size > self.limit:
+            return account is next(iter(self._receiving)) and not self._leaving
+        return not self._queue or account.seniority <= self._queue[0][0]
+
+    async def _wait(self, account: "Account", size: int) -> None:
+        granted = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._queue, (account.seniority, size, granted, account))
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if granted.cancelled():
+                self._serve()  # those behind it may be next
+            else:
+                self.move(account, -size)  # granted and cancelled in the same turn of the loop
+            raise
+
+    def _serve(self) -> None:
+        """Grant what can be granted, oldest first."""
+        while self._queue:
+            _, size, granted, account = self._queue[0]
+            if not granted.done():
+                if not self._may_grow(account, size):
+                    return
+                self.move(account, size)
+                granted.set_result(None)
+            heapq.heappop(self._queue)
+
+
+class Account:
+    """One holder's share of a `ByteBudget`: `held` bytes."""
+
+    __slots__ = ("_budget", "held", "seniority")
+
+    def __init__(self, budget: ByteBudget, seniority: int) -> None:
+        self._budget = budget
+        self.seniority = seniority
+        self.held = 0
+
+    def __repr__(self) -> str:
+        return f"<Account {self.seniority}: {self.held} bytes>"
+
+    async def grow(self, size: int) -> float:
+        """Take `size` more bytes; returns the seconds it had to wait for them."""
+        return await self._budget.grow(self, size)
+
+    def shrink_to(self, size: int) -> None:
+        """Keep at most `size` bytes and give back the rest."""
+        if size < self.held:
+            self._budget.move(self, size - self.held)
+
+    def settle(self) -> None:
+        """No longer receiving: from now on it never waits, and the next in age is the oldest."""
+        self._budget.settle(self)
+
+    def close(self) -> None:
+        """Give everything back; closing twice is fine."""
+        self.settle()
+        self.shrink_to(0)
+
+
+class Alarm:
+    """Wakes one waiter on an event or at a due time, whichever comes first; in between nothing runs."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._sleeper: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Alarm {'set' if self._is_set else 'quiet'}, {'waited for' if self._sleeper else 'nobody waits'}>"
+
+    def set(self) -> None:
+        """Wake the waiter, or the next one to come if nobody waits; setting twice is setting once."""
+        self._is_set = True
+        _wake(self._sleeper)
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        """Return True as soon as it is set (which it then no longer is), False after `seconds`; None waits for ever."""
+        if not self._is_set:
+            await self._sleep(seconds)
+        was_set, self._is_set = self._is_set, False
+        return was_set
+
+    async def _sleep(self, seconds: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        self._sleeper = loop.create_future()
+        timer = None if seconds is None else loop.call_later(max(0.0, seconds), _wake, self._sleeper)
+        try:
+            await self._sleeper
+        finally:
+            self._sleeper = None
+            if timer is not None:
+                timer.cancel()
+
+
+def _wake(sleeper: asyncio.Future[None] | None) -> None:
+    if sleeper is not None and not sleeper.done():
+        sleeper.set_result(None)
+
+
+@asynccontextmanager
+async def background(func: Callable[[*Ts], Coroutine[Any, Any, None]], *args: *Ts) -> AsyncIterator[None]:
+    """Run `func(*args)` beside the block and cancel it at the block's end.
+
+    If it fails, the block is cancelled and its error is raised; if it returns, the block just goes on.
+    """
+    async with Slots(1) as beside:
+        await beside.acquire()
+        beside.start(func, *args)
+        yield
+        beside.cancel_all()
+
+
+async def every(seconds: float, func: Callable[[], object]) -> None:
+    """Call `func` again and again with this pause between; for `background`, since it never ends by itself."""
+    while True:
+        await asyncio.sleep(seconds)
+        func()

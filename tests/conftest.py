@@ -1,0 +1,58 @@
+"""What every test has: event loops by name, Debian packages by name, and hypothesis's manners.
+
+Rules
+- An asynchronous test runs on asyncio; marked `both_loops`, on asyncio in debug mode and on uvloop.
+- A test marked `debian(package)` is skipped where the package is absent, and the reason says how to get it.
+- CRAWLER_TEST_FULL=1 (`make test-full`) runs every asynchronous test on both loops, and an absent package fails.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import hypothesis
+import pytest
+import uvloop
+
+FULL: Final = os.environ.get("CRAWLER_TEST_FULL") == "1"
+PROGRAMS: Final = dict(line.split() for line in Path(__file__).with_name("debian.txt").read_text().splitlines())
+"""The program by which each Debian package is known to be there."""
+
+os.environ["PATH"] += ":/usr/sbin"  # where Debian keeps nginx, and a user's shell does not look
+
+# The machine is shared, so nothing is said about an example's time; in CI the same examples run every time.
+hypothesis.settings.register_profile(
+    "crawler",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    max_examples=500 if FULL else 50,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("crawler")
+
+
+class DebugLoop(asyncio.SelectorEventLoop):
+    """asyncio in debug mode, which refuses calls from the wrong thread."""
+
+    def set_debug(self, enabled: bool) -> None:
+        """Stay in debug mode, whatever the runner's one switch for all tests says."""
+        super().set_debug(True)
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Choose the event loops that an asynchronous test runs on."""
+    if FULL or item.get_closest_marker("both_loops"):
+        return {"asyncio": DebugLoop, "uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or in a full run fail, a test whose Debian package is absent."""
+    for marker in item.iter_markers("debian"):
+        (package,) = marker.args
+        if not shutil.which(PROGRAMS[package]):
+            (pytest.fail if FULL else pytest.skip)(f"needs the Debian package {package}: `make test-full` installs it")
