@@ -55,5 +55,5 @@ class Budget:
         if limits.max_bytes is not None and self._size >= limits.max_bytes:
             return f"--max-bytes {limits.max_bytes}"
         if self._deadline is not None and now >= self._deadline:
-            return f"--max-time {limits.max_time:g}"
+            return f"--max-time {limits.max_time:.12g}"
         return None

@@ -94,6 +94,8 @@ class BatchBuilder:
         self._finds.append(Find(url=url, seed=True, named=True, line=self.line))
 
     def _reject(self, reason: Reason, message: str, raw: bytes) -> None:
+        if b"@" in raw:  # whatever stands before it may be a password
+            raw = b"***@" + raw.rpartition(b"@")[2]
         text = raw[:_SHOWN].decode("utf-8", "backslashreplace")
         self._rejected.append(RejectedLine(line=self.line, reason=reason, message=message, text=text))
 

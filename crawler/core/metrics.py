@@ -44,8 +44,9 @@ class Metrics:
     _history: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     def begin(self, totals: Totals) -> None:
-        """An earlier life got this far."""
+        """An earlier life got this far; that is no speed of this one."""
         self.totals = totals
+        self._history.clear()
 
     def committed(self, committed: Committed) -> None:
         """A group is on disk."""

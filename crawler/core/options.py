@@ -25,9 +25,19 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # RFC 9110, 5.6.2
 def _whole(value: object, least: int) -> int:
     if isinstance(value, str) and re.fullmatch(r"\d{1,15}", value.strip()):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 10**15:
         raise ValueError(f"a whole number, {least} or more")
     return value
+
+
+def _number(value: object) -> float:
+    """The value as a float; nan = it is no number, or a whole one beyond all floats."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def _scaled(value: object, units: Mapping[str, float], wanted: str) -> float:
@@ -35,9 +45,10 @@ def _scaled(value: object, units: Mapping[str, float], wanted: str) -> float:
         unit = match[2].lower().removesuffix("ib").removesuffix("b") if units is _UNITS else match[2].lower()
         if unit in units:
             return float(match[1]) * units[unit]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    number = math.nan if isinstance(value, str) else _number(value)
+    if not (math.isfinite(number) and number >= 0):
         raise ValueError(wanted)
-    return float(value)
+    return number
 
 
 def _seconds(value: object) -> float:
@@ -57,10 +68,7 @@ def _bytes(value: object) -> int:
 
 
 def _rate(value: object) -> float:
-    try:
-        rate = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-    except ValueError:
-        rate = math.nan
+    rate = _number(value)
     if not (math.isfinite(rate) and rate > 0):
         raise ValueError("a number above 0")
     return rate

@@ -7,7 +7,7 @@ Runs on: anywhere (pure).
 
 import re
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def safe(text: str, limit: int = 500) -> str:
@@ -19,7 +19,7 @@ def safe(text: str, limit: int = 500) -> str:
 def size(count: float) -> str:
     """A number of bytes for people: 1024 B make 1 KiB."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
+        if round(count, 1) < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
@@ -27,9 +27,9 @@ def size(count: float) -> str:
 
 def duration(seconds: float) -> str:
     """A time for people: 850 ms, 12.3 s, 4 min 05 s, 2 h 10 min."""
-    if seconds < 1:
+    if round(seconds * 1000) < 1000:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -25,11 +25,12 @@ import signal
 import sys
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import TracebackType
@@ -98,7 +99,7 @@ class Lanes:
         self._batch = batch
         self._waiting: deque[_Job] = deque()
         self._suspects: deque[_Job] = deque()  # of batches that were lost; they go first, and alone
-        self._trips: set[asyncio.Task[None]] = set()
+        self._trips: dict[asyncio.Task[None], list[_Job]] = {}
         self._is_open = False
 
     def __repr__(self) -> str:
@@ -128,8 +129,7 @@ class Lanes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_open = False
-        for job in (*self._waiting, *self._suspects):
-            job.fail(_closed())
+        _fail([*self._waiting, *self._suspects, *chain.from_iterable(self._trips.values())], _closed())
         for trip in self._trips:
             trip.cancel()
         for lane in self._lanes:
@@ -184,15 +184,12 @@ class Lanes:
         if wanted:
             lane.load += load
             trip = self._group.create_task(self._trip(lane, wanted, load))
-            self._trips.add(trip)
-            trip.add_done_callback(self._trips.discard)
+            self._trips[trip] = wanted
+            trip.add_done_callback(self._trips.pop)
 
     async def _trip(self, lane: "_Lane", jobs: "list[_Job]", load: int) -> None:
         try:
             outcomes = await lane.work([(job.func, job.item) for job in jobs])
-        except asyncio.CancelledError:
-            _fail(jobs, _closed())
-            raise
         except CannotStart as error:
             _fail(jobs, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the culprit's
@@ -350,7 +347,7 @@ def _is_lost(answer: asyncio.Future[Any]) -> bool:
     return answer.cancelled() or answer.exception() is not None
 
 
-def _fail(jobs: list[_Job], error: Exception) -> None:
+def _fail(jobs: Iterable[_Job], error: Exception) -> None:
     for job in jobs:
         job.fail(error)
 

@@ -20,33 +20,42 @@ class _Connections:
         self.errors: list[Exception] = []
         self._handler = handler
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._talking: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._open[task] = writer
-        try:
-            await self._handler(reader, writer)
+        if await self._talk(reader, writer):
             writer.close()
+        else:
+            writer.transport.abort()
+        # A handler that was cancelled while it waited for the same end has cancelled this wait, too.
+        with suppress(ConnectionError, asyncio.CancelledError):
             await writer.wait_closed()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            writer.transport.abort()
-        except Exception as error:  # noqa: BLE001 - it is raised again, in the test
-            self.errors.append(error)
-            writer.transport.abort()
-        finally:
-            del self._open[task]
+        del self._open[task]
 
     async def drop(self) -> None:
         """End all of them and wait until they are gone."""
-        left = list(self._open.items())
-        for task, writer in left:
-            task.cancel()
+        for task, writer in self._open.items():
             writer.transport.abort()
-        await asyncio.gather(*(task for task, _ in left), return_exceptions=True)
-        for _, writer in left:
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+            if writer in self._talking:
+                task.cancel()
+        await asyncio.gather(*self._open)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the handler said all it had to say."""
+        self._talking.add(writer)
+        try:
+            await self._handler(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            return False
+        except Exception as error:  # noqa: BLE001 - it is raised again, in the test
+            self.errors.append(error)
+            return False
+        finally:
+            self._talking.remove(writer)
+        return True
 
 
 @asynccontextmanager

@@ -1,0 +1,91 @@
+"""The command `crawler`: its subcommands, each in its own file, and the one place where errors become exit codes.
+
+Exit codes: 0 done; 1 done, some URLs failed; 2 usage; 3 run in use; 4 disk full; 5 storage damaged; 70 internal;
+130 and 143 ended by a signal (the run can be resumed).
+Runs on: the main thread.
+"""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from crawler.core.errors import CrawlerError
+from crawler.core.text import safe
+from crawler.version import __version__
+
+COMMANDS = {
+    "fetch": "Fetch the listed URLs, follow no links.",
+    "resume": "Go on with an interrupted run.",
+    "verify": "Audit a run: its output, its frontier, its sums.",
+    "serve": "Serve the built-in site on loopback.",
+}
+
+EXAMPLES = """\b
+Examples:
+  crawler serve                           a site to try things on
+  crawler fetch urls.txt -o output/mine   fetch a list of URLs
+  crawler resume output/mine              go on after a Ctrl-C or a crash
+  crawler verify output/mine              check that nothing is missing
+"""
+
+
+class _Commands(click.Group):
+    """Imports a subcommand when it is used: `crawler --help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"crawler.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - every file in cli/ defines one
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="crawler")
+def cli() -> None:
+    """Crawl sites and fetch URL lists, politely, completely, through crashes."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code; an error is one line, never a traceback."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        code = cli.main(arguments, prog_name="crawler", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", 130)
+    except Exception as error:
+        if os.environ.get("CRAWLER_DEBUG"):
+            raise
+        return _fail(*_named(error))
+    return code if isinstance(code, int) else 0
+
+
+def _named(error: Exception) -> tuple[str, int]:
+    """One line for an error, and its exit code."""
+    if isinstance(error, CrawlerError):
+        return str(error), error.exit_code
+    if isinstance(error, click.ClickException):
+        return error.format_message(), 2
+    return f"internal error: {error!r}; please report it, with what CRAWLER_DEBUG=1 in front prints", 70
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"crawler: {safe(message, 1000)}", err=True)
+    return code

@@ -1,0 +1,164 @@
+"""Command-line options made from the config's knobs: nothing is described twice.
+
+Rules
+- A flag's text is read by the knob's own kind; what was not given is not in the result, so a file's value stands.
+- `env:NAME` and `file:PATH` stand for a secret; only the reference is ever stored.
+Runs on: the main thread.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.core.config import OPTIONS
+from crawler.core.errors import UsageError
+from crawler.core.options import Kind, Option
+
+_TITLES = {
+    "output": "Output",
+    "engine": "How much at once",
+    "politeness": "Politeness",
+    "budget": "When to stop early",
+    "fetch": "Requests",
+}
+_SECRET_HEADER = re.compile(r"auth|cookie|token|key|secret|session|password", re.IGNORECASE)
+_REFERENCE = re.compile(r"(env|file):(.+)", re.DOTALL)
+
+Values = Mapping[str, object]
+
+
+class KnobCommand(click.Command):
+    """A command whose `--help` groups the knobs by what they are about."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section per group of knobs."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                knob = OPTIONS.get((parameter.name or "").replace("_", "-"))
+                sections.setdefault(_TITLES[knob.group] if knob else "General", []).append(record)
+        for title, records in sorted(sections.items(), key=lambda item: item[0] != "General"):
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def knobs(chosen: Callable[[Option], bool] = lambda _: True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add a flag for every chosen knob; the command then gets them by `given(kwargs)`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed([option for option in OPTIONS.values() if chosen(option)]):
+            function = _flag(option)(function)
+        return function
+
+    return decorate
+
+
+def _flag(option: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    kind = option.help.kind
+    parameter = option.name.replace("-", "_")
+    text = option.help.text + _default(option)
+    if kind is Kind.FLAG:
+        return click.option(f"--{option.name}/--no-{option.name}", parameter, default=None, help=text)
+    return click.option(
+        f"--{option.name}",
+        parameter,
+        metavar=option.metavar,
+        multiple=kind.value.is_repeatable,
+        default=None,
+        help=text,
+    )
+
+
+def _default(option: Option) -> str:
+    default = option.default
+    if default in (None, ()):
+        return ""
+    if option.help.kind is Kind.FLAG:
+        return "  [default: on]" if default else "  [default: off]"
+    if option.help.kind is Kind.BYTES and isinstance(default, int):
+        return f"  [default: {default // 1024 // 1024}M]"
+    return f"  [default: {default:g}]" if isinstance(default, float) else f"  [default: {default}]"
+
+
+def given(parameters: Mapping[str, Any]) -> dict[str, object]:
+    """The knobs that were given on the command line, by option name."""
+    found = {name.replace("_", "-"): value for name, value in parameters.items() if value is not None and value != ()}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if name in OPTIONS
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Option values with every reference looked up.
+
+    Attributes:
+        values: what the config is made of.
+        stored: secret options that may be stored, since they are references or hold nothing secret.
+        needs: secret options that were typed in: a resume must be given them again.
+    """
+
+    values: Values
+    stored: Values
+    needs: tuple[str, ...]
+
+
+def look_up(values: Values) -> Secrets:
+    """Replace each reference by what it refers to.
+
+    Raises:
+        UsageError: a variable is not set, or a file cannot be read.
+    """
+    secret = {name: value for name, value in values.items() if name in OPTIONS and OPTIONS[name].help.secret}
+    resolved = {name: _resolved(name, value) for name, value in secret.items()}
+    stored = {name: value for name, value in secret.items() if all(_may_store(name, text) for text in _texts(value))}
+    needs = tuple(name for name in secret if name not in stored)
+    return Secrets({**values, **resolved}, stored, needs)
+
+
+def _texts(value: object) -> Iterable[str]:
+    return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+
+
+def _split(name: str, text: str) -> tuple[str, str]:
+    """What stands before a header's value, and the value; other options are all value."""
+    if name != "header":
+        return "", text
+    head, colon, rest = text.partition(":")
+    return head + colon, rest.strip()
+
+
+def _may_store(name: str, text: str) -> bool:
+    head, rest = _split(name, text)
+    if _REFERENCE.fullmatch(rest):
+        return True
+    if name == "header":
+        return not _SECRET_HEADER.search(head)
+    return name == "proxy" and "@" not in rest
+
+
+def _resolved(name: str, value: object) -> object:
+    if isinstance(value, list):
+        return [_resolved(name, item) for item in value]
+    if not isinstance(value, str):
+        return value
+    head, rest = _split(name, value)
+    match = _REFERENCE.fullmatch(rest)
+    return head + _read_reference(name, match[1], match[2]) if match else value
+
+
+def _read_reference(name: str, kind: str, where: str) -> str:
+    if kind == "env":
+        if where not in os.environ:
+            raise UsageError(f"--{name}: the environment variable {where} is not set")
+        return os.environ[where]
+    try:
+        return Path(where).read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--{name}: {where}: {error}") from None

@@ -1,0 +1,39 @@
+"""`crawler resume`: go on where a run was interrupted, crashed or out of budget."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.cli.options import KnobCommand, given, knobs, look_up
+from crawler.core.config import OPTIONS, configure
+from crawler.core.errors import UsageError
+from crawler.crawl.folder import RunFolder
+
+EXAMPLES = """\b
+Examples:
+  crawler resume output/mine                     go on with the options of the run
+  crawler resume output/mine --concurrency 16    but more gently
+  crawler resume output/mine --max-pages 5000    with a larger budget
+"""
+
+
+@click.command(cls=KnobCommand, epilog=EXAMPLES)
+@click.argument("folder", metavar="DIR")
+@click.option("--quiet", is_flag=True, help="Show nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
+@knobs(lambda option: option.help.resumable or option.help.secret)
+def command(folder: str, **parameters: Any) -> int:
+    """Go on with the run in DIR. Options that judge URLs stay as they were."""
+    from crawler.cli.run import carry_out
+
+    run_folder = RunFolder(Path(folder))
+    facts = run_folder.read_facts()
+    changed = given(parameters)
+    for name in facts.needs:
+        if name not in changed:
+            flag = f"--{name} {OPTIONS[name].metavar}"
+            raise UsageError(f"{folder}: this run was started with a secret that is not stored: give {flag} again")
+    secrets = look_up({**facts.options, **changed})
+    config = configure(secrets.values, where=str(run_folder.config))
+    return carry_out(run_folder, facts, config, quiet=parameters["quiet"], as_json_too=parameters["as_json"])

@@ -1,0 +1,60 @@
+"""What `fetch` and `resume` share: show the run while it works, close with its account, and name its exit code.
+
+Runs on: the main thread.
+"""
+
+import sys
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+
+from crawler.build import Show, run
+from crawler.core.config import RunConfig
+from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.live.terminal import PlainView, SilentView, TerminalView
+from crawler.report.summary import Summary, as_json, as_text
+
+
+def carry_out(folder: RunFolder, facts: RunFacts, config: RunConfig, *, quiet: bool, as_json_too: bool) -> int:
+    """Run to the end and give the exit code."""
+    title = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])} -> {folder.path}"
+    log(folder, f"{facts.command}: pid and options as in config.toml")
+    try:
+        with _view(title, quiet=quiet) as view:
+            summary, signum = run(folder, facts, config, Show(sample=view.sample, note=view.note, seconds=view.SECONDS))
+    except Exception as error:
+        log(folder, f"ended by {type(error).__name__}: {error}")
+        raise
+    log(folder, as_text(summary, None).splitlines()[0])
+    if as_json_too:
+        sys.stdout.buffer.write(as_json(summary))
+    if not quiet:
+        click.echo(as_text(summary, str(folder.path)), err=True)
+    return exit_code(summary, signum)
+
+
+def exit_code(summary: Summary, signum: int | None) -> int:
+    """0 done; 1 done, some URLs failed; 130 or 143 ended by a signal."""
+    if signum is not None and summary.stopped_by is not None:
+        return 128 + signum
+    return 1 if summary.failed else 0
+
+
+def log(folder: RunFolder, text: str) -> None:
+    """Add a line to the run's `crawler.log`; on a full disk it is dropped: the run's own error matters."""
+    stamp = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    with suppress(OSError), folder.log.open("a", encoding="utf-8") as file:
+        file.write(f"{stamp} {' '.join(text.split())}\n")
+
+
+View = TerminalView | PlainView | SilentView
+
+
+def _view(title: str, *, quiet: bool) -> AbstractContextManager[View]:
+    if quiet:
+        return SilentView()
+    if sys.stderr.isatty():
+        return TerminalView(Console(stderr=True), title)
+    return PlainView(sys.stderr)

@@ -1,0 +1,28 @@
+"""`crawler verify`: is the output of a run exactly what its frontier says?"""
+
+from pathlib import Path
+
+import click
+
+from crawler.crawl.folder import RunFolder
+
+EXAMPLES = """\b
+Examples:
+  crawler verify output/mine && echo clean
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("folder", metavar="DIR")
+def command(folder: str) -> int:
+    """Audit the run in DIR: lengths, records, accounting. Exit 0 only if clean, 5 if not."""
+    from crawler.build import verify
+
+    run_folder = RunFolder(Path(folder))
+    run_folder.read_facts()
+    verdict = verify(run_folder)
+    for finding in verdict.findings:
+        click.echo(finding, err=True)
+    pending = f", {verdict.pending:,} URLs pending (crawler resume {folder})" if verdict.pending else ""
+    click.echo(f"{'not clean' if verdict.findings else 'clean'}: {verdict.lines:,} lines of output{pending}")
+    return 5 if verdict.findings else 0

@@ -1,0 +1,231 @@
+"""The journey of a URL, conducted: seeds in, visits committed, until nothing eligible is pending.
+
+    seeds -> frontier -> lease -> workbench -> slot -> robots -> fetch -> seal -> journal -> group commit
+
+Rules
+- A slot is taken before a task exists and is held until the journal's inbox accepts the visit.
+- A page of the budget is reserved before its URL is dispatched.
+- A drain starts nothing new and finishes what is in flight; a cancel breaks that off. Either way what was not committed
+  is pending on disk, and the board is cleared: the run can be resumed.
+Runs on: the loop. Nothing polls: the dispatcher wakes on an event or at the next due time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from crawler.core import outcomes
+from crawler.core.budget import Budget
+from crawler.core.config import BudgetConfig
+from crawler.core.errors import FetchError
+from crawler.core.metrics import Metrics
+from crawler.core.models import Committed, Lease, Opened, Request, Response, Retry, Timing, Totals, Visit
+from crawler.core.outcomes import Judge
+from crawler.core.politeness import RateGate
+from crawler.core.protocols import Board, Clock, Fetcher, Parser
+from crawler.core.workbench import Workbench
+from crawler.crawl.journal import Journal
+from crawler.crawl.robots_cache import RobotsCache
+from crawler.crawl.seeds import import_seeds
+from crawler.crawl.supply import Supply
+from crawler.runtime.loop import Stop
+from crawler.runtime.tasks import Account, Alarm, ByteBudget, Slots, background
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a crawl is made of; `build.py` chooses each. `robots` None = every URL may be asked for."""
+
+    fetcher: Fetcher
+    parser: Parser
+    journal: Journal
+    board: Board
+    workbench: Workbench
+    robots: RobotsCache | None
+    rate: RateGate
+    judge: Judge
+    slots: Slots
+    memory: ByteBudget
+    clock: Clock
+    jitter: Callable[[], float]
+    metrics: Metrics
+    seeds: Path
+    budget: BudgetConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a crawl ended: its account, and why it stopped early; None = nothing eligible is pending."""
+
+    totals: Totals
+    stopped_by: str | None
+
+
+class Crawl:
+    """One crawl or fetch, from `run` to its ending."""
+
+    def __init__(self, parts: Parts, stop: Stop) -> None:
+        self._parts = parts
+        self._stop = stop
+        self._alarm = Alarm()
+        self._aside: list[Request] = []  # leased, but the page budget is reserved by others
+        self._supply = Supply(
+            parts.journal,
+            parts.workbench,
+            parts.clock,
+            concurrency=parts.slots.limit,
+            on_lease=self._leased,
+        )
+        parts.journal.on_commit(self._committed)
+
+    async def run(self) -> Ending:
+        """Go on until the end, a spent budget or a stop.
+
+        Raises:
+            StorageError: the disk or the run's files failed; what was committed is safe.
+        """
+        opened = await self._parts.journal.open()
+        self._begin(opened)
+        async with self._parts.slots as slots, background(self._supply.run), background(self._follow_stop):
+            async with background(self._import, opened):
+                while found := await self._next():
+                    slots.start(self._visit, *found)
+            await slots.idle()
+        await self._parts.journal.flush()
+        return Ending(self._totals, self._stopped_by)
+
+    def _begin(self, opened: Opened) -> None:
+        self._totals = opened.totals
+        self._stopped_by: str | None = None
+        self._imported = opened.cursor.finished
+        self._suspects = opened.suspects
+        self._budget = Budget(
+            self._parts.budget,
+            started=self._parts.clock.monotonic(),
+            pages=opened.totals.done + opened.totals.failed,
+            size=opened.totals.bytes,
+        )
+        self._parts.metrics.begin(opened.totals)
+
+    async def _import(self, opened: Opened) -> None:
+        for request in self._suspects:
+            await self._parts.journal.put(outcomes.suspect(request, self._parts.clock.wall()))
+        if not self._imported:
+            await import_seeds(self._parts.seeds, opened.cursor, self._parts.journal)
+            self._imported = True
+        self._alarm.set()
+
+    async def _follow_stop(self) -> None:
+        await self._stop.wait_draining()
+        self._alarm.set()
+        await self._stop.wait_cancelled()
+        self._parts.slots.cancel_all()
+
+    # --- dispatching ---------------------------------------------------------------------------------------------
+
+    async def _next(self) -> tuple[Request, float] | None:
+        """A slot, and the request for it with the seconds that it has waited; None = nothing more is to start."""
+        await self._parts.slots.acquire()
+        while not self._is_over():
+            if found := self._dispatch(self._parts.clock.monotonic()):
+                return found
+            await self._alarm.wait(self._pause())
+        self._parts.slots.release()
+        return None
+
+    def _is_over(self) -> bool:
+        if self._stop.draining:
+            self._stopped_by = "interrupted"
+        elif spent := self._budget.spent(self._parts.clock.monotonic()):
+            self._stopped_by = spent
+        else:
+            return self._imported and not self._parts.slots.in_flight and self._supply.is_exhausted
+        return True
+
+    def _dispatch(self, now: float) -> tuple[Request, float] | None:
+        parts = self._parts
+        if parts.rate.due(now) > now:
+            return None
+        while found := parts.workbench.take(now):
+            request, _ = found
+            self._supply.taken()
+            if self._budget.reserve(request.id):
+                parts.rate.pass_through(now)
+                parts.board.enter(request.id)
+                return found
+            parts.workbench.release(request.url.host_port, now)
+            self._aside.append(request)
+        return None
+
+    def _pause(self) -> float | None:
+        """Seconds until something is due by itself; None = only an event can change anything."""
+        now = self._parts.clock.monotonic()
+        due = self._parts.workbench.next_due()
+        moments = [] if due is None else [max(due, self._parts.rate.due(now))]
+        if self._budget.deadline is not None:
+            moments.append(self._budget.deadline)
+        return max(0.0, min(moments) - now) if moments else None
+
+    # --- one URL's turn ------------------------------------------------------------------------------------------
+
+    async def _visit(self, request: Request, queued: float) -> None:
+        memory = self._parts.memory.open()
+        try:
+            entry = await self._turn(request, queued, memory)
+            await self._parts.journal.put(entry, memory)
+        except BaseException:
+            memory.close()
+            raise
+        finally:
+            self._alarm.set()
+
+    async def _turn(self, request: Request, queued: float, memory: Account) -> Visit | Retry:
+        parts = self._parts
+        started = parts.clock.monotonic()
+        try:
+            response = await self._fetch(request, memory)
+        except FetchError as error:
+            timing = Timing(queue=queued, total=parts.clock.monotonic() - started)
+            return parts.judge.error(request, error, now=parts.clock.wall(), jitter=parts.jitter(), timing=timing)
+        if response is None:
+            return outcomes.denied(request)
+        memory.settle()
+        page = await parts.parser.parse(response)
+        timing = replace(response.timing, queue=queued, parse=page.seconds)
+        visit = parts.judge.response(
+            request, replace(response, timing=timing), page, now=parts.clock.wall(), jitter=parts.jitter()
+        )
+        memory.shrink_to(0)  # the line holds a digest, not the body
+        return visit
+
+    async def _fetch(self, request: Request, memory: Account) -> Response | None:
+        """The response; None where robots.txt says no. The host is free again afterwards."""
+        parts = self._parts
+        try:
+            if parts.robots is not None and not await parts.robots.allows(request):
+                return None
+            return await parts.fetcher.fetch(request, memory)
+        finally:
+            parts.workbench.release(request.url.host_port, parts.clock.monotonic())
+            self._alarm.set()
+
+    # --- what others report --------------------------------------------------------------------------------------
+
+    def _leased(self, lease: Lease) -> None:
+        if self._parts.robots is not None:
+            self._parts.robots.remember(lease.robots)
+        self._alarm.set()
+
+    def _committed(self, committed: Committed) -> None:
+        self._totals = committed.totals
+        freed = False
+        for visit in committed.group.visits:
+            if visit.record is not None:
+                self._budget.write(visit.request.id, visit.record.bytes or 0)
+            else:
+                freed |= self._budget.give_back(visit.request.id)
+        if freed and self._aside:
+            self._parts.workbench.add(self._aside, {}, self._parts.clock.monotonic())
+            self._aside = []
+        self._parts.metrics.committed(committed)
+        self._alarm.set()

@@ -1,0 +1,252 @@
+"""A run's folder: what is in it, how it begins, and what a resume needs from it.
+
+Rules
+- An existing run is never overwritten. `config.toml` appears only once `seeds.txt` is whole, so a folder with a
+  `config.toml` can always be resumed.
+- A small file is written under a temporary name, synced and renamed: it is whole or not there.
+Runs on: the main thread before the loop starts; `write_whole` also on the storage thread.
+"""
+
+import os
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import tomli_w
+
+from crawler.core.disk import storage_error
+from crawler.core.errors import StorageDamaged, UrlError, UsageError
+from crawler.core.models import RejectedLine
+from crawler.core.text import safe
+from crawler.core.urls import credentials, parse
+from crawler.version import __version__
+
+_ENCODER = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One of the lists that `seeds.txt` was copied from, and where it begins there."""
+
+    name: str
+    first_line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What `config.toml` holds.
+
+    Attributes:
+        options: every option by name, as TOML gives it; a secret only as a reference.
+        needs: secret options that were typed in: a resume must be given them again.
+    """
+
+    command: str
+    sources: tuple[Source, ...]
+    options: Mapping[str, object]
+    needs: tuple[str, ...] = ()
+
+
+class RunFolder:
+    """The files of the run in `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.toml"
+        self.seeds = path / "seeds.txt"
+        self.frontier = path / "frontier.sqlite"
+        self.board = path / "frontier.board"
+        self.pages = path / "pages.jsonl"
+        self.rejected = path / "rejected.jsonl"
+        self.summary = path / "summary.json"
+        self.log = path / "crawler.log"
+
+    @property
+    def is_new(self) -> bool:
+        """Nothing has been committed yet; a frontier that is missing beside output is damage, not a beginning."""
+        return not _size(self.frontier) and not _size(self.pages)
+
+    def create(self) -> None:
+        """Make the folder; one that holds anything is refused."""
+        with _gate(self.path):
+            if self.config.exists() or self.frontier.exists():
+                raise UsageError(
+                    f"{self.path} holds a run already: go on with `crawler resume`, or give another --output"
+                )
+            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+                raise UsageError(f"{self.path} exists and is not an empty folder: give another --output")
+            self.path.mkdir(parents=True, exist_ok=True)
+
+    def copy_seeds(self, sources: Sequence[str]) -> tuple[Source, ...]:
+        """Copy every list into `seeds.txt`; `-` is standard input, anything with `://` a URL of its own."""
+        found: list[Source] = []
+        line = 1
+        partial = self.seeds.with_suffix(".txt.partial")
+        with _gate(self.seeds):
+            with partial.open("wb") as out:
+                for source in sources:
+                    found.append(Source(source, line))
+                    line += _copy(source, out)
+                out.flush()
+                os.fsync(out.fileno())
+            partial.rename(self.seeds)
+            _sync(self.path)
+        return tuple(found)
+
+    def write_facts(self, facts: RunFacts) -> None:
+        """From here on the run can be resumed."""
+        head = f"# A run of crawler {__version__}. `crawler resume` reads this file; `--config` takes it too.\n\n"
+        run: dict[str, object] = {
+            "command": facts.command,
+            "sources": [{"name": source.name, "first-line": source.first_line} for source in facts.sources],
+            "needs": list(facts.needs),
+        }
+        write_whole(self.config, [(head + tomli_w.dumps({**facts.options, "run": run})).encode()])
+
+    def read_facts(self) -> RunFacts:
+        """What the run was started with.
+
+        Raises:
+            UsageError: there is no run here, or its list was never read completely.
+            StorageDamaged: `config.toml` cannot be read.
+        """
+        if not self.path.is_dir():
+            raise UsageError(f"{self.path}: there is no such folder")
+        if not self.config.exists():
+            raise UsageError(f"{self.path} holds no run that can be resumed: there is no config.toml in it")
+        if not self.seeds.exists():
+            raise UsageError(f"{self.path}: seeds.txt is missing; put it back, or start a new run")
+        data = read_toml(self.config)
+        try:
+            run: Any = data.pop("run")
+            sources = tuple(Source(source["name"], source["first-line"]) for source in run["sources"])
+            return RunFacts(command=run["command"], sources=sources, options=data, needs=tuple(run["needs"]))
+        except (KeyError, TypeError) as error:
+            raise StorageDamaged(f"{self.config}: {error} is missing; restore the file, or start a new run") from None
+
+    def write_summary(self, summary: bytes) -> None:
+        """`summary.json`, as of the end of this life."""
+        write_whole(self.summary, [summary])
+
+    def write_rejected(self, lines: Iterable[RejectedLine], sources: Sequence[Source]) -> None:
+        """`rejected.jsonl`, derived from the frontier: every line that did not become a URL of its own."""
+        write_whole(self.rejected, (_ENCODER.encode(_rejected(line, sources)) + b"\n" for line in lines))
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """A TOML file's content.
+
+    Raises:
+        UsageError: it is missing or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
+
+
+def write_whole(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file so that it is whole or not there, whatever happens meanwhile."""
+    partial = path.with_name(path.name + ".partial")
+    with _gate(path):
+        with partial.open("wb") as out:
+            for part in parts:
+                out.write(part)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.rename(path)
+        _sync(path.parent)
+
+
+def check_sources(sources: Sequence[str]) -> None:
+    """Refuse what is neither a URL nor a readable file, before anything is made.
+
+    Raises:
+        UsageError: it says which one and what to write instead.
+    """
+    for source in sources:
+        if source == "-":
+            continue
+        if "://" in source:
+            _check_url(source)
+        elif not Path(source).is_file():
+            what = "is a folder, not a list" if Path(source).is_dir() else "no such file"
+            raise UsageError(f"{safe(source)}: {what}; a URL begins with http:// or https://, - is standard input")
+        elif not os.access(source, os.R_OK):
+            raise UsageError(f"{safe(source)}: not readable; check its permissions")
+
+
+def _check_url(source: str) -> None:
+    try:
+        parse(source)
+    except UrlError as error:
+        raise UsageError(f"{safe(source, 200)}: {error}") from None
+    if credentials(source):
+        raise UsageError("a URL with a password in it would be stored as it is; give the password with --user")
+
+
+def _copy(source: str, out: BinaryIO) -> int:
+    """Append one source, ended by a newline; returns its number of lines."""
+    if "://" in source:
+        out.write(source.encode("utf-8", "surrogateescape") + b"\n")
+        return 1
+    counter = _LineCounter(out)
+    if source == "-":
+        shutil.copyfileobj(sys.stdin.buffer, counter, 1024 * 1024)
+    else:
+        with Path(source).open("rb") as file:
+            shutil.copyfileobj(file, counter, 1024 * 1024)
+    counter.end_line()
+    return counter.lines
+
+
+class _LineCounter:
+    """Passes bytes on and counts the lines in them."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._last = b"\n"
+        self.lines = 0
+
+    def write(self, data: bytes) -> int:
+        self.lines += data.count(b"\n")
+        self._last = data[-1:] or self._last
+        return self._out.write(data)
+
+    def end_line(self) -> None:
+        if self._last != b"\n":
+            self.write(b"\n")
+
+
+def _rejected(line: RejectedLine, sources: Sequence[Source]) -> dict[str, object]:
+    source = next((source for source in reversed(sources) if source.first_line <= line.line), Source("", 1))
+    own = {"source": source.name, "source_line": line.line - source.first_line + 1} if len(sources) > 1 else {}
+    return {"line": line.line, **own, "reason": line.reason, "message": line.message, "text": line.text}
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _gate(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, str(path)) from error

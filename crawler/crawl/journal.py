@@ -1,0 +1,211 @@
+"""The storage thread's asynchronous face: whatever must be remembered goes in here, and comes back committed.
+
+The group commit, in this order and on the storage thread: append the group's visits to each sink, sync each, then one
+frontier transaction that also holds the files' lengths. A crash between two steps leaves the last commit as the truth.
+Rules
+- `put` waits while the inbox is full: that is what slows the crawl down to what the disk takes.
+- Nobody acts on anything before its commit; `on_commit` is called on the loop after it.
+- A storage error wakes every waiter with that error and ends the run.
+Runs on: the loop, except `_commit_entries`, which is the storage thread's work.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from crawler.core.models import (
+    Committed,
+    Group,
+    Lease,
+    Opened,
+    Request,
+    Retry,
+    RobotsCopy,
+    SeedBatch,
+    Visit,
+)
+from crawler.core.protocols import Board, Clock, Frontier, Sink
+from crawler.core.urls import Host
+from crawler.runtime.threads import Bounds, GroupThread
+
+_MIB = 1024 * 1024
+BOUNDS = Bounds(max_items=1000, max_bytes=64 * _MIB, group_items=500, group_bytes=32 * _MIB)
+_ENTRY_BYTES = 1024  # what an entry without a body weighs
+_FIND_BYTES = 256
+
+
+class Closable(Protocol):
+    """What a visit holds until its commit."""
+
+    def close(self) -> None:
+        """Give it back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Robots:
+    """One origin's robots.txt, to be remembered."""
+
+    origin: str
+    copy: RobotsCopy
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Leased URLs that nobody will ask for in this life."""
+
+    requests: tuple[Request, ...]
+
+
+Entry = Visit | Retry | Returned | SeedBatch | Robots
+
+
+class Journal:
+    """Everything durable of one run: `frontier`, `sinks` and `board` belong to it from `open` to the end.
+
+    `derive` writes what is made from the frontier at an orderly end, on the storage thread.
+    """
+
+    def __init__(
+        self,
+        frontier: Frontier,
+        sinks: Sequence[Sink],
+        board: Board,
+        clock: Clock,
+        derive: Callable[[Frontier], None] = lambda _: None,
+    ) -> None:
+        self._frontier = frontier
+        self._sinks = sinks
+        self._board = board
+        self._clock = clock
+        self._derive = derive
+        self._is_open = False
+        self._held: dict[int, Closable] = {}
+        self._listeners: list[Callable[[Committed], None]] = []
+        self._thread: GroupThread[Entry, Committed] = GroupThread(
+            self._commit_entries,
+            done=self._committed,
+            weigh=_weigh,
+            bounds=BOUNDS,
+            last=self._close,
+            name="storage",
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._thread.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._thread.__aexit__(kind, error, trace)
+
+    async def open(self) -> Opened:
+        """Lock and open the frontier, then cut each file back to its committed length.
+
+        Raises:
+            StorageError: and nothing was changed.
+            RunInUse: another process works on this run.
+        """
+        return await self._thread.call(self._open)
+
+    def on_commit(self, listener: Callable[[Committed], None]) -> None:
+        """Call `listener` on the loop after every commit."""
+        self._listeners.append(listener)
+
+    async def put(self, entry: Visit | Retry, held: Closable | None = None) -> None:
+        """Hand over how a URL's turn ended; waits while the inbox is full. `held` is closed after the commit."""
+        if held is not None:
+            self._held[entry.request.id] = held
+        await self._thread.put(entry)
+
+    async def put_seeds(self, batch: SeedBatch) -> None:
+        """Hand over some lines of the list."""
+        await self._thread.put(batch)
+
+    async def put_robots(self, origin: str, copy: RobotsCopy) -> None:
+        """Remember an origin's robots.txt."""
+        await self._thread.put(Robots(origin, copy))
+
+    def give_back(self, requests: Iterable[Request]) -> None:
+        """Leased URLs that will not be asked for now: the frontier may lease them again."""
+        self._thread.put_nowait(Returned(tuple(requests)))
+
+    async def lease(self, shares: Mapping[Host, int], new_hosts: int, new_share: int) -> Lease:
+        """What may be asked for next; see `Frontier.lease`."""
+        return await self._thread.call(self._frontier.lease, shares, new_hosts, new_share, self._clock.wall())
+
+    async def flush(self) -> None:
+        """Wait until everything handed over so far is committed."""
+        await self._thread.flush()
+
+    async def watch(self) -> None:
+        """Wait until the storage fails, and raise its error."""
+        await self._thread.watch()
+
+    # --- on the storage thread -----------------------------------------------------------------------------------
+
+    def _open(self) -> Opened:
+        opened = self._frontier.open(self._clock.wall())
+        self._is_open = True
+        for sink in self._sinks:
+            sink.rewind(opened.files)
+        self._since = self._clock.monotonic()
+        return opened
+
+    def _close(self) -> None:
+        """The last thing that the thread does, after a failure too: what is derived is written, the lock given back."""
+        if self._is_open:
+            try:
+                self._derive(self._frontier)
+            finally:
+                for sink in self._sinks:
+                    sink.close()
+                self._frontier.close()
+
+    def _commit_entries(self, entries: Sequence[Entry]) -> Committed:
+        visits: Sequence[Visit] = [entry for entry in entries if isinstance(entry, Visit)]
+        files: dict[str, int] = {}
+        if visits:
+            for sink in self._sinks:
+                visits = sink.append(visits)
+            for sink in self._sinks:
+                files.update(sink.sync())
+        now = self._clock.monotonic()
+        seconds, self._since = now - self._since, now
+        return self._frontier.commit(_group(entries, visits, files, seconds))
+
+    # --- back on the loop ----------------------------------------------------------------------------------------
+
+    def _committed(self, committed: Committed) -> None:
+        finished: list[Visit | Retry] = [*committed.group.visits, *committed.group.retries]
+        for entry in finished:
+            self._board.leave(entry.request.id)
+            if held := self._held.pop(entry.request.id, None):
+                held.close()
+        for listener in self._listeners:
+            listener(committed)
+
+    def __repr__(self) -> str:
+        return f"<Journal {self._thread!r}>"
+
+
+def _group(entries: Sequence[Entry], visits: Sequence[Visit], files: Mapping[str, int], seconds: float) -> Group:
+    return Group(
+        visits=tuple(visits),
+        retries=tuple(entry for entry in entries if isinstance(entry, Retry)),
+        returned=tuple(request for entry in entries if isinstance(entry, Returned) for request in entry.requests),
+        seeds=tuple(entry for entry in entries if isinstance(entry, SeedBatch)),
+        robots={entry.origin: entry.copy for entry in entries if isinstance(entry, Robots)},
+        files=files,
+        seconds=seconds,
+    )
+
+
+def _weigh(entry: Entry) -> int:
+    if isinstance(entry, Visit):
+        return _ENTRY_BYTES + entry.size + _FIND_BYTES * len(entry.finds)
+    if isinstance(entry, SeedBatch):
+        return _FIND_BYTES * (len(entry.finds) + len(entry.rejected))
+    return _ENTRY_BYTES

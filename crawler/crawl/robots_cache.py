@@ -1,0 +1,128 @@
+"""May this URL be asked for? Each origin's robots.txt is fetched once and remembered (RFC 9309).
+
+Rules
+- One fetch per origin, however many URLs wait for it.
+- 2xx: the first 512 KiB decide. Other 3xx (after five redirects) and 4xx: everything is allowed. 5xx, 429 and an
+  unreachable host: nothing is, for now; the URLs are tried again later.
+- A copy is good for 24 hours.
+Runs on: the loop.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from protego import Protego
+
+from crawler.core.decode import DecodeProblem, codings, decode
+from crawler.core.errors import FetchError, UrlError
+from crawler.core.models import Request, Response, RobotsCopy
+from crawler.core.outcomes import REDIRECTS
+from crawler.core.protocols import Clock, Fetcher
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url, parse
+from crawler.crawl.journal import Journal
+
+LIFETIME = 24 * 3600.0
+LONGEST = 512 * 1024
+MAX_REDIRECTS = 5
+_ORIGINS = 10_000
+_ASK_AGAIN = 0.5  # seconds for which a failure is believed: those who waited for it fail with it, a retry asks again
+
+
+@dataclass(slots=True)
+class _Origin:
+    """What is known of one origin."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rules: Protego | None = None
+    expires: float = 0.0
+    failure: FetchError | None = None
+
+
+class RobotsCache:
+    """Answers for the product token `agent`; copies go to the `journal` to outlive a crash."""
+
+    def __init__(self, fetcher: Fetcher, journal: Journal, clock: Clock, *, agent: str) -> None:
+        self._fetcher = fetcher
+        self._journal = journal
+        self._clock = clock
+        self._agent = agent
+        self._origins: OrderedDict[str, _Origin] = OrderedDict()
+
+    def remember(self, copies: Mapping[str, RobotsCopy]) -> None:
+        """Take over copies that an earlier life stored, as long as they are fresh."""
+        now = self._clock.wall()
+        for name, copy in copies.items():
+            if 0 <= now - copy.fetched_at < LIFETIME:
+                origin = self._origin(name)
+                origin.rules = _rules(copy.body)
+                origin.expires = self._clock.monotonic() + LIFETIME - (now - copy.fetched_at)
+
+    async def allows(self, request: Request) -> bool:
+        """Whether the rules let us ask for this URL.
+
+        Raises:
+            FetchError: robots.txt cannot be had now, so nothing of its origin may be asked for.
+        """
+        origin = self._origin(request.url.origin)
+        async with origin.lock:
+            if self._clock.monotonic() >= origin.expires:
+                await self._refresh(origin, request)
+        if origin.failure:
+            raise origin.failure
+        assert origin.rules is not None  # noqa: S101 - either rules or a failure, since _refresh
+        return bool(origin.rules.can_fetch(request.url.href, self._agent))
+
+    def _origin(self, name: str) -> _Origin:
+        origin = self._origins.setdefault(name, _Origin())
+        self._origins.move_to_end(name)
+        if len(self._origins) > _ORIGINS:
+            self._origins.popitem(last=False)
+        return origin
+
+    async def _refresh(self, origin: _Origin, request: Request) -> None:
+        try:
+            response = await self._ask(parse(f"{request.url.origin}/robots.txt"), request)
+            copy = self._judge(response)
+        except FetchError as error:
+            origin.failure = FetchError(error.reason, f"robots.txt: {error}", counted=error.counted)
+            origin.expires = self._clock.monotonic() + _ASK_AGAIN
+            return
+        origin.failure, origin.rules = None, _rules(copy.body)
+        origin.expires = self._clock.monotonic() + LIFETIME
+        await self._journal.put_robots(request.url.origin, copy)
+
+    async def _ask(self, url: Url, request: Request) -> Response:
+        named = request.named
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._fetcher.fetch(Request(url=url, named=named))
+            location = response.header("location")
+            if response.status not in REDIRECTS or not location:
+                break
+            try:
+                target = parse(location, url)
+            except UrlError:
+                break
+            named = named and target.host_port == url.host_port
+            url = target
+        return response
+
+    def _judge(self, response: Response) -> RobotsCopy:
+        if response.status >= 500 or response.status == 429:
+            raise FetchError(Reason.ROBOTS_UNREACHABLE, f"the server answered {response.status}")
+        body = _decoded(response) if response.status < 300 else b""
+        return RobotsCopy(fetched_at=self._clock.wall(), status=response.status, body=body)
+
+
+def _decoded(response: Response) -> bytes:
+    try:
+        return decode(response.body, codings(response.header("content-encoding")), LONGEST)
+    except DecodeProblem:
+        return b""
+
+
+def _rules(body: bytes) -> Protego:
+    text = body[:LONGEST].decode("utf-8-sig", "replace")
+    return Protego.parse(text)

@@ -1,0 +1,259 @@
+"""The library's face: `Fetcher` for scripts, with redirects, cookies, retries and decoding.
+
+Rules
+- A URL given here is named: its own loopback or private address may be dialled. See `hops` for where a redirect leads.
+- Retried are only methods that may be sent twice, on errors that may pass and on 408 425 429 500 502 503 504.
+- `get` and its kin raise; `stream` answers every URL exactly once and puts the error into the answer.
+- Starts no process. A big body is decoded in steps, and others run in between.
+Runs on: the caller's event loop; `fetch` (synchronous) brings its own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from dataclasses import replace
+from random import random
+from types import TracebackType
+from typing import Self, Unpack
+
+from aiohttp import CookieJar
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from crawler.core.decode import DecodeProblem, codings, decode_steps
+from crawler.core.errors import CrawlerError, FetchError, UsageError
+from crawler.core.models import Request, Response
+from crawler.core.outcomes import REDIRECTS
+from crawler.core.reasons import Reason
+from crawler.core.retry import RETRY_STATUSES, delay, retry_after
+from crawler.fetch.ask import Ask, Options, configured, request_of
+from crawler.fetch.fetched import Fetched
+from crawler.fetch.hops import redirected
+from crawler.fetch.http import HttpFetcher
+from crawler.runtime.clock import Clock
+from crawler.runtime.loop import Stop, run
+from crawler.runtime.tasks import Slots, background
+
+MAX_WAIT = 60.0
+"""A server that asks for a longer pause than this gets none: its answer is the result."""
+
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+Urls = Iterable[str] | AsyncIterable[str]
+_Turn = asyncio.Future[Fetched]
+
+
+class Fetcher:
+    """Fetches URLs: `async with Fetcher(concurrency=1000) as fetcher: page = await fetcher.get(url)`."""
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        """Take the options; nothing is opened yet.
+
+        Raises:
+            UsageError: an option is unknown, or names a file that cannot be read.
+        """
+        self._ways, self._config = configured(options)
+        self._clock = Clock()
+        self._http = HttpFetcher(self._config, clock=self._clock, idle_limit=self._ways.concurrency)
+
+    def __repr__(self) -> str:
+        return f"<Fetcher concurrency={self._ways.concurrency} {self._http!r}>"
+
+    async def __aenter__(self) -> Self:
+        self._jar = CookieJar(unsafe=True) if self._ways.cookies else None  # "unsafe" = addresses may set cookies too
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    async def get(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The page at `url`; see `request`."""
+        return await self.request("GET", url, **ask)
+
+    async def head(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """Its headers alone; see `request`."""
+        return await self.request("HEAD", url, **ask)
+
+    async def post(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The answer to a body sent to `url`; see `request`."""
+        return await self.request("POST", url, **ask)
+
+    async def put(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The answer to a body stored at `url`; see `request`."""
+        return await self.request("PUT", url, **ask)
+
+    async def patch(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The answer to a change of what is at `url`; see `request`."""
+        return await self.request("PATCH", url, **ask)
+
+    async def delete(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The answer to the removal of what is at `url`; see `request`."""
+        return await self.request("DELETE", url, **ask)
+
+    async def request(self, method: str, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The answer to any request, with redirects followed and content decoded.
+
+        Raises:
+            UrlError: `url` is none that is fetched.
+            FetchError: there was no usable answer. A status such as 404 is an answer.
+        """
+        try:
+            async with asyncio.timeout(ask.get("timeout")):
+                return await self._answer(url, request_of(method, url, ask))
+        except TimeoutError:
+            raise FetchError(Reason.TOTAL_TIMEOUT, f"it was not done within {ask.get('timeout'):g} s") from None
+
+    async def stream(self, urls: Urls, *, ordered: bool = False) -> AsyncIterator[Fetched]:
+        """An answer for each URL, as they come or in the order of the URLs; an error is an answer too.
+
+        `urls` is read as slots become free, so it may be endless. Leaving the loop ends what is in flight.
+        """
+        turns: asyncio.Queue[_Turn | None] = asyncio.Queue(self._ways.concurrency)
+        feed = self._feed_in_order if ordered else self._feed
+        async with Slots(self._ways.concurrency) as slots, background(feed, urls, slots, turns):
+            while (turn := await turns.get()) is not None:
+                yield await turn
+
+    async def _feed(self, urls: Urls, slots: Slots, turns: asyncio.Queue[_Turn | None]) -> None:
+        async for url in _each(urls):
+            await slots.acquire()
+            slots.start(self._take_turn, url, turns)
+        await slots.idle()
+        await turns.put(None)
+
+    async def _feed_in_order(self, urls: Urls, slots: Slots, turns: asyncio.Queue[_Turn | None]) -> None:
+        async for url in _each(urls):
+            turn = _new_turn()
+            await turns.put(turn)
+            await slots.acquire()
+            slots.start(self._settle, url, turn)
+        await turns.put(None)
+
+    async def _take_turn(self, url: str, turns: asyncio.Queue[_Turn | None]) -> None:
+        turn = _new_turn()
+        await self._settle(url, turn)
+        await turns.put(turn)
+
+    async def _settle(self, url: str, turn: _Turn) -> None:
+        try:
+            fetched = await self.get(url)
+        except CrawlerError as error:
+            fetched = Fetched(requested=url, url=url, error=error)
+        turn.set_result(fetched)
+
+    async def _answer(self, requested: str, request: Request) -> Fetched:
+        history: list[str] = []
+        while True:
+            response = await self._persist(request)
+            hop = redirected(response) if self._ways.follow_redirects else None
+            if hop is None:
+                return await self._fetched(requested, response, tuple(history))
+            if hop.hops > self._ways.max_redirects:
+                raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {self._ways.max_redirects} times")
+            if hop.url.href in history or hop.url == request.url:
+                raise FetchError(Reason.REDIRECT_LOOP, f"it redirects in a circle, by way of {hop.url.origin}")
+            history.append(request.url.href)
+            request = hop
+
+    async def _persist(self, request: Request) -> Response:
+        """The response, after as many tries as are allowed and make sense."""
+        tries = self._ways.retries if request.method in _REPEATABLE else 0
+        for attempt in range(tries):
+            asked = None
+            try:
+                response = await self._exchange(request)
+                if response.status not in RETRY_STATUSES:
+                    return response
+                asked = retry_after(response.header("retry-after"), self._clock.wall())
+                if asked is not None and asked > MAX_WAIT:
+                    return response
+            except FetchError as error:
+                if not error.reason.is_transient:
+                    raise
+            await self._clock.sleep(delay(attempt, random(), asked))  # noqa: S311 - spreads load, guards nothing
+        return await self._exchange(request)
+
+    async def _exchange(self, request: Request) -> Response:
+        response = await self._http.fetch(self._with_cookies(request))
+        if self._jar is not None:
+            received = [value.decode("latin-1") for name, value in response.headers if name.lower() == b"set-cookie"]
+            self._jar.update_cookies_from_headers(received, URL(request.url.href, encoded=True))
+        return replace(response, request=request)
+
+    def _with_cookies(self, request: Request) -> Request:
+        if self._jar is None or any(name.lower() == "cookie" for name, _ in request.headers):
+            return request
+        kept = self._jar.filter_cookies(URL(request.url.href, encoded=True))
+        given = self._ways.cookies if isinstance(self._ways.cookies, Mapping) and request.named else {}
+        pairs = {**given, **{name: morsel.coded_value for name, morsel in kept.items()}}
+        if not pairs:
+            return request
+        value = "; ".join(f"{name}={value}" for name, value in pairs.items())
+        return replace(request, headers=(*request.headers, ("Cookie", value)))
+
+    async def _fetched(self, requested: str, response: Response, history: tuple[str, ...]) -> Fetched:
+        if response.cut:
+            raise FetchError(Reason.BODY_LIMIT, f"its body is longer than {self._config.max_body} bytes (max_body)")
+        headers = CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
+        return Fetched(
+            requested=requested,
+            url=response.request.url.href,
+            status=response.status,
+            headers=CIMultiDictProxy(headers),
+            content=await self._decoded(response, headers),
+            history=history,
+            timing=response.timing,
+        )
+
+    async def _decoded(self, response: Response, headers: "CIMultiDict[str]") -> bytes:
+        """The content; a redirect's stays as it came, since nobody reads it and it may be a bomb."""
+        layers = codings(",".join(headers.getall("Content-Encoding", ())))
+        if not layers or response.status in REDIRECTS:
+            return response.body
+        steps: list[bytes] = []
+        try:
+            for step in decode_steps(response.body, layers, self._config.max_decoded):
+                if steps:
+                    await asyncio.sleep(0)
+                steps.append(step)
+        except DecodeProblem as problem:
+            raise FetchError(problem.reason, str(problem)) from problem
+        return b"".join(steps)
+
+
+def fetch(urls: Iterable[str], **options: Unpack[Options]) -> list[Fetched]:
+    """An answer for each URL, in the order given; errors are in the answers. Blocks until all are there.
+
+    Raises:
+        UsageError: an option is unknown, or an event loop runs in this thread: use `Fetcher` there.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run(lambda stop: _fetch_all(urls, options, stop))
+    raise UsageError("an event loop runs here: use `async with crawler.Fetcher() as fetcher` instead of crawler.fetch")
+
+
+async def _fetch_all(urls: Iterable[str], options: Options, stop: Stop) -> list[Fetched]:
+    async with Fetcher(**options) as fetcher, background(_interrupt, stop):
+        return [fetched async for fetched in fetcher.stream(urls, ordered=True)]
+
+
+async def _interrupt(stop: Stop) -> None:
+    await stop.wait_draining()
+    raise KeyboardInterrupt
+
+
+def _new_turn() -> _Turn:
+    return asyncio.get_running_loop().create_future()
+
+
+async def _each(urls: Urls) -> AsyncIterator[str]:
+    if isinstance(urls, AsyncIterable):
+        async for url in urls:
+            yield url
+    else:
+        for url in urls:
+            yield url

@@ -1,0 +1,115 @@
+"""Connections: a kept-alive one from the right pool, or a new one through the guard.
+
+Rules
+- One pool for hosts that the user named, one for all others; they share nothing but the limit of idle connections.
+- Name lookup, TCP and TLS together have `connect_timeout`.
+Runs on: the event loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from aiohttp import ClientRequest, ClientTimeout
+from aiohttp.connector import Connection
+from multidict import CIMultiDict
+from yarl import URL
+
+from crawler.core.addresses import AddressPolicy
+from crawler.core.config import FetchConfig
+from crawler.core.errors import FetchError
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url
+from crawler.fetch.guard import GuardedConnector, guarded_socket
+from crawler.fetch.handler import IdleConnections, Watch
+from crawler.fetch.names import Resolver
+from crawler.fetch.proxy import Proxy
+from crawler.fetch.secure import Tls, tls_for
+from crawler.fetch.tracing import Trail
+
+_LOOKUP_SECONDS = 5.0  # smokescreen's, and half of our default for connecting
+_ORIGINS_REMEMBERED = 4096
+
+
+class Dials:
+    """All connections of one fetcher; `close` ends them."""
+
+    def __init__(
+        self,
+        config: FetchConfig,
+        policy: AddressPolicy,
+        proxy: Proxy | None,
+        idle: IdleConnections,
+        now: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._policy = policy
+        self._proxy = proxy
+        self._watch = Watch(now=now, first_byte=config.first_byte_timeout, idle=config.idle_timeout)
+        self._timeout = ClientTimeout(connect=config.connect_timeout, ceil_threshold=float("inf"))
+        self._resolver = Resolver(min(_LOOKUP_SECONDS, config.connect_timeout / 2))
+        self._tls = {named: tls_for(config, named=named) for named in (True, False)}
+        self._pools = {named: self._pool(idle, self._tls[named], named=named) for named in (True, False)}
+        self._requests: dict[tuple[str, bool], ClientRequest] = {}
+
+    async def connect(self, url: Url, trail: Trail, *, named: bool) -> Connection:
+        """A connection on which `url` may be asked for.
+
+        Raises:
+            FetchError: CONNECT_TIMEOUT, BLOCKED_ADDRESS behind a proxy, or a failed name lookup.
+        """
+        if self._proxy:
+            self._refuse_literal(url, named=named)
+        try:
+            return await self._pools[named].connect(self._request(url, named=named), [trail], self._timeout)
+        except TimeoutError:
+            limit = f"{self._config.connect_timeout:g} s"
+            raise FetchError(Reason.CONNECT_TIMEOUT, f"no connection to {url.host_port} within {limit}") from None
+
+    async def close(self) -> None:
+        """Drop every connection, idle or not."""
+        for pool in self._pools.values():
+            await pool.close()
+        await self._resolver.close()
+
+    def _pool(self, idle: IdleConnections, tls: Tls, *, named: bool) -> GuardedConnector:
+        return GuardedConnector(
+            create_socket=guarded_socket(self._policy, named=named or self._proxy is not None),
+            resolver=self._resolver,
+            ssl=tls.verified,
+            watch=self._watch,
+            idle=idle,
+        )
+
+    def _request(self, url: Url, *, named: bool) -> ClientRequest:
+        """What aiohttp's pool wants to see: never sent, and the same for all URLs of an origin."""
+        key = (url.origin, named)
+        if key not in self._requests:
+            if len(self._requests) >= _ORIGINS_REMEMBERED:
+                self._requests.clear()
+            self._requests[key] = self._new_request(url, named=named)
+        return self._requests[key]
+
+    def _new_request(self, url: Url, *, named: bool) -> ClientRequest:
+        is_insecure = not {url.host, url.host_port}.isdisjoint(self._config.insecure_hosts)
+        proxy = self._proxy
+        tunnel = CIMultiDict(
+            {"Host": url.host_port, "User-Agent": self._config.user_agent, **dict(proxy.headers if proxy else ())}
+        )
+        return ClientRequest(
+            "GET",
+            URL(url.origin, encoded=True),
+            loop=asyncio.get_running_loop(),
+            ssl=self._tls[named].insecure if is_insecure else True,
+            proxy=URL(proxy.url.href, encoded=True) if proxy else None,
+            proxy_headers=tunnel if proxy else None,
+        )
+
+    def _refuse_literal(self, url: Url, *, named: bool) -> None:
+        """Behind a proxy the dialled address is not the target's; one written in the URL can still be judged."""
+        try:
+            address = ip_address(url.host.strip("[]"))
+        except ValueError:
+            return
+        if refusal := self._policy.refusal(str(address), named=named):
+            raise FetchError(Reason.BLOCKED_ADDRESS, refusal)

@@ -1,0 +1,132 @@
+"""The one gate for what aiohttp, TLS and the operating system raise: each becomes a `FetchError` with a reason.
+
+Rules
+- The class of what happened decides, never the wording, except where a library has only words.
+- A message says what happened or what to do; whatever a server or library contributed to it is cut and escaped.
+- Running out of files, ports or memory is this machine's fault, and must not count against a host.
+Runs on: the event loop.
+"""
+
+import errno
+import os
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorError,
+    ClientConnectorSSLError,
+    ClientError,
+    ClientHttpProxyError,
+    ClientPayloadError,
+    ClientProxyConnectionError,
+    ServerDisconnectedError,
+)
+from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
+
+from crawler.core.errors import FetchError
+from crawler.core.reasons import Reason
+from crawler.core.text import safe
+
+FOREIGN = (ClientError, HttpProcessingError, OSError, EOFError, ValueError, RuntimeError)
+"""All that a fetch can raise besides `FetchError`: aiohttp's, the system's, and uvloop's RuntimeError for a socket."""
+
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
+
+# Numbers of X509_verify_cert (OpenSSL, x509_vfy.h).
+_NOT_IN_TIME = frozenset({9, 10})
+_OTHER_NAME = frozenset({62, 63, 64})
+
+
+def reach_error(error: Exception, where: str) -> FetchError:
+    """What a foreign error means for a fetch from `where`, a host and port."""
+    return next(make(error, where) for kinds, make in _MEANINGS if isinstance(error, kinds))
+
+
+def _said(error: BaseException) -> str:
+    return safe(str(error) or type(error).__name__, 200)
+
+
+def _proxy_error(error: Exception, where: str) -> FetchError:
+    return FetchError(Reason.PROXY_FAILED, f"the proxy did not connect to {where}: {_said(error)}")
+
+
+def _system_error(error: OSError, where: str) -> FetchError:
+    return _our_limit(error) if error.errno in _OURS else _lost(error, where)
+
+
+def _our_limit(error: OSError) -> FetchError:
+    advice = "lower --concurrency or raise the limit of open files (ulimit -n)"
+    return FetchError(Reason.CLIENT_LIMIT, f"this machine ran out of something: {_said(error)}; {advice}")
+
+
+def _lost(error: Exception, where: str) -> FetchError:
+    return FetchError(Reason.CONNECTION_LOST, f"{where} closed the connection without an answer: {_said(error)}")
+
+
+def _dial_error(error: ClientConnectorError, where: str) -> FetchError:
+    return _connect_error(error.os_error, where)
+
+
+def _connect_error(error: OSError, where: str) -> FetchError:
+    if error.errno in _OURS:
+        return _our_limit(error)
+    if error.errno == errno.EACCES:  # `guarded_socket`, with the sentence of the address policy
+        return FetchError(Reason.BLOCKED_ADDRESS, safe(error.strerror or str(error)))
+    if error.errno == errno.ECONNREFUSED:
+        return FetchError(Reason.CONNECT_REFUSED, f"nothing listens at {where}")
+    if error.errno == errno.ETIMEDOUT:
+        return FetchError(Reason.CONNECT_TIMEOUT, f"{where} did not answer the dial")
+    said = os.strerror(error.errno) if error.errno else _said(error)
+    return FetchError(Reason.CONNECT_FAILED, f"no connection to {where}: {said}")
+
+
+def _certificate_error(error: ClientConnectorCertificateError, where: str) -> FetchError:
+    cause = error.certificate_error
+    if not isinstance(cause, ssl.SSLCertVerificationError):
+        return FetchError(Reason.TLS_HOSTNAME, f"the certificate of {where} is for another host: {_said(cause)}")
+    said = safe(cause.verify_message, 200)
+    if cause.verify_code in _NOT_IN_TIME:
+        return FetchError(Reason.TLS_EXPIRED, f"the certificate of {where} is out of date: {said}")
+    if cause.verify_code in _OTHER_NAME:
+        return FetchError(Reason.TLS_HOSTNAME, f"the certificate of {where} is for another host: {said}")
+    advice = "--ca-file names whom to trust"
+    return FetchError(Reason.TLS_UNTRUSTED, f"the certificate of {where} is not trusted: {said}; {advice}")
+
+
+def _tls_error(error: ClientConnectorSSLError, where: str) -> FetchError:
+    return FetchError(Reason.TLS_FAILED, f"no TLS with {where}: {_said(error.os_error)}")
+
+
+def _parse_error(error: HttpProcessingError, where: str) -> FetchError:
+    cause = error.__cause__ or error
+    if isinstance(cause, LineTooLong):
+        return FetchError(Reason.HEADER_LIMIT, "a line of the response's head is too long")
+    if isinstance(cause, BadHttpMessage) and cause.message.startswith("Too many headers"):
+        return FetchError(Reason.HEADER_LIMIT, "the response has too many headers")
+    first_line = str(getattr(cause, "message", cause)).partition("\n")[0].rstrip(":")
+    return FetchError(Reason.PROTOCOL_ERROR, f"the answer of {where} is no HTTP/1.1: {safe(first_line, 200)}")
+
+
+def _body_error(error: ClientPayloadError, _where: str) -> FetchError:
+    return FetchError(Reason.TRUNCATED, f"the body ends too early: {_said(error)}")
+
+
+def _other_error(error: Exception, where: str) -> FetchError:
+    return FetchError(Reason.CONNECT_FAILED, f"{where} could not be asked: {_said(error)}")
+
+
+# The first row that fits decides; the narrower class stands above.
+_MEANINGS: tuple[tuple[Any, Callable[[Any, str], FetchError]], ...] = (
+    ((ClientProxyConnectionError, ClientHttpProxyError), _proxy_error),
+    (ClientConnectorCertificateError, _certificate_error),
+    (ClientConnectorSSLError, _tls_error),
+    (ClientConnectorError, _dial_error),
+    (HttpProcessingError, _parse_error),
+    (ClientPayloadError, _body_error),
+    (ServerDisconnectedError, _lost),
+    (OSError, _system_error),
+    (EOFError, _lost),
+    (Exception, _other_error),
+)

@@ -1,0 +1,55 @@
+"""Whom TLS trusts, and to whom we show a certificate of ours.
+
+Rules
+- Certificates are verified, except those of the hosts that the user called insecure; there is no switch for all.
+- `ca_file` adds to the system's authorities. The client certificate is shown only to hosts that the user named.
+- What needs no context of its own shares aiohttp's, which is made once per process: making one takes 20 ms.
+Runs on: the event loop, once at the start; it reads two small files.
+"""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crawler.core.config import FetchConfig
+from crawler.core.errors import UsageError
+from crawler.core.text import safe
+
+Trust = ssl.SSLContext | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How to speak TLS: True = verified, False = not, or a context of our own."""
+
+    verified: Trust
+    insecure: Trust
+
+
+def tls_for(config: FetchConfig, *, named: bool) -> Tls:
+    """How to speak TLS to hosts that the user named, or to all others.
+
+    Raises:
+        UsageError: a file cannot be read or holds no certificate.
+    """
+    certificate = config.client_cert if named else None
+    if not (certificate or config.ca_file):
+        return Tls(verified=True, insecure=False)
+    verified = ssl.create_default_context()
+    _load("ca-file", config.ca_file, verified.load_verify_locations)
+    insecure = ssl.create_default_context()
+    insecure.check_hostname = False
+    insecure.verify_mode = ssl.CERT_NONE
+    for context in (verified, insecure):
+        context.set_alpn_protocols(["http/1.1"])
+        _load("client-cert", certificate, context.load_cert_chain)
+    return Tls(verified=verified, insecure=insecure)
+
+
+def _load(option: str, path: str | None, load: Callable[[str], None]) -> None:
+    if path is None:
+        return
+    try:
+        load(path)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise UsageError(f"{option}: {path!r} is no PEM file to read: {safe(str(error))}") from error

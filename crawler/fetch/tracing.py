@@ -1,0 +1,67 @@
+"""The phases of one fetch: name lookup, connecting, TLS, first byte, body.
+
+Rules
+- Durations are on the monotonic clock; a phase that did not happen is None.
+- A connection taken from the pool has neither lookup, connect nor TLS. Through a proxy, lookup is part of connect.
+Strategy: aiohttp calls its traces at these points anyway, so a trace of our own costs two attribute writes; a
+`TraceConfig` with signals costs 20 us per fetch. TCP and TLS are told apart by the handler, which is made between them.
+Runs on: the event loop.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from aiohttp.tracing import Trace
+
+from crawler.core.models import Timing
+
+
+class Dialled(Protocol):
+    """What a connection knows of its own making, and when the latest answer began."""
+
+    opened_at: float
+    ready_at: float
+    is_tls: bool
+    first_byte_at: float | None
+
+
+class Trail(Trace):
+    """What one attempt went through until it had a connection.
+
+    Attributes:
+        fresh: a kept-alive connection will not do.
+        reused: the connection comes from the pool.
+        resolved: when the name lookup ended; None = there was none.
+    """
+
+    def __init__(self, now: Callable[[], float], *, fresh: bool = False) -> None:
+        self.now = now
+        self.fresh = fresh
+        self.reused = False
+        self.started = now()
+        self.resolved: float | None = None
+
+    async def send_connection_reuseconn(self) -> None:
+        """A pooled connection was taken."""
+        self.reused = True
+
+    async def send_connection_create_start(self) -> None:
+        """Dialling begins; `started` is near enough."""
+
+    async def send_connection_create_end(self) -> None:
+        """The connection stands; its handler knows since when."""
+
+    def timing(self, began: float, dialled: "Dialled", sent: float) -> Timing:
+        """All phases of a fetch that began at `began` and has just ended; `sent` is when its request was written."""
+        now = self.now()
+        head = dialled.first_byte_at or now
+        if self.reused:
+            return Timing(first_byte=head - sent, body=now - head, total=now - began)
+        return Timing(
+            dns=self.resolved - self.started if self.resolved else None,
+            connect=dialled.opened_at - (self.resolved or self.started),
+            tls=dialled.ready_at - dialled.opened_at if dialled.is_tls else None,
+            first_byte=head - sent,
+            body=now - head,
+            total=now - began,
+        )

@@ -1,0 +1,1 @@
+"""REMEMBERS every URL and its state. Blocking; lives on the storage thread."""

@@ -1,0 +1,1 @@
+"""SHOWS meanwhile: on a terminal a display that moves, elsewhere a plain line now and then."""

@@ -1,0 +1,1 @@
+"""SHOWS afterwards. Pure: a snapshot becomes text or JSON."""

@@ -1,0 +1,117 @@
+"""The account of a run: `summary.json`, and the same figures as text for a person.
+
+Rules
+- `discovered = done + failed + skipped + pending`, always; the text shows exactly what the JSON holds.
+Runs on: anywhere (pure).
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from crawler.core.histogram import percentile
+from crawler.core.models import Totals
+from crawler.core.text import duration, safe, size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The contract of `summary.json`; times in seconds, latency in milliseconds, `peak_rss_mb` in MiB.
+
+    Attributes:
+        stopped_by: the budget or signal that ended the run early; None = nothing eligible is pending.
+        latency: from dispatch to the last byte, of URLs that had a response; p50, p90, p99.
+        lines: what became of the lines of the list; they add up to `read`.
+    """
+
+    discovered: int
+    done: int
+    failed: int
+    skipped: dict[str, int]
+    pending: int
+    bytes: int
+    seconds: float
+    pages_per_second: float
+    peak_rss_mb: float
+    latency: dict[str, float | None]
+    failures: dict[str, int]
+    statuses: dict[str, int]
+    retries: int
+    lines: dict[str, int]
+    stopped_by: str | None
+
+
+def summarize(totals: Totals, *, peak_rss_mb: float, stopped_by: str | None) -> Summary:
+    """The figures of a run over all its lives; the peak memory is this life's."""
+    pages = totals.done + totals.failed
+    return Summary(
+        discovered=totals.discovered,
+        done=totals.done,
+        failed=totals.failed,
+        skipped=dict(totals.skipped),
+        pending=totals.pending,
+        bytes=totals.bytes,
+        seconds=round(totals.seconds, 3),
+        pages_per_second=round(pages / totals.seconds, 1) if totals.seconds else 0.0,
+        peak_rss_mb=round(peak_rss_mb, 1),
+        latency={f"p{share}": _milliseconds(totals, share / 100) for share in (50, 90, 99)},
+        failures=dict(totals.failures),
+        statuses={str(status): n for status, n in sorted(totals.statuses.items())},
+        retries=totals.retries,
+        lines=dict(totals.lines),
+        stopped_by=stopped_by,
+    )
+
+
+def _milliseconds(totals: Totals, share: float) -> float | None:
+    nanoseconds = percentile(totals.latency, share)
+    return None if nanoseconds is None else round(nanoseconds / 1e6, 3)
+
+
+def as_json(summary: Summary) -> bytes:
+    """`summary.json`: indented, ended by a newline."""
+    return msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+
+
+def as_text(summary: Summary, folder: str | None) -> str:
+    """The closing summary that a person reads."""
+    return "\n".join(_lines(summary, folder))
+
+
+def _lines(summary: Summary, folder: str | None) -> list[str]:
+    skipped = sum(summary.skipped.values())
+    head = f"stopped by {summary.stopped_by}" if summary.stopped_by else "complete"
+    account = f"{summary.done:,} done + {summary.failed:,} failed + {skipped:,} skipped + {summary.pending:,} pending"
+    speed = f"{summary.pages_per_second:,.1f} pages/s, peak memory {summary.peak_rss_mb:,.0f} MiB"
+    lines = [
+        f"{head}: {summary.discovered:,} URLs = {account}",
+        f"  {size(summary.bytes)} in {duration(summary.seconds)}: {speed}",
+    ]
+    if summary.latency["p50"] is not None:
+        shown = ", ".join(f"{name} {duration((value or 0) / 1000)}" for name, value in summary.latency.items())
+        lines.append(f"  latency {shown}")
+    for title, counts in (("status", summary.statuses), ("failed", summary.failures), ("skipped", summary.skipped)):
+        if counts:
+            lines.append(f"  {title:<8} {_counted(counts)}")
+    if summary.retries:
+        lines.append(f"  retries  {summary.retries:,}")
+    if summary.lines.get("read"):
+        lines.append(f"  list     {_list_line(summary.lines)}")
+    if folder:
+        lines.append(f"  {_where(summary, folder)}")
+    return lines
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{safe(name)} {n:,}" for name, n in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _list_line(lines: dict[str, int]) -> str:
+    rest = {name: n for name, n in lines.items() if name != "read" and n}
+    return f"{lines['read']:,} lines = " + " + ".join(f"{n:,} {name}" for name, n in rest.items())
+
+
+def _where(summary: Summary, folder: str) -> str:
+    if summary.pending:
+        return f"{safe(folder)} (go on with: crawler resume {safe(folder)})"
+    return safe(folder)

@@ -1,0 +1,1 @@
+"""KEEPS results in append-only files. Blocking; lives on the storage thread."""

@@ -1,0 +1,1 @@
+"""SERVES the built-in site: what newcomers crawl, what tests crawl, what load tests hit."""

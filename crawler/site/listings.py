@@ -1,0 +1,79 @@
+"""What a site says about itself: robots.txt and the sitemaps.
+
+Rules
+- A sitemap names every numbered page of its host that answers 200: no redirect, no missing and no private page.
+- A host with more than one part's pages has an index at `/sitemap.xml`, whose parts are made when they are asked for.
+Runs on: anywhere (pure).
+"""
+
+import re
+from collections.abc import Iterable
+from html import escape
+
+from crawler.site.answers import PageTruth
+from crawler.site.graph import NOT_LISTED, Graph, Kind
+
+PRIVATE = "/private/"
+PART = 2_000
+_PART_PATH = re.compile(r"/sitemap-(\d{5})\.xml")
+_NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
+
+
+def robots(graph: Graph, host: int) -> PageTruth:
+    """The rules of one host (RFC 9309); without private pages they allow everything."""
+    plan = graph.plan
+    delay = plan.crawl_delays[host] if host < len(plan.crawl_delays) else 0
+    lines = [
+        "User-agent: *",
+        f"Disallow: {PRIVATE if plan.private else ''}",
+        *([f"Crawl-delay: {delay:g}"] if delay else []),
+        "",
+        f"Sitemap: {graph.base_urls[host]}/sitemap.xml",
+    ]
+    return _listing(graph, host, "/robots.txt", Kind.ROBOTS, "text/plain", lines)
+
+
+def sitemap(graph: Graph, host: int, path: str) -> PageTruth | None:
+    """A sitemap, or the index of them; None = there is none at this path."""
+    parts = -(-graph.plan.pages // PART)
+    if path == "/sitemap.xml":
+        return _sitemap_index(graph, host, parts) if parts > 1 else _sitemap_part(graph, host, path, 0)
+    match = _PART_PATH.fullmatch(path)
+    if match and parts > 1 and 1 <= int(match[1]) <= parts:
+        return _sitemap_part(graph, host, path, int(match[1]) - 1)
+    return None
+
+
+def _sitemap_index(graph: Graph, host: int, parts: int) -> PageTruth:
+    base = graph.base_urls[host]
+    urls = [f"{base}/sitemap-{part:05}.xml" for part in range(1, parts + 1)]
+    return _listing(graph, host, "/sitemap.xml", Kind.SITEMAP, "application/xml", _xml("sitemapindex", "sitemap", urls))
+
+
+def _sitemap_part(graph: Graph, host: int, path: str, part: int) -> PageTruth:
+    indices = range(part * PART, min(part * PART + PART, graph.plan.pages))
+    base = graph.base_urls[host]
+    urls = [base + graph.path(host, index) for index in indices if graph.kind(host, index) not in NOT_LISTED]
+    return _listing(graph, host, path, Kind.SITEMAP, "application/xml", _xml("urlset", "url", urls))
+
+
+def _xml(root: str, item: str, urls: Iterable[str]) -> list[str]:
+    return [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<{root} xmlns="{_NAMESPACE}">',
+        *(f"<{item}><loc>{escape(url)}</loc></{item}>" for url in urls),
+        f"</{root}>",
+    ]
+
+
+def _listing(graph: Graph, host: int, path: str, kind: Kind, content_type: str, lines: list[str]) -> PageTruth:
+    body = ("\n".join(lines) + "\n").encode()
+    return PageTruth(
+        path=path,
+        kind=kind,
+        headers=(("Content-Type", content_type),),
+        body=body,
+        decoded=body,
+        delay=graph.delay(host, path),
+        charset="utf-8",
+    )

@@ -1,0 +1,60 @@
+"""Where the redirects of a site lead: chains of one to three hops to a page, one loop, one redirect to itself.
+
+Runs on: anywhere (pure).
+"""
+
+import re
+
+from crawler.site.answers import PageTruth
+from crawler.site.graph import Graph, Kind
+from crawler.site.plan import draw
+
+TO_ITSELF = "/redirect/self"
+LOOP = {TO_ITSELF: TO_ITSELF, "/redirect/loop/1": "/redirect/loop/2", "/redirect/loop/2": "/redirect/loop/1"}
+_HOP = re.compile(r"(/redirect/\d+)(?:/([23]))?")
+_STATUSES = (301, 302, 303, 307, 308)
+
+
+def chain(graph: Graph, host: int, index: int) -> tuple[str, ...]:
+    """The paths of one chain, from the page that is linked to the page where it ends."""
+    first = graph.path(host, index)
+    hops = 1 + draw(graph.plan.seed, host, index, "hops") % 3
+    return (first, *(f"{first}/{hop}" for hop in range(2, hops + 1)), graph.path(host, graph.elder(host, index)))
+
+
+def find(graph: Graph, host: int, path: str) -> int | None:
+    """The index of the redirect whose chain this path is a hop of; None = it is none."""
+    match = _HOP.fullmatch(path)
+    index = graph.find(host, match[1]) if match else None
+    return index if index is not None and path in chain(graph, host, index)[:-1] else None
+
+
+def answer(graph: Graph, host: int, path: str) -> PageTruth | None:
+    """The answer of a path below `/redirect/`; None = there is none."""
+    target = _target(graph, host, path)
+    if target is None:
+        return None
+    dice = draw(graph.plan.seed, host, path, "redirect")
+    location = graph.base_urls[host] + target if dice % 2 else target
+    body = f"This has moved to {target}\n".encode()
+    return PageTruth(
+        path=path,
+        kind=Kind.REDIRECT,
+        status=_STATUSES[dice // 2 % len(_STATUSES)],
+        headers=(("Content-Type", "text/plain; charset=utf-8"), ("Location", location)),
+        body=body,
+        decoded=body,
+        redirect_to=target,
+        delay=graph.delay(host, path),
+        charset="utf-8",
+    )
+
+
+def _target(graph: Graph, host: int, path: str) -> str | None:
+    if graph.plan.loops and path in LOOP:
+        return LOOP[path]
+    index = find(graph, host, path)
+    if index is None:
+        return None
+    hops = chain(graph, host, index)
+    return hops[hops.index(path) + 1]

@@ -1,0 +1,101 @@
+"""Public fakes: what stands in for the network and the clock when you test code that uses the crawler.
+
+Rules
+- A fake is deterministic, does no I/O, and keeps what it was asked, so that a test can look.
+Runs on: anywhere; `FakeFetcher` on a loop.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from crawler.core.errors import FetchError
+from crawler.core.models import Request, Response, Timing
+from crawler.core.protocols import Room
+from crawler.core.reasons import Reason
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """A clock that moves only when told."""
+
+    now: float = 1000.0
+    epoch: float = 1_700_000_000.0
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return self.now
+
+    def wall(self) -> float:
+        """Seconds since 1970, moving with the monotonic clock."""
+        return self.epoch + self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+Answer = Response | FetchError | tuple[int, bytes] | Callable[[Request], "Response | FetchError"]
+
+
+@dataclass(slots=True)
+class FakeFetcher:
+    """Answers from a mapping of URL to answer; any other URL gets `default`.
+
+    An answer is a response, an error to raise, a pair of status and body, or a function of the request.
+
+    Attributes:
+        asked: every URL that was asked for, in order.
+        peak: the most requests that were in flight at once.
+        gate: when given, every request waits for this event before it is answered.
+    """
+
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    default: Answer = (200, b"")
+    asked: list[str] = field(default_factory=list)
+    peak: int = 0
+    gate: asyncio.Event | None = None
+    _in_flight: int = 0
+    _awaited: dict[int, asyncio.Event] = field(default_factory=dict)
+
+    async def fetch(self, request: Request, room: Room | None = None) -> Response:
+        """The answer for the request's URL."""
+        self.asked.append(request.url.href)
+        self._in_flight += 1
+        self.peak = max(self.peak, self._in_flight)
+        if self.peak in self._awaited:
+            self._awaited[self.peak].set()
+        try:
+            await (self.gate.wait() if self.gate else asyncio.sleep(0))
+            response = _answer(self.answers.get(request.url.href, self.default), request)
+            if room is not None:
+                await room.grow(len(response.body))
+            return response
+        finally:
+            self._in_flight -= 1
+
+    async def in_flight(self, count: int) -> None:
+        """Wait until so many requests have been in flight at once."""
+        if self.peak < count:
+            await self._awaited.setdefault(count, asyncio.Event()).wait()
+
+    def times(self) -> Counter[str]:
+        """How often each URL was asked for."""
+        return Counter(self.asked)
+
+
+def _answer(answer: Answer, request: Request) -> Response:
+    if isinstance(answer, tuple):
+        status, body = answer
+        answer = Response(request=request, status=status, body=body, timing=Timing(total=0.001))
+    elif callable(answer):
+        answer = answer(request)
+    if isinstance(answer, FetchError):
+        raise answer
+    return answer
+
+
+def refused(message: str = "connection refused") -> FetchError:
+    """What a fetch of a server that is not there raises."""
+    return FetchError(Reason.CONNECT_REFUSED, message)

@@ -1,0 +1,260 @@
+"""A crawl conducted with a fake network and everything else real."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from crawler.core.errors import FetchError, InternalError
+from crawler.core.models import Request, Response
+from crawler.core.reasons import Reason
+from crawler.runtime.loop import Stop
+from crawler.runtime.tasks import background
+from crawler.testing import Answer, FakeFetcher, refused
+from support.crawls import crawl, records, rejected, urls
+
+pytestmark = pytest.mark.both_loops
+
+BASE = "http://127.0.0.1:8080"
+
+
+def pages(count: int) -> list[str]:
+    """A list of URLs of one host."""
+    return [f"{BASE}/{number}" for number in range(count)]
+
+
+async def test_every_url_of_a_list_is_one_line(tmp_path: Path) -> None:
+    """A list of a thousand URLs becomes a thousand lines, each URL fetched once."""
+    fetcher = FakeFetcher(default=(200, b"hello"))
+
+    ending = await crawl(tmp_path, pages(1000), fetcher)
+
+    assert ending.stopped_by is None
+    assert (ending.totals.done, ending.totals.pending) == (1000, 0)
+    assert urls(tmp_path) == dict.fromkeys(pages(1000), 1)
+    assert set(fetcher.times().values()) == {1}
+
+
+@pytest.mark.parametrize("concurrency", [1, 7, 64])
+async def test_never_more_than_concurrency_in_flight(tmp_path: Path, concurrency: int) -> None:
+    """The slots bound what is in flight, and are all used."""
+    gate = asyncio.Event()
+    fetcher = FakeFetcher(gate=gate)
+
+    async def open_when_full() -> None:
+        await fetcher.in_flight(concurrency)
+        gate.set()
+
+    async with background(open_when_full):
+        await crawl(tmp_path, pages(300), fetcher, concurrency=concurrency)
+
+    assert fetcher.peak == concurrency
+
+
+@pytest.mark.parametrize("concurrency", [1, 64, 1000])
+async def test_max_pages_is_exact(tmp_path: Path, concurrency: int) -> None:
+    """A budget of 100 pages gives exactly 100 lines, failures and retries included."""
+    answers: dict[str, Answer] = dict.fromkeys(pages(400)[::7], refused())
+    answers |= dict.fromkeys(pages(400)[::5], (404, b""))
+
+    ending = await crawl(tmp_path, pages(400), FakeFetcher(answers), concurrency=concurrency, max_pages=100, retries=1)
+
+    assert len(records(tmp_path)) == 100
+    assert ending.stopped_by == "--max-pages 100"
+
+
+async def test_a_spent_budget_can_be_resumed_with_a_larger_one(tmp_path: Path) -> None:
+    """What a budget left pending is fetched by the next life, and counted on."""
+    await crawl(tmp_path, pages(50), FakeFetcher(), max_pages=20)
+    ending = await crawl(tmp_path, (), FakeFetcher(), max_pages=35)
+
+    assert len(records(tmp_path)) == 35
+    assert ending.totals.pending == 15
+
+
+async def test_max_bytes_stops_dispatching(tmp_path: Path) -> None:
+    """After the byte budget nothing is started; what was in flight is finished and counted."""
+    ending = await crawl(tmp_path, pages(100), FakeFetcher(default=(200, b"x" * 1000)), max_bytes=5000, concurrency=1)
+
+    assert 5 <= len(records(tmp_path)) < 100
+    assert ending.stopped_by == "--max-bytes 5000"
+
+
+async def test_max_time_stops_dispatching(tmp_path: Path) -> None:
+    """With an answer that never comes, time alone ends the dispatch; the stop breaks off what is in flight."""
+    fetcher = FakeFetcher(gate=asyncio.Event())
+    stop = Stop()
+
+    async def cut() -> None:
+        await fetcher.in_flight(3)
+        stop.request_cancel()
+
+    async with background(cut):
+        ending = await crawl(tmp_path, pages(10), fetcher, stop=stop, concurrency=3, max_time="50s")
+
+    assert ending.totals.pending == 10
+
+
+async def test_a_failure_is_retried_and_then_said(tmp_path: Path) -> None:
+    """A refused connection is tried again as often as allowed, then ends as failed with its reason."""
+    fetcher = FakeFetcher({f"{BASE}/0": refused()})
+
+    ending = await crawl(tmp_path, pages(3), fetcher, retries=1)
+
+    assert fetcher.times()[f"{BASE}/0"] == 2
+    failed = [record for record in records(tmp_path) if record["outcome"] == "failed"]
+    assert [(record["url"], record["reason"], record["attempts"]) for record in failed] == [
+        (f"{BASE}/0", "connect_refused", 2)
+    ]
+    assert ending.totals.failures == {"connect_refused": 1}
+
+
+async def test_a_failure_that_heals_is_done(tmp_path: Path) -> None:
+    """A server that is back in time costs a retry and nothing else."""
+
+    def answer(request: Request) -> Response | FetchError:
+        return refused() if request.attempts == 0 else Response(request=request, status=200)
+
+    ending = await crawl(tmp_path, pages(1), FakeFetcher({f"{BASE}/0": answer}))
+
+    assert (ending.totals.done, ending.totals.failed, ending.totals.retries) == (1, 0, 1)
+    assert records(tmp_path)[0]["attempts"] == 2
+
+
+async def test_a_redirect_is_a_result_and_its_target_a_url(tmp_path: Path) -> None:
+    """Source and target each get a line; the target keeps the depth, and two sources share it."""
+
+    def redirect(request: Request) -> Response:
+        return Response(request=request, status=301, headers=((b"Location", b"/target"),))
+
+    await crawl(tmp_path, pages(2), FakeFetcher({f"{BASE}/0": redirect, f"{BASE}/1": redirect}))
+
+    assert urls(tmp_path) == {f"{BASE}/0": 1, f"{BASE}/1": 1, f"{BASE}/target": 1}
+    target = next(record for record in records(tmp_path) if record["url"] == f"{BASE}/target")
+    assert target["referrer"] in {f"{BASE}/0", f"{BASE}/1"}
+    assert target["depth"] == 0
+
+
+async def test_endless_redirects_end(tmp_path: Path) -> None:
+    """A server that always redirects to another page is followed ten times and no further."""
+
+    def redirect(request: Request) -> Response:
+        number = int(request.url.target[1:]) + 1
+        return Response(request=request, status=302, headers=((b"Location", b"/%d" % number),))
+
+    ending = await crawl(tmp_path, pages(1), FakeFetcher(default=redirect))
+
+    assert ending.totals.discovered == 11
+    assert ending.totals.failures == {"redirect_limit": 1}
+
+
+async def test_a_drain_finishes_what_is_in_flight_and_the_rest_can_be_resumed(tmp_path: Path) -> None:
+    """After the first signal nothing starts; the next life fetches exactly what is left."""
+    gate = asyncio.Event()
+    first, stop = FakeFetcher(gate=gate), Stop()
+
+    async def drain() -> None:
+        await first.in_flight(5)
+        stop.request_drain()
+        gate.set()
+
+    async with background(drain):
+        ending = await crawl(tmp_path, pages(20), first, stop=stop, concurrency=5)
+    second = FakeFetcher()
+    after = await crawl(tmp_path, (), second)
+
+    assert (len(first.asked), ending.totals.done, ending.stopped_by) == (5, 5, "interrupted")
+    assert (len(second.asked), after.totals.done) == (15, 20)
+    assert set(urls(tmp_path).values()) == {1}
+
+
+async def test_a_cancel_breaks_off_what_is_in_flight_and_counts_no_death(tmp_path: Path) -> None:
+    """After the second signal what was in flight is pending again, as if it had never been asked for."""
+    for _ in range(5):
+        fetcher, stop = FakeFetcher(gate=asyncio.Event()), Stop()
+
+        async def cancel(fetcher: FakeFetcher = fetcher, stop: Stop = stop) -> None:
+            await fetcher.in_flight(5)
+            stop.request_cancel()
+
+        async with background(cancel):
+            await crawl(tmp_path, pages(20), fetcher, stop=stop, concurrency=5)
+    last = FakeFetcher()
+    ending = await crawl(tmp_path, (), last)
+
+    assert ending.totals.done == 20
+    assert set(last.times().values()) == {1}
+    assert last.peak > 1  # nobody became a suspect that runs alone
+
+
+async def test_an_error_of_our_own_ends_the_run_and_loses_nothing(tmp_path: Path) -> None:
+    """Something that nobody foresaw is raised as itself, and the run can be resumed."""
+
+    def break_down(_: Request) -> Response:
+        raise InternalError("a bug")
+
+    with pytest.raises(InternalError, match="a bug"):
+        await crawl(tmp_path, pages(20), FakeFetcher({f"{BASE}/10": break_down}), concurrency=2)
+    ending = await crawl(tmp_path, (), FakeFetcher())
+
+    assert ending.totals.done == 20
+    assert set(urls(tmp_path).values()) == {1}
+
+
+async def test_every_line_of_a_dirty_list_is_accounted_for(tmp_path: Path) -> None:
+    """Lines that are no URL of their own are named with their number and reason; the sums add up."""
+    lines = [f"{BASE}/a", "", "# comment", f"{BASE}/a#fragment", "ftp://h/", "nonsense", f"{BASE}/b"]
+
+    ending = await crawl(tmp_path, lines, FakeFetcher())
+
+    assert urls(tmp_path) == {f"{BASE}/a": 1, f"{BASE}/b": 1}
+    assert [(line["line"], line["reason"]) for line in rejected(tmp_path)] == [
+        (4, Reason.DUPLICATE),
+        (5, Reason.UNSUPPORTED_SCHEME),
+        (6, Reason.RELATIVE_URL),
+    ]
+    counts = dict(ending.totals.lines)
+    assert counts.pop("read") == sum(counts.values()) == 7
+
+
+async def test_robots_txt_is_obeyed_and_asked_for_once(tmp_path: Path) -> None:
+    """One fetch of robots.txt per origin decides about all of its URLs; the refused are skipped, not lines."""
+    robots = (200, b"User-agent: *\nDisallow: /private")
+    fetcher = FakeFetcher({f"{BASE}/robots.txt": robots})
+
+    ending = await crawl(tmp_path, [*pages(30), f"{BASE}/private/1", f"{BASE}/private/2"], fetcher, robots=True)
+
+    assert fetcher.times()[f"{BASE}/robots.txt"] == 1
+    assert ending.totals.skipped == {"robots_denied": 2}
+    assert len(records(tmp_path)) == 30
+    assert not [url for url in fetcher.asked if "private" in url]
+
+
+@pytest.mark.parametrize(
+    ("answer", "done", "failed"),
+    [
+        ((404, b""), 3, 0),  # there are no rules
+        ((403, b""), 3, 0),  # RFC 9309, 2.3.1.3: unavailable means allowed
+        ((500, b""), 0, 3),  # RFC 9309, 2.3.1.4: unreachable means disallowed, for now
+        ((429, b""), 0, 3),
+        (refused(), 0, 3),
+        ((200, b"\xff\xfe\x00garbage<html>"), 3, 0),
+    ],
+)
+async def test_a_robots_txt_that_cannot_be_had(tmp_path: Path, answer: Answer, done: int, failed: int) -> None:
+    """4xx allows everything; 5xx and a dead host allow nothing, and the URLs are tried again."""
+    fetcher = FakeFetcher({f"{BASE}/robots.txt": answer})
+
+    ending = await crawl(tmp_path, pages(3), fetcher, robots=True, retries=1)
+
+    assert (ending.totals.done, ending.totals.failed) == (done, failed)
+
+
+async def test_a_skipped_url_gives_its_page_of_the_budget_back(tmp_path: Path) -> None:
+    """A budget of five pages gives five lines even when robots.txt refuses the URLs that reserved them first."""
+    robots = (200, b"User-agent: *\nDisallow: /private")
+    lines = [*(f"{BASE}/private/{number}" for number in range(10)), *pages(10)]
+
+    await crawl(tmp_path, lines, FakeFetcher({f"{BASE}/robots.txt": robots}), robots=True, max_pages=5, concurrency=4)
+
+    assert len(records(tmp_path)) == 5

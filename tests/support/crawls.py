@@ -1,0 +1,50 @@
+"""Whole crawls in a test: a real frontier, journal and engine, and whatever fetcher the test gives."""
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from crawler.build import assemble
+from crawler.core.config import configure
+from crawler.core.protocols import Fetcher
+from crawler.crawl.engine import Crawl, Ending
+from crawler.crawl.folder import RunFacts, RunFolder, Source
+from crawler.runtime.loop import Stop
+
+
+async def crawl(
+    folder: Path, lines: Iterable[str], fetcher: Fetcher, *, stop: Stop | None = None, **options: object
+) -> Ending:
+    """Fetch a list in `folder`, or go on with what is there; options by their name, with underscores."""
+    run = RunFolder(folder)
+    _write_once(run, lines)
+    values: dict[str, object] = {"robots": False, **{name.replace("_", "-"): value for name, value in options.items()}}
+    facts = RunFacts(command="fetch", sources=(Source("list", 1),), options={})
+    async with AsyncExitStack() as stack:
+        parts = await assemble(stack, run, facts, configure(values), fetcher=fetcher)
+        return await Crawl(replace(parts, jitter=lambda: 0.0), stop or Stop()).run()
+
+
+def _write_once(run: RunFolder, lines: Iterable[str]) -> None:
+    if not run.seeds.exists():
+        run.path.mkdir(parents=True, exist_ok=True)
+        run.seeds.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+def records(folder: Path) -> list[dict[str, object]]:
+    """Every line of `pages.jsonl`."""
+    return [msgspec.json.decode(line) for line in (folder / "pages.jsonl").read_bytes().splitlines()]
+
+
+def urls(folder: Path) -> Counter[str]:
+    """How often each URL stands in the output."""
+    return Counter(str(record["url"]) for record in records(folder))
+
+
+def rejected(folder: Path) -> list[dict[str, object]]:
+    """Every line of `rejected.jsonl`."""
+    return [msgspec.json.decode(line) for line in (folder / "rejected.jsonl").read_bytes().splitlines()]

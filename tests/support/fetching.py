@@ -1,0 +1,68 @@
+"""Short ways to open a fetcher, to ask, and to answer in literal bytes."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from crawler.core import urls
+from crawler.core.config import FetchConfig
+from crawler.core.errors import FetchError
+from crawler.core.models import Request
+from crawler.fetch.http import HttpFetcher
+from crawler.runtime.clock import Clock
+from support.rawserver import Handler
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"
+
+
+def open_fetcher(*, idle_limit: int = 256, **config: Any) -> HttpFetcher:
+    """A fetcher to be opened with `async with`; keywords are fields of `FetchConfig`."""
+    return HttpFetcher(FetchConfig(**config), clock=Clock(), idle_limit=idle_limit)
+
+
+def ask(where: tuple[str, int], path: str = "/", **fields: Any) -> Request:
+    """A request to a server of this test, which counts as named by the user."""
+    return ask_url(f"http://{where[0]}:{where[1]}{path}", **fields)
+
+
+def ask_url(url: str, **fields: Any) -> Request:
+    """A request for a URL that counts as named by the user."""
+    return Request(url=urls.parse(url), **{"named": True, **fields})
+
+
+async def failure(fetcher: HttpFetcher, request: Request) -> FetchError:
+    """The error that a fetch ends with."""
+    with pytest.raises(FetchError) as caught:
+        await fetcher.fetch(request)
+    return caught.value
+
+
+def answering(*answers: bytes, heads: list[bytes] | None = None) -> Handler:
+    """A handler that gives the n-th request of a connection the n-th answer, the last one for ever.
+
+    `heads` receives every request's head.
+    """
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        count = 0
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if heads is not None:
+                heads.append(head)
+            writer.write(answers[min(count, len(answers) - 1)])
+            count += 1
+
+    return serve
+
+
+def saying(*parts: bytes) -> Handler:
+    """A handler that reads one request, writes the parts one after the other, and closes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+
+    return serve
