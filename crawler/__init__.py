@@ -1,1 +1,56 @@
-"""One asyncio engine that crawls sites, fetches URL lists and load-tests local servers."""
+"""One asyncio engine that crawls sites, fetches URL lists and load-tests local servers.
+
+    async with crawler.Fetcher(concurrency=1000) as fetcher:
+        page = await fetcher.get("https://example.com/")
+        async for page in fetcher.stream(urls):
+            ...
+
+    pages = crawler.fetch(urls)          # the same without a loop of your own
+
+Everything is imported when it is first used, so that `import crawler` costs nothing and a worker process stays light.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from crawler.version import __version__
+
+if TYPE_CHECKING:
+    from crawler.core.errors import CrawlerError, FetchError, UrlError, UsageError
+    from crawler.core.reasons import Reason
+    from crawler.fetch.client import Fetcher, fetch
+    from crawler.fetch.fetched import Fetched
+
+__all__ = [
+    "CrawlerError",
+    "FetchError",
+    "Fetched",
+    "Fetcher",
+    "Reason",
+    "UrlError",
+    "UsageError",
+    "__version__",
+    "fetch",
+]
+
+_HOMES = {
+    "CrawlerError": "crawler.core.errors",
+    "FetchError": "crawler.core.errors",
+    "Fetched": "crawler.fetch.fetched",
+    "Fetcher": "crawler.fetch.client",
+    "Reason": "crawler.core.reasons",
+    "UrlError": "crawler.core.errors",
+    "UsageError": "crawler.core.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "fetch":
+        return import_module("crawler.fetch")  # callable, see there
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'crawler' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -89,7 +89,7 @@ async def assemble(
 
     journal = await stack.enter_async_context(Journal(frontier, [sink], board, clock, derive))
     if fetcher is None:
-        fetcher = await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock))
+        fetcher = await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=limit))
     agent = config.fetch.user_agent.partition("/")[0]
     return Parts(
         fetcher=fetcher,

@@ -1,6 +1,7 @@
 """`crawler fetch`: a list of URLs in, every one accounted for."""
 
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,7 +31,7 @@ Examples:
 @knobs()
 def command(sources: tuple[str, ...], **parameters: Any) -> int:
     """Fetch every URL of each SOURCE: a URL, a file with one URL per line, or - for standard input."""
-    from crawler.cli.run import carry_out
+    from crawler.cli.run import carry_out, check
 
     from_file: dict[str, Any] = {}
     if parameters["config_file"]:
@@ -39,20 +40,22 @@ def command(sources: tuple[str, ...], **parameters: Any) -> int:
     configure(from_file, where=parameters["config_file"] or "")
     secrets = look_up({**from_file, **given(parameters)})
     config = configure(secrets.values)
+    check(config, as_json_too=parameters["as_json"])
     check_sources(sources)
     folder = RunFolder(Path(parameters["output"]) if parameters["output"] else _default_folder(sources[0]))
-    folder.create()
-    facts = RunFacts(
-        command="fetch",
-        sources=folder.copy_seeds(sources),
-        options={**plain_values(config), **secrets.stored},
-        needs=secrets.needs,
-    )
-    folder.write_facts(facts)
+    with folder.beginning():
+        facts = RunFacts(
+            command="fetch",
+            sources=folder.copy_seeds(sources),
+            options={**plain_values(config), **secrets.stored},
+            needs=secrets.needs,
+        )
+        folder.write_facts(facts)
     return carry_out(folder, facts, config, quiet=parameters["quiet"], as_json_too=parameters["as_json"])
 
 
 def _default_folder(source: str) -> Path:
+    """A folder that is not there yet, named after the moment and what is fetched."""
     if source == "-":
         name = "stdin"
     elif "://" in source:
@@ -60,4 +63,6 @@ def _default_folder(source: str) -> Path:
     else:
         name = Path(source).stem
     safe = "".join(c if c.isalnum() or c in ".-_" else "_" for c in name)[:60]
-    return Path("output") / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{safe}"
+    first = Path("output") / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{safe}"
+    others = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    return next(path for path in chain([first], others) if not path.exists())

@@ -10,7 +10,10 @@ import sys
 from importlib import import_module
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
+from crawler.cli import streams
+from crawler.core.disk import storage_error
 from crawler.core.errors import CrawlerError
 from crawler.core.text import safe
 from crawler.version import __version__
@@ -59,13 +62,14 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; an error is one line, never a traceback."""
+    streams.claim()
     sys.exit(_run(arguments))
 
 
 def _run(arguments: list[str] | None) -> int:
     try:
         code = cli.main(arguments, prog_name="crawler", standalone_mode=False)
-    except click.UsageError as error:
+    except NoArgsIsHelpError as error:
         error.show()
         return 2
     except (KeyboardInterrupt, click.Abort):
@@ -81,8 +85,13 @@ def _named(error: Exception) -> tuple[str, int]:
     """One line for an error, and its exit code."""
     if isinstance(error, CrawlerError):
         return str(error), error.exit_code
-    if isinstance(error, click.ClickException):
-        return error.format_message(), 2
+    if isinstance(error, click.UsageError):
+        asked = error.ctx.command_path if error.ctx else "crawler"
+        return f"{error.format_message()} See {asked} --help", 2
+    if isinstance(error, OSError) and streams.is_lost(error):
+        streams.give_up()
+        lost = storage_error(error, "standard output")
+        return str(lost), lost.exit_code
     return f"internal error: {error!r}; please report it, with what CRAWLER_DEBUG=1 in front prints", 70
 
 

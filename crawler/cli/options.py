@@ -40,7 +40,7 @@ class KnobCommand(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 knob = OPTIONS.get((parameter.name or "").replace("_", "-"))
                 sections.setdefault(_TITLES[knob.group] if knob else "General", []).append(record)
         for title, records in sorted(sections.items(), key=lambda item: item[0] != "General"):

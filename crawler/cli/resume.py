@@ -8,6 +8,7 @@ import click
 from crawler.cli.options import KnobCommand, given, knobs, look_up
 from crawler.core.config import OPTIONS, configure
 from crawler.core.errors import UsageError
+from crawler.core.options import check_names
 from crawler.crawl.folder import RunFolder
 
 EXAMPLES = """\b
@@ -25,15 +26,19 @@ Examples:
 @knobs(lambda option: option.help.resumable or option.help.secret)
 def command(folder: str, **parameters: Any) -> int:
     """Go on with the run in DIR. Options that judge URLs stay as they were."""
-    from crawler.cli.run import carry_out
+    from crawler.cli.run import carry_out, check
 
     run_folder = RunFolder(Path(folder))
     facts = run_folder.read_facts()
     changed = given(parameters)
+    check_names(dict.fromkeys(facts.needs), OPTIONS, str(run_folder.config))
     for name in facts.needs:
         if name not in changed:
             flag = f"--{name} {OPTIONS[name].metavar}"
             raise UsageError(f"{folder}: this run was started with a secret that is not stored: give {flag} again")
     secrets = look_up({**facts.options, **changed})
     config = configure(secrets.values, where=str(run_folder.config))
+    check(config, as_json_too=parameters["as_json"])
+    if config.output.save == "-" and not parameters["quiet"]:
+        click.echo("lines that were printed just before the interruption may come again", err=True)
     return carry_out(run_folder, facts, config, quiet=parameters["quiet"], as_json_too=parameters["as_json"])

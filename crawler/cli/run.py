@@ -3,24 +3,31 @@
 Runs on: the main thread.
 """
 
+import os
 import sys
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
+from functools import partial
+from textwrap import fill
 
 import click
 from rich.console import Console
 
 from crawler.build import Show, run
 from crawler.core.config import RunConfig
+from crawler.core.errors import UsageError
 from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.fetch.http import HttpFetcher
+from crawler.fetch.secure import tls_for
 from crawler.live.terminal import PlainView, SilentView, TerminalView
 from crawler.report.summary import Summary, as_json, as_text
+from crawler.runtime.clock import Clock
 
 
 def carry_out(folder: RunFolder, facts: RunFacts, config: RunConfig, *, quiet: bool, as_json_too: bool) -> int:
     """Run to the end and give the exit code."""
     title = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])} -> {folder.path}"
-    log(folder, f"{facts.command}: pid and options as in config.toml")
+    log(folder, f"{facts.command} begins or goes on as process {os.getpid()}")
     try:
         with _view(title, quiet=quiet) as view:
             summary, signum = run(folder, facts, config, Show(sample=view.sample, note=view.note, seconds=view.SECONDS))
@@ -29,10 +36,22 @@ def carry_out(folder: RunFolder, facts: RunFacts, config: RunConfig, *, quiet: b
         raise
     log(folder, as_text(summary, None).splitlines()[0])
     if as_json_too:
-        sys.stdout.buffer.write(as_json(summary))
+        click.echo(as_json(summary), nl=False)
     if not quiet:
-        click.echo(as_text(summary, str(folder.path)), err=True)
+        click.echo(_wrapped(as_text(summary, str(folder.path))), err=True)
     return exit_code(summary, signum)
+
+
+def check(config: RunConfig, *, as_json_too: bool) -> None:
+    """Refuse what cannot work before anything is made: a missing file, a proxy that is none, two users of stdout.
+
+    Raises:
+        UsageError: it says which option.
+    """
+    if as_json_too and config.output.save == "-":
+        raise UsageError("--json and --save - both want standard output; the summary is in summary.json too")
+    HttpFetcher(config.fetch, clock=Clock())
+    tls_for(config.fetch, named=True)
 
 
 def exit_code(summary: Summary, signum: int | None) -> int:
@@ -47,6 +66,15 @@ def log(folder: RunFolder, text: str) -> None:
     stamp = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with suppress(OSError), folder.log.open("a", encoding="utf-8") as file:
         file.write(f"{stamp} {' '.join(text.split())}\n")
+
+
+def _wrapped(text: str) -> str:
+    """The text as wide as the terminal, if there is one, and no word broken."""
+    if not sys.stderr.isatty():
+        return text
+    width = os.get_terminal_size(sys.stderr.fileno()).columns or 80  # 0 = the terminal does not know
+    wrap = partial(fill, width=width, subsequent_indent=" " * 11, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(wrap, text.splitlines()))
 
 
 View = TerminalView | PlainView | SilentView

@@ -1,5 +1,6 @@
 """`crawler serve`: the built-in site, for trying things on."""
 
+import os
 from collections.abc import Iterable
 from functools import partial
 from ipaddress import ip_address
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from crawler.cli import streams
 from crawler.core.errors import UsageError
 
 EXAMPLES = """\b
@@ -42,7 +44,9 @@ def command(**options: object) -> int:
     try:
         run(partial(_serve, options, address))
     except OSError as error:
-        raise UsageError(f"{address}:{options['port']}: {error.strerror or error}; give another --port") from None
+        if streams.is_lost(error):
+            raise
+        raise UsageError(_refusal(error, f"{address}:{options['port']}")) from None
     return 0
 
 
@@ -53,6 +57,13 @@ def _check_loopback(address: str) -> None:
         loopback = False
     if not loopback:
         raise UsageError(f"--address: expected a loopback address such as 127.0.0.1, got {address[:60]!r}")
+
+
+def _refusal(error: OSError, where: str) -> str:
+    """What to do about an error of a file, which has a name, or of the port."""
+    if error.filename:
+        return f"{error.filename}: {error.strerror}; give another file"
+    return f"{where}: {os.strerror(error.errno or 0)}; give another --port"
 
 
 def _write_list(path: Path, urls: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -104,11 +104,15 @@ class Response:
 
     def header(self, name: str) -> str | None:
         """The first value of a header by its case-insensitive name, as latin-1 text; None = absent (RFC 9110, 5.1)."""
+        return next(self._values(name), None)
+
+    def header_list(self, name: str) -> str:
+        """All values of a header that is a list, joined as one (RFC 9110, 5.3); empty = absent."""
+        return ",".join(self._values(name))
+
+    def _values(self, name: str) -> Iterator[str]:
         wanted = name.lower().encode("latin-1")
-        for key, value in self.headers:
-            if key.lower() == wanted:
-                return value.decode("latin-1").strip()
-        return None
+        return (value.decode("latin-1").strip() for key, value in self.headers if key.lower() == wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

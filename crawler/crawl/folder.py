@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 import tomli_w
 
 from crawler.core.disk import storage_error
-from crawler.core.errors import StorageDamaged, UrlError, UsageError
+from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
 from crawler.core.models import RejectedLine
 from crawler.core.text import safe
 from crawler.core.urls import credentials, parse
@@ -53,6 +53,21 @@ class RunFacts:
     needs: tuple[str, ...] = ()
 
 
+class _Source(msgspec.Struct, rename="kebab"):
+    """A `Source` as `config.toml` spells it."""
+
+    name: str
+    first_line: int
+
+
+class _Run(msgspec.Struct):
+    """The table `run` of `config.toml`."""
+
+    command: str
+    sources: list[_Source]
+    needs: tuple[str, ...]
+
+
 class RunFolder:
     """The files of the run in `path`."""
 
@@ -70,24 +85,47 @@ class RunFolder:
     @property
     def is_new(self) -> bool:
         """Nothing has been committed yet; a frontier that is missing beside output is damage, not a beginning."""
-        return not _size(self.frontier) and not _size(self.pages)
+        return not (_size(self.frontier) or _size(self.pages) or _size(self.board))
 
     def create(self) -> None:
         """Make the folder; one that holds anything is refused."""
-        with _gate(self.path):
-            if self.config.exists() or self.frontier.exists():
-                raise UsageError(
-                    f"{self.path} holds a run already: go on with `crawler resume`, or give another --output"
-                )
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-                raise UsageError(f"{self.path} exists and is not an empty folder: give another --output")
+        if self.config.exists() or self.frontier.exists():
+            raise UsageError(f"{self.path} holds a run already: go on with `crawler resume`, or give another --output")
+        try:
             self.path.mkdir(parents=True, exist_ok=True)
+            if any(self.path.iterdir()):
+                raise UsageError(f"{self.path} exists and is not an empty folder: give another --output")
+        except FileExistsError:
+            raise UsageError(f"{self.path} is a file: give another --output") from None
+        except OSError as error:
+            raise UsageError(f"{self.path}: {error.strerror}; give another --output") from None
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Make the folder for what the block writes into it; if that fails, nothing of it stays."""
+        was_there = self.path.is_dir()
+        self.create()
+        try:
+            yield
+        except DiskFull:
+            self._undo(was_there=was_there)
+            raise DiskFull(f"{self.path}: no space left on the disk; free some and start again") from None
+        except BaseException:
+            self._undo(was_there=was_there)
+            raise
+
+    def _undo(self, *, was_there: bool) -> None:
+        for path in (self.seeds, self.config):
+            _partial(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+        if not was_there:
+            self.path.rmdir()
 
     def copy_seeds(self, sources: Sequence[str]) -> tuple[Source, ...]:
         """Copy every list into `seeds.txt`; `-` is standard input, anything with `://` a URL of its own."""
         found: list[Source] = []
         line = 1
-        partial = self.seeds.with_suffix(".txt.partial")
+        partial = _partial(self.seeds)
         with _gate(self.seeds):
             with partial.open("wb") as out:
                 for source in sources:
@@ -119,16 +157,16 @@ class RunFolder:
         if not self.path.is_dir():
             raise UsageError(f"{self.path}: there is no such folder")
         if not self.config.exists():
-            raise UsageError(f"{self.path} holds no run that can be resumed: there is no config.toml in it")
+            raise UsageError(f"{self.path} holds no run: there is no config.toml in it; start it with `crawler fetch`")
         if not self.seeds.exists():
             raise UsageError(f"{self.path}: seeds.txt is missing; put it back, or start a new run")
-        data = read_toml(self.config)
         try:
-            run: Any = data.pop("run")
-            sources = tuple(Source(source["name"], source["first-line"]) for source in run["sources"])
-            return RunFacts(command=run["command"], sources=sources, options=data, needs=tuple(run["needs"]))
-        except (KeyError, TypeError) as error:
-            raise StorageDamaged(f"{self.config}: {error} is missing; restore the file, or start a new run") from None
+            data = read_toml(self.config)
+            run = msgspec.convert(data.pop("run", None), _Run)
+        except (UsageError, msgspec.ValidationError) as error:
+            raise StorageDamaged(f"{self.config} is damaged ({error}); restore it, or start a new run") from None
+        sources = tuple(Source(source.name, source.first_line) for source in run.sources)
+        return RunFacts(command=run.command, sources=sources, options=data, needs=run.needs)
 
     def write_summary(self, summary: bytes) -> None:
         """`summary.json`, as of the end of this life."""
@@ -155,7 +193,7 @@ def read_toml(path: Path) -> dict[str, object]:
 
 def write_whole(path: Path, parts: Iterable[bytes]) -> None:
     """Write a file so that it is whole or not there, whatever happens meanwhile."""
-    partial = path.with_name(path.name + ".partial")
+    partial = _partial(path)
     with _gate(path):
         with partial.open("wb") as out:
             for part in parts:
@@ -230,6 +268,10 @@ def _rejected(line: RejectedLine, sources: Sequence[Source]) -> dict[str, object
     source = next((source for source in reversed(sources) if source.first_line <= line.line), Source("", 1))
     own = {"source": source.name, "source_line": line.line - source.first_line + 1} if len(sources) > 1 else {}
     return {"line": line.line, **own, "reason": line.reason, "message": line.message, "text": line.text}
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
 
 
 def _size(path: Path) -> int:

@@ -118,7 +118,7 @@ class RobotsCache:
 
 def _decoded(response: Response) -> bytes:
     try:
-        return decode(response.body, codings(response.header("content-encoding")), LONGEST)
+        return decode(response.body, codings(response.header_list("content-encoding")), LONGEST)
     except DecodeProblem:
         return b""
 

@@ -9,11 +9,13 @@ Runs on: the main thread, blocking.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from crawler.core.errors import UrlError
 from crawler.core.models import State
 from crawler.core.text import safe
 
@@ -100,12 +102,11 @@ class _Reader:
         size = self._pages.stat().st_size if self._pages.exists() else 0
         if size < self._committed:
             yield f"{self._pages.name}: {size} bytes, but {self._committed} were committed: lines are missing"
-            return
         if size > self._committed:
             extra = size - self._committed
             yield f"{self._pages.name}: {extra} bytes after the last commit; `crawler resume` cuts them off"
         read = 0
-        with self._pages.open("rb") as file:
+        with self._pages.open("rb") if size else BytesIO() as file:
             for raw in file:
                 read += len(raw)
                 if read > self._committed:
@@ -139,7 +140,10 @@ class _Reader:
         if key in self._seen:
             return "twice in the output"
         self._seen.add(key)
-        state = self._audit.state_of(line.url)
+        try:
+            state = self._audit.state_of(line.url)
+        except UrlError:
+            return "a URL that is none"
         if state is None:
             return "not in the frontier"
         if state.name.lower() != line.outcome:

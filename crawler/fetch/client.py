@@ -202,14 +202,14 @@ class Fetcher:
             url=response.request.url.href,
             status=response.status,
             headers=CIMultiDictProxy(headers),
-            content=await self._decoded(response, headers),
+            content=await self._decoded(response),
             history=history,
             timing=response.timing,
         )
 
-    async def _decoded(self, response: Response, headers: "CIMultiDict[str]") -> bytes:
+    async def _decoded(self, response: Response) -> bytes:
         """The content; a redirect's stays as it came, since nobody reads it and it may be a bomb."""
-        layers = codings(",".join(headers.getall("Content-Encoding", ())))
+        layers = codings(response.header_list("content-encoding"))
         if not layers or response.status in REDIRECTS:
             return response.body
         steps: list[bytes] = []

@@ -9,8 +9,8 @@ Rules
 - A server that pushes an answer while our next request is on its way cannot be told from one that answers it. So a host
   first shows on some connections that it stays silent between answers, 0.1 s each, before it gets connections back
   at once; one that spoke unasked gets a new connection for every request from then on.
-Strategy: aiohttp's pool; the three methods of it that are overridden are pinned by tests. Proving costs a busy host
-some 100 connections in its first 0.1 s, and one that is asked twice a second nothing.
+Strategy: aiohttp's pool; the three methods of it that are overridden are pinned by tests. Proving takes
+a host that is asked without pause a connection per request for 0.1 s, and one that is asked twice a second nothing.
 Runs on: the event loop.
 """
 

@@ -128,12 +128,7 @@ class GuardedHandler(ResponseHandler):
 
     def is_reusable(self) -> bool:
         """True when nothing at all has come since the last answer, not even into the kernel's buffer."""
-        return self.is_connected() and not self.should_close and not self._has_begun_another()
-
-    @property
-    def should_close(self) -> bool:
-        """True when the next answer on this connection could be another request's."""
-        return self.unasked or super().should_close
+        return self.is_connected() and not self.should_close and not self._has_begun_another() and not self._has_input()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, if someone waits for it."""

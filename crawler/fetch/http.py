@@ -9,7 +9,8 @@ Rules
 - A body is cut at the limit and its connection dropped; a body that ends too early is an error.
 - Leaves no task behind and raises nothing but `FetchError` (and cancellation).
 Strategy: aiohttp's session is left out. Redirects, cookies, proxies from the environment, netrc and retries are not
-wanted here, and building its request and response objects takes most of its time: 105 us per fetch, 55 us without.
+wanted here, and its request and response objects cost more than all the guarding: 133 us of processor time per small
+fetch with them, 112 like this (uvloop, one run, two cores).
 Runs on: the event loop.
 """
 

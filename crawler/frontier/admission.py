@@ -73,7 +73,8 @@ class Admission:
 
     def _reject_duplicate(self, find: Find) -> None:
         (first,) = self._db.execute("SELECT line FROM url WHERE key = ?", (find.url.key,)).fetchone()
-        message = f"same URL as line {first}" if first else "already found through a redirect or link"
+        is_own = first in (None, find.line)  # a row that something else found takes the first line that names it
+        message = "already found through a redirect or link" if is_own else f"same URL as line {first}"
         line = RejectedLine(line=find.line or 0, reason=Reason.DUPLICATE, message=message, text=find.url.href)
         self._reject(line)
 

@@ -32,12 +32,13 @@ class MappedBoard:
         """The generation and the ids that the last life left behind; the board is mapped from here on."""
         try:
             generation, ids = self._read()
-            size = (_HEADER + max(self._slots, len(ids))) * 8
+            size = (_HEADER + self._slots) * 8
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                if os.fstat(descriptor).st_size < size:
+                found = os.fstat(descriptor).st_size
+                if found < size:
                     _reserve(descriptor, size)
-                self._map = mmap.mmap(descriptor, size)
+                self._map = mmap.mmap(descriptor, max(size, found // 8 * 8))  # an earlier life may have had more slots
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -61,11 +62,12 @@ class MappedBoard:
 
     def clear(self, generation: int) -> None:
         """Nothing is in flight; a new life begins, or this one ends in order."""
-        self._cells[0], self._cells[1], self._cells[2] = _MAGIC, generation, self._slots
         for slot in range(_HEADER, len(self._cells)):
             self._cells[slot] = 0
+        # Last, so that whoever dies before this leaves ids of a generation whose deaths are counted.
+        self._cells[0], self._cells[1], self._cells[2] = _MAGIC, generation, self._slots
         self._place.clear()
-        self._free = list(range(len(self._cells) - 1, _HEADER - 1, -1))
+        self._free = list(range(_HEADER + self._slots - 1, _HEADER - 1, -1))
 
     def enter(self, url_id: int) -> None:
         """The URL is dispatched."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from crawler.core.errors import StorageDamaged
 from crawler.core.models import (
     Committed,
     Group,
@@ -74,6 +75,7 @@ class SqliteFrontier:
         suspects = self._count_deaths()
         latest = now + LONGEST_WAIT  # the clock may have been set back while nobody looked
         self._db.execute("UPDATE url SET not_before = ?1 WHERE not_before > ?1", (latest,))
+        self._db.execute("UPDATE host SET due = ?1 WHERE due > ?1", (latest,))
         return Opened(
             totals=self._tally.totals(),
             cursor=self._read_cursor(),
@@ -82,6 +84,8 @@ class SqliteFrontier:
         )
 
     def _lock(self) -> None:
+        if not (self._create or self._path.exists()):
+            raise StorageDamaged(f"{self._path.name} is missing; restore it, or start a new run")
         mode = "rwc" if self._create else "rw"
         uri = f"{self._path.absolute().as_uri()}?mode={mode}"
         self._db = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)
@@ -111,6 +115,7 @@ class SqliteFrontier:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+            self._tally.keep()
 
     # --- opening -------------------------------------------------------------------------------------------------
 
@@ -118,11 +123,12 @@ class SqliteFrontier:
         """What was in flight when the last life ended gets a death; those that died alone twice are given up."""
         generation, ids = self._board.open()
         row = self._db.execute("SELECT value FROM meta WHERE key = 'board_counted'").fetchone()
+        counted = row[0] if row else 0
         with self._transaction():
-            if generation > (row[0] if row else 0):
+            if generation > counted:
                 self._add_deaths(ids)
                 self._db.execute("REPLACE INTO meta VALUES ('board_counted', ?)", (generation,))
-        self._board.clear(generation + 1)
+        self._board.clear(max(generation, counted) + 1)  # a board that was deleted starts again at 0
         parked = self._db.execute(f"{_COLUMNS} WHERE url.state = 0 AND url.deaths >= ?", (schema.PARKED_DEATHS,))
         suspects = tuple(_request(row, alone=True) for row in parked.fetchall())
         self._remember(suspects)

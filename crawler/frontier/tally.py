@@ -32,11 +32,14 @@ class Tally:
         self._added[kind, name] += n  # type: ignore[assignment]  # a Counter of floats works; its stub says int
 
     def write(self) -> None:
-        """Put what was added into the transaction, and know it from now on."""
+        """Put what was added into the transaction."""
         self._db.executemany(
             "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET n = n + excluded.n",
             [(kind, name, n) for (kind, name), n in self._added.items() if n],
         )
+
+    def keep(self) -> None:
+        """The transaction is committed: what was added is known from now on."""
         for (kind, name), n in self._added.items():
             names = self._known.setdefault(kind, {})
             names[name] = names.get(name, 0) + n

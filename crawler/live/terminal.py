@@ -6,11 +6,11 @@ Rules
 Runs on: the loop, a few times a second; one refresh costs a millisecond or two.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -89,7 +89,7 @@ class SilentView:
 def plain_line(sample: Sample) -> str:
     """One moment as one line."""
     totals = sample.totals
-    errors = _errors(sample)
+    errors = "  ".join(_errors(sample))
     parts = [
         f"{totals.done:,} done, {totals.failed:,} failed, {totals.pending:,} pending",
         f"{sample.in_flight:,} in flight, {sample.queued:,} queued",
@@ -99,42 +99,66 @@ def plain_line(sample: Sample) -> str:
     return f"{duration(sample.seconds)}: " + "; ".join(parts + ([errors] if errors else []))
 
 
-def _panel(title: str, sample: Sample) -> Group:
+def _panel(title: str, sample: Sample) -> Table:
     totals = sample.totals
-    finished = totals.discovered - totals.pending
-    head = Table.grid(expand=True)
-    head.add_column(ratio=1, no_wrap=True)
-    head.add_column(justify="right")
-    head.add_row(Text(safe(title), style="bold"), Text(duration(sample.seconds), style="dim"))
-    lines: list[RenderableType] = [
-        head,
-        ProgressBar(total=max(1, totals.discovered), completed=finished),
-        Text.assemble(
-            (f"{totals.done:,} done", "green"), "  ",
-            (f"{totals.failed:,} failed", "red" if totals.failed else "dim"), "  ",
-            (f"{sum(totals.skipped.values()):,} skipped", "dim"), "  ",
-            f"{totals.pending:,} pending",
-        ),
-        Text(
-            f"{sample.pages_per_second:,.0f} pages/s  {size(sample.bytes_per_second)}/s"
-            f"  {sample.in_flight:,} in flight  {sample.queued:,} queued  {size(totals.bytes)} in all"
-        ),
-    ]  # fmt: skip
-    if errors := _errors(sample):
-        lines.append(Text(errors, style="yellow"))
-    lines.append(
-        Text(
-            f"memory {size(sample.rss)}  loop lag {sample.lag * 1000:.0f} ms (worst {sample.worst_lag * 1000:.0f} ms)",
-            style="dim",
+    panel = Table.grid(expand=True)  # a bar on its own would not end its line
+    panel.add_row(_head(title, sample))
+    panel.add_row(ProgressBar(total=max(1, totals.discovered), completed=totals.discovered - totals.pending))
+    panel.add_row(
+        _Flow(
+            Text(f"{totals.done:,} done", "green"),
+            Text(f"{totals.failed:,} failed", "red" if totals.failed else "dim"),
+            Text(f"{sum(totals.skipped.values()):,} skipped", "dim"),
+            Text(f"{totals.pending:,} pending"),
         )
     )
-    return Group(*lines)
+    panel.add_row(
+        _Flow(
+            Text(f"{sample.pages_per_second:,.0f} pages/s"),
+            Text(f"{size(sample.bytes_per_second)}/s"),
+            Text(f"{sample.in_flight:,} in flight"),
+            Text(f"{sample.queued:,} queued"),
+            Text(f"{size(totals.bytes)} in all"),
+        )
+    )
+    if errors := _errors(sample):
+        panel.add_row(_Flow(*(Text(error, "yellow") for error in errors)))
+    panel.add_row(
+        _Flow(
+            Text(f"memory {size(sample.rss)}", "dim"),
+            Text(f"loop lag {sample.lag * 1000:.0f} ms (worst {sample.worst_lag * 1000:.0f} ms)", "dim"),
+        )
+    )
+    return panel
 
 
-def _errors(sample: Sample) -> str:
+def _head(title: str, sample: Sample) -> Table:
+    head = Table.grid(expand=True)
+    head.add_column(ratio=1, no_wrap=True)
+    head.add_column(justify="right", no_wrap=True)
+    head.add_row(Text(safe(title), "bold"), Text(duration(sample.seconds), "dim"))
+    return head
+
+
+class _Flow:
+    """Short texts side by side, as many on a line as it holds; none is broken in two."""
+
+    def __init__(self, *parts: Text) -> None:
+        self._parts = parts
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        line = Text()
+        for part in self._parts:
+            if line and line.cell_len + len("  ") + part.cell_len > options.max_width:
+                yield line
+                line = Text()
+            line += Text("  ") + part if line else part
+        yield line
+
+
+def _errors(sample: Sample) -> list[str]:
+    """How often the most frequent kinds of errors happened, and the retries."""
     totals = sample.totals
     kinds = sorted(totals.failures.items(), key=lambda item: -item[1])[:5]
     shown = [f"{name} {n:,}" for name, n in kinds]
-    if totals.retries:
-        shown.append(f"retries {totals.retries:,}")
-    return "  ".join(shown)
+    return [*shown, f"retries {totals.retries:,}"] if totals.retries else shown

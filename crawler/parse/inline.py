@@ -39,11 +39,14 @@ class InlineParser:
         )
 
     async def _seal(self, response: Response) -> tuple[int, str, Reason | None]:
-        layers = () if response.status in REDIRECTS else codings(response.header("content-encoding"))
+        body = response.body
+        layers = () if response.status in REDIRECTS else codings(response.header_list("content-encoding"))
+        if not layers:
+            return len(body), hashlib.sha256(body).hexdigest(), None
         try:
-            return *await self._digest(response.body, layers), None
+            return *await self._digest(body, layers), None
         except DecodeProblem as problem:
-            return *await self._digest(response.body, ()), problem.reason
+            return len(body), hashlib.sha256(body).hexdigest(), problem.reason
 
     async def _digest(self, body: bytes, layers: tuple[str, ...]) -> tuple[int, str]:
         digest, size = hashlib.sha256(), 0

@@ -5,6 +5,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
+import shlex
 from dataclasses import dataclass
 
 import msgspec
@@ -95,6 +96,8 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
             lines.append(f"  {title:<8} {_counted(counts)}")
     if summary.retries:
         lines.append(f"  retries  {summary.retries:,}")
+    if not summary.discovered:
+        lines.append("  nothing to fetch: the list holds no URL")
     if summary.lines.get("read"):
         lines.append(f"  list     {_list_line(summary.lines)}")
     if folder:
@@ -108,10 +111,11 @@ def _counted(counts: dict[str, int]) -> str:
 
 def _list_line(lines: dict[str, int]) -> str:
     rest = {name: n for name, n in lines.items() if name != "read" and n}
-    return f"{lines['read']:,} lines = " + " + ".join(f"{n:,} {name}" for name, n in rest.items())
+    parts = sorted(rest.items(), key=lambda item: (item[0] != "url", item[0]))
+    return f"{lines['read']:,} lines = " + " + ".join(f"{n:,} {name}" for name, n in parts)
 
 
 def _where(summary: Summary, folder: str) -> str:
     if summary.pending:
-        return f"{safe(folder)} (go on with: crawler resume {safe(folder)})"
+        return f"{safe(folder)} (go on with: crawler resume {shlex.quote(safe(folder))})"
     return safe(folder)

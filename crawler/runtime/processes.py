@@ -11,19 +11,15 @@ Rules
   again is the culprit: `WorkerDied` for it, a new process for the lane, nothing for anyone else.
 - Each item has a wall time, and the kernel's timer ends the process, even inside C code. What the timer cannot reach
   (a stopped process) is killed from here. A worker's memory is bounded. It dies with its parent.
-Runs on: the event loop, which should be the main thread's (the kernel ties a worker to the thread that started it);
-from `_enter` on, in the worker.
+Runs on: the event loop, which should be the main thread's (the kernel ties a worker to the thread that started it).
+The worker's own side is `worker.py`.
 """
 
 import asyncio
-import copy
-import ctypes
+import math
 import multiprocessing
 import os
-import resource
 import signal
-import sys
-import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -31,19 +27,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
-from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from crawler.runtime.tasks import Slots
+from crawler.runtime.worker import OUT_OF_MEMORY, Call, Outcome, enter, greet, work
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _DEPTH = 2
-_OUT_OF_MEMORY = 112  # exit code of a worker that ends itself; neither Python nor a shell uses it
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_STARTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +66,12 @@ class WorkerDied(Exception):
         self.kind = kind
 
 
-class JobError(Exception):
-    """An error that cannot travel between processes; this is its text."""
-
-
 class CannotStart(RuntimeError):
     """A worker ended, or did not answer, before it was ready for its first item."""
+
+
+class _KilledAtStart(Exception):
+    """Somebody killed a worker before it was ready: no item's fault, and worth another try."""
 
 
 class Lanes:
@@ -132,12 +126,17 @@ class Lanes:
         _fail([*self._waiting, *self._suspects, *chain.from_iterable(self._trips.values())], _closed())
         for trip in self._trips:
             trip.cancel()
-        for lane in self._lanes:
-            self._group.create_task(lane.close(busy=lane.load > 0))
-        await self._group.__aexit__(None, None, None)
+        try:
+            await self._group.__aexit__(None, None, None)
+        finally:
+            async with asyncio.TaskGroup() as closing:
+                for lane in self._lanes:
+                    closing.create_task(lane.close(busy=lane.load > 0))
 
     async def start(self) -> None:
         """Start all processes now; returns when each is ready."""
+        if not self._is_open:
+            raise _closed()
         async with Slots(len(self._lanes)) as starting:
             for lane in self._lanes:
                 await starting.acquire()
@@ -176,7 +175,7 @@ class Lanes:
 
     def _share(self) -> "list[_Job]":
         """A lane's share of what waits, at most a batch."""
-        share = min(self._batch, -(-len(self._waiting) // len(self._lanes)))
+        share = min(self._batch, math.ceil(len(self._waiting) / len(self._lanes)))
         return [self._waiting.popleft() for _ in range(share)]
 
     def _send(self, lane: "_Lane", jobs: "list[_Job]", *, load: int) -> None:
@@ -192,6 +191,8 @@ class Lanes:
             outcomes = await lane.work([(job.func, job.item) for job in jobs])
         except CannotStart as error:
             _fail(jobs, error)
+        except _KilledAtStart:
+            self._suspects.extend(jobs)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the culprit's
             if load == _DEPTH:
                 _fail(jobs, WorkerDied(Death.MEMORY) if isinstance(error, MemoryError) else error)
@@ -205,18 +206,12 @@ class Lanes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
-    value: Any = None
-    error: Exception | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Job:
     func: Callable[[Any], Any]
     item: Any
     answer: asyncio.Future[Any]
 
-    def settle(self, outcome: _Outcome) -> None:
+    def settle(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             self.fail(outcome.error)
         elif not self.answer.done():
@@ -225,9 +220,6 @@ class _Job:
     def fail(self, error: Exception) -> None:
         if not self.answer.done():
             self.answer.set_exception(error)
-
-
-_Call = tuple[Callable[[Any], Any], Any]
 
 
 class _Lane:
@@ -240,8 +232,9 @@ class _Lane:
         self._limits = limits
         self._prepare = prepare
         self._turn = asyncio.Lock()
+        self._false_starts = 0
 
-    async def work(self, calls: Sequence[_Call]) -> list[_Outcome]:
+    async def work(self, calls: Sequence[Call]) -> list[Outcome]:
         """Do the calls in the worker; the batch before this one goes first, and only then does its time begin."""
         worker = self.worker = self.worker or _Worker(self._limits, self._prepare)
         answer = worker.send(calls)
@@ -256,9 +249,16 @@ class _Lane:
         if is_first_to_tell:
             self.worker = None
         cause = await worker.autopsy()
-        if is_first_to_tell and isinstance(cause, WorkerDied):
+        if is_first_to_tell:
+            self._count(cause)
+        return _cannot_start("was killed, as those before it,") if self._false_starts >= _STARTS else cause
+
+    def _count(self, cause: Exception) -> None:
+        if isinstance(cause, WorkerDied):
             self.deaths[cause.kind] += 1
-        return cause
+            self._false_starts = 0
+        elif isinstance(cause, _KilledAtStart):
+            self._false_starts += 1
 
     async def close(self, *, busy: bool) -> None:
         if self.worker is not None:
@@ -277,11 +277,11 @@ class _Worker:
         self._executor = ProcessPoolExecutor(
             1,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_enter,
+            initializer=enter,
             initargs=(os.getpid(), limits.memory_bytes, prepare),
         )
         with _sigint_blocked():  # the worker inherits it: Ctrl-C reaches all processes of a terminal, and we decide
-            greeting = self._loop.run_in_executor(self._executor, _greet)
+            greeting = self._loop.run_in_executor(self._executor, greet)
         # The executor's one process, and our copy of the end of the pipe into which it writes: with that copy open, an
         # answer of which a dying worker wrote only half would be waited for, for ever. No public way leads to either.
         self._process = next(iter(self._executor._processes.values()))  # noqa: SLF001
@@ -293,16 +293,16 @@ class _Worker:
     def pid(self) -> int:
         return self._process.pid or 0
 
-    def send(self, calls: Sequence[_Call]) -> asyncio.Future[list[_Outcome]]:
+    def send(self, calls: Sequence[Call]) -> asyncio.Future[list[Outcome]]:
         try:
-            answer = self._loop.run_in_executor(self._executor, _work, self._limits.wall_seconds, calls)
+            answer = self._loop.run_in_executor(self._executor, work, self._limits.wall_seconds, calls)
         except BrokenExecutor as error:
             answer = self._loop.create_future()
             answer.set_exception(error)
         answer.add_done_callback(_is_lost)  # whoever stopped waiting for it does not miss it
         return answer
 
-    async def receive(self, answer: asyncio.Future[list[_Outcome]], items: int) -> list[_Outcome]:
+    async def receive(self, answer: asyncio.Future[list[Outcome]], items: int) -> list[Outcome]:
         await self._answered.wait()
         deadline = self._limits.wall_seconds * items + self._limits.grace_seconds
         timer = self._loop.call_later(deadline, self._kill_overdue)
@@ -314,12 +314,14 @@ class _Worker:
     async def autopsy(self) -> Exception:
         """Wait for the end of a process that is dying; returns what it means for what was in it."""
         await asyncio.to_thread(self._executor.shutdown)
-        code = self._process.exitcode
-        if not self._is_ready and (self._is_overdue or code is None or code >= 0):
+        code = self._process.exitcode or 0
+        if not self._is_ready:
+            if code < 0 and not self._is_overdue:
+                return _KilledAtStart()
             return _cannot_start("did not answer" if self._is_overdue else f"ended with exit code {code}")
         if self._is_overdue or code == -signal.SIGALRM:
             return WorkerDied(Death.TIMEOUT)
-        return WorkerDied(Death.MEMORY if code == _OUT_OF_MEMORY else Death.CRASH)
+        return WorkerDied(Death.MEMORY if code == OUT_OF_MEMORY else Death.CRASH)
 
     async def close(self, *, at_once: bool) -> None:
         """End the process, in order if it is idle and willing, and wait until it is gone."""
@@ -370,67 +372,3 @@ def _sigint_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _enter(parent: int, memory_bytes: int, prepare: Callable[[], object] | None) -> None:
-    """The worker's first act."""
-    for ending in (signal.SIGALRM, signal.SIGTERM):
-        signal.signal(ending, signal.SIG_DFL)
-    _die_with(parent)
-    try:
-        if prepare is not None:
-            prepare()
-    except BaseException:  # noqa: BLE001 - nobody waits for it here; the exit code tells the parent
-        traceback.print_exc()
-        os._exit(1)
-    _bound_memory(memory_bytes)
-
-
-def _die_with(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the line above
-        os._exit(1)
-
-
-def _bound_memory(memory_bytes: int) -> None:
-    """Let the address space grow by this much more; a process maps far more than it uses, so the start counts."""
-    if sys.platform == "linux":
-        mapped = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (mapped + memory_bytes, mapped + memory_bytes))
-
-
-def _greet() -> None:
-    """The first job of each worker: when it is answered, the worker is ready."""
-
-
-def _work(wall_seconds: float, calls: Sequence[_Call]) -> list[_Outcome]:
-    outcomes = []
-    for func, item in calls:
-        signal.setitimer(signal.ITIMER_REAL, wall_seconds)  # default action: the kernel ends the process
-        outcomes.append(_try(func, item))
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    return outcomes
-
-
-def _try(func: Callable[[Any], Any], item: Any) -> _Outcome:
-    try:
-        return _Outcome(value=func(item))
-    except MemoryError:
-        os._exit(_OUT_OF_MEMORY)  # what else was broken by it, nobody knows
-    except BaseException as error:  # noqa: BLE001 - it is the caller's
-        return _Outcome(error=_portable(error))
-
-
-def _portable(error: BaseException) -> Exception:
-    """The error itself if it survives pickling, else its text: one that cannot be rebuilt would break the lane."""
-    text = "".join(traceback.format_exception(error))
-    try:
-        ForkingPickler.dumps(error)
-        copy.copy(error)  # rebuilds it as unpickling will
-    except Exception:  # noqa: BLE001 - any reason will do
-        return JobError(text)
-    if not isinstance(error, Exception) or isinstance(error, StopIteration):
-        return JobError(text)  # these mean something to the loop
-    error.add_note(f"In a worker process:\n{text}")
-    return error

@@ -37,15 +37,17 @@ class JsonlSink:
 
     def rewind(self, lengths: Mapping[str, int]) -> None:
         """Open the file and cut it back to its committed length; a new file's folder entry is made safe."""
+        self.close()
         committed = lengths.get(self.NAME, 0)
+        path = self._folder / self.NAME
         try:
-            self._fd = os.open(self._folder / self.NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            found = os.fstat(self._fd).st_size
+            found = path.stat().st_size if path.exists() else 0
             if found < committed:
                 raise StorageDamaged(
                     f"{self.NAME} has {found} bytes but {committed} were committed: lines are missing;"
                     " restore the file, or start a new run"
                 )
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             os.ftruncate(self._fd, committed)
             os.lseek(self._fd, committed, os.SEEK_SET)
             _sync_folder(self._folder)

@@ -1,0 +1,30 @@
+"""The table of options in `docs/reference.md`, made from the config's knobs.
+
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Mapping
+
+from crawler.core.options import Option, plain
+
+
+def options_table(options: Mapping[str, Option]) -> str:
+    """A Markdown table with a row per knob: flag, default, meaning, and R where `resume` takes it."""
+    rows = ["| option | default | | meaning |", "|---|---|---|---|"]
+    rows += [_row(option) for option in options.values()]
+    return "\n".join(rows)
+
+
+def _row(option: Option) -> str:
+    metavar = option.metavar.replace("|", "\\|")
+    flag = f"`--{option.name} {metavar}`" if metavar else f"`--{option.name}`, `--no-{option.name}`"
+    resumes = "R" if option.help.resumable or option.help.secret else ""
+    return f"| {flag} | {_default(option)} | {resumes} | {option.help.text} |"
+
+
+def _default(option: Option) -> str:
+    if option.default is None or option.default == ():
+        return ""
+    if isinstance(option.default, bool):
+        return "on" if option.default else "off"
+    return str(plain(option.default))

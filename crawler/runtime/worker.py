@@ -1,0 +1,103 @@
+"""A lane's worker, from its first act on: bounded, alone, and gone when its parent is.
+
+Rules
+- Only the standard library's light half is imported here: every worker pays for it once more.
+- Each item has a wall time, kept by the kernel's timer with its default action: it ends the process even inside C code.
+- Out of memory, a worker ends itself: what else that broke, nobody knows.
+Runs on: the worker process.
+"""
+
+import copy
+import ctypes
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Any
+
+OUT_OF_MEMORY = 112  # exit code of a worker that ends itself; neither Python nor a shell uses it
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+Call = tuple[Callable[[Any], Any], Any]
+
+
+class JobError(Exception):
+    """An error that cannot travel between processes; this is its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one call ended: with a value, or with an error that can travel."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+def enter(parent: int, memory_bytes: int, prepare: Callable[[], object] | None) -> None:
+    """The worker's first act."""
+    for ending in (signal.SIGALRM, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_DFL)
+    _die_with(parent)
+    try:
+        if prepare is not None:
+            prepare()
+    except BaseException:  # noqa: BLE001 - nobody waits for it here; the exit code tells the parent
+        traceback.print_exc()
+        os._exit(1)
+    _bound_memory(memory_bytes)
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(1)
+
+
+def _bound_memory(memory_bytes: int) -> None:
+    """Let the address space grow by this much more; a process maps far more than it uses, so the start counts."""
+    if sys.platform == "linux":
+        mapped = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + memory_bytes, mapped + memory_bytes))
+
+
+def greet() -> None:
+    """The first job of each worker: when it is answered, the worker is ready."""
+
+
+def work(wall_seconds: float, calls: Sequence[Call]) -> list[Outcome]:
+    """The outcome of each call, in order."""
+    outcomes = []
+    for func, item in calls:
+        signal.setitimer(signal.ITIMER_REAL, wall_seconds)  # default action: the kernel ends the process
+        outcomes.append(_try(func, item))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return outcomes
+
+
+def _try(func: Callable[[Any], Any], item: Any) -> Outcome:
+    try:
+        return Outcome(value=func(item))
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)  # what else was broken by it, nobody knows
+    except BaseException as error:  # noqa: BLE001 - it is the caller's
+        return Outcome(error=_portable(error))
+
+
+def _portable(error: BaseException) -> Exception:
+    """The error itself if it survives pickling, else its text: one that cannot be rebuilt would break the lane."""
+    text = "".join(traceback.format_exception(error))
+    try:
+        ForkingPickler.dumps(error)
+        copy.copy(error)  # rebuilds it as unpickling will
+    except Exception:  # noqa: BLE001 - any reason will do
+        return JobError(text)
+    if not isinstance(error, Exception) or isinstance(error, StopIteration):
+        return JobError(text)  # these mean something to the loop
+    error.add_note(f"In a worker process:\n{text}")
+    return error

@@ -1,0 +1,381 @@
+import asyncio
+import random
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from crawler.runtime.tasks import background
+from crawler.runtime.threads import Bounds, GroupThread
+
+pytestmark = pytest.mark.both_loops
+
+MANY = Bounds(max_items=10**6)
+
+
+async def turns(count: int = 5) -> None:
+    """Let everyone else who can go on, go on."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """After each test, the threads are those of before."""
+    before = set(threading.enumerate())
+    yield
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert left == set()
+
+
+class Disk:
+    """Fake work: notes its groups, and waits at a gate that the test opens."""
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self.groups: list[list[int]] = []
+        self.threads: set[str] = set()
+        self.gate = threading.Semaphore(10**6 if is_open else 0)
+        self.loop = asyncio.get_running_loop()
+        self.began = asyncio.Event()
+        self.error: Exception | None = None
+
+    def work(self, items: list[int]) -> int:
+        """Blocks like a disk; returns how many items it took."""
+        self.loop.call_soon_threadsafe(self.began.set)
+        self.gate.acquire()
+        if self.error is not None:
+            raise self.error
+        self.threads.add(threading.current_thread().name)
+        self.groups.append(items)
+        return len(items)
+
+    @property
+    def items(self) -> list[int]:
+        """Everything worked on, in order."""
+        return [item for group in self.groups for item in group]
+
+
+async def test_items_are_worked_on_in_order_on_one_thread() -> None:
+    """All items, in the order of `put`, on the named thread; `done` hears of each group before a flush returns."""
+    disk = Disk()
+    told: list[int] = []
+
+    async with GroupThread(disk.work, done=told.append, name="disk") as thread:
+        for number in range(1000):
+            await thread.put(number)
+        await thread.flush()
+
+        assert sum(told) == 1000
+        assert thread.depth == 0
+
+    assert disk.items == list(range(1000))
+    assert disk.threads == {"disk"}
+
+
+async def test_a_group_is_whatever_waits() -> None:
+    """While the thread is busy with the first item, the others gather to one group, up to its bounds."""
+    disk = Disk(is_open=False)
+    bounds = Bounds(group_items=4, group_bytes=100)
+
+    async with GroupThread(disk.work, weigh=abs, bounds=bounds) as thread:
+        await thread.put(0)
+        await disk.began.wait()
+        for weight in (1, 2, 3, 4, 60, 50, 500, 7, 8):
+            await thread.put(weight)
+        disk.gate.release(100)
+
+    assert disk.groups == [[0], [1, 2, 3, 4], [60], [50], [500], [7, 8]]
+
+
+async def test_a_full_inbox_makes_put_wait() -> None:
+    """At the bound of items, `put` waits until a group is taken; small control items squeeze in."""
+    disk = Disk(is_open=False)
+
+    async with GroupThread(disk.work, bounds=Bounds(max_items=2)) as thread:
+        await thread.put(0)
+        await disk.began.wait()
+        await thread.put(1)
+        await thread.put(2)
+        third = asyncio.ensure_future(thread.put(3))
+        await turns()
+        thread.put_nowait(99)
+
+        assert (third.done(), thread.depth) == (False, 3)
+        assert repr(thread) == "<GroupThread 'groups' open, 3 items of 0 bytes wait, 1 more for room>"
+
+        disk.gate.release(100)
+        await third
+
+    assert disk.groups[:2] == [[0], [1, 2, 99]]
+    assert disk.items[-1] == 3
+
+
+async def test_bytes_are_bounded_and_a_giant_passes_alone() -> None:
+    """At the bound of bytes `put` waits; an item above the bound is accepted when nothing else waits."""
+    disk = Disk(is_open=False)
+
+    async with GroupThread(disk.work, weigh=abs, bounds=Bounds(max_bytes=100)) as thread:
+        await thread.put(0)
+        await disk.began.wait()
+        await thread.put(500)
+        next_one = asyncio.ensure_future(thread.put(1))
+        await turns()
+        assert (next_one.done(), thread.bytes) == (False, 500)
+
+        disk.gate.release(100)
+        await next_one
+
+    assert disk.groups == [[0], [500], [1]]
+
+
+async def test_a_cancelled_put_hands_over_nothing() -> None:
+    """It leaves the line, and a smaller item behind it goes in."""
+    disk = Disk(is_open=False)
+
+    async with GroupThread(disk.work, weigh=abs, bounds=Bounds(max_bytes=100)) as thread:
+        await thread.put(0)
+        await disk.began.wait()
+        await thread.put(80)
+        large = asyncio.ensure_future(thread.put(90))
+        small = asyncio.ensure_future(thread.put(5))
+        await turns()
+        large.cancel()
+        await small
+        disk.gate.release(100)
+
+    assert disk.items == [0, 80, 5]
+    assert large.cancelled()
+
+
+async def test_a_put_admitted_and_cancelled_in_one_turn_hands_over_nothing() -> None:
+    """Room that was given to someone who was cancelled before waking goes to the next."""
+    disk = Disk(is_open=False)
+
+    async with GroupThread(disk.work, bounds=Bounds(max_items=2, group_items=1)) as thread:
+        await thread.put(0)
+        await disk.began.wait()
+        await thread.put(1)
+        await thread.put(2)
+        unlucky, next_one = asyncio.ensure_future(thread.put(3)), asyncio.ensure_future(thread.put(4))
+        await turns()
+        thread._room.leave(1, 0)  # as if a group had been taken, in this very turn of the loop
+        unlucky.cancel()
+        await next_one
+        thread._room.squeeze_in(0)
+        disk.gate.release(100)
+
+    assert unlucky.cancelled()
+    assert disk.items == [0, 1, 2, 4]
+    assert thread.depth == 0
+
+
+async def test_nobody_overtakes_in_the_line() -> None:
+    """A small item that would fit waits behind a large one that does not."""
+    disk = Disk(is_open=False)
+
+    async with GroupThread(disk.work, weigh=abs, bounds=Bounds(max_bytes=100)) as thread:
+        await thread.put(0)
+        await disk.began.wait()
+        await thread.put(80)
+        senders = [asyncio.ensure_future(thread.put(weight)) for weight in (90, 5)]
+        await turns()
+        assert [sender.done() for sender in senders] == [False, False]
+        disk.gate.release(100)
+        await asyncio.wait(senders)
+
+    assert disk.items == [0, 80, 90, 5]
+
+
+async def test_a_call_takes_its_turn() -> None:
+    """A function runs on the thread after what was put before it and before what was put after it."""
+    disk = Disk(is_open=False)
+
+    async with GroupThread(disk.work) as thread:
+        await thread.put(0)
+        await disk.began.wait()
+        await thread.put(1)
+        call = asyncio.ensure_future(thread.call(lambda word: (word, disk.items), "so far"))
+        await turns()
+        await thread.put(2)
+        disk.gate.release(100)
+
+        assert await call == ("so far", [0, 1])
+
+    assert disk.groups == [[0], [1], [2]]
+
+
+async def test_an_error_of_a_call_is_its_callers() -> None:
+    """The caller gets it; the thread goes on."""
+    disk = Disk()
+
+    async with GroupThread(disk.work) as thread:
+        with pytest.raises(ZeroDivisionError):
+            await thread.call(divmod, 1, 0)
+        await thread.put(1)
+
+    assert disk.items == [1]
+
+
+async def test_a_call_that_is_cancelled_in_time_does_not_run() -> None:
+    """A call whose caller has gone is skipped."""
+    disk = Disk(is_open=False)
+    ran: list[str] = []
+
+    async with GroupThread(disk.work) as thread:
+        await thread.put(0)
+        await disk.began.wait()
+        call = asyncio.ensure_future(thread.call(ran.append, "it ran"))
+        await turns()
+        call.cancel()
+        await turns()
+        disk.gate.release(100)
+
+    assert ran == []
+
+
+async def test_a_failure_wakes_everyone_with_the_same_error() -> None:
+    """When the work fails, every put, call, flush and watch, waiting or later, and the block, raise that error."""
+    disk = Disk(is_open=False)
+    disk.error = OSError("the disk is full")
+    last: list[str] = []
+
+    told: list[object] = []
+    thread = GroupThread(disk.work, last=lambda: last.append("word"), bounds=Bounds(max_items=1))
+
+    async def block() -> None:
+        async with thread:
+            await thread.put(0)
+            await disk.began.wait()
+            await thread.put(1)
+            waiters = [thread.put(2), thread.call(int), thread.flush(), thread.watch()]
+            waiting = asyncio.gather(*waiters, return_exceptions=True)
+            await turns()
+            disk.gate.release(100)
+            told.extend(await waiting)
+            told.extend(await asyncio.gather(thread.put(3), thread.call(int), return_exceptions=True))
+
+    with pytest.raises(OSError, match="full") as left:
+        await block()
+
+    assert [error is disk.error for error in told] == [True] * 6
+    assert left.value is disk.error
+    assert "failed: OSError" in repr(thread)
+    assert disk.items == []
+    assert last == ["word"]
+
+
+async def test_a_failure_ends_a_block_that_watches() -> None:
+    """A block that waits for something else is cancelled by its watch, and raises the error once, as itself."""
+    disk = Disk()
+    disk.error = OSError("the disk is full")
+
+    async def block() -> None:
+        async with GroupThread(disk.work) as thread, background(thread.watch):
+            await thread.put(0)
+            await asyncio.Event().wait()
+
+    with pytest.raises(OSError, match="full"):
+        await block()
+
+
+@pytest.mark.parametrize("where", ["done", "last"])
+async def test_a_failure_around_the_work_counts_as_the_works(where: str) -> None:
+    """An error of `done` or `last` leaves the block, too."""
+
+    def fail(*_: object) -> None:
+        raise KeyError(where)
+
+    disk = Disk()
+    done, last = (fail, int) if where == "done" else (bool, fail)
+    with pytest.raises(KeyError, match=where):
+        async with GroupThread(disk.work, done=done, last=last) as thread:
+            await thread.put(0)
+
+    assert disk.items == [0]
+
+
+async def test_the_last_word_is_spoken_on_the_thread() -> None:
+    """`last` runs after all work, on the same thread: what was opened there can be closed there."""
+    disk = Disk()
+    words: list[tuple[str, list[int]]] = []
+
+    async with GroupThread(
+        disk.work, last=lambda: words.append((threading.current_thread().name, disk.items)), name="disk"
+    ) as thread:
+        await thread.put(1)
+
+    assert words == [("disk", [1])]
+
+
+@pytest.mark.parametrize("how", ["error", "cancellation"])
+async def test_what_was_accepted_is_worked_on_whatever_happens(how: str) -> None:
+    """A block that fails, or is cancelled again and again, still leaves only when the inbox is empty."""
+    disk = Disk(is_open=False)
+
+    async def block() -> None:
+        async with GroupThread(disk.work, bounds=MANY) as thread:
+            for number in range(100):
+                await thread.put(number)
+            if how == "error":
+                raise KeyError
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(block())
+    await disk.began.wait()
+    for _ in range(3):
+        if how == "cancellation":
+            task.cancel()
+        await turns()
+    assert not task.done()
+    disk.gate.release(100)
+    [result] = await asyncio.gather(task, return_exceptions=True)
+
+    assert isinstance(result, KeyError if how == "error" else asyncio.CancelledError)
+    assert disk.items == list(range(100))
+
+
+async def test_after_the_block_nothing_is_taken() -> None:
+    """A put that still waits for room when the block ends, and every later one, are refused."""
+    disk = Disk(is_open=False)
+    async with GroupThread(disk.work, bounds=Bounds(max_items=1)) as thread:
+        await thread.put(0)
+        await disk.began.wait()
+        await thread.put(1)
+        late = asyncio.ensure_future(thread.put(2))
+        await turns()
+        asyncio.get_running_loop().call_later(0.01, disk.gate.release, 100)
+
+    with pytest.raises(RuntimeError, match="takes nothing"):
+        await late
+    with pytest.raises(RuntimeError, match="takes nothing"):
+        await thread.call(int)
+    assert disk.items == [0, 1]
+
+
+async def test_many_senders_lose_and_double_nothing() -> None:
+    """Senders of all weights, some cancelled: each one's order is kept, and what was accepted is worked on once."""
+    chance = random.Random(11)  # noqa: S311 - chance, not a secret
+    disk = Disk()
+    bounds = Bounds(max_items=7, max_bytes=40, group_items=5, group_bytes=30)
+    accepted: list[int] = []
+
+    async def send(start: int) -> None:
+        for number in range(start, start + 100):
+            await thread.put(number)
+            accepted.append(number)
+
+    async with GroupThread(disk.work, weigh=lambda number: number % 17, bounds=bounds) as thread:
+        senders = [asyncio.ensure_future(send(1000 * sender)) for sender in range(12)]
+        for unlucky in senders[:4]:
+            await turns(chance.randrange(40))
+            unlucky.cancel()
+        calls = [await thread.call(len, "four") for _ in range(20)]
+        await asyncio.wait(senders)
+
+    assert calls == [4] * 20
+    assert sorted(disk.items) == sorted(accepted)
+    assert len(set(disk.items)) == len(disk.items) >= 800
+    for sender in range(12):
+        own = [number for number in disk.items if number // 1000 == sender]
+        assert own == sorted(own)
+    assert all(len(group) <= 5 for group in disk.groups)

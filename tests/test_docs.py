@@ -1,0 +1,94 @@
+"""What the documents say is what the program does."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.cli.main import COMMANDS
+from crawler.core.config import OPTIONS
+from crawler.core.reasons import Reason
+from crawler.report.reference import options_table
+from crawler.site.plan import SitePlan
+from support.faults import RunningSite, site_process
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs" / "reference.md"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+    """A built-in site in another process."""
+    with site_process(SitePlan.plain(pages=20), tmp_path_factory.mktemp("site") / "requests.jsonl") as running:
+        yield running
+
+
+def test_the_table_of_options_is_the_config() -> None:
+    """`docs/reference.md` has a row for every knob; CRAWLER_WRITE_DOCS=1 writes the table anew."""
+    head, rest = REFERENCE.read_text("utf-8").split("<!-- options: made from crawler/core/config.py -->\n")
+    table, tail = rest.split("<!-- /options -->")
+    wanted = options_table(OPTIONS) + "\n"
+
+    if os.environ.get("CRAWLER_WRITE_DOCS"):
+        marks = "<!-- options: made from crawler/core/config.py -->\n", "<!-- /options -->"
+        REFERENCE.write_text(head + marks[0] + wanted + marks[1] + tail, "utf-8")
+
+    assert os.environ.get("CRAWLER_WRITE_DOCS") or table == wanted
+
+
+def test_every_command_is_in_the_reference() -> None:
+    """No command is undocumented."""
+    text = REFERENCE.read_text("utf-8")
+
+    assert [name for name in COMMANDS if f"`crawler {name}" not in text] == []
+
+
+def test_reasons_that_are_named_exist() -> None:
+    """The documents name no reason that the program does not have."""
+    text = REFERENCE.read_text("utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| `reason`"))
+
+    assert set(re.findall(r"`([a-z_]+)`", row)) - {"reason"} <= {reason.value for reason in Reason}
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_examples_run(example: Path, running: RunningSite, tmp_path: Path) -> None:
+    """Each example ends well, pasted as it stands; those that take a URL get the built-in site's."""
+    arguments = [] if example.name == "demo.py" else [running.site.base_urls[0] + "/"]
+
+    done = subprocess.run(
+        [sys.executable, str(example), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=100,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("how", ["script", "stdin"])
+def test_the_library_needs_no_main_guard(how: str, running: RunningSite, tmp_path: Path) -> None:
+    """`crawler.fetch` works in a script without a guard and pasted into `python -`."""
+    code = (
+        f"import crawler\nfor page in crawler.fetch([{running.site.base_urls[0] + '/'!r}]):\n    print(page.status)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code, "utf-8")
+    arguments = [str(script)] if how == "script" else ["-"]
+
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        input=code if how == "stdin" else None,
+    )
+
+    assert (done.stdout, done.stderr) == ("200\n", "")
