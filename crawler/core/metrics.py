@@ -43,10 +43,11 @@ class Metrics:
     totals: Totals = field(default_factory=Totals)
     _history: deque[tuple[float, int, int]] = field(default_factory=deque)
 
-    def begin(self, totals: Totals) -> None:
+    def begin(self, totals: Totals, now: float) -> None:
         """An earlier life got this far; that is no speed of this one."""
         self.totals = totals
         self._history.clear()
+        self.rates(now)
 
     def committed(self, committed: Committed) -> None:
         """A group is on disk."""

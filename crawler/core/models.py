@@ -63,21 +63,17 @@ class Timing:
     """How long each phase of one fetch took, in seconds; None = the phase did not happen.
 
     Attributes:
-        queue: from being leased to being dispatched.
         dns, connect, tls: only when a new connection was opened.
         first_byte: from the request sent (or the connection taken) to the response's head.
         body: from the head to the last byte.
-        parse: sealing and parsing.
         total: from dispatch to the last byte.
     """
 
-    queue: float | None = None
     dns: float | None = None
     connect: float | None = None
     tls: float | None = None
     first_byte: float | None = None
     body: float | None = None
-    parse: float | None = None
     total: float | None = None
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from crawler.core import records
 from crawler.core.errors import FetchError, UrlError
-from crawler.core.models import Find, Page, Request, Response, Retry, State, Timing, Visit
+from crawler.core.models import Find, Page, Request, Response, Retry, State, Visit
 from crawler.core.reasons import Reason
+from crawler.core.records import Turn
 from crawler.core.retry import RETRY_STATUSES, delay, retry_after
 from crawler.core.urls import Url, parse
 
@@ -26,27 +27,27 @@ class Judge:
 
     retries: int
 
-    def response(self, request: Request, response: Response, page: Page, *, now: float, jitter: float) -> Visit | Retry:
-        """What a response means; `now` is the wall clock, `jitter` in [0, 1)."""
+    def response(self, response: Response, page: Page, turn: Turn) -> Visit | Retry:
+        """What a response means."""
+        request = response.request
         if response.status in RETRY_STATUSES:
             if request.attempts < self.retries:
-                asked = retry_after(response.header("retry-after"), now)
-                return _again(request, Reason.RETRY_STATUS, now + delay(request.attempts, jitter, asked))
-            return _finished(request, response, page, Reason.RETRY_STATUS, now)
+                asked = retry_after(response.header("retry-after"), turn.now)
+                return _again(request, Reason.RETRY_STATUS, turn, asked)
+            return _finished(response, page, Reason.RETRY_STATUS, turn)
         if response.status in REDIRECTS and (location := response.header("location")):
-            return _redirected(request, response, page, location, now)
+            return _redirected(response, page, location, turn)
         if page.problem or response.cut:
-            return _finished(request, response, page, page.problem or Reason.BODY_LIMIT, now)
-        return _finished(request, response, page, Reason.OK if response.status < 300 else Reason.HTTP_STATUS, now)
+            return _finished(response, page, page.problem or Reason.BODY_LIMIT, turn)
+        return _finished(response, page, Reason.OK if response.status < 300 else Reason.HTTP_STATUS, turn)
 
-    def error(self, request: Request, error: FetchError, *, now: float, jitter: float, timing: Timing) -> Visit | Retry:
+    def error(self, request: Request, error: FetchError, turn: Turn) -> Visit | Retry:
         """What a failed try means."""
         if not error.counted:
-            return Retry(request=request, reason=error.reason, not_before=now + delay(0, jitter, None))
+            return Retry(request=request, reason=error.reason, not_before=turn.now + delay(0, turn.jitter, None))
         if error.reason.is_transient and request.attempts < self.retries:
-            return _again(request, error.reason, now + delay(request.attempts, jitter, None))
-        record = records.unanswered(request, error.reason, at=now, attempts=request.attempts + 1, timing=timing)
-        return Visit(request=request, state=State.FAILED, reason=error.reason, record=record)
+            return _again(request, error.reason, turn)
+        return _failed(request, error.reason, turn, attempts=request.attempts + 1)
 
 
 def denied(request: Request) -> Visit:
@@ -56,46 +57,51 @@ def denied(request: Request) -> Visit:
 
 def suspect(request: Request, now: float) -> Visit:
     """The URL during which the process died again and again."""
-    record = records.unanswered(request, Reason.SUSPECT, at=now, attempts=request.attempts, timing=Timing())
-    return Visit(request=request, state=State.FAILED, reason=Reason.SUSPECT, record=record)
+    return _failed(request, Reason.SUSPECT, Turn(now=now), attempts=request.attempts)
 
 
-def _again(request: Request, reason: Reason, not_before: float) -> Retry:
-    return Retry(request=replace(request, attempts=request.attempts + 1), reason=reason, not_before=not_before)
+def _again(request: Request, reason: Reason, turn: Turn, asked: float | None = None) -> Retry:
+    pause = delay(request.attempts, turn.jitter, asked)
+    return Retry(request=replace(request, attempts=request.attempts + 1), reason=reason, not_before=turn.now + pause)
+
+
+def _failed(request: Request, reason: Reason, turn: Turn, *, attempts: int) -> Visit:
+    record = records.unanswered(request, reason, turn, attempts=attempts)
+    return Visit(request=request, state=State.FAILED, reason=reason, record=record)
 
 
 _FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.REDIRECT_LIMIT, Reason.BAD_REDIRECT})
 
 
-def _finished(
-    request: Request, response: Response, page: Page, reason: Reason, now: float, target: Url | None = None
-) -> Visit:
+def _finished(response: Response, page: Page, reason: Reason, turn: Turn, target: Url | None = None) -> Visit:
+    request = response.request
     state = State.FAILED if reason in _FAILED else State.DONE
-    to = target.href if target else None
     finds: tuple[Find, ...] = ()
     if target and state is State.DONE:
         finds = (Find(url=target, depth=request.depth, hops=request.hops + 1, seed=request.seed),)
+    record = records.answered(response, page, reason, turn, state=state, redirect_to=target)
     return Visit(
         request=request,
         state=state,
         reason=reason,
-        record=records.answered(response, page, reason, state=state, at=now, redirect_to=to),
+        record=record,
         finds=finds,
         latency=response.timing.total,
     )
 
 
-def _redirected(request: Request, response: Response, page: Page, location: str, now: float) -> Visit:
+def _redirected(response: Response, page: Page, location: str, turn: Turn) -> Visit:
+    request = response.request
     try:
         target = parse(_as_utf8(location), request.url)
     except UrlError:
-        return _finished(request, response, page, Reason.BAD_REDIRECT, now)
+        return _finished(response, page, Reason.BAD_REDIRECT, turn)
     reason = Reason.REDIRECT
     if target == request.url:
         reason = Reason.REDIRECT_LOOP
     elif request.hops >= MAX_REDIRECTS:
         reason = Reason.REDIRECT_LIMIT
-    return _finished(request, response, page, reason, now, target)
+    return _finished(response, page, reason, turn, target)
 
 
 def _as_utf8(value: str) -> str:

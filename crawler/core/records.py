@@ -6,29 +6,34 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from dataclasses import fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from crawler.core.models import Page, Record, Request, Response, State, Timing
 from crawler.core.reasons import Reason
+from crawler.core.urls import Url
 
-_PHASES = tuple(field.name for field in fields(Timing))
+_OUTCOMES = {state: state.name.lower() for state in State}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What the engine knows of a URL's turn: the wall clock at its end, chance in [0, 1), and seconds spent."""
+
+    now: float
+    jitter: float = 0.0
+    queued: float | None = None
+    total: float | None = None
 
 
 def answered(
-    response: Response,
-    page: Page,
-    reason: Reason,
-    *,
-    state: State,
-    at: float,
-    redirect_to: str | None = None,
+    response: Response, page: Page, reason: Reason, turn: Turn, *, state: State, redirect_to: Url | None = None
 ) -> Record:
     """The line of a URL that had a final response."""
     request = response.request
     return Record(
         url=request.url.href,
-        outcome=state.name.lower(),
+        outcome=_OUTCOMES[state],
         status=response.status,
         reason=reason,
         content_type=page.content_type,
@@ -38,19 +43,19 @@ def answered(
         title=page.title,
         depth=request.depth,
         referrer=request.referrer,
-        redirect_to=redirect_to,
+        redirect_to=redirect_to.href if redirect_to else None,
         links=None if page.links is None else len(page.links),
         attempts=request.attempts + 1,
-        fetched_at=moment(at),
-        timing=milliseconds(response.timing),
+        fetched_at=moment(turn.now),
+        timing=milliseconds(response.timing, queue=turn.queued, parse=page.seconds),
     )
 
 
-def unanswered(request: Request, reason: Reason, *, at: float, attempts: int, timing: Timing) -> Record:
+def unanswered(request: Request, reason: Reason, turn: Turn, *, attempts: int) -> Record:
     """The line of a URL that had no usable response."""
     return Record(
         url=request.url.href,
-        outcome=State.FAILED.name.lower(),
+        outcome=_OUTCOMES[State.FAILED],
         status=None,
         reason=reason,
         content_type=None,
@@ -63,8 +68,8 @@ def unanswered(request: Request, reason: Reason, *, at: float, attempts: int, ti
         redirect_to=None,
         links=None,
         attempts=attempts,
-        fetched_at=moment(at),
-        timing=milliseconds(timing),
+        fetched_at=moment(turn.now),
+        timing=milliseconds(Timing(total=turn.total), queue=turn.queued),
     )
 
 
@@ -73,10 +78,22 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def milliseconds(timing: Timing) -> dict[str, float | None]:
+def milliseconds(timing: Timing, *, queue: float | None = None, parse: float | None = None) -> dict[str, float | None]:
     """The phases by name, in milliseconds; None = it did not happen."""
-    found = ((name, getattr(timing, name)) for name in _PHASES)
-    return {name: None if seconds is None else round(seconds * 1000, 3) for name, seconds in found}
+    return {
+        "queue": _ms(queue),
+        "dns": _ms(timing.dns),
+        "connect": _ms(timing.connect),
+        "tls": _ms(timing.tls),
+        "first_byte": _ms(timing.first_byte),
+        "body": _ms(timing.body),
+        "parse": _ms(parse),
+        "total": _ms(timing.total),
+    }
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
 
 
 def media_type(content_type: str | None) -> tuple[str | None, str | None]:

@@ -11,7 +11,7 @@ Runs on: the loop. Nothing polls: the dispatcher wakes on an event or at the nex
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from crawler.core import outcomes
@@ -19,10 +19,11 @@ from crawler.core.budget import Budget
 from crawler.core.config import BudgetConfig
 from crawler.core.errors import FetchError
 from crawler.core.metrics import Metrics
-from crawler.core.models import Committed, Lease, Opened, Request, Response, Retry, Timing, Totals, Visit
+from crawler.core.models import Committed, Lease, Opened, Request, Response, Retry, Totals, Visit
 from crawler.core.outcomes import Judge
 from crawler.core.politeness import RateGate
 from crawler.core.protocols import Board, Clock, Fetcher, Parser
+from crawler.core.records import Turn
 from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
 from crawler.crawl.robots_cache import RobotsCache
@@ -105,7 +106,7 @@ class Crawl:
             pages=opened.totals.done + opened.totals.failed,
             size=opened.totals.bytes,
         )
-        self._parts.metrics.begin(opened.totals)
+        self._parts.metrics.begin(opened.totals, self._parts.clock.monotonic())
 
     async def _import(self, opened: Opened) -> None:
         for request in self._suspects:
@@ -185,18 +186,17 @@ class Crawl:
         try:
             response = await self._fetch(request, memory)
         except FetchError as error:
-            timing = Timing(queue=queued, total=parts.clock.monotonic() - started)
-            return parts.judge.error(request, error, now=parts.clock.wall(), jitter=parts.jitter(), timing=timing)
+            return parts.judge.error(request, error, self._ended(queued, started))
         if response is None:
             return outcomes.denied(request)
         memory.settle()
         page = await parts.parser.parse(response)
-        timing = replace(response.timing, queue=queued, parse=page.seconds)
-        visit = parts.judge.response(
-            request, replace(response, timing=timing), page, now=parts.clock.wall(), jitter=parts.jitter()
-        )
         memory.shrink_to(0)  # the line holds a digest, not the body
-        return visit
+        return parts.judge.response(response, page, self._ended(queued, started))
+
+    def _ended(self, queued: float, started: float) -> Turn:
+        clock = self._parts.clock
+        return Turn(now=clock.wall(), jitter=self._parts.jitter(), queued=queued, total=clock.monotonic() - started)
 
     async def _fetch(self, request: Request, memory: Account) -> Response | None:
         """The response; None where robots.txt says no. The host is free again afterwards."""

@@ -8,14 +8,14 @@ Runs on: the main thread before the loop starts; `write_whole` also on the stora
 """
 
 import os
-import shutil
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import msgspec
 import tomli_w
@@ -237,11 +237,10 @@ def _copy(source: str, out: BinaryIO) -> int:
         out.write(source.encode("utf-8", "surrogateescape") + b"\n")
         return 1
     counter = _LineCounter(out)
-    if source == "-":
-        shutil.copyfileobj(sys.stdin.buffer, counter, 1024 * 1024)
-    else:
-        with Path(source).open("rb") as file:
-            shutil.copyfileobj(file, counter, 1024 * 1024)
+    with nullcontext(cast("BufferedReader", sys.stdin.buffer)) if source == "-" else Path(source).open("rb") as file:
+        # One system call at a time: `read` would make several without looking whether Ctrl-C was pressed between them.
+        while block := file.read1(1024 * 1024):
+            counter.write(block)
     counter.end_line()
     return counter.lines
 

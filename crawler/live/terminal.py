@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Self
 
-from rich.console import Console, ConsoleOptions
+from rich.console import Console, ConsoleOptions, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -99,37 +99,33 @@ def plain_line(sample: Sample) -> str:
     return f"{duration(sample.seconds)}: " + "; ".join(parts + ([errors] if errors else []))
 
 
-def _panel(title: str, sample: Sample) -> Table:
+def _panel(title: str, sample: Sample) -> Group:
+    """The display; its last line is short, so that the `^C` that a terminal echoes behind it does not break the line."""
     totals = sample.totals
-    panel = Table.grid(expand=True)  # a bar on its own would not end its line
-    panel.add_row(_head(title, sample))
-    panel.add_row(ProgressBar(total=max(1, totals.discovered), completed=totals.discovered - totals.pending))
-    panel.add_row(
+    bar = Table.grid(expand=True)  # a bar on its own would not end its line
+    bar.add_row(ProgressBar(total=max(1, totals.discovered), completed=totals.discovered - totals.pending))
+    return Group(
+        _head(title, sample),
+        bar,
         _Flow(
             Text(f"{totals.done:,} done", "green"),
             Text(f"{totals.failed:,} failed", "red" if totals.failed else "dim"),
             Text(f"{sum(totals.skipped.values()):,} skipped", "dim"),
             Text(f"{totals.pending:,} pending"),
-        )
-    )
-    panel.add_row(
+        ),
         _Flow(
             Text(f"{sample.pages_per_second:,.0f} pages/s"),
             Text(f"{size(sample.bytes_per_second)}/s"),
             Text(f"{sample.in_flight:,} in flight"),
             Text(f"{sample.queued:,} queued"),
             Text(f"{size(totals.bytes)} in all"),
-        )
-    )
-    if errors := _errors(sample):
-        panel.add_row(_Flow(*(Text(error, "yellow") for error in errors)))
-    panel.add_row(
+        ),
+        _Flow(*(Text(error, "yellow") for error in _errors(sample))),
         _Flow(
             Text(f"memory {size(sample.rss)}", "dim"),
             Text(f"loop lag {sample.lag * 1000:.0f} ms (worst {sample.worst_lag * 1000:.0f} ms)", "dim"),
-        )
+        ),
     )
-    return panel
 
 
 def _head(title: str, sample: Sample) -> Table:
@@ -153,7 +149,8 @@ class _Flow:
                 yield line
                 line = Text()
             line += Text("  ") + part if line else part
-        yield line
+        if line:
+            yield line
 
 
 def _errors(sample: Sample) -> list[str]:

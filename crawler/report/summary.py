@@ -96,7 +96,7 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
             lines.append(f"  {title:<8} {_counted(counts)}")
     if summary.retries:
         lines.append(f"  retries  {summary.retries:,}")
-    if not summary.discovered:
+    if not (summary.discovered or summary.stopped_by):
         lines.append("  nothing to fetch: the list holds no URL")
     if summary.lines.get("read"):
         lines.append(f"  list     {_list_line(summary.lines)}")

@@ -1,0 +1,126 @@
+"""The programs of a benchmark: the crawler, the built-in site, nginx. Each ends with the block that started it."""
+
+import getpass
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from crawler.report.summary import Summary
+
+_READY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A command of the crawler that has ended; `seconds` from its start to its end."""
+
+    code: int
+    seconds: float
+    summary: Summary
+
+
+def crawler(*arguments: str) -> Run:
+    """Run `crawler fetch` or `resume` to its end, silently."""
+    began = time.monotonic()
+    command = [sys.executable, "-m", "crawler", *arguments, "--quiet", "--json"]
+    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    seconds = time.monotonic() - began
+    if done.returncode not in {0, 1}:
+        sys.exit(f"exit {done.returncode}: crawler {' '.join(arguments)}")
+    return Run(done.returncode, seconds, msgspec.json.decode(done.stdout, type=Summary))
+
+
+def audit(folder: Path) -> int:
+    """The exit code of `crawler verify`: 0 = clean."""
+    command = [sys.executable, "-m", "crawler", "verify", str(folder)]
+    return subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
+
+
+@contextmanager
+def built_in_site(*arguments: str) -> Iterator[list[str]]:
+    """Serve the built-in site; gives its base URLs. The server dies with this process."""
+    command = [sys.executable, "-m", "crawler.site", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        ready = server.stdout.readline() if server.stdout else b""
+        try:
+            yield json.loads(ready)["urls"]
+        finally:
+            if server.stdin:
+                server.stdin.close()
+
+
+@contextmanager
+def nginx(root: Path, prefix: Path) -> Iterator[str]:
+    """Serve the files of `root` with an nginx of our own, whose other files are all in `prefix`; gives its base URL."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    settings = prefix / "nginx.conf"
+    settings.write_text(_nginx_settings(root, prefix, port), "utf-8")
+    command = [nginx_program() or "nginx", "-p", str(prefix), "-c", str(settings), "-e", str(prefix / "error.log")]
+    with ended_by_sigterm(), subprocess.Popen(command) as server:
+        try:
+            _wait_until_ready(server, port, prefix / "error.log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def nginx_program() -> str | None:
+    """Where nginx is; Debian keeps it where only root's PATH looks."""
+    return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
+def _nginx_settings(root: Path, prefix: Path, port: int) -> str:
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "\n".join(f'    {kind}_temp_path "{prefix}/{kind}";' for kind in kinds)
+    user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""  # workers read what the master may read
+    return f"""
+daemon off;
+{user}
+worker_processes 1;
+pid "{prefix}/nginx.pid";
+events {{ worker_connections 8192; }}
+worker_rlimit_nofile 16384;
+http {{
+{temporary}
+    access_log off;
+    default_type application/octet-stream;
+    types {{ text/html html; text/css css; text/plain txt; application/javascript js; image/png png; }}
+    sendfile on;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        root "{root}";
+    }}
+}}
+"""
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    until = time.monotonic() + _READY_SECONDS
+    while server.poll() is None and time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)  # nginx tells nobody that it listens
+    sys.exit(f"nginx does not start: {log.read_text('utf-8', 'replace') if log.exists() else 'no log'}")
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """A SIGTERM ends this process through its `finally` blocks, so that nothing is left running."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

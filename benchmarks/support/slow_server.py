@@ -1,0 +1,95 @@
+"""A server that does nothing but wait: `python slow_server.py LATENCY LOG`, one line of JSON when it is ready.
+
+The built-in site makes a page for every request, which takes longer than the crawler takes to ask for it. Here a
+request is a timer and its answer 200 bytes, one `asyncio.Protocol` per connection. It notes every request in LOG just
+as the built-in site does, and ends when its standard input closes.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from crawler.runtime.loop import Stop, raise_open_files, run
+from crawler.site.log import Hit, RequestLog
+
+_BODY = b"<title>Late</title>".ljust(100, b".")
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
+_NO_ROBOTS = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+
+
+@contextmanager
+def slow_server(latency: float, log: Path) -> Iterator[str]:
+    """Serve in another process until the block ends; gives the base URL. All is in the log when it has ended."""
+    command = [sys.executable, str(Path(__file__)), str(latency), str(log)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        ready = server.stdout.readline() if server.stdout else b""
+        try:
+            yield json.loads(ready)["url"]
+        finally:
+            if server.stdin:
+                server.stdin.close()
+
+
+class _Connection(asyncio.Protocol):
+    """Answers each request of one connection when its time has come; a client sends one at a time."""
+
+    def __init__(self, latency: float, log: RequestLog) -> None:
+        self._latency = latency
+        self._log = log
+        self._head = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
+
+    def data_received(self, data: bytes) -> None:
+        self._head += data
+        if self._head.endswith(b"\r\n\r\n"):
+            target = self._head.split(b" ", 2)[1].decode("latin-1")
+            self._head = b""
+            if target == "/robots.txt":
+                self._transport.write(_NO_ROBOTS)
+            else:
+                answer = partial(self._answer, target, time.monotonic())
+                asyncio.get_running_loop().call_later(self._latency, answer)
+
+    def _answer(self, target: str, started: float) -> None:
+        gone = self._transport.is_closing()
+        status = 0 if gone else 200
+        self._log.add(Hit(host=0, method="GET", target=target, status=status, started=started, ended=time.monotonic()))
+        if not gone:
+            self._transport.write(_ANSWER)
+
+
+class _Leash(asyncio.Protocol):
+    """Standard input, of which only the end matters."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop.request_drain()
+
+
+async def _serve(latency: float, log_path: Path, stop: Stop) -> None:
+    loop = asyncio.get_running_loop()
+    log = RequestLog(log_path)
+    server = await loop.create_server(partial(_Connection, latency, log), "127.0.0.1", 0, backlog=8192)
+    await loop.connect_read_pipe(partial(_Leash, stop), sys.stdin)
+    print(json.dumps({"url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}), flush=True)
+    await stop.wait_draining()
+    server.close()
+    log.close()
+
+
+if __name__ == "__main__":
+    raise_open_files()
+    run(partial(_serve, float(sys.argv[1]), Path(sys.argv[2])))

@@ -1,0 +1,95 @@
+"""`crawler` with its plain progress lines as JSON, four times a second: `python watched.py fetch LIST -o DIR`.
+
+The whole program runs, command line and all; only what a progress line looks like is patched in from here.
+`watched` is the other end: it starts the program and reads the lines.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.support.programs import ended_by_sigterm
+from crawler.cli.main import main
+from crawler.core.metrics import Sample
+from crawler.live import terminal
+from crawler.report.summary import Summary
+
+SECONDS = 0.25
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """One moment of a run: times in seconds, memory in MiB."""
+
+    seconds: float
+    discovered: int
+    finished: int
+    in_flight: int
+    rss_mb: float
+    worst_lag: float
+
+
+@dataclass(slots=True)
+class Watched:
+    """A crawler in a process group of its own, and what it has said so far."""
+
+    process: subprocess.Popen[bytes]
+    moments: list[Moment] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def follow(self) -> Iterator[Moment]:
+        """Each moment as it is told, until the program ends."""
+        for line in self.process.stderr or ():
+            if line.startswith(b"{"):
+                self.moments.append(msgspec.json.decode(line, type=Moment))
+                yield self.moments[-1]
+            else:
+                self.notes.append(line.decode().rstrip())
+
+    def end(self) -> Summary:
+        """The summary of a program that has ended in order, whether or not by a signal."""
+        answer = self.process.stdout.read() if self.process.stdout else b""
+        if self.process.wait() not in {0, 1, 130}:
+            sys.exit("\n".join(["the crawler failed:", *self.notes]))
+        return msgspec.json.decode(answer, type=Summary)
+
+
+@contextmanager
+def watched(*arguments: str) -> Iterator[Watched]:
+    """Start the crawler with these arguments; what still runs at the end of the block is killed."""
+    command = [sys.executable, str(Path(__file__)), *arguments, "--json"]
+    with (
+        ended_by_sigterm(),
+        subprocess.Popen(
+            command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process,
+    ):
+        try:
+            yield Watched(process)
+        finally:
+            process.kill()
+
+
+def _told(sample: Sample) -> str:
+    totals = sample.totals
+    moment = Moment(
+        seconds=sample.seconds,
+        discovered=totals.discovered,
+        finished=totals.done + totals.failed,
+        in_flight=sample.in_flight,
+        rss_mb=sample.rss / 1024 / 1024,
+        worst_lag=sample.worst_lag,
+    )
+    return msgspec.json.encode(moment).decode()
+
+
+if __name__ == "__main__":
+    terminal.PlainView.SECONDS = SECONDS
+    terminal.plain_line = _told
+    main()

@@ -1,0 +1,98 @@
+"""core.budget: a limit of 100 pages means 100 lines."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.core.budget import Budget
+from crawler.core.config import BudgetConfig
+
+IDS = st.integers(1, 8)
+STEPS = st.lists(st.tuples(st.sampled_from(["reserve", "write", "give_back"]), IDS), max_size=60)
+
+
+def a_budget(*, pages: int = 0, size: int = 0, started: float = 0.0, **limits: float) -> Budget:
+    """A budget with these limits, after so much in earlier lives."""
+    return Budget(BudgetConfig(**limits), started=started, pages=pages, size=size)  # type: ignore[arg-type] # one table for int and float limits
+
+
+@given(STEPS, st.integers(0, 4), st.integers(1, 6))
+def test_reserved_and_written_never_exceed_the_limit(steps: list[tuple[str, int]], earlier: int, limit: int) -> None:
+    """Whatever order URLs start and end in, no page more than the limit is given out, and none is lost."""
+    budget, written, reserved = a_budget(max_pages=limit, pages=earlier), earlier, set[int]()
+    for step, url_id in steps:
+        if step == "reserve":
+            may = budget.reserve(url_id)
+
+            assert may == (url_id in reserved or written + len(reserved) < limit)
+            reserved |= {url_id} if may else set()
+        elif step == "write" and url_id in reserved:
+            budget.write(url_id, 1)
+            reserved, written = reserved - {url_id}, written + 1
+        elif step == "give_back":
+            assert budget.give_back(url_id) == (url_id in reserved)
+            reserved -= {url_id}
+        assert written + len(reserved) <= max(limit, earlier)
+        assert (budget.spent(0.0) is not None) == (written >= limit)
+
+
+def test_a_reservation_is_kept_through_retries() -> None:
+    """Asking again for the same URL takes no second page."""
+    budget = a_budget(max_pages=1)
+
+    assert [budget.reserve(1), budget.reserve(1), budget.reserve(2)] == [True, True, False]
+
+
+def test_a_skipped_url_frees_its_page() -> None:
+    """What ends without a line makes room for another, once."""
+    budget = a_budget(max_pages=1)
+    budget.reserve(1)
+
+    assert [budget.give_back(1), budget.give_back(1)] == [True, False]
+    assert budget.reserve(2)
+
+
+def test_without_a_limit_everything_may_go() -> None:
+    """No limit reserves for ever and is never spent."""
+    budget = a_budget()
+
+    assert all(budget.reserve(url_id) for url_id in range(1000))
+    assert not budget.give_back(5)
+    assert budget.spent(1e12) is None
+    assert budget.deadline is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "pages", "size", "now", "reason"),
+    [
+        ({"max_pages": 3}, 2, 0, 0.0, None),
+        ({"max_pages": 3}, 3, 0, 0.0, "--max-pages 3"),
+        ({"max_bytes": 100}, 9, 99, 0.0, None),
+        ({"max_bytes": 100}, 9, 100, 0.0, "--max-bytes 100"),
+        ({"max_time": 2.5}, 0, 0, 12.4, None),
+        ({"max_time": 2.5}, 0, 0, 12.5, "--max-time 2.5"),
+        ({"max_time": 1_234_567.0}, 0, 0, 1e9, "--max-time 1234567"),
+        ({"max_pages": 1, "max_bytes": 1}, 1, 1, 0.0, "--max-pages 1"),
+    ],
+)
+def test_a_spent_budget_says_which(
+    limits: dict[str, float], pages: int, size: int, now: float, reason: str | None
+) -> None:
+    """At its limit, not before, a budget is spent, named as the user wrote it; earlier lives count."""
+    assert a_budget(pages=pages, size=size, started=10.0, **limits).spent(now) == reason
+
+
+def test_bytes_and_pages_of_committed_lines_count() -> None:
+    """Each written line adds its body to what is spent."""
+    budget = a_budget(max_bytes=10)
+
+    budget.write(1, 6)
+    assert budget.spent(0.0) is None
+    budget.write(2, 6)
+
+    assert budget.spent(0.0) == "--max-bytes 10"
+
+
+def test_time_is_counted_from_the_start_of_this_life() -> None:
+    """The deadline is the start plus the limit."""
+    assert a_budget(max_time=30, started=5.0).deadline == 35.0

@@ -1,0 +1,128 @@
+"""core.records: one line of `pages.jsonl`."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.core.models import Page, Record, Request, Response, State, Timing
+from crawler.core.reasons import Reason
+from crawler.core.records import Turn, answered, media_type, milliseconds, moment, unanswered
+from crawler.core.urls import parse
+
+NOW = 1_700_000_000.25
+REQUEST = Request(url=parse("http://h/ä"), id=5, depth=2, attempts=1, referrer="http://h/")
+NO_RESPONSE = ("status", "content_type", "charset", "bytes", "sha256", "title", "redirect_to", "links")
+
+
+def test_a_response_becomes_a_line() -> None:
+    """Everything that a page gave is in its line, and this try is counted."""
+    page = Page(size=7, sha256="ab", content_type="text/html", charset="utf-8", title="T", links=())
+    response = Response(request=REQUEST, status=301, timing=Timing(dns=0.0123456, total=1.5))
+
+    line = answered(response, page, Reason.REDIRECT, Turn(now=NOW), state=State.DONE, redirect_to=parse("http://h/b"))
+
+    assert line == Record(
+        url="http://h/%C3%A4",
+        outcome="done",
+        status=301,
+        reason="redirect",
+        content_type="text/html",
+        charset="utf-8",
+        bytes=7,
+        sha256="ab",
+        title="T",
+        depth=2,
+        referrer="http://h/",
+        redirect_to="http://h/b",
+        links=0,
+        attempts=2,
+        fetched_at="2023-11-14T22:13:20.250Z",
+        timing={
+            **dict.fromkeys(("queue", "connect", "tls", "first_byte", "body")),
+            "dns": 12.346,
+            "parse": 0.0,
+            "total": 1500.0,
+        },
+    )
+
+
+def test_links_that_nobody_looked_for_are_unknown() -> None:
+    """No links is 0, not looked for is null."""
+    line = answered(
+        Response(request=REQUEST, status=200), Page(size=0, sha256=""), Reason.OK, Turn(now=NOW), state=State.DONE
+    )
+
+    assert line.links is None
+
+
+def test_a_url_without_a_response_has_a_line_too() -> None:
+    """Nothing is made up: what only a response could tell is null."""
+    line = unanswered(REQUEST, Reason.TLS_EXPIRED, Turn(now=NOW, total=0.25), attempts=4)
+
+    assert (line.outcome, line.reason, line.attempts, line.depth) == ("failed", "tls_expired", 4, 2)
+    assert [getattr(line, name) for name in NO_RESPONSE] == [None] * len(NO_RESPONSE)
+    assert line.timing["total"] == 250.0
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (NOW, "2023-11-14T22:13:20.250Z"),
+        (1_700_000_000, "2023-11-14T22:13:20.000Z"),
+        (4_102_444_800.999, "2100-01-01T00:00:00.999Z"),
+    ],
+)
+def test_moments_are_told_in_utc(at: float, shown: str) -> None:
+    """RFC 3339 with milliseconds, whatever time zone this machine is in."""
+    assert moment(at) == shown
+
+
+@given(st.floats(0, 1e5))
+def test_times_are_milliseconds_with_three_decimals(seconds: float) -> None:
+    """Every phase is there by name; one that did not happen is null."""
+    told = milliseconds(Timing(body=seconds))
+
+    assert list(told) == ["queue", "dns", "connect", "tls", "first_byte", "body", "parse", "total"]
+    assert told["body"] == pytest.approx(seconds * 1000, abs=0.0006)
+    assert told["body"] == round(told["body"] or 0, 3)
+    assert told["tls"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "charset"),
+    [
+        (None, None, None),
+        ("", None, None),
+        ("text/html", "text/html", None),
+        ("Text/HTML; Charset=UTF-8", "text/html", "utf-8"),
+        (' text/html ;charset = "ISO-8859-1" ', "text/html", "iso-8859-1"),
+        ("text/html; boundary=x; charset=a; charset=b", "text/html", "a"),
+        ("text/html; charset=", "text/html", None),
+        ('text/html; charset=""', "text/html", None),
+        ("; charset=utf-8", None, "utf-8"),
+        ("text/html;;;", "text/html", None),
+        ("text/html; xcharset=no; charset", "text/html", None),
+    ],
+)
+def test_the_media_type_of_a_header(value: str | None, kind: str | None, charset: str | None) -> None:
+    """Type and charset in lower case, the first charset winning; what is not there is null."""
+    assert media_type(value) == (kind, charset)
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_whatever_a_server_sends_the_line_is_strict_json(kind: bytes, location: bytes) -> None:
+    """Bytes of no encoding in headers become a line that any JSON reader takes, in UTF-8."""
+    headers = ((b"Content-Type", kind), (b"Location", location))
+    response = Response(request=REQUEST, status=200, headers=headers)
+    content_type, charset = media_type(response.header("content-type"))
+    page = Page(size=0, sha256="", content_type=content_type, charset=charset, title=response.header("location"))
+
+    line = msgspec.json.encode(answered(response, page, Reason.OK, Turn(now=NOW), state=State.DONE))
+
+    told = json.loads(line.decode())
+    assert (told["content_type"], told["charset"]) == (content_type, charset)
+    assert b"\n" not in line

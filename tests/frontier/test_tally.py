@@ -1,0 +1,120 @@
+"""frontier.tally: the sums of a run."""
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from crawler.core.models import Totals
+from crawler.frontier import schema
+from crawler.frontier.tally import Tally
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    """An empty frontier in memory."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    schema.create(db)
+    yield db
+    db.close()
+
+
+def commit(tally: Tally) -> None:
+    """What the frontier does around a COMMIT."""
+    tally.write()
+    tally.keep()
+
+
+def test_a_new_run_has_counted_nothing(db: sqlite3.Connection) -> None:
+    """All sums begin at nothing."""
+    assert Tally(db).totals() == Totals()
+    assert Tally(db).pending == 0
+
+
+def test_sums_become_totals(db: sqlite3.Connection) -> None:
+    """Each kind of sum has its place in the account."""
+    tally = Tally(db)
+    for state, n in (("PENDING", 4), ("DONE", 3), ("FAILED", 2), ("SKIPPED", 1)):
+        tally.add("state", state, n)
+    for kind, name in (("skipped", "robots_denied"), ("failed", "suspect"), ("status", "404"), ("latency", "300")):
+        tally.add(kind, name)
+    tally.add("line", "read", 10)
+    for name, amount in (("bytes", 500), ("retries", 6), ("seconds", 1.25)):
+        tally.add("sum", name, amount)
+
+    commit(tally)
+
+    assert tally.pending == 4
+    assert tally.totals() == Totals(
+        discovered=10,
+        done=3,
+        failed=2,
+        pending=4,
+        skipped={"robots_denied": 1},
+        failures={"suspect": 1},
+        statuses={404: 1},
+        lines={"read": 10},
+        bytes=500,
+        retries=6,
+        seconds=1.25,
+        latency={300: 1},
+    )
+
+
+def test_sums_go_on_in_the_next_life(db: sqlite3.Connection) -> None:
+    """What was written is read back, added to, and equal to what the earlier life knew."""
+    first = Tally(db)
+    first.add("state", "DONE", 5)
+    first.add("sum", "seconds", 0.5)
+    commit(first)
+
+    second = Tally(db)
+    assert second.totals() == first.totals()
+    second.add("state", "DONE")
+    second.add("sum", "seconds", 0.25)
+    commit(second)
+
+    assert (second.totals().done, second.totals().seconds) == (6, 0.75)
+    assert Tally(db).totals() == second.totals()
+
+
+def test_a_sum_is_known_after_its_commit_only(db: sqlite3.Connection) -> None:
+    """What is added or written may still be rolled back, so nobody sees it before."""
+    tally = Tally(db)
+
+    tally.add("state", "DONE")
+    assert tally.totals() == Totals()
+    tally.write()
+    assert tally.totals() == Totals()
+    tally.keep()
+
+    assert tally.totals().done == 1
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_rollback_is_forgotten(db: sqlite3.Connection, written: bool) -> None:
+    """What a failed transaction added is not in memory, not on disk, and not in the next transaction."""
+    tally = Tally(db)
+    db.execute("BEGIN")
+    tally.add("state", "DONE", 7)
+    if written:
+        tally.write()
+    tally.forget()
+    db.execute("ROLLBACK")
+
+    tally.add("state", "DONE", 1)
+    commit(tally)
+
+    assert tally.totals().done == Tally(db).totals().done == 1
+
+
+def test_what_adds_up_to_nothing_is_not_shown(db: sqlite3.Connection) -> None:
+    """A reason that no URL has any more is not listed with 0."""
+    tally = Tally(db)
+    tally.add("skipped", "url_too_long", 2)
+    commit(tally)
+
+    tally.add("skipped", "url_too_long", -2)
+    commit(tally)
+
+    assert tally.totals().skipped == Tally(db).totals().skipped == {}

@@ -1,0 +1,110 @@
+"""report.summary: the account of a run."""
+
+import json
+from dataclasses import fields, replace
+
+import pytest
+
+from crawler.core.histogram import bucket
+from crawler.core.models import Totals
+from crawler.report.summary import Summary, as_json, as_text, summarize
+
+TOTALS = Totals(
+    discovered=1010,
+    done=900,
+    failed=40,
+    pending=50,
+    skipped={"robots_denied": 20},
+    failures={"tls_expired": 10, "connect_refused": 30},
+    statuses={404: 100, 200: 800, 503: 30},
+    lines={"read": 12, "url": 9, "duplicate": 2, "blank": 1, "comment": 0},
+    bytes=5 * 1024**2,
+    retries=1234,
+    seconds=10.0,
+    latency={bucket(1_000_000 * n): 1 for n in range(1, 101)},
+)
+
+CONTRACT = [
+    *("discovered", "done", "failed", "skipped", "pending", "bytes", "seconds", "pages_per_second", "peak_rss_mb"),
+    "latency",
+]
+
+
+def a_summary(totals: Totals = TOTALS, stopped_by: str | None = None) -> Summary:
+    """The summary of these totals."""
+    return summarize(totals, peak_rss_mb=64.04, stopped_by=stopped_by)
+
+
+def test_the_json_has_the_keys_of_the_contract() -> None:
+    """Scripts depend on these names; the file is indented and ends with a newline."""
+    data = as_json(a_summary())
+
+    told = json.loads(data, parse_constant=pytest.fail)
+    assert list(told)[: len(CONTRACT)] == CONTRACT
+    assert list(told) == [field.name for field in fields(Summary)]
+    assert list(told["latency"]) == ["p50", "p90", "p99"]
+    assert data.startswith(b'{\n  "discovered": 1010,\n')
+    assert data.endswith(b"\n}\n")
+
+
+def test_the_figures_are_those_of_the_totals() -> None:
+    """Rates are over all lives, latencies in milliseconds within 1 %, statuses in order."""
+    told = json.loads(as_json(a_summary()))
+
+    assert told["discovered"] == told["done"] + told["failed"] + sum(told["skipped"].values()) + told["pending"]
+    assert (told["pages_per_second"], told["peak_rss_mb"], told["seconds"]) == (94.0, 64.0, 10.0)
+    assert told["latency"] == {
+        name: pytest.approx(ms, rel=0.01) for name, ms in (("p50", 50), ("p90", 90), ("p99", 99))
+    }
+    assert list(told["statuses"].items()) == [("200", 800), ("404", 100), ("503", 30)]
+    assert told["stopped_by"] is None
+
+
+def test_an_empty_run_has_a_summary() -> None:
+    """Nothing done in no time is no division by zero, and an unknown latency is null."""
+    summary = a_summary(Totals())
+
+    assert summary.pages_per_second == 0.0
+    assert summary.latency == {"p50": None, "p90": None, "p99": None}
+    assert as_text(summary, None) == (
+        "complete: 0 URLs = 0 done + 0 failed + 0 skipped + 0 pending\n"
+        "  0 B in 0 ms: 0.0 pages/s, peak memory 64 MiB\n"
+        "  nothing to fetch: the list holds no URL"
+    )
+
+
+def test_a_run_that_was_stopped_at_once_blames_no_list() -> None:
+    """Before the first line was read nobody knows what the list holds."""
+    assert "list" not in as_text(a_summary(Totals(), stopped_by="interrupted"), None)
+
+
+def test_the_text_shows_what_the_json_holds() -> None:
+    """Every figure that a script reads, a person reads too."""
+    assert as_text(a_summary(stopped_by="--max-pages 940"), "output/run").splitlines() == [
+        "stopped by --max-pages 940: 1,010 URLs = 900 done + 40 failed + 20 skipped + 50 pending",
+        "  5.0 MiB in 10.0 s: 94.0 pages/s, peak memory 64 MiB",
+        "  latency p50 50 ms, p90 90 ms, p99 99 ms",
+        "  status   200 800, 404 100, 503 30",
+        "  failed   connect_refused 30, tls_expired 10",
+        "  skipped  robots_denied 20",
+        "  retries  1,234",
+        "  list     12 lines = 9 url + 1 blank + 2 duplicate",
+        "  output/run (go on with: crawler resume output/run)",
+    ]
+
+
+def test_a_run_that_is_complete_asks_for_no_resume() -> None:
+    """Without anything pending the folder alone is named, and without a folder nothing is."""
+    summary = a_summary(replace(TOTALS, discovered=960, pending=0))
+
+    assert as_text(summary, "output/run").splitlines()[-1] == "  output/run"
+    assert "output" not in as_text(summary, None)
+    assert as_text(summary, None).startswith("complete: ")
+
+
+def test_a_folder_cannot_write_to_the_terminal() -> None:
+    """Control characters in a name are shown as escapes, and what a shell would read is quoted."""
+    shown = as_text(a_summary(), "my out\x1b[31m")
+
+    assert "\x1b" not in shown
+    assert shown.endswith("crawler resume 'my out\\u001b[31m')")
