@@ -54,6 +54,7 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
         RunInUse, StorageError: the run can be resumed once that is mended.
     """
     config = _within_open_files(config, show)
+    loop.collect_less_often()
 
     async def main(stop: loop.Stop) -> tuple[Summary, int | None]:
         ending = await _conduct(folder, facts, config, show, stop)

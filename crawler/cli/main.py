@@ -87,9 +87,8 @@ def _named(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, click.UsageError):
         asked = error.ctx.command_path if error.ctx else "crawler"
-        return f"{error.format_message()} See {asked} --help", 2
+        return f"{error.format_message()} (see {asked} --help)", 2
     if isinstance(error, OSError) and streams.is_lost(error):
-        streams.give_up()
         lost = storage_error(error, "standard output")
         return str(lost), lost.exit_code
     return f"internal error: {error!r}; please report it, with what CRAWLER_DEBUG=1 in front prints", 70

@@ -3,7 +3,7 @@
 Rules
 - A stream that arrives closed is put on /dev/null: otherwise its number goes to the next file or socket that is opened,
   which then gets our text (and libuv ends the process when it is told to close one of the three).
-- Where nobody reads any more, or the disk behind it is full, standard output is given up, with one line that says so.
+- What cannot be written, since nobody reads any more or the disk behind it is full, is an error with an exit code.
 Runs on: the main thread.
 """
 
@@ -24,8 +24,3 @@ def claim() -> None:
 def is_lost(error: BaseException) -> bool:
     """Whether a standard stream cannot be written any more; errors of files carry the file's name."""
     return isinstance(error, OSError) and error.errno in _LOST and error.filename is None
-
-
-def give_up() -> None:
-    """Let what is still buffered go nowhere, so that Python's last flush does not fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

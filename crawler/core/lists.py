@@ -78,6 +78,10 @@ class BatchBuilder:
             self._judge(line)
 
     def _judge(self, line: bytes) -> None:
+        if b"\t" in line or b"\r" in line:
+            # A browser would drop these and join what is left: of two columns or two lines, a URL that nobody wrote.
+            self._reject(Reason.NOT_A_URL, "a tab or carriage return in the middle: one URL per line", line)
+            return
         try:
             text = line.decode()
         except UnicodeDecodeError as error:

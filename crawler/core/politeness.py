@@ -15,6 +15,7 @@ from crawler.core.urls import Host
 PUBLIC_PER_HOST = 4
 PUBLIC_DELAY = 0.5
 STOCK_SECONDS = 2.0
+MOST_STOCK = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Pace:
 
     @property
     def stock(self) -> int:
-        """How many leased URLs the host can use: two seconds' worth, at least twice its limit."""
-        by_pace = int(STOCK_SECONDS / self.delay) if self.delay else 0
+        """How many leased URLs the host can use: two seconds' worth within reason, at least twice its limit."""
+        by_pace = int(min(STOCK_SECONDS / self.delay, MOST_STOCK)) if self.delay else 0
         return max(by_pace, 2 * self.per_host)
 
 

@@ -3,7 +3,7 @@
 Rules
 - A host is on the heap if and only if it has a queued request and a free place (fewer in flight than its limit).
 - Heap order is the earliest moment that politeness allows, so the top may be asked if anything may.
-Strategy: entries are never moved; an entry whose host has moved on since is dropped when it surfaces.
+- A host stays as long as something of it is queued or in flight, or it rests; so an entry on the heap is never stale.
 Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
 
@@ -25,7 +25,7 @@ class _Bench:
     due: float
     queue: deque[tuple[Request, float]] = field(default_factory=deque)  # with the moment that each was laid here
     in_flight: int = 0
-    stamp: int = 0  # the number of its one valid heap entry; 0 = not on the heap
+    is_offered: bool = False  # it is on the heap
 
 
 class Workbench:
@@ -34,8 +34,8 @@ class Workbench:
     def __init__(self, pace_of: Callable[[Host], Pace]) -> None:
         self._pace_of = pace_of
         self._hosts: dict[Host, _Bench] = {}
-        self._heap: list[tuple[float, int, Host]] = []
-        self._stamp = 0
+        self._heap: list[tuple[float, int, Host]] = []  # due, order of coming, host: equals go first come, first served
+        self._order = 0
         self._queued = 0
 
     @property
@@ -64,29 +64,21 @@ class Workbench:
 
         Its host is busy with it until `release`.
         """
-        while self._heap and self._heap[0][0] <= now:
-            _, stamp, host = heapq.heappop(self._heap)
-            bench = self._hosts.get(host)
-            if bench is None or bench.stamp != stamp:
-                continue
-            bench.stamp = 0
-            bench.in_flight += 1
-            bench.due = now + bench.pace.delay
-            self._queued -= 1
-            request, since = bench.queue.popleft()
-            self._offer(host, bench)
-            return request, now - since
-        return None
+        if not self._heap or self._heap[0][0] > now:
+            return None
+        _, _, host = heapq.heappop(self._heap)
+        bench = self._hosts[host]
+        bench.is_offered = False
+        bench.in_flight += 1
+        bench.due = now + bench.pace.delay
+        self._queued -= 1
+        request, since = bench.queue.popleft()
+        self._offer(host, bench)
+        return request, now - since
 
     def next_due(self) -> float | None:
         """When `take` may have something next, unless something is released or added before; None = not by waiting."""
-        while self._heap:
-            due, stamp, host = self._heap[0]
-            bench = self._hosts.get(host)
-            if bench is not None and bench.stamp == stamp:
-                return due
-            heapq.heappop(self._heap)
-        return None
+        return self._heap[0][0] if self._heap else None
 
     def release(self, host: Host, now: float) -> None:
         """One request of this host has ended."""
@@ -106,10 +98,10 @@ class Workbench:
         return {host: max(0, bench.pace.stock - len(bench.queue)) for host, bench in self._hosts.items()}
 
     def _offer(self, host: Host, bench: _Bench) -> None:
-        if bench.queue and bench.in_flight < bench.pace.per_host and not bench.stamp:
-            self._stamp += 1
-            bench.stamp = self._stamp
-            heapq.heappush(self._heap, (bench.due, self._stamp, host))
+        if bench.queue and bench.in_flight < bench.pace.per_host and not bench.is_offered:
+            bench.is_offered = True
+            self._order += 1
+            heapq.heappush(self._heap, (bench.due, self._order, host))
 
     def __repr__(self) -> str:
         return f"<Workbench {self._queued} queued on {len(self._hosts)} hosts>"

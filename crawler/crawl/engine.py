@@ -110,7 +110,8 @@ class Crawl:
 
     async def _import(self, opened: Opened) -> None:
         for request in self._suspects:
-            await self._parts.journal.put(outcomes.suspect(request, self._parts.clock.wall()))
+            if self._budget.reserve(request.id):
+                await self._parts.journal.put(outcomes.suspect(request, self._parts.clock.wall()))
         if not self._imported:
             await import_seeds(self._parts.seeds, opened.cursor, self._parts.journal)
             self._imported = True

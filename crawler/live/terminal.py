@@ -100,7 +100,7 @@ def plain_line(sample: Sample) -> str:
 
 
 def _panel(title: str, sample: Sample) -> Group:
-    """The display; its last line is short, so that the `^C` that a terminal echoes behind it does not break the line."""
+    """The display; its last line is short: the `^C` that a terminal echoes behind it must not start another."""
     totals = sample.totals
     bar = Table.grid(expand=True)  # a bar on its own would not end its line
     bar.add_row(ProgressBar(total=max(1, totals.discovered), completed=totals.discovered - totals.pending))

@@ -12,6 +12,7 @@ Runs on: the main thread (on another thread everything works but the signals).
 """
 
 import asyncio
+import gc
 import importlib
 import importlib.util
 import os
@@ -155,6 +156,15 @@ class LagProbe:
         self.last = max(0.0, time.monotonic() - self._due)
         self.worst = max(self.worst, self.last)
         self._wind()
+
+
+def collect_less_often() -> None:
+    """Let Python's cycle collector run less often: with thousands of tasks alive, each of its rounds looks at them all.
+
+    Measured with 5,000 fetches in flight: a quarter of the CPU time went into it.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def raise_open_files() -> int:

@@ -19,10 +19,11 @@ NO_RESPONSE = ("status", "content_type", "charset", "bytes", "sha256", "title", 
 
 def test_a_response_becomes_a_line() -> None:
     """Everything that a page gave is in its line, and this try is counted."""
-    page = Page(size=7, sha256="ab", content_type="text/html", charset="utf-8", title="T", links=())
+    page = Page(size=7, sha256="ab", content_type="text/html", charset="utf-8", title="T", links=(), seconds=0.002)
+    turn = Turn(now=NOW, queued=0.5)
     response = Response(request=REQUEST, status=301, timing=Timing(dns=0.0123456, total=1.5))
 
-    line = answered(response, page, Reason.REDIRECT, Turn(now=NOW), state=State.DONE, redirect_to=parse("http://h/b"))
+    line = answered(response, page, Reason.REDIRECT, turn, state=State.DONE, redirect_to=parse("http://h/b"))
 
     assert line == Record(
         url="http://h/%C3%A4",
@@ -41,9 +42,10 @@ def test_a_response_becomes_a_line() -> None:
         attempts=2,
         fetched_at="2023-11-14T22:13:20.250Z",
         timing={
-            **dict.fromkeys(("queue", "connect", "tls", "first_byte", "body")),
+            **dict.fromkeys(("connect", "tls", "first_byte", "body")),
+            "queue": 500.0,
             "dns": 12.346,
-            "parse": 0.0,
+            "parse": 2.0,
             "total": 1500.0,
         },
     )
