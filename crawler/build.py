@@ -24,6 +24,7 @@ from crawler.crawl.robots_cache import RobotsCache
 from crawler.crawl.verify import Verdict
 from crawler.crawl.verify import verify as compare
 from crawler.fetch.http import HttpFetcher
+from crawler.fetch.secure import tls_for
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.board import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
@@ -66,9 +67,19 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
     return summary, signal
 
 
+def check_files(config: RunConfig) -> None:
+    """Refuse a configuration that no fetcher can be made of: a missing file, a proxy or a network that is none.
+
+    Raises:
+        UsageError: it says which option.
+    """
+    HttpFetcher(config.fetch, clock=Clock())
+    tls_for(config.fetch, named=True)
+
+
 async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop) -> Ending:
     async with AsyncExitStack() as stack:
-        parts = await assemble(stack, folder, facts, config)
+        parts = replace(await assemble(stack, folder, facts, config), say=show.note)
         lag = await stack.enter_async_context(loop.LagProbe())
         watch = _Watch(parts, lag, show)
         await stack.enter_async_context(background(every, show.seconds, watch.look))
@@ -106,6 +117,7 @@ async def assemble(
         clock=clock,
         jitter=random.random,
         metrics=Metrics(),
+        say=lambda _: None,
         seeds=folder.seeds,
         budget=config.budget,
     )

@@ -13,15 +13,12 @@ from textwrap import fill
 import click
 from rich.console import Console
 
-from crawler.build import Show, run
+from crawler.build import Show, check_files, run
 from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
 from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.fetch.http import HttpFetcher
-from crawler.fetch.secure import tls_for
 from crawler.live.terminal import PlainView, SilentView, TerminalView
 from crawler.report.summary import Summary, as_json, as_text
-from crawler.runtime.clock import Clock
 
 
 def carry_out(folder: RunFolder, facts: RunFacts, config: RunConfig, *, quiet: bool, as_json_too: bool) -> int:
@@ -50,8 +47,7 @@ def check(config: RunConfig, *, as_json_too: bool) -> None:
     """
     if as_json_too and config.output.save == "-":
         raise UsageError("--json and --save - both want standard output; the summary is in summary.json too")
-    HttpFetcher(config.fetch, clock=Clock())
-    tls_for(config.fetch, named=True)
+    check_files(config)
 
 
 def exit_code(summary: Summary, signum: int | None) -> int:

@@ -35,7 +35,10 @@ from crawler.runtime.tasks import Account, Alarm, ByteBudget, Slots, background
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a crawl is made of; `build.py` chooses each. `robots` None = every URL may be asked for."""
+    """What a crawl is made of; `build.py` chooses each. `robots` None = every URL may be asked for.
+
+    `say` tells the user what happens once.
+    """
 
     fetcher: Fetcher
     parser: Parser
@@ -50,6 +53,7 @@ class Parts:
     clock: Clock
     jitter: Callable[[], float]
     metrics: Metrics
+    say: Callable[[str], None]
     seeds: Path
     budget: BudgetConfig
 
@@ -85,14 +89,15 @@ class Crawl:
         Raises:
             StorageError: the disk or the run's files failed; what was committed is safe.
         """
-        opened = await self._parts.journal.open()
-        self._begin(opened)
-        async with self._parts.slots as slots, background(self._supply.run), background(self._follow_stop):
-            async with background(self._import, opened):
-                while found := await self._next():
-                    slots.start(self._visit, *found)
-            await slots.idle()
-        await self._parts.journal.flush()
+        journal = self._parts.journal
+        self._begin(opened := await journal.open())
+        async with background(journal.watch), self._parts.slots as slots:
+            async with background(self._supply.run), background(self._follow_stop):
+                async with background(self._import, opened):
+                    while found := await self._next():
+                        slots.start(self._visit, *found)
+                await slots.idle()
+            await journal.flush()
         return Ending(self._totals, self._stopped_by)
 
     def _begin(self, opened: Opened) -> None:
@@ -119,6 +124,7 @@ class Crawl:
 
     async def _follow_stop(self) -> None:
         await self._stop.wait_draining()
+        self._parts.say(f"finishing {self._parts.slots.in_flight} in flight; Ctrl-C again stops at once")
         self._alarm.set()
         await self._stop.wait_cancelled()
         self._parts.slots.cancel_all()

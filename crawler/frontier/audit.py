@@ -4,7 +4,6 @@ Runs on: the main thread, blocking; takes the run's lock for as long as it is op
 """
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -47,18 +46,19 @@ class FrontierAudit:
 
     def files(self) -> dict[str, int]:
         """File name to committed length."""
-        return dict(self._db.execute("SELECT name, length FROM file"))
+        with storage_gate(self._path.name):
+            return dict(self._db.execute("SELECT name, length FROM file"))
 
     def counts(self) -> dict[State, int]:
         """Rows by state."""
-        found: Counter[State] = Counter(
-            {State(state): n for state, n in self._db.execute("SELECT state, count(*) FROM url GROUP BY state")}
-        )
-        return {state: found[state] for state in State}
+        with storage_gate(self._path.name):
+            found = dict(self._db.execute("SELECT state, count(*) FROM url GROUP BY state"))
+        return {state: found.get(state, 0) for state in State}
 
     def state_of(self, url: str) -> State | None:
         """The state of a URL; None = it is not in the frontier."""
-        row = self._db.execute("SELECT state FROM url WHERE key = ?", (parse(url).key,)).fetchone()
+        with storage_gate(self._path.name):
+            row = self._db.execute("SELECT state FROM url WHERE key = ?", (parse(url).key,)).fetchone()
         return State(row[0]) if row else None
 
     def problems(self) -> Iterator[str]:

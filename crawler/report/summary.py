@@ -81,7 +81,8 @@ def as_text(summary: Summary, folder: str | None) -> str:
 
 def _lines(summary: Summary, folder: str | None) -> list[str]:
     skipped = sum(summary.skipped.values())
-    head = f"stopped by {summary.stopped_by}" if summary.stopped_by else "complete"
+    by = summary.stopped_by or "complete"
+    head = f"stopped by {by}" if by.startswith("--") else by
     account = f"{summary.done:,} done + {summary.failed:,} failed + {skipped:,} skipped + {summary.pending:,} pending"
     speed = f"{summary.pages_per_second:,.1f} pages/s, peak memory {summary.peak_rss_mb:,.0f} MiB"
     lines = [

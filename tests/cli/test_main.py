@@ -1,0 +1,160 @@
+"""The command itself: its help, its exit codes, and that an error is one line whatever happens."""
+
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from crawler.cli import main, streams
+from crawler.cli.main import COMMANDS, _run, cli
+from crawler.core.config import OPTIONS
+from crawler.core.errors import DiskFull, InternalError, RunInUse, StorageDamaged, StorageError, UsageError
+from crawler.version import __version__
+
+LATER = ("warc", "cdxj", "revisit", "files", "depth", "auto")  # words of what is not built yet
+
+
+def help_of(*command: str) -> str:
+    """What `--help` prints."""
+    result = CliRunner().invoke(cli, [*command, "--help"], prog_name="crawler")
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_every_option_is_in_the_help_of_fetch() -> None:
+    """Each knob stands in `fetch --help` with its flag, and with its default where it has one."""
+    shown = " ".join(help_of("fetch").split())
+
+    assert [name for name in OPTIONS if f"--{name}" not in shown] == []
+    assert "[default: 256]" in shown
+    assert "[default: 16M]" in shown
+    assert "[default: on]" in shown
+
+
+def test_the_help_of_resume_has_what_it_takes() -> None:
+    """`resume --help` shows what may change, and nothing that judges URLs."""
+    flags = set(re.findall(r"--([a-z-]+)", help_of("resume"))) & OPTIONS.keys()
+
+    assert flags == {name for name, option in OPTIONS.items() if option.help.resumable or option.help.secret}
+    assert "max-body" not in flags
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_help_promises_nothing_that_is_not_there(command: tuple[str, ...]) -> None:
+    """No help speaks of an option or output that does not exist yet."""
+    words = set(re.findall(r"[a-z]+", help_of(*command).lower()))
+
+    assert words & set(LATER) == set()
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_help_has_examples_of_real_options(command: tuple[str, ...]) -> None:
+    """Every help ends with examples, and each flag in them exists."""
+    shown, _, examples = help_of(*command).partition("Examples:\n")
+    known = shown + "".join(help_of(name).partition("Examples:\n")[0] for name in COMMANDS)
+
+    assert examples.count("crawler ") >= 1
+    assert [flag for flag in re.findall(r" (--?[a-z][a-z-]*)", examples) if flag not in known] == []
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` prints the version."""
+    assert _run(["--version"]) == 0
+    assert capsys.readouterr().out == f"crawler, version {__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """`crawler` alone shows its commands, and is a usage error."""
+    assert _run([]) == 2
+    assert "Commands:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["craawl"], "No such command 'craawl'. (see crawler --help)"),
+        (["--nope"], "No such option '--nope'. (see crawler --help)"),
+        (["fetch", "--nope"], "No such option '--nope'. (see crawler fetch --help)"),
+        (["verify"], "Missing argument 'DIR'. (see crawler verify --help)"),
+        (["verify", "a", "b"], "Got unexpected extra argument (b) (see crawler verify --help)"),
+        (["--\x1b[2J"], r"No such option '--\x1b[2J'. (see crawler --help)"),
+    ],
+)
+def test_a_usage_error_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    """What the command line cannot mean is named in one line that tells where the help is."""
+    assert _run(arguments) == 2
+    assert capsys.readouterr().err == f"crawler: {message}\n"
+
+
+class _Failing(click.Command):
+    """A command that only fails."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__("failing")
+        self._error = error
+
+    def invoke(self, ctx: click.Context) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (UsageError("so not"), 2, "so not"),
+        (RunInUse("in use"), 3, "in use"),
+        (DiskFull("full"), 4, "full"),
+        (StorageDamaged("damaged"), 5, "damaged"),
+        (StorageError("broken"), 5, "broken"),
+        (InternalError("our fault"), 70, "our fault"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (StorageError("two\nlines \x1b[2J"), 5, r"two\u000alines \u001b[2J"),
+        (OSError(2, "No such file", "some/file"), 70, "internal error: FileNotFoundError"),
+        (ValueError("oops"), 70, "internal error: ValueError('oops'); please report it"),
+    ],
+)
+def test_an_error_is_a_line_and_a_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, message: str
+) -> None:
+    """Every kind of error has its exit code and one line on standard error, never a traceback."""
+    monkeypatch.setattr(main._Commands, "get_command", lambda *_: _Failing(error))
+
+    assert _run(["failing"]) == code
+
+    (line,) = capsys.readouterr().err.strip("\n").split("\n")
+    assert line.startswith(f"crawler: {message}")
+
+
+def test_debugging_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With CRAWLER_DEBUG set, an error is raised as it is."""
+    monkeypatch.setenv("CRAWLER_DEBUG", "1")
+    monkeypatch.setattr(main._Commands, "get_command", lambda *_: _Failing(ValueError("oops")))
+
+    with pytest.raises(ValueError, match="oops"):
+        _run(["failing"])
+
+
+@pytest.mark.parametrize(
+    ("error", "is_lost"),
+    [
+        (BrokenPipeError(32, "Broken pipe"), True),
+        (OSError(28, "No space left on device"), True),
+        (OSError(28, "No space left on device", "urls.txt"), False),
+        (OSError(98, "Address already in use"), False),
+        (ValueError(), False),
+    ],
+)
+def test_an_error_of_a_stream_is_told_from_others(error: Exception, *, is_lost: bool) -> None:
+    """Only an error without a file's name, of a kind that a pipe or full disk gives, is one of a standard stream."""
+    assert streams.is_lost(error) == is_lost
+
+
+def test_help_starts_no_engine() -> None:
+    """`crawler --help` and a worker that imports the commands stay light: no aiohttp, no uvloop, no SQLite."""
+    script = "import sys, crawler.cli.main; print([n for n in ('aiohttp', 'uvloop', 'sqlite3') if n in sys.modules])"
+
+    printed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+
+    assert printed == "[]\n"

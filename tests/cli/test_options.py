@@ -1,0 +1,201 @@
+"""Options from the command line, from TOML and from references to secrets; what is stored of them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from crawler.cli import run
+from crawler.cli.main import _run
+from crawler.cli.options import given, look_up
+from crawler.core.config import OPTIONS, RunConfig
+from crawler.core.errors import UsageError
+from crawler.core.options import Kind, Option
+
+FLAG_TEXT = {
+    Kind.COUNT: "7",
+    Kind.COUNT_OR_NONE: "0",
+    Kind.SECONDS: "1.25",
+    Kind.TIME_LIMIT: "12.5",
+    Kind.BYTES: "12345",
+    Kind.RATE: "9.5",
+    Kind.TEXT: "text",
+    Kind.TEXTS: "text",
+    Kind.HEADERS: "X-Key: text",
+    Kind.USER: "bob:hunter2",
+}
+TOML_VALUE = {
+    Kind.COUNT: 7,
+    Kind.COUNT_OR_NONE: 0,
+    Kind.SECONDS: 1.25,
+    Kind.TIME_LIMIT: 12.5,
+    Kind.BYTES: 12345,
+    Kind.RATE: 9.5,
+    Kind.TEXT: "text",
+    Kind.TEXTS: ["text"],
+    Kind.HEADERS: ["X-Key: text"],
+    Kind.USER: "bob:hunter2",
+}
+READ = {
+    **TOML_VALUE,
+    Kind.TEXTS: ("text",),
+    Kind.HEADERS: (("X-Key", "text"),),
+    Kind.USER: ("bob", "hunter2"),
+}
+ONE_OF = ("user", "bearer")  # not both
+
+
+class Started:
+    """Stands in for the run: keeps the config with which it would have begun."""
+
+    def __init__(self) -> None:
+        self.config = RunConfig()
+        self.facts: Any = None
+
+    def carry_out(self, folder: object, facts: object, config: RunConfig, **_: object) -> int:
+        """Note what arrives."""
+        self.config, self.facts = config, facts
+        return 0
+
+    def value(self, name: str) -> object:
+        """The value that arrived for an option."""
+        option = OPTIONS[name]
+        return getattr(getattr(self.config, option.group), option.field)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
+    """A `fetch` that ends where its run would begin, in an empty folder."""
+    found = Started()
+    monkeypatch.setattr(run, "carry_out", found.carry_out)
+    monkeypatch.setattr(run, "check", lambda *_, **__: None)  # the files and proxies named here do not exist
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+def fetch(*arguments: str) -> int:
+    """Run `crawler fetch` with these options."""
+    return _run(["fetch", "http://127.0.0.1:9999/", "-o", "out", *arguments])
+
+
+def other(option: Option, values: dict[Kind, Any]) -> Any:
+    """A value that is not the option's default."""
+    if option.name == "save":
+        return "-"
+    return (not option.default) if option.help.kind is Kind.FLAG else values[option.help.kind]
+
+
+def expected(option: Option) -> object:
+    """What `other` is once it is read."""
+    return other(option, READ)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_is_a_flag(started: Started, name: str) -> None:
+    """Each knob can be turned by its flag, and nothing else is turned by it."""
+    option = OPTIONS[name]
+    on_off = f"--{'no-' if option.default else ''}{name}"
+    arguments = [on_off] if option.help.kind is Kind.FLAG else [f"--{name}", other(option, FLAG_TEXT)]
+
+    assert fetch(*arguments) == 0
+
+    changed = {key for key, each in OPTIONS.items() if started.value(key) != each.default}
+    assert started.value(name) == expected(option)
+    assert changed == {name}
+
+
+@pytest.mark.parametrize("left_out", ONE_OF)
+def test_a_file_may_hold_every_option(started: Started, left_out: str) -> None:
+    """Each knob can be turned in a TOML file."""
+    chosen = {name: option for name, option in OPTIONS.items() if name != left_out}
+    Path("all.toml").write_text(tomli_w.dumps({name: other(each, TOML_VALUE) for name, each in chosen.items()}))
+
+    assert fetch("--config", "all.toml") == 0
+
+    assert {name: started.value(name) for name in chosen} == {name: expected(each) for name, each in chosen.items()}
+
+
+def test_a_flag_wins_over_the_file(started: Started) -> None:
+    """What is typed replaces what the file says; the rest of the file stands."""
+    Path("some.toml").write_text("concurrency = 7\nretries = 1\nheader = ['A: file']\nrobots = false\n", "utf-8")
+
+    assert fetch("--config", "some.toml", "--concurrency", "9", "--header", "B: typed", "--robots") == 0
+
+    assert started.value("concurrency") == 9
+    assert started.value("retries") == 1
+    assert started.value("header") == (("B", "typed"),)
+    assert started.value("robots") is True
+
+
+def test_the_config_of_a_run_can_start_another(started: Started) -> None:
+    """`--config` takes the config.toml of a run, with everything that may be stored."""
+    assert (
+        fetch("--concurrency", "9", "--max-body", "5M", "--header", "Accept: text/plain", "--bearer", "env:HOME") == 0
+    )
+    first = started.config
+
+    assert _run(["fetch", "http://127.0.0.1:9999/", "-o", "other", "--config", "out/config.toml"]) == 0
+
+    assert started.config == first
+    assert started.config is not first
+
+
+def test_what_was_not_given_is_not_there() -> None:
+    """Flags that were left out are absent, so that a file's value stands; foreign parameters too."""
+    parameters = {"max_pages": None, "header": (), "insecure_host": ("a", "b"), "robots": False, "quiet": True}
+
+    assert given(parameters) == {"insecure-host": ["a", "b"], "robots": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_stored"),
+    [
+        ("user", "bob:hunter2", False),
+        ("user", "env:HOME", True),
+        ("bearer", "hunter2", False),
+        ("bearer", "env:HOME", True),
+        ("proxy", "http://127.0.0.1:1", True),
+        ("proxy", "http://bob:hunter2@127.0.0.1:1", False),
+        ("header", ["Accept: text/plain"], True),
+        ("header", ["X-Api-Key: hunter2"], False),
+        ("header", ["Cookie: a=hunter2"], False),
+        ("header", ["X-Api-Key: env:HOME"], True),
+        ("header", ["Accept: text/plain", "Authorization: hunter2"], False),
+    ],
+)
+def test_only_what_holds_no_secret_is_stored(name: str, value: object, *, is_stored: bool) -> None:
+    """References and harmless values are stored as they were given; a resume must be given the others again."""
+    secrets = look_up({name: value, "concurrency": "3"})
+
+    assert secrets.stored == ({name: value} if is_stored else {})
+    assert secrets.needs == (() if is_stored else (name,))
+    assert secrets.values["concurrency"] == "3"
+
+
+def test_a_reference_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`env:` and `file:` are replaced by what they refer to, in a header behind its name; a last newline goes."""
+    monkeypatch.setenv("SECRET", "hunter2")
+    (tmp_path / "secret").write_text("bob:hunter2\r\n", "utf-8")
+
+    values = look_up({"user": f"file:{tmp_path / 'secret'}", "header": ["X-Key: env:SECRET", "A: b"]}).values
+
+    assert values == {"user": "bob:hunter2", "header": ["X-Key:hunter2", "A: b"]}
+
+
+@pytest.mark.parametrize("reference", ["env:NOT_SET", "file:missing", "file:."])
+def test_a_reference_to_nothing_is_refused(reference: str) -> None:
+    """What cannot be looked up is named."""
+    with pytest.raises(UsageError, match=f"--bearer: .*{reference[4:].lstrip(':')}"):
+        look_up({"bearer": reference})
+
+
+def test_a_secret_of_a_config_file_is_not_stored(started: Started) -> None:
+    """A secret that stands in the user's own TOML file does not get into the run's."""
+    Path("mine.toml").write_text("bearer = 'hunter2'\n", "utf-8")
+
+    assert fetch("--config", "mine.toml") == 0
+
+    assert started.value("bearer") == "hunter2"
+    assert started.facts.needs == ("bearer",)
+    assert b"hunter2" not in Path("out/config.toml").read_bytes()
