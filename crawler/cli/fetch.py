@@ -10,7 +10,8 @@ import click
 
 from crawler.cli.options import KnobCommand, given, knobs, look_up
 from crawler.core.config import configure, plain_values
-from crawler.crawl.folder import RunFacts, RunFolder, check_sources, read_toml
+from crawler.crawl.folder import RunFacts, RunFolder, read_toml
+from crawler.crawl.sources import check_sources
 
 EXAMPLES = """\b
 Examples:

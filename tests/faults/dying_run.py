@@ -19,19 +19,6 @@ from crawler.frontier.board import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.sinks import jsonl
 
-STEPS = [
-    "before_append",
-    "inside_append",
-    "after_append",
-    "after_sync",
-    "inside_transaction",
-    "before_commit",
-    "after_commit",
-    "after_acknowledged",
-    "after_truncate",
-    "after_deaths_counted",
-]
-
 
 def main() -> None:
     """Patch one step, then go on with the run."""

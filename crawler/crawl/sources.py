@@ -1,0 +1,78 @@
+"""What a user may list: a URL, a file of URLs, or `-` for standard input; checked first, then copied.
+
+Rules
+- What cannot be read is refused before anything is made.
+- A copy is byte for byte; only a missing last newline is added, so that the next list begins on a line of its own.
+Runs on: the main thread before the loop starts.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from crawler.core.errors import UrlError, UsageError
+from crawler.core.text import safe
+from crawler.core.urls import credentials, parse
+
+
+def check_sources(sources: Sequence[str]) -> None:
+    """Refuse what is neither a URL nor a readable file, before anything is made.
+
+    Raises:
+        UsageError: it says which one and what to write instead.
+    """
+    for source in sources:
+        if source == "-":
+            continue
+        if "://" in source:
+            _check_url(source)
+        elif not Path(source).is_file():
+            what = "is a folder, not a list" if Path(source).is_dir() else "no such file"
+            raise UsageError(f"{safe(source)}: {what}; a URL begins with http:// or https://, - is standard input")
+        elif not os.access(source, os.R_OK):
+            raise UsageError(f"{safe(source)}: not readable; check its permissions")
+
+
+def _check_url(source: str) -> None:
+    try:
+        parse(source)
+    except UrlError as error:
+        raise UsageError(f"{safe(source, 200)}: {error}") from None
+    if credentials(source):
+        raise UsageError("a URL with a password in it would be stored as it is; give the password with --user")
+
+
+def copy_source(source: str, out: BinaryIO) -> int:
+    """Append one source, ended by a newline; returns its number of lines."""
+    if "://" in source:
+        out.write(source.encode("utf-8", "surrogateescape") + b"\n")
+        return 1
+    counter = _LineCounter(out)
+    with nullcontext(cast("BufferedReader", sys.stdin.buffer)) if source == "-" else Path(source).open("rb") as file:
+        # One system call at a time: `read` would make several without looking whether Ctrl-C was pressed between them.
+        while block := file.read1(1024 * 1024):
+            counter.write(block)
+    counter.end_line()
+    return counter.lines
+
+
+class _LineCounter:
+    """Passes bytes on and counts the lines in them."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._last = b"\n"
+        self.lines = 0
+
+    def write(self, data: bytes) -> int:
+        self.lines += data.count(b"\n")
+        self._last = data[-1:] or self._last
+        return self._out.write(data)
+
+    def end_line(self) -> None:
+        if self._last != b"\n":
+            self.write(b"\n")
