@@ -266,7 +266,7 @@ class Lease:
     """What the frontier hands out, in memory only: on disk these URLs stay pending.
 
     Attributes:
-        hosts: the stored state of every host in it.
+        hosts: the stored state of each host that had no share before.
         robots: stored robots.txt copies of these hosts, by origin.
         pending: eligible URLs that are not finished, leased ones and those waiting for a retry included.
         leased: how many are handed out now, these included.

@@ -131,7 +131,7 @@ class Admission:
         self._leave_ready(request)
         self._db.execute(
             "UPDATE url SET state = ?, reason = ?, attempts = ?, deaths = 0, not_before = NULL WHERE id = ?",
-            (visit.state, reason, request.attempts + (visit.state != State.SKIPPED), request.id),
+            (visit.state, reason, visit.record.attempts if visit.record else request.attempts, request.id),
         )
         self._tally.add("state", State.PENDING.name, -1)
         self._tally.add("state", visit.state.name)

@@ -49,14 +49,14 @@ def summarize(totals: Totals, *, peak_rss_mb: float, stopped_by: str | None) -> 
         discovered=totals.discovered,
         done=totals.done,
         failed=totals.failed,
-        skipped=dict(totals.skipped),
+        skipped=dict(sorted(totals.skipped.items())),
         pending=totals.pending,
         bytes=totals.bytes,
         seconds=round(totals.seconds, 3),
         pages_per_second=round(pages / totals.seconds, 1) if totals.seconds else 0.0,
         peak_rss_mb=round(peak_rss_mb, 1),
         latency={f"p{share}": _milliseconds(totals, share / 100) for share in (50, 90, 99)},
-        failures=dict(totals.failures),
+        failures=dict(sorted(totals.failures.items())),
         statuses={str(status): n for status, n in sorted(totals.statuses.items())},
         retries=totals.retries,
         lines=dict(totals.lines),
@@ -107,7 +107,7 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
 
 
 def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{safe(name)} {n:,}" for name, n in sorted(counts.items(), key=lambda item: -item[1]))
+    return ", ".join(f"{safe(name)} {n:,}" for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _list_line(lines: dict[str, int]) -> str:
