@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str] | None) -> int:
     try:
         code = cli.main(arguments, prog_name="crawler", standalone_mode=False)
+        sys.stdout.flush()
     except NoArgsIsHelpError as error:
         error.show()
         return 2
@@ -89,6 +90,7 @@ def _named(error: Exception) -> tuple[str, int]:
         asked = error.ctx.command_path if error.ctx else "crawler"
         return f"{error.format_message()} (see {asked} --help)", 2
     if isinstance(error, OSError) and streams.is_lost(error):
+        streams.abandon_output()
         lost = storage_error(error, "standard output")
         return str(lost), lost.exit_code
     return f"internal error: {error!r}; please report it, with what CRAWLER_DEBUG=1 in front prints", 70

@@ -21,6 +21,13 @@ def claim() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
+def abandon_output() -> None:
+    """Let what standard output still holds go nowhere: else Python tries once more at exit, and exits with 120."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether a standard stream cannot be written any more; errors of files carry the file's name."""
     return isinstance(error, OSError) and error.errno in _LOST and error.filename is None

@@ -53,6 +53,11 @@ class Gate:
         return web.Response(text="late")
 
 
+def hear_interrupts() -> None:
+    """As a terminal hands a program over; a shell makes what it starts in the background deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @asynccontextmanager
 async def crawler(*arguments: object) -> AsyncIterator[asyncio.subprocess.Process]:
     """The program as a process of its own, with pipes; it must have ended where the block does."""
@@ -61,6 +66,7 @@ async def crawler(*arguments: object) -> AsyncIterator[asyncio.subprocess.Proces
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=hear_interrupts,
     )
     try:
         yield child
