@@ -4,12 +4,12 @@ from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from crawler.cli.options import KnobCommand, given, knobs, look_up
 from crawler.core.config import configure, plain_values
+from crawler.core.urls import parse
 from crawler.crawl.folder import RunFacts, RunFolder, read_toml
 from crawler.crawl.sources import check_sources
 
@@ -60,7 +60,7 @@ def _default_folder(source: str) -> Path:
     if source == "-":
         name = "stdin"
     elif "://" in source:
-        name = urlsplit(source).hostname or "url"
+        name = parse(source).host
     else:
         name = Path(source).stem
     safe = "".join(c if c.isalnum() or c in ".-_" else "_" for c in name)[:60]

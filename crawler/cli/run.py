@@ -16,6 +16,7 @@ from rich.console import Console
 from crawler.build import Show, check_files, run
 from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
+from crawler.core.text import safe
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.live.terminal import PlainView, SilentView, TerminalView
 from crawler.report.summary import Summary, as_json, as_text
@@ -61,7 +62,7 @@ def log(folder: RunFolder, text: str) -> None:
     """Add a line to the run's `crawler.log`; on a full disk it is dropped: the run's own error matters."""
     stamp = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with suppress(OSError), folder.log.open("a", encoding="utf-8") as file:
-        file.write(f"{stamp} {' '.join(text.split())}\n")
+        file.write(f"{stamp} {safe(' '.join(text.split()), 1000)}\n")
 
 
 def _wrapped(text: str) -> str:

@@ -26,13 +26,23 @@ class Budget:
 
     def reserve(self, url_id: int) -> bool:
         """Take a page for this URL; False when there is none left for it now."""
-        limit = self._config.max_pages
-        if limit is None or url_id in self._reserved:
+        if self._config.max_pages is None or url_id in self._reserved:
             return True
-        if self._pages + len(self._reserved) >= limit:
+        if self.is_full:
             return False
         self._reserved.add(url_id)
         return True
+
+    @property
+    def reserved(self) -> int:
+        """Pages that are kept for URLs whose lines are not committed yet."""
+        return len(self._reserved)
+
+    @property
+    def is_full(self) -> bool:
+        """Every page is written or kept for some URL."""
+        limit = self._config.max_pages
+        return limit is not None and self._pages + len(self._reserved) >= limit
 
     def write(self, url_id: int, size: int) -> None:
         """The URL's line is committed, with so many body bytes."""

@@ -42,6 +42,7 @@ class Request:
         named: the user named this host and port, so its own loopback or private address may be dialled.
         alone: the process died while it was in flight, so nothing else may be.
         headers: sent in this order, besides those that the fetcher adds.
+        most: body bytes to read at the most, where that is less than the fetcher's limit; None = the fetcher's.
     """
 
     url: Url
@@ -56,6 +57,7 @@ class Request:
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

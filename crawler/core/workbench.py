@@ -45,8 +45,8 @@ class Workbench:
 
     @property
     def hosts(self) -> int:
-        """How many hosts have something queued or in flight, or rest until their next due time."""
-        return len(self._hosts)
+        """How many hosts have something queued or in flight; those that only rest are not counted."""
+        return sum(1 for bench in self._hosts.values() if bench.queue or bench.in_flight)
 
     def add(self, requests: Iterable[Request], due: Mapping[Host, float], now: float) -> None:
         """Lay leased requests under their hosts; `due` gives the stored due time of a host that is new here."""

@@ -167,10 +167,12 @@ class Crawl:
         parts = self._parts
         if parts.rate.due(now) > now:
             return None
+        if self._budget.is_full and self._budget.reserved <= parts.slots.in_flight:
+            return None  # every page is in somebody's hands: there is nobody to look for
         while found := parts.workbench.take(now):
             request, _ = found
-            self._supply.taken()
             if self._budget.reserve(request.id):
+                self._supply.taken()
                 parts.rate.pass_through(now)
                 parts.board.enter(request.id)
                 return found
@@ -222,8 +224,9 @@ class Crawl:
         """The response; None where robots.txt says no. The host is free again afterwards."""
         parts = self._parts
         try:
-            if parts.robots is not None and not await parts.robots.allows(request):
+            if parts.robots is not None and not await parts.robots.allows(request, memory):
                 return None
+            memory.shrink_to(0)  # the rules are kept, not the file
             return await parts.fetcher.fetch(request, memory)
         finally:
             parts.workbench.release(request.url.host_port, parts.clock.monotonic())

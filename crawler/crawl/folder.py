@@ -80,8 +80,11 @@ class RunFolder:
 
     @property
     def is_new(self) -> bool:
-        """Nothing has been committed yet; a frontier that is missing beside output is damage, not a beginning."""
-        return not (_size(self.frontier) or _size(self.pages) or _size(self.board))
+        """Nothing has been committed yet; a frontier that is missing beside output is damage, not a beginning.
+
+        Its own size tells nothing: a kill within the very first commit leaves pages that the next opening rolls back.
+        """
+        return not (_size(self.pages) or _size(self.board))
 
     def create(self) -> None:
         """Make the folder; one that holds anything is refused."""

@@ -11,15 +11,16 @@ Runs on: the loop.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from protego import Protego
 
-from crawler.core.decode import DecodeProblem, codings, decode
+from crawler.core.decode import DecodeProblem, codings, decode_steps
 from crawler.core.errors import FetchError, UrlError
 from crawler.core.models import Request, Response, RobotsCopy
 from crawler.core.outcomes import REDIRECTS
-from crawler.core.protocols import Clock, Fetcher
+from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
 from crawler.crawl.journal import Journal
@@ -60,8 +61,8 @@ class RobotsCache:
                 origin.rules = _rules(copy.body)
                 origin.expires = self._clock.monotonic() + LIFETIME - (now - copy.fetched_at)
 
-    async def allows(self, request: Request) -> bool:
-        """Whether the rules let us ask for this URL.
+    async def allows(self, request: Request, room: Room | None = None) -> bool:
+        """Whether the rules let us ask for this URL; `room` is where the bytes of robots.txt are counted.
 
         Raises:
             FetchError: robots.txt cannot be had now, so nothing of its origin may be asked for.
@@ -69,7 +70,7 @@ class RobotsCache:
         origin = self._origin(request.url.origin)
         async with origin.lock:
             if self._clock.monotonic() >= origin.expires:
-                await self._refresh(origin, request)
+                await self._refresh(origin, request, room)
         if origin.failure:
             raise origin.failure
         assert origin.rules is not None  # noqa: S101 - either rules or a failure, since _refresh
@@ -82,9 +83,9 @@ class RobotsCache:
             self._origins.popitem(last=False)
         return origin
 
-    async def _refresh(self, origin: _Origin, request: Request) -> None:
+    async def _refresh(self, origin: _Origin, request: Request, room: Room | None) -> None:
         try:
-            response = await self._ask(parse(f"{request.url.origin}/robots.txt"), request)
+            response = await self._ask(parse(f"{request.url.origin}/robots.txt"), named=request.named, room=room)
             copy = self._judge(response)
         except FetchError as error:
             origin.failure = FetchError(error.reason, f"robots.txt: {error}", counted=error.counted)
@@ -94,10 +95,9 @@ class RobotsCache:
         origin.expires = self._clock.monotonic() + LIFETIME
         await self._journal.put_robots(request.url.origin, copy)
 
-    async def _ask(self, url: Url, request: Request) -> Response:
-        named = request.named
+    async def _ask(self, url: Url, *, named: bool, room: Room | None) -> Response:
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._fetcher.fetch(Request(url=url, named=named))
+            response = await self._fetcher.fetch(Request(url=url, named=named, most=LONGEST), room)
             location = response.header("location")
             if response.status not in REDIRECTS or not location:
                 break
@@ -117,10 +117,15 @@ class RobotsCache:
 
 
 def _decoded(response: Response) -> bytes:
-    try:
-        return decode(response.body, codings(response.header_list("content-encoding")), LONGEST)
-    except DecodeProblem:
-        return b""
+    """As much as can be read: a file that is too long or cut short still forbids what its beginning forbids."""
+    layers = codings(response.header_list("content-encoding"))
+    if not layers:
+        return response.body
+    steps: list[bytes] = []
+    with suppress(DecodeProblem):
+        for step in decode_steps(response.body, layers, LONGEST):
+            steps.append(step)  # noqa: PERF402 - what came before a problem is kept
+    return b"".join(steps) or response.body
 
 
 def _rules(body: bytes) -> Protego:

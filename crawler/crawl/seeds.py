@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiofiles
+import aiofiles.os
 
+from crawler.core.errors import StorageDamaged
 from crawler.core.lists import BatchBuilder, LineSplitter
 from crawler.core.models import SeedBatch, SeedCursor
 from crawler.crawl.journal import Journal
@@ -23,6 +25,8 @@ _SLICE = 200  # lines judged between two turns of the loop: about 1 ms
 
 async def import_seeds(path: Path, cursor: SeedCursor, journal: Journal) -> None:
     """Read the list from `cursor` to its end; returns when the last line is committed."""
+    if (await aiofiles.os.stat(path)).st_size < cursor.offset:
+        raise StorageDamaged(f"{path.name} is shorter than what was read of it; restore the file, or start a new run")
     async for batch in _batches(path, cursor):
         await journal.flush()
         await journal.put_seeds(batch)

@@ -38,6 +38,8 @@ def check_sources(sources: Sequence[str]) -> None:
 
 
 def _check_url(source: str) -> None:
+    if not source.isprintable():
+        raise UsageError(f"{safe(source, 200)}: a URL holds no control characters; give one URL per argument")
     try:
         parse(source)
     except UrlError as error:

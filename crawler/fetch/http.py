@@ -81,7 +81,7 @@ class HttpFetcher:
         began = self._now()
         try:
             async with asyncio.timeout(limit) as deadline:
-                intake = _Intake(self._config.max_body, room, deadline)
+                intake = _Intake(min(self._config.max_body, request.most or self._config.max_body), room, deadline)
                 return await self._fetch(request, intake, began)
         except TimeoutError:
             raise FetchError(Reason.TOTAL_TIMEOUT, f"it was not done within {limit:g} s") from None

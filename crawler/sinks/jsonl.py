@@ -47,7 +47,7 @@ class JsonlSink:
                     f"{self.NAME} has {found} bytes but {committed} were committed: lines are missing;"
                     " restore the file, or start a new run"
                 )
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
             os.ftruncate(self._fd, committed)
             os.lseek(self._fd, committed, os.SEEK_SET)
             _sync_folder(self._folder)

@@ -1,11 +1,13 @@
 """A crawl conducted with a fake network and everything else real."""
 
 import asyncio
+import gzip
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from crawler.core.errors import FetchError, InternalError
+from crawler.core.errors import FetchError, InternalError, StorageDamaged
 from crawler.core.models import Request, Response
 from crawler.core.reasons import Reason
 from crawler.runtime.loop import Stop
@@ -258,3 +260,59 @@ async def test_a_skipped_url_gives_its_page_of_the_budget_back(tmp_path: Path) -
     await crawl(tmp_path, lines, FakeFetcher({f"{BASE}/robots.txt": robots}), robots=True, max_pages=5, concurrency=4)
 
     assert len(records(tmp_path)) == 5
+
+
+async def test_more_hosts_than_slots_with_a_delay_all_get_their_turn(tmp_path: Path) -> None:
+    """Hosts that rest until their next due time keep no place from those that nobody has asked yet."""
+    lines = [f"http://127.0.0.1:{port}/" for port in range(20000, 20030)]
+
+    async with asyncio.timeout(20):
+        ending = await crawl(tmp_path, lines, FakeFetcher(), concurrency=3, delay=0.2)
+
+    assert ending.totals.done == 30
+
+
+async def test_a_full_budget_leases_no_more(tmp_path: Path) -> None:
+    """While every page is kept for somebody, the rest of a long list stays on disk."""
+    gate = asyncio.Event()
+    fetcher = FakeFetcher(gate=gate)
+
+    async def let_go() -> None:
+        await fetcher.in_flight(2)
+        for _ in range(500):
+            await asyncio.sleep(0)
+        gate.set()
+
+    async with background(let_go):
+        ending = await crawl(tmp_path, pages(3000), fetcher, concurrency=4, max_pages=2)
+
+    assert len(fetcher.asked) == 2
+    assert ending.totals.pending == 2998
+
+
+@pytest.mark.parametrize("coding", [b"", b"gzip", b"unknown", b"utf-8"])
+async def test_a_long_or_unreadable_robots_txt_still_forbids(tmp_path: Path, coding: bytes) -> None:
+    """The first 512 KiB decide, and a coding that cannot be removed does not open the site."""
+    rules = b"User-agent: *\nDisallow: /\n" + b"# padding\n" * 70_000
+    body = gzip.compress(rules) if coding == b"gzip" else rules
+    headers = ((b"Content-Encoding", coding),) if coding else ()
+
+    def robots(request: Request) -> Response:
+        return Response(request=request, status=200, headers=headers, body=body[: request.most])
+
+    ending = await crawl(tmp_path, pages(1), FakeFetcher({f"{BASE}/robots.txt": robots}), robots=True)
+
+    assert ending.totals.skipped == {"robots_denied": 1}
+
+
+async def test_a_list_that_was_cut_is_damage(tmp_path: Path) -> None:
+    """A `seeds.txt` that is shorter than what was read of it is said, not silently taken for complete."""
+    await crawl(tmp_path, pages(20), FakeFetcher(), max_pages=5)
+    db = sqlite3.connect(tmp_path / "frontier.sqlite")
+    db.execute("UPDATE meta SET value = 0 WHERE key = 'seeds_finished'")
+    db.commit()
+    db.close()
+    (tmp_path / "seeds.txt").write_text("http://127.0.0.1/\n", "utf-8")
+
+    with pytest.raises(StorageDamaged, match="shorter"):
+        await crawl(tmp_path, (), FakeFetcher())
