@@ -47,6 +47,7 @@ class FakeFetcher:
 
     Attributes:
         asked: every URL that was asked for, in order.
+        moments: when each was asked for, on the loop's clock.
         peak: the most requests that were in flight at once.
         gate: when given, every request waits for this event before it is answered.
     """
@@ -54,6 +55,7 @@ class FakeFetcher:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     default: Answer = (200, b"")
     asked: list[str] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)
     peak: int = 0
     gate: asyncio.Event | None = None
     _in_flight: int = 0
@@ -62,6 +64,7 @@ class FakeFetcher:
     async def fetch(self, request: Request, room: Room | None = None) -> Response:
         """The answer for the request's URL."""
         self.asked.append(request.url.href)
+        self.moments.append(asyncio.get_running_loop().time())
         self._in_flight += 1
         self.peak = max(self.peak, self._in_flight)
         if self.peak in self._awaited:

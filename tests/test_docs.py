@@ -73,6 +73,48 @@ def test_examples_run(example: Path, running: RunningSite, tmp_path: Path) -> No
     assert done.stdout
 
 
+def blocks(language: str) -> list[str]:
+    """The README's code blocks in this language."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [code for marked, code in found if marked == language]
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_the_snippets_of_the_readme_run(code: str, running: RunningSite) -> None:
+    """Pasted into a script as they stand, they print what the built-in site answers."""
+    here = code.replace("http://127.0.0.1:8000", running.site.base_urls[0])
+
+    done = subprocess.run([sys.executable, "-"], check=False, capture_output=True, text=True, input=here, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("200 ")
+
+
+def test_the_commands_of_the_readme_run(running: RunningSite, tmp_path: Path) -> None:
+    """Every `crawler fetch`, `resume` and `verify` line ends well, on a short list and in the order of the page."""
+    (tmp_path / "urls.txt").write_text(f"{running.site.base_urls[0]}/\n", "utf-8")
+    (tmp_path / "options.toml").write_text("retries = 1\n", "utf-8")
+    lines = [line.partition("  #")[0].strip() for block in blocks("") for line in block.splitlines()]
+    commands = [line for line in lines if re.match(r"crawler (fetch|resume|verify) ", line)]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "MY_KEY": "secret"}
+
+    for command in commands:
+        here = command.replace("jq .status", "cat")
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", here],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment,
+            timeout=60,
+        )
+        assert done.returncode == 0, (command, done.stderr)
+
+    assert len(commands) >= 7
+
+
 @pytest.mark.parametrize("how", ["script", "stdin"])
 def test_the_library_needs_no_main_guard(how: str, running: RunningSite, tmp_path: Path) -> None:
     """`crawler.fetch` works in a script without a guard and pasted into `python -`."""

@@ -52,7 +52,7 @@ class PolitenessConfig:
     ] = None
     rate: Annotated[
         float | None,
-        Help("Pages asked for per second at the most, over all hosts.", Kind.RATE, resumable=True),
+        Help("Requests per second at the most, over all hosts.", Kind.RATE, resumable=True),
     ] = None
     robots: Annotated[bool, Help("Obey each site's robots.txt (RFC 9309).", Kind.FLAG)] = True
 

@@ -40,6 +40,7 @@ class Request:
         attempts: tries made before this one.
         seed: the user listed it, or it is the target of a listed URL's redirect.
         named: the user named this host and port, so its own loopback or private address may be dialled.
+        foreign: only a redirect from another origin leads here, so the user's headers and credentials stay away.
         alone: the process died while it was in flight, so nothing else may be.
         headers: sent in this order, besides those that the fetcher adds.
         most: body bytes to read at the most, where that is less than the fetcher's limit; None = the fetcher's.
@@ -53,6 +54,7 @@ class Request:
     referrer: str | None = None
     seed: bool = False
     named: bool = False
+    foreign: bool = False
     alone: bool = False
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
@@ -171,6 +173,7 @@ class Find:
 
     Attributes:
         line: its line in `seeds.txt`; None for anything but a seed.
+        foreign: a redirect from another origin; any other find of the same URL beats it.
         refusal: why it is not to be fetched; None = allowed. An allowed find beats a refused one.
     """
 
@@ -179,6 +182,7 @@ class Find:
     hops: int = 0
     seed: bool = False
     named: bool = False
+    foreign: bool = False
     line: int | None = None
     refusal: Reason | None = None
 

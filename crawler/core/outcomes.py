@@ -78,7 +78,7 @@ def _finished(response: Response, page: Page, reason: Reason, turn: Turn, target
     state = State.FAILED if reason in _FAILED else State.DONE
     finds: tuple[Find, ...] = ()
     if target and state is State.DONE:
-        finds = (Find(url=target, depth=request.depth, hops=request.hops + 1, seed=request.seed),)
+        finds = (_hop(request, target),)
     record = records.answered(response, page, reason, turn, state=state, redirect_to=target)
     return Visit(
         request=request,
@@ -88,6 +88,12 @@ def _finished(response: Response, page: Page, reason: Reason, turn: Turn, target
         finds=finds,
         latency=response.timing.total,
     )
+
+
+def _hop(request: Request, target: Url) -> Find:
+    """The target of a redirect; whoever redirects to another origin does not send the user's credentials there."""
+    foreign = request.foreign or target.origin != request.url.origin
+    return Find(url=target, depth=request.depth, hops=request.hops + 1, seed=request.seed, foreign=foreign)
 
 
 def _redirected(response: Response, page: Page, location: str, turn: Turn) -> Visit:

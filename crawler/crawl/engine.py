@@ -1,9 +1,10 @@
 """The journey of a URL, conducted: seeds in, visits committed, until nothing eligible is pending.
 
-    seeds -> frontier -> lease -> workbench -> slot -> robots -> fetch -> seal -> journal -> group commit
+    seeds -> frontier -> lease -> workbench -> robots -> slot -> fetch -> seal -> journal -> group commit
 
 Rules
 - A slot is taken before a task exists and is held until the journal's inbox accepts the visit.
+- A new origin first gives its robots.txt, as a request of its host like any other; what it refuses costs no request.
 - A page of the budget is reserved before its URL is dispatched.
 - A drain starts nothing new and finishes what is in flight; a cancel breaks that off. Either way what was not committed
   is pending on disk, and the board is cleared: the run can be resumed.
@@ -11,8 +12,9 @@ Runs on: the loop. Nothing polls: the dispatcher wakes on an event or at the nex
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -21,11 +23,12 @@ from crawler.core.budget import Budget
 from crawler.core.config import BudgetConfig
 from crawler.core.errors import FetchError
 from crawler.core.metrics import Metrics
-from crawler.core.models import Committed, Lease, Opened, Request, Response, Retry, Totals, Visit
+from crawler.core.models import Committed, HostState, Lease, Opened, Request, Response, Retry, Totals, Visit
 from crawler.core.outcomes import Judge
 from crawler.core.politeness import RateGate
 from crawler.core.protocols import Board, Clock, Fetcher, Parser
 from crawler.core.records import Turn
+from crawler.core.urls import Host
 from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
 from crawler.crawl.robots_cache import RobotsCache
@@ -37,6 +40,8 @@ from crawler.runtime.tasks import Account, Alarm, ByteBudget, Slots, background
 _BURST = (
     1500  # tasks started between two turns of the loop; with 5,000 free slots the worst lag falls from 0.9 s to 0.5
 )
+
+_Job = Callable[[], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,18 +143,18 @@ class Crawl:
 
     async def _dispatch_all(self, slots: Slots) -> None:
         for started in count(1):
-            if (found := await self._next()) is None:
+            if (job := await self._next()) is None:
                 return
-            slots.start(self._visit, *found)
+            slots.start(job)
             if started % _BURST == 0:  # thousands of free slots are not filled in one turn of the loop
                 await asyncio.sleep(0)
 
-    async def _next(self) -> tuple[Request, float] | None:
-        """A slot, and the request for it with the seconds that it has waited; None = nothing more is to start."""
+    async def _next(self) -> _Job | None:
+        """A slot, and what is to run in it; None = nothing more is to start."""
         await self._parts.slots.acquire()
         while not self._is_over():
-            if found := self._dispatch(self._parts.clock.monotonic()):
-                return found
+            if job := self._dispatch(self._parts.clock.monotonic()):
+                return job
             await self._alarm.wait(self._pause())
         self._parts.slots.release()
         return None
@@ -163,22 +168,46 @@ class Crawl:
             return self._imported and not self._parts.slots.in_flight and self._supply.is_exhausted
         return True
 
-    def _dispatch(self, now: float) -> tuple[Request, float] | None:
+    def _dispatch(self, now: float) -> _Job | None:
         parts = self._parts
         if parts.rate.due(now) > now:
             return None
         if self._budget.is_full and self._budget.reserved <= parts.slots.in_flight:
             return None  # every page is in somebody's hands: there is nobody to look for
         while found := parts.workbench.take(now):
-            request, _ = found
-            if self._budget.reserve(request.id):
-                self._supply.taken()
-                parts.rate.pass_through(now)
-                parts.board.enter(request.id)
-                return found
-            parts.workbench.release(request.url.host_port, now)
-            self._aside.append(request)
+            if job := self._job(*found, now):
+                return job
         return None
+
+    def _job(self, request: Request, since: float, now: float) -> _Job | None:
+        """What to do about a request whose host is due; None = it has to wait for a page of the budget."""
+        parts, host = self._parts, request.url.host_port
+        if parts.robots is not None and not parts.robots.knows(request.url):
+            parts.workbench.run_errand(request, since)
+            parts.rate.pass_through(now)
+            return partial(self._learn_rules, request)
+        if not self._budget.reserve(request.id):
+            parts.workbench.release(host, now)
+            self._aside.append(request)
+            return None
+        self._supply.taken()
+        parts.board.enter(request.id)
+        if refusal := self._refusal(request):
+            parts.workbench.release(host, now)
+            return partial(parts.journal.put, refusal)
+        parts.workbench.send(host, now)
+        parts.rate.pass_through(now)
+        return partial(self._visit, request, now - since)
+
+    def _refusal(self, request: Request) -> Visit | Retry | None:
+        """What becomes of a URL that robots.txt keeps us from, for good or for now; None = it may be asked for."""
+        parts = self._parts
+        try:
+            if parts.robots is None or parts.robots.allows(request.url):
+                return None
+        except FetchError as error:
+            return parts.judge.error(request, error, Turn(now=parts.clock.wall(), jitter=parts.jitter()))
+        return outcomes.denied(request)
 
     def _pause(self) -> float | None:
         """Seconds until something is due by itself; None = only an event can change anything."""
@@ -209,8 +238,6 @@ class Crawl:
             response = await self._fetch(request, memory)
         except FetchError as error:
             return parts.judge.error(request, error, self._ended(queued, started))
-        if response is None:
-            return outcomes.denied(request)
         memory.settle()
         page = await parts.parser.parse(response)
         memory.shrink_to(0)  # the line holds a digest, not the body
@@ -220,17 +247,34 @@ class Crawl:
         clock = self._parts.clock
         return Turn(now=clock.wall(), jitter=self._parts.jitter(), queued=queued, total=clock.monotonic() - started)
 
-    async def _fetch(self, request: Request, memory: Account) -> Response | None:
-        """The response; None where robots.txt says no. The host is free again afterwards."""
-        parts = self._parts
+    async def _fetch(self, request: Request, memory: Account) -> Response:
+        """The response; the host is free again afterwards."""
+        parts, host = self._parts, request.url.host_port
+        parts.workbench.sent(host, parts.clock.monotonic())  # a task does not start at the moment of its dispatch
         try:
-            if parts.robots is not None and not await parts.robots.allows(request, memory):
-                return None
-            memory.shrink_to(0)  # the rules are kept, not the file
             return await parts.fetcher.fetch(request, memory)
         finally:
-            parts.workbench.release(request.url.host_port, parts.clock.monotonic())
+            parts.workbench.release(host, parts.clock.monotonic())
+            self._remember_rest(host)
             self._alarm.set()
+
+    async def _learn_rules(self, request: Request) -> None:
+        """A host's errand: the robots.txt of this request's origin."""
+        parts, host = self._parts, request.url.host_port
+        assert parts.robots is not None  # noqa: S101 - there are no errands without it
+        memory = parts.memory.open()
+        try:
+            await parts.robots.learn(request, memory, rest=parts.workbench.delay(host))
+        finally:
+            memory.close()
+            parts.workbench.end_errand(host, parts.clock.monotonic())
+            self._remember_rest(host)
+            self._alarm.set()
+
+    def _remember_rest(self, host: Host) -> None:
+        """A host that must not be asked at once is not asked early by the next life either."""
+        if rest := self._parts.workbench.rest(host, self._parts.clock.monotonic()):
+            self._parts.journal.note_host(host, HostState(due=self._parts.clock.wall() + rest))
 
     # --- what others report --------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ Rules
 Runs on: the loop, except `_commit_entries`, which is the storage thread's work.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -17,9 +17,9 @@ from typing import Protocol, Self
 from crawler.core.models import (
     Committed,
     Group,
+    HostState,
     Lease,
     Opened,
-    Request,
     Retry,
     RobotsCopy,
     SeedBatch,
@@ -52,13 +52,14 @@ class Robots:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
-    """Leased URLs that nobody will ask for in this life."""
+class Rest:
+    """A host that is not to be asked at once."""
 
-    requests: tuple[Request, ...]
+    host: Host
+    state: HostState
 
 
-Entry = Visit | Retry | Returned | SeedBatch | Robots
+Entry = Visit | Retry | SeedBatch | Robots | Rest
 
 
 class Journal:
@@ -128,9 +129,9 @@ class Journal:
         """Remember an origin's robots.txt."""
         await self._thread.put(Robots(origin, copy))
 
-    def give_back(self, requests: Iterable[Request]) -> None:
-        """Leased URLs that will not be asked for now: the frontier may lease them again."""
-        self._thread.put_nowait(Returned(tuple(requests)))
+    def note_host(self, host: Host, state: HostState) -> None:
+        """Remember when a host may be asked again; never waits, since there are at most as many as are in flight."""
+        self._thread.put_nowait(Rest(host, state))
 
     async def lease(self, shares: Mapping[Host, int], new_hosts: int, new_share: int) -> Lease:
         """What may be asked for next; see `Frontier.lease`."""
@@ -195,8 +196,8 @@ def _group(entries: Sequence[Entry], visits: Sequence[Visit], files: Mapping[str
     return Group(
         visits=tuple(visits),
         retries=tuple(entry for entry in entries if isinstance(entry, Retry)),
-        returned=tuple(request for entry in entries if isinstance(entry, Returned) for request in entry.requests),
         seeds=tuple(entry for entry in entries if isinstance(entry, SeedBatch)),
+        hosts={entry.host: entry.state for entry in entries if isinstance(entry, Rest)},
         robots={entry.origin: entry.copy for entry in entries if isinstance(entry, Robots)},
         files=files,
         seconds=seconds,

@@ -1,18 +1,17 @@
 """May this URL be asked for? Each origin's robots.txt is fetched once and remembered (RFC 9309).
 
 Rules
-- One fetch per origin, however many URLs wait for it.
+- One fetch per origin, however many URLs wait for it: their host gives nothing else meanwhile.
 - 2xx: the first 512 KiB decide. Other 3xx (after five redirects) and 4xx: everything is allowed. 5xx, 429 and an
   unreachable host: nothing is, for now; the URLs are tried again later.
 - A copy is good for 24 hours.
 Runs on: the loop.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from protego import Protego
 
@@ -36,7 +35,6 @@ _ASK_AGAIN = 0.5  # seconds for which a failure is believed: those who waited fo
 class _Origin:
     """What is known of one origin."""
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     rules: Protego | None = None
     expires: float = 0.0
     failure: FetchError | None = None
@@ -61,20 +59,40 @@ class RobotsCache:
                 origin.rules = _rules(copy.body)
                 origin.expires = self._clock.monotonic() + LIFETIME - (now - copy.fetched_at)
 
-    async def allows(self, request: Request, room: Room | None = None) -> bool:
-        """Whether the rules let us ask for this URL; `room` is where the bytes of robots.txt are counted.
+    def knows(self, url: Url) -> bool:
+        """Whether the rules of this URL's origin, or that they cannot be had, are known and still believed."""
+        origin = self._origins.get(url.origin)
+        return origin is not None and self._clock.monotonic() < origin.expires
+
+    def allows(self, url: Url) -> bool:
+        """Whether the rules of a known origin let us ask for this URL.
 
         Raises:
             FetchError: robots.txt cannot be had now, so nothing of its origin may be asked for.
         """
-        origin = self._origin(request.url.origin)
-        async with origin.lock:
-            if self._clock.monotonic() >= origin.expires:
-                await self._refresh(origin, request, room)
+        origin = self._origins[url.origin]
         if origin.failure:
             raise origin.failure
-        assert origin.rules is not None  # noqa: S101 - either rules or a failure, since _refresh
-        return bool(origin.rules.can_fetch(request.url.href, self._agent))
+        assert origin.rules is not None  # noqa: S101 - either rules or a failure, since `learn`
+        return bool(origin.rules.can_fetch(url.href, self._agent))
+
+    async def learn(self, request: Request, room: Room, *, rest: float) -> None:
+        """Ask for the robots.txt of this request's origin.
+
+        `room` is where its bytes are counted. A failure is believed a little longer than the `rest` (seconds) until
+        the host may be asked again, so that all who wait for it fail with it.
+        """
+        origin = self._origin(request.url.origin)
+        try:
+            response = await self._ask(parse(f"{request.url.origin}/robots.txt"), named=request.named, room=room)
+            copy = self._judge(response)
+        except FetchError as error:
+            origin.failure = FetchError(error.reason, f"robots.txt: {error}", counted=error.counted)
+            origin.expires = self._clock.monotonic() + rest + _ASK_AGAIN
+            return
+        origin.failure, origin.rules = None, _rules(copy.body)
+        origin.expires = self._clock.monotonic() + LIFETIME
+        await self._journal.put_robots(request.url.origin, copy)
 
     def _origin(self, name: str) -> _Origin:
         origin = self._origins.setdefault(name, _Origin())
@@ -83,19 +101,7 @@ class RobotsCache:
             self._origins.popitem(last=False)
         return origin
 
-    async def _refresh(self, origin: _Origin, request: Request, room: Room | None) -> None:
-        try:
-            response = await self._ask(parse(f"{request.url.origin}/robots.txt"), named=request.named, room=room)
-            copy = self._judge(response)
-        except FetchError as error:
-            origin.failure = FetchError(error.reason, f"robots.txt: {error}", counted=error.counted)
-            origin.expires = self._clock.monotonic() + _ASK_AGAIN
-            return
-        origin.failure, origin.rules = None, _rules(copy.body)
-        origin.expires = self._clock.monotonic() + LIFETIME
-        await self._journal.put_robots(request.url.origin, copy)
-
-    async def _ask(self, url: Url, *, named: bool, room: Room | None) -> Response:
+    async def _ask(self, url: Url, *, named: bool, room: Room) -> Response:
         for _ in range(MAX_REDIRECTS + 1):
             response = await self._fetcher.fetch(Request(url=url, named=named, most=LONGEST), room)
             location = response.header("location")

@@ -83,11 +83,11 @@ class Admission:
         host_id = self.host_id(find.url.host_port)
         state = State.SKIPPED if find.refusal else State.PENDING
         url = find.url
-        row = (url.key, url.href, host_id, state, find.depth, find.hops, find.seed, find.line, referrer, find.refusal)
+        place = (url.key, url.href, host_id, state, find.depth, find.hops)
         inserted = self._db.execute(
-            "INSERT INTO url (key, url, host, state, depth, hops, seed, line, referrer, reason)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-            row,
+            "INSERT INTO url (key, url, host, state, depth, hops, seed, foreign_hop, line, referrer, reason)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            (*place, find.seed, find.foreign, find.line, referrer, find.refusal),
         ).rowcount
         if inserted:
             self._count(host_id, find)
@@ -120,9 +120,9 @@ class Admission:
             return
         self._db.execute(
             "UPDATE url SET depth = min(depth, ?1), hops = min(hops, ?2),"
-            " seed = max(seed, ?3), line = coalesce(line, ?4)"
-            " WHERE id = ?5 AND (depth > ?1 OR hops > ?2 OR seed < ?3 OR line IS NULL)",
-            (find.depth, find.hops, find.seed, find.line, url_id),
+            " seed = max(seed, ?3), line = coalesce(line, ?4), foreign_hop = min(foreign_hop, ?5)"
+            " WHERE id = ?6 AND (depth > ?1 OR hops > ?2 OR seed < ?3 OR foreign_hop > ?5 OR line IS NULL)",
+            (find.depth, find.hops, find.seed, find.line, find.foreign, url_id),
         )
 
     def finish(self, visit: Visit) -> None:

@@ -3,6 +3,7 @@
 Rules
 - `url.state` is a `State`; leases are never stored. A pending row that waits for no retry and is no suspect is *ready*.
 - `url.deaths` counts how often the process died while this URL was in flight; from `SUSPECT_DEATHS` on it runs alone.
+- `url.foreign_hop` says that only redirects from another origin lead here.
 - `host.ready` is the number of its ready rows; `tally` holds every sum that a summary shows. Both change in the same
   transaction as the rows that they count; `crawler verify` counts again.
 - Columns that no code fills yet (`in_scope`, `down`, `failures`, `failing_since`, `pages`) are what scope by host and
@@ -57,6 +58,7 @@ CREATE TABLE url (
     attempts INTEGER NOT NULL DEFAULT 0,
     deaths INTEGER NOT NULL DEFAULT 0,
     seed INTEGER NOT NULL DEFAULT 0,
+    foreign_hop INTEGER NOT NULL DEFAULT 0,
     line INTEGER,
     referrer INTEGER,
     not_before REAL,

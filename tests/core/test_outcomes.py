@@ -153,14 +153,27 @@ def test_a_body_that_is_not_whole_is_done_and_says_so(page: Page, cut: bool, rea
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_a_result_with_a_find(location: bytes, target: str, status: int) -> None:
-    """The source is done; its target has the same depth, one hop more, and is a seed if the source was one."""
+    """The source is done; its target has the same depth, one hop more, and is a seed if the source was one.
+
+    At another origin it is foreign: the user's credentials do not go where somebody else sends them.
+    """
     visit = redirected(location, status, depth=2, hops=1, seed=True, named=True)
 
     assert (visit.state, visit.reason) == (State.DONE, Reason.REDIRECT)
-    assert visit.finds == (Find(url=parse(target), depth=2, hops=2, seed=True, named=False),)
+    assert visit.finds == (Find(url=parse(target), depth=2, hops=2, seed=True, foreign="other" in target),)
     assert visit.record is not None
     assert visit.record.redirect_to == target
     assert "secret" not in repr(visit)
+
+
+@pytest.mark.parametrize(
+    ("location", "foreign"),
+    [(b"/x", False), (b"https://h:8000/x", True), (b"http://h:8001/x", True), (b"http://h.:8000/x", True)],
+)
+def test_what_is_foreign(location: bytes, foreign: bool) -> None:
+    """Scheme, host and port make an origin; what a foreign URL redirects to is foreign too, wherever it leads."""
+    assert redirected(location).finds[0].foreign is foreign
+    assert redirected(location, foreign=True).finds[0].foreign
 
 
 @pytest.mark.parametrize("location", [b"", b"#top", b"b?c", URL.encode(), b"http://x:y@h:8000/a/b?c#z"])

@@ -1,5 +1,6 @@
 """core.workbench: which leased URL may be asked for now."""
 
+import math
 from collections import Counter, defaultdict, deque
 
 import pytest
@@ -38,6 +39,7 @@ class Use(RuleBasedStateMachine):
         self.waiting: defaultdict[Host, deque[int]] = defaultdict(deque)
         self.in_flight: Counter[Host] = Counter()
         self.earliest: dict[Host, float] = {}
+        self.errands: set[Host] = set()
 
     @rule(host=HOSTS, count=st.integers(1, 4), later=st.floats(0, 3))
     def add(self, host: Host, count: int, later: float) -> None:
@@ -49,29 +51,67 @@ class Use(RuleBasedStateMachine):
         self.waiting[host].extend(numbers)
         self.bench.add([ask(host, number) for number in numbers], {host: self.now + later}, self.now)
 
-    @rule()
-    def take(self) -> None:
-        """What is taken is due, the first of its host, and within the host's limit."""
+    @rule(then=st.sampled_from(["send", "send", "errand", "release"]))
+    def take(self, then: str) -> None:
+        """What is taken is due, the first of its host, and within the host's limit; only what is sent delays others."""
         due = self.bench.next_due()
         found = self.bench.take(self.now)
 
-        assert (found is not None) == (due is not None and due <= self.now)
+        free = [self.earliest[host] for host in self.offered()]
+        assert (found is not None) == (min(free, default=math.inf) <= self.now)
+        assert found is None or (due is not None and due <= self.now)
         if found is not None:
-            request, _ = found
+            request, since = found
             host = request.url.host_port
             assert request.id == self.waiting[host].popleft()
             assert self.earliest[host] <= self.now
-            self.in_flight[host] += 1
-            assert self.in_flight[host] <= PACES[host].per_host
-            self.earliest[host] = self.now + PACES[host].delay
+            assert host not in self.errands
+            assert self.in_flight[host] < PACES[host].per_host
+            self._go_on(request, since, then)
 
-    @precondition(lambda self: self.in_flight.total())
+    def _go_on(self, request: Request, since: float, then: str) -> None:
+        host = request.url.host_port
+        if then == "send":
+            self.bench.send(host, self.now)
+            self.in_flight[host] += 1
+            self.earliest[host] = self.now + PACES[host].delay
+        elif then == "errand":
+            self.bench.run_errand(request, since)
+            self.in_flight[host] += 1
+            self.errands.add(host)
+            self.waiting[host].appendleft(request.id)
+        else:
+            self.bench.release(host, self.now)
+
+    @precondition(lambda self: self.errands)
+    @rule(data=st.data())
+    def end_errand(self, data: st.DataObject) -> None:
+        """What had to be asked first is answered, and was a request like any other."""
+        host = data.draw(st.sampled_from(sorted(self.errands)))
+        self.errands.remove(host)
+        self.in_flight[host] -= 1
+        self.earliest[host] = self.now + PACES[host].delay
+        self.bench.end_errand(host, self.now)
+
+    @precondition(lambda self: self.sent())
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         """One request ends."""
-        host = data.draw(st.sampled_from(sorted(self.in_flight.elements())))
+        host = data.draw(st.sampled_from(self.sent()))
         self.in_flight[host] -= 1
         self.bench.release(host, self.now)
+
+    @precondition(lambda self: self.sent())
+    @rule(data=st.data())
+    def start_late(self, data: st.DataObject) -> None:
+        """What was sent goes out only now."""
+        host = data.draw(st.sampled_from(self.sent()))
+        self.earliest[host] = self.now + PACES[host].delay
+        self.bench.sent(host, self.now)
+
+    def sent(self) -> list[Host]:
+        """A host for every request in flight that is no errand."""
+        return sorted((self.in_flight - Counter(self.errands)).elements())
 
     @rule(seconds=st.sampled_from([0.1, 0.5, 2.0, 5.0]))
     def wait(self, seconds: float) -> None:
@@ -92,21 +132,33 @@ class Use(RuleBasedStateMachine):
 
     @invariant()
     def the_next_due_time_is_right(self) -> None:
-        """It is the earliest moment of a host with something waiting and a free place."""
-        free = [
-            self.earliest[host] for host in PACES if self.waiting[host] and self.in_flight[host] < PACES[host].per_host
+        """It is never later than the first moment when a host with something waiting and a free place may be asked."""
+        due = self.bench.next_due()
+        assert (due is None) == (not self.offered())
+        assert due is None or due <= min(self.earliest[host] for host in self.offered())
+
+    def offered(self) -> list[Host]:
+        """Hosts of which something may be taken, now or later."""
+        return [
+            host
+            for host in PACES
+            if self.waiting[host] and self.in_flight[host] < PACES[host].per_host and host not in self.errands
         ]
-        assert self.bench.next_due() == min(free, default=None)
 
     def teardown(self) -> None:
         """With time and free places, everything that waits comes out."""
-        for host in list(self.in_flight.elements()):
+        for host in self.sent():
             self.bench.release(host, self.now)
+        for host in self.errands:
+            self.bench.end_errand(host, self.now)
         self.in_flight.clear()
         while (due := self.bench.next_due()) is not None:
             self.now = max(self.now, due)
-            request, _ = self.bench.take(self.now) or pytest.fail("it was due")
+            if (found := self.bench.take(self.now)) is None:
+                continue  # it went out late, so the next one is due later
+            request, _ = found
             assert request.id == self.waiting[request.url.host_port].popleft()
+            self.bench.send(request.url.host_port, self.now)
             self.bench.release(request.url.host_port, self.now)
         assert self.bench.queued == sum(map(len, self.waiting.values())) == 0
 
@@ -121,23 +173,61 @@ def test_hosts_take_turns_by_due_time() -> None:
 
     bench.add([ask(B), ask(C), ask(A)], {B: 3.0, C: 1.0, A: 2.0}, 0.0)
 
-    order = [found[0].url.host_port for now in (0.5, 1.0, 2.0, 3.0) if (found := bench.take(now))]
-    assert order == [C, A, B]
+    order = [sent(bench, now) for now in (0.5, 1.0, 2.0, 3.0)]
+    assert order == [None, C, A, B]
 
 
-def test_the_wait_is_told() -> None:
-    """A request comes with the seconds that it lay here."""
+def sent(bench: Workbench, now: float) -> Host | None:
+    """Take and send what is due; the host that was asked."""
+    if (found := bench.take(now)) is None:
+        return None
+    host = found[0].url.host_port
+    bench.send(host, now)
+    return host
+
+
+def test_the_moment_of_laying_down_is_told() -> None:
+    """A request comes with the moment since which it lay here, also after an errand."""
     bench = a_workbench()
     bench.add([ask(A)], {}, 10.0)
 
-    assert bench.take(12.5) == (ask(A), 2.5)
+    found = bench.take(12.5)
+    assert found == (ask(A), 10.0)
+    bench.run_errand(*found)
+    bench.end_errand(A, 13.0)
+
+    assert bench.take(13.0) == (ask(A), 10.0)
+
+
+def test_an_errand_comes_before_everything_else_of_its_host() -> None:
+    """While robots.txt is asked for, nothing of its host is given; the delay counts from the errand's end."""
+    bench = a_workbench()
+    bench.add([ask(B, 1), ask(B, 2)], {}, 0.0)
+    bench.run_errand(*(bench.take(0.0) or pytest.fail("it was due")))
+
+    assert bench.take(5.0) is None
+    bench.end_errand(B, 5.0)
+
+    assert bench.next_due() == 5.5
+    assert [sent(bench, now) for now in (5.4, 5.5, 5.9, 6.0)] == [None, B, None, B]
+
+
+def test_what_is_not_sent_delays_nobody() -> None:
+    """A URL that robots.txt refuses costs its host no request, so the next one need not wait."""
+    bench = a_workbench()
+    bench.add([ask(C, 1), ask(C, 2)], {}, 0.0)
+    bench.take(0.0)
+    bench.release(C, 0.0)
+
+    assert sent(bench, 0.0) == C
+    assert bench.rest(C, 0.5) == 1.5
 
 
 def test_a_host_that_rests_keeps_its_due_time() -> None:
     """A host with nothing left is remembered until it may be asked again, so that nobody asks it early."""
     bench = a_workbench()
     bench.add([ask(C, 1)], {}, 0.0)
-    bench.take(0.0)
+    sent(bench, 0.0)
     bench.release(C, 0.5)
 
     bench.add([ask(C, 2)], {C: 0.0}, 1.0)
@@ -151,7 +241,7 @@ def test_a_host_that_may_be_asked_again_needs_no_memory() -> None:
     bench = a_workbench()
     bench.add([ask(A), ask(C)], {}, 0.0)
     for _ in range(2):
-        bench.take(0.0)
+        sent(bench, 0.0)
 
     bench.release(A, 0.0)
     bench.release(C, 1.0)

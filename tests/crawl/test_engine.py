@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -260,6 +261,70 @@ async def test_a_skipped_url_gives_its_page_of_the_budget_back(tmp_path: Path) -
     await crawl(tmp_path, lines, FakeFetcher({f"{BASE}/robots.txt": robots}), robots=True, max_pages=5, concurrency=4)
 
     assert len(records(tmp_path)) == 5
+
+
+def moments(fetcher: FakeFetcher, prefix: str = BASE) -> list[float]:
+    """When each URL that begins so was asked for, in seconds."""
+    return [moment for url, moment in zip(fetcher.asked, fetcher.moments, strict=True) if url.startswith(prefix)]
+
+
+def gaps(moments: list[float]) -> list[float]:
+    """Seconds between neighbours."""
+    return [later - earlier for earlier, later in pairwise(moments)]
+
+
+@pytest.mark.parametrize("per_host", [1, 4])
+async def test_the_delay_counts_for_robots_txt_too(tmp_path: Path, per_host: int) -> None:
+    """robots.txt is a request of its host: nothing leaves with it, and the first page keeps its distance."""
+    fetcher = FakeFetcher()
+
+    await crawl(tmp_path, pages(4), fetcher, robots=True, delay=0.1, per_host=per_host)
+
+    assert fetcher.asked[0] == f"{BASE}/robots.txt"
+    assert len(fetcher.asked) == 5
+    assert min(gaps(moments(fetcher))) >= 0.099
+
+
+async def test_what_robots_txt_refuses_costs_no_time(tmp_path: Path) -> None:
+    """A thousand refused URLs are told without one request, so no delay is kept between them."""
+    robots = (200, b"User-agent: *\nDisallow: /")
+
+    async with asyncio.timeout(20):
+        ending = await crawl(tmp_path, pages(1000), FakeFetcher({f"{BASE}/robots.txt": robots}), robots=True, delay=1)
+
+    assert ending.totals.skipped == {"robots_denied": 1000}
+
+
+async def test_all_who_wait_for_a_dead_robots_txt_fail_with_it(tmp_path: Path) -> None:
+    """One failure is told to everybody who is waiting, instead of asking a dead host once per URL."""
+    fetcher = FakeFetcher(default=refused())
+
+    async with asyncio.timeout(20):
+        ending = await crawl(tmp_path, pages(200), fetcher, robots=True, delay=0.2, retries=0)
+
+    assert ending.totals.failed == 200
+    assert len(fetcher.asked) < 20
+
+
+async def test_the_rate_counts_robots_txt_too(tmp_path: Path) -> None:
+    """`--rate` is about requests, whatever they ask for."""
+    fetcher = FakeFetcher()
+    lines = [f"http://127.0.0.1:{port}/" for port in range(20000, 20005)]
+
+    await crawl(tmp_path, lines, fetcher, robots=True, rate=50)
+
+    assert len(fetcher.asked) == 10
+    assert fetcher.moments[-1] - fetcher.moments[0] >= 8 / 50
+
+
+async def test_the_delay_outlives_a_resume(tmp_path: Path) -> None:
+    """A host that was asked just before the end of one life is not asked early by the next."""
+    first, second = FakeFetcher(), FakeFetcher()
+
+    await crawl(tmp_path, pages(2), first, delay=0.6, max_pages=1)
+    await crawl(tmp_path, (), second, delay=0.6)
+
+    assert min(gaps([*moments(first), *moments(second)])) >= 0.59
 
 
 async def test_more_hosts_than_slots_with_a_delay_all_get_their_turn(tmp_path: Path) -> None:

@@ -347,6 +347,7 @@ class Merge:
     depth: int
     hops: int = 0
     seed: bool = False
+    foreign: bool = False
 
 
 def link(depth: int, **fields: Any) -> Find:
@@ -361,6 +362,9 @@ MERGES = {
     "fewer hops": Merge(link(2, hops=3), link(2, hops=1), State.PENDING, 2, hops=1),
     "seed after link": Merge(link(2), link(2, seed=True), State.PENDING, 2, seed=True),
     "link after seed": Merge(link(0, seed=True), link(2), State.PENDING, 0, seed=True),
+    "listed after foreign": Merge(link(2, foreign=True), link(2, seed=True), State.PENDING, 2, seed=True),
+    "foreign after link": Merge(link(2), link(2, foreign=True), State.PENDING, 2),
+    "foreign twice": Merge(link(2, foreign=True), link(1, foreign=True), State.PENDING, 1, foreign=True),
     "allowed after refused": Merge(link(2, **REFUSED), link(2), State.PENDING, 2),
     "refused after allowed": Merge(link(2), link(1, **REFUSED), State.PENDING, 2),
     "refused twice": Merge(link(2, **REFUSED), link(1, **REFUSED), State.SKIPPED, 2),
@@ -381,9 +385,11 @@ def test_finds_of_one_url_are_merged(run: Run, merge: Merge, together: bool) -> 
         run.commit(visits=visits[:1])
         run.commit(visits=visits[1:])
 
-    row = run.frontier._db.execute("SELECT state, depth, hops, seed FROM url WHERE url = 'http://b/x'").fetchall()
-    assert row == [(merge.state, merge.depth, merge.hops, merge.seed)]
-    assert len(run.lease().requests) == (merge.state is State.PENDING)
+    row = run.frontier._db.execute(
+        "SELECT state, depth, hops, seed, foreign_hop FROM url WHERE url = 'http://b/x'"
+    ).fetchall()
+    assert row == [(merge.state, merge.depth, merge.hops, merge.seed, merge.foreign)]
+    assert [request.foreign for request in run.lease().requests] == [merge.foreign][: merge.state is State.PENDING]
     assert run.problems() == []
 
 
