@@ -74,7 +74,7 @@ def check_files(config: RunConfig) -> None:
         UsageError: it says which option.
     """
     HttpFetcher(config.fetch, clock=Clock())
-    tls_for(config.fetch, named=True)
+    tls_for(config.fetch, trusted=True)
 
 
 async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop) -> Ending:

@@ -8,17 +8,17 @@ import crawler
 
 async def main(base: str) -> None:
     """Try each against one server."""
-    async with crawler.Fetcher(headers={"X-Example": "yes"}, timeout=10) as fetcher:
+    async with crawler.Fetcher(headers={"X-Example": "yes"}, timeout=10, retries=0) as fetcher:
         head = await fetcher.head(base)
         print("HEAD", head.status, head.headers.get("content-length"))
         answer = await fetcher.post(base, json={"hello": "world"}, auth=("user", "password"))
         print("POST", answer.status)
         try:
-            await fetcher.get("http://127.0.0.1:9/")
+            await fetcher.get("http://127.0.0.1:9/")  # a port that is no web server's
         except crawler.UrlError as error:
             print(error.reason, "-", error)
         try:
-            await fetcher.get("http://nowhere.invalid/")
+            await fetcher.get("http://127.0.0.1:4/")  # nothing listens there
         except crawler.FetchError as error:
             print(error.reason, "-", error)
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 PAGES = "2000"
@@ -22,7 +21,8 @@ def main() -> int:
     with subprocess.Popen(site, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:  # noqa: S603 - our own program
         ready = json.loads(server.stdout.readline()) if server.stdout else {}
         say(f"the built-in site serves {PAGES} pages on each of {', '.join(ready['urls'])}\n")
-        urls = Path(tempfile.mkdtemp(prefix="crawler-demo-")) / "urls.txt"
+        urls = Path("output") / f"demo-{ready['pid']}.txt"
+        urls.parent.mkdir(exist_ok=True)
         urls.write_text("".join(f"{url}\n" for url in list_of(ready["urls"])), "utf-8")
         out = f"output/demo-{ready['pid']}"
         say(f"$ crawler fetch {urls} -o {out}")

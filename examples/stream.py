@@ -7,7 +7,7 @@ import crawler
 
 
 async def main(base: str) -> None:
-    """Print every tenth answer."""
+    """Print every fiftieth answer."""
     urls = (f"{base}?page={number}" for number in range(200))
     answers = 0
     async with crawler.Fetcher(concurrency=1000) as fetcher:

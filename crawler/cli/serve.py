@@ -63,7 +63,9 @@ def _refusal(error: OSError, where: str) -> str:
     """What to do about an error of a file, which has a name, or of the port."""
     if error.filename:
         return f"{error.filename}: {error.strerror}; give another file"
-    return f"{where}: {os.strerror(error.errno or 0)}; give another --port"
+    return (
+        f"{where}: {os.strerror(error.errno or 0)}; give another --port, unless a crawler serve is still running there"
+    )
 
 
 def _write_list(path: Path, urls: Iterable[str]) -> None:
@@ -91,5 +93,5 @@ async def _serve(options: dict[str, object], address: str, stop: object) -> None
             _write_list(Path(str(options["list_file"])), server.site.urls())
         for url in server.base_urls:
             click.echo(f"serving {url}/")
-        click.echo("Ctrl-C ends it.", err=True)
+        click.echo(f"Ctrl-C ends it; in the background: kill {os.getpid()}", err=True)
         await stop.wait_draining()

@@ -8,9 +8,12 @@ Rules
   in it (NAT64, 6to4, Teredo, ISATAP, IPv4-compatible, IPv4-translated) is reserved, whatever it holds: where it leads
   is decided by a gateway that we do not see.
 - The tables are our own (IANA special-purpose registries): `ipaddress.is_global` calls 2002:7f00:1:: global.
+- Behind a proxy nothing is dialled, and only what a host says by itself can be judged: an address, or a name that
+  stands for this machine or for a metadata service wherever it is looked up.
 Runs on: anywhere (pure).
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -109,6 +112,34 @@ def classify(address: str) -> AddressClass:
     return next(kind for kind, nets in table if any(ip in net for net in nets))
 
 
+# Besides RFC 6761, 6.3: what the hosts files of Debian and Fedora call this machine.
+_THIS_MACHINE = re.compile(
+    r"(?:.+\.)?localhost|localhost[46]?\.localdomain[46]?|localhost[46]|ip6-localhost|ip6-loopback"
+)
+_METADATA = re.compile(
+    r"(?:metadata|instance-data)(?:\..+\.internal|\.internal)?"  # Google's and Amazon's; short in a search domain
+    r"|metadata\.goog|metadata\.tencentyun\.com|api\.metadata\.cloud\.ibm\.com|rancher-metadata"
+)
+
+
+def is_this_machine(name: str) -> bool:
+    """True for a host name that leads to this machine wherever it is looked up."""
+    return _THIS_MACHINE.fullmatch(_plain(name)) is not None
+
+
+def written_address(host: str) -> str | None:
+    """The address that a URL's host is or stands for; None = only a lookup can tell."""
+    name = _plain(host)
+    if is_this_machine(name):
+        return "127.0.0.1"
+    if _METADATA.fullmatch(name):
+        return "169.254.169.254"
+    try:
+        return str(ip_address(name.strip("[]")))
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressPolicy:
     """Where connections may go.
@@ -162,6 +193,10 @@ def _parse_net(text: str) -> Network:
     except ValueError:
         message = f"--allow-net {text}: no network; write 10.1.0.0/16 (zeros after the prefix), ::1/128 or 10.1.2.3"
         raise UsageError(message) from None
+
+
+def _plain(host: str) -> str:
+    return host.lower().rstrip(".")
 
 
 @lru_cache(maxsize=4096)

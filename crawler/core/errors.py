@@ -14,6 +14,7 @@ CrawlerError
 Rules
 - An HTTP status is data, never an error.
 - Foreign exceptions enter through one gate per library (`fetch/gate.py`, `frontier/gate.py`).
+- An error that crosses from one process to another arrives with all its fields.
 Runs on: anywhere (pure).
 """
 
@@ -24,6 +25,10 @@ class CrawlerError(Exception):
     """Anything that went wrong in a way we can name."""
 
     exit_code = 70
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What Python does by itself calls the class with `args`, which the classes with a reason do not take.
+        return type(self).__new__, (type(self), *self.args), vars(self)
 
 
 class UsageError(CrawlerError):

@@ -99,7 +99,7 @@ def _hop(request: Request, target: Url) -> Find:
 def _redirected(response: Response, page: Page, location: str, turn: Turn) -> Visit:
     request = response.request
     try:
-        target = parse(_as_utf8(location), request.url)
+        target = parse(as_utf8(location), request.url)
     except UrlError:
         return _finished(response, page, Reason.BAD_REDIRECT, turn)
     reason = Reason.REDIRECT
@@ -110,7 +110,7 @@ def _redirected(response: Response, page: Page, location: str, turn: Turn) -> Vi
     return _finished(response, page, reason, turn, target)
 
 
-def _as_utf8(value: str) -> str:
+def as_utf8(value: str) -> str:
     """Header text as servers mean it: UTF-8 where it is that, latin-1 otherwise."""
     try:
         return value.encode("latin-1").decode()

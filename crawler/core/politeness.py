@@ -8,7 +8,7 @@ Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 
 from dataclasses import dataclass
 
-from crawler.core.addresses import AddressClass, classify
+from crawler.core.addresses import AddressClass, classify, written_address
 from crawler.core.config import PolitenessConfig
 from crawler.core.urls import Host
 
@@ -51,14 +51,9 @@ class Paces:
 
 
 def is_loopback(host: Host) -> bool:
-    """True when the name alone says that this is the own machine (RFC 6761, 6.3)."""
-    name = host.rpartition(":")[0].strip("[]").rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return classify(name) is AddressClass.LOOPBACK
-    except ValueError:
-        return False
+    """True when the name alone says that this is the own machine."""
+    address = written_address(host.rpartition(":")[0])
+    return address is not None and classify(address) is AddressClass.LOOPBACK
 
 
 class RateGate:

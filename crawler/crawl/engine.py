@@ -107,7 +107,7 @@ class Crawl:
                 async with background(self._import, opened):
                     await self._dispatch_all(slots)
                 await slots.idle()
-            await journal.flush()
+            await journal.settle()
         return Ending(self._totals, self._stopped_by)
 
     def _begin(self, opened: Opened) -> None:

@@ -141,6 +141,11 @@ class Journal:
         """Wait until everything handed over so far is committed."""
         await self._thread.flush()
 
+    async def settle(self) -> None:
+        """Wait like `flush`, and account for the working time up to now."""
+        await self.flush()
+        self._committed(await self._thread.call(self._commit_entries, ()))
+
     async def watch(self) -> None:
         """Wait until the storage fails, and raise its error."""
         await self._thread.watch()

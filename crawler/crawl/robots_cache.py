@@ -18,7 +18,7 @@ from protego import Protego
 from crawler.core.decode import DecodeProblem, codings, decode_steps
 from crawler.core.errors import FetchError, UrlError
 from crawler.core.models import Request, Response, RobotsCopy
-from crawler.core.outcomes import REDIRECTS
+from crawler.core.outcomes import REDIRECTS, as_utf8
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
@@ -84,7 +84,7 @@ class RobotsCache:
         """
         origin = self._origin(request.url.origin)
         try:
-            response = await self._ask(parse(f"{request.url.origin}/robots.txt"), named=request.named, room=room)
+            response = await self._ask(request, room)
             copy = self._judge(response)
         except FetchError as error:
             origin.failure = FetchError(error.reason, f"robots.txt: {error}", counted=error.counted)
@@ -101,17 +101,19 @@ class RobotsCache:
             self._origins.popitem(last=False)
         return origin
 
-    async def _ask(self, url: Url, *, named: bool, room: Room) -> Response:
+    async def _ask(self, request: Request, room: Room) -> Response:
+        url, named, foreign = parse(f"{request.url.origin}/robots.txt"), request.named, request.foreign
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._fetcher.fetch(Request(url=url, named=named, most=LONGEST), room)
+            response = await self._fetcher.fetch(Request(url=url, named=named, foreign=foreign, most=LONGEST), room)
             location = response.header("location")
             if response.status not in REDIRECTS or not location:
                 break
             try:
-                target = parse(location, url)
+                target = parse(as_utf8(location), url)
             except UrlError:
                 break
             named = named and target.host_port == url.host_port
+            foreign = foreign or target.origin != url.origin
             url = target
         return response
 

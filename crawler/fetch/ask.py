@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 
 from crawler.core import urls
 from crawler.core.config import FetchConfig
-from crawler.core.errors import UsageError
+from crawler.core.errors import UrlError, UsageError
 from crawler.core.models import Request
+from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.fetch.identity import basic
 
@@ -70,7 +71,7 @@ class Ways:
     Attributes:
         concurrency: fetches in flight of one `stream`, at the most.
         retries: further tries after what may pass.
-        cookies: True keeps what servers set, for each host its own; a mapping is sent to every URL that is given, too.
+        cookies: True keeps what servers set, each origin its own; a mapping is sent to every URL that is given, too.
     """
 
     concurrency: int = 256
@@ -120,6 +121,8 @@ def request_of(method: str, text: str, ask: Ask) -> Request:
 
 
 def _url(text: str, ask: Ask) -> Url:
+    if not isinstance(text, str):  # a missing value in a table, say
+        raise UrlError(Reason.NOT_A_URL, f"it is of type {type(text).__name__}, and a URL is text")
     params = ask.get("params")
     if not params:
         return urls.parse(text)

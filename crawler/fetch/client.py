@@ -9,15 +9,14 @@ Runs on: the caller's event loop; `fetch` (synchronous) brings its own.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from random import random
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self, Unpack, cast
 
-from aiohttp import CookieJar
 from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
 
 from crawler.core.decode import DecodeProblem, codings, decode_steps
 from crawler.core.errors import CrawlerError, FetchError, UsageError
@@ -29,6 +28,7 @@ from crawler.fetch.ask import Ask, Options, configured, request_of
 from crawler.fetch.fetched import Fetched
 from crawler.fetch.hops import redirected
 from crawler.fetch.http import HttpFetcher
+from crawler.fetch.jar import CookieJars
 from crawler.runtime.clock import Clock
 from crawler.runtime.loop import Stop, run
 from crawler.runtime.tasks import Slots, background
@@ -40,6 +40,7 @@ _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 Urls = Iterable[str] | AsyncIterable[str]
 _Turn = asyncio.Future[Fetched]
+_Turns = asyncio.Queue[_Turn | BaseException | None]  # at last: what ended the URLs, or None
 
 
 class Fetcher:
@@ -59,7 +60,7 @@ class Fetcher:
         return f"<Fetcher concurrency={self._ways.concurrency} {self._http!r}>"
 
     async def __aenter__(self) -> Self:
-        self._jar = CookieJar(unsafe=True) if self._ways.cookies else None  # "unsafe" = addresses may set cookies too
+        self._jars = CookieJars() if self._ways.cookies else None
         await self._http.__aenter__()
         return self
 
@@ -108,40 +109,40 @@ class Fetcher:
     async def stream(self, urls: Urls, *, ordered: bool = False) -> AsyncIterator[Fetched]:
         """An answer for each URL, as they come or in the order of the URLs; an error is an answer too.
 
-        `urls` is read as slots become free, so it may be endless. Leaving the loop ends what is in flight.
+        `urls` is read as slots become free, so it may be endless. Leaving the loop ends what is in flight. What `urls`
+        itself raises is raised here, as it is, after the answers to the URLs before it.
         """
-        turns: asyncio.Queue[_Turn | None] = asyncio.Queue(self._ways.concurrency)
-        feed = self._feed_in_order if ordered else self._feed
-        async with Slots(self._ways.concurrency) as slots, background(feed, urls, slots, turns):
-            while (turn := await turns.get()) is not None:
-                yield await turn
+        turns: _Turns = asyncio.Queue(self._ways.concurrency)
+        async with Slots(self._ways.concurrency) as slots:
+            start = partial(self._start_in_order if ordered else self._start, slots, turns)
+            async with background(_feed, urls, start, slots, turns):
+                while isinstance(turn := await turns.get(), asyncio.Future):
+                    yield await turn
+        if turn is not None:
+            raise turn
 
-    async def _feed(self, urls: Urls, slots: Slots, turns: asyncio.Queue[_Turn | None]) -> None:
-        async for url in _each(urls):
-            await slots.acquire()
-            slots.start(self._take_turn, url, turns)
-        await slots.idle()
-        await turns.put(None)
+    async def _start(self, slots: Slots, turns: _Turns, url: str) -> None:
+        await slots.acquire()
+        slots.start(self._take_turn, url, turns)
 
-    async def _feed_in_order(self, urls: Urls, slots: Slots, turns: asyncio.Queue[_Turn | None]) -> None:
-        async for url in _each(urls):
-            turn = _new_turn()
-            await turns.put(turn)
-            await slots.acquire()
-            slots.start(self._settle, url, turn)
-        await turns.put(None)
+    async def _start_in_order(self, slots: Slots, turns: _Turns, url: str) -> None:
+        turn = _new_turn()
+        await turns.put(turn)
+        await slots.acquire()
+        slots.start(self._settle, url, turn)
 
-    async def _take_turn(self, url: str, turns: asyncio.Queue[_Turn | None]) -> None:
+    async def _take_turn(self, url: str, turns: _Turns) -> None:
         turn = _new_turn()
         await self._settle(url, turn)
         await turns.put(turn)
 
     async def _settle(self, url: str, turn: _Turn) -> None:
         try:
-            fetched = await self.get(url)
+            turn.set_result(await self.get(url))
         except CrawlerError as error:
-            fetched = Fetched(requested=url, url=url, error=error)
-        turn.set_result(fetched)
+            turn.set_result(Fetched(requested=str(url), url=str(url), error=error))
+        except Exception as error:  # noqa: BLE001 - raised where the turn is read
+            turn.set_exception(error)
 
     async def _answer(self, requested: str, request: Request) -> Fetched:
         history: list[str] = []
@@ -177,17 +178,15 @@ class Fetcher:
 
     async def _exchange(self, request: Request) -> Response:
         response = await self._http.fetch(self._with_cookies(request))
-        if self._jar is not None:
-            received = [value.decode("latin-1") for name, value in response.headers if name.lower() == b"set-cookie"]
-            self._jar.update_cookies_from_headers(received, URL(request.url.href, encoded=True))
+        if self._jars is not None:
+            self._jars.take(response)
         return replace(response, request=request)
 
     def _with_cookies(self, request: Request) -> Request:
-        if self._jar is None or any(name.lower() == "cookie" for name, _ in request.headers):
+        if self._jars is None or any(name.lower() == "cookie" for name, _ in request.headers):
             return request
-        kept = self._jar.filter_cookies(URL(request.url.href, encoded=True))
         given = self._ways.cookies if isinstance(self._ways.cookies, Mapping) and request.named else {}
-        pairs = {**given, **{name: morsel.coded_value for name, morsel in kept.items()}}
+        pairs = {**given, **self._jars.cookies_for(request.url)}
         if not pairs:
             return request
         value = "; ".join(f"{name}={value}" for name, value in pairs.items())
@@ -250,7 +249,23 @@ def _new_turn() -> _Turn:
     return asyncio.get_running_loop().create_future()
 
 
+async def _feed(urls: Urls, start: Callable[[str], Awaitable[None]], slots: Slots, turns: _Turns) -> None:
+    """Start a turn for each URL; an error goes through `turns` too, since raised here it would cancel the reader."""
+    end = None
+    try:
+        async for url in _each(urls):
+            await start(url)
+    except (Exception, asyncio.CancelledError) as error:
+        if cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
+            raise
+        end = error
+    await slots.idle()
+    await turns.put(end)
+
+
 async def _each(urls: Urls) -> AsyncIterator[str]:
+    if isinstance(urls, str):
+        raise UsageError("a list of URLs is wanted, and this is one text: write [url]")
     if isinstance(urls, AsyncIterable):
         async for url in urls:
             yield url

@@ -1,23 +1,24 @@
 """Connections: a kept-alive one from the right pool, or a new one through the guard.
 
 Rules
-- One pool for hosts that the user named, one for all others; they share nothing but the limit of idle connections.
+- Pools by standing: requests to a host that the user named, those to which only another origin's redirect led, and
+  those to all other hosts share nothing but the limit of idle connections. Only the first are shown a certificate.
 - Name lookup, TCP and TLS together have `connect_timeout`.
 Runs on: the event loop.
 """
 
 import asyncio
 from collections.abc import Callable
-from ipaddress import ip_address
 
 from aiohttp import ClientRequest, ClientTimeout
 from aiohttp.connector import Connection
 from multidict import CIMultiDict
 from yarl import URL
 
-from crawler.core.addresses import AddressPolicy
+from crawler.core.addresses import AddressPolicy, written_address
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
+from crawler.core.models import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.fetch.guard import GuardedConnector, guarded_socket
@@ -29,6 +30,9 @@ from crawler.fetch.tracing import Trail
 
 _LOOKUP_SECONDS = 5.0  # smokescreen's, and half of our default for connecting
 _ORIGINS_REMEMBERED = 4096
+
+Standing = tuple[bool, bool]  # the host is named; the request is trusted with what is the user's
+_STANDINGS: tuple[Standing, ...] = ((True, True), (True, False), (False, False))
 
 
 class Dials:
@@ -48,20 +52,24 @@ class Dials:
         self._watch = Watch(now=now, first_byte=config.first_byte_timeout, idle=config.idle_timeout)
         self._timeout = ClientTimeout(connect=config.connect_timeout, ceil_threshold=float("inf"))
         self._resolver = Resolver(min(_LOOKUP_SECONDS, config.connect_timeout / 2))
-        self._tls = {named: tls_for(config, named=named) for named in (True, False)}
-        self._pools = {named: self._pool(idle, self._tls[named], named=named) for named in (True, False)}
+        self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
+        self._pools = {
+            (named, trusted): self._pool(idle, self._tls[trusted], named=named) for named, trusted in _STANDINGS
+        }
         self._requests: dict[tuple[str, bool], ClientRequest] = {}
 
-    async def connect(self, url: Url, trail: Trail, *, named: bool) -> Connection:
-        """A connection on which `url` may be asked for.
+    async def connect(self, request: Request, trail: Trail) -> Connection:
+        """A connection on which the request may be sent.
 
         Raises:
             FetchError: CONNECT_TIMEOUT, BLOCKED_ADDRESS behind a proxy, or a failed name lookup.
         """
+        url, trusted = request.url, request.named and not request.foreign
         if self._proxy:
-            self._refuse_literal(url, named=named)
+            self._refuse_written(url, named=request.named)
         try:
-            return await self._pools[named].connect(self._request(url, named=named), [trail], self._timeout)
+            pool = self._pools[request.named, trusted]
+            return await pool.connect(self._request(url, trusted=trusted), [trail], self._timeout)
         except TimeoutError:
             limit = f"{self._config.connect_timeout:g} s"
             raise FetchError(Reason.CONNECT_TIMEOUT, f"no connection to {url.host_port} within {limit}") from None
@@ -81,16 +89,16 @@ class Dials:
             idle=idle,
         )
 
-    def _request(self, url: Url, *, named: bool) -> ClientRequest:
+    def _request(self, url: Url, *, trusted: bool) -> ClientRequest:
         """What aiohttp's pool wants to see: never sent, and the same for all URLs of an origin."""
-        key = (url.origin, named)
+        key = (url.origin, trusted)
         if key not in self._requests:
             if len(self._requests) >= _ORIGINS_REMEMBERED:
                 self._requests.clear()
-            self._requests[key] = self._new_request(url, named=named)
+            self._requests[key] = self._new_request(url, trusted=trusted)
         return self._requests[key]
 
-    def _new_request(self, url: Url, *, named: bool) -> ClientRequest:
+    def _new_request(self, url: Url, *, trusted: bool) -> ClientRequest:
         is_insecure = not {url.host, url.host_port}.isdisjoint(self._config.insecure_hosts)
         proxy = self._proxy
         tunnel = CIMultiDict(
@@ -100,16 +108,13 @@ class Dials:
             "GET",
             URL(url.origin, encoded=True),
             loop=asyncio.get_running_loop(),
-            ssl=self._tls[named].insecure if is_insecure else True,
+            ssl=self._tls[trusted].insecure if is_insecure else True,
             proxy=URL(proxy.url.href, encoded=True) if proxy else None,
             proxy_headers=tunnel if proxy else None,
         )
 
-    def _refuse_literal(self, url: Url, *, named: bool) -> None:
-        """Behind a proxy the dialled address is not the target's; one written in the URL can still be judged."""
-        try:
-            address = ip_address(url.host.strip("[]"))
-        except ValueError:
-            return
-        if refusal := self._policy.refusal(str(address), named=named):
+    def _refuse_written(self, url: Url, *, named: bool) -> None:
+        """Behind a proxy the dialled address is not the target's; what the URL itself says can still be judged."""
+        address = written_address(url.host)
+        if address and (refusal := self._policy.refusal(address, named=named)):
             raise FetchError(Reason.BLOCKED_ADDRESS, refusal)

@@ -5,7 +5,7 @@ Rules
   address that the policy refuses. Named and unnamed hosts have pools of their own: a connection that was opened to a
   private address because the user named it never carries a request that merely came across it.
 - With a proxy, the dialled address is the proxy's, which the user named; where the proxy goes cannot be seen from here.
-  (`Dials` still refuses a URL whose host *is* a refused address.)
+  (`Dials` still refuses a URL whose host is, or is known to stand for, a refused address.)
 - A server that pushes an answer while our next request is on its way cannot be told from one that answers it. So a host
   first shows on some connections that it stays silent between answers, 0.1 s each, before it gets connections back
   at once; one that spoke unasked gets a new connection for every request from then on.

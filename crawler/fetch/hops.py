@@ -4,7 +4,8 @@ Rules
 - 301 and 302 turn POST into GET, 303 turns everything but HEAD into GET; 307 and 308 repeat the request
   (Fetch standard, 4.4).
 - Within an origin a request keeps its headers. The first hop to another origin (scheme, host or port) drops all but an
-  allowlist, and for good: coming back does not bring them back. A body is never sent to another origin.
+  allowlist, and for good: coming back does not bring them back. A body is never sent to another origin. An upgrade
+  from http to https is such a hop too, as for curl (CVE-2022-27774); requests lets it pass between standard ports.
 - The target is named only as long as every hop stayed on the origin that the user named.
 Runs on: anywhere (pure).
 """
@@ -14,7 +15,7 @@ from dataclasses import replace
 from crawler.core import urls
 from crawler.core.errors import FetchError, UrlError
 from crawler.core.models import Request, Response
-from crawler.core.outcomes import REDIRECTS
+from crawler.core.outcomes import REDIRECTS, as_utf8
 from crawler.core.reasons import Reason
 
 _HARMLESS = frozenset({"user-agent", "accept", "accept-language", "accept-encoding", "accept-charset", "range"})
@@ -32,7 +33,7 @@ def redirected(response: Response) -> Request | None:
         return None
     request = response.request
     try:
-        url = urls.parse(_as_utf8(location), request.url)
+        url = urls.parse(as_utf8(location), request.url)
     except UrlError as error:
         raise FetchError(Reason.BAD_REDIRECT, f"it redirects to what is not fetched: {error}") from error
     hop = replace(_repeated(request, response.status), url=url, hops=request.hops + 1, referrer=request.url.href)
@@ -52,11 +53,3 @@ def _abroad(hop: Request) -> Request:
         raise FetchError(Reason.BAD_REDIRECT, f"it wants the body sent on to {hop.url.origin}, and that is not done")
     headers = tuple(header for header in hop.headers if header[0].lower() in _HARMLESS)
     return replace(hop, headers=headers, named=False)
-
-
-def _as_utf8(value: str) -> str:
-    """Header text as servers mean it: UTF-8 where it is that, latin-1 otherwise."""
-    try:
-        return value.encode("latin-1").decode()
-    except UnicodeDecodeError:
-        return value

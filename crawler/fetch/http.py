@@ -97,7 +97,7 @@ class HttpFetcher:
             return await self._attempt(request, intake, began, Trail(self._now, fresh=True))
 
     async def _attempt(self, request: Request, intake: "_Intake", began: float, trail: Trail) -> Response:
-        connection = await self._dials.connect(request.url, trail, named=request.named)
+        connection = await self._dials.connect(request, trail)
         handler = cast("GuardedHandler", connection.protocol)
         try:
             response = await self._exchange(request, handler, intake, trail, began)

@@ -1,8 +1,10 @@
 """What a request tells about who asks: its headers.
 
 Rules
-- `--header`, `--user` and the bearer token go only to hosts that the user named, a file's cookies to their own domains.
-  Everyone else sees the user agent, what is accepted, and the request's own headers.
+- `--header`, `--user` and the bearer token go only to hosts that the user named, and stay away from a request to which
+  only a redirect from another origin led: another scheme or port is another origin, up to https as well as down from
+  it. A file's cookies go to their own domains, the secure ones over TLS alone. Everyone else sees the user agent, what
+  is accepted, and the request's own headers.
 - A header of the request replaces the user's, the user's replaces ours. Framing is ours alone.
 - Nothing here can start a new line.
 Runs on: the event loop; the cookie file is read once, at the start.
@@ -46,11 +48,9 @@ class Identity:
             ("Accept", _ACCEPT),
             ("Accept-Encoding", _ACCEPT_ENCODING),
         )
-        named = _over(ours, (*_authorization(config), *config.headers))
-        self._headers = {True: named, False: ours}
-        self._ready = {
-            is_named: _lines(headers) for is_named, headers in self._headers.items() if not _has_host(headers)
-        }
+        full = _over(ours, (*_authorization(config), *config.headers))
+        self._headers = {True: full, False: ours}
+        self._ready = {trusted: _lines(headers) for trusted, headers in self._headers.items() if not _has_host(headers)}
         self._cookies = _cookies(config.cookies_file)
         self._to_proxy = to_proxy
 
@@ -67,10 +67,11 @@ class Identity:
         if self._to_proxy is not None and url.scheme == "http":
             own = (*own, *self._to_proxy)
             target = url.href
-        if own or request.named not in self._ready:
-            lines = _lines(_over(_over((("Host", host),), self._headers[request.named]), own))
+        trusted = request.named and not request.foreign
+        if own or trusted not in self._ready:
+            lines = _lines(_over(_over((("Host", host),), self._headers[trusted]), own))
         else:
-            lines = f"Host: {host}\r\n{self._ready[request.named]}"
+            lines = f"Host: {host}\r\n{self._ready[trusted]}"
         head = f"{request.method} {target} HTTP/1.1\r\n{lines}{_length(request)}\r\n"
         return head.encode() + (request.body or b"")
 

@@ -1,7 +1,7 @@
 """Names become addresses.
 
 Rules
-- `localhost` and everything under it is this machine, without asking anyone (RFC 6761, 6.3).
+- `localhost`, everything under it (RFC 6761, 6.3) and its like are this machine, without asking anyone.
 - No such name, no answer in time and a failing name server are different outcomes: only the first is final.
 - An answer is an address to be judged at the dial, not here.
 Strategy: c-ares through aiodns; it reads /etc/hosts too. (uvloop's own lookups share four threads, so four slow names
@@ -16,6 +16,7 @@ from aiodns import error as dns
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import AsyncResolver
 
+from crawler.core.addresses import is_this_machine
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
@@ -39,7 +40,7 @@ class Resolver(AbstractResolver):
         Raises:
             FetchError: DNS_NOT_FOUND, DNS_TEMPORARY or DNS_TIMEOUT.
         """
-        if _is_this_machine(host):
+        if is_this_machine(host):
             return [_found(host, port, kind, address) for kind, address in _LOOPBACK]
         self._dns = self._dns or AsyncResolver()
         try:
@@ -55,11 +56,6 @@ class Resolver(AbstractResolver):
         """Give the lookup channel back."""
         if self._dns is not None:
             await self._dns.close()
-
-
-def _is_this_machine(host: str) -> bool:
-    name = host.rstrip(".").lower()
-    return name == "localhost" or name.endswith(".localhost")
 
 
 def _found(host: str, port: int, family: socket.AddressFamily, address: str) -> ResolveResult:

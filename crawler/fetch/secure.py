@@ -2,7 +2,8 @@
 
 Rules
 - Certificates are verified, except those of the hosts that the user called insecure; there is no switch for all.
-- `ca_file` adds to the system's authorities. The client certificate is shown only to hosts that the user named.
+- `ca_file` adds to the system's authorities. The client certificate is shown only to hosts that the user
+  named, and not where only another origin's redirect leads.
 - What needs no context of its own shares aiohttp's, which is made once per process: making one takes 20 ms.
 Runs on: the event loop, once at the start; it reads two small files.
 """
@@ -26,13 +27,13 @@ class Tls:
     insecure: Trust
 
 
-def tls_for(config: FetchConfig, *, named: bool) -> Tls:
-    """How to speak TLS to hosts that the user named, or to all others.
+def tls_for(config: FetchConfig, *, trusted: bool) -> Tls:
+    """How to speak TLS to those who are trusted with the user's certificate, or to all others.
 
     Raises:
         UsageError: a file cannot be read or holds no certificate.
     """
-    certificate = config.client_cert if named else None
+    certificate = config.client_cert if trusted else None
     if not (certificate or config.ca_file):
         return Tls(verified=True, insecure=False)
     verified = ssl.create_default_context()

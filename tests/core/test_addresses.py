@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.core.addresses import AddressClass, AddressPolicy, classify, parse_nets
+from crawler.core.addresses import AddressClass, AddressPolicy, classify, is_this_machine, parse_nets, written_address
 from crawler.core.errors import UsageError
 from crawler.core.urls import parse
 from support.forbidden import FORBIDDEN_IPV4, FORBIDDEN_IPV6, embeddings, forbidden_urls
@@ -202,3 +202,23 @@ def test_every_disguise_of_a_forbidden_host_is_seen_through() -> None:
     assert {url.port for url in parsed} == {8000}
     assert [host for host in hosts if AddressPolicy().refusal(host, named=False) is None] == []
     assert hosts >= set(FORBIDDEN_IPV4) | set(FORBIDDEN_IPV6)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("93.184.215.14", "93.184.215.14"),
+        ("[2606:4700::1111]", "2606:4700::1111"),
+        *((name, "127.0.0.1") for name in ("localhost", "localhost.", "x.localhost", "a.b.localhost.", "LocalHost")),
+        *((name, "127.0.0.1") for name in ("localhost.localdomain", "localhost6.localdomain6", "ip6-loopback")),
+        *((name, "169.254.169.254") for name in ("metadata.google.internal", "metadata.goog", "metadata", "METADATA.")),
+        *((name, "169.254.169.254") for name in ("instance-data", "instance-data.eu-west-1.compute.internal")),
+        *((name, "169.254.169.254") for name in ("metadata.tencentyun.com", "api.metadata.cloud.ibm.com")),
+        *((name, None) for name in ("public.example", "localhost.example", "notlocalhost", "metadata.example", "")),
+        *((name, None) for name in ("localhost.internal.example", "x-metadata.internal", "metadata.internal.example")),
+    ],
+)
+def test_a_host_that_says_where_it_leads_needs_no_lookup(host: str, address: str | None) -> None:
+    """Literals, names of this machine and names of metadata services are told; for all others only a lookup can."""
+    assert written_address(host) == address
+    assert is_this_machine(host) is (address == "127.0.0.1")

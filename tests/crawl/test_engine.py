@@ -83,6 +83,14 @@ async def test_max_bytes_stops_dispatching(tmp_path: Path) -> None:
     assert ending.stopped_by == "--max-bytes 5000"
 
 
+async def test_the_account_counts_the_time_to_the_end(tmp_path: Path) -> None:
+    """A run that waits for nothing but its time limit took that long, though the last commit was early."""
+    ending = await crawl(tmp_path, pages(5), FakeFetcher(), delay=0.9, max_time=0.5)
+
+    assert ending.stopped_by == "--max-time 0.5"
+    assert 0.5 <= ending.totals.seconds < 5
+
+
 async def test_max_time_stops_dispatching(tmp_path: Path) -> None:
     """With an answer that never comes, time alone ends the dispatch; the stop breaks off what is in flight."""
     fetcher = FakeFetcher(gate=asyncio.Event())
@@ -251,6 +259,27 @@ async def test_a_robots_txt_that_cannot_be_had(tmp_path: Path, answer: Answer, d
     ending = await crawl(tmp_path, pages(3), fetcher, robots=True, retries=1)
 
     assert (ending.totals.done, ending.totals.failed) == (done, failed)
+
+
+async def test_a_redirect_of_robots_txt_to_another_origin_is_foreign(tmp_path: Path) -> None:
+    """The user's credentials do not follow where a robots.txt redirects, not even to the same port in the clear."""
+    asked: list[Request] = []
+
+    def moved(request: Request) -> Response:
+        asked.append(request)
+        return Response(request=request, status=301, headers=((b"Location", b"https://127.0.0.1:8080/x"),))
+
+    def there(request: Request) -> Response:
+        asked.append(request)
+        return Response(request=request, status=404)
+
+    fetcher = FakeFetcher({f"{BASE}/robots.txt": moved, "https://127.0.0.1:8080/x": there})
+    await crawl(tmp_path, pages(1), fetcher, robots=True)
+
+    assert [(request.url.scheme, request.named, request.foreign) for request in asked] == [
+        ("http", True, False),
+        ("https", True, True),
+    ]
 
 
 async def test_a_skipped_url_gives_its_page_of_the_budget_back(tmp_path: Path) -> None:

@@ -415,16 +415,103 @@ async def test_a_stream_takes_asynchronous_urls() -> None:
     assert [answer.content for answer in answers] == [b"/0", b"/1", b"/2"]
 
 
-async def test_an_error_of_the_iterable_is_the_callers() -> None:
-    """It ends the stream and is raised as it is."""
+def _breaking(raised: asyncio.Event, error: BaseException, where: tuple[str, int]) -> Iterator[str]:
+    yield _url(where, "/0")
+    yield _url(where, "/1")
+    raised.set()
+    raise error
+
+
+async def _breaking_later(raised: asyncio.Event, error: BaseException, where: tuple[str, int]) -> AsyncIterator[str]:
+    for url in _breaking(raised, error, where):
+        await asyncio.sleep(0)
+        yield url
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("breaking", [_breaking, _breaking_later], ids=["sync", "async"])
+@pytest.mark.parametrize("error", [KeyError("mine"), asyncio.CancelledError("mine")], ids=lambda error: error.args[0])
+@pytest.mark.both_loops
+async def test_an_error_of_the_iterable_is_the_callers(ordered: bool, breaking: Any, error: BaseException) -> None:
+    """It is raised as it is, from the stream and nowhere else, after the answers to all URLs before it."""
+    raised = asyncio.Event()
+    answers: list[bytes] = []
+
+    async def read(where: tuple[str, int]) -> None:
+        async for answer in fetcher.stream(breaking(raised, error, where), ordered=ordered):
+            answers.append(answer.content)
+            await raised.wait()
+            for _ in range(10):  # while the reader is busy, nothing may reach into what it does
+                await asyncio.sleep(0)
+
+    async with raw_server(Site()) as where, Fetcher(concurrency=1) as fetcher:
+        with pytest.raises(type(error)) as caught:
+            await read(where)
+        assert caught.value is error
+        assert len(asyncio.all_tasks()) - len(_served()) == 1
+
+    assert sorted(answers) == [b"/0", b"/1"]
+
+
+def _served() -> list[asyncio.Task[Any]]:
+    """The tasks of the servers of this file."""
+    return [task for task in asyncio.all_tasks() if "_Connections" in repr(task.get_coro())]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("item", [5, None, float("nan"), b"http://127.0.0.1:1/"])
+async def test_an_item_that_is_no_text_has_its_own_answer(ordered: bool, item: Any) -> None:
+    """It ends neither the stream nor anything else; `get` raises the same."""
+    async with raw_server(Site()) as where, Fetcher() as fetcher:
+        urls = [_url(where, "/0"), item, _url(where, "/1")]
+        answers = [answer async for answer in fetcher.stream(urls, ordered=ordered)]
+        with pytest.raises(UrlError, match=type(item).__name__):
+            await fetcher.get(item)
+
+    assert sorted(answer.content for answer in answers) == [b"", b"/0", b"/1"]
+    (bad,) = (answer for answer in answers if answer.error)
+    assert isinstance(bad.error, UrlError)
+    assert bad.error.reason == Reason.NOT_A_URL
+    assert bad.requested == str(item)
+
+
+async def test_one_text_is_no_list_of_urls() -> None:
+    """A URL given instead of a list is not read letter by letter."""
+    async with Fetcher() as fetcher:
+        with pytest.raises(UsageError, match="list"):
+            [answer async for answer in fetcher.stream(BAD)]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_what_is_no_iterable_is_told_as_python_tells_it(ordered: bool) -> None:
+    """A TypeError of the caller's reaches the caller."""
+    async with Fetcher() as fetcher:
+        with pytest.raises(TypeError, match="iterable"):
+            [answer async for answer in fetcher.stream(5, ordered=ordered)]  # type: ignore[arg-type] # the point
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_an_error_of_ours_reaches_the_reader(ordered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a turn ends with that has no name is raised from the stream too, and does not cancel its reader."""
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    async with Fetcher() as fetcher:
+        monkeypatch.setattr(fetcher, "get", broken)
+        with pytest.raises(ZeroDivisionError):
+            [answer async for answer in fetcher.stream([BAD], ordered=ordered)]
+
+
+def test_fetch_raises_what_the_iterable_raised() -> None:
+    """Without a loop it is the same."""
 
     def broken() -> Iterator[str]:
         yield "nonsense"
         raise KeyError("mine")
 
-    async with Fetcher() as fetcher:
-        with pytest.raises(KeyError, match="mine"):
-            [answer async for answer in fetcher.stream(broken())]
+    with pytest.raises(KeyError, match="mine"):
+        fetch(broken())
 
 
 def test_fetch_without_a_loop() -> None:

@@ -1,6 +1,10 @@
 """fetch.hops: what the next request is when a response redirects."""
 
+import string
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from crawler.core.errors import FetchError
 from crawler.core.models import Request, Response
@@ -41,19 +45,51 @@ def _hop(
         "https://b.example/",  # another host
         "https://sub.a.example/",  # a host below
         "http://a.example/",  # out of TLS
+        "http://a.example:443/",  # out of TLS, on the same port
         "https://a.example:444/",  # another port
         "//b.example/",  # the same scheme, elsewhere
         "https://a.example.:443/",  # another name for DNS's root
     ],
 )
 def test_no_secret_goes_to_another_origin(secret: tuple[str, str], location: str) -> None:
-    """Of 6 kinds of hop and 8 carriers, none takes a secret along."""
+    """Of 7 kinds of hop and 8 carriers, none takes a secret along."""
     hop = _hop(location)
 
     assert hop is not None
     assert secret not in hop.headers
     assert hop.headers == HARMLESS
     assert not hop.named
+
+
+@pytest.mark.parametrize(
+    "start", ["http://a.example/x", "http://a.example:8443/x"], ids=["standard ports", "the same port"]
+)
+def test_an_upgrade_to_tls_is_another_origin_too(start: str) -> None:
+    """Whoever can change an answer in clear does not choose who gets the credentials, certificate or not."""
+    hop = _hop(start.replace("http:", "https:"), start=start)
+
+    assert hop is not None
+    assert hop.headers == HARMLESS
+    assert not hop.named
+
+
+TOKENS = st.text("!#$%&'*+-.^_`|~" + string.ascii_letters + string.digits, min_size=1)
+
+
+@given(TOKENS)
+@example("Range-Unit")
+@example("X-Accept")
+@example("Accept-")
+def test_only_what_describes_the_client_goes_along(name: str) -> None:
+    """Six headers cross to another origin, in any letter case; whatever else a request has is left behind."""
+    harmless = {"user-agent", "accept", "accept-language", "accept-encoding", "accept-charset", "range"}
+    given_headers = ((name, "v"), *((kept.title(), "v") for kept in sorted(harmless)))
+    request = Request(url=parse("https://a.example/"), named=True, headers=given_headers)
+
+    hop = redirected(Response(request=request, status=302, headers=((b"Location", b"https://b.example/"),)))
+
+    assert hop is not None
+    assert [kept for kept, _ in hop.headers] == [kept for kept, _ in given_headers if kept.lower() in harmless]
 
 
 @pytest.mark.parametrize("location", ["/y", "y", "?q", "https://a.example:443/y", "HTTPS://A.example/y"])

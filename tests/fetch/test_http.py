@@ -327,6 +327,19 @@ async def test_only_named_hosts_see_who_asks() -> None:
     assert names == [b"Host", b"User-Agent", b"Accept", b"Accept-Encoding", b"Range"]
 
 
+async def test_a_redirect_from_another_origin_does_not_carry_the_users_credentials() -> None:
+    """A host that the user named may be dialled for it, and learns nothing more than any other host."""
+    heads: list[bytes] = []
+    secrets: list[dict[str, Any]] = [{"headers": (("X-Key", "secret"),)}, {"basic_auth": ("a", "b")}, {"bearer": "c"}]
+    async with raw_server(answering(OK, heads=heads)) as where:
+        for config in secrets:
+            async with open_fetcher(**config) as fetcher:
+                await fetcher.fetch(ask(where, foreign=True))
+
+    sent = [[line.split(b":")[0] for line in head.split(b"\r\n")[1:-2]] for head in heads]
+    assert sent == [[b"Host", b"User-Agent", b"Accept", b"Accept-Encoding"]] * len(secrets)
+
+
 async def test_the_users_headers_replace_ours() -> None:
     """A header that the user gives is sent once, in the user's words."""
     heads: list[bytes] = []
@@ -353,11 +366,12 @@ async def test_no_header_can_start_a_new_line(header: tuple[str, str]) -> None:
 
 
 async def test_cookies_of_a_file_go_to_their_domain(tmp_path: Any) -> None:
-    """A cookies.txt file is read, and each cookie stays with its domain and path."""
+    """A cookies.txt file is read; each cookie stays with its domain and path, and a secure one within TLS."""
     file = tmp_path / "cookies.txt"
     file.write_text(
         "# Netscape HTTP Cookie File\n"
         "127.0.0.1\tFALSE\t/\tFALSE\t4102444800\tmine\tyes\n"
+        "127.0.0.1\tFALSE\t/\tTRUE\t4102444800\tsecure\tno\n"
         "127.0.0.1\tFALSE\t/other\tFALSE\t4102444800\tpath\tno\n"
         ".example.com\tTRUE\t/\tFALSE\t4102444800\tforeign\tno\n"
     )

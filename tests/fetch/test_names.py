@@ -96,7 +96,7 @@ async def test_a_lookup_is_shared_and_kept() -> None:
             return await super().resolve(host, port, family)
 
     async with raw_server(answering(OK)) as (_, port), open_fetcher() as fetcher:
-        fetcher._dials._pools[True]._resolver = Counting(1)
+        fetcher._dials._pools[True, True]._resolver = Counting(1)
         await asyncio.gather(*(fetcher.fetch(ask(("localhost", port))) for _ in range(20)))
         await fetcher.fetch(ask(("localhost", port)))
 

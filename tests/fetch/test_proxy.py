@@ -7,6 +7,7 @@ import pytest
 from crawler.core.errors import UsageError
 from crawler.core.reasons import Reason
 from support.fetching import OK, answering, ask, ask_url, failure, open_fetcher
+from support.forbidden import forbidden_urls
 from support.rawserver import raw_server
 
 
@@ -49,15 +50,58 @@ async def test_a_proxy_that_is_not_there_is_named() -> None:
         assert (await failure(fetcher, ask_url("http://public.example/"))).reason == Reason.PROXY_FAILED
 
 
-async def test_a_refused_address_is_refused_behind_a_proxy_too() -> None:
-    """An address written in the URL is judged, although the proxy would dial it."""
+@pytest.mark.parametrize(
+    ("host", "named"),
+    [
+        *((host, False) for host in ("127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "2130706433")),
+        *(
+            (host, False)
+            for host in ("localhost", "LOCALHOST.", "x.localhost", "localhost.localdomain", "ip6-localhost")
+        ),
+        *((host, False) for host in ("metadata.google.internal", "instance-data", "METADATA.google.internal.")),
+        *((host, True) for host in ("169.254.169.254", "metadata.google.internal", "0.0.0.0")),
+    ],
+)
+async def test_a_refused_address_is_refused_behind_a_proxy_too(host: str, named: bool) -> None:
+    """An address in the URL is judged, although the proxy would dial it, and so is a name that stands for one."""
     heads: list[bytes] = []
     async with (
-        raw_server(answering(OK, heads=heads)) as (host, port),
-        open_fetcher(proxy=f"http://{host}:{port}") as fetcher,
+        raw_server(answering(OK, heads=heads)) as proxy,
+        open_fetcher(proxy=f"http://{proxy[0]}:{proxy[1]}") as fetcher,
     ):
-        request = ask_url("http://169.254.169.254/", named=False)
-        assert (await failure(fetcher, request)).reason == Reason.BLOCKED_ADDRESS
+        error = await failure(fetcher, ask_url(f"http://{host}/", named=named))
+
+    assert error.reason == Reason.BLOCKED_ADDRESS
+    assert heads == []
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "allowed"),
+    [
+        ("localhost", True, ()),
+        ("localhost", False, ("127.0.0.0/8",)),
+        ("metadata.google.internal", False, ("169.254.169.254",)),
+        ("public.example", False, ()),
+    ],
+)
+async def test_what_is_allowed_goes_through_the_proxy(host: str, named: bool, allowed: tuple[str, ...]) -> None:
+    """Naming a host and `--allow-net` open the same as without a proxy; other names are the proxy's to look up."""
+    async with (
+        raw_server(answering(OK)) as proxy,
+        open_fetcher(proxy=f"http://{proxy[0]}:{proxy[1]}", allow_nets=allowed) as fetcher,
+    ):
+        assert (await fetcher.fetch(ask_url(f"http://{host}/", named=named))).body == b"good"
+
+
+async def test_no_redirect_leads_a_proxy_to_its_own_network() -> None:
+    """Every disguise of this machine's name and of forbidden addresses: the proxy is not asked once."""
+    heads: list[bytes] = []
+    async with (
+        raw_server(answering(OK, heads=heads)) as proxy,
+        open_fetcher(proxy=f"http://{proxy[0]}:{proxy[1]}") as fetcher,
+    ):
+        for url in forbidden_urls(8000):
+            assert (await failure(fetcher, ask_url(url, named=False))).reason == Reason.BLOCKED_ADDRESS
 
     assert heads == []
 

@@ -90,7 +90,7 @@ async def test_an_insecure_host_is_not_verified_and_all_others_are() -> None:
 
 
 async def test_only_named_hosts_see_the_client_certificate(ca_file: str, tmp_path: Path) -> None:
-    """A certificate tells who asks; hosts that merely came along do not learn it."""
+    """A certificate tells who asks; hosts that merely came along do not learn it, nor does a redirect show it."""
     own = AUTHORITY.issue_cert("me@example.com")
     path = tmp_path / "me.pem"
     own.private_key_and_cert_chain_pem.write_to_path(path)
@@ -99,10 +99,10 @@ async def test_only_named_hosts_see_the_client_certificate(ca_file: str, tmp_pat
         tls_server(AUTHORITY.issue_cert("localhost"), seen=seen) as port,
         open_fetcher(ca_file=ca_file, client_cert=str(path), allow_nets=("127.0.0.0/8",)) as fetcher,
     ):
-        for named in (True, False):
-            await fetcher.fetch(ask_url(f"https://localhost:{port}/", named=named))
+        for named, foreign in ((True, False), (True, True), (False, False)):
+            await fetcher.fetch(ask_url(f"https://localhost:{port}/", named=named, foreign=foreign))
 
-    assert [bool(cert) for cert in seen] == [True, False]
+    assert [bool(cert) for cert in seen] == [True, False, False]
 
 
 @pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["silent", "plain http"])

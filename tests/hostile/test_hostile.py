@@ -1,6 +1,7 @@
 """Hostile servers: each ends in a named outcome, in bounded time, and spoils nothing for others."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import pytest
 from hostile.cases import CASES, MAX_BODY, Case, Outcome
 
+from crawler.cli.main import _run
 from crawler.core.errors import FetchError
 from crawler.core.models import Request
 from crawler.core.reasons import Reason
 from crawler.fetch.http import HttpFetcher
-from support.fetching import OK, answering, ask, open_fetcher
+from support.fetching import OK, answering, ask, open_fetcher, saying
 from support.rawserver import raw_server
 
 LIMITS: dict[str, Any] = {"connect_timeout": 0.5, "first_byte_timeout": 0.15, "idle_timeout": 0.15, "timeout": 0.3}
@@ -32,6 +34,34 @@ async def test_a_hostile_server_is_contained(case: Case) -> None:
     assert monotonic() - started < LIMITS["timeout"] + 1
     await asyncio.sleep(0)
     assert all(now <= then for now, then in zip(_left_behind(), before, strict=True))
+
+
+async def test_what_strangers_wrote_is_never_shown_raw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run over servers, a list and names that are full of escape sequences shows and logs none of them."""
+    evil = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e"
+    raw = evil.encode()
+    answers = {
+        "a header": b"HTTP/1.1 200 OK\r\nContent-Type: " + raw + b"\r\nContent-Length: 0\r\n\r\n",
+        "a redirect": b"HTTP/1.1 302 " + raw + b"\r\nLocation: //" + raw + b"/\r\nContent-Length: 0\r\n\r\n",
+        "no HTTP": raw * 3 + b"\r\n\r\n",
+        "a coding": b"HTTP/1.1 200 OK\r\nContent-Encoding: " + raw + b"\r\nContent-Length: 1\r\n\r\nx",
+    }
+    async with AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(raw_server(saying(answer))) for answer in answers.values()]
+        listed, out = tmp_path / f"list{evil}", tmp_path / f"out{evil}"
+        urls = [f"http://{host}:{port}/{evil}?{evil}" for host, port in servers]
+        listed.write_text("\n".join([*urls, evil, f"http://{evil}/", f"{evil}://h/"]) + "\n")
+        options = ["--no-robots", "--retries", "0", "-o", str(out)]
+        code = await asyncio.to_thread(_run, ["fetch", str(listed), *options])
+
+    shown = capsys.readouterr()
+    assert code == 1
+    assert shown.out == ""
+    assert "\\u001b" in shown.err
+    for text in (shown.err, (out / "crawler.log").read_text("utf-8")):
+        assert all(line.isprintable() for line in text.split("\n")), text
+    for file in ("pages.jsonl", "rejected.jsonl", "summary.json"):
+        assert b"\x1b" not in (out / file).read_bytes()
 
 
 async def _good_page_after(case: Case) -> Outcome:

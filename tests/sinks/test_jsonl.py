@@ -179,6 +179,23 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
         a_sink(tmp_path / "gone")
 
 
+@pytest.mark.parametrize("committed", [0, 10])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_planted_link_is_not_followed(tmp_path: Path, committed: int, there: bool) -> None:
+    """Where somebody put a link in the file's place, nothing outside the run's folder is cut, written or made."""
+    folder, target = tmp_path / "run", tmp_path / "precious"
+    folder.mkdir()
+    if there:
+        target.write_text("not of this run")
+    (folder / "pages.jsonl").symlink_to(target)
+
+    with pytest.raises(StorageError, match=r"^pages\.jsonl"):
+        a_sink(folder, committed)
+
+    assert target.exists() == there
+    assert not there or target.read_text() == "not of this run"
+
+
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     """A write that finds no space is a full disk, with what to do."""
     sink = JsonlSink(tmp_path)

@@ -1,0 +1,58 @@
+"""cli.run: what `fetch` and `resume` share."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from crawler.build import Show
+from crawler.cli import run
+from crawler.core.config import RunConfig
+from crawler.core.errors import StorageError
+from crawler.crawl.folder import RunFacts, RunFolder
+
+EVIL = ["\x1b[2J\x1b[31m", "\x1b]0;title\x07", "\x9b31m", "\r", "\x08\x7f", "\u202e", "\u2066", "\ud800"]
+
+
+@pytest.mark.parametrize("evil", [*EVIL, "\n2026-01-01T00:00:00Z forged\n", "\u2028forged", "\x85forged"])
+def test_no_text_moves_the_cursor_of_whoever_reads_the_log(evil: str, tmp_path: Path) -> None:
+    """Each entry of `crawler.log` is one printable line with a time in front, whatever text from outside it repeats."""
+    folder = RunFolder(tmp_path)
+
+    run.log(folder, f"the server said {evil}!")
+    run.log(folder, "next")
+
+    lines = folder.log.read_bytes().decode().split("\n")
+    assert len(lines) == 3
+    assert lines.pop() == ""
+    assert all(line.isprintable() for line in lines)
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (the server said|next)", line) for line in lines)
+
+
+def test_an_entry_of_the_log_is_bounded(tmp_path: Path) -> None:
+    """No text fills the disk by way of the log."""
+    run.log(RunFolder(tmp_path), "x" * 10**6)
+
+    assert (tmp_path / "crawler.log").stat().st_size < 1100
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_what_ends_a_run_is_logged_as_one_line(
+    evil: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error goes on to the command line as it is; in the log it is made safe."""
+
+    def broken(_folder: RunFolder, _facts: RunFacts, _config: RunConfig, _show: Show) -> None:
+        raise StorageError(f"pages.jsonl: {evil}")
+
+    monkeypatch.setattr(run, "run", broken)
+    facts = RunFacts(command="fetch", sources=(), options={})
+
+    with pytest.raises(StorageError):
+        run.carry_out(RunFolder(tmp_path), facts, RunConfig(), quiet=True, as_json_too=False)
+
+    begins, ended = (tmp_path / "crawler.log").read_bytes().decode().splitlines()
+    assert "fetch begins" in begins
+    assert "ended by StorageError: pages.jsonl:" in ended
+    assert ended.isprintable()
+    assert capsys.readouterr().err == ""
