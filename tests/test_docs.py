@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+import crawler
 from crawler.cli.main import COMMANDS
 from crawler.core.config import OPTIONS
 from crawler.core.reasons import Reason
+from crawler.fetch.ask import Options
 from crawler.report.reference import options_table
 from crawler.site.plan import SitePlan
 from support.faults import RunningSite, site_process
@@ -73,15 +75,15 @@ def test_examples_run(example: Path, running: RunningSite, tmp_path: Path) -> No
     assert done.stdout
 
 
-def blocks(language: str) -> list[str]:
-    """The README's code blocks in this language."""
-    text = (ROOT / "README.md").read_text("utf-8")
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    """The code blocks of a page in this language."""
+    text = (ROOT / page).read_text("utf-8")
     found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     return [code for marked, code in found if marked == language]
 
 
-@pytest.mark.parametrize("code", blocks("python"))
-def test_the_snippets_of_the_readme_run(code: str, running: RunningSite) -> None:
+@pytest.mark.parametrize("code", [*blocks("python"), *blocks("python", "docs/library.md")])
+def test_the_snippets_of_the_documents_run(code: str, running: RunningSite) -> None:
     """Pasted into a script as they stand, they print what the built-in site answers."""
     here = code.replace("http://127.0.0.1:8000", running.site.base_urls[0])
 
@@ -113,6 +115,15 @@ def test_the_commands_of_the_readme_run(running: RunningSite, tmp_path: Path) ->
         assert done.returncode == 0, (command, done.stderr)
 
     assert len(commands) >= 7
+
+
+def test_the_library_s_options_are_documented() -> None:
+    """Every option of a Fetcher stands in the table and in the docstring that `help` shows."""
+    table = (ROOT / "docs" / "library.md").read_text("utf-8")
+
+    for name in Options.__annotations__:
+        assert f"`{name}`" in table, name
+        assert re.search(rf"\b{name}\b", crawler.Fetcher.__doc__ or ""), name
 
 
 @pytest.mark.parametrize("how", ["script", "stdin"])

@@ -17,6 +17,7 @@ from crawler.core import urls
 from crawler.core.config import FetchConfig
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.models import Request
+from crawler.core.options import check_names
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.fetch.identity import basic
@@ -87,9 +88,7 @@ def configured(options: Options) -> tuple[Ways, FetchConfig]:
     Raises:
         UsageError: there is no such option.
     """
-    unknown = options.keys() - Options.__annotations__.keys()
-    if unknown:
-        raise UsageError(f"Fetcher has no option {', '.join(sorted(unknown))}")
+    check_names(options, Options.__annotations__, "Fetcher")
     values: dict[str, Any] = dict(options)
     ways = Ways(**{name: values.pop(name) for name in Ways.__slots__ if name in values})
     if "headers" in values:

@@ -44,7 +44,21 @@ _Turns = asyncio.Queue[_Turn | BaseException | None]  # at last: what ended the 
 
 
 class Fetcher:
-    """Fetches URLs: `async with Fetcher(concurrency=1000) as fetcher: page = await fetcher.get(url)`."""
+    """Fetches URLs: `async with Fetcher(concurrency=1000) as fetcher: page = await fetcher.get(url)`.
+
+    Options, all by keyword (times are seconds, sizes bytes):
+        concurrency=256: fetches in flight of one `stream`, at the most.
+        follow_redirects=True, max_redirects=10.
+        retries=3: further tries after an error that may pass, and after 408 425 429 500 502 503 504.
+        headers, auth=(name, password), bearer: sent to the URLs that are given, not to other origins on the way.
+        cookies=False: True keeps what servers set, each origin its own; a mapping is sent to the URLs given, too.
+        cookies_file: a cookies.txt; its cookies go to their own domains.
+        user_agent, proxy="http://host:port".
+        ca_file, client_cert: PEM files. insecure_hosts=("host", "host:port"): not verified.
+        allow_nets=("10.0.0.0/8",): private networks into which redirects may lead.
+        timeout=60, connect_timeout=10, first_byte_timeout=20, idle_timeout=20: of one try.
+        max_body=16 MiB as sent, max_decoded=64 MiB: a longer body is an error.
+    """
 
     def __init__(self, **options: Unpack[Options]) -> None:
         """Take the options; nothing is opened yet.
@@ -95,6 +109,9 @@ class Fetcher:
 
     async def request(self, method: str, url: str, **ask: Unpack[Ask]) -> Fetched:
         """The answer to any request, with redirects followed and content decoded.
+
+        One request can be told, by keyword: `headers` and `params` (mappings), `data` (bytes, text, or a mapping that
+        is sent as a form), `json`, `auth` (name, password), `timeout` (seconds, its redirects and retries included).
 
         Raises:
             UrlError: `url` is none that is fetched.
@@ -228,11 +245,17 @@ def fetch(urls: Iterable[str], **options: Unpack[Options]) -> list[Fetched]:
     Raises:
         UsageError: an option is unknown, or an event loop runs in this thread: use `Fetcher` there.
     """
+    if _is_loop_running():
+        raise UsageError("an event loop runs here: use `async with crawler.Fetcher() as fetcher`, not crawler.fetch")
+    return run(lambda stop: _fetch_all(urls, options, stop))
+
+
+def _is_loop_running() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return run(lambda stop: _fetch_all(urls, options, stop))
-    raise UsageError("an event loop runs here: use `async with crawler.Fetcher() as fetcher` instead of crawler.fetch")
+        return False
+    return True
 
 
 async def _fetch_all(urls: Iterable[str], options: Options, stop: Stop) -> list[Fetched]:
