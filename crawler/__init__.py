@@ -7,6 +7,9 @@
 
     pages = crawler.fetch(urls)          # the same without a loop of your own
 
+    async for page in crawler.crawl(["https://example.com/"], max_pages=100):
+        ...
+
 Everything is imported when it is first used, so that `import crawler` costs nothing and a worker process stays light.
 """
 
@@ -18,10 +21,12 @@ from crawler.version import __version__
 if TYPE_CHECKING:
     from crawler.core.errors import CrawlerError, FetchError, UrlError, UsageError
     from crawler.core.reasons import Reason
+    from crawler.embed import CrawledPage, crawl
     from crawler.fetch.client import Fetcher, fetch
     from crawler.fetch.fetched import Fetched
 
 __all__ = [
+    "CrawledPage",
     "CrawlerError",
     "FetchError",
     "Fetched",
@@ -30,10 +35,12 @@ __all__ = [
     "UrlError",
     "UsageError",
     "__version__",
+    "crawl",
     "fetch",
 ]
 
 _HOMES = {
+    "CrawledPage": "crawler.embed",
     "CrawlerError": "crawler.core.errors",
     "FetchError": "crawler.core.errors",
     "Fetched": "crawler.fetch.fetched",
@@ -45,8 +52,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "fetch":
-        return import_module("crawler.fetch")  # callable, see there
+    if name in {"crawl", "fetch"}:
+        return import_module(f"crawler.{name}")  # callable, see there
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'crawler' has no attribute {name!r}")

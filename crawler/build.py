@@ -7,15 +7,20 @@ import os
 import random
 import resource
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec import to_builtins
+
 from crawler.core.config import RunConfig
+from crawler.core.errors import UsageError
+from crawler.core.follow import follow
 from crawler.core.metrics import Metrics, Sample
 from crawler.core.outcomes import Judge
 from crawler.core.politeness import Paces, RateGate
-from crawler.core.protocols import Fetcher, Frontier, Sink
+from crawler.core.protocols import Fetcher, Frontier, Parser, Sink
+from crawler.core.scope import Scope
 from crawler.core.workbench import Workbench
 from crawler.crawl.engine import Crawl, Ending, Parts
 from crawler.crawl.folder import RunFacts, RunFolder
@@ -27,11 +32,18 @@ from crawler.fetch.http import HttpFetcher
 from crawler.fetch.secure import tls_for
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.board import MappedBoard
+from crawler.frontier.reading import shared_lock
+from crawler.frontier.rules import Rules
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.parse.inline import InlineParser
+from crawler.parse.pool import LaneParser, lanes
+from crawler.parse.reader import Reader, Task
+from crawler.parse.reading import Wants
+from crawler.parse.select import check_selector
 from crawler.report.summary import Summary, as_json, summarize
 from crawler.runtime import loop
 from crawler.runtime.clock import Clock
+from crawler.runtime.processes import Limits
 from crawler.runtime.tasks import ByteBudget, Slots, background, every
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
 
@@ -75,6 +87,8 @@ def check_files(config: RunConfig) -> None:
     """
     HttpFetcher(config.fetch, clock=Clock())
     tls_for(config.fetch, trusted=True)
+    Reader(_task(config, follows=True))
+    _rules(config, follows=True)
 
 
 async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop) -> Ending:
@@ -87,29 +101,37 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
 
 
 async def assemble(
-    stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, config: RunConfig, *, fetcher: Fetcher | None = None
+    stack: AsyncExitStack,
+    folder: RunFolder,
+    facts: RunFacts,
+    config: RunConfig,
+    *,
+    keep: bool = False,
+    around: Callable[[Fetcher], Fetcher] = lambda fetcher: fetcher,
 ) -> Parts:
-    """Everything that a crawl in `folder` is made of, opened on `stack`; `fetcher` takes the network's place."""
+    """Everything that a crawl in `folder` is made of, opened on `stack`.
+
+    `keep` leaves each body on its visit; what `around` gives for the fetcher takes its place.
+    """
     clock = Clock()
     limit = config.engine.concurrency
     board = MappedBoard(folder.board, limit + BOUNDS.max_items + BOUNDS.group_items)
-    frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new)
+    follows = facts.command == "crawl"
+    frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, rules=_rules(config, follows=follows))
     sink: Sink = StdoutSink() if config.output.save == "-" else JsonlSink(folder.path)
 
     def derive(closing: Frontier) -> None:
         folder.write_rejected(closing.rejected(), facts.sources)
 
     journal = await stack.enter_async_context(Journal(frontier, [sink], board, clock, derive))
-    if fetcher is None:
-        fetcher = await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=limit))
-    agent = config.fetch.user_agent.partition("/")[0]
+    fetcher = around(await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=limit)))
     return Parts(
         fetcher=fetcher,
-        parser=InlineParser(config.fetch.max_decoded),
+        parser=await _parser(stack, config, replace(_task(config, follows=follows), keep=keep)),
         journal=journal,
         board=board,
         workbench=Workbench(Paces(config.politeness, limit).of),
-        robots=RobotsCache(fetcher, journal, clock, agent=agent) if config.politeness.robots else None,
+        robots=RobotsCache(fetcher, journal, clock, agent=_agent(config)) if config.politeness.robots else None,
         rate=RateGate(config.politeness.rate),
         judge=Judge(config.engine.retries),
         slots=Slots(limit),
@@ -121,6 +143,51 @@ async def assemble(
         seeds=folder.seeds,
         budget=config.budget,
     )
+
+
+def _rules(config: RunConfig, *, follows: bool) -> Rules:
+    """What the frontier keeps to: a list of URLs knows no scope, no depth and no traps."""
+    host_pages = config.budget.max_pages_per_host
+    if not follows:
+        return Rules(host_pages=host_pages)
+    return Rules(
+        scope=Scope(config.scope.scope),
+        traps=config.scope.traps,
+        by_level=config.scope.max_depth is not None,
+        host_pages=host_pages,
+    )
+
+
+def _task(config: RunConfig, *, follows: bool) -> Task:
+    return Task(
+        max_decoded=config.fetch.max_decoded,
+        agent=_agent(config),
+        follow=follow(config.scope, obey=config.politeness.robots) if follows else None,
+        wants=Wants(text=config.parse.text, selectors=tuple(map(_selector, config.parse.select))),
+        extract=config.parse.extract,
+    )
+
+
+def _selector(text: str) -> tuple[str, str]:
+    name, _, css = text.partition("=")
+    if not (name and css):
+        raise UsageError(f"--select: expected NAME=CSS, got {text[:80]!r}")
+    check_selector(css)
+    return name, css
+
+
+async def _parser(stack: AsyncExitStack, config: RunConfig, task: Task) -> Parser:
+    """Worker processes, as many as there are cores, or this process."""
+    count = config.parse.workers if config.parse.workers is not None else (os.cpu_count() or 1)
+    if not count:
+        return InlineParser(task)
+    limits = Limits(wall_seconds=config.parse.parse_timeout)
+    return LaneParser(await stack.enter_async_context(lanes(task, count, limits)), task)
+
+
+def _agent(config: RunConfig) -> str:
+    """The product token, by which robots.txt and pages may address this robot."""
+    return config.fetch.user_agent.partition("/")[0]
 
 
 class _Watch:
@@ -151,15 +218,28 @@ class _Watch:
         self._show.sample(sample)
 
 
-def verify(folder: RunFolder) -> Verdict:
-    """Audit the run in `folder`; see `crawl.verify`.
+def keep_options(folder: RunFolder, facts: RunFacts) -> None:
+    """From now on the run in `folder` has these options.
+
+    Raises:
+        RunInUse: somebody works on it, and nothing was changed.
+    """
+    with shared_lock(folder.frontier) if folder.frontier.exists() else nullcontext():
+        folder.write_facts(facts)
+
+
+def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
+    """Audit the run in `folder`, which was started with `facts`; see `crawl.verify`.
 
     Raises:
         RunInUse: somebody works on it.
         StorageDamaged: the frontier cannot be read at all.
     """
     with FrontierAudit(folder.frontier) as audit:
-        return compare(audit, folder.path / JsonlSink.NAME)
+        summary = to_builtins(summarize(audit.totals(), peak_rss_mb=0, stopped_by=None))
+        for of_a_life in ("peak_rss_mb", "stopped_by"):
+            del summary[of_a_life]
+        return compare(audit, folder, facts, summary)
 
 
 def _within_open_files(config: RunConfig, show: Show) -> RunConfig:

@@ -1,7 +1,7 @@
 """The command `crawler`: its subcommands, each in its own file, and the one place where errors become exit codes.
 
 Exit codes: 0 done; 1 done, some URLs failed; 2 usage; 3 run in use; 4 disk full; 5 storage damaged; 70 internal;
-130 and 143 ended by a signal (the run can be resumed).
+130 and 143 ended by a signal, 141 by a reader of standard output that left (the run can be resumed).
 Runs on: the main thread.
 """
 
@@ -14,11 +14,12 @@ from click.exceptions import NoArgsIsHelpError
 
 from crawler.cli import streams
 from crawler.core.disk import storage_error
-from crawler.core.errors import CrawlerError
+from crawler.core.errors import CrawlerError, ReaderGone
 from crawler.core.text import safe
 from crawler.version import __version__
 
 COMMANDS = {
+    "crawl": "Follow links from seeds.",
     "fetch": "Fetch the listed URLs, follow no links.",
     "resume": "Go on with an interrupted run.",
     "verify": "Audit a run: its output, its frontier, its sums.",
@@ -28,6 +29,7 @@ COMMANDS = {
 EXAMPLES = """\b
 Examples:
   crawler serve                           a site to try things on
+  crawler crawl https://example.com/      follow the links of a site
   crawler fetch urls.txt -o output/mine   fetch a list of URLs
   crawler resume output/mine              go on after a Ctrl-C or a crash
   crawler verify output/mine              check that nothing is missing
@@ -75,6 +77,10 @@ def _run(arguments: list[str] | None) -> int:
         return 2
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", 130)
+    except SystemExit as ended:
+        return _stopped(ended.code)
+    except BrokenPipeError:
+        return _stopped(1)
     except Exception as error:
         if os.environ.get("CRAWLER_DEBUG"):
             raise
@@ -90,12 +96,23 @@ def _named(error: Exception) -> tuple[str, int]:
         asked = error.ctx.command_path if error.ctx else "crawler"
         return f"{error.format_message()} (see {asked} --help)", 2
     if isinstance(error, OSError) and streams.is_lost(error):
-        streams.abandon_output()
+        streams.abandon(1)
         lost = storage_error(error, "standard output")
         return str(lost), lost.exit_code
     return f"internal error: {error!r}; please report it, with what CRAWLER_DEBUG=1 in front prints", 70
 
 
+def _stopped(code: object) -> int:
+    """The exit code after SIGTERM; or when nobody reads what is printed: as any filter does then, without a word."""
+    if code == 1:  # click's, for a reader that left
+        streams.abandon(1, 2)
+        return ReaderGone.exit_code
+    return _fail("interrupted", code) if isinstance(code, int) and code else 0
+
+
 def _fail(message: str, code: int) -> int:
-    click.echo(f"crawler: {safe(message, 1000)}", err=True)
+    try:
+        click.echo(f"crawler: {safe(message, 1000)}", err=True)
+    except BrokenPipeError:
+        streams.abandon(2)
     return code

@@ -21,13 +21,17 @@ from crawler.core.options import Kind, Option
 
 _TITLES = {
     "output": "Output",
+    "scope": "Which links to follow",
     "engine": "How much at once",
     "politeness": "Politeness",
     "budget": "When to stop early",
+    "parse": "Documents",
     "fetch": "Requests",
 }
 _HARMLESS_HEADER = re.compile(r"(accept(-\w+)?|user-agent|referer|from|cache-control|dnt):", re.IGNORECASE)
-_REFERENCE = re.compile(r"(env|file):(.+)", re.DOTALL)
+_REFERENCE = re.compile(r"(env|file):([^\x00-\x1f\x7f]+)")  # no name of a variable or file that one could type
+
+_OWN_FILES = {"load-cookies", "client-cert"}  # options that send what a file of the user's holds
 
 Values = Mapping[str, object]
 
@@ -120,6 +124,22 @@ def look_up(values: Values) -> Secrets:
     stored = {name: value for name, value in secret.items() if all(_may_store(name, text) for text in _texts(value))}
     needs = tuple(name for name in secret if name not in stored)
     return Secrets({**values, **resolved}, stored, needs)
+
+
+def told(values: Values) -> list[str]:
+    """What these stored options send that is not stored; whoever wrote them chose what it is and who gets it."""
+    found = []
+    for name, value in values.items():
+        for text in _texts(value):
+            head, rest = _split(name, text)
+            where = f"in header {head[:-1]}" if head else f"as --{name}"
+            match = _REFERENCE.fullmatch(rest)
+            if name in _OWN_FILES:
+                found.append(f"the file {rest} as --{name}")
+            elif match and name in OPTIONS and OPTIONS[name].help.secret:
+                what = f"the value of ${match[2]}" if match[1] == "env" else f"the content of {match[2]}"
+                found.append(f"{what} {where}")
+    return found
 
 
 def _texts(value: object) -> Iterable[str]:

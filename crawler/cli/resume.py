@@ -1,14 +1,16 @@
 """`crawler resume`: go on where a run was interrupted, crashed or out of budget."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from crawler.cli.options import KnobCommand, given, knobs, look_up
-from crawler.core.config import OPTIONS, configure
-from crawler.core.errors import UsageError
+from crawler.cli.options import KnobCommand, given, knobs, look_up, told
+from crawler.core.config import OPTIONS, configure, plain_values
+from crawler.core.errors import StorageDamaged, UsageError
 from crawler.core.options import check_names
+from crawler.core.text import safe
 from crawler.crawl.folder import RunFolder
 
 EXAMPLES = """\b
@@ -25,7 +27,8 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
 @knobs(lambda option: option.help.resumable or option.help.secret)
 def command(folder: str, **parameters: Any) -> int:
-    """Go on with the run in DIR. Options that judge URLs stay as they were."""
+    """Go on with the run in DIR. What is changed here stays so; options that judge URLs stay as they were."""
+    from crawler.build import keep_options
     from crawler.cli.run import carry_out, check
 
     run_folder = RunFolder(Path(folder))
@@ -39,6 +42,13 @@ def command(folder: str, **parameters: Any) -> int:
     secrets = look_up({**facts.options, **changed})
     config = configure(secrets.values, where=str(run_folder.config))
     check(config, as_json_too=parameters["as_json"])
+    if damage := run_folder.seeds_damage(facts):
+        raise StorageDamaged(damage)
+    if changed:
+        facts = replace(facts, options={**plain_values(config), **secrets.stored}, needs=secrets.needs)
+        keep_options(run_folder, facts)
+    if (sent := told(facts.options)) and not parameters["quiet"]:
+        click.echo(safe(f"this run sends {', '.join(sent)}", 1000), err=True)
     if config.output.save == "-" and not parameters["quiet"]:
         click.echo("lines that were printed just before the interruption may come again", err=True)
     return carry_out(run_folder, facts, config, quiet=parameters["quiet"], as_json_too=parameters["as_json"])

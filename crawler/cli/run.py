@@ -4,6 +4,7 @@ Runs on: the main thread.
 """
 
 import os
+import shlex
 import sys
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from crawler.build import Show, check_files, run
 from crawler.core.config import RunConfig
-from crawler.core.errors import UsageError
+from crawler.core.errors import ReaderGone, UsageError
 from crawler.core.text import safe
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.live.terminal import PlainView, SilentView, TerminalView
@@ -29,6 +30,11 @@ def carry_out(folder: RunFolder, facts: RunFacts, config: RunConfig, *, quiet: b
     try:
         with _view(title, quiet=quiet) as view:
             summary, signum = run(folder, facts, config, Show(sample=view.sample, note=view.note, seconds=view.SECONDS))
+    except ReaderGone as error:
+        log(folder, f"ended early: {error}")
+        if not quiet:
+            click.echo(f"{error} (crawler resume {shlex.quote(safe(str(folder.path)))})", err=True)
+        return error.exit_code
     except Exception as error:
         log(folder, f"ended by {type(error).__name__}: {error}")
         raise

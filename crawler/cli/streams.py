@@ -21,10 +21,11 @@ def claim() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
-def abandon_output() -> None:
-    """Let what standard output still holds go nowhere: else Python tries once more at exit, and exits with 120."""
+def abandon(*descriptors: int) -> None:
+    """Let what is still to be printed there go nowhere: else Python tries once more at exit, and exits with 120."""
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
+    for descriptor in descriptors:
+        os.dup2(null, descriptor)
     os.close(null)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from crawler.core.text import safe
 from crawler.crawl.folder import RunFolder
 
 EXAMPLES = """\b
@@ -17,12 +18,13 @@ Examples:
 def command(folder: str) -> int:
     """Audit the run in DIR: lengths, records, accounting. Exit 0 only if clean, 5 if not."""
     from crawler.build import verify
+    from crawler.runtime.loop import terminable
 
     run_folder = RunFolder(Path(folder))
-    run_folder.read_facts()
-    verdict = verify(run_folder)
+    with terminable():  # a copy of the frontier may have to be removed
+        verdict = verify(run_folder, run_folder.read_facts())
     for finding in verdict.findings:
-        click.echo(finding, err=True)
+        click.echo(safe(finding, 1000), err=True)
     pending = f", {verdict.pending:,} URLs pending (crawler resume {folder})" if verdict.pending else ""
     click.echo(f"{'not clean' if verdict.findings else 'clean'}: {verdict.lines:,} lines of output{pending}")
     return 5 if verdict.findings else 0

@@ -18,6 +18,41 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeConfig:
+    """Which of the links that are found are followed; what the user lists is always fetched."""
+
+    scope: Annotated[
+        str,
+        Help(
+            "Follow links to the seeds' hosts, to their registrable domains, below their folders, or anywhere.",
+            Kind.TEXT,
+            metavar="host|domain|prefix|all",
+        ),
+    ] = "host"
+    include: Annotated[
+        tuple[str, ...],
+        Help(
+            "Follow only links in whose URL this regular expression matches; repeatable.", Kind.TEXTS, metavar="REGEX"
+        ),
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...],
+        Help(
+            "Follow no link in whose URL this regular expression matches; repeatable, and beats --include.",
+            Kind.TEXTS,
+            metavar="REGEX",
+        ),
+    ] = ()
+    max_depth: Annotated[
+        int | None, Help("Follow links this many steps from a seed; 0 = none.", Kind.COUNT_OR_NONE)
+    ] = None
+    assets: Annotated[
+        bool, Help("Fetch what pages are shown with, too: images, styles, scripts, media and the rest.", Kind.FLAG)
+    ] = False
+    traps: Annotated[bool, Help("Follow no links that look like those of a site without end.", Kind.FLAG)] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
     """How much happens at once."""
 
@@ -63,6 +98,14 @@ class BudgetConfig:
 
     max_pages: Annotated[
         int | None, Help("Stop after exactly this many lines of output.", Kind.COUNT, resumable=True)
+    ] = None
+    max_pages_per_host: Annotated[
+        int | None,
+        Help(
+            "Write at most this many lines for one host and port; what is left of it stays pending.",
+            Kind.COUNT,
+            resumable=True,
+        ),
     ] = None
     max_bytes: Annotated[
         int | None, Help("Start no further fetch after this many body bytes.", Kind.BYTES, resumable=True)
@@ -148,6 +191,32 @@ class FetchConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParseConfig:
+    """How documents are read, and what of them is kept."""
+
+    workers: Annotated[
+        int | None,
+        Help(
+            "Processes that read documents: as many as there are cores; 0 = this process does.",
+            Kind.COUNT_OR_NONE,
+            resumable=True,
+        ),
+    ] = None
+    parse_timeout: Annotated[float, Help("Limit for reading one document.", Kind.TIME_LIMIT, resumable=True)] = 10.0
+    select: Annotated[
+        tuple[str, ...],
+        Help(
+            "Keep what this CSS selector finds in each page as data.NAME; repeatable.", Kind.TEXTS, metavar="NAME=CSS"
+        ),
+    ] = ()
+    text: Annotated[bool, Help("Keep each page's visible text as data.text.", Kind.FLAG)] = False
+    extract: Annotated[
+        str | None,
+        Help("Keep what this function of yours gives for each page as data.", Kind.TEXT, metavar="MODULE:FUNCTION"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputConfig:
     """What is written."""
 
@@ -166,9 +235,11 @@ class RunConfig:
     """All knobs of a crawl or fetch."""
 
     output: OutputConfig = field(default_factory=OutputConfig)
+    scope: ScopeConfig = field(default_factory=ScopeConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     politeness: PolitenessConfig = field(default_factory=PolitenessConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+    parse: ParseConfig = field(default_factory=ParseConfig)
     fetch: FetchConfig = field(default_factory=FetchConfig)
 
 

@@ -7,7 +7,7 @@ Runs on: anywhere (pure).
 
 import errno
 
-from crawler.core.errors import DiskFull, StorageError
+from crawler.core.errors import DiskFull, ReaderGone, StorageError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -17,5 +17,5 @@ def storage_error(error: OSError, name: str) -> StorageError:
     if error.errno in _FULL:
         return DiskFull(f"{name}: no space left on the disk; free some and resume, nothing committed is lost")
     if error.errno == errno.EPIPE:
-        return StorageError(f"{name}: whoever was reading it stopped; resume the run to get the rest")
+        return ReaderGone(f"{name}: whoever was reading it stopped; resume the run to get the rest")
     return StorageError(f"{name}: {error.strerror or error}; check the disk, then resume")

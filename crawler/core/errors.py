@@ -5,6 +5,7 @@ CrawlerError
 ├── RunInUse           another process works on this run             exit 3
 ├── StorageError       the disk or the run's files; the run ends     exit 5
 │   ├── DiskFull       free some space, then resume                  exit 4
+│   ├── ReaderGone     nobody reads standard output any more         exit 141
 │   └── StorageDamaged a file of the run is not what was committed   exit 5
 ├── UrlError           a text that is no URL we fetch                (ends one line or link)
 ├── FetchError         one request had no usable response            (ends one attempt)
@@ -53,6 +54,12 @@ class DiskFull(StorageError):
     """No space is left; what was committed is safe."""
 
     exit_code = 4
+
+
+class ReaderGone(StorageError):
+    """Nobody reads standard output any more (`| head`); the exit code is a shell's for SIGPIPE, 128 + 13."""
+
+    exit_code = 141
 
 
 class StorageDamaged(StorageError):

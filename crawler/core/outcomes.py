@@ -76,9 +76,9 @@ _FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.REDIRECT_
 def _finished(response: Response, page: Page, reason: Reason, turn: Turn, target: Url | None = None) -> Visit:
     request = response.request
     state = State.FAILED if reason in _FAILED else State.DONE
-    finds: tuple[Find, ...] = ()
+    finds = page.finds
     if target and state is State.DONE:
-        finds = (_hop(request, target),)
+        finds = (*finds, _hop(request, target))
     record = records.answered(response, page, reason, turn, state=state, redirect_to=target)
     return Visit(
         request=request,
@@ -87,6 +87,8 @@ def _finished(response: Response, page: Page, reason: Reason, turn: Turn, target
         record=record,
         finds=finds,
         latency=response.timing.total,
+        content=page.content,
+        size=len(page.content or b""),
     )
 
 

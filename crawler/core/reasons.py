@@ -19,6 +19,11 @@ class Reason(StrEnum):
     BODY_LIMIT = "body_limit"  # cut at --max-body; what was received is kept
     DECODED_LIMIT = "decoded_limit"  # the content coding unpacks to more than the decoded limit
     DECODE_ERROR = "decode_error"  # the content coding is damaged or unknown
+    PARSE_TIMEOUT = "parse_timeout"  # reading it took too long; what was received is kept
+    PARSE_CRASH = "parse_crash"  # reading it ended its process
+    PARSE_MEMORY = "parse_memory"  # reading it took too much memory
+    EXTRACT_ERROR = "extract_error"  # the user's own function raised
+    LINK_LIMIT = "link_limit"  # it has more links than are taken; the first ones are
 
     # failed: no usable response
     DNS_NOT_FOUND = "dns_not_found"
@@ -50,6 +55,21 @@ class Reason(StrEnum):
 
     # skipped: never requested
     ROBOTS_DENIED = "robots_denied"
+    OUT_OF_SCOPE = "out_of_scope"
+    DEPTH_LIMIT = "depth_limit"
+    REFRESH_LIMIT = "refresh_limit"  # pages that refresh to a page that refreshes...
+    NOFOLLOW = "nofollow"  # the page, or each link to it, asks robots not to follow
+    EXCLUDED = "excluded"
+    NOT_INCLUDED = "not_included"  # --include is given, and no pattern matches
+    TRAP_URL_LENGTH = "trap_url_length"
+    TRAP_PATH_DEPTH = "trap_path_depth"
+    TRAP_REPEATED_SEGMENTS = "trap_repeated_segments"
+    TRAP_QUERY_PARAMETERS = "trap_query_parameters"
+    TRAP_QUERY_PERMUTATIONS = "trap_query_permutations"
+    TRAP_QUERY_VARIANTS = "trap_query_variants"
+    TRAP_SESSION_ID = "trap_session_id"
+    TRAP_CALENDAR = "trap_calendar"
+    TRAP_HOST_SIZE = "trap_host_size"
 
     # lines of a list that never became a URL
     NOT_A_URL = "not_a_url"

@@ -44,10 +44,11 @@ def answered(
         depth=request.depth,
         referrer=request.referrer,
         redirect_to=redirect_to.href if redirect_to else None,
-        links=None if page.links is None else len(page.links),
+        links=page.links,
         attempts=request.attempts + 1,
         fetched_at=moment(turn.now),
         timing=milliseconds(response.timing, queue=turn.queued, parse=page.seconds),
+        data=page.data,
     )
 
 

@@ -18,8 +18,10 @@ import msgspec
 import tomli_w
 
 from crawler.core.disk import storage_error
-from crawler.core.errors import DiskFull, StorageDamaged, UsageError
+from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
 from crawler.core.models import RejectedLine
+from crawler.core.text import safe
+from crawler.core.urls import parse
 from crawler.crawl.sources import copy_source
 from crawler.version import __version__
 
@@ -40,12 +42,14 @@ class RunFacts:
 
     Attributes:
         options: every option by name, as TOML gives it; a secret only as a reference.
+        seeds_bytes: the size of `seeds.txt`, which nobody changes once it is whole.
         needs: secret options that were typed in: a resume must be given them again.
     """
 
     command: str
     sources: tuple[Source, ...]
     options: Mapping[str, object]
+    seeds_bytes: int = 0
     needs: tuple[str, ...] = ()
 
 
@@ -56,11 +60,12 @@ class _Source(msgspec.Struct, rename="kebab"):
     first_line: int
 
 
-class _Run(msgspec.Struct):
+class _Run(msgspec.Struct, rename="kebab"):
     """The table `run` of `config.toml`."""
 
     command: str
     sources: list[_Source]
+    seeds_bytes: int
     needs: tuple[str, ...]
 
 
@@ -120,6 +125,16 @@ class RunFolder:
         if not was_there:
             self.path.rmdir()
 
+    def write_seeds(self, urls: Iterable[str]) -> tuple[Source, ...]:
+        """Write URLs into `seeds.txt`, a line for each.
+
+        Raises:
+            UsageError: one of them is no URL.
+        """
+        with _gate(self.seeds):
+            write_whole(self.seeds, (_line(url) for url in urls))
+        return (Source("seeds", 1),)
+
     def copy_seeds(self, sources: Sequence[str]) -> tuple[Source, ...]:
         """Copy every list into `seeds.txt`; `-` is standard input, anything with `://` a URL of its own."""
         found: list[Source] = []
@@ -142,6 +157,7 @@ class RunFolder:
         run: dict[str, object] = {
             "command": facts.command,
             "sources": [{"name": source.name, "first-line": source.first_line} for source in facts.sources],
+            "seeds-bytes": facts.seeds_bytes,
             "needs": list(facts.needs),
         }
         write_whole(self.config, [(head + tomli_w.dumps({**facts.options, "run": run})).encode()])
@@ -156,6 +172,8 @@ class RunFolder:
         if not self.path.is_dir():
             raise UsageError(f"{self.path}: there is no such folder")
         if not self.config.exists():
+            if any(self.path.glob("*.partial")):
+                raise UsageError(f"{self.path} holds no run, only its beginning: remove it, and start again")
             raise UsageError(f"{self.path} holds no run: there is no config.toml in it; start it with `crawler fetch`")
         if not self.seeds.exists():
             raise UsageError(f"{self.path}: seeds.txt is missing; put it back, or start a new run")
@@ -165,7 +183,16 @@ class RunFolder:
         except (UsageError, msgspec.ValidationError) as error:
             raise StorageDamaged(f"{self.config} is damaged ({error}); restore it, or start a new run") from None
         sources = tuple(Source(source.name, source.first_line) for source in run.sources)
-        return RunFacts(command=run.command, sources=sources, options=data, needs=run.needs)
+        return RunFacts(
+            command=run.command, sources=sources, options=data, seeds_bytes=run.seeds_bytes, needs=run.needs
+        )
+
+    def seeds_damage(self, facts: RunFacts) -> str | None:
+        """What is wrong with `seeds.txt`; None = it is as long as it was when it was whole."""
+        if (size := _size(self.seeds)) == facts.seeds_bytes:
+            return None
+        what = "was cut" if size < facts.seeds_bytes else "has grown"
+        return f"{self.seeds.name} {what}: {size} bytes instead of {facts.seeds_bytes}; restore it, or start a new run"
 
     def write_summary(self, summary: bytes) -> None:
         """`summary.json`, as of the end of this life."""
@@ -201,6 +228,14 @@ def write_whole(path: Path, parts: Iterable[bytes]) -> None:
             os.fsync(out.fileno())
         partial.rename(path)
         _sync(path.parent)
+
+
+def _line(url: str) -> bytes:
+    try:
+        parse(url)
+    except UrlError as error:
+        raise UsageError(f"{safe(url, 80)}: {error}") from None
+    return f"{url.strip()}\n".encode()
 
 
 def _rejected(line: RejectedLine, sources: Sequence[Source]) -> dict[str, object]:

@@ -32,7 +32,7 @@ from crawler.runtime.threads import Bounds, GroupThread
 _MIB = 1024 * 1024
 BOUNDS = Bounds(max_items=1000, max_bytes=64 * _MIB, group_items=500, group_bytes=32 * _MIB)
 _ENTRY_BYTES = 1024  # what an entry without a body weighs
-_FIND_BYTES = 256
+_FIND_BYTES = 650  # so that a group holds at most 50,000 links
 
 
 class Closable(Protocol):

@@ -47,8 +47,7 @@ class Supply:
     @property
     def is_exhausted(self) -> bool:
         """Nothing is pending that could be leased, now or later."""
-        last = self._last
-        return self._judged == self._commits and not (last.requests or last.leased or last.pending)
+        return self._judged == self._commits and self._last.is_exhausted
 
     def taken(self) -> None:
         """The stock has shrunk."""

@@ -3,27 +3,32 @@
 Rules
 - It changes nothing, and works on a finished run and on an interrupted one alike.
 - Every finding is one sentence; none = clean.
+- What is written only as a life ends in order (`rejected.jsonl`, `summary.json`) is not missed in a killed run.
 Runs on: the main thread, blocking.
 """
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from crawler.core.errors import UrlError
-from crawler.core.models import State
-from crawler.core.text import safe
+from crawler.core.models import RejectedLine, Totals
+from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.crawl.recount import FirstFew, Recount, Rows, lines_of
 
-_SHOWN = 5  # findings of one kind that are shown one by one
+_ANEW = "; `crawler resume` writes it anew"
 
 
-class Audit(Protocol):
+class Audit(Rows, Protocol):
     """What the audit asks a frontier; see `frontier.audit`."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Its last life ended in order."""
+        ...
 
     def problems(self) -> Iterator[str]:
         """What is wrong within the frontier: its integrity, its indexes, its sums."""
@@ -33,25 +38,22 @@ class Audit(Protocol):
         """File name to committed length."""
         ...
 
-    def counts(self) -> dict[State, int]:
-        """Rows by state."""
+    def totals(self) -> Totals:
+        """The account as it is stored."""
         ...
 
-    def state_of(self, url: str) -> State | None:
-        """The state of a URL; None = it is not in the frontier."""
+    def rejected(self) -> Iterator[RejectedLine]:
+        """The lines of the list that did not become a URL of their own, in order."""
         ...
 
 
-class Line(msgspec.Struct):
-    """The fields of a line of `pages.jsonl` that the audit reads; more may be there."""
+class _Rejected(msgspec.Struct):
+    """The fields of a line of `rejected.jsonl` that the frontier has, too."""
 
-    url: str
-    outcome: str
-    status: int | None
+    line: int
     reason: str
-    bytes: int | None
-    sha256: str | None
-    attempts: int
+    message: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,85 +71,57 @@ class Verdict:
     pending: int
 
 
-def verify(audit: Audit, pages: Path) -> Verdict:
-    """Audit a run's frontier against its `pages.jsonl`, which may be absent when nothing was saved there."""
+def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[str, object]) -> Verdict:
+    """Audit the run in `folder`; `summary` is what `summary.json` must say if its last life ended in order."""
     findings = list(audit.problems())
-    counts = audit.counts()
+    if damage := folder.seeds_damage(facts):
+        findings.append(damage)
+    totals = audit.totals()
     lines = 0
-    committed = audit.files().get(pages.name)
-    if committed is not None:
-        reader = _Reader(audit, pages, committed)
-        findings += reader.findings()
-        lines = reader.lines
-        expected = counts[State.DONE] + counts[State.FAILED]
-        if lines != expected:
-            findings.append(f"{pages.name}: {lines} lines, but {expected} URLs are done or failed")
-    return Verdict(lines, tuple(findings), counts[State.PENDING])
+    committed = audit.files().get(folder.pages.name)
+    if committed is not None or facts.options.get("save") != "-":
+        recount = Recount(audit, folder.pages, committed or 0)
+        findings += recount.findings(totals)
+        lines = recount.lines
+    findings += _compare_rejected(folder.rejected, audit.rejected(), is_closed=audit.is_closed)
+    if audit.is_closed and folder.summary.exists():
+        findings += _compare_summary(folder.summary, summary)
+    return Verdict(lines, tuple(findings), totals.pending)
 
 
-class _Reader:
-    """Reads the lines one by one: memory holds one hash per line."""
+def _compare_rejected(path: Path, committed: Iterable[RejectedLine], *, is_closed: bool) -> Iterator[str]:
+    """The file's lines against the frontier's; a life that was killed may have committed more of them."""
+    few = FirstFew(path.name)
+    found = missing = 0
+    for number, (raw, kept) in enumerate(zip_longest(lines_of(path), committed), 1):
+        if raw is None:
+            missing += 1
+        else:
+            found += 1
+            yield from _compare_line(few, number, raw, kept)
+    yield from few.rest()
+    if missing and is_closed:
+        yield f"{path.name}: {found} lines, but {found + missing} lines of the list were rejected{_ANEW}"
 
-    def __init__(self, audit: Audit, pages: Path, committed: int) -> None:
-        self._audit = audit
-        self._pages = pages
-        self._committed = committed
-        self._decoder = msgspec.json.Decoder(Line)
-        self._seen: set[int] = set()
-        self._found: Counter[str] = Counter()
-        self.lines = 0
 
-    def findings(self) -> Iterator[str]:
-        """Everything wrong with the file, the first few of each kind one by one."""
-        size = self._pages.stat().st_size if self._pages.exists() else 0
-        if size < self._committed:
-            yield f"{self._pages.name}: {size} bytes, but {self._committed} were committed: lines are missing"
-        if size > self._committed:
-            extra = size - self._committed
-            yield f"{self._pages.name}: {extra} bytes after the last commit; `crawler resume` cuts them off"
-        read = 0
-        with self._pages.open("rb") if size else BytesIO() as file:
-            for raw in file:
-                read += len(raw)
-                if read > self._committed:
-                    break
-                self.lines += 1
-                yield from self._first_few(self._check(raw))
-        for kind, count in self._found.items():
-            if count > _SHOWN:
-                yield f"{self._pages.name}: {kind}: {count} lines in all"
+def _compare_line(few: FirstFew, number: int, raw: bytes, kept: RejectedLine | None) -> Iterator[str]:
+    try:
+        line = msgspec.json.decode(raw, type=_Rejected)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        yield from few.tell(number, "not a record", str(error))
+        return
+    if kept is None:
+        yield from few.tell(number, "more lines than the frontier has", line.text)
+    elif line != _Rejected(kept.line, kept.reason, kept.message, kept.text):
+        yield from few.tell(number, "another line than the frontier's", f"{kept.line} {kept.reason} {kept.text}")
 
-    def _first_few(self, problem: tuple[str, str] | None) -> Iterator[str]:
-        if problem is not None:
-            kind, what = problem
-            self._found[kind] += 1
-            if self._found[kind] <= _SHOWN:
-                yield f"{self._pages.name} line {self.lines}: {kind}: {what}"
 
-    def _check(self, raw: bytes) -> tuple[str, str] | None:
-        """What is wrong with one line, as its kind and the case."""
-        if not raw.endswith(b"\n"):
-            return "cut off", f"{len(raw)} bytes without an end"
-        try:
-            line = self._decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return "not a record", safe(str(error), 120)
-        problem = self._compare(line)
-        return (problem, safe(line.url, 200)) if problem else None
-
-    def _compare(self, line: Line) -> str | None:
-        key = hash(line.url)
-        if key in self._seen:
-            return "twice in the output"
-        self._seen.add(key)
-        try:
-            state = self._audit.state_of(line.url)
-        except UrlError:
-            return "a URL that is none"
-        if state is None:
-            return "not in the frontier"
-        if state.name.lower() != line.outcome:
-            return f"another outcome than the frontier's {state.name.lower()}"
-        if (line.sha256 is None) != (line.bytes is None) or (line.sha256 and len(line.sha256) != 64):
-            return "a digest that is none"
-        return None
+def _compare_summary(path: Path, summary: Mapping[str, object]) -> Iterator[str]:
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        yield f"{path.name}: not a summary: {error}{_ANEW}"
+        return
+    for name, value in summary.items():
+        if found.get(name) != value:
+            yield f"{path.name}: {name} is {found.get(name)}, but the frontier says {value}{_ANEW}"

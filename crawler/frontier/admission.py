@@ -2,54 +2,46 @@
 
 Rules
 - A URL is one row, found by the 128-bit digest of its canonical form (odds of a collision at 10^9 URLs: 1.5e-21).
-- Finds merge: allowed beats refused, seed beats link, the smaller depth wins, while the row is pending or refused.
-- Every change of a row changes `host.ready` and the sums within the same transaction.
+- Finds merge: allowed beats refused, seed beats link, the smaller depth wins, while the row is pending or refused for
+  what another find may not have (out of scope, too deep, nofollow); a seed is refused for nothing.
+- Every change of a row changes the counters of its host and the sums within the same transaction.
 Runs on: the storage thread, inside a transaction.
 """
 
 import sqlite3
-from collections import Counter
-from collections.abc import Mapping
 
 from crawler.core.histogram import bucket
-from crawler.core.models import Find, HostState, RejectedLine, Request, Retry, SeedBatch, State, Visit
+from crawler.core.models import Find, RejectedLine, Request, Retry, SeedBatch, State, Visit
 from crawler.core.reasons import Reason
-from crawler.core.urls import Host
+from crawler.core.urls import parse
+from crawler.frontier.borders import Borders
+from crawler.frontier.hosts import Hosts
+from crawler.frontier.known import Known
 from crawler.frontier.tally import Tally
 
-_KNOWN_HOSTS = 100_000
+_OF_THE_FIND = frozenset({Reason.OUT_OF_SCOPE, Reason.DEPTH_LIMIT, Reason.NOFOLLOW, Reason.REFRESH_LIMIT})
 
 
 class Admission:
-    """The changes of rows in the database `db`."""
+    """The changes of rows in the database `db`; `edges` says whether they are kept."""
 
-    def __init__(self, db: sqlite3.Connection, tally: Tally) -> None:
+    def __init__(self, db: sqlite3.Connection, tally: Tally, hosts: Hosts, borders: Borders, *, edges: bool) -> None:
         self._db = db
         self._tally = tally
-        self._hosts: dict[Host, int] = {}
-        self._ready: Counter[int] = Counter()  # host id -> change of its ready rows within this transaction
+        self._hosts = hosts
+        self._borders = borders
+        self._edges = edges
+        self._known = Known()
 
-    def write(self) -> None:
-        """Put the changes of `host.ready` into the transaction: one statement per host, not per URL."""
-        changes = [(n, host_id) for host_id, n in self._ready.items() if n]
-        self._db.executemany("UPDATE host SET ready = ready + ? WHERE id = ?", changes)
-        self._ready.clear()
+    def keep(self) -> None:
+        """The transaction is committed."""
+        self._known.keep()
 
     def forget(self) -> None:
-        """The transaction was rolled back: hosts that it made are gone too."""
-        self._ready.clear()
-        self._hosts.clear()
+        """The transaction was rolled back."""
+        self._known.forget()
 
-    def host_id(self, host: Host) -> int:
-        """The row of a host; it is made when there is none."""
-        found = self._hosts.get(host)
-        if found is None:
-            self._db.execute("INSERT OR IGNORE INTO host (name) VALUES (?)", (host,))
-            (found,) = self._db.execute("SELECT id FROM host WHERE name = ?", (host,)).fetchone()
-            if len(self._hosts) >= _KNOWN_HOSTS:
-                self._hosts.clear()
-            self._hosts[host] = found
-        return found
+    # --- lines of the list ---------------------------------------------------------------------------------------
 
     def import_lines(self, batch: SeedBatch) -> None:
         """Account for some lines of the list, each exactly once, and move the cursor behind them."""
@@ -78,46 +70,71 @@ class Admission:
         line = RejectedLine(line=find.line or 0, reason=Reason.DUPLICATE, message=message, text=find.url.href)
         self._reject(line)
 
+    # --- finds ---------------------------------------------------------------------------------------------------
+
     def _admit(self, find: Find, referrer: int | None) -> bool:
         """Insert the find, or merge it into the row that is there; True when it was new."""
-        host_id = self.host_id(find.url.host_port)
-        state = State.SKIPPED if find.refusal else State.PENDING
-        url = find.url
-        place = (url.key, url.href, host_id, state, find.depth, find.hops)
-        inserted = self._db.execute(
-            "INSERT INTO url (key, url, host, state, depth, hops, seed, foreign_hop, line, referrer, reason)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-            (*place, find.seed, find.foreign, find.line, referrer, find.refusal),
-        ).rowcount
-        if inserted:
-            self._count(host_id, find)
-        else:
-            self._merge(find, host_id)
+        if find.seed and (place := self._borders.open_for(find.url)) is not None:
+            self._let_in(place)
+        refusal = self._refusal(find)
+        if (url_id := self._known.settled(find, refusal)) is not None:
+            self._connect(referrer, url_id)
+            return False
+        host_id = self._hosts.id(find.url.host_port)
         if find.named:
-            self._db.execute("UPDATE host SET named = 1 WHERE id = ? AND NOT named", (host_id,))
-        return bool(inserted)
-
-    def _count(self, host_id: int, find: Find) -> None:
-        if find.refusal:
-            self._tally.add("skipped", find.refusal)
-            self._tally.add("state", State.SKIPPED.name)
+            self._hosts.name_by_user(host_id)
+        url = find.url
+        row = (url.key, url.href, host_id, find.depth, find.hops, find.seed, find.foreign, find.line, referrer)
+        inserted = self._db.execute(
+            "INSERT INTO url (key, url, host, depth, hops, seed, foreign_hop, line, referrer)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            row,
+        )
+        if is_new := inserted.rowcount > 0:
+            self._settle(inserted.lastrowid or 0, host_id, find, refusal)
         else:
-            self._ready[host_id] += 1
-            self._tally.add("state", State.PENDING.name)
+            self._merge(find, host_id, refusal)
+        if self._edges:
+            (found,) = self._db.execute("SELECT id FROM url WHERE key = ?", (url.key,)).fetchone()
+            self._connect(referrer, found)
+        return is_new
 
-    def _merge(self, find: Find, host_id: int) -> None:
-        if find.refusal:
-            return
+    def _connect(self, source: int | None, target: int) -> None:
+        if self._edges and source is not None:
+            self._db.execute("INSERT OR IGNORE INTO edge VALUES (?, ?)", (source, target))
+
+    def _settle(self, url_id: int, host_id: int, find: Find, refusal: Reason | None) -> None:
+        """The state of a row that is new, and pending by default."""
+        if refusal is None and not find.seed:
+            refusal = self._borders.trap(find.url, host_id)
+        if refusal:
+            self._db.execute("UPDATE url SET state = ?, reason = ? WHERE id = ?", (State.SKIPPED, refusal, url_id))
+            self._tally.skip(refusal, find.url.href)
+        else:
+            self._hosts.count_ready(host_id, 1)
+            self._tally.add("state", State.PENDING.name)
+        if refusal is None or refusal in _OF_THE_FIND:
+            self._known.note(url_id, find, refusal)
+        else:
+            self._known.note_final(url_id, find.url.key)
+
+    def _refusal(self, find: Find) -> Reason | None:
+        if find.seed:
+            return None
+        return find.refusal or (None if self._borders.covers(find.url) else Reason.OUT_OF_SCOPE)
+
+    def _merge(self, find: Find, host_id: int, refusal: Reason | None) -> None:
         url_id, state, reason = self._db.execute(
             "SELECT id, state, reason FROM url WHERE key = ?", (find.url.key,)
         ).fetchone()
-        if state == State.SKIPPED and reason != Reason.ROBOTS_DENIED:
-            self._db.execute("UPDATE url SET state = 0, reason = NULL WHERE id = ?", (url_id,))
-            self._tally.add("skipped", reason, -1)
-            self._tally.add("state", State.SKIPPED.name, -1)
-            self._count(host_id, find)
-        elif state != State.PENDING:
+        if state in {State.DONE, State.FAILED} or reason == Reason.ROBOTS_DENIED:
+            self._known.note_final(url_id, find.url.key)
             return
+        is_refused = state == State.SKIPPED
+        if find.refusal or (is_refused and reason not in _OF_THE_FIND and not find.seed):
+            return
+        if is_refused and refusal is None:
+            self._readmit(url_id, host_id, reason)
         self._db.execute(
             "UPDATE url SET depth = min(depth, ?1), hops = min(hops, ?2),"
             " seed = max(seed, ?3), line = coalesce(line, ?4), foreign_hop = min(foreign_hop, ?5)"
@@ -125,19 +142,49 @@ class Admission:
             (find.depth, find.hops, find.seed, find.line, find.foreign, url_id),
         )
 
+    def _readmit(self, url_id: int, host_id: int, reason: str) -> None:
+        """A URL that was refused is wanted after all."""
+        self._db.execute("UPDATE url SET state = 0, reason = NULL WHERE id = ?", (url_id,))
+        self._hosts.count_ready(host_id, 1)
+        self._tally.add("skipped", reason, -1)
+        self._tally.add("state", State.SKIPPED.name, -1)
+        self._tally.add("state", State.PENDING.name)
+
+    def _let_in(self, place: str) -> None:
+        """A place came into scope: what was found there and left out becomes pending."""
+        rows = self._db.execute(
+            "SELECT url.id, url.url, url.host FROM url JOIN host ON host.id = url.host"
+            " WHERE host.site = ? AND url.reason = ?",
+            (place.partition("/")[0], Reason.OUT_OF_SCOPE),
+        ).fetchall()
+        for url_id, text, host_id in rows:
+            if self._borders.covers(url := parse(text)):
+                if trap := self._borders.trap(url, host_id):
+                    self._db.execute("UPDATE url SET reason = ? WHERE id = ?", (trap, url_id))
+                    self._tally.add("skipped", Reason.OUT_OF_SCOPE, -1)
+                    self._tally.add("skipped", trap)
+                else:
+                    self._readmit(url_id, host_id, Reason.OUT_OF_SCOPE)
+
+    # --- the end of a turn ---------------------------------------------------------------------------------------
+
     def finish(self, visit: Visit) -> None:
         """The URL has its final state, and what it led to is known."""
-        request, reason = visit.request, visit.reason
+        request, reason, record = visit.request, visit.reason, visit.record
         self._leave_ready(request)
+        attempts, status = (record.attempts, record.status) if record else (request.attempts, None)
         self._db.execute(
-            "UPDATE url SET state = ?, reason = ?, attempts = ?, deaths = 0, not_before = NULL WHERE id = ?",
-            (visit.state, reason, visit.record.attempts if visit.record else request.attempts, request.id),
+            "UPDATE url SET state = ?, reason = ?, status = ?, attempts = ?, deaths = 0, not_before = NULL"
+            " WHERE id = ?",
+            (visit.state, reason, status, attempts, request.id),
         )
+        self._known.note_final(request.id, request.url.key)
         self._tally.add("state", State.PENDING.name, -1)
-        self._tally.add("state", visit.state.name)
         if visit.state is State.SKIPPED:
-            self._tally.add("skipped", reason)
-        elif visit.state is State.FAILED:
+            self._tally.skip(reason, request.url.href)
+        else:
+            self._tally.add("state", visit.state.name)
+        if visit.state is State.FAILED:
             self._tally.add("failed", reason)
         self._measure(visit)
         for find in visit.finds:
@@ -145,6 +192,7 @@ class Admission:
 
     def _measure(self, visit: Visit) -> None:
         if visit.record is not None:
+            self._hosts.count_page(self._hosts.id(visit.request.url.host_port))
             self._tally.add("sum", "bytes", visit.record.bytes or 0)
             if visit.record.status is not None:
                 self._tally.add("status", str(visit.record.status))
@@ -163,9 +211,4 @@ class Admission:
 
     def _leave_ready(self, request: Request) -> None:
         if not request.alone:  # a suspect is no ready row; whatever else is leased was one
-            self._ready[self.host_id(request.url.host_port)] -= 1
-
-    def write_hosts(self, hosts: Mapping[Host, HostState]) -> None:
-        """Remember what politeness knows of these hosts."""
-        for host, state in hosts.items():
-            self._db.execute("UPDATE host SET due = ? WHERE id = ?", (state.due, self.host_id(host)))
+            self._hosts.count_ready(self._hosts.id(request.url.host_port), -1)

@@ -1,75 +1,131 @@
-"""What an audit asks of a frontier that nobody works on: its integrity, and all its sums counted again.
+"""What an audit asks of a frontier that nobody works on: its integrity, all its sums counted again, row against line.
 
-Runs on: the main thread, blocking; takes the run's lock for as long as it is open.
+Rules
+- Nothing in the run's folder is changed, whatever state its last life left it in (`frontier/reading.py`).
+- Memory is bounded: of each URL one bit is kept.
+Runs on: the main thread, blocking; holds the run's lock for as long as it is open.
 """
 
-import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from crawler.core.errors import StorageDamaged
-from crawler.core.models import State
+from crawler.core.models import RejectedLine, State, Totals
+from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.frontier import schema
 from crawler.frontier.gate import storage_gate
+from crawler.frontier.reading import reading
 from crawler.frontier.tally import Tally
+
+_STATES = {state.value: state.name.lower() for state in State}
+_COMPARED = ("outcome", "reason", "number of attempts")
+_NO_REASON = {"read", "blank", "comment", "url"}  # what a line of the list may be besides rejected for a reason
 
 
 class FrontierAudit:
-    """The frontier in `path`, opened for reading."""
+    """The frontier in `path`, opened for reading.
+
+    Attributes:
+        is_closed: its last life ended in order; otherwise what that life had still to write is not there.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._shown = _Ids()
 
     def __enter__(self) -> Self:
-        with storage_gate(self._path.name):
+        with self._gate(), ExitStack() as stack:
             if not self._path.exists():
                 raise StorageDamaged(f"{self._path.name} is missing; restore it, or start a new run")
-            uri = f"{self._path.absolute().as_uri()}?mode=rw"
-            self._db = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)
-            try:
-                self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-                self._db.execute("BEGIN EXCLUSIVE")
-                schema.check(self._db, self._path.name)
-                self._tally = Tally(self._db)
-            except BaseException:
-                self._db.close()
-                raise
+            self._db, self.is_closed = stack.enter_context(reading(self._path))
+            schema.check(self._db, self._path.name)
+            self._tally = Tally(self._db)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.close()
+        self._stack.close()
+
+    @contextmanager
+    def _gate(self) -> Iterator[None]:
+        """As `storage_gate`; a column may hold anything by now, text for a number too."""
+        try:
+            with storage_gate(self._path.name):
+                yield
+        except (ValueError, TypeError, OverflowError) as error:
+            raise StorageDamaged(
+                f"{self._path.name}: damaged ({error}); restore the file, or start a new run"
+            ) from error
 
     def files(self) -> dict[str, int]:
         """File name to committed length."""
-        with storage_gate(self._path.name):
-            return dict(self._db.execute("SELECT name, length FROM file"))
+        with self._gate():
+            return {name: int(length) for name, length in self._db.execute("SELECT name, length FROM file")}
+
+    def totals(self) -> Totals:
+        """The account as it is stored."""
+        with self._gate():
+            return self._tally.totals()
 
     def counts(self) -> dict[State, int]:
         """Rows by state."""
-        with storage_gate(self._path.name):
+        with self._gate():
             found = dict(self._db.execute("SELECT state, count(*) FROM url GROUP BY state"))
         return {state: found.get(state, 0) for state in State}
 
-    def state_of(self, url: str) -> State | None:
-        """The state of a URL; None = it is not in the frontier."""
-        with storage_gate(self._path.name):
-            row = self._db.execute("SELECT state FROM url WHERE key = ?", (parse(url).key,)).fetchone()
-        return State(row[0]) if row else None
+    def rejected(self) -> Iterator[RejectedLine]:
+        """The lines of the list that did not become a URL of their own, in order."""
+        with self._gate():
+            rows = self._db.execute("SELECT line, reason, message, text FROM rejected ORDER BY line")
+            for line, reason, message, text in rows:
+                yield RejectedLine(line=line, reason=Reason(reason), message=message, text=text)
+
+    def dispute(self, url: str, outcome: str, reason: str, attempts: int) -> tuple[str, str] | None:
+        """What speaks against a line of output, in general and in particular; None = it is what the frontier says.
+
+        Raises:
+            UrlError: the line's URL is none.
+        """
+        key = parse(url).key
+        with self._gate():
+            row = self._db.execute("SELECT id, url, state, reason, attempts FROM url WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return "not in the frontier", ""
+        url_id, spelling, state, *rest = row
+        if not self._shown.add(url_id):
+            return "twice in the output", ""
+        if url != spelling:
+            return "another spelling than in the frontier", f"instead of {spelling}"
+        kept = (_STATES.get(state, state), *rest)
+        for what, told, known in zip(_COMPARED, (outcome, reason, attempts), kept, strict=True):
+            if told != known:
+                return f"another {what} than in the frontier", f"{told} instead of {known}"
+        return None
+
+    def unshown(self) -> Iterator[str]:
+        """URLs that are done or failed, and whose line `dispute` was never asked about."""
+        with self._gate():
+            for url_id, url in self._db.execute("SELECT id, url FROM url WHERE state IN (1, 2) ORDER BY id"):
+                if url_id not in self._shown:
+                    yield url
 
     def problems(self) -> Iterator[str]:
         """What is wrong within the frontier."""
-        with storage_gate(self._path.name):
+        with self._gate():
             for (answer,) in self._db.execute("PRAGMA integrity_check(10)"):
                 if answer != "ok":
                     yield f"{self._path.name}: {answer}"
             yield from self._compare_states()
+            yield from self._compare_hosts()
             yield from self._compare_ready()
             yield from self._compare_lines()
+            yield from self._compare_retries()
 
     def _compare_states(self) -> Iterator[str]:
         totals, counts = self._tally.totals(), self.counts()
@@ -86,6 +142,12 @@ class FrontierAudit:
             if rows != dict(sums):
                 yield f"accounting: {kind} by reason is {rows}, but the sums say {dict(sums)}"
 
+    def _compare_hosts(self) -> Iterator[str]:
+        homeless = "FROM url WHERE NOT EXISTS (SELECT 1 FROM host WHERE host.id = url.host)"
+        n, first = self._db.execute(f"SELECT count(*), min(url) {homeless}").fetchone()
+        if n:
+            yield f"accounting: {n} URLs belong to no host, so nobody would ever ask for them, such as {first}"
+
     def _compare_ready(self) -> Iterator[str]:
         counted = f"SELECT count(*) FROM url WHERE url.host = host.id AND {schema.READY}"  # noqa: S608
         (wrong,) = self._db.execute(f"SELECT count(*) FROM host WHERE ready != ({counted})").fetchone()  # noqa: S608
@@ -94,6 +156,43 @@ class FrontierAudit:
 
     def _compare_lines(self) -> Iterator[str]:
         lines = dict(self._tally.totals().lines)
-        read = lines.pop("read", 0)
-        if sum(lines.values()) != read:
-            yield f"accounting: {read} lines were read, but {sum(lines.values())} are accounted for"
+        read = lines.get("read", 0)
+        if (sum_ := sum(lines.values()) - read) != read:
+            yield f"accounting: {read} lines were read, but {sum_} are accounted for"
+        rejected = dict(self._db.execute("SELECT reason, count(*) FROM rejected GROUP BY reason"))
+        sums = {name: n for name, n in lines.items() if name not in _NO_REASON}
+        if rejected != sums:
+            yield f"accounting: rejected lines by reason are {rejected}, but the sums say {sums}"
+        (own,) = self._db.execute(
+            "SELECT count(*) FROM url WHERE line IS NOT NULL AND line NOT IN (SELECT line FROM rejected)"
+        ).fetchone()
+        if own != lines.get("url", 0):
+            yield f"accounting: {own} lines became a URL, but the sum says {lines.get('url', 0)}"
+
+    def _compare_retries(self) -> Iterator[str]:
+        """A try that was not to be counted is a retry all the same, so there may be more of these than are noted."""
+        (noted,) = self._db.execute(
+            "SELECT total(max(0, attempts - (state IN (1, 2) AND reason != ?))) FROM url", (Reason.SUSPECT,)
+        ).fetchone()
+        if noted > (retries := self._tally.totals().retries):
+            yield f"accounting: {noted:.0f} further tries are noted, but the sum says {retries}"
+
+
+class _Ids:
+    """A set of row ids: where they are dense, as they are, one bit each."""
+
+    _WIDTH = 1024
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, int] = {}
+
+    def __contains__(self, number: int) -> bool:
+        block, place = divmod(number, self._WIDTH)
+        return bool(self._blocks.get(block, 0) >> place & 1)
+
+    def add(self, number: int) -> bool:
+        """Put it in; False = it was in before."""
+        block, place = divmod(number, self._WIDTH)
+        before = self._blocks.get(block, 0)
+        self._blocks[block] = before | 1 << place
+        return not before >> place & 1

@@ -6,8 +6,12 @@ Rules
 - `url.foreign_hop` says that only redirects from another origin lead here.
 - `host.ready` is the number of its ready rows; `tally` holds every sum that a summary shows. Both change in the same
   transaction as the rows that they count; `crawler verify` counts again.
-- Columns that no code fills yet (`in_scope`, `down`, `failures`, `failing_since`, `pages`) are what scope by host and
-  the state of dead hosts need, so that a run made today can be resumed then.
+- Columns that no code fills yet (`down`, `failures`, `failing_since`) are what the state of dead hosts needs, so that a
+  run made today can be resumed then.
+- `host.site` is what hosts share that come into scope together, `place` holds what seeds brought into scope, `family`
+  how far the families of URLs have grown that may be traps (`core/scope.py`, `core/traps.py`).
+- `edge` says which page leads to which URL, each pair once; it is kept only for runs that were asked to.
+- `host.pages` is the number of its lines of output.
 Runs on: the storage thread.
 """
 
@@ -16,10 +20,14 @@ import sqlite3
 from crawler.core.errors import StorageDamaged
 
 APPLICATION_ID = 0x63726C72  # "crlr"
-VERSION = 1
+VERSION = 2
 
 SUSPECT_DEATHS = 2
 PARKED_DEATHS = 4
+
+WAITING = "state = 0 AND not_before IS NOT NULL"
+READY = f"state = 0 AND not_before IS NULL AND deaths < {SUSPECT_DEATHS}"
+SUSPECT = f"state = 0 AND deaths >= {SUSPECT_DEATHS}"
 
 TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -30,7 +38,7 @@ CREATE TABLE host (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     named INTEGER NOT NULL DEFAULT 0,
-    in_scope INTEGER NOT NULL DEFAULT 1,
+    site TEXT NOT NULL,
     due REAL NOT NULL DEFAULT 0,
     ready INTEGER NOT NULL DEFAULT 0,
     pages INTEGER NOT NULL DEFAULT 0,
@@ -38,6 +46,11 @@ CREATE TABLE host (
     failures INTEGER NOT NULL DEFAULT 0,
     failing_since REAL
 );
+CREATE INDEX host_site ON host (site);
+CREATE TABLE place (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE family (host INTEGER, key BLOB, n INTEGER NOT NULL, PRIMARY KEY (host, key)) WITHOUT ROWID;
+CREATE TABLE edge (source INTEGER, target INTEGER, PRIMARY KEY (target, source)) WITHOUT ROWID;
+CREATE TABLE example (reason TEXT NOT NULL, url TEXT NOT NULL);
 CREATE INDEX host_ready ON host (due, id) WHERE ready > 0;
 CREATE TABLE robots (
     origin TEXT PRIMARY KEY,
@@ -62,15 +75,14 @@ CREATE TABLE url (
     line INTEGER,
     referrer INTEGER,
     not_before REAL,
-    reason TEXT
+    reason TEXT,
+    status INTEGER
 );
-CREATE INDEX url_ready ON url (host, depth, id) WHERE state = 0 AND not_before IS NULL AND deaths < {SUSPECT_DEATHS};
-CREATE INDEX url_waiting ON url (not_before) WHERE state = 0 AND not_before IS NOT NULL;
-CREATE INDEX url_suspect ON url (depth, deaths, id) WHERE state = 0 AND deaths >= {SUSPECT_DEATHS};
+CREATE INDEX url_ready ON url (host, depth, id) WHERE {READY};
+CREATE INDEX url_outside ON url (host) WHERE reason = 'out_of_scope';
+CREATE INDEX url_waiting ON url (not_before) WHERE {WAITING};
+CREATE INDEX url_suspect ON url (depth, deaths, id) WHERE {SUSPECT};
 """
-
-READY = f"state = 0 AND not_before IS NULL AND deaths < {SUSPECT_DEATHS}"
-SUSPECT = f"state = 0 AND deaths >= {SUSPECT_DEATHS}"
 
 
 def create(db: sqlite3.Connection) -> None:

@@ -2,6 +2,7 @@
 
 Rules
 - What is added is written with the transaction and becomes known only after its COMMIT; a rollback forgets it.
+- Of each reason for skipping the first EXAMPLES URLs are kept, too.
 - A sum is named by its kind and a name: ('state', 'done'), ('failed', 'tls_expired'), ('status', '404'), ...
 Runs on: the storage thread.
 """
@@ -10,6 +11,8 @@ import sqlite3
 from collections import Counter
 
 from crawler.core.models import State, Totals
+
+EXAMPLES = 3
 
 
 class Tally:
@@ -21,6 +24,10 @@ class Tally:
         self._added: Counter[tuple[str, str]] = Counter()
         for kind, name, n in db.execute("SELECT kind, name, n FROM tally"):
             self._known.setdefault(kind, {})[name] = n
+        self._examples: dict[str, list[str]] = {}
+        self._new_examples: list[tuple[str, str]] = []
+        for reason, url in db.execute("SELECT reason, url FROM example"):
+            self._examples.setdefault(reason, []).append(url)
 
     @property
     def pending(self) -> int:
@@ -31,12 +38,21 @@ class Tally:
         """Count within the open transaction."""
         self._added[kind, name] += n  # type: ignore[assignment]  # a Counter of floats works; its stub says int
 
+    def skip(self, reason: str, url: str) -> None:
+        """Count a skipped URL."""
+        self.add("state", State.SKIPPED.name)
+        self.add("skipped", reason)
+        new = sum(reason == other for other, _ in self._new_examples)
+        if len(self._examples.get(reason, ())) + new < EXAMPLES:
+            self._new_examples.append((reason, url))
+
     def write(self) -> None:
         """Put what was added into the transaction."""
         self._db.executemany(
             "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET n = n + excluded.n",
             [(kind, name, n) for (kind, name), n in self._added.items() if n],
         )
+        self._db.executemany("INSERT INTO example VALUES (?, ?)", self._new_examples)
 
     def keep(self) -> None:
         """The transaction is committed: what was added is known from now on."""
@@ -44,10 +60,14 @@ class Tally:
             names = self._known.setdefault(kind, {})
             names[name] = names.get(name, 0) + n
         self._added.clear()
+        for reason, url in self._new_examples:
+            self._examples.setdefault(reason, []).append(url)
+        self._new_examples.clear()
 
     def forget(self) -> None:
         """The transaction was rolled back."""
         self._added.clear()
+        self._new_examples.clear()
 
     def totals(self) -> Totals:
         """The account as of the last commit."""
@@ -60,6 +80,7 @@ class Tally:
             failed=int(states.get(State.FAILED.name, 0)),
             pending=self.pending,
             skipped=skipped,
+            examples={reason: tuple(urls) for reason, urls in self._examples.items() if reason in skipped},
             failures=self._whole("failed"),
             statuses={int(name): n for name, n in self._whole("status").items()},
             lines=self._whole("line"),

@@ -23,6 +23,7 @@ class Summary:
         stopped_by: the budget or signal that ended the run early; None = nothing eligible is pending.
         latency: from dispatch to the last byte, of URLs that had a response; p50, p90, p99.
         lines: what became of the lines of the list; they add up to `read`.
+        examples: the first URLs that were skipped, by reason.
     """
 
     discovered: int
@@ -39,6 +40,7 @@ class Summary:
     statuses: dict[str, int]
     retries: int
     lines: dict[str, int]
+    examples: dict[str, list[str]]
     stopped_by: str | None
 
 
@@ -60,6 +62,7 @@ def summarize(totals: Totals, *, peak_rss_mb: float, stopped_by: str | None) -> 
         statuses={str(status): n for status, n in sorted(totals.statuses.items())},
         retries=totals.retries,
         lines=dict(totals.lines),
+        examples={reason: list(urls) for reason, urls in sorted(totals.examples.items())},
         stopped_by=stopped_by,
     )
 
@@ -95,6 +98,7 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
     for title, counts in (("status", summary.statuses), ("failed", summary.failures), ("skipped", summary.skipped)):
         if counts:
             lines.append(f"  {title:<8} {_counted(counts)}")
+    lines += [f"           {reason}: {safe(urls[0], 100)}" for reason, urls in summary.examples.items()]
     if summary.retries:
         lines.append(f"  retries  {summary.retries:,}")
     if not (summary.discovered or summary.stopped_by):

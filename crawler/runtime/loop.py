@@ -84,6 +84,23 @@ def run(main: Callable[[Stop], Awaitable[T]], *, use_uvloop: bool = True, drain_
         return runner.run(_listening(main, Stop(drain_seconds)))
 
 
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end this block as Ctrl-C does, by an exception, so that whatever is half-made is cleared away.
+
+    Raises:
+        SystemExit: SIGTERM came; with the exit code that a shell gives it, 143.
+    """
+
+    def end(signum: int, _frame: object) -> None:
+        raise SystemExit(128 + signum)
+
+    with _handlers_restored():
+        if signal.SIGTERM in _signals():
+            signal.signal(signal.SIGTERM, end)
+        yield
+
+
 async def _listening(main: Callable[[Stop], Awaitable[T]], stop: Stop) -> T:
     heard = 0
 

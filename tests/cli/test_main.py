@@ -14,7 +14,7 @@ from crawler.core.config import OPTIONS
 from crawler.core.errors import DiskFull, InternalError, RunInUse, StorageDamaged, StorageError, UsageError
 from crawler.version import __version__
 
-LATER = ("warc", "cdxj", "revisit", "files", "depth", "auto")  # words of what is not built yet
+LATER = ("warc", "cdxj", "revisit", "auto")  # words of what is not built yet
 
 
 def help_of(*command: str) -> str:
@@ -24,14 +24,21 @@ def help_of(*command: str) -> str:
     return result.output
 
 
-def test_every_option_is_in_the_help_of_fetch() -> None:
-    """Each knob stands in `fetch --help` with its flag, and with its default where it has one."""
-    shown = " ".join(help_of("fetch").split())
+def test_every_option_is_in_the_help_of_crawl() -> None:
+    """Each knob stands in `crawl --help` with its flag, and with its default where it has one."""
+    shown = " ".join(help_of("crawl").split())
 
     assert [name for name in OPTIONS if f"--{name}" not in shown] == []
     assert "[default: 256]" in shown
     assert "[default: 16M]" in shown
     assert "[default: on]" in shown
+
+
+def test_fetch_follows_no_links() -> None:
+    """`fetch` has every option but those that say which links to follow."""
+    flags = set(re.findall(r"--([a-z-]+)", help_of("fetch"))) & OPTIONS.keys()
+
+    assert OPTIONS.keys() - flags == {name for name, option in OPTIONS.items() if option.group == "scope"}
 
 
 def test_the_help_of_resume_has_what_it_takes() -> None:
@@ -76,8 +83,8 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
     ("arguments", "message"),
     [
         (["craawl"], "No such command 'craawl'. (see crawler --help)"),
-        (["--nope"], "No such option '--nope'. (see crawler --help)"),
-        (["fetch", "--nope"], "No such option '--nope'. (see crawler fetch --help)"),
+        (["--xyzzy"], "No such option '--xyzzy'. (see crawler --help)"),
+        (["fetch", "--xyzzy"], "No such option '--xyzzy'. (see crawler fetch --help)"),
         (["verify"], "Missing argument 'DIR'. (see crawler verify --help)"),
         (["verify", "a", "b"], "Got unexpected extra argument (b) (see crawler verify --help)"),
         (["--\x1b[2J"], r"No such option '--\x1b[2J'. (see crawler --help)"),

@@ -8,10 +8,11 @@ import tomli_w
 
 from crawler.cli import run
 from crawler.cli.main import _run
-from crawler.cli.options import given, look_up
+from crawler.cli.options import given, look_up, told
 from crawler.core.config import OPTIONS, RunConfig
 from crawler.core.errors import UsageError
 from crawler.core.options import Kind, Option
+from crawler.crawl.folder import RunFacts, RunFolder
 
 FLAG_TEXT = {
     Kind.COUNT: "7",
@@ -66,7 +67,7 @@ class Started:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
-    """A `fetch` that ends where its run would begin, in an empty folder."""
+    """A `crawl` that ends where its run would begin, in an empty folder."""
     found = Started()
     monkeypatch.setattr(run, "carry_out", found.carry_out)
     monkeypatch.setattr(run, "check", lambda *_, **__: None)  # the files and proxies named here do not exist
@@ -74,9 +75,9 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     return found
 
 
-def fetch(*arguments: str) -> int:
-    """Run `crawler fetch` with these options."""
-    return _run(["fetch", "http://127.0.0.1:9999/", "-o", "out", *arguments])
+def crawl(*arguments: str) -> int:
+    """Run `crawler crawl` with these options."""
+    return _run(["crawl", "http://127.0.0.1:9999/", "-o", "out", *arguments])
 
 
 def other(option: Option, values: dict[Kind, Any]) -> Any:
@@ -98,7 +99,7 @@ def test_every_option_is_a_flag(started: Started, name: str) -> None:
     on_off = f"--{'no-' if option.default else ''}{name}"
     arguments = [on_off] if option.help.kind is Kind.FLAG else [f"--{name}", other(option, FLAG_TEXT)]
 
-    assert fetch(*arguments) == 0
+    assert crawl(*arguments) == 0
 
     changed = {key for key, each in OPTIONS.items() if started.value(key) != each.default}
     assert started.value(name) == expected(option)
@@ -111,7 +112,7 @@ def test_a_file_may_hold_every_option(started: Started, left_out: str) -> None:
     chosen = {name: option for name, option in OPTIONS.items() if name != left_out}
     Path("all.toml").write_text(tomli_w.dumps({name: other(each, TOML_VALUE) for name, each in chosen.items()}))
 
-    assert fetch("--config", "all.toml") == 0
+    assert crawl("--config", "all.toml") == 0
 
     assert {name: started.value(name) for name in chosen} == {name: expected(each) for name, each in chosen.items()}
 
@@ -120,7 +121,7 @@ def test_a_flag_wins_over_the_file(started: Started) -> None:
     """What is typed replaces what the file says; the rest of the file stands."""
     Path("some.toml").write_text("concurrency = 7\nretries = 1\nheader = ['A: file']\nrobots = false\n", "utf-8")
 
-    assert fetch("--config", "some.toml", "--concurrency", "9", "--header", "B: typed", "--robots") == 0
+    assert crawl("--config", "some.toml", "--concurrency", "9", "--header", "B: typed", "--robots") == 0
 
     assert started.value("concurrency") == 9
     assert started.value("retries") == 1
@@ -131,7 +132,7 @@ def test_a_flag_wins_over_the_file(started: Started) -> None:
 def test_the_config_of_a_run_can_start_another(started: Started) -> None:
     """`--config` takes the config.toml of a run, with everything that may be stored."""
     assert (
-        fetch("--concurrency", "9", "--max-body", "5M", "--header", "Accept: text/plain", "--bearer", "env:HOME") == 0
+        crawl("--concurrency", "9", "--max-body", "5M", "--header", "Accept: text/plain", "--bearer", "env:HOME") == 0
     )
     first = started.config
 
@@ -190,11 +191,45 @@ def test_a_reference_to_nothing_is_refused(reference: str) -> None:
         look_up({"bearer": reference})
 
 
+@pytest.mark.parametrize("reference", ["env:A\nB", "file:a\x00b", "env:\x1b[2J"])
+def test_a_reference_that_nobody_could_type_is_none(tmp_path: Path, reference: str) -> None:
+    """In a folder from elsewhere anything may stand; a control character makes no reference, and no secret either."""
+    facts = RunFacts(command="fetch", sources=(), options={"bearer": reference})
+    folder = RunFolder(tmp_path)
+    folder.seeds.touch()
+    folder.write_facts(facts)
+
+    assert look_up(facts.options).values == {"bearer": reference}
+    assert _run(["resume", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"bearer": "env:TOKEN"}, ["the value of $TOKEN as --bearer"]),
+        ({"user": "file:/keys/me"}, ["the content of /keys/me as --user"]),
+        ({"proxy": "env:PROXY"}, ["the value of $PROXY as --proxy"]),
+        ({"proxy": "http://127.0.0.1:1"}, []),
+        (
+            {"header": ["Accept: text/plain", "Authorization: env:KEY", "X-Key:file:key"]},
+            ["the value of $KEY in header Authorization", "the content of key in header X-Key"],
+        ),
+        ({"load-cookies": "cookies.txt"}, ["the file cookies.txt as --load-cookies"]),
+        ({"client-cert": "me.pem"}, ["the file me.pem as --client-cert"]),
+        ({"user-agent": "env:TOKEN", "concurrency": 4, "insecure-host": ["env:TOKEN"]}, []),
+        ({"header": 5, "bearer": ["env:TOKEN"]}, ["the value of $TOKEN as --bearer"]),
+    ],
+)
+def test_what_a_run_sends_of_its_user_is_told(options: dict[str, object], sent: list[str]) -> None:
+    """Each reference that is looked up, and each file of the user's, with the place where it is sent."""
+    assert told(options) == sent
+
+
 def test_a_secret_of_a_config_file_is_not_stored(started: Started) -> None:
     """A secret that stands in the user's own TOML file does not get into the run's."""
     Path("mine.toml").write_text("bearer = 'hunter2'\n", "utf-8")
 
-    assert fetch("--config", "mine.toml") == 0
+    assert crawl("--config", "mine.toml") == 0
 
     assert started.value("bearer") == "hunter2"
     assert started.facts.needs == ("bearer",)

@@ -19,7 +19,7 @@ NO_RESPONSE = ("status", "content_type", "charset", "bytes", "sha256", "title", 
 
 def test_a_response_becomes_a_line() -> None:
     """Everything that a page gave is in its line, and this try is counted."""
-    page = Page(size=7, sha256="ab", content_type="text/html", charset="utf-8", title="T", links=(), seconds=0.002)
+    page = Page(size=7, sha256="ab", content_type="text/html", charset="utf-8", title="T", links=0, seconds=0.002)
     turn = Turn(now=NOW, queued=0.5)
     response = Response(request=REQUEST, status=301, timing=Timing(dns=0.0123456, total=1.5))
 

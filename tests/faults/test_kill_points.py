@@ -41,7 +41,8 @@ def test_a_kill_at_any_step_loses_nothing(tmp_path: Path, listed: list[str], ste
     folder = RunFolder(tmp_path)
     folder.seeds.write_text("".join(f"{url}\n" for url in listed), "utf-8")
     options = plain_values(configure({"concurrency": 10}))
-    folder.write_facts(RunFacts(command="fetch", sources=(Source("list", 1),), options=options))
+    size = folder.seeds.stat().st_size
+    folder.write_facts(RunFacts(command="fetch", sources=(Source("list", 1),), options=options, seeds_bytes=size))
 
     codes = [_run(step, nth, tmp_path) for nth in (1, 2, 4)]
     assert _run("none", 1, tmp_path) == 0

@@ -1,16 +1,17 @@
-"""frontier.audit: the frontier's integrity, and all its sums counted again."""
+"""frontier.audit: the frontier's integrity, all its sums counted again, and its rows against lines of output."""
 
 import re
 import sqlite3
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from crawler.core.errors import StorageDamaged
+from crawler.core.errors import StorageDamaged, UrlError
 from crawler.core.models import Find, Group, RejectedLine, SeedBatch, State, Visit
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
-from crawler.frontier.audit import FrontierAudit
+from crawler.frontier.audit import FrontierAudit, _Ids
 from crawler.frontier.board import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
 
@@ -56,13 +57,71 @@ def test_a_sound_frontier_has_no_problems(path: Path) -> None:
 
 
 def test_an_audit_answers_about_states_and_files(path: Path) -> None:
-    """Rows by state, the state of a URL in any spelling, and what is committed of each file."""
+    """Rows by state, the account, rejected lines, what is committed of each file, and that the end was in order."""
     with FrontierAudit(path) as audit:
         assert audit.counts() == dict.fromkeys(State, 1)
-        assert audit.state_of("HTTP://h:80/0#top") is State.DONE
-        assert audit.state_of("http://h/1") is State.FAILED
-        assert audit.state_of("http://h/unknown") is None
+        assert audit.totals().failures == {"tls_expired": 1}
+        assert [line.line for line in audit.rejected()] == [5]
         assert audit.files() == {"pages.jsonl": 123}
+        assert audit.is_closed
+
+
+@pytest.mark.parametrize(
+    ("line", "dispute"),
+    [
+        (("http://h/0", "done", "ok", 0), None),
+        (("http://h/1", "failed", "tls_expired", 0), None),
+        (("http://h/9", "done", "ok", 0), ("not in the frontier", "")),
+        (
+            ("HTTP://h:80/0#top", "done", "ok", 0),
+            ("another spelling than in the frontier", "instead of http://h/0"),
+        ),
+        (("http://h/1", "done", "ok", 0), ("another outcome than in the frontier", "done instead of failed")),
+        (("http://h/3", "done", "ok", 0), ("another outcome than in the frontier", "done instead of pending")),
+        (
+            ("http://h/1", "failed", "suspect", 0),
+            ("another reason than in the frontier", "suspect instead of tls_expired"),
+        ),
+        (("http://h/0", "done", "ok", 7), ("another number of attempts than in the frontier", "7 instead of 0")),
+    ],
+)
+def test_a_line_is_disputed_by_its_row(
+    path: Path, line: tuple[str, str, str, int], dispute: tuple[str, str] | None
+) -> None:
+    """A line must say what the row of its URL says: spelling, outcome, reason and attempts."""
+    with FrontierAudit(path) as audit:
+        assert audit.dispute(*line) == dispute
+
+
+def test_a_second_line_and_a_missing_line_are_seen(path: Path) -> None:
+    """Which lines were there is remembered: one that comes again is one too many, one that never came is missing."""
+    with FrontierAudit(path) as audit:
+        audit.dispute("http://h/1", "failed", "tls_expired", 0)
+
+        assert audit.dispute("http://h/1", "failed", "tls_expired", 0) == ("twice in the output", "")
+        assert list(audit.unshown()) == ["http://h/0"]
+
+
+def test_a_line_with_a_url_that_is_none_is_an_error(path: Path) -> None:
+    """What is no URL cannot be looked up."""
+    with FrontierAudit(path) as audit, pytest.raises(UrlError):
+        audit.dispute("hptp://h/", "done", "ok", 1)
+
+
+def test_a_million_lines_are_remembered_in_a_bit_each() -> None:
+    """Memory does not grow by an object for each line."""
+    tracemalloc.start()
+    ids = _Ids()
+    try:
+        assert all(ids.add(number) for number in range(1, 1_000_001, 7))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 8 in ids
+    assert 9 not in ids
+    assert not ids.add(8)
+    assert peak < 400_000
 
 
 def test_an_empty_run_is_sound(tmp_path: Path) -> None:
@@ -90,6 +149,12 @@ def test_an_empty_run_is_sound(tmp_path: Path) -> None:
         ("UPDATE url SET not_before = 5.0 WHERE state = 0", "ready URLs is wrong for 1 hosts"),
         ("UPDATE tally SET n = 7 WHERE name = 'read'", "7 lines were read, but 6 are accounted for"),
         ("DELETE FROM tally WHERE kind = 'line' AND name = 'blank'", "6 lines were read, but 5 are accounted for"),
+        ("UPDATE rejected SET reason = 'not_utf8'", "by reason are .*not_utf8.* but the sums say .*not_a_url"),
+        ("DELETE FROM rejected", "by reason are {}, but the sums say .*not_a_url"),
+        ("UPDATE url SET line = NULL WHERE line = 2", "3 lines became a URL, but the sum says 4"),
+        ("UPDATE url SET host = 99 WHERE state = 0", "1 URLs belong to no host, .*such as http://h/3"),
+        ("DELETE FROM host", "4 URLs belong to no host"),
+        ("UPDATE url SET attempts = 3 WHERE state = 0", "3 further tries are noted, but the sum says 0"),
     ],
 )
 def test_a_sum_that_does_not_add_up_is_a_sentence(path: Path, statement: str, problem: str) -> None:
@@ -110,14 +175,20 @@ def test_an_index_that_lacks_a_row_is_found(path: Path) -> None:
     assert any(found.startswith("frontier.sqlite: ") for found in problems(path))
 
 
-def test_an_audit_changes_nothing(path: Path) -> None:
-    """The file is byte for byte what it was."""
-    before = path.read_bytes()
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tally SET n = 'many'",
+        "UPDATE file SET length = 'long'",
+        "UPDATE rejected SET reason = 'because'",
+    ],
+)
+def test_a_column_of_another_kind_is_damage(path: Path, statement: str) -> None:
+    """A column may hold anything once somebody wrote into it; the audit says so instead of failing itself."""
+    change(path, statement)
 
-    problems(path)
-
-    assert path.read_bytes() == before
-    assert sorted(file.name for file in path.parent.iterdir()) == ["board", "frontier.sqlite"]
+    with FrontierAudit(path) as audit, pytest.raises(StorageDamaged, match=r"^frontier\.sqlite: damaged \("):
+        [audit.totals(), audit.files(), list(audit.rejected())]
 
 
 def test_a_missing_frontier_is_damage_and_stays_missing(tmp_path: Path) -> None:

@@ -205,8 +205,8 @@ def test_the_host_that_was_due_first_is_opened_first(run: Run) -> None:
     first = run.lease(new_hosts=2)
 
     assert urls(first) == ["c/1", "b/1"]
-    assert first.hosts == {C: HostState(due=0.0, named=True), B: HostState(due=NOW + 3, named=True)}
-    assert run.lease().hosts == {A: HostState(due=NOW + 9, named=True)}
+    assert first.hosts == {C: HostState(due=0.0), B: HostState(due=NOW + 3)}
+    assert run.lease().hosts == {A: HostState(due=NOW + 9)}
 
 
 def test_within_a_host_depth_then_discovery_decides(run: Run) -> None:
@@ -241,15 +241,21 @@ def test_what_is_returned_can_be_leased_again(run: Run) -> None:
 
 
 def test_a_lease_tells_where_the_run_stands(run: Run) -> None:
-    """Pending counts all that is not finished, leased counts what is handed out."""
+    """Leased counts what is handed out; exhausted is a run of which nothing is handed out and nothing left."""
     run.add("http://a/1", "http://a/2", "http://b/1")
 
     lease = run.lease(new_hosts=1, new_share=1)
-    assert (lease.pending, lease.leased, lease.next_due) == (3, 1, None)
+    assert (lease.leased, lease.is_exhausted, lease.next_due) == (1, False, None)
 
     run.finish(*lease.requests)
     lease = run.lease()
-    assert (lease.pending, lease.leased) == (2, 2)
+    assert (lease.leased, lease.is_exhausted) == (2, False)
+
+    run.commit(visits=(done(lease.requests[0]),), retries=(again(lease.requests[1], NOW + 5),))
+    assert not run.lease().is_exhausted
+    run.now = NOW + 5
+    run.finish(*run.lease().requests)
+    assert run.lease().is_exhausted
 
 
 def test_a_request_carries_what_is_known_of_its_url(run: Run) -> None:
@@ -292,7 +298,7 @@ def test_a_retry_waits_for_its_time(run: Run) -> None:
 
     assert (totals.pending, totals.retries) == (2, 2)
     waiting = run.lease()
-    assert (waiting.requests, waiting.leased, waiting.pending, waiting.next_due) == ((), 0, 2, NOW + 30)
+    assert (waiting.requests, waiting.leased, waiting.is_exhausted, waiting.next_due) == ((), 0, False, NOW + 30)
     run.now = NOW + 29.9
     assert run.lease().requests == ()
     run.now = NOW + 30
@@ -355,7 +361,7 @@ def link(depth: int, **fields: Any) -> Find:
     return found("http://b/x", depth=depth, **fields)
 
 
-REFUSED = {"refusal": Reason.URL_TOO_LONG}
+REFUSED = {"refusal": Reason.DEPTH_LIMIT}
 MERGES = {
     "nearer": Merge(link(3), link(2), State.PENDING, 2),
     "further": Merge(link(2), link(3), State.PENDING, 2),
@@ -454,7 +460,7 @@ def test_every_discovered_url_is_counted_once(run: Run) -> None:
     ).totals
 
     assert (totals.discovered, totals.done, totals.failed, totals.pending) == (6, 1, 1, 2)
-    assert totals.skipped == {"robots_denied": 1, "url_too_long": 1}
+    assert totals.skipped == {"robots_denied": 1, "depth_limit": 1}
     assert totals.failures == {"tls_expired": 1}
     assert (totals.statuses, totals.bytes, totals.seconds) == ({404: 1}, 70, 1.5)
     assert sum(totals.latency.values()) == 1
@@ -880,15 +886,13 @@ def test_a_suspect_that_is_returned_runs_alone_later(run: Run) -> None:
 
 
 def test_a_second_connection_is_refused_at_once(run: Run) -> None:
-    """While a run is open nobody else opens or audits it, and it goes on undisturbed."""
+    """While a run is open nobody else opens it, and it goes on undisturbed."""
     run.add("http://a/1")
     (one,) = run.dispatch()
     other = SqliteFrontier(run.path, MappedBoard(run.board._path, 5), create=False)
 
     with pytest.raises(RunInUse, match="another process"):
         other.open(NOW)
-    with pytest.raises(RunInUse, match="another process"), FrontierAudit(run.path):
-        pass
 
     assert run.finish(one).done == 1
     run.die()
@@ -1055,7 +1059,7 @@ def test_a_frontier_tells_of_itself(run: Run) -> None:
     run.add("http://a/1", "http://b/1", "http://b/2")
     run.lease()
 
-    assert repr(run.frontier) == "<SqliteFrontier frontier.sqlite, 3 leased on 2 hosts>"
+    assert repr(run.frontier) == "<SqliteFrontier frontier.sqlite, <Leasing 3 URLs of 2 hosts>>"
 
 
 # Any order of all that
@@ -1163,7 +1167,7 @@ class Lives(RuleBasedStateMachine):
         assert [request.url.href for request in lease.requests] == expected
         self.take(lease.requests, go)
         assert lease.leased == len(self.leased)
-        assert lease.pending == sum(row.state is State.PENDING for row in self.rows.values())
+        assert lease.is_exhausted == all(row.state is not State.PENDING for row in self.rows.values())
         waiting = [row.not_before for row in self.rows.values() if row.not_before is not None]
         assert lease.next_due == min(waiting, default=None)
 

@@ -246,7 +246,8 @@ def test_serve_names_a_port_that_is_taken(capfd: pytest.CaptureFixture[str]) -> 
         code = _run(["serve", "--port", str(port)])
 
     assert code == 2
-    assert one_line(capfd) == f"crawler: 127.0.0.1:{port}: Address already in use; give another --port"
+    hint = "give another --port, unless a crawler serve is still running there"
+    assert one_line(capfd) == f"crawler: 127.0.0.1:{port}: Address already in use; {hint}"
 
 
 # A run whose files are not what was written
@@ -269,6 +270,14 @@ def _cut(name: str, length: int) -> Callable[[Path], None]:
     return lambda folder: os.truncate(folder / name, length)
 
 
+def _grow(name: str) -> Callable[[Path], None]:
+    def grow(folder: Path) -> None:
+        with (folder / name).open("ab") as file:
+            file.write(b"http://127.0.0.1:9999/one-more")
+
+    return grow
+
+
 def _fill(name: str, content: bytes) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(content)
 
@@ -277,7 +286,7 @@ def _remove(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
 
-RUN = b'[run]\ncommand = "fetch"\nsources = []\nneeds = []\n'
+RUN = b'[run]\ncommand = "fetch"\nsources = []\nseeds-bytes = 1\nneeds = []\n'
 DAMAGED: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "garbage": (_fill("frontier.sqlite", b"garbage" * 2000), 5, "frontier.sqlite: damaged"),
     "a truncated frontier": (_cut("frontier.sqlite", 20_000), 5, "frontier.sqlite: damaged"),
@@ -288,6 +297,8 @@ DAMAGED: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "a board that is none": (_fill("frontier.board", b"garbage!" * 9), 5, "frontier.board: this is not a board"),
     "a truncated output": (_cut("pages.jsonl", 100), 5, "pages.jsonl has 100 bytes but"),
     "no output": (_remove("pages.jsonl"), 5, "pages.jsonl has 0 bytes but"),
+    "a list cut behind what was read": (_cut("seeds.txt", 12_000), 5, "seeds.txt was cut: 12000 bytes instead of "),
+    "a list that has grown": (_grow("seeds.txt"), 5, "seeds.txt has grown: "),
     "no list": (_remove("seeds.txt"), 2, "seeds.txt is missing"),
     "no config": (_remove("config.toml"), 2, "holds no run"),
     "a config that is no text": (_fill("config.toml", b"\xff\xfe\x00"), 5, "config.toml is damaged"),
@@ -421,7 +432,7 @@ def test_a_full_standard_output_is_an_error(half_done: Path, arguments: list[str
 
 
 def test_a_reader_that_leaves_ends_the_run(tmp_path: Path, listed: Path) -> None:
-    """`| head -1` gets its line; the run ends with one line that says so, and a resume gives the rest."""
+    """`| head -1` gets its line; the run ends as any filter does, without a word, and a resume gives the rest."""
     out = tmp_path / "out"
 
     ended = program(
@@ -438,12 +449,45 @@ def test_a_reader_that_leaves_ends_the_run(tmp_path: Path, listed: Path) -> None
     )
     again = program('exec "$@"', "resume", out, "--quiet")
 
-    assert ended.returncode == 5
+    assert (ended.returncode, ended.stderr) == (141, "")
     assert len(ended.stdout.splitlines()) == 1
-    assert ended.stderr.startswith("crawler: standard output: whoever was reading it stopped")
-    assert len(ended.stderr.splitlines()) == 1
     assert again.returncode == 0
     assert 0 < len(again.stdout.splitlines()) <= 400
+
+
+def test_a_run_without_a_reader_says_how_to_go_on(tmp_path: Path, listed: Path) -> None:
+    """Unless it is to be quiet, a run whose reader left says where it is."""
+    out = tmp_path / "out"
+
+    ended = program('"$@" | true; exit ${PIPESTATUS[0]}', "fetch", listed, "-o", out, "--save", "-")
+
+    assert ended.returncode == 141
+    assert ended.stderr.splitlines()[-1].endswith(f"resume the run to get the rest (crawler resume {out})")
+    assert "Traceback" not in ended.stderr
+    assert "ended early: standard output: whoever was reading it stopped" in (out / "crawler.log").read_text("utf-8")
+
+
+@pytest.mark.parametrize("is_mixed", [False, True])
+@pytest.mark.parametrize("arguments", [["--help"], ["verify", "{run}"], ["resume", "{run}", "--quiet", "--json"]])
+def test_whoever_stops_reading_ends_the_program_without_a_word(
+    tmp_path: Path, half_done: Path, arguments: list[str], is_mixed: bool
+) -> None:
+    """Nobody reads what is printed, errors or not: no traceback, no complaint, and no code that means damage."""
+    shutil.copytree(half_done, tmp_path / "run")
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    ended = subprocess.run(
+        [*PROGRAM, *(argument.format(run=tmp_path / "run") for argument in arguments)],
+        check=False,
+        stdout=writer,
+        stderr=writer if is_mixed else subprocess.PIPE,
+        timeout=20,
+    )
+    os.close(writer)
+
+    assert ended.returncode == 141
+    assert not ended.stderr
 
 
 def test_closed_standard_streams_do_no_harm(tmp_path: Path, listed: Path) -> None:

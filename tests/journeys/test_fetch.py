@@ -6,6 +6,7 @@ import json
 import random
 import socket
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from support.siteserver import HandMadeSite
 
 FIELDS = (
     *("url", "outcome", "status", "reason", "content_type", "charset", "bytes", "sha256", "title", "depth", "referrer"),
-    *("redirect_to", "links", "attempts", "fetched_at", "timing", "warc", "data"),
+    *("redirect_to", "links", "attempts", "fetched_at", "timing", "warc", "file", "data"),
 )
 
 
@@ -490,6 +491,49 @@ async def test_a_spent_budget_is_resumed_with_a_larger_one(
     assert max(urls(out).values()) == 1
 
 
+async def test_what_a_resume_changes_stays_changed(tmp_path: Path, listed: Path) -> None:
+    """Options given to a resume hold for the next one too; those that were not given stay as they were."""
+    out = tmp_path / "out"
+    await crawler("fetch", listed, "-o", out, "--max-pages", 5, "--retries", 1, "--quiet")
+
+    await crawler("resume", out, "--max-pages", 8, "--concurrency", 2, "--quiet")
+    await crawler("resume", out, "--delay", 0, "--quiet")
+
+    options = tomllib.loads((out / "config.toml").read_text("utf-8"))
+    assert (options["max-pages"], options["concurrency"], options["retries"], options["delay"]) == (8, 2, 1, 0)
+    assert len(records(out)) == 8
+    assert options["run"]["sources"] == [{"name": str(listed), "first-line": 1}]
+    assert await crawler("verify", out) == 0
+
+
+async def test_a_refused_resume_changes_no_option(tmp_path: Path, listed: Path) -> None:
+    """What cannot be begun leaves the run's options as they were."""
+    out = tmp_path / "out"
+    await crawler("fetch", listed, "-o", out, "--max-pages", 5, "--quiet")
+    before = (out / "config.toml").read_bytes()
+
+    codes = [await crawler("resume", out, "--concurrency", 7, "--user", "a:b", "--bearer", "c")]
+    append(out / "seeds.txt", "http://127.0.0.1:9999/\n")
+    codes.append(await crawler("resume", out, "--concurrency", 7))
+
+    assert codes == [2, 5]
+    assert (out / "config.toml").read_bytes() == before
+
+
+async def test_a_resume_says_what_it_sends(
+    tmp_path: Path, listed: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A folder may come from elsewhere: which of the user's secrets it asks for is told before anything is sent."""
+    monkeypatch.setenv("MY_KEY", "hunter2")
+    out = tmp_path / "out"
+    await crawler("fetch", listed, "-o", out, "--max-pages", 5, "--quiet", "--header", "X-Key: env:MY_KEY")
+
+    await crawler("resume", out, "--max-pages", 6)
+
+    first, *_ = capfd.readouterr().err.splitlines()
+    assert first == "this run sends the value of $MY_KEY in header X-Key"
+
+
 @pytest.mark.parametrize(
     "option", [["--no-robots"], ["--save", "-"], ["--max-body", "5"], ["--user-agent", "x"], ["-o", "x"]]
 )
@@ -512,14 +556,18 @@ async def test_a_run_in_use_is_left_alone(
     """While somebody works on a run, `resume` and `verify` end with 3, `fetch` with 2, and the run is not disturbed."""
     out = tmp_path / "out"
     site.add_page("/0", "slow", delay=1.5)
-    running = asyncio.create_task(crawler("fetch", listed, "-o", out, "--quiet"))
+    command = (sys.executable, "-m", "crawler", "fetch", str(listed), "-o", str(out), "--quiet")
+    running = await asyncio.create_subprocess_exec(*command)
     await site.asked(21)
 
-    codes = [await crawler(*line) for line in (["resume", out], ["verify", out], ["fetch", listed, "-o", out])]
+    before = (out / "config.toml").read_bytes()
+    lines = (["resume", out], ["resume", out, "--retries", 0], ["verify", out], ["fetch", listed, "-o", out])
+    codes = [await crawler(*line) for line in lines]
 
-    assert codes == [3, 3, 2]
-    assert capfd.readouterr().err.count("another process works on this run") == 2
-    assert await running == 0
+    assert codes == [3, 3, 3, 2]
+    assert capfd.readouterr().err.count("another process works on this run") == 3
+    assert (out / "config.toml").read_bytes() == before
+    assert await running.wait() == 0
     assert len(records(out)) == 20
 
 

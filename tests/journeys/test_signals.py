@@ -169,12 +169,12 @@ async def test_interrupted_again_and_again_it_still_ends(tmp_path: Path, site: H
 
 @pytest.mark.parametrize(
     ("signum", "code", "says"),
-    [(signal.SIGINT, 130, "\ncrawler: interrupted\n"), (signal.SIGTERM, -signal.SIGTERM, "")],
+    [(signal.SIGINT, 130, "\ncrawler: interrupted\n"), (signal.SIGTERM, 143, "crawler: interrupted\n")],
 )
 async def test_an_interrupted_list_is_no_run(
     tmp_path: Path, site: HandMadeSite, signum: int, code: int, says: str
 ) -> None:
-    """A signal while standard input is still coming ends at once, without a traceback; Ctrl-C leaves no folder."""
+    """A signal while standard input is still coming ends at once, without a traceback, and leaves no folder."""
     out = tmp_path / "out"
 
     async with crawler("fetch", "-", "-o", out) as child:
@@ -187,22 +187,21 @@ async def test_an_interrupted_list_is_no_run(
 
     assert child.returncode == code
     assert said == says
-    assert out.exists() == (signum == signal.SIGTERM)
+    assert not out.exists()
     assert not site.requests
 
 
 async def test_a_list_that_was_never_whole_cannot_be_resumed(tmp_path: Path, site: HandMadeSite) -> None:
-    """Killed while standard input is still coming, there is no run yet, and `resume` says what to do."""
+    """Killed while standard input is still coming, there is no run yet, and `resume` and `verify` say what to do."""
     out = tmp_path / "out"
 
     async with crawler("fetch", "-", "-o", out) as child:
         await most_is_read(child, site.url("/0"))
         child.kill()
         await child.wait()
-    code, said = await run("resume", out)
+    answers = [await run(command, out) for command in ("resume", "verify")]
 
-    assert code == 2
-    assert said == f"crawler: {out} holds no run: there is no config.toml in it; start it with `crawler fetch`\n"
+    assert answers == [(2, f"crawler: {out} holds no run, only its beginning: remove it, and start again\n")] * 2
 
 
 async def most_is_read(child: asyncio.subprocess.Process, url: str) -> None:
@@ -223,4 +222,4 @@ async def test_serve_ends_in_order() -> None:
 
     assert line.startswith(b"serving http://127.0.0.1:")
     assert code == 0
-    assert said == "Ctrl-C ends it.\n"
+    assert said == f"Ctrl-C ends it; in the background: kill {child.pid}\n"

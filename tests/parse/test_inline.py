@@ -9,6 +9,7 @@ from crawler.core.models import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.parse.inline import InlineParser
+from crawler.parse.reader import Task
 
 TEXT = b"hello " * 1000
 LIMIT = 100_000
@@ -21,7 +22,9 @@ def answer(body: bytes, *headers: tuple[bytes, bytes], status: int = 200) -> Res
 
 async def test_size_and_digest_are_of_the_decoded_body() -> None:
     """The content coding is removed before anything is counted."""
-    page = await InlineParser(LIMIT).parse(answer(gzip.compress(TEXT), (b"Content-Encoding", b"gzip")))
+    page = await InlineParser(Task(max_decoded=LIMIT)).parse(
+        answer(gzip.compress(TEXT), (b"Content-Encoding", b"gzip"))
+    )
 
     assert (page.size, page.sha256, page.problem) == (len(TEXT), hashlib.sha256(TEXT).hexdigest(), None)
 
@@ -37,14 +40,14 @@ async def test_size_and_digest_are_of_the_decoded_body() -> None:
 )
 async def test_a_bad_coding_keeps_the_raw_digest_and_says_so(body: bytes, coding: bytes, problem: Reason) -> None:
     """Nothing is lost by a lying server: the bytes as received are what is counted."""
-    page = await InlineParser(LIMIT).parse(answer(body, (b"Content-Encoding", coding)))
+    page = await InlineParser(Task(max_decoded=LIMIT)).parse(answer(body, (b"Content-Encoding", coding)))
 
     assert (page.size, page.sha256, page.problem) == (len(body), hashlib.sha256(body).hexdigest(), problem)
 
 
 async def test_repeated_coding_headers_are_layers() -> None:
     """Four headers of one coding each are four layers, and refused like four in one header."""
-    page = await InlineParser(LIMIT).parse(answer(TEXT, *[(b"Content-Encoding", b"gzip")] * 4))
+    page = await InlineParser(Task(max_decoded=LIMIT)).parse(answer(TEXT, *[(b"Content-Encoding", b"gzip")] * 4))
 
     assert page.problem is Reason.DECODE_ERROR
 
@@ -53,13 +56,15 @@ async def test_a_redirect_is_never_decoded() -> None:
     """A bomb on a redirect is not even looked at."""
     bomb = gzip.compress(bytes(LIMIT * 10))
 
-    page = await InlineParser(LIMIT).parse(answer(bomb, (b"Content-Encoding", b"gzip"), status=302))
+    page = await InlineParser(Task(max_decoded=LIMIT)).parse(answer(bomb, (b"Content-Encoding", b"gzip"), status=302))
 
     assert (page.size, page.problem) == (len(bomb), None)
 
 
 async def test_type_and_charset_come_from_the_header() -> None:
     """The media type is in lower case, the charset without its quotes."""
-    page = await InlineParser(LIMIT).parse(answer(b"", (b"Content-Type", b'Text/HTML; Charset="UTF-8"')))
+    page = await InlineParser(Task(max_decoded=LIMIT)).parse(
+        answer(b"", (b"Content-Type", b'Text/HTML; Charset="UTF-8"'))
+    )
 
     assert (page.content_type, page.charset) == ("text/html", "utf-8")

@@ -7,12 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from crawler.runtime.loop import LagProbe, Stop, raise_open_files, run
+from crawler.runtime.loop import LagProbe, Stop, raise_open_files, run, terminable
 
 ROOT = Path(__file__).parents[2]
 LOOPS = pytest.mark.parametrize("use_uvloop", [True, False], ids=["uvloop", "asyncio"])
@@ -177,3 +178,34 @@ def test_open_files_are_raised_to_the_hard_limit() -> None:
 
     assert (limit, limit) == after
     assert limit == before[1]
+
+
+def test_sigterm_ends_a_block_like_an_exception() -> None:
+    """What the block has opened is closed; its exit code is a shell's, and afterwards SIGTERM is what it was."""
+    before = signal.getsignal(signal.SIGTERM)
+    closed: list[bool] = []
+    stack = ExitStack()
+    stack.callback(closed.append, True)
+
+    with pytest.raises(SystemExit) as ended, terminable(), stack:
+        signal_myself(signal.SIGTERM)
+
+    assert ended.value.code == 143
+    assert closed == [True]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_on_another_thread_sigterm_stays_as_it_is() -> None:
+    """Python lets only the main thread decide about signals; the block works there all the same."""
+    before = signal.getsignal(signal.SIGTERM)
+    entered = []
+
+    def work() -> None:
+        with terminable():
+            entered.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert entered == [before]

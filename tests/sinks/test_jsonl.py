@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core import records
-from crawler.core.errors import DiskFull, StorageDamaged, StorageError
+from crawler.core.errors import DiskFull, ReaderGone, StorageDamaged, StorageError
 from crawler.core.models import Page, Request, Response, State, Visit
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn
@@ -21,7 +21,7 @@ from crawler.sinks.jsonl import JsonlSink, StdoutSink, encode_lines, write_all
 ROOT = Path(__file__).parent.parent.parent
 CONTRACT = [
     *("url", "outcome", "status", "reason", "content_type", "charset", "bytes", "sha256", "title", "depth", "referrer"),
-    *("redirect_to", "links", "attempts", "fetched_at", "timing", "warc", "data"),
+    *("redirect_to", "links", "attempts", "fetched_at", "timing", "warc", "file", "data"),
 ]
 PHASES = ["queue", "dns", "connect", "tls", "first_byte", "body", "parse", "total"]
 
@@ -253,14 +253,14 @@ def test_lines_go_to_standard_output() -> None:
 
 
 def test_a_reader_that_went_away_ends_the_run_in_order() -> None:
-    """A closed pipe is a storage error that says who stopped, not a traceback."""
+    """A closed pipe is an error that says who stopped, with the exit code of any filter, not a traceback."""
     reader, writer = os.pipe()
     os.close(reader)
 
-    with pytest.raises(StorageError, match=r"^standard output: whoever was reading it stopped") as caught:
+    with pytest.raises(ReaderGone, match=r"^standard output: whoever was reading it stopped") as caught:
         StdoutSink(writer).append([page()])
 
-    assert caught.value.exit_code == 5
+    assert caught.value.exit_code == 141
     os.close(writer)
 
 

@@ -17,15 +17,25 @@ from crawler.runtime.loop import Stop
 
 
 async def crawl(
-    folder: Path, lines: Iterable[str], fetcher: Fetcher, *, stop: Stop | None = None, **options: object
+    folder: Path,
+    lines: Iterable[str],
+    fetcher: Fetcher,
+    *,
+    stop: Stop | None = None,
+    command: str = "fetch",
+    **options: object,
 ) -> Ending:
     """Fetch a list in `folder`, or go on with what is there; options by their name, with underscores."""
     run = RunFolder(folder)
     _write_once(run, lines)
-    values: dict[str, object] = {"robots": False, **{name.replace("_", "-"): value for name, value in options.items()}}
-    facts = RunFacts(command="fetch", sources=(Source("list", 1),), options={})
+    values: dict[str, object] = {
+        "robots": False,
+        "workers": 0,
+        **{name.replace("_", "-"): value for name, value in options.items()},
+    }
+    facts = RunFacts(command=command, sources=(Source("list", 1),), options={})
     async with AsyncExitStack() as stack:
-        parts = await assemble(stack, run, facts, configure(values), fetcher=fetcher)
+        parts = await assemble(stack, run, facts, configure(values), around=lambda _: fetcher)
         return await Crawl(replace(parts, jitter=lambda: 0.0), stop or Stop()).run()
 
 

@@ -17,6 +17,8 @@ from crawler.site.log import Hit, read_log
 from crawler.site.plan import SitePlan
 from crawler.site.truth import Site
 
+_PATIENCE = 600.0  # seconds for a life that nobody ends
+
 
 @dataclass(frozen=True, slots=True)
 class RunningSite:
@@ -79,22 +81,33 @@ class Account:
 
 
 def killed_run(
-    running: RunningSite, folder: Path, *, concurrency: int, kills: int, longest: float, seed: int
+    running: RunningSite,
+    folder: Path,
+    *,
+    concurrency: int,
+    kills: int,
+    longest: float,
+    seed: int,
+    crawl: bool = False,
 ) -> tuple[Account, int]:
-    """Fetch every page, killed up to `kills` times at random moments; the account and the audit's exit code."""
+    """Get every page, killed up to `kills` times at random moments; the account and the audit's exit code.
+
+    A list is fetched, and the whole process group killed; or with `crawl` the links from the front pages are followed,
+    and the main process alone is killed: its workers have to notice.
+    """
     chance = random.Random(seed)  # noqa: S311 - a seed repeats a failure
-    urls = list(running.site.urls())
+    urls = [url for url in running.site.urls() if "/private/" not in url]
     listed = folder.with_suffix(".txt")
-    listed.write_text("".join(f"{url}\n" for url in urls), "utf-8")
+    seeds = [f"{base_url}/" for base_url in running.site.base_urls] if crawl else urls
+    listed.write_text("".join(f"{url}\n" for url in seeds), "utf-8")
+    command = ["crawl" if crawl else "fetch", str(listed), "-o", str(folder), "--concurrency", str(concurrency)]
     began = time.monotonic()
     lives: list[Life] = []
     account = Account()
     while not lives or lives[-1].code != 0:
         fatal = chance.uniform(0.05, longest) if account.kills < kills else None
-        arguments = (
-            ["resume", str(folder)] if (folder / "config.toml").exists() else _fresh(folder, listed, concurrency)
-        )
-        life, orphans = _live(arguments, fatal)
+        arguments = ["resume", str(folder)] if (folder / "config.toml").exists() else _fresh(folder, command)
+        life, orphans = _live([*arguments, "--quiet"], fatal, alone=crawl)
         lives.append(life)
         account.orphans += orphans
         account.kills += life.code == -signal.SIGKILL
@@ -107,26 +120,29 @@ def killed_run(
     return account, audit.returncode
 
 
-def _fresh(folder: Path, listed: Path, concurrency: int) -> list[str]:
+def _fresh(folder: Path, command: list[str]) -> list[str]:
     if folder.exists():  # killed before the run could be resumed: nothing was promised yet
         for file in folder.iterdir():
             file.unlink()
-    return ["fetch", str(listed), "-o", str(folder), "--concurrency", str(concurrency), "--quiet"]
+    return command
 
 
-def _live(arguments: list[str], fatal: float | None) -> tuple[Life, int]:
+def _live(arguments: list[str], fatal: float | None, *, alone: bool) -> tuple[Life, int]:
     life = Life(time.monotonic())
     command = [sys.executable, "-m", "crawler", *arguments]
     with subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL) as process:
         try:
-            life.code = process.wait(fatal if fatal is not None else 120)
+            life.code = process.wait(fatal if fatal is not None else _PATIENCE)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)
             life.code = process.wait()
             if fatal is None:
                 raise
     life.ended = time.monotonic()
-    return life, _alive_after(process.pid, seconds=2.0)
+    orphans = _alive_after(process.pid, seconds=2.0)
+    with suppress(ProcessLookupError):  # there should be none; if there are, they are counted
+        os.killpg(process.pid, signal.SIGKILL)
+    return life, orphans
 
 
 def _alive_after(group: int, seconds: float) -> int:

@@ -1,0 +1,81 @@
+"""What `crawl` and `fetch` share: options and sources become a folder, and the folder a run.
+
+Runs on: the main thread.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.cli.options import given, look_up
+from crawler.core.config import configure, plain_values
+from crawler.core.urls import parse
+from crawler.crawl.folder import RunFacts, RunFolder, read_toml
+from crawler.crawl.sources import check_sources
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def run_options() -> Decorator:
+    """The arguments and flags of every command that begins a run, besides its knobs."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for parameter in reversed(_PARAMETERS):
+            function = parameter(function)
+        return function
+
+    return decorate
+
+
+_PARAMETERS: tuple[Decorator, ...] = (
+    click.argument("sources", metavar="SOURCE...", nargs=-1, required=True),
+    click.option("-o", "--output", metavar="DIR", help="Folder of the run.  [default: output/<time>-<name>]"),
+    click.option("--config", "config_file", metavar="FILE", help="TOML file with any of these options."),
+    click.option("--quiet", is_flag=True, help="Show nothing but errors."),
+    click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output."),
+)
+
+
+def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) -> int:
+    """Begin a run of this command, carry it out, and give its exit code."""
+    from crawler.cli.run import carry_out, check
+    from crawler.runtime.loop import terminable
+
+    from_file: dict[str, Any] = {}
+    if parameters["config_file"]:
+        from_file = read_toml(Path(parameters["config_file"]))
+        from_file.pop("run", None)
+    configure(from_file, where=parameters["config_file"] or "")
+    secrets = look_up({**from_file, **given(parameters)})
+    config = configure(secrets.values)
+    check(config, as_json_too=parameters["as_json"])
+    check_sources(sources)
+    folder = RunFolder(Path(parameters["output"]) if parameters["output"] else _default_folder(sources[0]))
+    with terminable(), folder.beginning():
+        facts = RunFacts(
+            command=command,
+            sources=folder.copy_seeds(sources),
+            seeds_bytes=folder.seeds.stat().st_size,
+            options={**plain_values(config), **secrets.stored},
+            needs=secrets.needs,
+        )
+        folder.write_facts(facts)
+    return carry_out(folder, facts, config, quiet=parameters["quiet"], as_json_too=parameters["as_json"])
+
+
+def _default_folder(source: str) -> Path:
+    """A folder that is not there yet, named after the moment and what is fetched."""
+    if source == "-":
+        name = "stdin"
+    elif "://" in source:
+        name = parse(source).host
+    else:
+        name = Path(source).stem
+    safe = "".join(c if c.isalnum() or c in ".-_" else "_" for c in name)[:60]
+    first = Path("output") / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{safe}"
+    others = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    return next(path for path in chain([first], others) if not path.exists())

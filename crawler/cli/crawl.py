@@ -1,0 +1,25 @@
+"""`crawler crawl`: follow links from seeds, completely and within bounds."""
+
+from typing import Any
+
+import click
+
+from crawler.cli.begin import begin, run_options
+from crawler.cli.options import KnobCommand, knobs
+
+EXAMPLES = """\b
+Examples:
+  crawler crawl https://example.com/                     its whole host
+  crawler crawl https://example.com/docs/ --scope prefix only what lies below /docs/
+  crawler crawl https://example.com/ --max-depth 2 --max-pages 1000
+  crawler crawl seeds.txt --exclude '\\?print=' --assets
+  crawler crawl https://example.com/ --select 'price=.price::text' -o shop
+"""
+
+
+@click.command(cls=KnobCommand, epilog=EXAMPLES)
+@run_options()
+@knobs()
+def command(sources: tuple[str, ...], **parameters: Any) -> int:
+    """Follow links from each SOURCE: a URL, a file with one URL per line, or - for standard input."""
+    return begin("crawl", sources, parameters)

@@ -1,0 +1,82 @@
+"""How one document points at another, and which of these ways lead to pages and which to parts of one.
+
+Rules
+- The value of a kind is what a user writes and what the files of a run show.
+- A kind is in at most one of the three sets; what is in none (`canonical`, `alternate`, `form`...) is only told.
+Runs on: anywhere (pure).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from crawler.core.urls import Url
+
+
+class LinkKind(StrEnum):
+    """How one document points at another: by which element, or for which purpose where the element says one."""
+
+    REDIRECT = "redirect"  # a Location header
+    A = "a"  # in HTML and in SVG
+    AREA = "area"
+    FRAME = "frame"
+    IFRAME = "iframe"
+    REFRESH = "refresh"  # <meta http-equiv=refresh>
+    FORM = "form"  # one that is sent with GET, without its fields
+
+    # <link>, by its rel
+    CANONICAL = "canonical"
+    ALTERNATE = "alternate"
+    NEXT = "next"
+    PREV = "prev"
+    FEED = "feed"  # the alternate that is RSS or Atom
+    STYLESHEET = "stylesheet"
+    ICON = "icon"
+    MANIFEST = "manifest"
+    PRELOAD = "preload"  # modulepreload, prefetch and prerender too
+    LINK = "link"  # any other
+
+    IMG = "img"  # <input type=image> and a sitemap's image:loc too
+    SRCSET = "srcset"
+    SCRIPT = "script"
+    OBJECT = "object"
+    EMBED = "embed"
+    AUDIO = "audio"
+    VIDEO = "video"
+    SOURCE = "source"
+    TRACK = "track"
+    POSTER = "poster"
+    ENCLOSURE = "enclosure"  # a file that comes with a feed's entry
+
+    ITEM = "item"  # a feed's entry
+    LOC = "loc"  # a page that a sitemap lists
+    SITEMAP = "sitemap"  # a sitemap that a sitemap lists
+
+    # Enum hashes by name, and every hash would be a Python call; str's own agrees with `==` on the values.
+    __hash__ = str.__hash__
+
+
+NAVIGATION = frozenset(
+    {LinkKind.A, LinkKind.AREA, LinkKind.FRAME, LinkKind.IFRAME, LinkKind.REFRESH, LinkKind.REDIRECT}
+)
+"""What a reader could go to by itself or with one click: what a crawl follows."""
+
+LISTED = frozenset({LinkKind.ITEM, LinkKind.LOC, LinkKind.SITEMAP})
+"""What a feed or a sitemap was made to tell."""
+
+ASSETS = frozenset(
+    {
+        *(LinkKind.STYLESHEET, LinkKind.SCRIPT, LinkKind.IMG, LinkKind.SRCSET, LinkKind.ICON, LinkKind.MANIFEST),
+        *(LinkKind.OBJECT, LinkKind.EMBED, LinkKind.AUDIO, LinkKind.VIDEO, LinkKind.SOURCE, LinkKind.TRACK),
+        *(LinkKind.POSTER, LinkKind.PRELOAD, LinkKind.ENCLOSURE),
+    }
+)
+"""What a browser fetches to show a page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One place that a document points at."""
+
+    url: Url
+    kind: LinkKind
+    nofollow: bool = False

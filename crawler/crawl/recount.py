@@ -1,0 +1,165 @@
+"""`pages.jsonl` read again, line by line: each line against its URL's row, all lines together against the sums.
+
+Rules
+- A finding names its line; of each kind the first few are told one by one, the rest as a number.
+- Memory is bounded, however many lines there are and however long one is.
+Runs on: the main thread, blocking.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from crawler.core.errors import UrlError
+from crawler.core.models import Totals
+from crawler.core.text import safe
+
+_SHOWN = 5  # findings of one kind that are told one by one
+_LONGEST = 16 * 1024 * 1024  # bytes of a line that are looked at in one piece
+
+_Size = Annotated[int, Meta(ge=0)]
+
+
+class Rows(Protocol):
+    """What the recount asks a frontier; see `frontier.audit`."""
+
+    def dispute(self, url: str, outcome: str, reason: str, attempts: int) -> tuple[str, str] | None:
+        """What speaks against a line of output, in general and in particular; None = it is what the frontier says."""
+        ...
+
+    def unshown(self) -> Iterator[str]:
+        """URLs that are done or failed, and whose line `dispute` was never asked about."""
+        ...
+
+
+class _Timing(msgspec.Struct):
+    total: float | None
+
+
+class _Line(msgspec.Struct):
+    """The fields of a line of `pages.jsonl` that are checked; more may be there."""
+
+    url: str
+    outcome: str
+    status: Annotated[int, Meta(ge=0, le=999)] | None
+    reason: str
+    bytes: _Size | None
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None
+    attempts: _Size
+    timing: _Timing
+
+
+class FirstFew:
+    """Findings about the file `name`: the first few of each kind one by one."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._found: Counter[str] = Counter()
+
+    def tell(self, line: int | None, kind: str, what: str) -> Iterator[str]:
+        """The finding as a sentence, unless enough of its kind were told."""
+        self._found[kind] += 1
+        if self._found[kind] <= _SHOWN:
+            where = self._name if line is None else f"{self._name} line {line}"
+            yield f"{where}: {kind}{what and ': '}{safe(what, 300)}"
+
+    def rest(self) -> Iterator[str]:
+        """How many there were of each kind that was not told in full."""
+        for kind, n in self._found.items():
+            if n > _SHOWN:
+                yield f"{self._name}: {kind}: {n} times in all"
+
+
+def lines_of(path: Path, until: int | None = None) -> Iterator[bytes]:
+    """The lines that lie within the first `until` bytes, all if it is None; a file that is missing has none."""
+    if not path.exists():
+        return
+    read = 0
+    with path.open("rb") as file:
+        while raw := file.readline(_LONGEST):
+            read += len(raw)
+            if until is not None and read > until:
+                return
+            yield raw
+
+
+class Recount:
+    """The lines of the file `pages`, of which `committed` bytes count."""
+
+    def __init__(self, rows: Rows, pages: Path, committed: int) -> None:
+        self._rows = rows
+        self._pages = pages
+        self._committed = committed
+        self._few = FirstFew(pages.name)
+        self._decoder = msgspec.json.Decoder(_Line)
+        self._outcomes: Counter[str] = Counter()
+        self._statuses: Counter[int] = Counter()
+        self._bytes = 0
+        self._timed = 0
+        self.lines = 0
+
+    def findings(self, totals: Totals) -> Iterator[str]:
+        """Everything wrong with the file, to be read to its end."""
+        yield from self._compare_length()
+        for raw in lines_of(self._pages, self._committed):
+            self.lines += 1
+            if (problem := self._check(raw)) is not None:
+                yield from self._few.tell(self.lines, *problem)
+        for url in self._rows.unshown():
+            yield from self._few.tell(None, "no line for a URL that is done or failed", url)
+        yield from self._few.rest()
+        yield from self._compare(totals)
+
+    def _compare_length(self) -> Iterator[str]:
+        name, size = self._pages.name, self._pages.stat().st_size if self._pages.exists() else 0
+        if size < self._committed:
+            yield f"{name}: {size} bytes, but {self._committed} were committed: lines are missing"
+        if size > self._committed:
+            yield f"{name}: {size - self._committed} bytes after the last commit; `crawler resume` cuts them off"
+
+    def _check(self, raw: bytes) -> tuple[str, str] | None:
+        """What is wrong with one line, in general and in particular."""
+        if not raw.endswith(b"\n"):
+            return "cut off", f"{len(raw)} bytes without an end"
+        try:
+            line = self._decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return "not a record", str(error)
+        self._count(line)
+        try:
+            dispute = self._rows.dispute(line.url, line.outcome, line.reason, line.attempts)
+        except UrlError:
+            return "a URL that is none", line.url
+        if dispute is not None:
+            return dispute[0], f"{safe(line.url, 200)} {dispute[1]}".rstrip()
+        if (line.sha256 is None) != (line.bytes is None):
+            return "a digest without bytes, or bytes without a digest", line.url
+        return None
+
+    def _count(self, line: _Line) -> None:
+        self._outcomes["failed" if line.outcome == "failed" else "done"] += 1
+        self._bytes += line.bytes or 0
+        if line.status is not None:
+            self._statuses[line.status] += 1
+            self._timed += line.timing.total is not None
+
+    def _compare(self, totals: Totals) -> Iterator[str]:
+        """The sums that nobody but the lines can confirm."""
+        name = self._pages.name
+        finished = totals.done + totals.failed
+        if self.lines != finished:
+            yield f"{name}: {self.lines} lines, but {finished} URLs are done or failed"
+        for outcome, n in (("done", totals.done), ("failed", totals.failed)):
+            if self._outcomes[outcome] != n:
+                yield f"{name}: {self._outcomes[outcome]} lines are {outcome}, but the sum says {n}"
+        if self._bytes != totals.bytes:
+            yield f"{name}: {self._bytes} bytes of bodies in all its lines, but the sum says {totals.bytes}"
+        for status in sorted(self._statuses.keys() | totals.statuses.keys()):
+            if self._statuses[status] != (n := totals.statuses.get(status, 0)):
+                yield f"{name}: status {status} in {self._statuses[status]} lines, but the sum says {n}"
+        if self._timed != (n := sum(totals.latency.values())):
+            yield f"{name}: {self._timed} lines have a latency, but the sum says {n}"

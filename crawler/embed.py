@@ -1,0 +1,182 @@
+"""The crawl for scripts: pages come as they are committed, and whoever reads them slowly slows the crawl.
+
+Rules
+- A page is given when its commit is on disk; leaving the loop ends the crawl in order.
+- The run lives in a folder like every other: one of the caller's, which `crawler resume` can go on with, or a temporary
+  one that is gone afterwards.
+- Documents are read in this process unless `workers` is given. Then Python's usual rule for scripts that start
+  processes applies: `if __name__ == "__main__":`.
+Runs on: the caller's event loop.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from crawler.build import assemble, check_files
+from crawler.core.config import RunConfig, configure, plain_values
+from crawler.core.errors import UsageError
+from crawler.core.models import Committed, Request, Response, Visit
+from crawler.core.protocols import Fetcher, Room
+from crawler.crawl.engine import Crawl
+from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.parse.extract import PageSource
+from crawler.runtime.loop import Stop
+from crawler.runtime.tasks import background
+
+_AHEAD = 100  # pages that may wait for the reader before the crawl does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawledPage:
+    """One URL of a crawl, done or failed.
+
+    Attributes:
+        outcome: "done" (any final response, 404 too) or "failed" (no usable response).
+        status: HTTP status; None = there was no response.
+        reason: "ok", "redirect", "http_status"..., or why it failed; the words of `crawler.Reason`.
+        depth: links from a seed; `referrer` is the page that it was found on.
+        links: the URLs that it leads to, as far as the crawl heeds them, in its order.
+        data: what `select`, `text` and `extract` gave.
+        content: the body without content codings.
+    """
+
+    url: str
+    outcome: str
+    status: int | None
+    reason: str
+    content_type: str | None
+    charset: str | None
+    title: str | None
+    depth: int
+    referrer: str | None
+    redirect_to: str | None
+    links: tuple[str, ...]
+    data: Mapping[str, object] | None
+    content: bytes = field(default=b"", repr=False)
+
+    @property
+    def text(self) -> str:
+        """The content as text, in the charset in which it was read; what cannot be read becomes U+FFFD."""
+        return PageSource(
+            url=self.url, status=0, content_type=None, content=self.content, encoding=self.charset or "utf-8"
+        ).text
+
+
+async def crawl(
+    seeds: Iterable[str],
+    *,
+    output: str | Path | None = None,
+    on_page: Callable[[CrawledPage], object] | None = None,
+    **options: object,
+) -> AsyncIterator[CrawledPage]:
+    """Follow the links from the seeds; gives each page once it is committed.
+
+    `output` is the folder of the run; None = a temporary one. Options are those of `crawler crawl`, with underscores:
+    `max_pages=100, scope="prefix", select=["price=.price"], delay=1`. `on_page` is called, on the loop, with each page
+    before it is given.
+
+    Raises:
+        UsageError: an option is unknown or cannot be, or a seed is no URL.
+    """
+    if isinstance(seeds, str):
+        raise UsageError("a list of seeds is wanted, and this is one text: write [seed]")
+    config = configure({"workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}})
+    check_files(config)
+    with _folder(output) as path:
+        pages = _Pages()
+        async with background(pages.fill, _begin(RunFolder(path), seeds, config), config):
+            async for page in pages:
+                if on_page is not None:
+                    on_page(page)
+                yield page
+
+
+@contextmanager
+def _folder(output: str | Path | None) -> Iterator[Path]:
+    if output is not None:
+        yield Path(output)
+    else:
+        with TemporaryDirectory(prefix="crawl-") as path:
+            yield Path(path) / "run"
+
+
+def _begin(folder: RunFolder, seeds: Iterable[str], config: RunConfig) -> tuple[RunFolder, RunFacts]:
+    with folder.beginning():
+        sources = folder.write_seeds(seeds)
+        facts = RunFacts(
+            command="crawl",
+            sources=sources,
+            seeds_bytes=folder.seeds.stat().st_size,
+            options=plain_values(config),
+        )
+        folder.write_facts(facts)
+    return folder, facts
+
+
+class _Pages:
+    """What is committed and not yet read; `fill` runs the crawl."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[CrawledPage | None] = asyncio.Queue()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+
+    async def fill(self, run: tuple[RunFolder, RunFacts], config: RunConfig) -> None:
+        folder, facts = run
+        async with AsyncExitStack() as stack:
+            parts = await assemble(stack, folder, facts, config, keep=True, around=self._slowed)
+            parts.journal.on_commit(self._take)
+            await Crawl(parts, Stop()).run()
+        self._waiting.put_nowait(None)
+
+    def _slowed(self, fetcher: Fetcher) -> Fetcher:
+        return _Slowed(fetcher, self._has_room)
+
+    def _take(self, committed: Committed) -> None:
+        for visit in committed.group.visits:
+            if visit.record is not None:
+                self._waiting.put_nowait(_page(visit))
+        if self._waiting.qsize() > _AHEAD:
+            self._has_room.clear()
+
+    async def __aiter__(self) -> AsyncIterator[CrawledPage]:
+        while (page := await self._waiting.get()) is not None:
+            if self._waiting.qsize() <= _AHEAD:
+                self._has_room.set()
+            yield page
+
+
+@dataclass(frozen=True, slots=True)
+class _Slowed:
+    """A Fetcher that waits while too many pages wait to be read."""
+
+    inner: Fetcher
+    has_room: asyncio.Event
+
+    async def fetch(self, request: Request, room: Room | None = None) -> Response:
+        await self.has_room.wait()
+        return await self.inner.fetch(request, room)
+
+
+def _page(visit: Visit) -> CrawledPage:
+    record = visit.record
+    assert record is not None  # noqa: S101 - asked by whoever calls
+    return CrawledPage(
+        url=record.url,
+        outcome=record.outcome,
+        status=record.status,
+        reason=record.reason,
+        content_type=record.content_type,
+        charset=record.charset,
+        title=record.title,
+        depth=record.depth,
+        referrer=record.referrer,
+        redirect_to=record.redirect_to,
+        links=tuple(find.url.href for find in visit.finds),
+        data=record.data,
+        content=visit.content or b"",
+    )

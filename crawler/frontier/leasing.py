@@ -1,0 +1,180 @@
+"""Which pending URLs may be handed out now, and which are.
+
+Rules
+- A lease is a promise in memory: on disk the URL stays pending, so whatever dies, nothing is lost.
+- Breadth first over hosts, earliest due first; within a host by (depth, discovery).
+- Level by level, where the depth is limited: nothing of depth d+1 is leased before everything of depth d is finished,
+  the seeds included; so what is within the limit does not depend on who answered first.
+- A host's pages are counted with its leases: a host that has its share of pages is closed, and what is left of it is
+  no longer waited for.
+- A URL during which the process died repeatedly runs alone, when nothing else of its depth is left.
+Runs on: the storage thread.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from crawler.core.models import Request
+from crawler.core.urls import Host, parse
+from crawler.frontier import schema
+from crawler.frontier.hosts import Hosts
+from crawler.frontier.rules import Rules
+
+_NO_LIMIT = 1 << 30
+
+_COLUMNS = """
+    SELECT url.id, url.url, url.depth, url.hops, url.attempts, url.seed, url.foreign_hop, host.named, source.url
+    FROM url JOIN host ON host.id = url.host LEFT JOIN url AS source ON source.id = url.referrer
+"""
+_OPEN = "(SELECT pages FROM host WHERE host.id = url.host) < ?"
+
+_Row = tuple[int, str, int, int, int, int, int, int, str | None]
+
+
+class Leasing:
+    """The leases of one life of the run in the database `db`.
+
+    Attributes:
+        is_list_read: every seed is committed.
+    """
+
+    def __init__(self, db: sqlite3.Connection, hosts: Hosts, rules: Rules) -> None:
+        self._db = db
+        self._hosts = hosts
+        self._host_pages = rules.host_pages if rules.host_pages is not None else _NO_LIMIT
+        self._level = -1 if rules.by_level else _NO_LIMIT
+        self._leased: dict[int, int] = {}  # url id -> host id
+        self._per_host: Counter[int] = Counter()
+        self._alone: int | None = None
+        self.is_list_read = False
+
+    def __len__(self) -> int:
+        return len(self._leased)
+
+    def __repr__(self) -> str:
+        return f"<Leasing {len(self._leased)} URLs of {len(self._per_host)} hosts>"
+
+    def next(self, shares: Mapping[Host, int], new_hosts: int, new_share: int) -> list[Request]:
+        """Hand out what may be asked for; see `core.protocols.Frontier.lease`."""
+        requests = self._ready(shares, new_hosts, new_share)
+        if not requests and not self._leased:
+            requests = self._suspect()
+            if not requests and self._descend():
+                requests = self._ready(shares, new_hosts, new_share) or self._suspect()
+        self.remember(requests)
+        return requests
+
+    def remember(self, requests: Iterable[Request]) -> None:
+        """These are in somebody's hands."""
+        for request in requests:
+            host_id = self._hosts.id(request.url.host_port)
+            self._leased[request.id] = host_id
+            self._per_host[host_id] += 1
+
+    def forget(self, requests: Iterable[Request]) -> None:
+        """These are not any more."""
+        for request in requests:
+            host_id = self._leased.pop(request.id, None)
+            if host_id is None:
+                continue
+            self._per_host[host_id] -= 1
+            if not self._per_host[host_id]:
+                del self._per_host[host_id]
+            if request.id == self._alone:
+                self._alone = None
+
+    def parked(self) -> tuple[Request, ...]:
+        """URLs that were alone when the process died, again and again."""
+        rows = self._db.execute(f"{_COLUMNS} WHERE url.state = 0 AND url.deaths >= ?", (schema.PARKED_DEATHS,))
+        return tuple(_request(row, alone=True) for row in rows.fetchall())
+
+    def is_anything_left(self) -> bool:
+        """Whether some pending URL may be leased, now or later."""
+        return self._lowest_depth() is not None
+
+    # --- what is ready -------------------------------------------------------------------------------------------
+
+    def _ready(self, shares: Mapping[Host, int], new_hosts: int, new_share: int) -> list[Request]:
+        if self._alone is not None:
+            return []
+        known = [(self._hosts.id(host), share) for host, share in shares.items() if share > 0]
+        wanted = known + self._other_hosts(new_hosts, new_share, shares)
+        return [request for host_id, share in wanted for request in self._take(host_id, share)]
+
+    def _other_hosts(self, count: int, share: int, known: Mapping[Host, int]) -> list[tuple[int, int]]:
+        """Hosts that nobody asked for by name and that have something to give, earliest due first."""
+        if count <= 0:
+            return []
+        rows = self._db.execute(
+            "SELECT id, name, ready FROM host WHERE ready > 0 AND pages < ? ORDER BY due, id LIMIT ?",
+            (self._host_pages, count + len(known) + len(self._per_host)),
+        )
+        fresh = [host_id for host_id, name, ready in rows if name not in known and ready > self._per_host[host_id]]
+        return [(host_id, share) for host_id in fresh[:count]]
+
+    def _take(self, host_id: int, share: int) -> list[Request]:
+        """The first `share` ready URLs of a host that are not leased yet and fit into its pages."""
+        if self._host_pages != _NO_LIMIT:
+            share = min(share, self._pages_left(host_id))
+        rows = self._db.execute(
+            f"SELECT id FROM url WHERE host = ? AND depth <= ? AND {schema.READY} ORDER BY depth, id LIMIT ?",  # noqa: S608
+            (host_id, self._level, max(0, share) + self._per_host[host_id]),
+        )
+        ids = [url_id for (url_id,) in rows if url_id not in self._leased][: max(0, share)]
+        return [_request(self._db.execute(f"{_COLUMNS} WHERE url.id = ?", (url_id,)).fetchone()) for url_id in ids]
+
+    def _pages_left(self, host_id: int) -> int:
+        (pages,) = self._db.execute("SELECT pages FROM host WHERE id = ?", (host_id,)).fetchone()
+        return self._host_pages - int(pages) - self._per_host[host_id]
+
+    # --- what comes only when nothing is ready -------------------------------------------------------------------
+
+    def _suspect(self) -> list[Request]:
+        """One URL that was in flight at repeated deaths; the fewest go first, so that a kill hits another."""
+        row = self._db.execute(
+            f"SELECT id FROM url WHERE {schema.SUSPECT} AND not_before IS NULL AND depth <= ? AND {_OPEN}"  # noqa: S608
+            " ORDER BY depth, deaths, id LIMIT 1",
+            (self._level, self._host_pages),
+        ).fetchone()
+        if row is None:
+            return []
+        self._alone = row[0]
+        return [_request(self._db.execute(f"{_COLUMNS} WHERE url.id = ?", row).fetchone(), alone=True)]
+
+    def _descend(self) -> bool:
+        """Go on to the next depth that has something; False while this one still waits for a retry or the seeds."""
+        if self._level == _NO_LIMIT or (self._level >= 0 and not self.is_list_read):
+            return False
+        lowest = self._lowest_depth()
+        if lowest is None or lowest <= self._level:
+            return False
+        self._level = lowest
+        return True
+
+    def _lowest_depth(self) -> int | None:
+        """The least depth of a pending URL whose host is not closed; None = there is none."""
+        ready = f"SELECT min((SELECT min(depth) FROM url WHERE url.host = host.id AND {schema.READY})) FROM host"  # noqa: S608
+        queries = (
+            f"{ready} WHERE ready > 0 AND pages < ?",
+            f"SELECT min(depth) FROM url WHERE {schema.SUSPECT} AND {_OPEN}",  # noqa: S608
+            f"SELECT min(depth) FROM url WHERE {schema.WAITING} AND {_OPEN}",  # noqa: S608
+        )
+        depths = [self._db.execute(query, (self._host_pages,)).fetchone()[0] for query in queries]
+        return min((depth for depth in depths if depth is not None), default=None)
+
+
+def _request(row: _Row, *, alone: bool = False) -> Request:
+    url_id, url, depth, hops, attempts, seed, foreign, named, referrer = row
+    return Request(
+        url=parse(url),
+        id=url_id,
+        depth=depth,
+        hops=hops,
+        attempts=attempts,
+        seed=bool(seed),
+        named=bool(named),
+        foreign=bool(foreign),
+        referrer=referrer,
+        alone=alone,
+    )

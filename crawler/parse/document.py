@@ -1,0 +1,182 @@
+"""What kind of document these bytes are, and what it tells.
+
+Rules
+- The media type decides (MIME Sniffing standard, https://mimesniff.spec.whatwg.org/), and the bytes decide only where
+  it says nothing: absent, malformed, text/plain or application/octet-stream. Then at most SNIFFED bytes are looked at.
+- Feeds and sitemaps are known by their root element, under any media type of XML and, as in browsers, text/html too.
+- What is sent as text/html is read as HTML, also a page that starts like XML: browsers do the same. Only what starts
+  as images, films, fonts, archives and programs do is none: random bytes have tags in them, and some would be links.
+- A gzip file (`sitemap.xml.gz`) is opened only to look for XML, up to the size that the sitemap protocol allows.
+- No bytes make reading fail. How long it may take, and how much memory, is bounded by whoever runs it.
+Runs on: a worker process.
+"""
+
+import re
+from contextlib import suppress
+from dataclasses import replace
+from enum import Enum
+
+from crawler.core.decode import DecodeProblem, decode_steps
+from crawler.core.records import media_type
+from crawler.parse import charset, feeds, html
+from crawler.parse.reading import Content, Document, Reading, Wants
+from crawler.parse.references import References
+
+SNIFFED = 1445  # the standard's "resource header"
+MAX_UNPACKED = 50 * 1024 * 1024  # https://www.sitemaps.org/protocol.html
+MAX_TITLE = 1000
+MAX_TEXT = 1_000_000
+
+_LINKS_ONLY = Wants()
+
+
+class Form(Enum):
+    """How a document is to be read."""
+
+    HTML = "html"
+    XHTML = "xhtml"
+    XML = "xml"
+    GZIP = "gzip"
+    TEXT = "text"
+    OTHER = "other"
+
+
+def read(document: Document, wants: Wants = _LINKS_ONLY, *, agent: str = "") -> Reading:
+    """Read a document; `agent` is the product token by which a page may address this robot alone.
+
+    Raises:
+        UsageError: a selector is none (`check_selector` says so beforehand).
+        MemoryError: the document needs more than this process may have.
+    """
+    essence, label = media_type(document.content_type)
+    form = form_of(essence, document.body)
+    if form is Form.GZIP:
+        document = replace(document, body=_unpacked(document.body))
+        form = Form.XML if sniff(document.body) is Form.XML else Form.OTHER
+    if form is Form.XML:
+        return _read_xml(document, label, wants, agent)
+    if form in {Form.HTML, Form.XHTML}:
+        return _read_html(document, label, wants, agent, is_xhtml=form is Form.XHTML)
+    return _read_text(document.body, label, wants) if form is Form.TEXT else Reading()
+
+
+_MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
+_SILENT = frozenset(
+    {"text/plain", "application/octet-stream", "unknown/unknown", "application/unknown", "*/*", "binary/octet-stream"}
+)
+_XHTML = frozenset({"application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
+_XML = frozenset({"text/xml", "application/xml"})
+_GZIP = frozenset({"application/gzip", "application/x-gzip"})
+_TEXT = frozenset({"application/json", "application/javascript", "application/ecmascript", "application/x-javascript"})
+
+
+def form_of(essence: str | None, body: bytes) -> Form:
+    """How a document of this media type is to be read."""
+    if not essence or essence in _SILENT or not _MEDIA_TYPE.fullmatch(essence):
+        return sniff(body)
+    if essence == "text/html":
+        return _form_of_html(body)
+    if essence in _XHTML:
+        return Form.XHTML
+    if essence in _XML or essence.endswith("+xml"):
+        return Form.GZIP if body.startswith(_GZIP_MAGIC) else Form.XML
+    if essence in _GZIP:
+        return Form.GZIP
+    return Form.TEXT if essence.startswith("text/") or essence in _TEXT or essence.endswith("+json") else Form.OTHER
+
+
+_GZIP_MAGIC = b"\x1f\x8b\x08"
+_MAGIC = (  # MIME Sniffing, 6 and 7.1, and the archives and programs of today
+    *(b"%PDF-", b"%!PS-Adobe-", b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"\0\0\1\0"),
+    *(b"OggS\0", b"ID3\2", b"ID3\3", b"ID3\4", b"\x1aE\xdf\xa3", b"MThd\0", b"fLaC\0", b"\xff\xfb", b"FLV\1"),
+    *(b"wOFF", b"wOF2", b"OTTO\0", b"\0\1\0\0", b"ttcf\0"),
+    *(_GZIP_MAGIC, b"PK\3\4", b"Rar!\x1a", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"),
+    *(b"\x7fELF", b"MZ\x90\0", b"\xca\xfe\xba\xbe", b"\0asm"),
+)
+_CONTAINER = re.compile(rb"\0\0[\0-\2].ftyp|RIFF....(?:WEBP|AVI |WAVE)", re.DOTALL)
+_BINARY = re.compile(rb"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_PAGE = re.compile(
+    rb"[\t\n\f\r ]*+<"
+    rb"(?:!--|(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\t\n\f\r >])",
+    re.IGNORECASE,
+)
+_DECLARED = re.compile(rb"[\t\n\f\r ]*+<\?xml[\t\n\f\r ]")
+_LISTING = re.compile(
+    rb"(?:[\t\n\f\r ]++|<\?.*?\?>|<!--.*?-->|<!(?!--)[^>]*+>)*+<(?:[\w.-]++:)?+(?:"
+    + b"|".join(sorted(name.encode() for name in feeds.KNOWN))
+    + rb")[\t\n\f\r />]",
+    re.DOTALL,
+)
+
+
+def _form_of_html(body: bytes) -> Form:
+    head = body[:SNIFFED]
+    if head.startswith(_MAGIC) or _CONTAINER.match(head):
+        return Form.OTHER
+    return Form.XML if _LISTING.match(head.removeprefix(b"\xef\xbb\xbf")) else Form.HTML
+
+
+def sniff(body: bytes) -> Form:
+    """How a document is to be read, by its first bytes alone."""
+    if body.startswith(_GZIP_MAGIC):
+        return Form.GZIP
+    head = charset.marked(body[:SNIFFED])
+    if _LISTING.match(head) or _DECLARED.match(head):
+        return Form.XML
+    if _PAGE.match(head):
+        return Form.HTML
+    return Form.OTHER if head.startswith(_MAGIC) or _BINARY.search(head) else Form.TEXT
+
+
+def _unpacked(body: bytes) -> bytes:
+    """As much of a gzip file as is sound, and allowed."""
+    pieces = []
+    with suppress(DecodeProblem):
+        for piece in decode_steps(body, ["gzip"], MAX_UNPACKED):
+            pieces.append(piece)  # noqa: PERF402 - what came before a problem must stay
+    return b"".join(pieces)
+
+
+def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
+    encoding = charset.of_xml(document.body, label)
+    references = References(document.url)
+    listing = feeds.read(charset.text(document.body, encoding).encode(), references)  # XML refuses invalid bytes
+    if listing.root == "html":
+        return _read_html(document, label, wants, agent, is_xhtml=True)
+    if listing.root not in feeds.KNOWN:
+        return Reading(charset=encoding)
+    return _reading(encoding, references, Content(title=listing.title))
+
+
+def _read_html(document: Document, label: str | None, wants: Wants, agent: str, *, is_xhtml: bool) -> Reading:
+    encoding = (charset.of_xml if is_xhtml else charset.of_html)(document.body, label)
+    references = References(document.url, encoding)
+    markup = charset.utf_8(document.body, encoding)
+    content = html.read(html.from_xhtml(markup) if is_xhtml else markup, references, wants, agent)
+    return _reading(encoding, references, content)
+
+
+def _read_text(body: bytes, label: str | None, wants: Wants) -> Reading:
+    encoding = charset.of_text(body, label)
+    text = charset.text(body[: 4 * MAX_TEXT], encoding)[:MAX_TEXT] if wants.text else None
+    return Reading(charset=encoding, text=text)
+
+
+def _reading(encoding: str, references: References, content: Content) -> Reading:
+    return Reading(
+        charset=encoding,
+        title=_title(content.title),
+        links=references.links,
+        links_cut=references.are_cut,
+        bad_links=references.bad,
+        bad_examples=tuple(references.examples),
+        ignored_links=references.ignored,
+        robots=content.robots,
+        text=content.text,
+        data=content.data,
+    )
+
+
+def _title(text: str | None) -> str | None:
+    """A title as it is shown: no white space but single spaces, and not endless; None = nothing is left."""
+    return " ".join((text or "")[: 10 * MAX_TITLE].split())[:MAX_TITLE].rstrip() or None

@@ -1,0 +1,217 @@
+"""A response becomes a page: sealed first, then read.
+
+Rules
+- Sealing (content codings off, size, digest) comes first and needs nothing of the document, so that a document which
+  cannot be read is kept all the same.
+- A redirect's body is never decoded: nobody reads it, and a bomb in it would cost what a page costs.
+- A body whose coding is damaged or unpacks beyond the limit keeps its raw bytes' digest, and says so in `problem`.
+- Links are taken from successful responses only; what an error page points at is its server's menu.
+Runs on: a worker process, or the loop of whoever has none.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from crawler.core.decode import DecodeProblem, codings, decode_steps
+from crawler.core.errors import ParseError
+from crawler.core.follow import Follow
+from crawler.core.models import Find, Page, Request, Response
+from crawler.core.outcomes import REDIRECTS
+from crawler.core.reasons import Reason
+from crawler.core.records import media_type
+from crawler.parse.attributes import directives
+from crawler.parse.document import Form, form_of, read
+from crawler.parse.extract import Extractor, PageSource, extract, load
+from crawler.parse.reading import Document, Reading, Wants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is done with each document; travels to worker processes once.
+
+    Attributes:
+        max_decoded: bytes.
+        agent: the product token by which a page may address this robot.
+        follow: which links become finds; None = none do.
+        extract: `module:function` of the user.
+        keep: whether the decoded bytes are wanted.
+    """
+
+    max_decoded: int
+    agent: str = ""
+    follow: Follow | None = None
+    wants: Wants = field(default_factory=Wants)
+    extract: str | None = None
+    keep: bool = False
+
+
+class Job(NamedTuple):
+    """One response, as it travels: what reading needs, and no more."""
+
+    request: Request
+    status: int
+    content_type: str | None
+    coding: str
+    robots: str
+    body: bytes
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The content codings to be removed."""
+        return () if self.status in REDIRECTS else codings(self.coding)
+
+
+def job_of(response: Response) -> Job:
+    """The job of reading this response."""
+    return Job(
+        replace(response.request, headers=(), body=None),
+        response.status,
+        response.header("content-type"),
+        response.header_list("content-encoding"),
+        response.header_list("x-robots-tag"),
+        response.body,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A body without its content codings, or as it came where they could not be removed."""
+
+    content: bytes
+    sha256: str
+    problem: Reason | None = None
+
+
+_READ = frozenset({Form.HTML, Form.XHTML, Form.XML, Form.GZIP})
+
+
+class Reader:
+    """Reads documents as its task says.
+
+    Raises:
+        UsageError: there is no such function to extract with.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._extractor: Extractor | None = load(task.extract) if task.extract else None
+
+    def read(self, job: Job) -> Page:
+        """The page, with all that it tells."""
+        started = time.perf_counter()
+        sealed = seal(job, self._task.max_decoded)
+        page = self.tell(job, sealed)
+        return replace(page, seconds=time.perf_counter() - started)
+
+    def bare(self, job: Job) -> Page:
+        """The page, sealed and not read."""
+        return self._bare(job, seal(job, self._task.max_decoded))
+
+    def tell(self, job: Job, sealed: Sealed) -> Page:
+        """The page of a sealed document."""
+        page = self._bare(job, sealed)
+        if sealed.problem or job.status in REDIRECTS or not self._is_read(job, sealed.content):
+            return page
+        document = Document(url=job.request.url, body=sealed.content, content_type=job.content_type)
+        reading = read(document, self._task.wants, agent=self._task.agent)
+        data, problem = self._data(job, sealed.content, reading)
+        return replace(
+            page,
+            charset=reading.charset or page.charset,
+            title=reading.title,
+            links=None if reading.links is None else len({link.url for link in reading.links}),
+            finds=self._finds(job, reading),
+            data=data,
+            problem=problem or (Reason.LINK_LIMIT if reading.links_cut else None),
+        )
+
+    def _bare(self, job: Job, sealed: Sealed) -> Page:
+        content_type, charset = media_type(job.content_type)
+        return Page(
+            size=len(sealed.content),
+            sha256=sealed.sha256,
+            content_type=content_type,
+            charset=charset,
+            content=sealed.content if self._task.keep else None,
+            problem=sealed.problem,
+        )
+
+    def _is_read(self, job: Job, content: bytes) -> bool:
+        form = form_of(media_type(job.content_type)[0], content)
+        return form in _READ or (form is Form.TEXT and (self._task.wants.text or self._extractor is not None))
+
+    def _finds(self, job: Job, reading: Reading) -> tuple[Find, ...]:
+        if self._task.follow is None or not reading.links or not 200 <= job.status < 300:
+            return ()
+        robots = reading.robots | _header_directives(job.robots, self._task.agent)
+        return self._task.follow.finds(reading.links, job.request, robots)
+
+    def _data(self, job: Job, content: bytes, reading: Reading) -> tuple[Mapping[str, object] | None, Reason | None]:
+        data = dict(reading.data or {})
+        if reading.text is not None:
+            data["text"] = reading.text
+        problem = None
+        if self._extractor is not None:
+            try:
+                data |= extract(self._extractor, _source(job, content, reading)) or {}
+            except ParseError as error:
+                problem = error.reason
+        return data or None, problem
+
+
+def seal(job: Job, max_decoded: int) -> Sealed:
+    """Decode and digest in one go."""
+    steps = list(seal_steps(job, max_decoded))
+    return steps[-1]  # type: ignore[return-value]  # the last one is always the seal
+
+
+def seal_steps(job: Job, max_decoded: int) -> Iterator[Sealed | None]:
+    """Decode and digest in steps of at most 256 KiB: None after each, and at last the seal."""
+    pieces, digest = [], hashlib.sha256()
+    try:
+        for piece in decode_steps(job.body, job.layers, max_decoded) if job.layers else [job.body]:
+            digest.update(piece)
+            pieces.append(piece)
+            yield None
+    except DecodeProblem as problem:
+        yield Sealed(job.body, hashlib.sha256(job.body).hexdigest(), problem.reason)
+    else:
+        yield Sealed(pieces[0] if len(pieces) == 1 else b"".join(pieces), digest.hexdigest())
+
+
+def is_document(job: Job) -> bool:
+    """Whether a body may be one that is read: the bytes of a coded one cannot be looked at yet."""
+    if job.status in REDIRECTS:
+        return False
+    return bool(job.layers) or form_of(media_type(job.content_type)[0], job.body) is not Form.OTHER
+
+
+def _source(job: Job, content: bytes, reading: Reading) -> PageSource:
+    return PageSource(
+        url=job.request.url.href,
+        status=job.status,
+        content_type=job.content_type,
+        content=content,
+        encoding=reading.charset,
+        title=reading.title,
+        links=tuple(dict.fromkeys(link.url.href for link in reading.links or ())),
+    )
+
+
+def _header_directives(value: str, agent: str) -> frozenset[str]:
+    """The directives of X-Robots-Tag that concern this robot: a `name:` in front holds until the next one."""
+    mine: list[str] = []
+    is_mine = True
+    for part in value.split(","):
+        name, colon, rest = part.partition(":")
+        if colon and name.strip().lower() not in _WITH_VALUE:
+            is_mine, part = name.strip().lower() == agent.lower(), rest  # noqa: PLW2901
+        if is_mine:
+            mine.append(part)
+    return directives(",".join(mine))
+
+
+_WITH_VALUE = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})

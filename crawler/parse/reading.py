@@ -1,0 +1,86 @@
+"""What goes into reading a document, and what comes out of it: plain facts, which can travel between processes.
+
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crawler.core.links import Link
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What is read.
+
+    Attributes:
+        url: where it came from; relative links are resolved against it.
+        body: without content codings.
+        content_type: the value of the Content-Type header as received; None = there was none.
+    """
+
+    url: Url
+    body: bytes
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wants:
+    """What a caller wants to have besides title and links.
+
+    Attributes:
+        text: the visible text.
+        selectors: names and CSS selectors that `check_selector` took.
+    """
+
+    text: bool = False
+    selectors: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a document tells besides the places that it points at; see `Reading`."""
+
+    title: str | None = None
+    robots: frozenset[str] = frozenset()
+    text: str | None = None
+    data: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadLink:
+    """A reference that is no URL we fetch; the text is cut."""
+
+    text: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a document told.
+
+    Attributes:
+        charset: the encoding that was used, by its name in the Encoding standard, lower case; None = it is no text.
+        title: with white space collapsed, at most 1,000 characters; None = it has none.
+        links: distinct by URL, kind and nofollow, in document order; None = it is no document that can have links.
+        links_cut: it points at more than 100,000 different places; the first ones are kept.
+        bad_links: how many different references are no valid URL that may be fetched.
+        bad_examples: the first of them.
+        ignored_links: how many different references have another scheme, such as mailto, javascript and data.
+        robots: directives for robots that the document has inside, lower case.
+        text: the visible text; None = not wanted, or it has none.
+        data: what the selectors gave, by name; None = none were wanted, or they do not apply.
+    """
+
+    charset: str | None = None
+    title: str | None = None
+    links: tuple[Link, ...] | None = None
+    links_cut: bool = False
+    bad_links: int = 0
+    bad_examples: tuple[BadLink, ...] = ()
+    ignored_links: int = 0
+    robots: frozenset[str] = frozenset()
+    text: str | None = None
+    data: Mapping[str, object] | None = None

@@ -1,0 +1,127 @@
+"""The references of one document become distinct links, or are counted with the reason why not.
+
+Rules
+- A reference is joined once, however often it is written. What stands behind `#` is not looked at.
+- The query of a reference is in the document's own encoding, as its server expects it (URL standard, "encoding-parse").
+- At most MAX_LINKS different references are taken, bad ones included, so what is kept is bounded.
+Runs on: anywhere (pure).
+"""
+
+import re
+
+from crawler.core.errors import UrlError
+from crawler.core.links import Link, LinkKind
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url, parse
+from crawler.parse import charset
+from crawler.parse.reading import BadLink
+
+MAX_LINKS = 100_000
+MAX_EXAMPLES = 10
+MAX_EXAMPLE_LENGTH = 200
+
+_SCHEME = re.compile(r"[\0- ]*+([a-z][a-z0-9+.-]*+):", re.IGNORECASE)
+_NOT_ASCII = re.compile(r"[^\0-\x7f]+")
+_AS_IS_IN_QUERY = frozenset(range(0x21, 0x7F)) - frozenset(b"\"#&';<>")
+_NO_BASE = frozenset({"data", "javascript"})
+
+
+class TooManyLinks(Exception):
+    """MAX_LINKS references are taken, and there is another."""
+
+
+class References:
+    """Collects what one document points at.
+
+    Attributes:
+        base: what relative references are resolved against; None = they lead nowhere.
+        bad, ignored: how many different references are no valid URL, and how many have a scheme that is not fetched.
+        examples: the first bad ones.
+        are_cut: there were more than are taken.
+    """
+
+    def __init__(self, document: Url, encoding: str = charset.UTF_8) -> None:
+        self._document = document
+        self.base: Url | None = document
+        self._encoding = None if encoding == charset.UTF_8 else encoding
+        self._joined: dict[str, Url | None] = {}
+        self._links: dict[tuple[str, LinkKind, bool], Link] = {}
+        self.bad = 0
+        self.examples: list[BadLink] = []
+        self.ignored = 0
+        self.are_cut = False
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The distinct ones, in the order in which they were added."""
+        return tuple(self._links.values())
+
+    def set_base(self, reference: str) -> None:
+        """Resolve against this from now on (HTML, "set the frozen base URL").
+
+        A base of a scheme that is not fetched stays a base: then relative references lead nowhere.
+        """
+        try:
+            self.base = parse(reference, self._document)
+        except UrlError as error:
+            is_no_base = error.reason is Reason.NOT_A_URL or _scheme(reference) in _NO_BASE
+            self.base = self._document if is_no_base else None
+
+    def add(self, reference: str, kind: LinkKind, *, nofollow: bool = False) -> None:
+        """Take one reference.
+
+        Raises:
+            TooManyLinks: it is one too many, and was not taken.
+        """
+        text = _without_fragment(reference) if "#" in reference else reference
+        url = self._joined[text] if text in self._joined else self._join(text)
+        if url is None:
+            return
+        key = (url.href, kind, nofollow)
+        if key not in self._links:
+            self._links[key] = Link(url=url, kind=kind, nofollow=nofollow)
+
+    def _join(self, text: str) -> Url | None:
+        if len(self._joined) >= MAX_LINKS or len(self._links) >= MAX_LINKS:
+            self.are_cut = True
+            raise TooManyLinks
+        url = self._joined[text] = self._parse(text)
+        return url
+
+    def _parse(self, text: str) -> Url | None:
+        try:
+            return parse(text if self._encoding is None else _in_encoding(text, self._encoding), self.base)
+        except UrlError as error:
+            self._count(text, error.reason)
+            return None
+
+    def _count(self, text: str, reason: Reason) -> None:
+        if reason is Reason.UNSUPPORTED_SCHEME or _scheme(text) not in {None, "http", "https"}:
+            self.ignored += 1
+            return
+        self.bad += 1
+        if len(self.examples) < MAX_EXAMPLES:
+            self.examples.append(BadLink(text=text[:MAX_EXAMPLE_LENGTH], reason=reason))
+
+
+def _without_fragment(reference: str) -> str:
+    before, mark, _ = reference.partition("#")
+    # White space at the very end is no part of a URL, but before a fragment it is.
+    return reference if mark and before[-1:] and before[-1] <= " " else before
+
+
+def _scheme(reference: str) -> str | None:
+    found = _SCHEME.match(reference)
+    return found and found[1].lower()
+
+
+def _in_encoding(reference: str, encoding: str) -> str:
+    """The reference with the characters of its query as bytes of an encoding other than UTF-8."""
+    path, mark, query = reference.partition("?")
+    if not mark or query.isascii():
+        return reference
+    return path + mark + _NOT_ASCII.sub(lambda run: _percent_encoded(charset.encode(run[0], encoding)), query)
+
+
+def _percent_encoded(data: bytes) -> str:
+    return "".join(chr(byte) if byte in _AS_IS_IN_QUERY else f"%{byte:02X}" for byte in data)

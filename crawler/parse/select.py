@@ -1,0 +1,138 @@
+"""What a user asks a page for: parts by CSS selector, and the text that a reader sees.
+
+Rules
+- `css` gives the texts of the elements that match, `css::text` their own text nodes, `css ::text` those of everything
+  inside them too, and `css::attr(name)` an attribute where they have it, as Scrapy's users know them.
+- A selector is judged before a crawl starts, so no page can make one fail.
+- What a page gives is bounded: values per selector, characters per value, characters of text.
+- Text is visible as far as the markup tells: scripts, styles, fallbacks and what is `hidden` are not. CSS is not read.
+Runs on: a worker process; `check_selector` anywhere.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+
+from crawler.core.errors import UsageError
+from crawler.parse.tags import TEXT, numbers
+
+MAX_VALUES = 10_000
+MAX_VALUE = 100_000
+MAX_TEXT = 1_000_000
+
+_PSEUDO_ELEMENT = re.compile(r"(?P<inside>\s*)::(?:text|attr\(\s*(?P<attribute>[^\s()]+)\s*\))\Z")
+_INVISIBLE = numbers("head script style noscript template iframe noembed noframes object audio video canvas datalist")
+_BREAK = "\0"  # no text of a page holds one: the parser drops or replaces it
+_EDGES = dict.fromkeys(
+    numbers(
+        "address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset figcaption "
+        "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu nav ol optgroup option "
+        "p pre search section select summary table tr ul xmp"
+    ),
+    _BREAK,
+) | dict.fromkeys(numbers("td th"), " ")
+
+
+def check_selector(css: str) -> None:
+    """Judge a selector before it is used.
+
+    Raises:
+        UsageError: it is none; the message says what may be written.
+    """
+    _compiled(css)
+
+
+def select(tree: LexborHTMLParser, selectors: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """What each selector gives, by its name, in document order."""
+    return {name: _first(_compiled(css).values(tree)) for name, css in selectors}
+
+
+def visible_text(tree: LexborHTMLParser) -> str:
+    """What a reader sees, one line for each block, white space collapsed."""
+    blocks = "".join(_pieces(tree.root)).split(_BREAK) if tree.root else []
+    return "\n".join(line for block in blocks if (line := " ".join(block.split())))
+
+
+@dataclass(frozen=True, slots=True)
+class _Selector:
+    """A selector without its pseudo-element, which says what of a match is taken."""
+
+    css: str
+    attribute: str | None = None
+    own_text: bool = False
+    inside: bool = False
+
+    def values(self, tree: LexborHTMLParser) -> Iterable[str]:
+        nodes = tree.css(self.css)
+        if self.attribute is not None:
+            name = self.attribute
+            return (found[name] or "" for node in nodes if name in (found := node.attributes))
+        if self.own_text:
+            return _texts_inside(nodes) if self.inside else _texts(nodes)
+        return (node.text().strip() for node in nodes)
+
+
+@lru_cache
+def _compiled(css: str) -> _Selector:
+    pseudo = _PSEUDO_ELEMENT.search(css)
+    plain = (css[: pseudo.start()] or "*") if pseudo else css
+    try:
+        LexborHTMLParser("").css(plain)
+    except (SelectolaxError, UnicodeEncodeError):
+        raise UsageError(
+            f"{css!r} is no CSS selector: write one as in a style sheet; ::text or ::attr(name) may stand behind it"
+        ) from None
+    if pseudo is None:
+        return _Selector(plain)
+    return _Selector(plain, pseudo["attribute"], own_text=pseudo["attribute"] is None, inside=bool(pseudo["inside"]))
+
+
+def _first(values: Iterable[str]) -> list[str]:
+    return [value[:MAX_VALUE] for value in islice(values, MAX_VALUES)]
+
+
+def _texts(nodes: Iterable[LexborNode]) -> Iterator[str]:
+    return (child.text_content or "" for node in nodes for child in node.iter(include_text=True) if child.is_text_node)
+
+
+def _texts_inside(nodes: Iterable[LexborNode]) -> Iterator[str]:
+    """Each text node once, though matches may stand inside each other."""
+    met = set()
+    for node in nodes:
+        for inner in node.traverse(include_text=True):
+            if inner.is_text_node and inner.mem_id not in met:
+                met.add(inner.mem_id)
+                yield inner.text_content or ""
+
+
+def _pieces(root: LexborNode) -> list[str]:
+    """The visible text nodes, with edges where a block or a cell starts or ends."""
+    hidden = {node.mem_id for node in root.css("[hidden]")}
+    pieces: list[str] = []
+    room = MAX_TEXT
+    node: LexborNode | None = root
+    while node is not None and room > 0:
+        inside = None
+        if (tag := node.tag_id) == TEXT:
+            pieces.append((node.text_content or "")[:room])
+            room -= len(pieces[-1])
+        elif tag not in _INVISIBLE and node.mem_id not in hidden:
+            pieces.append(_EDGES.get(tag, ""))
+            inside = node.first_child
+        node = inside or _after(node, root, pieces)
+    return pieces
+
+
+def _after(node: LexborNode, root: LexborNode, pieces: list[str]) -> LexborNode | None:
+    """The node beside this one, or beside the nearest that it is in and that has one; edges where those end."""
+    while True:
+        pieces.append(_EDGES.get(node.tag_id, ""))
+        if node.mem_id == root.mem_id:
+            return None
+        if beside := node.next:
+            return beside
+        node = node.parent or root

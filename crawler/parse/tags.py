@@ -1,0 +1,22 @@
+"""Lexbor's numbers of tags: comparing one takes half the time of asking for a name.
+
+An element has the same number in HTML and in SVG.
+Runs on: a worker process.
+"""
+
+from selectolax.lexbor import LexborHTMLParser
+
+_document = LexborHTMLParser("")
+
+
+def number(name: str) -> int:
+    """The number that nodes of this tag have as their `tag_id`."""
+    return _document.create_node(name).tag_id
+
+
+def numbers(names: str) -> frozenset[int]:
+    """The numbers of several tags, parted by white space."""
+    return frozenset(map(number, names.split()))
+
+
+TEXT = 2  # LXB_TAG__TEXT: text nodes have a number too

@@ -1,0 +1,203 @@
+"""Levels and closed hosts: what is leased when a depth or a host's pages are limited."""
+
+from pathlib import Path
+
+import pytest
+
+from crawler.core.models import Find, Group, Lease, Request, SeedBatch, State, Totals, Visit
+from crawler.core.reasons import Reason
+from crawler.core.records import Turn, unanswered
+from crawler.core.scope import Scope
+from crawler.core.urls import parse
+from crawler.frontier.board import MappedBoard
+from crawler.frontier.rules import Rules
+from crawler.frontier.sqlite import SqliteFrontier
+
+NOW = 1_700_000_000.0
+
+
+class Life:
+    """One frontier from its opening on; `kill` begins another life."""
+
+    def __init__(self, folder: Path, rules: Rules) -> None:
+        self.folder = folder
+        self.rules = rules
+        self.line = 0
+        self.begin(create=True)
+
+    def begin(self, *, create: bool = False) -> None:
+        """Open the run."""
+        board = MappedBoard(self.folder / "frontier.board", 1000)
+        self.frontier = SqliteFrontier(self.folder / "frontier.sqlite", board, create=create, rules=self.rules)
+        self.frontier.open(NOW)
+
+    def again(self) -> None:
+        """End in order, and open once more."""
+        self.frontier.close()
+        self.begin()
+
+    def seeds(self, *urls: str, last: bool = True) -> Totals:
+        """Commit some lines of the list."""
+        first = self.line + 1
+        self.line += len(urls)
+        finds = tuple(Find(url=parse(url), seed=True, named=True, line=first + at) for at, url in enumerate(urls))
+        batch = SeedBatch(cursor=self.line, line=self.line, lines=len(urls), finds=finds, last=last)
+        return self.frontier.commit(Group(seeds=(batch,))).totals
+
+    def lease(self) -> Lease:
+        """Everything that may be asked for now."""
+        return self.frontier.lease({}, 1000, 1000, NOW)
+
+    def finish(self, request: Request, *finds: Find, state: State = State.DONE) -> Totals:
+        """Commit a page with what it led to."""
+        record = unanswered(request, Reason.OK, Turn(now=NOW), attempts=1) if state is State.DONE else None
+        visit = Visit(request=request, state=state, reason=Reason.OK, record=record, finds=finds)
+        return self.frontier.commit(Group(visits=(visit,))).totals
+
+
+def link(url: str, depth: int = 1, **fields: object) -> Find:
+    """A find of a link."""
+    return Find(url=parse(url), depth=depth, **fields)  # type: ignore[arg-type]
+
+
+def paths(lease: Lease) -> list[str]:
+    """What was leased."""
+    return [request.url.href.removeprefix("http://") for request in lease.requests]
+
+
+@pytest.fixture
+def levels(tmp_path: Path) -> Life:
+    """A run that goes one depth after the other."""
+    return Life(tmp_path, Rules(by_level=True))
+
+
+def test_a_depth_is_begun_when_the_one_before_is_finished(levels: Life) -> None:
+    """Nothing of depth 1 is handed out while anything of depth 0 is leased, and nothing of depth 2 before depth 1."""
+    levels.seeds("http://a/", "http://b/")
+    a, b = levels.lease().requests
+    levels.finish(a, link("http://a/1"))
+
+    assert paths(levels.lease()) == []
+    levels.finish(b, link("http://b/2", 2), link("http://a/0", 0))
+    assert paths(levels.lease()) == ["a/0"]
+
+
+def test_the_seeds_are_read_before_their_links_are_followed(levels: Life) -> None:
+    """As long as lines of the list are missing, depth 0 is not finished."""
+    levels.seeds("http://a/", last=False)
+    (a,) = levels.lease().requests
+    levels.finish(a, link("http://a/1"))
+
+    assert paths(levels.lease()) == []
+    assert not levels.lease().is_exhausted
+    levels.seeds("http://c/")
+    assert paths(levels.lease()) == ["c/"]
+
+
+def test_a_level_outlives_a_life(levels: Life) -> None:
+    """A resumed run goes on with the least depth that is left."""
+    levels.seeds("http://a/")
+    (a,) = levels.lease().requests
+    levels.finish(a, link("http://a/2", 2), link("http://a/1", 1))
+    levels.again()
+
+    lease = levels.lease()
+    assert paths(lease) == ["a/1"]
+    levels.finish(lease.requests[0])
+    assert paths(levels.lease()) == ["a/2"]
+
+
+def test_a_host_that_has_its_pages_is_closed(tmp_path: Path) -> None:
+    """What is left of it stays pending, is not waited for, and another limit opens it again."""
+    run = Life(tmp_path, Rules(host_pages=2))
+    run.seeds(*(f"http://a/{number}" for number in range(5)), "http://b/")
+
+    lease = run.lease()
+    assert paths(lease) == ["a/0", "a/1", "b/"]
+    for request in lease.requests:
+        totals = run.finish(request)
+
+    assert totals.pending == 3
+    assert run.lease().is_exhausted
+    run.rules = Rules(host_pages=3)
+    run.again()
+    assert paths(run.lease()) == ["a/2"]
+
+
+def test_a_page_that_was_no_line_makes_room(tmp_path: Path) -> None:
+    """A URL that robots.txt refuses is none of the host's pages."""
+    run = Life(tmp_path, Rules(host_pages=1))
+    run.seeds("http://a/0", "http://a/1")
+    (first,) = run.lease().requests
+
+    run.finish(first, state=State.SKIPPED)
+
+    assert paths(run.lease()) == ["a/1"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "inside"),
+    [
+        ("host", ["a.x.com/d/1", "a.x.com/e"]),
+        ("domain", ["a.x.com/d/1", "a.x.com/e", "b.x.com/"]),
+        ("prefix", ["a.x.com/d/1"]),
+        ("all", ["a.x.com/d/1", "a.x.com/e", "b.x.com/", "other.com/"]),
+    ],
+)
+def test_scope_says_where_links_may_lead(tmp_path: Path, mode: str, inside: list[str]) -> None:
+    """What lies outside is skipped with that reason; every URL is in the account."""
+    run = Life(tmp_path, Rules(scope=Scope(mode)))
+    run.seeds("http://a.x.com/d/")
+    (seed,) = run.lease().requests
+
+    found = ("http://a.x.com/d/1", "http://a.x.com/e", "http://b.x.com/", "http://other.com/")
+    totals = run.finish(seed, *map(link, found))
+
+    assert sorted(paths(run.lease())) == sorted(inside)
+    assert totals.skipped == ({"out_of_scope": 4 - len(inside)} if len(inside) < 4 else {})
+
+
+@pytest.mark.parametrize("mode", ["host", "prefix"])
+def test_a_late_seed_opens_what_was_left_out(tmp_path: Path, mode: str) -> None:
+    """The target of a seed's redirect is a seed: what was found on its host before becomes pending at once."""
+    run = Life(tmp_path, Rules(scope=Scope(mode)))
+    run.seeds("http://a/", "http://old/")
+    a, old = run.lease().requests
+    run.finish(a, link("http://new/x/1", 3), link("http://new/x/1", 2), link("http://else/"))
+    run.again()
+    for request in run.lease().requests:
+        if request.url == old.url:
+            totals = run.finish(request, Find(url=parse("http://new/x/"), hops=1, seed=True))
+
+    assert sorted(paths(run.lease())) == ["new/x/", "new/x/1"]
+    assert totals.skipped == {"out_of_scope": 1}
+
+
+def test_an_edge_is_kept_once_for_each_pair(tmp_path: Path) -> None:
+    """Who points at whom is known for every pair, also where the target was known before."""
+    run = Life(tmp_path, Rules(edges=True))
+    run.seeds("http://a/", "http://b/")
+    a, b = run.lease().requests
+    for page in (a, b):
+        run.finish(page, link("http://a/x"), link("http://a/"), link("http://a/x", 1, refusal=Reason.NOFOLLOW))
+
+    rows = run.frontier._db.execute(
+        "SELECT s.url, t.url FROM edge JOIN url AS s ON s.id = source JOIN url AS t ON t.id = target ORDER BY 1, 2"
+    ).fetchall()
+    assert rows == [(f"http://{source}/", f"http://a/{path}") for source in "ab" for path in ("", "x")]
+
+
+def test_a_trap_closes_its_family_alone(tmp_path: Path) -> None:
+    """Session ids of one page are refused from the sixth on, with examples; the list is never refused."""
+    run = Life(tmp_path, Rules(traps=True))
+    run.seeds("http://a/", "http://a/p?sid=99aa99aa99aa99aa")
+    seed, listed = run.lease().requests
+    finds = [link(f"http://a/p?sid={number:016x}f00d") for number in range(10)]
+
+    totals = run.finish(seed, *finds, link("http://a/other"))
+
+    assert totals.skipped == {"trap_session_id": 5}
+    assert len(totals.examples["trap_session_id"]) == 3
+    run.again()
+    totals = run.finish(listed, *finds, link("http://a/p?sid=0000f00d0000f00d"))
+    assert totals.skipped == {"trap_session_id": 6}

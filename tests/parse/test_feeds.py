@@ -1,0 +1,215 @@
+"""Feeds and sitemaps, sound and broken."""
+
+import gzip
+from collections.abc import Callable
+
+import pytest
+
+from crawler.core.urls import parse as url
+from crawler.parse.document import read
+from crawler.parse.reading import Document, Reading
+
+ATOM = "<feed xmlns='http://www.w3.org/2005/Atom'>"
+SITEMAP = "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>"
+
+
+def reading(body: bytes | str, content_type: str | None = "application/xml") -> Reading:
+    """What such a document tells."""
+    content = body.encode() if isinstance(body, str) else body
+    return read(Document(url=url("http://h/d/feed"), body=content, content_type=content_type))
+
+
+def links(told: Reading) -> list[str] | None:
+    """Each link as its kind and its URL without the host h; None = it can have none."""
+    if told.links is None:
+        return None
+    return [f"{link.kind.value} {link.url.href.removeprefix('http://h')}" for link in told.links]
+
+
+LISTINGS: list[tuple[str, list[str] | None]] = [
+    # RSS
+    ("<rss><channel><link>http://h/</link><item><link> /a\n</link></item></channel></rss>", ["item /", "item /a"]),
+    ("<rss><channel><item><link><![CDATA[/b?x&y]]></link></item></channel></rss>", ["item /b?x&y"]),
+    ("<rss><channel><item><link>/a?b&amp;c</link></item></channel></rss>", ["item /a?b&c"]),
+    ("<rss><channel><item><guid>http://h/a</guid></item></channel></rss>", ["item /a"]),
+    ("<rss><channel><item><guid>abc-123</guid></item></channel></rss>", []),  # an identifier
+    ("<rss><channel><item><link/></item></channel></rss>", []),
+    ("<rss><channel><item><enclosure url='/a.mp3'/></item></channel></rss>", ["enclosure /a.mp3"]),
+    ("<rss><channel><item><media:content url='/a.jpg'/></item></channel></rss>", ["enclosure /a.jpg"]),  # not declared
+    (
+        "<rss><channel><atom:link rel='self' href='?1'/><atom:link rel='next' href='?2'/></channel></rss>",
+        ["feed /d/feed?2"],
+    ),
+    ("<rss><channel><image><link>/x</link><url>/y</url></image></channel></rss>", []),
+    ("<rss><channel><item><description>&lt;a href=x&gt;</description></item></channel></rss>", []),
+    (
+        "<rdf:RDF xmlns:rdf='x'><channel><link>/</link></channel><item rdf:about='/z'><link>/a</link></item></rdf:RDF>",
+        ["item /", "item /a"],  # RSS 1.0 and 0.9 have their items beside the channel
+    ),
+    # Atom
+    (ATOM + "<link href='/'/><entry><link href='a'/></entry></feed>", ["item /", "item /d/a"]),
+    (ATOM + "<entry><link rel='alternate' href='a'/><link rel='edit' href='b'/></entry></feed>", ["item /d/a"]),
+    (
+        ATOM + "<entry><link rel='enclosure' href='a'/><content src='b'/></entry></feed>",
+        ["enclosure /d/a", "item /d/b"],
+    ),
+    (ATOM + "<link rel='next' href='?2'/><link rel='self' href='?1'/></feed>", ["feed /d/feed?2"]),
+    (
+        "<feed xml:base='http://o/x/'><entry xml:base='y/'><link href='z'/></entry><link href='z'/></feed>",
+        ["item http://o/x/y/z", "item http://o/x/z"],
+    ),
+    ("<feed xml:base='mailto:x'><link href='z'/></feed>", ["item /d/z"]),
+    ("<a:feed xmlns:a='http://www.w3.org/2005/Atom'><a:link href='z'/></a:feed>", ["item /d/z"]),
+    # sitemaps
+    (SITEMAP + "<url><loc>http://h/a</loc><lastmod>2024</lastmod></url></urlset>", ["loc /a"]),
+    (SITEMAP + "<url><loc>\n http://h/a?b&amp;c \n</loc></url></urlset>", ["loc /a?b&c"]),
+    (
+        SITEMAP + "<url><loc>/a</loc><xhtml:link rel='alternate' hreflang='de' href='/b'/></url></urlset>",
+        ["loc /a", "alternate /b"],
+    ),
+    (
+        SITEMAP + "<url><loc>/a</loc><image:image><image:loc>/b</image:loc></image:image></url></urlset>",
+        ["loc /a", "img /b"],
+    ),
+    (SITEMAP + "<url><video:video><video:loc>/b</video:loc></video:video></url></urlset>", []),
+    ("<s:urlset xmlns:s='x'><s:url><s:loc>/a</s:loc></s:url></s:urlset>", ["loc /a"]),
+    ("<sitemapindex><sitemap><loc>/a.xml.gz</loc></sitemap></sitemapindex>", ["sitemap /a.xml.gz"]),
+    ("<urlset><loc>/a</loc></urlset>", []),  # outside of an <url>
+    ("<urlset><url><loc>/a</loc></url><url><loc>/a</loc></url></urlset>", ["loc /a"]),
+    ("<urlset/>", []),
+    ("<urlset>" + "<x>" * 300 + "</x>" * 300 + "<url><loc>/a</loc></url></urlset>", []),  # nested deeper than is read
+    # broken: what came before is kept
+    ("<urlset><url><loc>/a</loc></url><url><loc>/b</url></urlset>", ["loc /a"]),
+    ("<urlset><url><loc>/a</loc></url><url><loc>/b & c</loc></url></urlset>", ["loc /a"]),
+    ("<urlset><url><loc>/a</loc></url>", ["loc /a"]),
+    ("<urlset><url><loc>/a</loc></url></urlset>trailing <<< garbage", ["loc /a"]),
+    ("<urlset><url><loc>/a&nbsp;b</loc></url><url><loc>/c</loc></url></urlset>", ["loc /ab", "loc /c"]),  # not declared
+    ("<rss><channel><item><link href='&eacute;'>/a</link></item></channel></rss>", ["item /a"]),
+    # other XML
+    ("<svg xmlns='http://www.w3.org/2000/svg'><a href='x'/></svg>", None),
+    ("<opensearch><link href='x'/></opensearch>", None),
+    ("", None),
+    ("no XML", None),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), LISTINGS)
+def test_a_listing_points_at_what_it_lists(body: str, expected: list[str] | None) -> None:
+    """The root element says what it is."""
+    assert links(reading(body)) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ("<rss><channel><title> a\n b </title><item><title>c</title></item></channel></rss>", "a b"),
+        ("<rss><channel><item><title>c</title></item></channel></rss>", None),
+        ("<feed><title>a &amp; b</title></feed>", "a & b"),
+        ("<urlset><title>a</title></urlset>", None),
+        ("<rss><channel><title>" + "x" * 10**6 + "</title></channel></rss>", "x" * 1000),
+    ],
+)
+def test_a_feed_has_a_title(body: str, title: str | None) -> None:
+    """The channel's, not an item's."""
+    assert reading(body).title == title
+
+
+LAUGHS = (
+    "<!DOCTYPE rss [<!ENTITY a 'aaaaaaaaaa'>"
+    + "".join(f"<!ENTITY {name} '{f'&{before};' * 10}'>" for before, name in zip("abcdefghi", "bcdefghij", strict=True))
+    + "]><rss><channel><title>&j;</title><item><link>/x</link></item></channel></rss>"
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LAUGHS,
+        f"<!DOCTYPE rss [<!ENTITY a '{'x' * 100_000}'>]><rss><channel><title>{'&a;' * 10_000}</title></channel></rss>",
+        "<!DOCTYPE rss [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><rss><channel><title>&x;</title></channel></rss>",
+        "<!DOCTYPE rss [<!ENTITY % x SYSTEM 'http://127.0.0.1:1/'>%x;]><rss><channel><title>t</title></channel></rss>",
+    ],
+    ids=["billion laughs", "quadratic blow-up", "external entity", "external parameter entity"],
+)
+def test_a_document_that_declares_an_entity_is_not_read_on(body: str) -> None:
+    """So nothing unfolds, and nothing outside is fetched."""
+    told = reading(body)
+
+    assert (told.title, told.links) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<!DOCTYPE rss PUBLIC '-//Netscape//DTD RSS 0.91//EN' 'http://my.netscape.com/rss-0.91.dtd'>",
+        "<!DOCTYPE rss SYSTEM 'file:///etc/passwd'>",
+    ],
+)
+def test_an_external_dtd_is_left_where_it_is(body: str) -> None:
+    """Old feeds name one; they are read without it."""
+    told = reading(body + "<rss><channel><title>a&nbsp;b</title><item><link>/x</link></item></channel></rss>")
+
+    assert (told.title, links(told)) == ("ab", ["item /x"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: b"<rss>" * 2_000_000,
+        lambda: b"<rss><channel><item><link>" + b"x" * 20_000_000,
+        lambda: b"<rss a='" + b"x" * 20_000_000,
+        lambda: b"<rss><!--" + b"x" * 20_000_000,
+        lambda: b"<rss><channel>" + b"<item><link>/x</link></item>" * 200_000,
+        lambda: b"<rss " + b" ".join(b"a%d='1'" % at for at in range(100_000)) + b">",
+    ],
+    ids=["deep", "long text", "long attribute", "long comment", "many items", "many attributes"],
+)
+def test_a_monstrous_feed_is_read_like_any_other(body: Callable[[], bytes]) -> None:
+    """What is kept is a path of names, one text and the references."""
+    assert len(reading(body()).links or ()) <= 1
+
+
+LATIN = b"<?xml version='1.0' encoding='latin1'?><urlset><url><loc>/\xe4?\xe4</loc></url></urlset>"
+SMALL = "<urlset><url><loc>/a</loc></url></urlset>"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "charset", "expected"),
+    [
+        (SMALL, "text/xml", "utf-8", ["loc /a"]),
+        (SMALL, "application/rss+xml", "utf-8", ["loc /a"]),  # the media type does not say which
+        (SMALL, "text/html", "utf-8", ["loc /a"]),  # as browsers do with feeds
+        ("<?xml version='1.0'?><!-- x --><!DOCTYPE x>" + SMALL, "text/html", "utf-8", ["loc /a"]),
+        (SMALL, "text/plain", "utf-8", ["loc /a"]),
+        (SMALL, None, "utf-8", ["loc /a"]),
+        (gzip.compress(SMALL.encode()), "application/gzip", "utf-8", ["loc /a"]),
+        (gzip.compress(SMALL.encode()), "application/x-gzip", "utf-8", ["loc /a"]),
+        (gzip.compress(SMALL.encode()), "application/octet-stream", "utf-8", ["loc /a"]),
+        (gzip.compress(SMALL.encode()), "text/xml", "utf-8", ["loc /a"]),
+        (gzip.compress(SMALL.encode()), None, "utf-8", ["loc /a"]),
+        (gzip.compress(SMALL.encode())[:-10], "application/gzip", "utf-8", ["loc /a"]),  # cut short
+        (gzip.compress(b"<!doctype html><a href=x>"), "application/gzip", None, None),
+        (gzip.compress(b"text"), "application/gzip", None, None),
+        (b"no gzip", "application/gzip", None, None),
+        (SMALL, "image/png", None, None),
+        (SMALL.encode("utf-16"), "application/xml", "utf-16le", ["loc /a"]),
+        (b"\xef\xbb\xbf" + SMALL.encode(), "application/xml", "utf-8", ["loc /a"]),
+        (LATIN, "text/xml", "windows-1252", ["loc /%C3%A4?%C3%A4"]),  # in XML every URL is in UTF-8
+        (b"<?xml version='1.0' encoding='utf-16'?>" + SMALL.encode(), "text/xml", "utf-8", ["loc /a"]),  # it lies
+        (b"<urlset><url><loc>/\xe4</loc></url></urlset>", "text/xml", "utf-8", ["loc /%EF%BF%BD"]),
+    ],
+)
+def test_listings_are_known_by_their_root(
+    body: bytes | str, content_type: str | None, charset: str | None, expected: list[str] | None
+) -> None:
+    """Under any media type that can be XML, and zipped."""
+    told = reading(body, content_type)
+
+    assert (told.charset, links(told)) == (charset, expected)
+
+
+def test_a_gzip_bomb_is_unpacked_up_to_its_limit() -> None:
+    """What is unpacked by then is read."""
+    bomb = gzip.compress(SMALL.removesuffix("</urlset>").encode() + b" " * (60 * 1024 * 1024), 1)
+
+    assert links(reading(bomb, "application/gzip")) == ["loc /a"]

@@ -1,0 +1,195 @@
+"""parse.reader: a response becomes a page, sealed and read."""
+
+import gzip
+import hashlib
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+
+from crawler.core.config import ScopeConfig
+from crawler.core.errors import UsageError
+from crawler.core.follow import follow
+from crawler.core.models import Find, Page, Request, Response
+from crawler.core.reasons import Reason
+from crawler.core.urls import parse
+from crawler.parse import extract
+from crawler.parse.extract import PageSource, load
+from crawler.parse.reader import Reader, Task, is_document, job_of
+from crawler.parse.reading import Wants
+
+HTML = b"<title> A  page </title><a href=/b>b</a><a href=/c rel=nofollow>c</a><img src=/i.png><a href='#top'>top</a>"
+CRAWL = Task(max_decoded=10**6, agent="crawler", follow=follow(ScopeConfig(), obey=True))
+
+
+def answer(body: bytes = HTML, *, status: int = 200, content_type: str = "text/html", **headers: str) -> Response:
+    """A response of `http://h/a` with this body."""
+    names = {"Content-Type": content_type, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    lines = tuple((name.encode(), value.encode()) for name, value in names.items())
+    return Response(request=Request(url=parse("http://h/a"), depth=3), status=status, headers=lines, body=body)
+
+
+def read(response: Response, task: Task = CRAWL) -> Page:
+    """The page, without the time that it took."""
+    return replace(Reader(task).read(job_of(response)), seconds=0.0)
+
+
+def found(page: Page) -> dict[str, Reason | None]:
+    """The finds of a page by their path, with the refusal of each."""
+    return {find.url.target: find.refusal for find in page.finds}
+
+
+def test_a_page_tells_its_title_links_and_finds() -> None:
+    """Links are counted as different URLs; those that are followed become finds one step deeper."""
+    page = read(answer())
+
+    assert (page.title, page.links, page.charset, page.problem) == ("A page", 4, "utf-8", None)
+    assert found(page) == {"/b": None, "/c": Reason.NOFOLLOW, "/a": None}
+    assert {find.depth for find in page.finds} == {4}
+    assert page.sha256 == hashlib.sha256(HTML).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("response", "links", "finds"),
+    [
+        (answer(gzip.compress(HTML), Content_Encoding="gzip"), 4, 3),
+        (answer(status=404), 4, 0),  # an error page has a title and a menu, and leads nowhere
+        (answer(status=301), None, 0),
+        (answer(content_type="image/png"), None, 0),
+        (answer(b"%PDF-1.7\0", content_type=""), None, 0),
+        (answer(b"<!doctype html><a href=x>", content_type=""), 1, 1),  # nobody says what it is, but it shows
+        (answer(b"plain <a href=x>", content_type="text/plain"), None, 0),
+        (answer(b"<rss><channel><item><link>/i</link></item></channel></rss>", content_type="text/xml"), 1, 1),
+        (answer(HTML[:20], content_type="text/html", Content_Encoding="gzip"), None, 0),  # damaged
+    ],
+)
+def test_what_is_read_and_what_is_followed(response: Response, links: int | None, finds: int) -> None:
+    """Documents are read whatever their coding; only those of a successful response are followed."""
+    page = read(response)
+
+    assert (page.links, len(page.finds)) == (links, finds)
+
+
+@pytest.mark.parametrize(
+    ("header", "closed"),
+    [
+        ("nofollow", True),
+        ("noindex, NoFollow", True),
+        ("none", True),
+        ("noindex", False),
+        ("crawler: nofollow", True),
+        ("otherbot: nofollow", False),
+        ("otherbot: noindex, nofollow", False),
+        ("otherbot: noindex, crawler: nofollow", True),
+        ("unavailable_after: 25 Jun 2010 15:00:00 PST, nofollow", True),
+    ],
+)
+def test_x_robots_tag_is_heard(header: str, closed: bool) -> None:
+    """What the header says holds for all links; what is meant for another robot does not."""
+    page = read(answer(X_Robots_Tag=header))
+
+    assert (found(page)["/b"] is Reason.NOFOLLOW) == closed
+    assert len(page.finds) == 3
+
+
+def test_robots_may_be_left_unheard() -> None:
+    """Who does not obey robots.txt does not obey nofollow either."""
+    page = read(answer(X_Robots_Tag="nofollow"), Task(max_decoded=10**6, follow=follow(ScopeConfig(), obey=False)))
+
+    assert set(found(page).values()) == {None}
+
+
+def test_assets_are_followed_when_wanted() -> None:
+    """`--assets` adds everything that a page points at."""
+    task = replace(CRAWL, follow=follow(ScopeConfig(assets=True), obey=True))
+
+    assert "/i.png" in found(read(answer(), task))
+
+
+@pytest.mark.parametrize(
+    ("config", "refusal"),
+    [
+        (ScopeConfig(max_depth=3), Reason.DEPTH_LIMIT),
+        (ScopeConfig(max_depth=4), None),
+        (ScopeConfig(exclude=("/b",)), Reason.EXCLUDED),
+        (ScopeConfig(include=("/z",)), Reason.NOT_INCLUDED),
+    ],
+)
+def test_a_refusal_comes_with_its_find(config: ScopeConfig, refusal: Reason | None) -> None:
+    """Each link is judged where it is read."""
+    assert found(read(answer(), replace(CRAWL, follow=follow(config, obey=True))))["/b"] is refusal
+
+
+def test_a_refresh_is_a_redirect() -> None:
+    """It keeps the depth and costs a hop; from a seed it leads to a seed, and elsewhere it is foreign."""
+    body = b"<meta http-equiv=refresh content='0; url=http://other/x'>"
+    response = answer(body)
+    seed = replace(response, request=replace(response.request, seed=True, hops=2))
+
+    assert read(seed).finds == (Find(url=parse("http://other/x"), depth=3, hops=3, seed=True, foreign=True),)
+    late = replace(response, request=replace(response.request, hops=10))
+    assert found(read(late)) == {"/x": Reason.REFRESH_LIMIT}
+
+
+def test_selectors_text_and_a_function_give_data() -> None:
+    """All that was asked for stands in `data`; a function's own keys win."""
+    wants = Wants(text=True, selectors=(("first", "a::attr(href)"),))
+    page = read(answer(), replace(CRAWL, wants=wants, extract="json:dumps"))
+
+    assert page.problem is Reason.EXTRACT_ERROR  # json.dumps does not take a page
+    assert page.data == {"first": ["/b", "/c", "#top"], "text": "bctop"}
+
+
+@pytest.mark.parametrize(
+    ("function", "data", "problem"),
+    [
+        (lambda page: {"title": page.title, "n": len(page.links)}, {"title": "A page", "n": 4}, None),
+        (lambda page: page.css("a::text"), {"value": ["b", "c", "top"]}, None),
+        (lambda _: None, None, None),
+        (lambda _: {1, 2}, {"value": [1, 2]}, None),
+        (lambda _: object(), None, Reason.EXTRACT_ERROR),
+        (lambda _: "x" * (extract.MAX_DATA + 1), None, Reason.EXTRACT_ERROR),
+        (lambda _: 1 / 0, None, Reason.EXTRACT_ERROR),
+    ],
+)
+def test_what_a_function_may_return(
+    function: Callable[[PageSource], object], data: object, problem: Reason | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON, of bounded size; anything else costs the page its data and nothing more."""
+    monkeypatch.setattr("builtins.extracting_function", function, raising=False)
+
+    page = read(answer(), replace(CRAWL, extract="builtins:extracting_function"))
+
+    assert (page.data, page.problem, page.title) == (data, problem, "A page")
+
+
+@pytest.mark.parametrize("name", ["", "json", "json:", ":x", "json:nothing", "no_such_module:x", "json:__name__"])
+def test_what_is_no_function_is_refused_at_the_start(name: str) -> None:
+    """A typing error is told before anything is fetched."""
+    with pytest.raises(UsageError, match="extract"):
+        load(name)
+
+
+def test_content_is_kept_only_when_wanted() -> None:
+    """Sinks that write bodies get the decoded bytes."""
+    response = answer(gzip.compress(HTML), Content_Encoding="gzip")
+
+    assert read(response).content is None
+    assert read(response, replace(CRAWL, keep=True)).content == HTML
+
+
+def test_pages_and_tasks_travel() -> None:
+    """What goes to a worker and what comes back is the same on the other side (copied as pickle would)."""
+    task = replace(CRAWL, wants=Wants(text=True), follow=follow(ScopeConfig(exclude=("x",)), obey=True))
+    page = Reader(deepcopy(task)).read(deepcopy(job_of(answer())))
+
+    assert deepcopy(page) == page
+
+
+def test_only_what_may_be_a_document_travels() -> None:
+    """Pictures and redirects stay; what is coded cannot be looked at yet, so it goes."""
+    assert is_document(job_of(answer()))
+    assert is_document(job_of(answer(content_type="image/png", Content_Encoding="br")))
+    assert not is_document(job_of(answer(content_type="image/png")))
+    assert not is_document(job_of(answer(status=302)))
