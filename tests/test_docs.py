@@ -94,15 +94,14 @@ def test_the_snippets_of_the_documents_run(code: str, running: RunningSite) -> N
 
 
 def test_the_commands_of_the_readme_run(running: RunningSite, tmp_path: Path) -> None:
-    """Every `crawler fetch`, `resume` and `verify` line ends well, on a short list and in the order of the page."""
+    """Every line that crawls, fetches, resumes or verifies ends well, on a small site and in the order of the page."""
     (tmp_path / "urls.txt").write_text(f"{running.site.base_urls[0]}/\n", "utf-8")
-    (tmp_path / "options.toml").write_text("retries = 1\n", "utf-8")
     lines = [line.partition("  #")[0].strip() for block in blocks("") for line in block.splitlines()]
-    commands = [line for line in lines if re.match(r"crawler (fetch|resume|verify) ", line)]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "MY_KEY": "secret"}
+    commands = [line for line in lines if re.match(r"crawler (crawl|fetch|resume|verify) ", line)]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     for command in commands:
-        here = command.replace("jq .status", "cat")
+        here = command.replace("jq .status", "cat").replace("http://127.0.0.1:8000", running.site.base_urls[0])
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", here],
             check=False,
