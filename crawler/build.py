@@ -45,6 +45,7 @@ from crawler.runtime import loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.processes import Limits
 from crawler.runtime.tasks import ByteBudget, Slots, background, every
+from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
 
 MEMORY = 256 * 1024 * 1024  # bodies in flight, all fetches together
@@ -118,16 +119,17 @@ async def assemble(
     board = MappedBoard(folder.board, limit + BOUNDS.max_items + BOUNDS.group_items)
     follows = facts.command == "crawl"
     frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, rules=_rules(config, follows=follows))
-    sink: Sink = StdoutSink() if config.output.save == "-" else JsonlSink(folder.path)
+    lines: Sink = StdoutSink() if config.output.to_stdout else JsonlSink(folder.path)
+    sinks = [FilesSink(folder.path), lines] if config.output.files else [lines]  # a line names its file
 
     def derive(closing: Frontier) -> None:
         folder.write_rejected(closing.rejected(), facts.sources)
 
-    journal = await stack.enter_async_context(Journal(frontier, [sink], board, clock, derive))
+    journal = await stack.enter_async_context(Journal(frontier, sinks, board, clock, derive))
     fetcher = around(await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=limit)))
     return Parts(
         fetcher=fetcher,
-        parser=await _parser(stack, config, replace(_task(config, follows=follows), keep=keep)),
+        parser=await _parser(stack, config, replace(_task(config, follows=follows), keep=keep or config.output.files)),
         journal=journal,
         board=board,
         workbench=Workbench(Paces(config.politeness, limit).of),

@@ -223,11 +223,26 @@ class OutputConfig:
     save: Annotated[
         str,
         Help(
-            "What to keep: jsonl (pages.jsonl in the run's folder), or - for JSON lines on stdout.",
+            "What to keep: jsonl (pages.jsonl), files (each page as a file, too), or - for JSON lines on stdout.",
             Kind.TEXT,
-            metavar="KIND",
+            metavar="jsonl|files|-",
         ),
     ] = "jsonl"
+
+    @property
+    def to_stdout(self) -> bool:
+        """Lines go to standard output instead of pages.jsonl."""
+        return "-" in self.kinds
+
+    @property
+    def files(self) -> bool:
+        """Each page becomes a file."""
+        return "files" in self.kinds
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What `save` lists, parted by commas."""
+        return tuple(self.save.split(","))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +289,7 @@ def plain_values(config: RunConfig) -> dict[str, object]:
 
 
 def _check_together(config: RunConfig) -> None:
-    if config.output.save not in {"jsonl", "-"}:
-        raise UsageError(f"save: expected jsonl or -, got {config.output.save[:40]!r}")
+    if not {*config.output.kinds} <= {"jsonl", "files", "-"} or {"jsonl", "-"} <= {*config.output.kinds}:
+        raise UsageError(f"--save: expected jsonl, files or -, parted by commas, got {config.output.save[:40]!r}")
     if config.fetch.basic_auth and config.fetch.bearer:
         raise UsageError("user and bearer: give one of them, not both")

@@ -6,6 +6,7 @@ Rules
 Runs on: the main thread, blocking.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,7 @@ class _Line(msgspec.Struct):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None
     attempts: _Size
     timing: _Timing
+    file: str | None = None
 
 
 class FirstFew:
@@ -138,7 +140,18 @@ class Recount:
             return dispute[0], f"{safe(line.url, 200)} {dispute[1]}".rstrip()
         if (line.sha256 is None) != (line.bytes is None):
             return "a digest without bytes, or bytes without a digest", line.url
-        return None
+        return self._check_file(line) if line.file is not None else None
+
+    def _check_file(self, line: _Line) -> tuple[str, str] | None:
+        """What is wrong with the file that a line names."""
+        path = self._pages.parent / str(line.file)
+        if ".." in path.parts or not path.is_relative_to(self._pages.parent):
+            return "a file outside the run's folder", str(line.file)
+        if path.is_symlink() or not path.is_file():
+            return "its file is missing", str(line.file)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return None if digest == line.sha256 else ("its file holds other bytes", str(line.file))
 
     def _count(self, line: _Line) -> None:
         self._outcomes["failed" if line.outcome == "failed" else "done"] += 1

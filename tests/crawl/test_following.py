@@ -1,5 +1,6 @@
 """Crawls of the built-in site, judged by its truth: every URL ends as the site says it must."""
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -94,3 +95,17 @@ async def test_all_hosts_are_found_without_a_scope(tmp_path: Path) -> None:
         await follow(tmp_path, [seed], scope="all", max_depth=99)
 
         assert set(outcomes(tmp_path)) == set(depths_from(server.site, [seed], [0, 1, 2]))
+
+
+async def test_files_hold_what_their_lines_say(tmp_path: Path) -> None:
+    """`--save files` writes each successful page as a file, below the run's folder, with the digest of its line."""
+    async with SiteServer(Site(PLAN)) as server:
+        await follow(tmp_path, [server.base_urls[0] + "/"], save="jsonl,files")
+
+    lines = [line for line in records(tmp_path) if 200 <= int(str(line["status"])) < 300]
+    names = {str(line["file"]) for line in lines}
+    assert len(names) == len(lines) > 50
+    for line in lines:
+        content = (tmp_path / str(line["file"])).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == line["sha256"]
+    assert {str(path.relative_to(tmp_path)) for path in (tmp_path / "files").rglob("*") if path.is_file()} == names

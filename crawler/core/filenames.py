@@ -1,0 +1,105 @@
+"""Which file a URL's content is kept in: readable, harmless on any system, and never another URL's.
+
+    https://example.org/docs/cats.php?page=2  ->  example.org/docs/cats.php_page=2~0f1e2d3c4b5a69788796a5b4c3d2e1f0.html
+
+Rules
+- The name is a function of the URL and of its media type alone: a refetch finds it again.
+- What follows the "~" is the URL's key, so two URLs never share a file, not even where case is not told apart or where
+  one is a folder of the other. All before it is for people: it may be shortened and may repeat.
+- "~" is in names of files only, so no folder is named like a file. Nothing starts with a dot: such names stay free.
+- The extension comes last and suits the content, so that a browser shows the file.
+Runs on: anywhere (pure).
+"""
+
+import re
+from unicodedata import category, normalize
+from urllib.parse import unquote
+
+from crawler.core.urls import Url
+
+MAX_FOLDERS = 16
+MAX_BYTES = 80  # of a part's readable text: a file's whole name then fits where 143 bytes are the most (eCryptfs)
+
+# Windows takes these for devices, whatever follows their first dot.
+_DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))})
+
+_WITH_EXTENSION = re.compile(r"(.+)\.([A-Za-z0-9]{1,8})", re.DOTALL)
+
+# What suits a type, the usual one first: a URL's other one (cats.php, a logo.png that is WebP) stays in front of it.
+_EXTENSIONS = {
+    "text/html": ("html", "htm"),
+    "application/xhtml+xml": ("xhtml", "xht", "html", "htm"),
+    "text/css": ("css",),
+    "text/javascript": ("js", "mjs"),
+    "application/javascript": ("js", "mjs"),
+    "application/pdf": ("pdf",),
+    "image/avif": ("avif",),
+    "image/gif": ("gif",),
+    "image/jpeg": ("jpg", "jpeg"),
+    "image/png": ("png",),
+    "image/svg+xml": ("svg",),
+    "image/webp": ("webp",),
+}
+
+# Types that many extensions suit: the URL's own is kept, and only a name without one is given this.
+_USUAL = {
+    "application/atom+xml": "atom",
+    "application/gzip": "gz",
+    "application/json": "json",
+    "application/ld+json": "jsonld",
+    "application/manifest+json": "webmanifest",
+    "application/rss+xml": "rss",
+    "application/xml": "xml",
+    "application/zip": "zip",
+    "audio/mpeg": "mp3",
+    "font/woff2": "woff2",
+    "image/x-icon": "ico",
+    "text/csv": "csv",
+    "text/markdown": "md",
+    "text/plain": "txt",
+    "text/xml": "xml",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+}
+
+
+def file_name(url: Url, media_type: str | None) -> str:
+    """The path of a URL's file below the folder of all files: relative, its parts joined by "/".
+
+    At most `MAX_FOLDERS` + 2 parts; `media_type` is in lower case and without parameters, None = unknown.
+    """
+    path, _, query = url.target.partition("?")
+    *folders, last = path.split("/")[1:]
+    stem, extension = _split(last or "index", media_type)
+    host = url.origin.partition("://")[2]
+    parts = [safe_part(folder) for folder in [host, *filter(None, folders)][: MAX_FOLDERS + 1]]
+    readable = safe_part(f"{stem}?{query}" if query else stem)
+    return "/".join([*parts, f"{readable}~{url.key.hex()}{extension}"])
+
+
+def safe_part(text: str) -> str:
+    """One part of a path that says as much of a URL's part as it may; percent-encoding is taken off, once.
+
+    It has 1 to `MAX_BYTES` bytes: letters, marks and digits of any script, and "_", inside also ".", "-" and "=".
+    """
+    # Compatibility forms become what they look like, as Windows would have it: a full-width "NUL" is NUL.
+    text = normalize("NFKC", unquote(text, errors="replace"))
+    text = re.sub("_+", "_", "".join(char if _is_readable(char) else "_" for char in text)).strip(".-=") or "_"
+    if text.partition(".")[0].upper() in _DEVICES:
+        text = f"_{text}"
+    return text.encode()[:MAX_BYTES].decode(errors="ignore").rstrip(".-=")
+
+
+def _is_readable(char: str) -> bool:
+    return char in "._-=" or category(char)[0] in "LMN"
+
+
+def _split(name: str, media_type: str | None) -> tuple[str, str]:
+    """A name's stem, and the extension of its file, with the dot; empty = neither URL nor type tells one."""
+    found = _WITH_EXTENSION.fullmatch(name)
+    stem, own = (found[1], found[2].lower()) if found else (name, "")
+    suitable = _EXTENSIONS.get(media_type or "")
+    if suitable and own not in suitable:
+        return name, f".{suitable[0]}"
+    extension = own or _USUAL.get(media_type or "", "")
+    return stem, f".{extension}" if extension else ""
