@@ -20,7 +20,7 @@ from crawler.core.metrics import Metrics, Sample
 from crawler.core.outcomes import Judge
 from crawler.core.politeness import Paces, RateGate
 from crawler.core.protocols import Fetcher, Frontier, Parser, Sink
-from crawler.core.scope import Scope
+from crawler.core.scope import LinkJudge, Scope
 from crawler.core.workbench import Workbench
 from crawler.crawl.engine import Crawl, Ending, Parts
 from crawler.crawl.folder import RunFacts, RunFolder
@@ -124,6 +124,8 @@ async def assemble(
 
     def derive(closing: Frontier) -> None:
         folder.write_rejected(closing.rejected(), facts.sources)
+        if follows and config.scope.check:
+            folder.write_broken(closing.broken())
 
     journal = await stack.enter_async_context(Journal(frontier, sinks, board, clock, derive))
     fetcher = around(await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=limit)))
@@ -135,7 +137,7 @@ async def assemble(
         workbench=Workbench(Paces(config.politeness, limit).of),
         robots=RobotsCache(fetcher, journal, clock, agent=_agent(config)) if config.politeness.robots else None,
         rate=RateGate(config.politeness.rate),
-        judge=Judge(config.engine.retries),
+        judge=Judge(config.engine.retries, LinkJudge(config.scope) if follows else None),
         slots=Slots(limit),
         memory=ByteBudget(MEMORY),
         clock=clock,
@@ -157,6 +159,7 @@ def _rules(config: RunConfig, *, follows: bool) -> Rules:
         traps=config.scope.traps,
         by_level=config.scope.max_depth is not None,
         host_pages=host_pages,
+        edges=config.scope.check,
     )
 
 

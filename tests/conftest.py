@@ -9,6 +9,7 @@ Rules
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,9 @@ import uvloop
 FULL: Final = os.environ.get("CRAWLER_TEST_FULL") == "1"
 PROGRAMS: Final = dict(line.split() for line in Path(__file__).with_name("debian.txt").read_text().splitlines())
 """The program by which each Debian package is known to be there."""
+
+# A shell ignores Ctrl-C in what it starts in the background, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ["PATH"] += ":/usr/sbin"  # where Debian keeps nginx, and a user's shell does not look
 

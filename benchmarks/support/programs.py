@@ -17,6 +17,8 @@ from pathlib import Path
 import msgspec
 
 from crawler.report.summary import Summary
+from crawler.site.plan import SitePlan
+from crawler.site.truth import Site
 
 _READY_SECONDS = 10.0
 
@@ -31,7 +33,7 @@ class Run:
 
 
 def crawler(*arguments: str) -> Run:
-    """Run `crawler fetch` or `resume` to its end, silently."""
+    """Run `crawler crawl`, `fetch` or `resume` to its end, silently."""
     began = time.monotonic()
     command = [sys.executable, "-m", "crawler", *arguments, "--quiet", "--json"]
     done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
@@ -50,7 +52,21 @@ def audit(folder: Path) -> int:
 @contextmanager
 def built_in_site(*arguments: str) -> Iterator[list[str]]:
     """Serve the built-in site; gives its base URLs. The server dies with this process."""
-    command = [sys.executable, "-m", "crawler.site", *arguments]
+    with _served([sys.executable, "-m", "crawler.site", *arguments]) as base_urls:
+        yield base_urls
+
+
+@contextmanager
+def planned_site(plan: SitePlan, *, port: int = 0, log: Path | None = None) -> Iterator[Site]:
+    """Serve the built-in site with this plan; gives its truth. All is in the log when the server has ended."""
+    script = Path(__file__).with_name("planned_site.py")
+    command = [sys.executable, str(script), msgspec.json.encode(plan).decode(), str(port)]
+    with _served([*command, *([str(log)] if log else [])]) as base_urls:
+        yield Site(plan, base_urls)
+
+
+@contextmanager
+def _served(command: list[str]) -> Iterator[list[str]]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         ready = server.stdout.readline() if server.stdout else b""
         try:
@@ -61,12 +77,15 @@ def built_in_site(*arguments: str) -> Iterator[list[str]]:
 
 
 @contextmanager
-def nginx(root: Path, prefix: Path) -> Iterator[str]:
-    """Serve the files of `root` with an nginx of our own, whose other files are all in `prefix`; gives its base URL."""
+def nginx(root: Path, prefix: Path, *, log: Path | None = None) -> Iterator[str]:
+    """Serve the files of `root` with an nginx of our own, whose other files are all in `prefix`; gives its base URL.
+
+    Each request becomes a line of JSON in `log`, if there is one: `uri`, `status` and `type`.
+    """
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     settings = prefix / "nginx.conf"
-    settings.write_text(_nginx_settings(root, prefix, port), "utf-8")
+    settings.write_text(_nginx_settings(root, prefix, port, log), "utf-8")
     command = [nginx_program() or "nginx", "-p", str(prefix), "-c", str(settings), "-e", str(prefix / "error.log")]
     with ended_by_sigterm(), subprocess.Popen(command) as server:
         try:
@@ -81,7 +100,7 @@ def nginx_program() -> str | None:
     return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
-def _nginx_settings(root: Path, prefix: Path, port: int) -> str:
+def _nginx_settings(root: Path, prefix: Path, port: int, log: Path | None) -> str:
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "\n".join(f'    {kind}_temp_path "{prefix}/{kind}";' for kind in kinds)
     user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""  # workers read what the master may read
@@ -94,9 +113,10 @@ events {{ worker_connections 8192; }}
 worker_rlimit_nofile 16384;
 http {{
 {temporary}
-    access_log off;
+    log_format seen escape=json '{{"uri":"$request_uri","status":$status,"type":"$sent_http_content_type"}}';
+    access_log {f'"{log}" seen' if log else "off"};
     default_type application/octet-stream;
-    types {{ text/html html; text/css css; text/plain txt; application/javascript js; image/png png; }}
+    types {{ text/html html htm; text/css css; text/plain txt; application/javascript js; image/png png; }}
     sendfile on;
     server {{
         listen 127.0.0.1:{port} backlog=4096;

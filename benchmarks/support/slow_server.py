@@ -18,6 +18,7 @@ from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from benchmarks.support.leash import hold_leash
 from crawler.runtime.loop import Stop, raise_open_files, run
 from crawler.site.log import Hit, RequestLog
 
@@ -69,21 +70,11 @@ class _Connection(asyncio.Protocol):
             self._transport.write(_ANSWER)
 
 
-class _Leash(asyncio.Protocol):
-    """Standard input, of which only the end matters."""
-
-    def __init__(self, stop: Stop) -> None:
-        self._stop = stop
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop.request_drain()
-
-
 async def _serve(latency: float, log_path: Path, stop: Stop) -> None:
     loop = asyncio.get_running_loop()
     log = RequestLog(log_path)
     server = await loop.create_server(partial(_Connection, latency, log), "127.0.0.1", 0, backlog=8192)
-    await loop.connect_read_pipe(partial(_Leash, stop), sys.stdin)
+    await hold_leash(stop)
     print(json.dumps({"url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}), flush=True)
     await stop.wait_draining()
     server.close()

@@ -7,6 +7,7 @@ Runs on: the main thread.
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -44,6 +45,8 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
+            if near := get_close_matches(cmd_name, COMMANDS, n=1):
+                raise click.UsageError(f"No such command {cmd_name!r}. Did you mean {near[0]!r}?", ctx)
             return None
         command = import_module(f"crawler.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - every file in cli/ defines one

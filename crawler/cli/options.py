@@ -52,23 +52,33 @@ class KnobCommand(click.Command):
                 formatter.write_dl(records)
 
 
-def knobs(chosen: Callable[[Option], bool] = lambda _: True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add a flag for every chosen knob; the command then gets them by `given(kwargs)`."""
+def knobs(
+    chosen: Callable[[Option], bool] = lambda _: True, *, resuming: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add a flag for every chosen knob; the command then gets them by `given(kwargs)`.
+
+    `resuming`: no defaults are shown, since the run's own values apply; the other knobs are flags that no help shows.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed([option for option in OPTIONS.values() if chosen(option)]):
-            function = _flag(option)(function)
+        for option in reversed(list(OPTIONS.values())):
+            if chosen(option):
+                function = _flag(option, "" if resuming else _default(option))(function)
+            elif resuming:
+                function = _flag(option, hidden=True)(function)
         return function
 
     return decorate
 
 
-def _flag(option: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _flag(
+    option: Option, default: str = "", *, hidden: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     kind = option.help.kind
     parameter = option.name.replace("-", "_")
-    text = option.help.text + _default(option)
+    text = option.help.text + default
     if kind is Kind.FLAG:
-        return click.option(f"--{option.name}/--no-{option.name}", parameter, default=None, help=text)
+        return click.option(f"--{option.name}/--no-{option.name}", parameter, default=None, help=text, hidden=hidden)
     return click.option(
         f"--{option.name}",
         parameter,
@@ -76,6 +86,7 @@ def _flag(option: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         multiple=kind.value.is_repeatable,
         default=None,
         help=text,
+        hidden=hidden,
     )
 
 

@@ -20,7 +20,8 @@ from crawler.core.errors import ReaderGone, UsageError
 from crawler.core.text import safe
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.live.terminal import PlainView, SilentView, TerminalView
-from crawler.report.summary import Summary, as_json, as_text
+from crawler.report.broken import broken_text
+from crawler.report.summary import Summary, as_json, as_text, rejected
 
 
 def carry_out(folder: RunFolder, facts: RunFacts, config: RunConfig, *, quiet: bool, as_json_too: bool) -> int:
@@ -28,7 +29,7 @@ def carry_out(folder: RunFolder, facts: RunFacts, config: RunConfig, *, quiet: b
     title = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])} -> {folder.path}"
     log(folder, f"{facts.command} begins or goes on as process {os.getpid()}")
     try:
-        with _view(title, quiet=quiet) as view:
+        with _view(title, quiet=quiet, to_stdout=config.output.to_stdout) as view:
             summary, signum = run(folder, facts, config, Show(sample=view.sample, note=view.note, seconds=view.SECONDS))
     except ReaderGone as error:
         log(folder, f"ended early: {error}")
@@ -43,7 +44,20 @@ def carry_out(folder: RunFolder, facts: RunFacts, config: RunConfig, *, quiet: b
         click.echo(as_json(summary), nl=False)
     if not quiet:
         click.echo(_wrapped(as_text(summary, str(folder.path))), err=True)
-    return exit_code(summary, signum)
+    _check_list(summary, folder)
+    code = exit_code(summary, signum)
+    if facts.command == "crawl" and config.scope.check and _show_broken(folder):
+        return code or 1
+    return code
+
+
+def _show_broken(folder: RunFolder) -> bool:
+    """Print every broken link with the pages that lead to it; False = there is none."""
+    found = False
+    for link in folder.read_broken():
+        found = True
+        click.echo("\n".join(broken_text(link)))
+    return found
 
 
 def check(config: RunConfig, *, as_json_too: bool) -> None:
@@ -52,9 +66,18 @@ def check(config: RunConfig, *, as_json_too: bool) -> None:
     Raises:
         UsageError: it says which option.
     """
-    if as_json_too and config.output.save == "-":
+    if as_json_too and config.output.to_stdout:
         raise UsageError("--json and --save - both want standard output; the summary is in summary.json too")
     check_files(config)
+
+
+def _check_list(summary: Summary, folder: RunFolder) -> None:
+    """A list without a single URL was hardly meant; an empty one may have been."""
+    if summary.discovered or summary.stopped_by or not rejected(summary.lines):
+        return
+    read = summary.lines["read"]
+    what = "the only line is no URL" if read == 1 else f"none of the {read:,} lines is a URL"
+    raise UsageError(f"{what}: see {folder.rejected}")
 
 
 def exit_code(summary: Summary, signum: int | None) -> int:
@@ -83,9 +106,10 @@ def _wrapped(text: str) -> str:
 View = TerminalView | PlainView | SilentView
 
 
-def _view(title: str, *, quiet: bool) -> AbstractContextManager[View]:
+def _view(title: str, *, quiet: bool, to_stdout: bool) -> AbstractContextManager[View]:
+    """A display that redraws itself, where nothing else may be written to the same terminal."""
     if quiet:
         return SilentView()
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not to_stdout:
         return TerminalView(Console(stderr=True), title)
     return PlainView(sys.stderr)

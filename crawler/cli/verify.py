@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from crawler.core.text import safe
+from crawler.core.text import counted, safe
 from crawler.crawl.folder import RunFolder
 
 EXAMPLES = """\b
@@ -25,6 +25,6 @@ def command(folder: str) -> int:
         verdict = verify(run_folder, run_folder.read_facts())
     for finding in verdict.findings:
         click.echo(safe(finding, 1000), err=True)
-    pending = f", {verdict.pending:,} URLs pending (crawler resume {folder})" if verdict.pending else ""
-    click.echo(f"{'not clean' if verdict.findings else 'clean'}: {verdict.lines:,} lines of output{pending}")
+    pending = f", {counted(verdict.pending, 'URL')} pending (crawler resume {folder})" if verdict.pending else ""
+    click.echo(f"{'not clean' if verdict.findings else 'clean'}: {counted(verdict.lines, 'line')} of output{pending}")
     return 5 if verdict.findings else 0

@@ -49,6 +49,9 @@ class ScopeConfig:
     assets: Annotated[
         bool, Help("Fetch what pages are shown with, too: images, styles, scripts, media and the rest.", Kind.FLAG)
     ] = False
+    check: Annotated[
+        bool, Help("Check links: list those that lead nowhere with all pages that lead to them; exit 1.", Kind.FLAG)
+    ] = False
     traps: Annotated[bool, Help("Follow no links that look like those of a site without end.", Kind.FLAG)] = True
 
 
@@ -138,12 +141,13 @@ class FetchConfig:
     )
     headers: Annotated[
         tuple[tuple[str, str], ...],
-        Help("A header for the hosts that you name; repeatable.", Kind.HEADERS, flag="header", secret=True),
+        Help("A header for the hosts of your list or seeds; repeatable.", Kind.HEADERS, flag="header", secret=True),
     ] = ()
     basic_auth: Annotated[
         tuple[str, str] | None,
         Help(
-            "Basic authentication for the hosts that you name; env:VAR or file:PATH keeps it off the command line.",
+            "Basic authentication for the hosts of your list or seeds; "
+            "env:VAR or file:PATH keeps it off the command line.",
             Kind.USER,
             flag="user",
             secret=True,
@@ -152,7 +156,10 @@ class FetchConfig:
     bearer: Annotated[
         str | None,
         Help(
-            "Bearer token for the hosts that you name; env:VAR or file:PATH.", Kind.TEXT, metavar="TOKEN", secret=True
+            "Bearer token for the hosts of your list or seeds; env:VAR or file:PATH.",
+            Kind.TEXT,
+            metavar="TOKEN",
+            secret=True,
         ),
     ] = None
     cookies_file: Annotated[
@@ -261,18 +268,20 @@ class RunConfig:
 OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(RunConfig)}
 
 
-def configure(values: Mapping[str, object], *, base: RunConfig | None = None, where: str = "options") -> RunConfig:
+def configure(values: Mapping[str, object], *, base: RunConfig | None = None, where: str = "") -> RunConfig:
     """A config with some knobs turned, by option name; values as text (flags) or native (TOML).
+
+    `where` is the file that they stand in.
 
     Raises:
         UsageError: no such option, or a value that the option does not take.
     """
-    check_names(values, OPTIONS, where)
+    check_names(values, OPTIONS, where or "options")
     config = base or RunConfig()
     for name, value in values.items():
         option = OPTIONS[name]
         part: Any = getattr(config, option.group)
-        changed = replace(part, **{option.field: read_option(option, value)})
+        changed = replace(part, **{option.field: read_option(option, value, where)})
         config = replace(config, **{option.group: changed})
     _check_together(config)
     return config
@@ -292,4 +301,4 @@ def _check_together(config: RunConfig) -> None:
     if not {*config.output.kinds} <= {"jsonl", "files", "-"} or {"jsonl", "-"} <= {*config.output.kinds}:
         raise UsageError(f"--save: expected jsonl, files or -, parted by commas, got {config.output.save[:40]!r}")
     if config.fetch.basic_auth and config.fetch.bearer:
-        raise UsageError("user and bearer: give one of them, not both")
+        raise UsageError("--user and --bearer: give one of them, not both")

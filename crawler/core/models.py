@@ -251,6 +251,21 @@ class RejectedLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenLink:
+    """A URL that could not be had, and every page that leads to it, also by way of redirects.
+
+    Attributes:
+        status: 400 or more; None = there was no response.
+        pages: none for a URL that only the user listed.
+    """
+
+    url: str
+    status: int | None
+    reason: str
+    pages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeedBatch:
     """Some lines of the list, accounted for line by line.
 

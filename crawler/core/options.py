@@ -87,12 +87,12 @@ def _text(value: object) -> str:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(_text(item) for item in _many(value))
+    return tuple(_text(item) for item in _many(value, "text"))
 
 
-def _many(value: object) -> tuple[object, ...]:
+def _many(value: object, example: str) -> tuple[object, ...]:
     if isinstance(value, str) or not isinstance(value, list | tuple):
-        raise ValueError("a list of texts")
+        raise ValueError(f'a list of texts, such as ["{example}"]')
     return tuple(value)
 
 
@@ -105,7 +105,7 @@ def _header(value: object) -> tuple[str, str]:
 
 
 def _headers(value: object) -> tuple[tuple[str, str], ...]:
-    return tuple(_header(item) for item in _many(value))
+    return tuple(_header(item) for item in _many(value, "Name: value"))
 
 
 def _user(value: object) -> tuple[str, str]:
@@ -190,8 +190,8 @@ def options_of(config: type) -> Iterator[Option]:
                 yield Option(group=group.name, field=field.name, name=name, help=help_, default=default)
 
 
-def read_option(option: Option, value: object) -> object:
-    """The field's value for a flag's text or a TOML value.
+def read_option(option: Option, value: object, where: str = "") -> object:
+    """The field's value for a flag's text or a TOML value; `where` is the file in which it stands.
 
     Raises:
         UsageError: it says which option and what is expected.
@@ -199,8 +199,9 @@ def read_option(option: Option, value: object) -> object:
     try:
         return option.help.kind.value.read(value)
     except ValueError as error:
-        shown = "***" if option.help.secret else repr(value)[:80]
-        raise UsageError(f"{option.name}: expected {error}, got {shown}") from None
+        shown = " (value hidden)" if option.help.secret else f", got {repr(value)[:80]}"
+        place = f"{where}: " if where else ""
+        raise UsageError(f"{place}--{option.name}: expected {error}{shown}") from None
 
 
 def plain(value: object) -> object:

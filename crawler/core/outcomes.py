@@ -15,6 +15,7 @@ from crawler.core.models import Find, Page, Request, Response, Retry, State, Vis
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn
 from crawler.core.retry import RETRY_STATUSES, delay, retry_after
+from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url, parse
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -23,9 +24,14 @@ MAX_REDIRECTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Decides with `retries` further tries per URL."""
+    """Decides with `retries` further tries per URL.
+
+    Attributes:
+        links: says which targets of redirects are refused; None = every one may be followed.
+    """
 
     retries: int
+    links: LinkJudge | None = None
 
     def response(self, response: Response, page: Page, turn: Turn) -> Visit | Retry:
         """What a response means."""
@@ -36,10 +42,36 @@ class Judge:
                 return _again(request, Reason.RETRY_STATUS, turn, asked)
             return _finished(response, page, Reason.RETRY_STATUS, turn)
         if response.status in REDIRECTS and (location := response.header("location")):
-            return _redirected(response, page, location, turn)
+            return self._redirected(response, page, location, turn)
         if page.problem or response.cut:
             return _finished(response, page, page.problem or Reason.BODY_LIMIT, turn)
         return _finished(response, page, Reason.OK if response.status < 300 else Reason.HTTP_STATUS, turn)
+
+    def _redirected(self, response: Response, page: Page, location: str, turn: Turn) -> Visit:
+        request = response.request
+        try:
+            target = parse(as_utf8(location), request.url)
+        except UrlError:
+            return _finished(response, page, Reason.BAD_REDIRECT, turn)
+        reason = Reason.REDIRECT
+        if target == request.url:
+            reason = Reason.REDIRECT_LOOP
+        elif request.hops >= MAX_REDIRECTS:
+            reason = Reason.REDIRECT_LIMIT
+        return _finished(response, page, reason, turn, self._hop(request, target))
+
+    def _hop(self, request: Request, target: Url) -> Find:
+        """The target of a redirect; whoever redirects to another origin does not send the user's credentials there."""
+        foreign = request.foreign or target.origin != request.url.origin
+        refusal = self.links.refusal(target, request.depth) if self.links and not request.seed else None
+        return Find(
+            url=target,
+            depth=request.depth,
+            hops=request.hops + 1,
+            seed=request.seed,
+            foreign=foreign,
+            refusal=refusal,
+        )
 
     def error(self, request: Request, error: FetchError, turn: Turn) -> Visit | Retry:
         """What a failed try means."""
@@ -73,13 +105,13 @@ def _failed(request: Request, reason: Reason, turn: Turn, *, attempts: int) -> V
 _FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.REDIRECT_LIMIT, Reason.BAD_REDIRECT})
 
 
-def _finished(response: Response, page: Page, reason: Reason, turn: Turn, target: Url | None = None) -> Visit:
+def _finished(response: Response, page: Page, reason: Reason, turn: Turn, hop: Find | None = None) -> Visit:
     request = response.request
     state = State.FAILED if reason in _FAILED else State.DONE
     finds = page.finds
-    if target and state is State.DONE:
-        finds = (*finds, _hop(request, target))
-    record = records.answered(response, page, reason, turn, state=state, redirect_to=target)
+    if hop and state is State.DONE:
+        finds = (*finds, hop)
+    record = records.answered(response, page, reason, turn, state=state, redirect_to=hop.url if hop else None)
     return Visit(
         request=request,
         state=state,
@@ -90,26 +122,6 @@ def _finished(response: Response, page: Page, reason: Reason, turn: Turn, target
         content=page.content,
         size=len(page.content or b""),
     )
-
-
-def _hop(request: Request, target: Url) -> Find:
-    """The target of a redirect; whoever redirects to another origin does not send the user's credentials there."""
-    foreign = request.foreign or target.origin != request.url.origin
-    return Find(url=target, depth=request.depth, hops=request.hops + 1, seed=request.seed, foreign=foreign)
-
-
-def _redirected(response: Response, page: Page, location: str, turn: Turn) -> Visit:
-    request = response.request
-    try:
-        target = parse(as_utf8(location), request.url)
-    except UrlError:
-        return _finished(response, page, Reason.BAD_REDIRECT, turn)
-    reason = Reason.REDIRECT
-    if target == request.url:
-        reason = Reason.REDIRECT_LOOP
-    elif request.hops >= MAX_REDIRECTS:
-        reason = Reason.REDIRECT_LIMIT
-    return _finished(response, page, reason, turn, target)
 
 
 def as_utf8(value: str) -> str:

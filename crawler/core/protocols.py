@@ -10,7 +10,18 @@ Runs on: see each plug.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from crawler.core.models import Committed, Group, Lease, Opened, Page, RejectedLine, Request, Response, Visit
+from crawler.core.models import (
+    BrokenLink,
+    Committed,
+    Group,
+    Lease,
+    Opened,
+    Page,
+    RejectedLine,
+    Request,
+    Response,
+    Visit,
+)
 from crawler.core.urls import Host
 
 
@@ -87,6 +98,10 @@ class Frontier(Protocol):
 
     def rejected(self) -> Iterator[RejectedLine]:
         """The lines of the list that did not become a URL of their own, in order."""
+        ...
+
+    def broken(self) -> Iterator[BrokenLink]:
+        """The links that lead nowhere, where the run kept who links to whom."""
         ...
 
     def close(self) -> None:

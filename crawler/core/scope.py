@@ -48,7 +48,7 @@ class Scope:
         try:
             self._mode = ScopeMode(mode)
         except ValueError:
-            raise UsageError(f"scope: expected {', '.join(ScopeMode)}, got {mode[:40]!r}") from None
+            raise UsageError(f"--scope: expected {', '.join(ScopeMode)}, got {mode[:40]!r}") from None
 
     def site(self, host: Host) -> str:
         """What a host shares with the others that come into scope together with it.
@@ -114,8 +114,8 @@ def _matches(patterns: Iterable[re.Pattern[str]], url: Url) -> bool:
 def _compiled(option: str, patterns: Iterable[str]) -> Iterable[re.Pattern[str]]:
     for text in patterns:
         if not text.isascii():
-            raise UsageError(f"{option}: {text[:80]!r} matches no URL: they are ASCII, so write ü as %C3%BC")
+            raise UsageError(f"--{option}: {text[:80]!r} matches no URL: they are ASCII, so write ü as %C3%BC")
         try:
             yield re.compile(text)
         except (re.error, OverflowError, RecursionError) as error:
-            raise UsageError(f"{option}: {text[:80]!r} is no regular expression: {error}") from None
+            raise UsageError(f"--{option}: {text[:80]!r} is no regular expression: {error}") from None

@@ -25,6 +25,11 @@ def size(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things for people: 1 line, 2,000 lines."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """A time for people: 850 ms, 12.3 s, 4 min 05 s, 2 h 10 min."""
     if round(seconds * 1000) < 1000:

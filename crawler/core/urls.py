@@ -40,7 +40,7 @@ _BAD_PORTS = frozenset(
 # `localhost:8000/x` is a URL of the scheme "localhost" to the standard; whoever wrote it meant a host and its port.
 _HOST_AND_PORT = re.compile(r"[^:/?#]+:[0-9]{1,5}(?:[/?#]|$)")
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_HEADLESS = "it does not say where it starts: write http:// or https:// in front"
+_HEADLESS = "no http:// or https:// in front"
 
 
 @dataclass(frozen=True, slots=True)

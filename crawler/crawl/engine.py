@@ -122,6 +122,8 @@ class Crawl:
             size=opened.totals.bytes,
         )
         self._parts.metrics.begin(opened.totals, self._parts.clock.monotonic())
+        if self._imported and not (opened.totals.pending or opened.suspects):
+            self._parts.say("already complete: nothing is left to fetch")
 
     async def _import(self, opened: Opened) -> None:
         for request in self._suspects:

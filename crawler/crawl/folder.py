@@ -8,6 +8,7 @@ Runs on: the main thread before the loop starts; `write_whole` also on the stora
 """
 
 import os
+import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import tomli_w
 
 from crawler.core.disk import storage_error
 from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
-from crawler.core.models import RejectedLine
+from crawler.core.models import BrokenLink, RejectedLine
 from crawler.core.text import safe
 from crawler.core.urls import parse
 from crawler.crawl.sources import copy_source
@@ -80,6 +81,7 @@ class RunFolder:
         self.board = path / "frontier.board"
         self.pages = path / "pages.jsonl"
         self.rejected = path / "rejected.jsonl"
+        self.broken = path / "broken.jsonl"
         self.summary = path / "summary.json"
         self.log = path / "crawler.log"
 
@@ -94,7 +96,8 @@ class RunFolder:
     def create(self) -> None:
         """Make the folder; one that holds anything is refused."""
         if self.config.exists() or self.frontier.exists():
-            raise UsageError(f"{self.path} holds a run already: go on with `crawler resume`, or give another --output")
+            command = f"crawler resume {shlex.quote(safe(str(self.path)))}"
+            raise UsageError(f"{self.path} holds a run already: go on with `{command}`, or give another --output")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if any(self.path.iterdir()):
@@ -197,6 +200,17 @@ class RunFolder:
     def write_summary(self, summary: bytes) -> None:
         """`summary.json`, as of the end of this life."""
         write_whole(self.summary, [summary])
+
+    def write_broken(self, links: Iterable[BrokenLink]) -> None:
+        """`broken.jsonl`: a line for each URL that could not be had."""
+        encoder = msgspec.json.Encoder()
+        write_whole(self.broken, (encoder.encode(link) + b"\n" for link in links))
+
+    def read_broken(self) -> Iterator[BrokenLink]:
+        """What `write_broken` wrote."""
+        with self.broken.open("rb") as file:
+            for line in file:
+                yield msgspec.json.decode(line, type=BrokenLink)
 
     def write_rejected(self, lines: Iterable[RejectedLine], sources: Sequence[Source]) -> None:
         """`rejected.jsonl`, derived from the frontier: every line that did not become a URL of its own."""

@@ -96,8 +96,10 @@ def _cookies(path: str | None) -> MozillaCookieJar | None:
     jar = MozillaCookieJar(path)
     try:
         jar.load(ignore_discard=True)
+    except FileNotFoundError:
+        raise UsageError(f"--load-cookies: {path!r}: no such file") from None
     except (OSError, ValueError, LoadError) as error:
-        raise UsageError(f"load-cookies: {path!r} is no cookies.txt file to read: {safe(str(error))}") from error
+        raise UsageError(f"--load-cookies: {path!r} is no cookies.txt file to read: {safe(str(error))}") from error
     return jar
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from crawler.core import urls
 from crawler.core.errors import UrlError, UsageError
+from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.fetch.identity import basic
 
@@ -42,8 +43,10 @@ def proxy_from(text: str | None) -> Proxy | None:
     try:
         url = urls.parse(text)
     except UrlError as error:
-        raise UsageError(f"proxy: {error}") from error
+        is_headless = error.reason is Reason.RELATIVE_URL
+        what = "write http:// in front, as in http://localhost:3128" if is_headless else str(error)
+        raise UsageError(f"--proxy: {what}") from error
     if url.scheme != "http":
-        raise UsageError(f"proxy: only http:// proxies are spoken to, not {url.scheme}://")
+        raise UsageError(f"--proxy: only http:// proxies are spoken to, not {url.scheme}://")
     user = urls.credentials(text)
     return Proxy(url=url, authorization=basic(*user) if user else None)

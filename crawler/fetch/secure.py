@@ -52,5 +52,7 @@ def _load(option: str, path: str | None, load: Callable[[str], None]) -> None:
         return
     try:
         load(path)
+    except FileNotFoundError:
+        raise UsageError(f"--{option}: {path!r}: no such file") from None
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise UsageError(f"{option}: {path!r} is no PEM file to read: {safe(str(error))}") from error
+        raise UsageError(f"--{option}: {path!r} is no PEM file to read: {safe(str(error))}") from error

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from crawler.core.errors import StorageDamaged
 from crawler.core.models import (
+    BrokenLink,
     Committed,
     Group,
     Lease,
@@ -28,6 +29,7 @@ from crawler.frontier import schema
 from crawler.frontier.admission import Admission
 from crawler.frontier.board import MappedBoard
 from crawler.frontier.borders import Borders
+from crawler.frontier.broken import broken_links
 from crawler.frontier.gate import storage_gate
 from crawler.frontier.hosts import Hosts
 from crawler.frontier.leasing import Leasing
@@ -225,6 +227,10 @@ class SqliteFrontier:
         rows = self._db.execute("SELECT line, reason, message, text FROM rejected ORDER BY line")
         for line, reason, message, text in rows:
             yield RejectedLine(line=line, reason=Reason(reason), message=message, text=text)
+
+    def broken(self) -> Iterator[BrokenLink]:
+        """The links that lead nowhere; a redirect on the way stands for all pages that lead to it."""
+        return broken_links(self._db)
 
     def close(self) -> None:
         """An orderly end: nothing is in flight any more, and the lock is given back."""

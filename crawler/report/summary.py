@@ -12,7 +12,7 @@ import msgspec
 
 from crawler.core.histogram import percentile
 from crawler.core.models import Totals
-from crawler.core.text import duration, safe, size
+from crawler.core.text import counted, duration, safe, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
     account = f"{summary.done:,} done + {summary.failed:,} failed + {skipped:,} skipped + {summary.pending:,} pending"
     speed = f"{summary.pages_per_second:,.1f} pages/s, peak memory {summary.peak_rss_mb:,.0f} MiB"
     lines = [
-        f"{head}: {summary.discovered:,} URLs = {account}",
+        f"{head}: {counted(summary.discovered, 'URL')} = {account}",
         f"  {size(summary.bytes)} in {duration(summary.seconds)}: {speed}",
     ]
     if summary.latency["p50"] is not None:
@@ -117,10 +117,18 @@ def _counted(counts: dict[str, int]) -> str:
 def _list_line(lines: dict[str, int]) -> str:
     rest = {name: n for name, n in lines.items() if name != "read" and n}
     parts = sorted(rest.items(), key=lambda item: (item[0] != "url", item[0]))
-    return f"{lines['read']:,} lines = " + " + ".join(f"{n:,} {name}" for name, n in parts)
+    where = "; see rejected.jsonl" if rejected(lines) else ""
+    return f"{counted(lines['read'], 'line')} = " + " + ".join(f"{n:,} {name}" for name, n in parts) + where
+
+
+def rejected(lines: dict[str, int]) -> int:
+    """How many lines of the list stand in `rejected.jsonl`."""
+    return lines.get("read", 0) - sum(lines.get(name, 0) for name in ("url", "blank", "comment"))
 
 
 def _where(summary: Summary, folder: str) -> str:
-    if summary.pending:
-        return f"{safe(folder)} (go on with: crawler resume {shlex.quote(safe(folder))})"
-    return safe(folder)
+    if not summary.pending:
+        return safe(folder)
+    budget, _, spent = (summary.stopped_by or "").partition(" ")
+    more = f" {budget} N, N above {spent}" if budget in {"--max-pages", "--max-bytes"} else ""
+    return f"{safe(folder)} (go on with: crawler resume {shlex.quote(safe(folder))}{more})"

@@ -47,6 +47,7 @@ def test_the_help_of_resume_has_what_it_takes() -> None:
 
     assert flags == {name for name, option in OPTIONS.items() if option.help.resumable or option.help.secret}
     assert "max-body" not in flags
+    assert "[default:" not in help_of("resume")
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
@@ -82,7 +83,8 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["craawl"], "No such command 'craawl'. (see crawler --help)"),
+        (["craawl"], "No such command 'craawl'. Did you mean 'crawl'? (see crawler --help)"),
+        (["xyzzy"], "No such command 'xyzzy'. (see crawler --help)"),
         (["--xyzzy"], "No such option '--xyzzy'. (see crawler --help)"),
         (["fetch", "--xyzzy"], "No such option '--xyzzy'. (see crawler fetch --help)"),
         (["verify"], "Missing argument 'DIR'. (see crawler verify --help)"),

@@ -1,6 +1,8 @@
 """cli.run: what `fetch` and `resume` share."""
 
+import io
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from crawler.cli import run
 from crawler.core.config import RunConfig
 from crawler.core.errors import StorageError
 from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.live.terminal import PlainView, TerminalView
 
 EVIL = ["\x1b[2J\x1b[31m", "\x1b]0;title\x07", "\x9b31m", "\r", "\x08\x7f", "\u202e", "\u2066", "\ud800"]
 
@@ -56,3 +59,20 @@ def test_what_ends_a_run_is_logged_as_one_line(
     assert "ended by StorageError: pages.jsonl:" in ended
     assert ended.isprintable()
     assert capsys.readouterr().err == ""
+
+
+class _Screen(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("to_stdout", "view"), [(False, TerminalView), (True, PlainView)])
+def test_lines_on_standard_output_leave_no_room_for_a_display(
+    monkeypatch: pytest.MonkeyPatch, view: type, *, to_stdout: bool
+) -> None:
+    """With `--save -` something else is printed on the same terminal: progress is plain lines then."""
+    monkeypatch.setattr(sys, "stderr", _Screen())
+
+    assert isinstance(run._view("title", quiet=False, to_stdout=to_stdout), view)

@@ -111,9 +111,9 @@ def test_text_and_native_values_configure_alike() -> None:
     [
         ({"concurency": 1}, "^run.toml: there is no option 'concurency'; did you mean 'concurrency'"),
         ({"max_pages": 1}, "did you mean 'max-pages'"),
-        ({"concurrency": 0}, "^concurrency: expected a whole number, 1 or more, got 0$"),
-        ({"save": "xml"}, "^save: expected jsonl or -, got 'xml'$"),
-        ({"user": "a:b", "bearer": "c"}, "^user and bearer: give one of them, not both$"),
+        ({"concurrency": 0}, "^run.toml: --concurrency: expected a whole number, 1 or more, got 0$"),
+        ({"save": "xml"}, "^--save: expected jsonl, files or -, parted by commas, got 'xml'$"),
+        ({"user": "a:b", "bearer": "c"}, "^--user and --bearer: give one of them, not both$"),
     ],
 )
 def test_what_cannot_be_is_refused(values: dict[str, object], message: str) -> None:

@@ -136,7 +136,7 @@ def test_blanks_and_comments_are_counted() -> None:
 @pytest.mark.parametrize(
     ("line", "reason", "message", "text"),
     [
-        (b"example.com/page", Reason.RELATIVE_URL, "write http://", "example.com/page"),
+        (b"example.com/page", Reason.RELATIVE_URL, "no http://", "example.com/page"),
         (b"http://h:99999/", Reason.NOT_A_URL, "port", "http://h:99999/"),
         (b"http://h:22/", Reason.BLOCKED_PORT, "port 22", "http://h:22/"),
         (b"mailto:me", Reason.UNSUPPORTED_SCHEME, "mailto", "mailto:me"),
@@ -144,7 +144,7 @@ def test_blanks_and_comments_are_counted() -> None:
         (b"http://h/\xff\xfe", Reason.NOT_UTF8, "byte 10 ", "http://h/\\xff\\xfe"),
         (b"\xff", Reason.NOT_UTF8, "byte 1 ", "\\xff"),
         (b"x" * 1_000_000, Reason.LINE_TOO_LONG, "65536", ""),
-        (b"\x00", Reason.RELATIVE_URL, "write http://", "\x00"),
+        (b"\x00", Reason.RELATIVE_URL, "no http://", "\x00"),
         (b"mailto:me@h", Reason.UNSUPPORTED_SCHEME, "mailto", "***@h"),
     ],
     ids=lambda value: repr(value)[:20],

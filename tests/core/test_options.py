@@ -98,7 +98,7 @@ def test_a_kind_reads_flags_and_toml_values(kind: Kind, value: object, read: obj
 @pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind, values in REFUSED for value in values], ids=short)
 def test_a_kind_refuses_what_it_does_not_take(kind: Kind, value: object) -> None:
     """The refusal names the option, what is expected and what was given."""
-    with pytest.raises(UsageError, match=r"^knob: expected .+, got .") as caught:
+    with pytest.raises(UsageError, match=r"^--knob: expected .+, got .") as caught:
         read_option(an_option(kind), value)
 
     assert len(str(caught.value)) < 200

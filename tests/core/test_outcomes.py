@@ -2,12 +2,14 @@
 
 import pytest
 
+from crawler.core.config import ScopeConfig
 from crawler.core.errors import FetchError
 from crawler.core.models import Find, Page, Request, Response, Retry, State, Timing, Visit
 from crawler.core.outcomes import MAX_REDIRECTS, Judge, denied, suspect
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn
 from crawler.core.retry import RETRY_STATUSES
+from crawler.core.scope import LinkJudge
 from crawler.core.urls import parse
 
 NOW = 1_700_000_000.0
@@ -174,6 +176,21 @@ def test_what_is_foreign(location: bytes, foreign: bool) -> None:
     """Scheme, host and port make an origin; what a foreign URL redirects to is foreign too, wherever it leads."""
     assert redirected(location).finds[0].foreign is foreign
     assert redirected(location, foreign=True).finds[0].foreign
+
+
+def test_the_target_of_a_redirect_is_judged_unless_it_is_a_seed() -> None:
+    """`--exclude` holds for where a link's redirect leads, too; what the user listed leads wherever it leads."""
+    judge = Judge(3, LinkJudge(ScopeConfig(exclude=("/secret/",))))
+
+    def refusal(*, seed: bool, location: bytes) -> Reason | None:
+        response = Response(request=Request(url=parse(URL), seed=seed), status=302, headers=((b"Location", location),))
+        visit = judge.response(response, Page(size=0, sha256=""), Turn(now=0.0))
+        assert isinstance(visit, Visit)
+        return visit.finds[0].refusal
+
+    assert refusal(seed=False, location=b"/secret/x") is Reason.EXCLUDED
+    assert refusal(seed=False, location=b"/public/x") is None
+    assert refusal(seed=True, location=b"/secret/x") is None
 
 
 @pytest.mark.parametrize("location", [b"", b"#top", b"b?c", URL.encode(), b"http://x:y@h:8000/a/b?c#z"])

@@ -117,7 +117,7 @@ def test_the_site_of_a_host() -> None:
 
 def test_an_unknown_mode_is_refused() -> None:
     """The message names the modes that there are."""
-    with pytest.raises(UsageError, match=r"scope: expected host, domain, prefix, all, got 'site'"):
+    with pytest.raises(UsageError, match=r"--scope: expected host, domain, prefix, all, got 'site'"):
         Scope("site")
 
 

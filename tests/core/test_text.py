@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.text import duration, safe, size
+from crawler.core.text import counted, duration, safe, size
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # Unicode's Bidi_Control
 
@@ -87,3 +87,9 @@ def test_sizes_are_told_in_the_unit_that_fits(count: float, shown: str) -> None:
 def test_durations_are_told_in_the_unit_that_fits(seconds: float, shown: str) -> None:
     """Rounding never shows 1000 ms, 60 s or 60 min."""
     assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, "0 lines"), (1, "1 line"), (2000, "2,000 lines")])
+def test_things_are_counted_as_people_do(count: int, shown: str) -> None:
+    """One thing is named in the singular."""
+    assert counted(count, "line") == shown

@@ -145,8 +145,8 @@ def test_a_text_that_cannot_be_fetched_is_refused_with_its_reason(text: str, rea
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("example.com/page", "write http:// or https:// in front"),
-        ("localhost:8000/x", "write http:// or https:// in front"),
+        ("example.com/page", "no http:// or https:// in front"),
+        ("localhost:8000/x", "no http:// or https:// in front"),
         ("gopher://h/", "gopher"),
         ("http://h:6000/", "port 6000"),
     ],

@@ -1,5 +1,6 @@
 """crawl.verify and crawl.recount: every line of the files of a run against its frontier, and all of them together."""
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -23,19 +24,25 @@ HOST = "http://h:8000"
 LINES = [*(f"{HOST}/{number}" for number in range(6)), "", "nonsense", f"{HOST}/0", "# done", "ftp://h/"]
 
 
-@pytest.fixture
-async def run(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of six pages, one of them a 404, one failed, one tried twice; three lines of its list were rejected."""
-    folder = tmp_path / "run"
+    folder = tmp_path_factory.mktemp("original") / "run"
     statuses = iter([503, 200])
 
     def later(request: Request) -> Response:
         return Response(request=request, status=next(statuses), body=b"late", timing=Timing(total=0.001))
 
     fetcher = FakeFetcher({f"{HOST}/1": (404, b"gone"), f"{HOST}/2": refused(), f"{HOST}/3": later}, (200, b"body"))
-    ending = await crawl(folder, LINES, fetcher, retries=1)
+    ending = asyncio.run(crawl(folder, LINES, fetcher, retries=1))
     RunFolder(folder).write_summary(as_json(summarize(ending.totals, peak_rss_mb=1.0, stopped_by=None)))
     return folder
+
+
+@pytest.fixture
+def run(original: Path, tmp_path: Path) -> Path:
+    """A copy of it to be tampered with."""
+    return Path(shutil.copytree(original, tmp_path / "run"))
 
 
 def verify(folder: Path, **options: object) -> Verdict:

@@ -1,5 +1,6 @@
 """Levels and closed hosts: what is leased when a depth or a host's pages are limited."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,37 @@ def test_a_trap_closes_its_family_alone(tmp_path: Path) -> None:
     run.again()
     totals = run.finish(listed, *finds, link("http://a/p?sid=0000f00d0000f00d"))
     assert totals.skipped == {"trap_session_id": 6}
+
+
+def test_a_broken_link_is_told_with_every_page_that_leads_to_it(tmp_path: Path) -> None:
+    """404s, failures and circles of redirects; redirects on the way stand for the pages that lead to them."""
+    run = Life(tmp_path, Rules(edges=True))
+    run.seeds("http://a/", "http://b/")
+    a, b = run.lease().requests
+    run.finish(a, link("http://a/404"), link("http://a/r1"), link("http://a/c1"), link("http://a/fine"))
+    run.finish(b, link("http://a/404"), link("http://a/r2"))
+    ends = {
+        "/404": (State.DONE, Reason.HTTP_STATUS, 404, None),
+        "/r1": (State.DONE, Reason.REDIRECT, 301, "http://a/r2"),
+        "/r2": (State.DONE, Reason.REDIRECT, 301, "http://a/dead"),
+        "/dead": (State.FAILED, Reason.CONNECT_REFUSED, None, None),
+        "/c1": (State.DONE, Reason.REDIRECT, 302, "http://a/c2"),
+        "/c2": (State.DONE, Reason.REDIRECT, 302, "http://a/c1"),
+        "/fine": (State.DONE, Reason.OK, 200, None),
+    }
+    while requests := run.lease().requests:
+        for request in requests:
+            state, reason, status, target = ends[request.url.target]
+            record = replace(unanswered(request, reason, Turn(now=NOW), attempts=1), status=status)
+            finds = (link(target),) if target else ()
+            visit = Visit(request=request, state=state, reason=reason, record=record, finds=finds)
+            run.frontier.commit(Group(visits=(visit,)))
+
+    assert {
+        link.url.removeprefix("http://a"): (link.reason, link.status, link.pages) for link in run.frontier.broken()
+    } == {
+        "/404": ("http_status", 404, ("http://a/", "http://b/")),
+        "/dead": ("connect_refused", None, ("http://a/", "http://b/")),
+        "/c1": ("redirect_loop", 302, ("http://a/",)),
+        "/c2": ("redirect_loop", 302, ("http://a/",)),
+    }

@@ -66,25 +66,28 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "one good and one bad": ([URL, "missing.txt"], "missing.txt: no such file"),
     "an unknown flag": ([URL, "--concurency", "4"], "Did you mean '--concurrency'? (see crawler fetch --help)"),
     "no source": ([], "Missing argument 'SOURCE...'"),
-    "a number that is none": ([URL, "--concurrency", "many"], "concurrency: expected a whole number, 1 or more"),
-    "zero at once": ([URL, "--concurrency", "0"], "concurrency: expected a whole number, 1 or more"),
-    "a negative delay": ([URL, "--delay", "-1"], "delay: expected seconds"),
-    "an unknown kind": ([URL, "--save", "tape"], "save: expected jsonl or -"),
+    "a number that is none": ([URL, "--concurrency", "many"], "--concurrency: expected a whole number, 1 or more"),
+    "zero at once": ([URL, "--concurrency", "0"], "--concurrency: expected a whole number, 1 or more"),
+    "a negative delay": ([URL, "--delay", "-1"], "--delay: expected seconds"),
+    "an unknown kind": ([URL, "--save", "tape"], "--save: expected jsonl, files or -"),
     "two users of stdout": ([URL, "--save", "-", "--json"], "both want standard output"),
     "a bad network": ([URL, "--allow-net", "300.0.0.0/8"], "300.0.0.0/8: no network"),
-    "a bad header": ([URL, "--header", "hunter2"], "header: expected 'Name: value', got ***"),
-    "a header of two lines": ([URL, "--header", "A: b\r\nC: hunter2"], "header: expected 'Name: value', got ***"),
-    "a user without password": ([URL, "--user", "hunter2"], "user: expected NAME:PASS, got ***"),
-    "two ways to log in": ([URL, "--user", "a:b", "--bearer", "c"], "give one of them"),
+    "a bad header": ([URL, "--header", "hunter2"], "--header: expected 'Name: value' (value hidden)"),
+    "a header of two lines": (
+        [URL, "--header", "A: b\r\nC: hunter2"],
+        "--header: expected 'Name: value' (value hidden)",
+    ),
+    "a user without password": ([URL, "--user", "hunter2"], "--user: expected NAME:PASS (value hidden)"),
+    "two ways to log in": ([URL, "--user", "a:b", "--bearer", "c"], "--user and --bearer: give one of them"),
     "a variable that is not set": ([URL, "--bearer", "env:NOT_SET"], "the environment variable NOT_SET is not set"),
     "a secret's file that is missing": ([URL, "--bearer", "file:missing"], "missing"),
-    "a missing CA file": ([URL, "--ca-file", "missing.pem"], "ca-file: 'missing.pem'"),
+    "a missing CA file": ([URL, "--ca-file", "missing.pem"], "--ca-file: 'missing.pem': no such file"),
     "a CA file that is none": ([URL, "--ca-file", __file__], "ca-file: "),
-    "a missing certificate": ([URL, "--client-cert", "missing.pem"], "client-cert: 'missing.pem'"),
-    "a missing cookie file": ([URL, "--load-cookies", "missing.txt"], "load-cookies: 'missing.txt'"),
+    "a missing certificate": ([URL, "--client-cert", "missing.pem"], "--client-cert: 'missing.pem': no such file"),
+    "a missing cookie file": ([URL, "--load-cookies", "missing.txt"], "--load-cookies: 'missing.txt': no such file"),
     "a cookie file that is none": ([URL, "--load-cookies", __file__], "load-cookies: "),
-    "a proxy that is no URL": ([URL, "--proxy", "127.0.0.1:3128"], "proxy: it does not say where it starts"),
-    "a proxy of another kind": ([URL, "--proxy", "socks5://127.0.0.1:1"], "proxy: its scheme is socks5"),
+    "a proxy that is no URL": ([URL, "--proxy", "127.0.0.1:3128"], "--proxy: write http:// in front"),
+    "a proxy of another kind": ([URL, "--proxy", "socks5://127.0.0.1:1"], "--proxy: its scheme is socks5"),
     "a missing config file": ([URL, "--config", "missing.toml"], "missing.toml: No such file"),
 }
 
@@ -108,9 +111,13 @@ def test_what_cannot_work_is_refused_before_anything_is_made(
 
 CONFIGS = {
     "a key that nobody knows": ("concurency = 4", "'concurency'", "concurrency"),
-    "a text for a number": ("concurrency = 'many'", "concurrency: expected a whole number", "many"),
+    "a text for a number": ("concurrency = 'many'", "config.toml: --concurrency: expected a whole number", "many"),
     "a number for a flag": ("robots = 1", "robots: expected true or false", "1"),
-    "a text for a list": ("header = 'A: b'", "header: expected a list of texts", "***"),
+    "a text for a list": (
+        "header = 'A: b'",
+        '--header: expected a list of texts, such as ["Name: value"]',
+        "(value hidden)",
+    ),
     "true for a number": ("timeout = true", "timeout: expected seconds", "True"),
     "no number at all": ("rate = nan", "rate: expected a number above 0", "nan"),
     "a table": ("[fetch]\ntimeout = 4", "fetch", "config.toml"),
@@ -185,7 +192,7 @@ def test_an_existing_run_is_never_written_over(half_done: Path, capfd: pytest.Ca
     code = _run(["fetch", URL, "-o", str(half_done)])
 
     assert code == 2
-    assert "go on with `crawler resume`" in one_line(capfd)
+    assert f"go on with `crawler resume {half_done}`" in one_line(capfd)
     assert (half_done / "pages.jsonl").read_bytes() == before
 
 

@@ -114,7 +114,7 @@ async def test_the_terminal_shows_what_summary_json_holds(
     assert "status   200 19\n" in shown
     assert "failed   connect_refused 1\n" in shown
     assert "skipped  robots_denied 1\n" in shown
-    assert "list     24 lines = 21 url + 1 blank + 1 comment + 1 relative_url\n" in shown
+    assert "list     24 lines = 21 url + 1 blank + 1 comment + 1 relative_url; see rejected.jsonl\n" in shown
     assert f"{stored['pages_per_second']} pages/s" in shown
 
 
@@ -134,6 +134,27 @@ async def test_a_list_without_a_url_says_so(tmp_path: Path, capfd: pytest.Captur
 
     assert code == 0
     assert "nothing to fetch" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("www.example.com\nnonsense\n# comment\n", "none of the 3 lines is a URL"),
+        ("nonsense\n", "the only line is no URL"),
+    ],
+)
+async def test_a_list_of_anything_but_urls_is_an_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    """Whoever gave the wrong file is told so, quiet or not, and where each line's reason stands."""
+    (tmp_path / "wrong.txt").write_text(content, "utf-8")
+    out = tmp_path / "out"
+
+    code = await crawler("fetch", tmp_path / "wrong.txt", "-o", out, "--quiet")
+
+    assert code == 2
+    assert capfd.readouterr().err == f"crawler: {message}: see {out / 'rejected.jsonl'}\n"
+    assert rejected(out)
 
 
 async def test_several_sources_name_their_lines(tmp_path: Path, site: HandMadeSite) -> None:
@@ -458,17 +479,22 @@ async def test_a_secret_is_not_carried_to_another_host(tmp_path: Path, site: Han
 # Resume
 
 
-async def test_a_finished_run_has_nothing_left(tmp_path: Path, site: HandMadeSite, listed: Path) -> None:
-    """Resuming a finished run asks for nothing, writes nothing, and ends well."""
+async def test_a_finished_run_has_nothing_left(
+    tmp_path: Path, site: HandMadeSite, listed: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Resuming a finished run says that it is, asks for nothing, writes nothing, and ends well."""
     out = tmp_path / "out"
     await crawler("fetch", listed, "-o", out)
     before, pages = len(site.requests), (out / "pages.jsonl").read_bytes()
+    first = capfd.readouterr().err
 
     code = await crawler("resume", out)
 
     assert code == 0
     assert len(site.requests) == before
     assert (out / "pages.jsonl").read_bytes() == pages
+    assert capfd.readouterr().err.count("already complete: nothing is left to fetch\n") == 1
+    assert "already complete" not in first
 
 
 async def test_a_spent_budget_is_resumed_with_a_larger_one(
@@ -485,7 +511,7 @@ async def test_a_spent_budget_is_resumed_with_a_larger_one(
 
     assert codes == [0, 0, 0]
     assert "stopped by --max-pages 5: 20 URLs" in early
-    assert f"go on with: crawler resume {out}" in early
+    assert f"go on with: crawler resume {out} --max-pages N, N above 5)" in early
     assert lines == 5
     assert len(records(out)) == 20
     assert max(urls(out).values()) == 1
@@ -534,11 +560,52 @@ async def test_a_resume_says_what_it_sends(
     assert first == "this run sends the value of $MY_KEY in header X-Key"
 
 
+async def test_a_resume_names_the_code_that_it_calls(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A folder may come from elsewhere: which function it has called is told before that is even looked for."""
+    (tmp_path / "empty.txt").touch()
+    out = tmp_path / "out"
+    await crawler("fetch", tmp_path / "empty.txt", "-o", out, "--quiet")
+    config = out / "config.toml"
+    config.write_text(f'extract = "missing:function"\n{config.read_text("utf-8")}', "utf-8")
+
+    code = await crawler("resume", out)
+
+    told, error = capfd.readouterr().err.splitlines()
+    assert code == 2
+    assert told == "this run calls extract = missing:function"
+    assert "cannot be imported" in error
+
+
+async def test_a_fault_of_a_flag_is_not_one_of_the_file(
+    tmp_path: Path, listed: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What `resume` is given is refused as it is; what stands in the run's config.toml, with the name of that file."""
+    out = tmp_path / "out"
+    await crawler("fetch", listed, "-o", out, "--max-pages", 5, "--quiet")
+    config = out / "config.toml"
+
+    await crawler("resume", out, "--concurrency", 0)
+    config.write_text(f"rate = 0\n{config.read_text('utf-8')}", "utf-8")
+    await crawler("resume", out)
+
+    typed, stored = capfd.readouterr().err.splitlines()
+    assert typed == "crawler: --concurrency: expected a whole number, 1 or more, got '0'"
+    assert stored == f"crawler: {config}: --rate: expected a number above 0, got 0"
+
+
 @pytest.mark.parametrize(
-    "option", [["--no-robots"], ["--save", "-"], ["--max-body", "5"], ["--user-agent", "x"], ["-o", "x"]]
+    ("option", "message"),
+    [
+        *(
+            ([f"--{name}", *value], f"--{name} stays as the run began; resume cannot change it")
+            for name, *value in (("robots",), ("save", "-"), ("max-body", "5"), ("user-agent", "x"), ("select", "a=b"))
+        ),
+        (["--no-robots"], "--robots stays as the run began"),
+        (["-o", "x"], "No such option '-o'"),
+    ],
 )
 async def test_what_judges_urls_stays_as_it_was(
-    tmp_path: Path, listed: Path, capfd: pytest.CaptureFixture[str], option: list[str]
+    tmp_path: Path, listed: Path, capfd: pytest.CaptureFixture[str], option: list[str], message: str
 ) -> None:
     """A resume takes no option that would make its output another than the run's."""
     await crawler("fetch", listed, "-o", tmp_path / "out", "--max-pages", 5, "--quiet")
@@ -546,7 +613,7 @@ async def test_what_judges_urls_stays_as_it_was(
     code = await crawler("resume", tmp_path / "out", *option)
 
     assert code == 2
-    assert f"No such option '{option[0]}'" in capfd.readouterr().err
+    assert message in capfd.readouterr().err
     assert len(records(tmp_path / "out")) == 5
 
 

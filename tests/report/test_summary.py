@@ -88,9 +88,31 @@ def test_the_text_shows_what_the_json_holds() -> None:
         "  failed   connect_refused 30, tls_expired 10",
         "  skipped  robots_denied 20",
         "  retries  1,234",
-        "  list     12 lines = 9 url + 1 blank + 2 duplicate",
-        "  output/run (go on with: crawler resume output/run)",
+        "  list     12 lines = 9 url + 1 blank + 2 duplicate; see rejected.jsonl",
+        "  output/run (go on with: crawler resume output/run --max-pages N, N above 940)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "more"),
+    [
+        ("--max-bytes 5242880", " --max-bytes N, N above 5242880"),
+        ("--max-time 10", ""),
+        ("interrupted", ""),
+        (None, ""),
+    ],
+)
+def test_a_spent_budget_has_to_grow(stopped_by: str | None, more: str) -> None:
+    """A resume with a spent budget would do nothing, so a larger one is asked for; each life has its own time."""
+    assert as_text(a_summary(stopped_by=stopped_by), "run").endswith(f"run (go on with: crawler resume run{more})")
+
+
+def test_one_thing_is_named_in_the_singular() -> None:
+    """One URL and one line, and no rejected.jsonl to look into when no line was rejected."""
+    shown = as_text(a_summary(Totals(discovered=1, done=1, lines={"read": 1, "url": 1})), None)
+
+    assert shown.startswith("complete: 1 URL = 1 done")
+    assert shown.endswith("  list     1 line = 1 url")
 
 
 def test_a_run_that_is_complete_asks_for_no_resume() -> None:

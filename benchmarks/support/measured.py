@@ -1,0 +1,79 @@
+"""What a command costs: its time, and the CPU time and memory of all its processes, as the kernel tells them. Linux."""
+
+import os
+import resource
+import select
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.support.programs import ended_by_sigterm
+
+_LOOK_EVERY = 0.05  # seconds
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """A command that has ended.
+
+    Attributes:
+        seconds: from its start to its end.
+        cpu: user and system seconds of its processes, of those that it waited for.
+        peak_mb: the most that its processes had resident together, seen 20 times a second; what they share counts for
+            each. At least what the largest of them had, which the kernel knows exactly.
+        said: the last line of what it said; empty = nothing.
+    """
+
+    code: int
+    seconds: float
+    cpu: float
+    peak_mb: float
+    said: str
+
+
+def measured(command: list[str], folder: Path) -> Cost:
+    """Run a command in a folder; what it says goes to `said.txt` there."""
+    words = folder / "said.txt"
+    with ended_by_sigterm(), words.open("wb") as said:
+        began = time.monotonic()
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        try:
+            peak = _watch(process.pid)
+        except BaseException:
+            process.kill()
+            raise
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)  # or Popen would wait for it
+    return Cost(
+        code=process.returncode,
+        seconds=seconds,
+        cpu=used.ru_utime + used.ru_stime,
+        peak_mb=max(peak, used.ru_maxrss * 1024) / _MIB,
+        said=(words.read_text("utf-8", "replace").strip().splitlines() or [""])[-1],
+    )
+
+
+def _watch(pid: int) -> int:
+    """The most bytes that a process and its descendants have together, until it ends."""
+    peak = 0
+    end = os.pidfd_open(pid)
+    try:
+        while not select.select([end], [], [], _LOOK_EVERY)[0]:
+            peak = max(peak, _resident(pid))
+    finally:
+        os.close(end)
+    return peak
+
+
+def _resident(pid: int) -> int:
+    """Resident bytes of a process and its descendants; what has just ended has none."""
+    total = 0
+    with suppress(OSError, ValueError, IndexError):
+        total += int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            total += sum(_resident(int(child)) for child in children.read_text("ascii").split())
+    return total

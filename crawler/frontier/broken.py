@@ -1,0 +1,60 @@
+"""Which links lead nowhere, and every page that leads there.
+
+Rules
+- Broken is what failed, what answered with a status of 400 or more, and what redirects in a circle.
+- A page that leads to a redirect leads to where that ends: what is told are pages, not the redirects between.
+Runs on: the storage thread.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+
+from crawler.core.models import BrokenLink, State
+from crawler.core.reasons import Reason
+
+_LEADING_TO = """
+    WITH RECURSIVE source (id) AS (
+        SELECT source FROM edge WHERE target = ?
+        UNION
+        SELECT edge.source FROM source JOIN url ON url.id = source.id JOIN edge ON edge.target = source.id
+        WHERE url.reason = ?
+    )
+    SELECT url FROM url WHERE id IN source AND reason != ? ORDER BY id
+"""
+
+
+def broken_links(db: sqlite3.Connection) -> Iterator[BrokenLink]:
+    """Every broken link of a run that kept its edges, in the order of discovery."""
+    circles = _in_circles(db)
+    rows = db.execute(
+        "SELECT id, url, status, reason FROM url"
+        " WHERE state = ? OR (state = ? AND (status >= 400 OR reason = ?)) ORDER BY id",
+        (State.FAILED, State.DONE, Reason.REDIRECT),
+    )
+    for url_id, url, status, reason in rows:
+        if reason != Reason.REDIRECT or url_id in circles:
+            why = Reason.REDIRECT_LOOP if url_id in circles else reason
+            pages = tuple(page for (page,) in db.execute(_LEADING_TO, (url_id, Reason.REDIRECT, Reason.REDIRECT)))
+            yield BrokenLink(url=url, status=status, reason=why, pages=pages)
+
+
+def _in_circles(db: sqlite3.Connection) -> set[int]:
+    """The redirects that come back to themselves."""
+    leads = dict(
+        db.execute(
+            "SELECT source, target FROM edge JOIN url ON url.id = source WHERE url.reason = ?", (Reason.REDIRECT,)
+        )
+    )
+    found: set[int] = set()
+    walked: set[int] = set()
+    for start in leads:
+        path: dict[int, None] = {}
+        at = start
+        while at in leads and at not in walked and at not in path:
+            path[at] = None
+            at = leads[at]
+        if at in path:
+            circle = list(path)
+            found.update(circle[circle.index(at) :])
+        walked.update(path)
+    return found

@@ -1,0 +1,19 @@
+"""Broken links as a person reads them: each with its status or reason, and below it every page that leads to it.
+
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Iterator
+
+from crawler.core.models import BrokenLink
+from crawler.core.text import safe
+
+
+def broken_text(link: BrokenLink) -> Iterator[str]:
+    """The lines for one link."""
+    what = link.status if link.status is not None and link.status >= 400 else link.reason
+    yield f"{what} {safe(link.url, 2083)}"
+    for page in link.pages:
+        yield f"    on {safe(page, 2083)}"
+    if not link.pages:
+        yield "    in the list"
