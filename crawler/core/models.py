@@ -36,6 +36,8 @@ class Request:
         seed: the user listed it, or it is the target of a listed URL's redirect.
         named: the user named this host and port, so its own loopback or private address may be dialled.
         foreign: only a redirect from another origin leads here, so the user's headers and credentials stay away.
+        sitemap: it was listed as a sitemap, so it is read as one, plain text too.
+        lastmod: when its page was last changed, as a sitemap says.
         alone: the process died while it was in flight, so nothing else may be.
         headers: sent in this order, besides those that the fetcher adds.
         most: body bytes to read at the most, where that is less than the fetcher's limit; None = the fetcher's.
@@ -50,6 +52,8 @@ class Request:
     seed: bool = False
     named: bool = False
     foreign: bool = False
+    sitemap: bool = False
+    lastmod: str | None = None
     alone: bool = False
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
@@ -146,6 +150,8 @@ class Find:
     Attributes:
         line: its line in `seeds.txt`; None for anything but a seed.
         foreign: a redirect from another origin; any other find of the same URL beats it.
+        sitemap: it is to be read as a sitemap, and lies in scope wherever it is.
+        lastmod: when its page was last changed, as a sitemap says.
         refusal: why it is not to be fetched; None = allowed. An allowed find beats a refused one.
     """
 
@@ -155,6 +161,8 @@ class Find:
     seed: bool = False
     named: bool = False
     foreign: bool = False
+    sitemap: bool = False
+    lastmod: str | None = None
     line: int | None = None
     refusal: Reason | None = None
 
@@ -191,13 +199,14 @@ class Page:
         return _page, (facts, tuple(map(_packed, self.finds)))
 
 
-_PackedFind = tuple[str, str, str, int, int, int, bool, bool, Reason | None]
+_PackedFind = tuple[str, str, str, int, int, int, bool, bool, bool, str | None, Reason | None]
 
 
 def _packed(find: Find) -> _PackedFind:
     """Plain values: they travel between processes in a sixth of the time."""
     url = find.url
-    return url.href, url.scheme, url.host, url.port, find.depth, find.hops, find.seed, find.foreign, find.refusal
+    where = url.href, url.scheme, url.host, url.port
+    return *where, find.depth, find.hops, find.seed, find.foreign, find.sitemap, find.lastmod, find.refusal
 
 
 def _page(facts: dict[str, Any], finds: tuple[_PackedFind, ...]) -> Page:
@@ -205,9 +214,17 @@ def _page(facts: dict[str, Any], finds: tuple[_PackedFind, ...]) -> Page:
 
 
 def _unpacked(packed: _PackedFind) -> Find:
-    href, scheme, host, port, depth, hops, seed, foreign, refusal = packed
-    url = Url(href, scheme, host, port)
-    return Find(url=url, depth=depth, hops=hops, seed=seed, foreign=foreign, refusal=refusal)
+    href, scheme, host, port, depth, hops, seed, foreign, sitemap, lastmod, refusal = packed
+    return Find(
+        url=Url(href, scheme, host, port),
+        depth=depth,
+        hops=hops,
+        seed=seed,
+        foreign=foreign,
+        sitemap=sitemap,
+        lastmod=lastmod,
+        refusal=refusal,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +232,9 @@ class Visit:
     """Everything that one URL's turn brought, to be committed in one piece.
 
     Attributes:
+        at: when its turn ended.
         record: its line of output; None for a skipped URL.
+        target: where it redirects; None = nowhere, or to no URL that is fetched.
         latency: seconds from dispatch to the last byte; None = there was no response.
         content: the body after decoding, where somebody keeps it; None = nothing to write.
         size: bytes that it holds in memory until its commit.
@@ -224,7 +243,9 @@ class Visit:
     request: Request
     state: State
     reason: Reason
+    at: float = 0.0
     record: Record | None = None
+    target: Url | None = None
     finds: tuple[Find, ...] = ()
     latency: float | None = None
     content: bytes | None = None
@@ -233,10 +254,11 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """A URL that goes back to the frontier until `not_before`."""
+    """A URL that was tried at `at` and goes back to the frontier until `not_before`."""
 
     request: Request
     reason: Reason
+    at: float
     not_before: float
 
 
@@ -287,20 +309,37 @@ class SeedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostState:
-    """What is remembered of a host between leases.
+    """What politeness remembers of a host between leases and lives; moments are of the wall clock.
 
     Attributes:
         due: the earliest moment of its next request; 0 = at once.
+        delay: seconds between the starts of two requests, as in force now; None = nothing was asked yet.
+        cause: what decided that delay, in a word.
+        window: how many requests may be in flight; None = as many as configured.
+        penalty: seconds between two starts that the host's trouble asks for; 0 = none.
+        latency: of its answers, smoothed, in seconds; None = none was measured.
+        failures: attempts to reach it that failed in a row; see `core/pace.py` for how they count.
+        failing_since: the first of them.
+        down: why the host was given up; None = it was not.
     """
 
     due: float = 0.0
+    delay: float | None = None
+    cause: str | None = None
+    window: float | None = None
+    penalty: float = 0.0
+    latency: float | None = None
+    failures: int = 0
+    failing_since: float | None = None
+    down: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RobotsCopy:
-    """The stored answer of one origin's `/robots.txt`; `status` 0 = it could not be reached."""
+    """The stored answer of one origin's `/robots.txt`, believed until `expires_at`."""
 
     fetched_at: float
+    expires_at: float
     status: int
     body: bytes
 
@@ -330,6 +369,7 @@ class Group:
     """What one transaction holds; see ARCHITECTURE, section 4.
 
     Attributes:
+        finds: URLs that no page led to, such as the sitemaps that a robots.txt names.
         seconds: working time since the group before, for the run's total over all its lives.
         files: file name to the length that is safe on disk.
     """
@@ -337,6 +377,7 @@ class Group:
     visits: tuple[Visit, ...] = ()
     retries: tuple[Retry, ...] = ()
     returned: tuple[Request, ...] = ()
+    finds: tuple[Find, ...] = ()
     seeds: tuple[SeedBatch, ...] = ()
     hosts: Mapping[Host, HostState] = field(default_factory=dict)
     robots: Mapping[str, RobotsCopy] = field(default_factory=dict)

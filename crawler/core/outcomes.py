@@ -76,7 +76,8 @@ class Judge:
     def error(self, request: Request, error: FetchError, turn: Turn) -> Visit | Retry:
         """What a failed try means."""
         if not error.counted:
-            return Retry(request=request, reason=error.reason, not_before=turn.now + delay(0, turn.jitter, None))
+            later = turn.now + delay(0, turn.jitter)
+            return Retry(request=request, reason=error.reason, at=turn.now, not_before=later)
         if error.reason.is_transient and request.attempts < self.retries:
             return _again(request, error.reason, turn)
         return _failed(request, error.reason, turn, attempts=request.attempts + 1)
@@ -94,12 +95,13 @@ def suspect(request: Request, now: float) -> Visit:
 
 def _again(request: Request, reason: Reason, turn: Turn, asked: float | None = None) -> Retry:
     pause = delay(request.attempts, turn.jitter, asked)
-    return Retry(request=replace(request, attempts=request.attempts + 1), reason=reason, not_before=turn.now + pause)
+    again = replace(request, attempts=request.attempts + 1)
+    return Retry(request=again, reason=reason, at=turn.now, not_before=turn.now + pause)
 
 
 def _failed(request: Request, reason: Reason, turn: Turn, *, attempts: int) -> Visit:
     record = records.unanswered(request, reason, turn, attempts=attempts)
-    return Visit(request=request, state=State.FAILED, reason=reason, record=record)
+    return Visit(request=request, state=State.FAILED, reason=reason, at=turn.now, record=record)
 
 
 _FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.REDIRECT_LIMIT, Reason.BAD_REDIRECT})
@@ -110,13 +112,15 @@ def _finished(response: Response, page: Page, reason: Reason, turn: Turn, hop: F
     state = State.FAILED if reason in _FAILED else State.DONE
     finds = page.finds
     if hop and state is State.DONE:
-        finds = (*finds, hop)
+        finds = (*finds, hop)  # a failed one leads nowhere
     record = records.answered(response, page, reason, turn, state=state, redirect_to=hop.url if hop else None)
     return Visit(
         request=request,
         state=state,
         reason=reason,
+        at=turn.now,
         record=record,
+        target=hop.url if hop else None,
         finds=finds,
         latency=response.timing.total,
         content=page.content,

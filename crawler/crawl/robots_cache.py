@@ -54,10 +54,10 @@ class RobotsCache:
         """Take over copies that an earlier life stored, as long as they are fresh."""
         now = self._clock.wall()
         for name, copy in copies.items():
-            if 0 <= now - copy.fetched_at < LIFETIME:
+            if copy.fetched_at <= now < copy.expires_at:
                 origin = self._origin(name)
                 origin.rules = _rules(copy.body)
-                origin.expires = self._clock.monotonic() + LIFETIME - (now - copy.fetched_at)
+                origin.expires = self._clock.monotonic() + copy.expires_at - now
 
     def knows(self, url: Url) -> bool:
         """Whether the rules of this URL's origin, or that they cannot be had, are known and still believed."""
@@ -121,7 +121,8 @@ class RobotsCache:
         if response.status >= 500 or response.status == 429:
             raise FetchError(Reason.ROBOTS_UNREACHABLE, f"the server answered {response.status}")
         body = _decoded(response) if response.status < 300 else b""
-        return RobotsCopy(fetched_at=self._clock.wall(), status=response.status, body=body)
+        now = self._clock.wall()
+        return RobotsCopy(fetched_at=now, expires_at=now + LIFETIME, status=response.status, body=body)
 
 
 def _decoded(response: Response) -> bytes:

@@ -72,6 +72,10 @@ class Admission:
 
     # --- finds ---------------------------------------------------------------------------------------------------
 
+    def admit(self, find: Find) -> None:
+        """A URL that no page led to."""
+        self._admit(find, referrer=None)
+
     def _admit(self, find: Find, referrer: int | None) -> bool:
         """Insert the find, or merge it into the row that is there; True when it was new."""
         if find.seed and (place := self._borders.open_for(find.url)) is not None:
@@ -84,11 +88,13 @@ class Admission:
         if find.named:
             self._hosts.name_by_user(host_id)
         url = find.url
-        row = (url.key, url.href, host_id, find.depth, find.hops, find.seed, find.foreign, find.line, referrer)
         inserted = self._db.execute(
-            "INSERT INTO url (key, url, host, depth, hops, seed, foreign_hop, line, referrer)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-            row,
+            "INSERT INTO url (key, url, host, depth, hops, seed, foreign_hop, line, referrer, sitemap, lastmod)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            (
+                *(url.key, url.href, host_id, find.depth, find.hops, find.seed, find.foreign, find.line, referrer),
+                *(find.sitemap, find.lastmod),
+            ),
         )
         if is_new := inserted.rowcount > 0:
             self._settle(inserted.lastrowid or 0, host_id, find, refusal)
@@ -121,7 +127,8 @@ class Admission:
     def _refusal(self, find: Find) -> Reason | None:
         if find.seed:
             return None
-        return find.refusal or (None if self._borders.covers(find.url) else Reason.OUT_OF_SCOPE)
+        is_inside = find.sitemap or self._borders.covers(find.url)
+        return find.refusal or (None if is_inside else Reason.OUT_OF_SCOPE)
 
     def _merge(self, find: Find, host_id: int, refusal: Reason | None) -> None:
         url_id, state, reason = self._db.execute(
@@ -189,10 +196,19 @@ class Admission:
         self._measure(visit)
         for find in visit.finds:
             self._admit(find, referrer=request.id)
+        if visit.target is not None:
+            self._db.execute(
+                "UPDATE url SET leads_to = (SELECT id FROM url WHERE key = ?) WHERE id = ?",
+                (visit.target.key, request.id),
+            )
 
     def _measure(self, visit: Visit) -> None:
         if visit.record is not None:
-            self._hosts.count_page(self._hosts.id(visit.request.url.host_port))
+            host_id = self._hosts.id(visit.request.url.host_port)
+            failed = visit.state is State.FAILED
+            self._hosts.count_page(host_id, visit.at, failed=failed)
+            if failed:
+                self._hosts.count_trouble(host_id, visit.reason)
             self._tally.add("sum", "bytes", visit.record.bytes or 0)
             if visit.record.status is not None:
                 self._tally.add("status", str(visit.record.status))
@@ -207,6 +223,10 @@ class Admission:
             "UPDATE url SET attempts = ?, not_before = ?, deaths = 0, reason = ? WHERE id = ?",
             (request.attempts, retry.not_before, retry.reason, request.id),
         )
+        self._db.execute(
+            "INSERT OR IGNORE INTO attempt VALUES (?, ?, ?, ?)", (request.id, retry.at, retry.reason, retry.not_before)
+        )
+        self._hosts.count_trouble(self._hosts.id(request.url.host_port), retry.reason)
         self._tally.add("sum", "retries")
 
     def _leave_ready(self, request: Request) -> None:

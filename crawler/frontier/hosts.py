@@ -1,7 +1,7 @@
 """The rows of hosts, and how their counters follow the rows of their URLs.
 
 Rules
-- `ready` and `pages` change in the same transaction as the rows that they count, one statement per host, not per URL.
+- `ready`, `pages` and `trouble` change in the same transaction as what they count, one statement per host, not per URL.
 - A rollback forgets what it undid, rows that were made included.
 Runs on: the storage thread; what changes rows, inside a transaction.
 """
@@ -9,12 +9,25 @@ Runs on: the storage thread; what changes rows, inside a transaction.
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import astuple, dataclass, fields
 
 from crawler.core.models import HostState
+from crawler.core.reasons import Reason
 from crawler.core.scope import Scope
 from crawler.core.urls import Host
 
 _REMEMBERED = 100_000
+_STATE = tuple(field.name for field in fields(HostState))
+
+
+@dataclass(slots=True)
+class _Pages:
+    """The lines of output of one host that are not written to its row yet."""
+
+    count: int = 0
+    failed: int = 0
+    first_at: float | None = None
+    last_at: float = 0.0
 
 
 class Hosts:
@@ -25,7 +38,8 @@ class Hosts:
         self._scope = scope
         self._ids: dict[Host, int] = {}
         self._ready: Counter[int] = Counter()
-        self._pages: Counter[int] = Counter()
+        self._pages: dict[int, _Pages] = {}
+        self._troubles: Counter[tuple[int, Reason]] = Counter()
 
     def id(self, host: Host) -> int:
         """The row of a host; it is made when there is none."""
@@ -47,29 +61,51 @@ class Hosts:
         """So many rows more are ready, or fewer."""
         self._ready[host_id] += n
 
-    def count_page(self, host_id: int) -> None:
-        """A line of output more."""
-        self._pages[host_id] += 1
+    def count_page(self, host_id: int, at: float, *, failed: bool) -> None:
+        """A line of output more, written at `at` (wall clock)."""
+        pages = self._pages.setdefault(host_id, _Pages())
+        pages.count += 1
+        pages.failed += failed
+        pages.first_at = pages.first_at or at
+        pages.last_at = at
+
+    def count_trouble(self, host_id: int, reason: Reason) -> None:
+        """A try more that failed."""
+        self._troubles[host_id, reason] += 1
 
     def note(self, states: Mapping[Host, HostState]) -> None:
         """Remember what politeness knows of these hosts."""
-        rows = [(state.due, self.id(host)) for host, state in states.items()]
-        self._db.executemany("UPDATE host SET due = ? WHERE id = ?", rows)
+        columns = ", ".join(f"{name} = ?" for name in _STATE)
+        rows = [(*astuple(state), self.id(host)) for host, state in states.items()]
+        self._db.executemany(f"UPDATE host SET {columns} WHERE id = ?", rows)  # noqa: S608
 
     def state(self, host: Host) -> HostState:
         """What is remembered of a host that is there."""
-        (due,) = self._db.execute("SELECT due FROM host WHERE name = ?", (host,)).fetchone()
-        return HostState(due=due)
+        row = self._db.execute(f"SELECT {', '.join(_STATE)} FROM host WHERE name = ?", (host,)).fetchone()  # noqa: S608
+        state = dict(zip(_STATE, row, strict=True))
+        return HostState(**{**state, "down": Reason(state["down"]) if state["down"] else None})
 
     def write(self) -> None:
         """Put what was counted into the transaction."""
-        for column, counts in (("ready", self._ready), ("pages", self._pages)):
-            changes = [(n, host_id) for host_id, n in counts.items() if n]
-            self._db.executemany(f"UPDATE host SET {column} = {column} + ? WHERE id = ?", changes)  # noqa: S608
-            counts.clear()
+        self._db.executemany(
+            "UPDATE host SET ready = ready + ? WHERE id = ?", [(n, host_id) for host_id, n in self._ready.items() if n]
+        )
+        self._db.executemany(
+            "UPDATE host SET pages = pages + ?, failed = failed + ?, first_at = coalesce(first_at, ?), last_at = ?"
+            " WHERE id = ?",
+            [(*astuple(pages), host_id) for host_id, pages in self._pages.items()],
+        )
+        self._db.executemany(
+            "INSERT INTO trouble VALUES (?, ?, ?) ON CONFLICT (host, reason) DO UPDATE SET n = n + excluded.n",
+            [(host_id, reason, n) for (host_id, reason), n in self._troubles.items()],
+        )
+        self._clear()
 
     def forget(self) -> None:
         """The transaction was rolled back."""
-        self._ready.clear()
-        self._pages.clear()
+        self._clear()
         self._ids.clear()
+
+    def _clear(self) -> None:
+        for counts in (self._ready, self._pages, self._troubles):
+            counts.clear()

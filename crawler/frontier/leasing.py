@@ -24,12 +24,13 @@ from crawler.frontier.rules import Rules
 _NO_LIMIT = 1 << 30
 
 _COLUMNS = """
-    SELECT url.id, url.url, url.depth, url.hops, url.attempts, url.seed, url.foreign_hop, host.named, source.url
+    SELECT url.id, url.url, url.depth, url.hops, url.attempts, url.seed, url.foreign_hop, url.sitemap, url.lastmod,
+        host.named, source.url
     FROM url JOIN host ON host.id = url.host LEFT JOIN url AS source ON source.id = url.referrer
 """
 _OPEN = "(SELECT pages FROM host WHERE host.id = url.host) < ?"
 
-_Row = tuple[int, str, int, int, int, int, int, int, str | None]
+_Row = tuple[int, str, int, int, int, int, int, int, str | None, int, str | None]
 
 
 class Leasing:
@@ -165,7 +166,7 @@ class Leasing:
 
 
 def _request(row: _Row, *, alone: bool = False) -> Request:
-    url_id, url, depth, hops, attempts, seed, foreign, named, referrer = row
+    url_id, url, depth, hops, attempts, seed, foreign, sitemap, lastmod, named, referrer = row
     return Request(
         url=parse(url),
         id=url_id,
@@ -175,6 +176,8 @@ def _request(row: _Row, *, alone: bool = False) -> Request:
         seed=bool(seed),
         named=bool(named),
         foreign=bool(foreign),
+        sitemap=bool(sitemap),
+        lastmod=lastmod,
         referrer=referrer,
         alone=alone,
     )

@@ -6,12 +6,15 @@ Rules
 - `url.foreign_hop` says that only redirects from another origin lead here.
 - `host.ready` is the number of its ready rows; `tally` holds every sum that a summary shows. Both change in the same
   transaction as the rows that they count; `crawler verify` counts again.
-- Columns that no code fills yet (`down`, `failures`, `failing_since`) are what the state of dead hosts needs, so that a
-  run made today can be resumed then.
+- `host` also holds what politeness knows of it (`due` to `down`, a `HostState`), and what its pages were: `pages` lines
+  of output, `failed` of them without a response, the first and the last at `first_at` and `last_at` (wall clock).
+- `trouble` counts, per host and reason, the tries that failed: those that were repeated and those that were the last.
+- `attempt` holds each try of a URL that was put off: when, why, and until when. The last try is the URL's own row.
+- `url.leads_to` is where a redirect leads; `url.sitemap` says that it was listed as a sitemap, `url.lastmod` is what a
+  sitemap says of it.
 - `host.site` is what hosts share that come into scope together, `place` holds what seeds brought into scope, `family`
   how far the families of URLs have grown that may be traps (`core/scope.py`, `core/traps.py`).
 - `edge` says which page leads to which URL, each pair once; it is kept only for runs that were asked to.
-- `host.pages` is the number of its lines of output.
 Runs on: the storage thread.
 """
 
@@ -20,7 +23,7 @@ import sqlite3
 from crawler.core.errors import StorageDamaged
 
 APPLICATION_ID = 0x63726C72  # "crlr"
-VERSION = 2
+VERSION = 3
 
 SUSPECT_DEATHS = 2
 PARKED_DEATHS = 4
@@ -39,13 +42,22 @@ CREATE TABLE host (
     name TEXT NOT NULL UNIQUE,
     named INTEGER NOT NULL DEFAULT 0,
     site TEXT NOT NULL,
-    due REAL NOT NULL DEFAULT 0,
     ready INTEGER NOT NULL DEFAULT 0,
-    pages INTEGER NOT NULL DEFAULT 0,
-    down TEXT,
+    due REAL NOT NULL DEFAULT 0,
+    delay REAL,
+    cause TEXT,
+    window REAL,
+    penalty REAL NOT NULL DEFAULT 0,
+    latency REAL,
     failures INTEGER NOT NULL DEFAULT 0,
-    failing_since REAL
+    failing_since REAL,
+    down TEXT,
+    pages INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    first_at REAL,
+    last_at REAL
 );
+CREATE TABLE trouble (host INTEGER, reason TEXT, n INTEGER NOT NULL, PRIMARY KEY (host, reason)) WITHOUT ROWID;
 CREATE INDEX host_site ON host (site);
 CREATE TABLE place (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE family (host INTEGER, key BLOB, n INTEGER NOT NULL, PRIMARY KEY (host, key)) WITHOUT ROWID;
@@ -56,6 +68,7 @@ CREATE TABLE robots (
     origin TEXT PRIMARY KEY,
     host INTEGER NOT NULL,
     fetched_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
     status INTEGER NOT NULL,
     body BLOB NOT NULL
 ) WITHOUT ROWID;
@@ -76,8 +89,18 @@ CREATE TABLE url (
     referrer INTEGER,
     not_before REAL,
     reason TEXT,
-    status INTEGER
+    status INTEGER,
+    leads_to INTEGER,
+    sitemap INTEGER NOT NULL DEFAULT 0,
+    lastmod TEXT
 );
+CREATE TABLE attempt (
+    url INTEGER,
+    at REAL,
+    reason TEXT NOT NULL,
+    not_before REAL NOT NULL,
+    PRIMARY KEY (url, at)
+) WITHOUT ROWID;
 CREATE INDEX url_ready ON url (host, depth, id) WHERE {READY};
 CREATE INDEX url_outside ON url (host) WHERE reason = 'out_of_scope';
 CREATE INDEX url_waiting ON url (not_before) WHERE {WAITING};

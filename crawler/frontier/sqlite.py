@@ -189,10 +189,11 @@ class SqliteFrontier:
         found = {}
         for host in hosts:
             rows = self._db.execute(
-                "SELECT origin, fetched_at, status, body FROM robots WHERE host = ?", (self._hosts.id(host),)
+                "SELECT origin, fetched_at, expires_at, status, body FROM robots WHERE host = ?",
+                (self._hosts.id(host),),
             )
-            for origin, fetched_at, status, body in rows:
-                found[origin] = RobotsCopy(fetched_at=fetched_at, status=status, body=body)
+            for origin, fetched_at, expires_at, status, body in rows:
+                found[origin] = RobotsCopy(fetched_at=fetched_at, expires_at=expires_at, status=status, body=body)
         return found
 
     # --- committing ----------------------------------------------------------------------------------------------
@@ -206,6 +207,8 @@ class SqliteFrontier:
                 self._admission.finish(visit)
             for retry in group.retries:
                 self._admission.postpone(retry)
+            for find in group.finds:
+                self._admission.admit(find)
             self._hosts.note(group.hosts)
             self._write_robots(group.robots)
             self._db.executemany("REPLACE INTO file VALUES (?, ?)", group.files.items())
@@ -219,8 +222,8 @@ class SqliteFrontier:
     def _write_robots(self, robots: Mapping[str, RobotsCopy]) -> None:
         for origin, copy in robots.items():
             host_id = self._hosts.id(parse(origin).host_port)
-            row = (origin, host_id, copy.fetched_at, copy.status, copy.body)
-            self._db.execute("REPLACE INTO robots VALUES (?, ?, ?, ?, ?)", row)
+            row = (origin, host_id, copy.fetched_at, copy.expires_at, copy.status, copy.body)
+            self._db.execute("REPLACE INTO robots VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def rejected(self) -> Iterator[RejectedLine]:
         """The lines of the list that did not become a URL of their own, in order."""

@@ -149,9 +149,8 @@ def ended(request: Request, state: State, reason: Reason) -> Visit:
 
 def again(request: Request, not_before: float) -> Retry:
     """One try more for a request."""
-    return Retry(
-        request=replace(request, attempts=request.attempts + 1), reason=Reason.CONNECT_REFUSED, not_before=not_before
-    )
+    next_try = replace(request, attempts=request.attempts + 1)
+    return Retry(request=next_try, reason=Reason.CONNECT_REFUSED, at=NOW, not_before=not_before)
 
 
 def urls(lease: Lease | tuple[Request, ...]) -> list[str]:
@@ -276,7 +275,7 @@ def test_a_request_carries_what_is_known_of_its_url(run: Run) -> None:
 
 def test_robots_copies_come_with_their_hosts(run: Run) -> None:
     """A stored robots.txt is handed out when its host is opened, and a newer copy replaces it."""
-    old, new = (RobotsCopy(fetched_at=at, status=200, body=b"\xff\x00") for at in (1.0, 2.0))
+    old, new = (RobotsCopy(fetched_at=at, expires_at=at + 9, status=200, body=b"\xff\x00") for at in (1.0, 2.0))
     run.add("http://a/1", "http://a/2", "http://b/1")
     run.commit(robots={"http://a": old, "https://a:80": old, "http://b": old})
     run.commit(robots={"http://a": new})
@@ -553,7 +552,7 @@ def a_full_group(run: Run) -> dict[str, Any]:
             ),
         ),
         "hosts": {A: HostState(due=NOW + 5)},
-        "robots": {"http://a": RobotsCopy(fetched_at=1.0, status=200, body=b"")},
+        "robots": {"http://a": RobotsCopy(fetched_at=1.0, expires_at=9.0, status=200, body=b"")},
         "files": {"pages.jsonl": 50},
         "seconds": 3.0,
     }
