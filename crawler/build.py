@@ -134,7 +134,7 @@ async def assemble(
         parser=await _parser(stack, config, replace(_task(config, follows=follows), keep=keep or config.output.files)),
         journal=journal,
         board=board,
-        workbench=Workbench(Paces(config.politeness, limit).of),
+        workbench=Workbench(Paces(config.politeness, limit, ahead=clock.monotonic() - clock.wall()).of, limit),
         robots=RobotsCache(fetcher, journal, clock, agent=_agent(config)) if config.politeness.robots else None,
         rate=RateGate(config.politeness.rate),
         judge=Judge(config.engine.retries, LinkJudge(config.scope) if follows else None),
@@ -155,6 +155,7 @@ def _rules(config: RunConfig, *, follows: bool) -> Rules:
     if not follows:
         return Rules(host_pages=host_pages)
     return Rules(
+        follows=True,
         scope=Scope(config.scope.scope),
         traps=config.scope.traps,
         by_level=config.scope.max_depth is not None,

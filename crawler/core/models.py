@@ -345,15 +345,31 @@ class RobotsCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a lease is asked for.
+
+    Attributes:
+        shares: so many more of each of these hosts.
+        gone: hosts that had leases and are to be told anew if they are opened again.
+        new_hosts: so many others may be opened, earliest due first, each with at most `new_share` URLs.
+    """
+
+    shares: Mapping[Host, int] = field(default_factory=dict)
+    gone: tuple[Host, ...] = ()
+    new_hosts: int = 0
+    new_share: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """What the frontier hands out, in memory only: on disk these URLs stay pending.
 
     Attributes:
-        hosts: the stored state of each host that had no share before.
+        hosts: the stored state of each host that is opened.
         robots: stored robots.txt copies of these hosts, by origin.
         leased: how many are handed out now, these included.
         is_exhausted: nothing is handed out, and nothing that is pending may be, now or later.
-        next_due: when the first waiting retry may go; None = none waits.
+        next_due: when the first waiting retry may go, or the first host that rests may be leased; None = none waits.
     """
 
     requests: tuple[Request, ...] = ()

@@ -88,6 +88,11 @@ def denied(request: Request) -> Visit:
     return Visit(request=request, state=State.SKIPPED, reason=Reason.ROBOTS_DENIED)
 
 
+def given_up(request: Request, cause: Reason, now: float) -> Visit:
+    """The URL of a host that was given up: it is not asked for, and fails as those before it did."""
+    return _failed(request, cause, Turn(now=now), attempts=request.attempts)
+
+
 def suspect(request: Request, now: float) -> Visit:
     """The URL during which the process died again and again."""
     return _failed(request, Reason.SUSPECT, Turn(now=now), attempts=request.attempts)

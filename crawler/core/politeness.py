@@ -1,53 +1,41 @@
-"""How gently each host is asked, and how fast all of them together.
+"""What the configuration allows each host, and how fast all of them together are asked.
 
 Rules
 - Loopback is the user's own machine: no delay, and as many at once as there are slots.
-- Everybody else: 4 connections and half a second between requests, unless the user says otherwise.
+- Everybody else: 4 connections and half a second between requests, more where they answer slowly. A delay of the
+  user's own is taken as it is; robots.txt and trouble can only make it longer (`core/pace.py`).
 Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
 
-from dataclasses import dataclass
-
 from crawler.core.addresses import AddressClass, classify, written_address
 from crawler.core.config import PolitenessConfig
+from crawler.core.models import HostState
+from crawler.core.pace import Bounds, Pace
 from crawler.core.urls import Host
 
 PUBLIC_PER_HOST = 4
 PUBLIC_DELAY = 0.5
-STOCK_SECONDS = 2.0
-MOST_STOCK = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """One host's limits.
-
-    Attributes:
-        per_host: requests in flight at the most.
-        delay: seconds between the starts of two requests.
-    """
-
-    per_host: int
-    delay: float
-
-    @property
-    def stock(self) -> int:
-        """How many leased URLs the host can use: two seconds' worth within reason, at least twice its limit."""
-        by_pace = int(min(STOCK_SECONDS / self.delay, MOST_STOCK)) if self.delay else 0
-        return max(by_pace, 2 * self.per_host)
 
 
 class Paces:
-    """The pace of every host under one configuration; `concurrency` is the limit over all hosts."""
+    """The pace of every host under one configuration.
 
-    def __init__(self, config: PolitenessConfig, concurrency: int) -> None:
+    `concurrency` is the limit over all hosts, `ahead` the monotonic clock minus the wall clock.
+    """
+
+    def __init__(self, config: PolitenessConfig, concurrency: int, *, ahead: float) -> None:
+        self._ahead = ahead
         delay = config.delay
-        self._public = Pace(config.per_host or PUBLIC_PER_HOST, PUBLIC_DELAY if delay is None else delay)
-        self._loopback = Pace(config.per_host or concurrency, 0.0 if delay is None else delay)
+        if delay is None:
+            self._public = Bounds(per_host=config.per_host or PUBLIC_PER_HOST, delay=PUBLIC_DELAY, heeds_latency=True)
+            self._loopback = Bounds(per_host=config.per_host or concurrency, delay=0.0, cause="loopback")
+        else:
+            self._public = Bounds(per_host=config.per_host or PUBLIC_PER_HOST, delay=delay)
+            self._loopback = Bounds(per_host=config.per_host or concurrency, delay=delay)
 
-    def of(self, host: Host) -> Pace:
-        """The pace of this host and port."""
-        return self._loopback if is_loopback(host) else self._public
+    def of(self, host: Host, state: HostState) -> Pace:
+        """The pace of this host and port, going on from a stored state."""
+        return Pace(self._loopback if is_loopback(host) else self._public, state, self._ahead)
 
 
 def is_loopback(host: Host) -> bool:

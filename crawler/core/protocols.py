@@ -21,8 +21,8 @@ from crawler.core.models import (
     Request,
     Response,
     Visit,
+    Wanted,
 )
-from crawler.core.urls import Host
 
 
 class Clock(Protocol):
@@ -84,11 +84,10 @@ class Frontier(Protocol):
         """
         ...
 
-    def lease(self, shares: Mapping[Host, int], new_hosts: int, new_share: int, now: float) -> Lease:
-        """Hand out pending URLs, breadth first over hosts.
+    def lease(self, wanted: Wanted, now: float) -> Lease:
+        """Hand out pending URLs, breadth first over hosts; within a host, (depth, discovery) decides.
 
-        `shares` says how many more each host that already has leases can use; up to `new_hosts` others are opened,
-        earliest due first, with at most `new_share` each. Within a host, (depth, discovery) decides.
+        A host that is opened stays so until it is named as gone.
         """
         ...
 

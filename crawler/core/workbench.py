@@ -1,12 +1,16 @@
 """Host queues on a heap of due times: which leased URL may be asked for now.
 
 Rules
-- A host is on the heap if and only if it has a queued request, a free place (fewer in flight than its limit), and
-  nobody is on an errand for it.
-- What is taken is sent, put off for an errand, or released unsent; only what is sent moves the host's due time.
+- A host is offered if and only if it has a queued request, a free place (fewer in flight than its limit), and nobody is
+  on an errand for it. What is offered lies on the heap, or is held back for a moment.
+- What is taken is sent, put off for an errand, set aside, or released unsent; only what is sent moves the host's due
+  time.
 - Heap order is the earliest moment that politeness allows, so the top may be asked if anything may.
-- A host stays as long as something of it is queued or in flight, or it rests; so whatever is on the heap is here.
-Strategy: a due time that moved later moves its entry only when that surfaces.
+- The last quarter of the slots is for hosts that have less than their fair share of them: a host that answers slowly
+  never takes what the quick ones need, and one alone may have all.
+- A host leaves memory only by `forget`, with nothing queued or in flight and its rest over. Whoever keeps what is known
+  of it has been told by then, so the next lease that opens the host brings that back.
+Strategy: a due time that moved later moves its entry only when that surfaces; each step costs O(log hosts).
 Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
 
@@ -14,33 +18,58 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
-from crawler.core.models import Request
-from crawler.core.politeness import Pace
+from crawler.core.models import HostState, Request
+from crawler.core.pace import Pace
 from crawler.core.urls import Host
+
+LONG_REST = 60.0  # seconds; who rests longer hands its leases back
+_MOST_SHARES = 1000  # hosts that are asked for at once
+_UNKNOWN = HostState()
 
 
 @dataclass(slots=True)
 class _Bench:
-    """One host's place: what waits, how many are in flight, and when the next may go."""
+    """One host's place: what waits, and how many are in flight."""
 
+    host: Host
     pace: Pace
-    due: float
     queue: deque[tuple[Request, float]] = field(default_factory=deque)  # with the moment that each was laid here
+    aside: list[Request] = field(default_factory=list)
     in_flight: int = 0
-    is_offered: bool = False  # it is on the heap
+    is_offered: bool = False  # it is on the heap, or held back
+    is_leaving: bool = False  # it is on the heap of those that may soon be forgotten
     on_errand: bool = False  # something else is asked of it first
+    is_gone: bool = False  # it was forgotten; what still lies on a heap counts no longer
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.queue or self.in_flight or self.aside)
+
+    @property
+    def may_give(self) -> bool:
+        return bool(self.queue) and self.in_flight < self.pace.limit and not self.on_errand
 
 
 class Workbench:
-    """All hosts that have leased URLs; `pace_of` says how each may be asked."""
+    """All hosts that have leased URLs, for `capacity` slots; `pace_of` says how each may be asked."""
 
-    def __init__(self, pace_of: Callable[[Host], Pace]) -> None:
+    def __init__(self, pace_of: Callable[[Host, HostState], Pace], capacity: int) -> None:
         self._pace_of = pace_of
+        self._capacity = capacity
         self._hosts: dict[Host, _Bench] = {}
-        self._heap: list[tuple[float, int, Host]] = []  # due, order of coming, host: equals go first come, first served
+        self._heap: list[
+            tuple[float, int, _Bench]
+        ] = []  # due, order of coming, host: equals go first come, first served
+        self._held: dict[Host, None] = {}
+        self._leaving: list[tuple[float, int, _Bench]] = []
+        self._hungry: dict[Host, None] = {}
+        self._aside: set[Host] = set()
+        self._gone: list[Host] = []
         self._order = 0
         self._queued = 0
+        self._busy = 0
 
     @property
     def queued(self) -> int:
@@ -50,44 +79,66 @@ class Workbench:
     @property
     def hosts(self) -> int:
         """How many hosts have something queued or in flight; those that only rest are not counted."""
-        return sum(1 for bench in self._hosts.values() if bench.queue or bench.in_flight)
+        return self._busy
 
-    def add(self, requests: Iterable[Request], due: Mapping[Host, float], now: float) -> None:
-        """Lay leased requests under their hosts; `due` gives the stored due time of a host that is new here."""
+    def pace(self, host: Host) -> Pace:
+        """The controller of a host that is here."""
+        return self._hosts[host].pace
+
+    def add(self, requests: Iterable[Request], states: Mapping[Host, HostState], now: float) -> None:
+        """Lay leased requests under their hosts; `states` tells what is known of a host that is new here."""
         for request in requests:
             host = request.url.host_port
             bench = self._hosts.get(host)
             if bench is None:
-                bench = self._hosts[host] = _Bench(self._pace_of(host), due.get(host, now))
+                bench = self._hosts[host] = _Bench(host, self._pace_of(host, states.get(host, _UNKNOWN)))
+            self._busy += not bench.is_busy
             bench.queue.append((request, now))
             self._queued += 1
-            self._offer(host, bench)
+            self._offer(bench)
 
-    def take(self, now: float) -> tuple[Request, float] | None:
+    # --- one request's turn --------------------------------------------------------------------------------------
+
+    def take(self, now: float, free: int) -> tuple[Request, float] | None:
         """A request that may be sent now, and the moment when it was laid here; None = nothing is due.
 
-        Its host is not offered again before `send`, `run_errand` or `release` says what becomes of the request.
+        `free` slots are there, the one that it would take included. Its host is not offered again before `send`,
+        `run_errand`, `set_aside` or `release` says what becomes of the request.
         """
+        is_scarce = free <= self._capacity // 4
+        if self._held and not is_scarce:
+            self._let_go(tuple(self._held))
         while self._heap and self._heap[0][0] <= now:
-            _, _, host = heapq.heappop(self._heap)
-            bench = self._hosts[host]
+            _, _, bench = heapq.heappop(self._heap)
             bench.is_offered = False
-            if bench.due <= now:
-                bench.in_flight += 1
-                self._queued -= 1
-                return bench.queue.popleft()
-            self._offer(host, bench)
+            if bench.pace.due > now or not bench.may_give:  # either changed since it was laid on the heap
+                self._offer(bench)
+            elif is_scarce and self._has_its_share(bench):
+                bench.is_offered = True
+                self._held[bench.host] = None
+            else:
+                return self._take_from(bench)
         return None
+
+    def _has_its_share(self, bench: _Bench) -> bool:
+        return self._busy > 1 and bench.in_flight >= max(1, self._capacity // self._busy)
+
+    def _take_from(self, bench: _Bench) -> tuple[Request, float]:
+        bench.in_flight += 1
+        self._queued -= 1
+        taken = bench.queue.popleft()
+        if 2 * len(bench.queue) < bench.pace.stock:
+            self._hungry[bench.host] = None
+        return taken
 
     def send(self, host: Host, now: float) -> None:
         """What was taken from this host goes out: the next one is due after the delay."""
         self.sent(host, now)
-        self._offer(host, self._hosts[host])
+        self._offer(self._hosts[host])
 
     def sent(self, host: Host, now: float) -> None:
         """It went out only now, so the delay counts from here."""
-        bench = self._hosts[host]
-        bench.due = now + bench.pace.delay
+        self._hosts[host].pace.sent(now)
 
     def run_errand(self, request: Request, since: float) -> None:
         """The request taken goes back to the front, and its host gives nothing until `end_errand`.
@@ -103,45 +154,112 @@ class Workbench:
         """What had to be asked first is answered; the delay counts from here."""
         bench = self._hosts[host]
         bench.on_errand = False
-        bench.due = now + bench.pace.delay
+        bench.pace.sent(now)
         self.release(host, now)
-
-    def rest(self, host: Host, now: float) -> float:
-        """Seconds until this host may be asked again; 0 = now, also for a host that is not here any more."""
-        bench = self._hosts.get(host)
-        return max(0.0, bench.due - now) if bench else 0.0
-
-    def delay(self, host: Host) -> float:
-        """Seconds between two requests to this host."""
-        return self._pace_of(host).delay
-
-    def next_due(self) -> float | None:
-        """When it is worth asking `take` again, unless something is released or added before; None = not by waiting."""
-        return self._heap[0][0] if self._heap else None
 
     def release(self, host: Host, now: float) -> None:
         """One request of this host has ended, or is not sent after all."""
         bench = self._hosts[host]
         bench.in_flight -= 1
-        if not bench.queue and not bench.in_flight and bench.due <= now:
-            del self._hosts[host]
-        else:
-            self._offer(host, bench)
+        if host in self._held:
+            self._let_go((host,))
+        self._offer(bench)
+        self._rest(bench)
 
-    def shares(self, now: float) -> dict[Host, int]:
-        """How many more each host here can use: its pace for two seconds, at least twice its limit; a full one is 0."""
-        for host in [
-            host for host, bench in self._hosts.items() if bench.due <= now and not (bench.queue or bench.in_flight)
-        ]:
-            del self._hosts[host]
-        return {host: max(0, bench.pace.stock - len(bench.queue)) for host, bench in self._hosts.items()}
+    def set_aside(self, request: Request, now: float) -> None:
+        """What was taken may not be sent for a reason that is not the host's; it waits for `recall`."""
+        host = request.url.host_port
+        self._hosts[host].aside.append(request)
+        self._aside.add(host)
+        self.release(host, now)
 
-    def _offer(self, host: Host, bench: _Bench) -> None:
-        has_room = bench.in_flight < bench.pace.per_host and not bench.on_errand
-        if bench.queue and has_room and not bench.is_offered:
+    def recall(self, now: float) -> None:
+        """Everything that was set aside is queued again."""
+        hosts, self._aside = self._aside, set()
+        for host in hosts:
+            bench = self._hosts[host]
+            bench.queue.extendleft((request, now) for request in reversed(bench.aside))
+            self._queued += len(bench.aside)
+            bench.aside.clear()
+            self._offer(bench)
+
+    def withdraw(self, host: Host, now: float) -> list[Request]:
+        """What waits of a host that rests for long is taken back, and the host forgotten, if nothing is in flight."""
+        bench = self._hosts[host]
+        if bench.in_flight or bench.pace.due - now <= LONG_REST:
+            return []
+        requests = [*bench.aside, *(request for request, _ in bench.queue)]
+        self._queued -= len(bench.queue)
+        self._busy -= bench.is_busy
+        bench.queue.clear()
+        bench.aside.clear()
+        self._drop(bench)
+        return requests
+
+    # --- when, and what more -------------------------------------------------------------------------------------
+
+    def next_due(self) -> float | None:
+        """When it is worth asking `take` again, unless something is released or added before; None = not by waiting."""
+        return self._heap[0][0] if self._heap else None
+
+    def shares(self) -> dict[Host, int]:
+        """How many more each host here can use that runs low; asking again asks for others first."""
+        found = {}
+        for host in tuple(islice(self._hungry, _MOST_SHARES)):
+            del self._hungry[host]
+            bench = self._hosts[host]
+            if (share := bench.pace.stock - len(bench.queue)) > 0:
+                found[host] = share
+                self._hungry[host] = None  # at the end of the line, in case there is less than that
+        return found
+
+    def forget(self, now: float) -> tuple[Host, ...]:
+        """Hosts that are here no longer: nothing of them is queued or in flight, and their rest is over."""
+        while self._leaving and self._leaving[0][0] <= now:
+            _, _, bench = heapq.heappop(self._leaving)
+            bench.is_leaving = False
+            if bench.is_gone or bench.is_busy:
+                continue
+            if bench.pace.due > now:
+                self._watch_leave(bench)
+            else:
+                self._drop(bench)
+        gone, self._gone = self._gone, []
+        return tuple(gone)
+
+    def _drop(self, bench: _Bench) -> None:
+        bench.is_gone = True
+        del self._hosts[bench.host]
+        self._hungry.pop(bench.host, None)
+        self._aside.discard(bench.host)
+        self._gone.append(bench.host)
+
+    def _rest(self, bench: _Bench) -> None:
+        """A host with nothing left may be forgotten when its rest is over."""
+        if not bench.is_busy:
+            self._busy -= 1
+            if not bench.is_leaving:
+                self._watch_leave(bench)
+
+    def _watch_leave(self, bench: _Bench) -> None:
+        bench.is_leaving = True
+        self._order += 1
+        heapq.heappush(self._leaving, (bench.pace.due, self._order, bench))
+
+    # --- the heap ------------------------------------------------------------------------------------------------
+
+    def _offer(self, bench: _Bench) -> None:
+        if bench.may_give and not bench.is_offered:
             bench.is_offered = True
             self._order += 1
-            heapq.heappush(self._heap, (bench.due, self._order, host))
+            heapq.heappush(self._heap, (bench.pace.due, self._order, bench))
+
+    def _let_go(self, hosts: Iterable[Host]) -> None:
+        for host in hosts:
+            del self._held[host]
+            bench = self._hosts[host]
+            bench.is_offered = False
+            self._offer(bench)
 
     def __repr__(self) -> str:
-        return f"<Workbench {self._queued} queued on {len(self._hosts)} hosts>"
+        return f"<Workbench {self._queued} queued on {self._busy} hosts>"

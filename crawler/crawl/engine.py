@@ -5,6 +5,7 @@
 Rules
 - A slot is taken before a task exists and is held until the journal's inbox accepts the visit.
 - A new origin first gives its robots.txt, as a request of its host like any other; what it refuses costs no request.
+- Every answer and every failure is heard by its host's pace. What is left of a host that was given up fails unasked.
 - A page of the budget is reserved before its URL is dispatched.
 - A drain starts nothing new and finishes what is in flight; a cancel breaks that off. Either way what was not committed
   is pending on disk, and the board is cleared: the run can be resumed.
@@ -23,11 +24,15 @@ from crawler.core.budget import Budget
 from crawler.core.config import BudgetConfig
 from crawler.core.errors import FetchError
 from crawler.core.metrics import Metrics
-from crawler.core.models import Committed, HostState, Lease, Opened, Request, Response, Retry, Totals, Visit
+from crawler.core.models import Committed, Lease, Opened, Request, Response, Retry, Totals, Visit
 from crawler.core.outcomes import Judge
+from crawler.core.pace import ROBOTS_ATTEMPTS, Heard, Pace
 from crawler.core.politeness import RateGate
 from crawler.core.protocols import Board, Clock, Fetcher, Parser
+from crawler.core.reasons import Reason
 from crawler.core.records import Turn
+from crawler.core.retry import RETRY_STATUSES, retry_after
+from crawler.core.robots import Lesson
 from crawler.core.urls import Host
 from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
@@ -84,7 +89,6 @@ class Crawl:
         self._parts = parts
         self._stop = stop
         self._alarm = Alarm()
-        self._aside: list[Request] = []  # leased, but the page budget is reserved by others
         self._supply = Supply(
             parts.journal,
             parts.workbench,
@@ -157,6 +161,8 @@ class Crawl:
         while not self._is_over():
             if job := self._dispatch(self._parts.clock.monotonic()):
                 return job
+            if not self._budget.is_full:
+                self._supply.idle()
             await self._alarm.wait(self._pause())
         self._parts.slots.release()
         return None
@@ -176,7 +182,7 @@ class Crawl:
             return None
         if self._budget.is_full and self._budget.reserved <= parts.slots.in_flight:
             return None  # every page is in somebody's hands: there is nobody to look for
-        while found := parts.workbench.take(now):
+        while found := parts.workbench.take(now, parts.slots.free + 1):
             if job := self._job(*found, now):
                 return job
         return None
@@ -184,32 +190,32 @@ class Crawl:
     def _job(self, request: Request, since: float, now: float) -> _Job | None:
         """What to do about a request whose host is due; None = it has to wait for a page of the budget."""
         parts, host = self._parts, request.url.host_port
-        if parts.robots is not None and not parts.robots.knows(request.url):
+        pace = parts.workbench.pace(host)
+        if parts.robots is not None and not pace.down and not parts.robots.knows(request.url):
             parts.workbench.run_errand(request, since)
             parts.rate.pass_through(now)
-            return partial(self._learn_rules, request)
+            return partial(self._learn_rules, request, pace)
         if not self._budget.reserve(request.id):
-            parts.workbench.release(host, now)
-            self._aside.append(request)
+            parts.workbench.set_aside(request, now)  # every page is reserved by others
             return None
         self._supply.taken()
         parts.board.enter(request.id)
-        if refusal := self._refusal(request):
+        if refusal := self._refusal(request, pace):
             parts.workbench.release(host, now)
             return partial(parts.journal.put, refusal)
         parts.workbench.send(host, now)
         parts.rate.pass_through(now)
         return partial(self._visit, request, now - since)
 
-    def _refusal(self, request: Request) -> Visit | Retry | None:
-        """What becomes of a URL that robots.txt keeps us from, for good or for now; None = it may be asked for."""
-        parts = self._parts
-        try:
-            if parts.robots is None or parts.robots.allows(request.url):
-                return None
-        except FetchError as error:
-            return parts.judge.error(request, error, Turn(now=parts.clock.wall(), jitter=parts.jitter()))
-        return outcomes.denied(request)
+    def _refusal(self, request: Request, pace: Pace) -> Visit | None:
+        """What becomes of a URL that is not asked for; None = it may be."""
+        robots = self._parts.robots
+        if pace.down:
+            return outcomes.given_up(request, pace.down, self._parts.clock.wall())
+        if robots is None:
+            return None
+        pace.crawl_delay = robots.crawl_delay(request.url)
+        return None if robots.allows(request.url) else outcomes.denied(request)
 
     def _pause(self) -> float | None:
         """Seconds until something is due by itself; None = only an event can change anything."""
@@ -250,33 +256,57 @@ class Crawl:
         return Turn(now=clock.wall(), jitter=self._parts.jitter(), queued=queued, total=clock.monotonic() - started)
 
     async def _fetch(self, request: Request, memory: Account) -> Response:
-        """The response; the host is free again afterwards."""
+        """The response; the host is free again afterwards, and has been heard."""
         parts, host = self._parts, request.url.host_port
-        parts.workbench.sent(host, parts.clock.monotonic())  # a task does not start at the moment of its dispatch
+        pace, asked_at = parts.workbench.pace(host), parts.clock.monotonic()
+        parts.workbench.sent(host, asked_at)  # a task does not start at the moment of its dispatch
         try:
-            return await parts.fetcher.fetch(request, memory)
+            response = await parts.fetcher.fetch(request, memory)
+            self._hear(pace, _told(response, asked_at, parts.clock.wall()))
+            return response
+        except FetchError as error:
+            self._hear(pace, Heard(asked_at=asked_at, failure=error.reason if error.counted else Reason.CLIENT_LIMIT))
+            raise
         finally:
             parts.workbench.release(host, parts.clock.monotonic())
-            self._remember_rest(host)
+            self._remember(host, pace)
             self._alarm.set()
 
-    async def _learn_rules(self, request: Request) -> None:
+    def _hear(self, pace: Pace, heard: Heard) -> None:
+        pace.hear(heard, self._parts.clock.monotonic(), self._parts.jitter())
+
+    async def _learn_rules(self, request: Request, pace: Pace) -> None:
         """A host's errand: the robots.txt of this request's origin."""
         parts, host = self._parts, request.url.host_port
         assert parts.robots is not None  # noqa: S101 - there are no errands without it
         memory = parts.memory.open()
         try:
-            await parts.robots.learn(request, memory, rest=parts.workbench.delay(host))
+            lesson = await parts.robots.learn(request, memory)
+            if lesson.reason is None:
+                pace.reached()
+                pace.crawl_delay = parts.robots.crawl_delay(request.url)
+            else:
+                self._miss_robots(pace, request.url.origin, lesson, lesson.reason)
         finally:
             memory.close()
             parts.workbench.end_errand(host, parts.clock.monotonic())
-            self._remember_rest(host)
+            self._remember(host, pace)
             self._alarm.set()
 
-    def _remember_rest(self, host: Host) -> None:
-        """A host that must not be asked at once is not asked early by the next life either."""
-        if rest := self._parts.workbench.rest(host, self._parts.clock.monotonic()):
-            self._parts.journal.note_host(host, HostState(due=self._parts.clock.wall() + rest))
+    def _miss_robots(self, pace: Pace, origin: str, lesson: Lesson, reason: Reason) -> None:
+        parts = self._parts
+        attempts = min(ROBOTS_ATTEMPTS, parts.judge.retries + 1)
+        pace.miss_robots(reason, parts.clock.monotonic(), retry_after=lesson.retry_after, attempts=attempts)
+        then = "given up, and what is left of it fails" if pace.down else "it is asked again"
+        parts.say(f"{origin}/robots.txt cannot be had ({lesson.message}): {then}")
+
+    def _remember(self, host: Host, pace: Pace) -> None:
+        """What the next lease or life must know of a host; one that rests for long hands its leases back."""
+        now, journal = self._parts.clock.monotonic(), self._parts.journal
+        if news := pace.news(now):
+            journal.note_host(host, news)
+        if requests := self._parts.workbench.withdraw(host, now):
+            journal.give_back(requests)
 
     # --- what others report --------------------------------------------------------------------------------------
 
@@ -293,8 +323,13 @@ class Crawl:
                 self._budget.write(visit.request.id, visit.record.bytes or 0)
             else:
                 freed |= self._budget.give_back(visit.request.id)
-        if freed and self._aside:
-            self._parts.workbench.add(self._aside, {}, self._parts.clock.monotonic())
-            self._aside = []
+        if freed:
+            self._parts.workbench.recall(self._parts.clock.monotonic())
         self._parts.metrics.committed(committed)
         self._alarm.set()
+
+
+def _told(response: Response, asked_at: float, wall: float) -> Heard:
+    status, timing = response.status, response.timing
+    asked = retry_after(response.header("retry-after"), wall) if status in RETRY_STATUSES else None
+    return Heard(asked_at=asked_at, status=status, latency=timing.first_byte or timing.total, retry_after=asked)

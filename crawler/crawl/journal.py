@@ -20,10 +20,12 @@ from crawler.core.models import (
     HostState,
     Lease,
     Opened,
+    Request,
     Retry,
     RobotsCopy,
     SeedBatch,
     Visit,
+    Wanted,
 )
 from crawler.core.protocols import Board, Clock, Frontier, Sink
 from crawler.core.urls import Host
@@ -52,14 +54,21 @@ class Robots:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """A host that is not to be asked at once."""
+class Told:
+    """What politeness knows of a host now."""
 
     host: Host
     state: HostState
 
 
-Entry = Visit | Retry | SeedBatch | Robots | Rest
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Leases that are handed back unasked."""
+
+    requests: tuple[Request, ...]
+
+
+Entry = Visit | Retry | SeedBatch | Robots | Told | Returned
 
 
 class Journal:
@@ -130,12 +139,16 @@ class Journal:
         await self._thread.put(Robots(origin, copy))
 
     def note_host(self, host: Host, state: HostState) -> None:
-        """Remember when a host may be asked again; never waits, since there are at most as many as are in flight."""
-        self._thread.put_nowait(Rest(host, state))
+        """Remember how a host is to be asked; never waits, since there are at most as many as are in flight."""
+        self._thread.put_nowait(Told(host, state))
 
-    async def lease(self, shares: Mapping[Host, int], new_hosts: int, new_share: int) -> Lease:
+    def give_back(self, requests: Sequence[Request]) -> None:
+        """Hand leases back: these URLs are pending for whoever leases them next."""
+        self._thread.put_nowait(Returned(tuple(requests)))
+
+    async def lease(self, wanted: Wanted) -> Lease:
         """What may be asked for next; see `Frontier.lease`."""
-        return await self._thread.call(self._frontier.lease, shares, new_hosts, new_share, self._clock.wall())
+        return await self._thread.call(self._frontier.lease, wanted, self._clock.wall())
 
     async def flush(self) -> None:
         """Wait until everything handed over so far is committed."""
@@ -202,7 +215,8 @@ def _group(entries: Sequence[Entry], visits: Sequence[Visit], files: Mapping[str
         visits=tuple(visits),
         retries=tuple(entry for entry in entries if isinstance(entry, Retry)),
         seeds=tuple(entry for entry in entries if isinstance(entry, SeedBatch)),
-        hosts={entry.host: entry.state for entry in entries if isinstance(entry, Rest)},
+        returned=tuple(request for entry in entries if isinstance(entry, Returned) for request in entry.requests),
+        hosts={entry.host: entry.state for entry in entries if isinstance(entry, Told)},
         robots={entry.origin: entry.copy for entry in entries if isinstance(entry, Robots)},
         files=files,
         seconds=seconds,

@@ -21,6 +21,7 @@ from crawler.core.models import Request, Response, RobotsCopy
 from crawler.core.outcomes import REDIRECTS, as_utf8
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
+from crawler.core.robots import Lesson
 from crawler.core.urls import Url, parse
 from crawler.crawl.journal import Journal
 
@@ -28,7 +29,6 @@ LIFETIME = 24 * 3600.0
 LONGEST = 512 * 1024
 MAX_REDIRECTS = 5
 _ORIGINS = 10_000
-_ASK_AGAIN = 0.5  # seconds for which a failure is believed: those who waited for it fail with it, a retry asks again
 
 
 @dataclass(slots=True)
@@ -37,7 +37,6 @@ class _Origin:
 
     rules: Protego | None = None
     expires: float = 0.0
-    failure: FetchError | None = None
 
 
 class RobotsCache:
@@ -60,39 +59,36 @@ class RobotsCache:
                 origin.expires = self._clock.monotonic() + copy.expires_at - now
 
     def knows(self, url: Url) -> bool:
-        """Whether the rules of this URL's origin, or that they cannot be had, are known and still believed."""
+        """Whether the rules of this URL's origin are known and still believed."""
         origin = self._origins.get(url.origin)
-        return origin is not None and self._clock.monotonic() < origin.expires
+        return origin is not None and origin.rules is not None and self._clock.monotonic() < origin.expires
 
     def allows(self, url: Url) -> bool:
-        """Whether the rules of a known origin let us ask for this URL.
+        """Whether the rules of a known origin let us ask for this URL."""
+        return bool(self._known(url).can_fetch(url.href, self._agent))
 
-        Raises:
-            FetchError: robots.txt cannot be had now, so nothing of its origin may be asked for.
-        """
-        origin = self._origins[url.origin]
-        if origin.failure:
-            raise origin.failure
-        assert origin.rules is not None  # noqa: S101 - either rules or a failure, since `learn`
-        return bool(origin.rules.can_fetch(url.href, self._agent))
+    def crawl_delay(self, url: Url) -> float | None:
+        """Seconds between two requests that a known origin asks for; None = it does not say."""
+        return self._known(url).crawl_delay(self._agent)
 
-    async def learn(self, request: Request, room: Room, *, rest: float) -> None:
-        """Ask for the robots.txt of this request's origin.
+    def _known(self, url: Url) -> Protego:
+        rules = self._origins[url.origin].rules
+        assert rules is not None  # noqa: S101 - whoever asks knows that it is known
+        return rules
 
-        `room` is where its bytes are counted. A failure is believed a little longer than the `rest` (seconds) until
-        the host may be asked again, so that all who wait for it fail with it.
-        """
+    async def learn(self, request: Request, room: Room) -> Lesson:
+        """Ask for the robots.txt of this request's origin; `room` is where its bytes are counted."""
         origin = self._origin(request.url.origin)
         try:
             response = await self._ask(request, room)
             copy = self._judge(response)
         except FetchError as error:
-            origin.failure = FetchError(error.reason, f"robots.txt: {error}", counted=error.counted)
-            origin.expires = self._clock.monotonic() + rest + _ASK_AGAIN
-            return
-        origin.failure, origin.rules = None, _rules(copy.body)
+            origin.rules = None
+            return Lesson(reason=error.reason, message=str(error))
+        origin.rules = _rules(copy.body)
         origin.expires = self._clock.monotonic() + LIFETIME
         await self._journal.put_robots(request.url.origin, copy)
+        return Lesson()
 
     def _origin(self, name: str) -> _Origin:
         origin = self._origins.setdefault(name, _Origin())

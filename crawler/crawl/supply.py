@@ -1,20 +1,25 @@
 """Keeps the workbench stocked with leases, and knows when there is nothing left to lease.
 
 Rules
-- A lease is asked for when the stock is low and something may have changed: a commit, or a retry that came due.
+- A lease is asked for when the stock is low, or nothing of it is due though there are slots, and something may have
+  changed: a commit, or a retry or a host that came due.
+- A few of each host's URLs are enough while many hosts are here, so memory is bounded by STOCK requests.
 - The end is judged on an answer asked for after the last acknowledged commit, with nothing leased.
 Runs on: the loop.
 """
 
 from collections.abc import Callable
 
-from crawler.core.models import Committed, Lease
+from crawler.core.models import Committed, Lease, Wanted
 from crawler.core.protocols import Clock
 from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
 from crawler.runtime.tasks import Alarm
 
 _NEW_HOST_SHARE = 8  # a new host starts with few; its next share follows its pace
+_NEW_HOSTS = 1000  # that one lease opens
+_MOST_HOSTS = 10_000  # with something queued; at half a second each they give 20,000 requests per second
+_STOCK = 40_000
 
 
 class Supply:
@@ -41,6 +46,7 @@ class Supply:
         self._commits = 0
         self._judged = -1
         self._dry = False
+        self._is_idle = False
         self._last = Lease()
         journal.on_commit(self._committed)
 
@@ -54,6 +60,12 @@ class Supply:
         if not self._dry and self._workbench.queued < self._concurrency:
             self._hunger.set()
 
+    def idle(self) -> None:
+        """There are slots, and nothing that is here is due."""
+        self._is_idle = True
+        if not self._dry:
+            self._hunger.set()
+
     async def run(self) -> None:
         """Lease whenever it makes sense, until cancelled."""
         while True:
@@ -61,17 +73,23 @@ class Supply:
             await self._hunger.wait(self._until_next_due())
 
     async def _lease(self) -> None:
-        before = self._commits
-        shares = self._workbench.shares(self._clock.monotonic())
-        room_for_hosts = max(0, 2 * self._concurrency - self._workbench.hosts)
-        lease = await self._journal.lease(shares, room_for_hosts, _NEW_HOST_SHARE)
+        before, self._is_idle = self._commits, False
+        wanted = self._wanted(self._clock.monotonic())
+        lease = await self._journal.lease(wanted)
         self._last, self._judged, self._dry = lease, before, not lease.requests
-        now = self._clock.monotonic()
-        ahead = now - self._clock.wall()
-        due = {host: max(now, state.due + ahead) for host, state in lease.hosts.items()}
-        self._workbench.add(lease.requests, due, now)
+        self._workbench.add(lease.requests, lease.hosts, self._clock.monotonic())
         self._on_lease(lease)
         self.taken()
+
+    def _wanted(self, now: float) -> Wanted:
+        hosts = self._workbench.hosts
+        new_hosts = min(_NEW_HOSTS, max(0, _MOST_HOSTS - hosts))
+        return Wanted(
+            gone=self._workbench.forget(now),
+            shares=self._workbench.shares(),
+            new_hosts=new_hosts,
+            new_share=max(1, min(_NEW_HOST_SHARE, _STOCK // (hosts + new_hosts + 1))),
+        )
 
     def _until_next_due(self) -> float | None:
         if self._last.next_due is None:
@@ -81,4 +99,5 @@ class Supply:
     def _committed(self, committed: Committed) -> None:
         self._commits += 1
         self._dry = False
-        self._hunger.set() if self._workbench.queued < self._concurrency else None
+        if self._is_idle or self._workbench.queued < self._concurrency:
+            self._hunger.set()

@@ -17,21 +17,22 @@ from crawler.core.urls import parse
 from crawler.frontier.borders import Borders
 from crawler.frontier.hosts import Hosts
 from crawler.frontier.known import Known
+from crawler.frontier.rules import Rules
 from crawler.frontier.tally import Tally
 
 _OF_THE_FIND = frozenset({Reason.OUT_OF_SCOPE, Reason.DEPTH_LIMIT, Reason.NOFOLLOW, Reason.REFRESH_LIMIT})
 
 
 class Admission:
-    """The changes of rows in the database `db`; `edges` says whether they are kept."""
+    """The changes of rows in the database `db`."""
 
-    def __init__(self, db: sqlite3.Connection, tally: Tally, hosts: Hosts, borders: Borders, *, edges: bool) -> None:
+    def __init__(self, db: sqlite3.Connection, tally: Tally, hosts: Hosts, borders: Borders, rules: Rules) -> None:
         self._db = db
         self._tally = tally
         self._hosts = hosts
         self._borders = borders
-        self._edges = edges
-        self._known = Known()
+        self._edges = rules.edges
+        self._known = Known(follows=rules.follows)
 
     def keep(self) -> None:
         """The transaction is committed."""

@@ -36,9 +36,10 @@ class _Row:
 
 
 class Known:
-    """A bounded memory of committed rows, by key."""
+    """A bounded memory of committed rows, by key; it remembers nothing where no links are followed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, follows: bool) -> None:
+        self._most = _REMEMBERED if follows else 0
         self._rows: dict[bytes, _Row] = {}
         self._new: dict[bytes, _Row] = {}
 
@@ -58,9 +59,10 @@ class Known:
 
     def keep(self) -> None:
         """The transaction is committed."""
-        if len(self._rows) + len(self._new) > _REMEMBERED:
+        if len(self._rows) + len(self._new) > self._most:
             self._rows.clear()
-        self._rows.update(self._new)
+        if self._most:
+            self._rows.update(self._new)
         self._new.clear()
 
     def forget(self) -> None:

@@ -2,7 +2,8 @@
 
 Rules
 - A lease is a promise in memory: on disk the URL stays pending, so whatever dies, nothing is lost.
-- Breadth first over hosts, earliest due first; within a host by (depth, discovery).
+- Breadth first over hosts, earliest due first; within a host by (depth, discovery). A host that rests for long is left
+  alone until shortly before it is due, so that no resting host fills the workbench.
 - Level by level, where the depth is limited: nothing of depth d+1 is leased before everything of depth d is finished,
   the seeds included; so what is within the limit does not depend on who answered first.
 - A host's pages are counted with its leases: a host that has its share of pages is closed, and what is left of it is
@@ -13,10 +14,11 @@ Runs on: the storage thread.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from crawler.core.models import Request
-from crawler.core.urls import Host, parse
+from crawler.core.models import Request, Wanted
+from crawler.core.urls import parse
+from crawler.core.workbench import LONG_REST
 from crawler.frontier import schema
 from crawler.frontier.hosts import Hosts
 from crawler.frontier.rules import Rules
@@ -47,6 +49,7 @@ class Leasing:
         self._level = -1 if rules.by_level else _NO_LIMIT
         self._leased: dict[int, int] = {}  # url id -> host id
         self._per_host: Counter[int] = Counter()
+        self._open: set[int] = set()  # hosts that the other side knows
         self._alone: int | None = None
         self.is_list_read = False
 
@@ -56,15 +59,24 @@ class Leasing:
     def __repr__(self) -> str:
         return f"<Leasing {len(self._leased)} URLs of {len(self._per_host)} hosts>"
 
-    def next(self, shares: Mapping[Host, int], new_hosts: int, new_share: int) -> list[Request]:
+    def next(self, wanted: Wanted, now: float) -> list[Request]:
         """Hand out what may be asked for; see `core.protocols.Frontier.lease`."""
-        requests = self._ready(shares, new_hosts, new_share)
+        self._open.difference_update(map(self._hosts.id, wanted.gone))
+        requests = self._ready(wanted, now)
         if not requests and not self._leased:
             requests = self._suspect()
             if not requests and self._descend():
-                requests = self._ready(shares, new_hosts, new_share) or self._suspect()
+                requests = self._ready(wanted, now) or self._suspect()
         self.remember(requests)
+        self._open.update(self._leased[request.id] for request in requests)
         return requests
+
+    def next_rested(self, now: float) -> float | None:
+        """When the first host that rests for long may be leased again; None = none rests so."""
+        (due,) = self._db.execute(
+            "SELECT min(due) FROM host WHERE ready > 0 AND due > ? AND pages < ?", (now + LONG_REST, self._host_pages)
+        ).fetchone()
+        return None if due is None else float(due) - LONG_REST
 
     def remember(self, requests: Iterable[Request]) -> None:
         """These are in somebody's hands."""
@@ -96,23 +108,24 @@ class Leasing:
 
     # --- what is ready -------------------------------------------------------------------------------------------
 
-    def _ready(self, shares: Mapping[Host, int], new_hosts: int, new_share: int) -> list[Request]:
+    def _ready(self, wanted: Wanted, now: float) -> list[Request]:
         if self._alone is not None:
             return []
-        known = [(self._hosts.id(host), share) for host, share in shares.items() if share > 0]
-        wanted = known + self._other_hosts(new_hosts, new_share, shares)
-        return [request for host_id, share in wanted for request in self._take(host_id, share)]
+        known = [(self._hosts.id(host), share) for host, share in wanted.shares.items()]
+        self._open.update(host_id for host_id, _ in known)
+        new = [(host_id, wanted.new_share) for host_id in self._closed_hosts(wanted.new_hosts, now)]
+        return [request for host_id, share in known + new for request in self._take(host_id, share)]
 
-    def _other_hosts(self, count: int, share: int, known: Mapping[Host, int]) -> list[tuple[int, int]]:
-        """Hosts that nobody asked for by name and that have something to give, earliest due first."""
+    def _closed_hosts(self, count: int, now: float) -> list[int]:
+        """Hosts to open that have something to give, earliest due first."""
         if count <= 0:
             return []
         rows = self._db.execute(
-            "SELECT id, name, ready FROM host WHERE ready > 0 AND pages < ? ORDER BY due, id LIMIT ?",
-            (self._host_pages, count + len(known) + len(self._per_host)),
+            "SELECT id, ready FROM host WHERE ready > 0 AND due <= ? AND pages < ? ORDER BY due, id LIMIT ?",
+            (now + LONG_REST, self._host_pages, count + len(self._open) + len(self._per_host)),
         )
-        fresh = [host_id for host_id, name, ready in rows if name not in known and ready > self._per_host[host_id]]
-        return [(host_id, share) for host_id in fresh[:count]]
+        found = [host_id for host_id, ready in rows if host_id not in self._open and ready > self._per_host[host_id]]
+        return found[:count]
 
     def _take(self, host_id: int, share: int) -> list[Request]:
         """The first `share` ready URLs of a host that are not leased yet and fit into its pages."""

@@ -13,6 +13,7 @@ class Rules:
     """The rules of one run.
 
     Attributes:
+        follows: pages lead to further URLs, so it is worth remembering which are known.
         scope: which places the seeds bring in; by default everywhere.
         traps: families of URLs that look like a site without end are closed when they have grown too large.
         by_level: one depth after the other.
@@ -20,6 +21,7 @@ class Rules:
         edges: which page leads to which URL is kept for good.
     """
 
+    follows: bool = False
     scope: Scope = field(default_factory=lambda: Scope(ScopeMode.ALL))
     traps: bool = False
     by_level: bool = False

@@ -22,6 +22,7 @@ from crawler.core.models import (
     RejectedLine,
     RobotsCopy,
     SeedCursor,
+    Wanted,
 )
 from crawler.core.reasons import Reason
 from crawler.core.urls import Host, parse
@@ -70,7 +71,7 @@ class SqliteFrontier:
         self._tally = Tally(self._db)
         self._hosts = Hosts(self._db, self._rules.scope)
         self._borders = Borders(self._db, self._rules, datetime.fromtimestamp(now, UTC).year)
-        self._admission = Admission(self._db, self._tally, self._hosts, self._borders, edges=self._rules.edges)
+        self._admission = Admission(self._db, self._tally, self._hosts, self._borders, self._rules)
         self._leasing = Leasing(self._db, self._hosts, self._rules)
         self._count_deaths()
         suspects = self._leasing.parked()
@@ -80,6 +81,8 @@ class SqliteFrontier:
         latest = now + LONGEST_WAIT  # the clock may have been set back while nobody looked
         self._db.execute("UPDATE url SET not_before = ?1 WHERE not_before > ?1", (latest,))
         self._db.execute("UPDATE host SET due = ?1 WHERE due > ?1", (latest,))
+        # A host that was given up gets another chance with every life of the run.
+        self._db.execute("UPDATE host SET down = NULL, failures = 0, failing_since = NULL WHERE down IS NOT NULL")
         return Opened(
             totals=self._tally.totals(),
             cursor=cursor,
@@ -156,20 +159,21 @@ class SqliteFrontier:
 
     # --- leasing -------------------------------------------------------------------------------------------------
 
-    def lease(self, shares: Mapping[Host, int], new_hosts: int, new_share: int, now: float) -> Lease:
+    def lease(self, wanted: Wanted, now: float) -> Lease:
         """Hand out pending URLs, breadth first over hosts; see `core.protocols.Frontier`."""
         with storage_gate(self._path.name):
             self._wake_retries(now)
-            requests = self._leasing.next(shares, new_hosts, new_share)
-            fresh = {request.url.host_port for request in requests} - shares.keys()
-            (next_due,) = self._db.execute(f"SELECT min(not_before) FROM url WHERE {schema.WAITING}").fetchone()  # noqa: S608
+            requests = self._leasing.next(wanted, now)
+            fresh = {request.url.host_port for request in requests} - wanted.shares.keys()
+            (retry,) = self._db.execute(f"SELECT min(not_before) FROM url WHERE {schema.WAITING}").fetchone()  # noqa: S608
+            moments = [moment for moment in (retry, self._leasing.next_rested(now)) if moment is not None]
             return Lease(
                 requests=tuple(requests),
                 hosts={host: self._hosts.state(host) for host in fresh},
                 robots=self._robots(fresh),
                 leased=len(self._leasing),
                 is_exhausted=not len(self._leasing) and not self._leasing.is_anything_left(),
-                next_due=next_due,
+                next_due=min(moments, default=None),
             )
 
     def _wake_retries(self, now: float) -> None:

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.config import PolitenessConfig
-from crawler.core.politeness import Pace, Paces, RateGate, is_loopback
+from crawler.core.models import HostState
+from crawler.core.pace import Bounds, Pace
+from crawler.core.politeness import Paces, RateGate, is_loopback
 from crawler.core.urls import Host, parse
 
 PUBLIC, LOCAL = Host("site.example:443"), Host("127.0.0.1:8000")
@@ -16,27 +18,37 @@ PUBLIC, LOCAL = Host("site.example:443"), Host("127.0.0.1:8000")
 @pytest.mark.parametrize(
     ("config", "public", "local"),
     [
-        (PolitenessConfig(), Pace(4, 0.5), Pace(64, 0.0)),
-        (PolitenessConfig(per_host=2), Pace(2, 0.5), Pace(2, 0.0)),
-        (PolitenessConfig(delay=3.0), Pace(4, 3.0), Pace(64, 3.0)),
-        (PolitenessConfig(per_host=1, delay=0.0), Pace(1, 0.0), Pace(1, 0.0)),
+        (PolitenessConfig(), (4, 0.5), (64, 0.0)),
+        (PolitenessConfig(per_host=2), (2, 0.5), (2, 0.0)),
+        (PolitenessConfig(delay=3.0), (4, 3.0), (64, 3.0)),
+        (PolitenessConfig(per_host=1, delay=0.0), (1, 0.0), (1, 0.0)),
     ],
 )
-def test_the_pace_of_a_host(config: PolitenessConfig, public: Pace, local: Pace) -> None:
+def test_the_pace_of_a_host(config: PolitenessConfig, public: tuple[int, float], local: tuple[int, float]) -> None:
     """Public hosts are asked gently, the own machine as fast as there are slots, unless the user says otherwise."""
-    paces = Paces(config, concurrency=64)
+    paces = Paces(config, concurrency=64, ahead=0.0)
 
-    assert paces.of(PUBLIC) == public
-    assert paces.of(LOCAL) == local
+    for host, expected in ((PUBLIC, public), (LOCAL, local)):
+        pace = paces.of(host, HostState())
+        assert (pace.limit, pace.delay) == expected
+
+
+def test_a_stored_state_is_gone_on_from() -> None:
+    """Its due time is of the wall clock, which is `ahead` behind the monotonic one."""
+    paces = Paces(PolitenessConfig(), concurrency=64, ahead=-1000.0)
+
+    pace = paces.of(PUBLIC, HostState(due=1030.0, window=2.0))
+
+    assert (pace.due, pace.limit) == (30.0, 2)
 
 
 @pytest.mark.parametrize(
     ("pace", "stock"),
-    [(Pace(4, 0.5), 8), (Pace(1, 0.5), 4), (Pace(1, 0.1), 20), (Pace(4, 60.0), 8), (Pace(100, 0.0), 200)],
+    [((4, 0.5), 8), ((1, 0.5), 4), ((1, 0.1), 20), ((4, 60.0), 8), ((100, 0.0), 200)],
 )
-def test_the_stock_lasts_two_seconds(pace: Pace, stock: int) -> None:
+def test_the_stock_lasts_two_seconds(pace: tuple[int, float], stock: int) -> None:
     """A host gets what two seconds use up, and at least twice its limit."""
-    assert pace.stock == stock
+    assert Pace(Bounds(per_host=pace[0], delay=pace[1])).stock == stock
 
 
 @pytest.mark.parametrize(

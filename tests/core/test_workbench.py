@@ -8,14 +8,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from crawler.core.models import Request
-from crawler.core.politeness import Pace
+from crawler.core.models import HostState, Request
+from crawler.core.pace import Bounds, Heard, Pace
 from crawler.core.urls import Host, parse
-from crawler.core.workbench import Workbench
+from crawler.core.workbench import LONG_REST, Workbench
 
-PACES = {Host("a:80"): Pace(1, 0.0), Host("b:80"): Pace(2, 0.5), Host("c:80"): Pace(3, 2.0)}
-HOSTS = st.sampled_from(sorted(PACES))
-A, B, C = sorted(PACES)
+BOUNDS = {
+    Host("a:80"): Bounds(per_host=1, delay=0.0),
+    Host("b:80"): Bounds(per_host=2, delay=0.5),
+    Host("c:80"): Bounds(per_host=3, delay=2.0),
+}
+HOSTS = st.sampled_from(sorted(BOUNDS))
+A, B, C = sorted(BOUNDS)
+PLENTY = 1000  # free slots
 
 
 def ask(host: Host, number: int = 0) -> Request:
@@ -23,9 +28,14 @@ def ask(host: Host, number: int = 0) -> Request:
     return Request(url=parse(f"http://{host}/{number}"), id=number)
 
 
-def a_workbench() -> Workbench:
+def a_workbench(capacity: int = PLENTY) -> Workbench:
     """A workbench with three hosts of different pace."""
-    return Workbench(PACES.__getitem__)
+    return Workbench(lambda host, state: Pace(BOUNDS[host], state), capacity)
+
+
+def due_at(host: Host, moment: float) -> dict[Host, HostState]:
+    """What is stored of a host that may be asked at that moment."""
+    return {host: HostState(due=moment)}
 
 
 class Use(RuleBasedStateMachine):
@@ -38,24 +48,27 @@ class Use(RuleBasedStateMachine):
         self.number = 0
         self.waiting: defaultdict[Host, deque[int]] = defaultdict(deque)
         self.in_flight: Counter[Host] = Counter()
+        self.here: set[Host] = set()
         self.earliest: dict[Host, float] = {}
+        self.aside: defaultdict[Host, list[int]] = defaultdict(list)
         self.errands: set[Host] = set()
 
     @rule(host=HOSTS, count=st.integers(1, 4), later=st.floats(0, 3))
     def add(self, host: Host, count: int, later: float) -> None:
         """Some leases of one host arrive; its stored due time counts when it is new here."""
-        if host not in self.bench.shares(self.now):
+        if host not in self.here:
             self.earliest[host] = self.now + later
+            self.here.add(host)
         numbers = range(self.number, self.number + count)
         self.number += count
         self.waiting[host].extend(numbers)
-        self.bench.add([ask(host, number) for number in numbers], {host: self.now + later}, self.now)
+        self.bench.add([ask(host, number) for number in numbers], due_at(host, self.now + later), self.now)
 
-    @rule(then=st.sampled_from(["send", "send", "errand", "release"]))
+    @rule(then=st.sampled_from(["send", "send", "errand", "release", "aside"]))
     def take(self, then: str) -> None:
         """What is taken is due, the first of its host, and within the host's limit; only what is sent delays others."""
         due = self.bench.next_due()
-        found = self.bench.take(self.now)
+        found = self.bench.take(self.now, PLENTY)
 
         free = [self.earliest[host] for host in self.offered()]
         assert (found is not None) == (min(free, default=math.inf) <= self.now)
@@ -66,7 +79,7 @@ class Use(RuleBasedStateMachine):
             assert request.id == self.waiting[host].popleft()
             assert self.earliest[host] <= self.now
             assert host not in self.errands
-            assert self.in_flight[host] < PACES[host].per_host
+            assert self.in_flight[host] < BOUNDS[host].per_host
             self._go_on(request, since, then)
 
     def _go_on(self, request: Request, since: float, then: str) -> None:
@@ -74,14 +87,28 @@ class Use(RuleBasedStateMachine):
         if then == "send":
             self.bench.send(host, self.now)
             self.in_flight[host] += 1
-            self.earliest[host] = self.now + PACES[host].delay
+            self._count_delay(host)
         elif then == "errand":
             self.bench.run_errand(request, since)
             self.in_flight[host] += 1
             self.errands.add(host)
             self.waiting[host].appendleft(request.id)
+        elif then == "aside":
+            self.bench.set_aside(request, self.now)
+            self.aside[host].append(request.id)
         else:
             self.bench.release(host, self.now)
+
+    def _count_delay(self, host: Host) -> None:
+        self.earliest[host] = max(self.earliest[host], self.now + BOUNDS[host].delay)
+
+    @rule()
+    def recall(self) -> None:
+        """What was set aside is the first in line again, in its order."""
+        for host, numbers in self.aside.items():
+            self.waiting[host].extendleft(reversed(numbers))
+        self.aside.clear()
+        self.bench.recall(self.now)
 
     @precondition(lambda self: self.errands)
     @rule(data=st.data())
@@ -90,7 +117,7 @@ class Use(RuleBasedStateMachine):
         host = data.draw(st.sampled_from(sorted(self.errands)))
         self.errands.remove(host)
         self.in_flight[host] -= 1
-        self.earliest[host] = self.now + PACES[host].delay
+        self._count_delay(host)
         self.bench.end_errand(host, self.now)
 
     @precondition(lambda self: self.sent())
@@ -102,11 +129,29 @@ class Use(RuleBasedStateMachine):
         self.bench.release(host, self.now)
 
     @precondition(lambda self: self.sent())
+    @rule(data=st.data(), seconds=st.sampled_from([1.0, 3.0, 100.0]))
+    def answer_with_retry_after(self, data: st.DataObject, seconds: float) -> None:
+        """A request ends, and its host asks for a rest; after a long one, what waits is handed back."""
+        host = data.draw(st.sampled_from(self.sent()))
+        self.in_flight[host] -= 1
+        self.earliest[host] = max(self.earliest[host], self.now + seconds)
+        self.bench.pace(host).hear(Heard(asked_at=self.now, status=200, retry_after=seconds), self.now, 0.0)
+        self.bench.release(host, self.now)
+
+        given_back = [request.id for request in self.bench.withdraw(host, self.now)]
+
+        if self.earliest[host] - self.now > LONG_REST and not self.in_flight[host]:
+            assert given_back == [*self.aside.pop(host, ()), *self.waiting.pop(host, ())]
+            self.here.remove(host)
+        else:
+            assert given_back == []
+
+    @precondition(lambda self: self.sent())
     @rule(data=st.data())
     def start_late(self, data: st.DataObject) -> None:
         """What was sent goes out only now."""
         host = data.draw(st.sampled_from(self.sent()))
-        self.earliest[host] = self.now + PACES[host].delay
+        self._count_delay(host)
         self.bench.sent(host, self.now)
 
     def sent(self) -> list[Host]:
@@ -119,30 +164,42 @@ class Use(RuleBasedStateMachine):
         self.now += seconds
 
     @rule()
-    def drop_what_rests(self) -> None:
-        """Asking for shares forgets hosts that need no memory; the share is the stock that is missing."""
-        for host, share in self.bench.shares(self.now).items():
-            assert share == max(0, PACES[host].stock - len(self.waiting[host]))
+    def forget(self) -> None:
+        """Hosts are forgotten once nothing of them is here and they may be asked again."""
+        gone = set(self.bench.forget(self.now))
+
+        busy = {host for host in BOUNDS if self.waiting[host] or self.in_flight[host] or self.aside[host]}
+        rested = {host for host in self.here if self.earliest[host] <= self.now}
+        assert self.here - busy & rested <= gone | (self.here - rested) | busy
+        assert not gone & busy
+        assert gone & self.here <= rested
+        self.here -= gone
+
+    @rule()
+    def ask_for_shares(self) -> None:
+        """The share is the stock that is missing."""
+        for host, share in self.bench.shares().items():
+            assert share == self.bench.pace(host).stock - len(self.waiting[host]) > 0
 
     @invariant()
     def nothing_is_lost(self) -> None:
         """What was laid down and not taken still waits, and every host with anything is known."""
         assert self.bench.queued == sum(map(len, self.waiting.values()))
-        assert self.bench.hosts >= len({h for h in PACES if self.waiting[h] or self.in_flight[h]})
+        assert self.bench.hosts == len({h for h in BOUNDS if self.waiting[h] or self.in_flight[h] or self.aside[h]})
 
     @invariant()
     def the_next_due_time_is_right(self) -> None:
         """It is never later than the first moment when a host with something waiting and a free place may be asked."""
         due = self.bench.next_due()
-        assert (due is None) == (not self.offered())
-        assert due is None or due <= min(self.earliest[host] for host in self.offered())
+        assert due is not None or not self.offered()
+        assert due is None or due <= min((self.earliest[host] for host in self.offered()), default=math.inf)
 
     def offered(self) -> list[Host]:
         """Hosts of which something may be taken, now or later."""
         return [
             host
-            for host in PACES
-            if self.waiting[host] and self.in_flight[host] < PACES[host].per_host and host not in self.errands
+            for host in BOUNDS
+            if self.waiting[host] and self.in_flight[host] < BOUNDS[host].per_host and host not in self.errands
         ]
 
     def teardown(self) -> None:
@@ -152,9 +209,10 @@ class Use(RuleBasedStateMachine):
         for host in self.errands:
             self.bench.end_errand(host, self.now)
         self.in_flight.clear()
+        self.recall()
         while (due := self.bench.next_due()) is not None:
             self.now = max(self.now, due)
-            if (found := self.bench.take(self.now)) is None:
+            if (found := self.bench.take(self.now, PLENTY)) is None:
                 continue  # it went out late, so the next one is due later
             request, _ = found
             assert request.id == self.waiting[request.url.host_port].popleft()
@@ -171,15 +229,15 @@ def test_hosts_take_turns_by_due_time() -> None:
     """The host that may be asked first goes first, whoever was laid down first."""
     bench = a_workbench()
 
-    bench.add([ask(B), ask(C), ask(A)], {B: 3.0, C: 1.0, A: 2.0}, 0.0)
+    bench.add([ask(B), ask(C), ask(A)], due_at(B, 3.0) | due_at(C, 1.0) | due_at(A, 2.0), 0.0)
 
     order = [sent(bench, now) for now in (0.5, 1.0, 2.0, 3.0)]
     assert order == [None, C, A, B]
 
 
-def sent(bench: Workbench, now: float) -> Host | None:
+def sent(bench: Workbench, now: float, free: int = PLENTY) -> Host | None:
     """Take and send what is due; the host that was asked."""
-    if (found := bench.take(now)) is None:
+    if (found := bench.take(now, free)) is None:
         return None
     host = found[0].url.host_port
     bench.send(host, now)
@@ -191,21 +249,21 @@ def test_the_moment_of_laying_down_is_told() -> None:
     bench = a_workbench()
     bench.add([ask(A)], {}, 10.0)
 
-    found = bench.take(12.5)
+    found = bench.take(12.5, PLENTY)
     assert found == (ask(A), 10.0)
     bench.run_errand(*found)
     bench.end_errand(A, 13.0)
 
-    assert bench.take(13.0) == (ask(A), 10.0)
+    assert bench.take(13.0, PLENTY) == (ask(A), 10.0)
 
 
 def test_an_errand_comes_before_everything_else_of_its_host() -> None:
     """While robots.txt is asked for, nothing of its host is given; the delay counts from the errand's end."""
     bench = a_workbench()
     bench.add([ask(B, 1), ask(B, 2)], {}, 0.0)
-    bench.run_errand(*(bench.take(0.0) or pytest.fail("it was due")))
+    bench.run_errand(*(bench.take(0.0, PLENTY) or pytest.fail("it was due")))
 
-    assert bench.take(5.0) is None
+    assert bench.take(5.0, PLENTY) is None
     bench.end_errand(B, 5.0)
 
     assert bench.next_due() == 5.5
@@ -216,11 +274,11 @@ def test_what_is_not_sent_delays_nobody() -> None:
     """A URL that robots.txt refuses costs its host no request, so the next one need not wait."""
     bench = a_workbench()
     bench.add([ask(C, 1), ask(C, 2)], {}, 0.0)
-    bench.take(0.0)
+    bench.take(0.0, PLENTY)
     bench.release(C, 0.0)
 
     assert sent(bench, 0.0) == C
-    assert bench.rest(C, 0.5) == 1.5
+    assert bench.pace(C).due == 2.0
 
 
 def test_a_host_that_rests_keeps_its_due_time() -> None:
@@ -229,15 +287,16 @@ def test_a_host_that_rests_keeps_its_due_time() -> None:
     bench.add([ask(C, 1)], {}, 0.0)
     sent(bench, 0.0)
     bench.release(C, 0.5)
+    assert bench.forget(1.0) == ()
 
-    bench.add([ask(C, 2)], {C: 0.0}, 1.0)
+    bench.add([ask(C, 2)], due_at(C, 0.0), 1.0)
 
-    assert bench.take(1.9) is None
-    assert bench.take(2.0) is not None
+    assert bench.take(1.9, PLENTY) is None
+    assert bench.take(2.0, PLENTY) is not None
 
 
 def test_a_host_that_may_be_asked_again_needs_no_memory() -> None:
-    """Hosts leave once they are idle and due, by a release or by the next look at the shares."""
+    """Hosts leave once they are idle and due; whoever brings them again tells what is known of them."""
     bench = a_workbench()
     bench.add([ask(A), ask(C)], {}, 0.0)
     for _ in range(2):
@@ -247,18 +306,54 @@ def test_a_host_that_may_be_asked_again_needs_no_memory() -> None:
     bench.release(C, 1.0)
 
     assert bench.hosts == 0  # C only rests
-    assert list(bench.shares(1.0)) == [C]
-    assert bench.shares(2.0) == {}
+    assert bench.forget(1.0) == (A,)
+    assert bench.forget(2.0) == (C,)
+    bench.add([ask(C)], due_at(C, 9.0), 2.0)
+    assert bench.next_due() == 9.0
 
 
-def test_a_full_host_wants_nothing() -> None:
-    """The share is what is missing from two seconds' stock, and never negative."""
+def test_a_host_that_rests_is_still_asked_for_more() -> None:
+    """It is here, so nobody else would open it, and what it may give must not wait for it to be forgotten."""
     bench = a_workbench()
-
-    bench.add([ask(B, number) for number in range(9)], {}, 0.0)
     bench.add([ask(C)], {}, 0.0)
+    sent(bench, 0.0)
+    bench.release(C, 0.5)
 
-    assert bench.shares(0.0) == {B: 0, C: PACES[C].stock - 1}
+    assert bench.forget(1.0) == ()
+    assert bench.shares() == {C: bench.pace(C).stock}
+
+
+def test_a_host_that_has_enough_wants_nothing() -> None:
+    """Only a host with less than half of its stock is asked for more."""
+    bench = a_workbench()
+    bench.add([ask(A, 1), ask(A, 2)], {}, 0.0)
+    bench.add([ask(C, number) for number in range(9)], {}, 0.0)
+
+    for _ in range(2):
+        sent(bench, 0.0)
+
+    assert bench.shares() == {}
+    bench.release(A, 0.0)
+    sent(bench, 0.0)
+    assert bench.shares() == {A: 2}
+
+
+def test_a_slow_host_leaves_slots_to_the_others() -> None:
+    """The last quarter of the slots is for whoever has less than a fair share; alone, a host may have all."""
+    slow, quick = Host("slow:80"), Host("quick:80")
+    bench = Workbench(lambda _, state: Pace(Bounds(per_host=8, delay=0.0), state), 8)
+    bench.add([ask(slow, number) for number in range(20)], {}, 0.0)
+    alone = [sent(bench, 0.0, free) for free in range(8, 4, -1)]
+    bench.add([ask(quick, number) for number in range(20)], {}, 0.0)
+
+    shared = [sent(bench, 0.0, free) for free in (4, 3, 2, 2, 1, 1)]
+
+    assert alone == [slow] * 4
+    assert shared == [slow, quick, quick, quick, quick, None]  # each has its share now
+    bench.release(slow, 1.0)
+    bench.release(quick, 1.0)
+    assert [sent(bench, 1.0, free) for free in (2, 1)] == [quick, None]
+    assert sent(bench, 1.0, 3) == slow
 
 
 def test_a_workbench_tells_of_itself() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import StorageDamaged, UrlError
-from crawler.core.models import Find, Group, RejectedLine, SeedBatch, State, Visit
+from crawler.core.models import Find, Group, RejectedLine, SeedBatch, State, Visit, Wanted
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.frontier.audit import FrontierAudit, _Ids
@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
     finds = tuple(Find(url=parse(f"http://h/{n}"), seed=True, line=n + 1) for n in range(4))
     bad = RejectedLine(line=5, reason=Reason.NOT_A_URL, message="no", text="x")
     frontier.commit(Group(seeds=(SeedBatch(cursor=99, line=6, lines=6, blank=1, finds=finds, rejected=(bad,)),)))
-    one, two, three, _ = frontier.lease({}, 9, 9, NOW).requests
+    one, two, three, _ = frontier.lease(Wanted(new_hosts=9, new_share=9), NOW).requests
     visits = (
         Visit(request=one, state=State.DONE, reason=Reason.OK),
         Visit(request=two, state=State.FAILED, reason=Reason.TLS_EXPIRED),

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from crawler.core.models import Find, Group, Lease, Request, SeedBatch, State, Totals, Visit
+from crawler.core.models import Find, Group, Lease, Request, SeedBatch, State, Totals, Visit, Wanted
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn, unanswered
 from crawler.core.scope import Scope
-from crawler.core.urls import parse
+from crawler.core.urls import Host, parse
 from crawler.frontier.board import MappedBoard
 from crawler.frontier.rules import Rules
 from crawler.frontier.sqlite import SqliteFrontier
@@ -24,6 +24,7 @@ class Life:
         self.folder = folder
         self.rules = rules
         self.line = 0
+        self.open: tuple[Host, ...] = ()
         self.begin(create=True)
 
     def begin(self, *, create: bool = False) -> None:
@@ -46,8 +47,10 @@ class Life:
         return self.frontier.commit(Group(seeds=(batch,))).totals
 
     def lease(self) -> Lease:
-        """Everything that may be asked for now."""
-        return self.frontier.lease({}, 1000, 1000, NOW)
+        """Everything that may be asked for now, of hosts that were opened before too."""
+        lease = self.frontier.lease(Wanted(gone=self.open, new_hosts=1000, new_share=1000), NOW)
+        self.open = tuple({request.url.host_port for request in lease.requests})
+        return lease
 
     def finish(self, request: Request, *finds: Find, state: State = State.DONE) -> Totals:
         """Commit a page with what it led to."""

@@ -38,6 +38,7 @@ from crawler.core.models import (
     Timing,
     Totals,
     Visit,
+    Wanted,
 )
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn
@@ -60,6 +61,7 @@ class Run:
         self.folder = folder
         self.now = NOW
         self.line = 0
+        self.open: set[Host] = set()
         self._lives = 0
 
     @property
@@ -96,8 +98,12 @@ class Run:
         return self.commit(seeds=(SeedBatch(cursor=self.line, line=self.line, lines=len(urls), finds=tuple(finds)),))
 
     def lease(self, shares: Mapping[Host, int] | None = None, *, new_hosts: int = ALL, new_share: int = ALL) -> Lease:
-        """Lease, by default everything there is."""
-        return self.frontier.lease(shares or {}, new_hosts, new_share, self.now)
+        """Lease, by default everything there is; hosts that are not named have been forgotten since."""
+        gone = tuple(self.open - (shares or {}).keys())
+        wanted = Wanted(shares=shares or {}, gone=gone, new_hosts=new_hosts, new_share=new_share)
+        lease = self.frontier.lease(wanted, self.now)
+        self.open = {*(shares or {}), *(request.url.host_port for request in lease.requests)}
+        return lease
 
     def dispatch(self, **limits: Any) -> tuple[Request, ...]:
         """Lease and dispatch: what is in flight is on the board."""
