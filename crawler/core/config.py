@@ -86,7 +86,12 @@ class PolitenessConfig:
     ] = None
     delay: Annotated[
         float | None,
-        Help("Time between two requests to one host and port: 0.5, and on loopback 0.", Kind.SECONDS, resumable=True),
+        Help(
+            "Time between two requests to one host and port. auto: on loopback 0, elsewhere 0.5 and longer where the "
+            "host is slow. Crawl-delay, Retry-After and trouble always make it longer.",
+            Kind.DELAY,
+            resumable=True,
+        ),
     ] = None
     rate: Annotated[
         float | None,
@@ -131,6 +136,10 @@ class FetchConfig:
     first_byte_timeout: Annotated[
         float, Help("Limit for the wait for the response's first byte.", Kind.TIME_LIMIT, resumable=True)
     ] = 20.0
+    limit_rate: Annotated[
+        int | None,
+        Help("Receive so many body bytes per second at the most, over all hosts.", Kind.BYTES, resumable=True),
+    ] = None
     idle_timeout: Annotated[float, Help("Limit for a pause within a response.", Kind.TIME_LIMIT, resumable=True)] = 20.0
     max_body: Annotated[int, Help("A body is cut here, and marked so: bytes as sent, before decoding.", Kind.BYTES)] = (
         16 * MIB

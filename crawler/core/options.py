@@ -61,6 +61,15 @@ def _positive_seconds(value: object) -> float:
     return seconds
 
 
+def _delay(value: object) -> float | None:
+    if value == "auto":
+        return None
+    try:
+        return _seconds(value)
+    except ValueError as error:
+        raise ValueError(f"auto, or {error}") from None
+
+
 def _bytes(value: object) -> int:
     if (size := int(_scaled(value, _UNITS, "a size, such as 500000, 16M or 2G"))) < 1:
         raise ValueError("a size of 1 or more, such as 500000, 16M or 2G")
@@ -130,7 +139,7 @@ class Kind(Enum):
 
     COUNT = _Reader("N", lambda value: _whole(value, 1))
     COUNT_OR_NONE = _Reader("N", lambda value: _whole(value, 0))
-    SECONDS = _Reader("SECONDS", _seconds)
+    DELAY = _Reader("SECONDS|auto", _delay)
     TIME_LIMIT = _Reader("SECONDS", _positive_seconds)
     BYTES = _Reader("BYTES", _bytes)
     RATE = _Reader("N", _rate)

@@ -45,7 +45,7 @@ def is_loopback(host: Host) -> bool:
 
 
 class RateGate:
-    """At most `rate` starts per second over all hosts, evenly spaced; None = no limit."""
+    """At most `rate` starts, or bytes, per second over all hosts, evenly spaced; None = no limit."""
 
     def __init__(self, rate: float | None) -> None:
         self._gap = 1 / rate if rate else 0.0
@@ -55,7 +55,7 @@ class RateGate:
         """The moment of the next start; `now` or before = at once."""
         return self._next if self._gap else now
 
-    def pass_through(self, now: float) -> None:
-        """One request starts; being late by less than one gap is made up for, a pause is not."""
+    def pass_through(self, now: float, n: int = 1) -> None:
+        """So many start; being late by less than one gap is made up for, a pause is not."""
         on_time = now - self._next < self._gap
-        self._next = (self._next if on_time else now) + self._gap
+        self._next = (self._next if on_time else now) + n * self._gap

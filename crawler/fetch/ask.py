@@ -46,6 +46,7 @@ class Options(TypedDict, total=False):
     client_cert: str
     insecure_hosts: tuple[str, ...]
     allow_nets: tuple[str, ...]
+    limit_rate: int
     timeout: float
     connect_timeout: float
     first_byte_timeout: float

@@ -57,6 +57,7 @@ class Fetcher:
         ca_file, client_cert: PEM files. insecure_hosts=("host", "host:port"): not verified.
         allow_nets=("10.0.0.0/8",): private networks into which redirects may lead.
         timeout=60, connect_timeout=10, first_byte_timeout=20, idle_timeout=20: of one try.
+        limit_rate: body bytes per second, over all that is being received.
         max_body=16 MiB as sent, max_decoded=64 MiB: a longer body is an error.
     """
 

@@ -5,7 +5,8 @@ Rules
   byte of an answer, or whose answer may be another's, is replaced by a new one at once (RFC 9112, 9.3.1). Methods that
   must not be sent twice get a new connection to begin with.
 - What goes on the wire is `Url.target`, byte for byte.
-- One deadline covers everything, name lookup included. It moves by the time that memory had to be waited for.
+- One deadline covers everything, name lookup included. It moves by the time that memory or the byte rate had to be
+  waited for: while we do not read, the server is not to blame.
 - A body is cut at the limit and its connection dropped; a body that ends too early is an error.
 - Leaves no task behind and raises nothing but `FetchError` (and cancellation).
 Strategy: aiohttp's session is left out. Redirects, cookies, proxies from the environment, netrc and retries are not
@@ -15,6 +16,7 @@ Runs on: the event loop.
 """
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, cast
 
@@ -26,6 +28,7 @@ from crawler.core.addresses import AddressPolicy, parse_nets
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
 from crawler.core.models import Request, Response
+from crawler.core.politeness import RateGate
 from crawler.core.protocols import Clock, Room
 from crawler.core.reasons import Reason
 from crawler.fetch.dial import Dials
@@ -58,6 +61,7 @@ class HttpFetcher:
         self._identity = Identity(config, self._proxy.headers if self._proxy else None)
         self._idle = IdleConnections(idle_limit)
         self._policy = AddressPolicy(allow_nets=parse_nets(config.allow_nets))
+        self._throttle = _Throttle(config.limit_rate, self._now) if config.limit_rate else None
 
     def __repr__(self) -> str:
         return f"<HttpFetcher {self._idle!r}>"
@@ -81,7 +85,8 @@ class HttpFetcher:
         began = self._now()
         try:
             async with asyncio.timeout(limit) as deadline:
-                intake = _Intake(min(self._config.max_body, request.most or self._config.max_body), room, deadline)
+                most = min(self._config.max_body, request.most or self._config.max_body)
+                intake = _Intake(most, room, deadline, self._throttle)
                 return await self._fetch(request, intake, began)
         except TimeoutError:
             raise FetchError(Reason.TOTAL_TIMEOUT, f"it was not done within {limit:g} s") from None
@@ -139,13 +144,30 @@ class _Stale(Exception):
     """A kept-alive connection was no good after all."""
 
 
-class _Intake:
-    """Takes in the body of one fetch, as far as limit, memory and time allow."""
+class _Throttle:
+    """Bytes per second, over all bodies that are being received."""
 
-    def __init__(self, limit: int, room: Room | None, deadline: asyncio.Timeout) -> None:
+    def __init__(self, rate: float, now: Callable[[], float]) -> None:
+        self._gate = RateGate(rate)
+        self._now = now
+
+    async def grow(self, n: int) -> float:
+        """Wait until `n` bytes more may have come; gives back the seconds waited."""
+        now = self._now()
+        self._gate.pass_through(now, n)
+        pause = max(0.0, self._gate.due(now) - now)
+        await asyncio.sleep(pause)
+        return pause
+
+
+class _Intake:
+    """Takes in the body of one fetch, as far as limit, memory, rate and time allow."""
+
+    def __init__(self, limit: int, room: Room | None, deadline: asyncio.Timeout, throttle: _Throttle | None) -> None:
         self.is_cut = False
         self._limit = limit
         self._room = room
+        self._throttle = throttle
         self._deadline = deadline
         self._reserved = 0
         self._has_waited = False
@@ -172,6 +194,8 @@ class _Intake:
         while piece := await payload.readany():
             pieces.append(piece)
             size += len(piece)
+            if self._throttle is not None:
+                await self._wait(self._throttle, len(piece))
             if size > self._limit:
                 self.is_cut = True
                 pieces[-1] = piece[: self._limit - size]
@@ -187,10 +211,13 @@ class _Intake:
         more = min(wanted, self._limit) - self._reserved
         if self._room is None or more <= 0:
             return
+        await self._wait(self._room, more)
+        self._reserved += more
+
+    async def _wait(self, room: Room, more: int) -> None:
         due = self._deadline.when()
         self._deadline.reschedule(None)
-        waited = await self._room.grow(more)
-        self._reserved += more
+        waited = await room.grow(more)
         self._has_waited = self._has_waited or waited > 0
         self._deadline.reschedule(None if due is None else due + waited)
 

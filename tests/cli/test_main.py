@@ -14,7 +14,7 @@ from crawler.core.config import OPTIONS
 from crawler.core.errors import DiskFull, InternalError, RunInUse, StorageDamaged, StorageError, UsageError
 from crawler.version import __version__
 
-LATER = ("warc", "cdxj", "revisit", "auto")  # words of what is not built yet
+LATER = ("warc", "cdxj", "revisit")  # words of what is not built yet
 
 
 def help_of(*command: str) -> str:

@@ -17,7 +17,7 @@ from crawler.crawl.folder import RunFacts, RunFolder
 FLAG_TEXT = {
     Kind.COUNT: "7",
     Kind.COUNT_OR_NONE: "0",
-    Kind.SECONDS: "1.25",
+    Kind.DELAY: "1.25",
     Kind.TIME_LIMIT: "12.5",
     Kind.BYTES: "12345",
     Kind.RATE: "9.5",
@@ -29,7 +29,7 @@ FLAG_TEXT = {
 TOML_VALUE = {
     Kind.COUNT: 7,
     Kind.COUNT_OR_NONE: 0,
-    Kind.SECONDS: 1.25,
+    Kind.DELAY: 1.25,
     Kind.TIME_LIMIT: 12.5,
     Kind.BYTES: 12345,
     Kind.RATE: 9.5,

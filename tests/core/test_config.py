@@ -19,7 +19,7 @@ LINES = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=
 VALUES: dict[Kind, st.SearchStrategy[object]] = {
     Kind.COUNT: st.integers(1, 10**9) | st.integers(1, 10**9).map(str),
     Kind.COUNT_OR_NONE: st.integers(0, 10**9),
-    Kind.SECONDS: st.floats(0, 1e6) | st.sampled_from(["0", "1.5", "10m"]),
+    Kind.DELAY: st.floats(0, 1e6) | st.sampled_from(["0", "1.5", "10m", "auto"]),
     Kind.TIME_LIMIT: st.floats(0.001, 1e6) | st.sampled_from(["1.5s", "2h"]),
     Kind.BYTES: st.integers(1, 2**50) | st.sampled_from(["16M", "1.5k"]),
     Kind.RATE: st.floats(0.001, 1e6),
@@ -93,7 +93,7 @@ def test_what_judges_urls_cannot_be_changed_on_a_resume() -> None:
     assert resumable == {
         *("concurrency", "retries", "per-host", "delay", "rate", "max-pages", "max-bytes", "max-time"),
         *("timeout", "connect-timeout", "first-byte-timeout", "idle-timeout"),
-        *("max-pages-per-host", "workers", "parse-timeout"),
+        *("max-pages-per-host", "workers", "parse-timeout", "limit-rate"),
     }
 
 

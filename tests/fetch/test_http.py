@@ -411,3 +411,17 @@ def _after_request(serve: Any) -> Any:
         await serve(reader, writer)
 
     return after
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 307200\r\n", b""], ids=["known length", "unknown length"])
+async def test_a_byte_rate_holds_and_is_not_the_server_s_fault(head: bytes) -> None:
+    """Two bodies of 300 KiB at 1 MiB per second take over half a second, which no time limit counts."""
+    loop = asyncio.get_running_loop()
+    handler = saying(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + bytes(300 * KIB))
+    async with raw_server(handler) as where, open_fetcher(limit_rate=KIB * KIB, timeout=0.4) as fetcher:
+        began = loop.time()
+
+        first, second = await asyncio.gather(*(fetcher.fetch(ask(where, path)) for path in ("/1", "/2")))
+
+    assert (len(first.body), len(second.body)) == (300 * KIB, 300 * KIB)
+    assert loop.time() - began >= 600 / 1024
