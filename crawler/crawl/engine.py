@@ -26,16 +26,12 @@ from crawler.core.errors import FetchError
 from crawler.core.metrics import Metrics
 from crawler.core.models import Committed, Lease, Opened, Request, Response, Retry, Totals, Visit
 from crawler.core.outcomes import Judge
-from crawler.core.pace import ROBOTS_ATTEMPTS, Heard, Pace
 from crawler.core.politeness import RateGate
 from crawler.core.protocols import Board, Clock, Fetcher, Parser
-from crawler.core.reasons import Reason
 from crawler.core.records import Turn
-from crawler.core.retry import RETRY_STATUSES, retry_after
-from crawler.core.robots import Lesson
-from crawler.core.urls import Host
 from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
+from crawler.crawl.manners import Manners, Ways
 from crawler.crawl.robots_cache import RobotsCache
 from crawler.crawl.seeds import import_seeds
 from crawler.crawl.supply import Supply
@@ -89,6 +85,8 @@ class Crawl:
         self._parts = parts
         self._stop = stop
         self._alarm = Alarm()
+        ways = Ways(jitter=parts.jitter, say=parts.say, retries=parts.judge.retries)
+        self._manners = Manners(parts.fetcher, parts.workbench, parts.robots, parts.journal, parts.clock, ways)
         self._supply = Supply(
             parts.journal,
             parts.workbench,
@@ -190,32 +188,21 @@ class Crawl:
     def _job(self, request: Request, since: float, now: float) -> _Job | None:
         """What to do about a request whose host is due; None = it has to wait for a page of the budget."""
         parts, host = self._parts, request.url.host_port
-        pace = parts.workbench.pace(host)
-        if parts.robots is not None and not pace.down and not parts.robots.knows(request.url):
+        if self._manners.needs_rules(request):
             parts.workbench.run_errand(request, since)
             parts.rate.pass_through(now)
-            return partial(self._learn_rules, request, pace)
+            return partial(self._learn_rules, request)
         if not self._budget.reserve(request.id):
             parts.workbench.set_aside(request, now)  # every page is reserved by others
             return None
         self._supply.taken()
         parts.board.enter(request.id)
-        if refusal := self._refusal(request, pace):
+        if refusal := self._manners.refusal(request):
             parts.workbench.release(host, now)
             return partial(parts.journal.put, refusal)
         parts.workbench.send(host, now)
         parts.rate.pass_through(now)
         return partial(self._visit, request, now - since)
-
-    def _refusal(self, request: Request, pace: Pace) -> Visit | None:
-        """What becomes of a URL that is not asked for; None = it may be."""
-        robots = self._parts.robots
-        if pace.down:
-            return outcomes.given_up(request, pace.down, self._parts.clock.wall())
-        if robots is None:
-            return None
-        pace.crawl_delay = robots.crawl_delay(request.url)
-        return None if robots.allows(request.url) else outcomes.denied(request)
 
     def _pause(self) -> float | None:
         """Seconds until something is due by itself; None = only an event can change anything."""
@@ -256,57 +243,20 @@ class Crawl:
         return Turn(now=clock.wall(), jitter=self._parts.jitter(), queued=queued, total=clock.monotonic() - started)
 
     async def _fetch(self, request: Request, memory: Account) -> Response:
-        """The response; the host is free again afterwards, and has been heard."""
-        parts, host = self._parts, request.url.host_port
-        pace, asked_at = parts.workbench.pace(host), parts.clock.monotonic()
-        parts.workbench.sent(host, asked_at)  # a task does not start at the moment of its dispatch
+        """The response; the host is free again afterwards."""
         try:
-            response = await parts.fetcher.fetch(request, memory)
-            self._hear(pace, _told(response, asked_at, parts.clock.wall()))
-            return response
-        except FetchError as error:
-            self._hear(pace, Heard(asked_at=asked_at, failure=error.reason if error.counted else Reason.CLIENT_LIMIT))
-            raise
+            return await self._manners.fetch(request, memory)
         finally:
-            parts.workbench.release(host, parts.clock.monotonic())
-            self._remember(host, pace)
             self._alarm.set()
 
-    def _hear(self, pace: Pace, heard: Heard) -> None:
-        pace.hear(heard, self._parts.clock.monotonic(), self._parts.jitter())
-
-    async def _learn_rules(self, request: Request, pace: Pace) -> None:
+    async def _learn_rules(self, request: Request) -> None:
         """A host's errand: the robots.txt of this request's origin."""
-        parts, host = self._parts, request.url.host_port
-        assert parts.robots is not None  # noqa: S101 - there are no errands without it
-        memory = parts.memory.open()
+        memory = self._parts.memory.open()
         try:
-            lesson = await parts.robots.learn(request, memory)
-            if lesson.reason is None:
-                pace.reached()
-                pace.crawl_delay = parts.robots.crawl_delay(request.url)
-            else:
-                self._miss_robots(pace, request.url.origin, lesson, lesson.reason)
+            await self._manners.learn(request, memory)
         finally:
             memory.close()
-            parts.workbench.end_errand(host, parts.clock.monotonic())
-            self._remember(host, pace)
             self._alarm.set()
-
-    def _miss_robots(self, pace: Pace, origin: str, lesson: Lesson, reason: Reason) -> None:
-        parts = self._parts
-        attempts = min(ROBOTS_ATTEMPTS, parts.judge.retries + 1)
-        pace.miss_robots(reason, parts.clock.monotonic(), retry_after=lesson.retry_after, attempts=attempts)
-        then = "given up, and what is left of it fails" if pace.down else "it is asked again"
-        parts.say(f"{origin}/robots.txt cannot be had ({lesson.message}): {then}")
-
-    def _remember(self, host: Host, pace: Pace) -> None:
-        """What the next lease or life must know of a host; one that rests for long hands its leases back."""
-        now, journal = self._parts.clock.monotonic(), self._parts.journal
-        if news := pace.news(now):
-            journal.note_host(host, news)
-        if requests := self._parts.workbench.withdraw(host, now):
-            journal.give_back(requests)
 
     # --- what others report --------------------------------------------------------------------------------------
 
@@ -327,9 +277,3 @@ class Crawl:
             self._parts.workbench.recall(self._parts.clock.monotonic())
         self._parts.metrics.committed(committed)
         self._alarm.set()
-
-
-def _told(response: Response, asked_at: float, wall: float) -> Heard:
-    status, timing = response.status, response.timing
-    asked = retry_after(response.header("retry-after"), wall) if status in RETRY_STATUSES else None
-    return Heard(asked_at=asked_at, status=status, latency=timing.first_byte or timing.total, retry_after=asked)

@@ -1,0 +1,131 @@
+"""How a crawl behaves towards a host: what it must know before it asks, what it hears, and what is remembered of it.
+
+Rules
+- A new origin is asked for its robots.txt before anything else; what that refuses costs no request.
+- Every answer and every failure is heard by its host's pace, and what a later lease or life must know goes to the
+  journal. A host that rests for long hands its leases back.
+- Of a host that was given up nothing is asked: what is left of it fails with the cause.
+Runs on: the loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crawler.core import outcomes
+from crawler.core.errors import FetchError
+from crawler.core.models import Request, Response, Visit
+from crawler.core.pace import ROBOTS_ATTEMPTS, Heard, Pace
+from crawler.core.protocols import Clock, Fetcher, Room
+from crawler.core.reasons import Reason
+from crawler.core.retry import RETRY_STATUSES, retry_after
+from crawler.core.robots import Lesson
+from crawler.core.urls import Host
+from crawler.core.workbench import Workbench
+from crawler.crawl.journal import Journal
+from crawler.crawl.robots_cache import RobotsCache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """Chance in [0, 1), where the user is told what happens once, and how many further tries a robots.txt gets."""
+
+    jitter: Callable[[], float]
+    say: Callable[[str], None]
+    retries: int
+
+
+class Manners:
+    """The behaviour towards all hosts of the `workbench`; `robots` None = every URL may be asked for."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        workbench: Workbench,
+        robots: RobotsCache | None,
+        journal: Journal,
+        clock: Clock,
+        ways: Ways,
+    ) -> None:
+        self._fetcher = fetcher
+        self._workbench = workbench
+        self._robots = robots
+        self._journal = journal
+        self._clock = clock
+        self._ways = ways
+
+    # --- before it is asked --------------------------------------------------------------------------------------
+
+    def needs_rules(self, request: Request) -> bool:
+        """Whether the robots.txt of its origin has to be asked for first."""
+        if self._robots is None or self._workbench.pace(request.url.host_port).down:
+            return False
+        return not self._robots.knows(request.url)
+
+    def refusal(self, request: Request) -> Visit | None:
+        """What becomes of a URL that is not asked for; None = it may be."""
+        pace = self._workbench.pace(request.url.host_port)
+        if pace.down:
+            return outcomes.given_up(request, pace.down, self._clock.wall())
+        if self._robots is None:
+            return None
+        pace.crawl_delay = self._robots.crawl_delay(request.url)
+        return None if self._robots.allows(request.url) else outcomes.denied(request)
+
+    async def learn(self, request: Request, room: Room) -> None:
+        """Ask for the robots.txt of its origin, as an errand of its host."""
+        assert self._robots is not None  # noqa: S101 - nobody needs rules without it
+        pace = self._workbench.pace(host := request.url.host_port)
+        try:
+            lesson = await self._robots.learn(request, room)
+            if lesson.reason is None:
+                pace.reached()
+                pace.crawl_delay = self._robots.crawl_delay(request.url)
+            else:
+                self._miss(pace, request.url.origin, lesson, lesson.reason)
+        finally:
+            self._workbench.end_errand(host, self._clock.monotonic())
+            self._remember(host, pace)
+
+    def _miss(self, pace: Pace, origin: str, lesson: Lesson, reason: Reason) -> None:
+        attempts = min(ROBOTS_ATTEMPTS, self._ways.retries + 1)
+        pace.miss_robots(reason, self._clock.monotonic(), retry_after=lesson.retry_after, attempts=attempts)
+        then = "given up, and what is left of it fails" if pace.down else "it is asked again"
+        self._ways.say(f"{origin}/robots.txt cannot be had ({lesson.message}): {then}")
+
+    # --- while it is asked ---------------------------------------------------------------------------------------
+
+    async def fetch(self, request: Request, room: Room) -> Response:
+        """The response; the host is heard and released by then.
+
+        Raises:
+            FetchError: there was no usable response, and the host was heard all the same.
+        """
+        host, asked_at = request.url.host_port, self._clock.monotonic()
+        pace = self._workbench.pace(host)
+        self._workbench.sent(host, asked_at)  # a task does not start at the moment of its dispatch
+        try:
+            response = await self._fetcher.fetch(request, room)
+            self._hear(pace, _told(response, asked_at, self._clock.wall()))
+            return response
+        except FetchError as error:
+            self._hear(pace, Heard(asked_at=asked_at, failure=error.reason if error.counted else Reason.CLIENT_LIMIT))
+            raise
+        finally:
+            self._workbench.release(host, self._clock.monotonic())
+            self._remember(host, pace)
+
+    def _hear(self, pace: Pace, heard: Heard) -> None:
+        pace.hear(heard, self._clock.monotonic(), self._ways.jitter())
+
+    def _remember(self, host: Host, pace: Pace) -> None:
+        now = self._clock.monotonic()
+        if news := pace.news(now):
+            self._journal.note_host(host, news)
+        if requests := self._workbench.withdraw(host, now):
+            self._journal.give_back(requests)
+
+
+def _told(response: Response, asked_at: float, wall: float) -> Heard:
+    status, timing = response.status, response.timing
+    asked = retry_after(response.header("retry-after"), wall) if status in RETRY_STATUSES else None
+    return Heard(asked_at=asked_at, status=status, latency=timing.first_byte or timing.total, retry_after=asked)
