@@ -85,6 +85,7 @@ class Crawl:
         self._stop = stop
         self._alarm = Alarm()
         self._aside: list[Request] = []  # leased, but the page budget is reserved by others
+        self._failures: dict[str, tuple[float, FetchError]] = {}  # by origin: until when a failed errand is believed
         self._supply = Supply(
             parts.journal,
             parts.workbench,
@@ -184,7 +185,7 @@ class Crawl:
     def _job(self, request: Request, since: float, now: float) -> _Job | None:
         """What to do about a request whose host is due; None = it has to wait for a page of the budget."""
         parts, host = self._parts, request.url.host_port
-        if parts.robots is not None and not parts.robots.knows(request.url):
+        if not self._may_judge(request, now):
             parts.workbench.run_errand(request, since)
             parts.rate.pass_through(now)
             return partial(self._learn_rules, request)
@@ -201,15 +202,22 @@ class Crawl:
         parts.rate.pass_through(now)
         return partial(self._visit, request, now - since)
 
+    def _may_judge(self, request: Request, now: float) -> bool:
+        """Whether the rules of its origin are known, or that they cannot be had for now."""
+        robots = self._parts.robots
+        if robots is None or robots.knows(request.url):
+            return True
+        return now < self._failures.get(request.url.origin, (now, None))[0]
+
     def _refusal(self, request: Request) -> Visit | Retry | None:
         """What becomes of a URL that robots.txt keeps us from, for good or for now; None = it may be asked for."""
         parts = self._parts
-        try:
-            if parts.robots is None or parts.robots.allows(request.url):
-                return None
-        except FetchError as error:
-            return parts.judge.error(request, error, Turn(now=parts.clock.wall(), jitter=parts.jitter()))
-        return outcomes.denied(request)
+        if parts.robots is None or parts.robots.allows(request.url):
+            return None
+        failed = self._failures.get(request.url.origin)
+        if failed is None or parts.robots.knows(request.url):
+            return outcomes.denied(request)
+        return parts.judge.error(request, failed[1], Turn(now=parts.clock.wall(), jitter=parts.jitter()))
 
     def _pause(self) -> float | None:
         """Seconds until something is due by itself; None = only an event can change anything."""
@@ -266,7 +274,10 @@ class Crawl:
         assert parts.robots is not None  # noqa: S101 - there are no errands without it
         memory = parts.memory.open()
         try:
-            await parts.robots.learn(request, memory, rest=parts.workbench.delay(host))
+            lesson = await parts.robots.learn(request, memory)
+            if lesson.reason is not None:
+                until = parts.clock.monotonic() + parts.workbench.delay(host) + 0.5
+                self._failures[request.url.origin] = until, FetchError(lesson.reason, lesson.message)
         finally:
             memory.close()
             parts.workbench.end_errand(host, parts.clock.monotonic())
