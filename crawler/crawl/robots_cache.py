@@ -20,6 +20,7 @@ from crawler.core.errors import FetchError, UrlError
 from crawler.core.models import Request, Response, RobotsCopy
 from crawler.core.outcomes import REDIRECTS, as_utf8
 from crawler.core.protocols import Clock, Fetcher, Room
+from crawler.core.reasons import Reason
 from crawler.core.records import moment
 from crawler.core.robots import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, Lesson, Rules, judge
 from crawler.core.robots_text import LONGEST
@@ -147,17 +148,38 @@ async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Cloc
 
 async def _answer(fetcher: Fetcher, request: Request, room: Room | None) -> Response:
     """The answer after at most five redirects, across hosts too; where they lead, nobody was named."""
-    url, named, foreign = parse(f"{request.url.origin}/robots.txt"), request.named, request.foreign
-    for _ in range(MAX_REDIRECTS + 1):
-        response = await fetcher.fetch(Request(url=url, named=named, foreign=foreign, most=LONGEST), room)
-        location = response.header("location")
-        if response.status not in REDIRECTS or not location:
-            break
-        try:
-            target = parse(as_utf8(location), url)
-        except UrlError:
-            break
-        named = named and target.host_port == url.host_port
-        foreign = foreign or target.origin != url.origin
-        url = target
-    return response
+    step = Request(
+        url=parse(f"{request.url.origin}/robots.txt"), named=request.named, foreign=request.foreign, most=LONGEST
+    )
+    for _ in range(MAX_REDIRECTS):
+        response = await _fetch(fetcher, step, request, room)
+        if (target := _target(response)) is None:
+            return response
+        step = replace(
+            step,
+            url=target,
+            named=step.named and target.host_port == step.url.host_port,
+            foreign=step.foreign or target.origin != step.url.origin,
+        )
+    return await _fetch(fetcher, step, request, room)
+
+
+async def _fetch(fetcher: Fetcher, step: Request, request: Request, room: Room | None) -> Response:
+    try:
+        return await fetcher.fetch(step, room)
+    except FetchError as error:
+        if error.reason.blames_host and step.url.host_port != request.url.host_port:
+            message = f"it is at {step.url.origin}: {error}"  # the host that is to be judged did answer
+            raise FetchError(Reason.ROBOTS_UNREACHABLE, message, counted=error.counted) from error
+        raise
+
+
+def _target(response: Response) -> Url | None:
+    """Where a redirect leads; None = it is none, or leads to no URL."""
+    location = response.header("location")
+    if response.status not in REDIRECTS or not location:
+        return None
+    try:
+        return parse(as_utf8(location), response.request.url)
+    except UrlError:
+        return None
