@@ -18,7 +18,7 @@ from crawler.core.urls import Url, parse
 from crawler.crawl import robots_cache
 from crawler.crawl.robots_cache import RobotsCache
 from crawler.runtime.tasks import ByteBudget
-from crawler.testing import FakeClock, FakeFetcher, refused
+from crawler.testing import Answer, FakeClock, FakeFetcher, refused
 from support.fetching import ask_url, open_fetcher
 from support.rawserver import Handler, raw_server
 from support.robots_conditions import (
@@ -271,6 +271,7 @@ def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch, limit: str, m
     cache = a_cache(clock=clock)
 
     for number in range(1000, 1100):
+        cache.remember({f"http://h:{number}": a_copy(clock, age=1)})
         cache.remember({f"http://h:{number}": a_copy(clock)})
         assert cache.knows(parse("http://h:1000"))
 
@@ -285,7 +286,7 @@ async def test_where_a_redirect_leads_nobody_was_named() -> None:
     """Another host and port is not named by the user, another origin is foreign; both stay so on the way back."""
     asked: list[Request] = []
 
-    def moved(to: str) -> "object":
+    def moved(to: str) -> Answer:
         def answer(request: Request) -> Response:
             asked.append(request)
             return Response(request=request, status=302, headers=((b"Location", to.encode()),))
@@ -293,8 +294,8 @@ async def test_where_a_redirect_leads_nobody_was_named() -> None:
         return answer
 
     steps = {f"{HERE}/robots.txt": "http://other/1", "http://other/1": f"{HERE}/2", f"{HERE}/2": "/3"}
-    fetcher = FakeFetcher({url: moved(to) for url, to in steps.items()})  # type: ignore[misc] # an Answer
+    fetcher = FakeFetcher({url: moved(to) for url, to in {**steps, f"{HERE}/3": "http://["}.items()})
     await learned(a_cache(fetcher))
 
-    assert [(request.named, request.foreign) for request in asked] == [(True, False), (False, True), (False, True)]
+    assert [(request.named, request.foreign) for request in asked] == [(True, False), *[(False, True)] * 3]
     assert fetcher.asked[-1] == f"{HERE}/3"
