@@ -17,19 +17,23 @@ from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
 from crawler.core.follow import follow
 from crawler.core.metrics import Metrics, Sample
+from crawler.core.models import Request, RobotsCopy
 from crawler.core.outcomes import Judge
 from crawler.core.politeness import Paces, RateGate
 from crawler.core.protocols import Fetcher, Frontier, Parser, Sink
+from crawler.core.robots import Lesson
 from crawler.core.scope import LinkJudge, Scope
+from crawler.core.urls import Url
 from crawler.core.workbench import Workbench
 from crawler.crawl.engine import Crawl, Ending, Parts
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.crawl.journal import BOUNDS, Journal
-from crawler.crawl.robots_cache import RobotsCache
+from crawler.crawl.robots_cache import RobotsCache, ask
 from crawler.crawl.verify import Verdict
 from crawler.crawl.verify import verify as compare
 from crawler.fetch.http import HttpFetcher
 from crawler.fetch.secure import tls_for
+from crawler.frontier import robots as frontier_robots
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.board import MappedBoard
 from crawler.frontier.reading import shared_lock
@@ -135,7 +139,7 @@ async def assemble(
         journal=journal,
         board=board,
         workbench=Workbench(Paces(config.politeness, limit, ahead=clock.monotonic() - clock.wall()).of, limit),
-        robots=RobotsCache(fetcher, journal, clock, agent=_agent(config)) if config.politeness.robots else None,
+        robots=RobotsCache(fetcher, journal, clock, agent=agent_of(config)) if config.politeness.robots else None,
         rate=RateGate(config.politeness.rate),
         judge=Judge(config.engine.retries, LinkJudge(config.scope) if follows else None),
         slots=Slots(limit),
@@ -167,7 +171,7 @@ def _rules(config: RunConfig, *, follows: bool) -> Rules:
 def _task(config: RunConfig, *, follows: bool) -> Task:
     return Task(
         max_decoded=config.fetch.max_decoded,
-        agent=_agent(config),
+        agent=agent_of(config),
         follow=follow(config.scope, obey=config.politeness.robots) if follows else None,
         wants=Wants(text=config.parse.text, selectors=tuple(map(_selector, config.parse.select))),
         extract=config.parse.extract,
@@ -191,7 +195,7 @@ async def _parser(stack: AsyncExitStack, config: RunConfig, task: Task) -> Parse
     return LaneParser(await stack.enter_async_context(lanes(task, count, limits)), task)
 
 
-def _agent(config: RunConfig) -> str:
+def agent_of(config: RunConfig) -> str:
     """The product token, by which robots.txt and pages may address this robot."""
     return config.fetch.user_agent.partition("/")[0]
 
@@ -246,6 +250,42 @@ def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
         for of_a_life in ("peak_rss_mb", "stopped_by"):
             del summary[of_a_life]
         return compare(audit, folder, facts, summary)
+
+
+def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | Lesson:
+    """What the server of this URL, which the user named, answers to `/robots.txt` now.
+
+    Raises:
+        SystemExit: a signal came first; with the exit code that a shell gives it.
+    """
+    clock = Clock()
+
+    async def main(stop: loop.Stop) -> RobotsCopy | Lesson:
+        found: list[RobotsCopy | Lesson] = []
+
+        async def look(fetcher: Fetcher) -> None:
+            found.append(await ask(fetcher, Request(url=url, named=True), None, clock))
+            stop.request_drain()
+
+        async with HttpFetcher(config.fetch, clock=clock) as fetcher, background(look, fetcher):
+            await stop.wait_draining()
+        if not found:
+            raise SystemExit(128 + (stop.signal or 0))
+        return found[0]
+
+    return loop.run(main)
+
+
+def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
+    """The copy that the run in `folder` has of the robots.txt of this URL's origin; None = it has none.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    if not folder.frontier.exists():
+        return None
+    return frontier_robots.stored_robots(folder.frontier, url.origin)
 
 
 def _within_open_files(config: RunConfig, show: Show) -> RunConfig:

@@ -24,6 +24,7 @@ COMMANDS = {
     "fetch": "Fetch the listed URLs, follow no links.",
     "resume": "Go on with an interrupted run.",
     "verify": "Audit a run: its output, its frontier, its sums.",
+    "robots": "Say which line of a robots.txt decides about a URL.",
     "serve": "Serve the built-in site on loopback.",
 }
 

@@ -119,6 +119,7 @@ class Record:
     """One line of `pages.jsonl`; the field order is the order in the file (ARCHITECTURE, section 7).
 
     Attributes:
+        robots: what its header and document ask of robots, sorted; None = nothing that concerns this one.
         file: where in the run's folder the content is kept as a plain file; None = it is not.
     """
 
@@ -135,6 +136,7 @@ class Record:
     referrer: str | None
     redirect_to: str | None
     links: int | None
+    robots: tuple[str, ...] | None
     attempts: int
     fetched_at: str
     timing: Mapping[str, float | None]
@@ -176,6 +178,7 @@ class Page:
         charset: of the text, as it was read; of the header, for what was not read.
         links: how many different URLs the document points at; None = it was not read for links.
         finds: those of them that the crawl heeds, judged.
+        robots: what its header and document ask of robots, sorted; None = nothing that concerns this one.
         data: what the user's selectors and function gave, ready for JSON.
         content: the bytes after decoding, where somebody wants them.
         problem: why decoding or reading did not succeed, or not in full; None = it did.
@@ -189,6 +192,7 @@ class Page:
     title: str | None = None
     links: int | None = None
     finds: tuple[Find, ...] = ()
+    robots: tuple[str, ...] | None = None
     data: Mapping[str, object] | None = None
     content: bytes | None = None
     problem: Reason | None = None

@@ -2,137 +2,184 @@
 
 Rules
 - One fetch per origin, however many URLs wait for it: their host gives nothing else meanwhile.
-- 2xx: the first 512 KiB decide. Other 3xx (after five redirects) and 4xx: everything is allowed. 5xx, 429 and an
-  unreachable host: nothing is, for now; the URLs are tried again later.
-- A copy is good for 24 hours.
+- A copy is believed for 24 hours, then the server is asked again. While it cannot be reached the old copy stays in
+  force, for an hour more at a time (2.4).
+- Without a copy nothing is allowed. Whether and when to ask again after a failure is the engine's business.
+- What is known is bounded in origins and in bytes; the origins that were not asked about for longest are forgotten.
+Strategy: a copy is read when somebody asks about it, not when it comes.
 Runs on: the loop.
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
 
-from protego import Protego
-
-from crawler.core.decode import DecodeProblem, codings, decode_steps
 from crawler.core.errors import FetchError, UrlError
 from crawler.core.models import Request, Response, RobotsCopy
 from crawler.core.outcomes import REDIRECTS, as_utf8
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
-from crawler.core.robots import Lesson
+from crawler.core.records import moment
+from crawler.core.robots import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, Lesson, Rules, judge
+from crawler.core.robots_text import LONGEST
 from crawler.core.urls import Url, parse
-from crawler.crawl.journal import Journal
 
-LIFETIME = 24 * 3600.0
-LONGEST = 512 * 1024
-MAX_REDIRECTS = 5
 _ORIGINS = 10_000
+_BYTES = 128 * 1024 * 1024
+_ORIGIN_BYTES = 1024
+_READ_FACTOR = 16  # what the rules of a body take, in bodies; measured up to 15
 
 
-@dataclass(slots=True)
+class Keeper(Protocol):
+    """Where copies outlive a crash: the journal."""
+
+    async def put_robots(self, origin: str, copy: RobotsCopy) -> None:
+        """Remember an origin's robots.txt."""
+        ...
+
+
+@dataclass
 class _Origin:
-    """What is known of one origin."""
+    """What is known of one origin, believed until `expires` (monotonic)."""
 
-    rules: Protego | None = None
-    expires: float = 0.0
+    copy: RobotsCopy
+    expires: float
+    agent: str
+
+    @cached_property
+    def rules(self) -> Rules:
+        return Rules(self.copy.body, self.agent)
+
+    @property
+    def weight(self) -> int:
+        return _ORIGIN_BYTES + _READ_FACTOR * len(self.copy.body)
 
 
 class RobotsCache:
-    """Answers for the product token `agent`; copies go to the `journal` to outlive a crash."""
+    """Answers for the product token `agent`; copies go to the `keeper` to outlive a crash."""
 
-    def __init__(self, fetcher: Fetcher, journal: Journal, clock: Clock, *, agent: str) -> None:
+    def __init__(self, fetcher: Fetcher, keeper: Keeper, clock: Clock, *, agent: str) -> None:
         self._fetcher = fetcher
-        self._journal = journal
+        self._keeper = keeper
         self._clock = clock
         self._agent = agent
         self._origins: OrderedDict[str, _Origin] = OrderedDict()
+        self._weight = 0
 
     def remember(self, copies: Mapping[str, RobotsCopy]) -> None:
-        """Take over copies that an earlier life stored, as long as they are fresh."""
-        now = self._clock.wall()
+        """Take over copies that were stored, stale ones as stale; what is known from later stays."""
         for name, copy in copies.items():
-            if copy.fetched_at <= now < copy.expires_at:
-                origin = self._origin(name)
-                origin.rules = _rules(copy.body)
-                origin.expires = self._clock.monotonic() + copy.expires_at - now
+            known = self._origins.get(name)
+            if known is None or known.copy.fetched_at < copy.fetched_at:
+                self._believe(name, copy)
 
     def knows(self, url: Url) -> bool:
         """Whether the rules of this URL's origin are known and still believed."""
-        origin = self._origins.get(url.origin)
-        return origin is not None and origin.rules is not None and self._clock.monotonic() < origin.expires
+        origin = self._known(url)
+        return origin is not None and self._clock.monotonic() < origin.expires
 
     def allows(self, url: Url) -> bool:
-        """Whether the rules of a known origin let us ask for this URL."""
-        return bool(self._known(url).can_fetch(url.href, self._agent))
+        """Whether the rules of its origin, stale ones too, let us ask for this URL; without rules nothing may be."""
+        origin = self._known(url)
+        return origin is not None and origin.rules.allows(url)
 
     def crawl_delay(self, url: Url) -> float | None:
-        """Seconds between two requests that a known origin asks for; None = it does not say."""
-        return self._known(url).crawl_delay(self._agent)
+        """Seconds between two requests that the rules of its origin ask for; None = they do not, or are not known."""
+        origin = self._known(url)
+        return origin.rules.crawl_delay if origin else None
 
-    def _known(self, url: Url) -> Protego:
-        rules = self._origins[url.origin].rules
-        assert rules is not None  # noqa: S101 - whoever asks knows that it is known
-        return rules
+    def sitemaps(self, url: Url) -> tuple[str, ...]:
+        """The sitemaps that the robots.txt of its origin names, as they are written there."""
+        origin = self._known(url)
+        return origin.rules.sitemaps if origin else ()
 
     async def learn(self, request: Request, room: Room) -> Lesson:
         """Ask for the robots.txt of this request's origin; `room` is where its bytes are counted."""
-        origin = self._origin(request.url.origin)
-        try:
-            response = await self._ask(request, room)
-            copy = self._judge(response)
-        except FetchError as error:
-            origin.rules = None
-            return Lesson(reason=error.reason, message=str(error))
-        origin.rules = _rules(copy.body)
-        origin.expires = self._clock.monotonic() + LIFETIME
-        await self._journal.put_robots(request.url.origin, copy)
-        return Lesson()
+        name = request.url.origin
+        found = await ask(self._fetcher, request, room, self._clock)
+        if isinstance(found, Lesson):
+            return await self._hold_on(name, found)
+        self._believe(name, found)
+        await self._keeper.put_robots(name, found)
+        return Lesson(None)
 
-    def _origin(self, name: str) -> _Origin:
-        origin = self._origins.setdefault(name, _Origin())
-        self._origins.move_to_end(name)
-        if len(self._origins) > _ORIGINS:
-            self._origins.popitem(last=False)
+    async def _hold_on(self, name: str, failure: Lesson) -> Lesson:
+        """An old copy stays in force while the server cannot be reached; without one the failure stands."""
+        if (origin := self._origins.get(name)) is None:
+            return failure
+        now, old = self._clock.wall(), origin.copy
+        copy = replace(old, fetched_at=min(old.fetched_at, now), expires_at=now + STALE_LIFETIME)
+        self._believe(name, copy)
+        await self._keeper.put_robots(name, copy)
+        since = moment(copy.fetched_at)
+        return Lesson(None, f"{failure.message}; the copy of {since} stays in force", failure.retry_after)
+
+    def _known(self, url: Url) -> _Origin | None:
+        if (origin := self._origins.get(url.origin)) is not None:
+            self._origins.move_to_end(url.origin)
         return origin
 
-    async def _ask(self, request: Request, room: Room) -> Response:
-        url, named, foreign = parse(f"{request.url.origin}/robots.txt"), request.named, request.foreign
-        for _ in range(MAX_REDIRECTS + 1):
-            response = await self._fetcher.fetch(Request(url=url, named=named, foreign=foreign, most=LONGEST), room)
-            location = response.header("location")
-            if response.status not in REDIRECTS or not location:
-                break
-            try:
-                target = parse(as_utf8(location), url)
-            except UrlError:
-                break
-            named = named and target.host_port == url.host_port
-            foreign = foreign or target.origin != url.origin
-            url = target
-        return response
-
-    def _judge(self, response: Response) -> RobotsCopy:
-        if response.status >= 500 or response.status == 429:
-            raise FetchError(Reason.ROBOTS_UNREACHABLE, f"the server answered {response.status}")
-        body = _decoded(response) if response.status < 300 else b""
+    def _believe(self, name: str, copy: RobotsCopy) -> None:
         now = self._clock.wall()
-        return RobotsCopy(fetched_at=now, expires_at=now + LIFETIME, status=response.status, body=body)
+        # A copy from the future comes from a clock that was set back since: nobody knows its age.
+        left = min(copy.expires_at - now, LIFETIME) if copy.fetched_at <= now else 0.0
+        self._forget(name)
+        origin = _Origin(copy, self._clock.monotonic() + left, self._agent)
+        self._origins[name] = origin
+        self._weight += origin.weight
+        while len(self._origins) > _ORIGINS or self._weight > _BYTES:
+            self._forget(next(iter(self._origins)))
+
+    def _forget(self, name: str) -> None:
+        if origin := self._origins.pop(name, None):
+            self._weight -= origin.weight
 
 
-def _decoded(response: Response) -> bytes:
-    """As much as can be read: a file that is too long or cut short still forbids what its beginning forbids."""
-    layers = codings(response.header_list("content-encoding"))
-    if not layers:
-        return response.body
-    steps: list[bytes] = []
-    with suppress(DecodeProblem):
-        for step in decode_steps(response.body, layers, LONGEST):
-            steps.append(step)  # noqa: PERF402 - what came before a problem is kept
-    return b"".join(steps) or response.body
+async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Clock) -> RobotsCopy | Lesson:
+    """Fetch the robots.txt of this request's origin: a copy of it, or why there is none for now."""
+    try:
+        response = await _answer(fetcher, request, room)
+    except FetchError as error:
+        return Lesson(error.reason, f"robots.txt: {error}")
+    return judge(response, clock.wall())
 
 
-def _rules(body: bytes) -> Protego:
-    text = body[:LONGEST].decode("utf-8-sig", "replace")
-    return Protego.parse(text)
+async def _answer(fetcher: Fetcher, request: Request, room: Room | None) -> Response:
+    """The answer after at most five redirects, across hosts too; where they lead, nobody was named."""
+    step = Request(
+        url=parse(f"{request.url.origin}/robots.txt"), named=request.named, foreign=request.foreign, most=LONGEST
+    )
+    for _ in range(MAX_REDIRECTS):
+        response = await _fetch(fetcher, step, request, room)
+        if (target := _target(response)) is None:
+            return response
+        step = replace(
+            step,
+            url=target,
+            named=step.named and target.host_port == step.url.host_port,
+            foreign=step.foreign or target.origin != step.url.origin,
+        )
+    return await _fetch(fetcher, step, request, room)
+
+
+async def _fetch(fetcher: Fetcher, step: Request, request: Request, room: Room | None) -> Response:
+    try:
+        return await fetcher.fetch(step, room)
+    except FetchError as error:
+        if error.reason.blames_host and step.url.host_port != request.url.host_port:
+            message = f"it is at {step.url.origin}: {error}"  # the host that is to be judged did answer
+            raise FetchError(Reason.ROBOTS_UNREACHABLE, message, counted=error.counted) from error
+        raise
+
+
+def _target(response: Response) -> Url | None:
+    """Where a redirect leads; None = it is none, or leads to no URL."""
+    location = response.header("location")
+    if response.status not in REDIRECTS or not location:
+        return None
+    try:
+        return parse(as_utf8(location), response.request.url)
+    except UrlError:
+        return None

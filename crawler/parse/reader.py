@@ -124,6 +124,7 @@ class Reader:
             title=reading.title,
             links=None if reading.links is None else len({link.url for link in reading.links}),
             finds=self._finds(job, reading),
+            robots=_concerning(self._directives(job, reading)),
             data=data,
             problem=problem or (Reason.LINK_LIMIT if reading.links_cut else None),
         )
@@ -135,6 +136,7 @@ class Reader:
             sha256=sealed.sha256,
             content_type=content_type,
             charset=charset,
+            robots=_concerning(self._directives(job)),
             content=sealed.content if self._task.keep else None,
             problem=sealed.problem,
         )
@@ -146,8 +148,11 @@ class Reader:
     def _finds(self, job: Job, reading: Reading) -> tuple[Find, ...]:
         if self._task.follow is None or not reading.links or not 200 <= job.status < 300:
             return ()
-        robots = reading.robots | _header_directives(job.robots, self._task.agent)
-        return self._task.follow.finds(reading.links, job.request, robots)
+        return self._task.follow.finds(reading.links, job.request, self._directives(job, reading))
+
+    def _directives(self, job: Job, reading: Reading | None = None) -> frozenset[str]:
+        """What header and document say to robots, as far as it is meant for this one."""
+        return _header_directives(job.robots, self._task.agent) | (reading.robots if reading else frozenset())
 
     def _data(self, job: Job, content: bytes, reading: Reading) -> tuple[Mapping[str, object] | None, Reason | None]:
         data = dict(reading.data or {})
@@ -214,4 +219,10 @@ def _header_directives(value: str, agent: str) -> frozenset[str]:
     return directives(",".join(mine))
 
 
+def _concerning(directives: frozenset[str]) -> tuple[str, ...] | None:
+    """Those of them that forbid something; a page may hold any number of others."""
+    return tuple(sorted(directives & _FORBIDDING)) or None
+
+
+_FORBIDDING = frozenset({"noindex", "nofollow", "none", "noarchive", "nosnippet", "noimageindex"})
 _WITH_VALUE = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})

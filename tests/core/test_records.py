@@ -14,12 +14,21 @@ from crawler.core.urls import parse
 
 NOW = 1_700_000_000.25
 REQUEST = Request(url=parse("http://h/ä"), id=5, depth=2, attempts=1, referrer="http://h/")
-NO_RESPONSE = ("status", "content_type", "charset", "bytes", "sha256", "title", "redirect_to", "links")
+NO_RESPONSE = ("status", "content_type", "charset", "bytes", "sha256", "title", "redirect_to", "links", "robots")
 
 
 def test_a_response_becomes_a_line() -> None:
     """Everything that a page gave is in its line, and this try is counted."""
-    page = Page(size=7, sha256="ab", content_type="text/html", charset="utf-8", title="T", links=0, seconds=0.002)
+    page = Page(
+        size=7,
+        sha256="ab",
+        content_type="text/html",
+        charset="utf-8",
+        title="T",
+        links=0,
+        robots=("noindex",),
+        seconds=0.002,
+    )
     turn = Turn(now=NOW, queued=0.5)
     response = Response(request=REQUEST, status=301, timing=Timing(dns=0.0123456, total=1.5))
 
@@ -39,6 +48,7 @@ def test_a_response_becomes_a_line() -> None:
         referrer="http://h/",
         redirect_to="http://h/b",
         links=0,
+        robots=("noindex",),
         attempts=2,
         fetched_at="2023-11-14T22:13:20.250Z",
         timing={

@@ -93,6 +93,34 @@ def test_x_robots_tag_is_heard(header: str, closed: bool) -> None:
     assert len(page.finds) == 3
 
 
+@pytest.mark.parametrize(
+    ("response", "robots"),
+    [
+        (answer(), None),
+        (answer(X_Robots_Tag="index, follow, otherbot: noindex"), None),
+        (answer(X_Robots_Tag="NoIndex, max-snippet: 3, crawler: noarchive"), ("noarchive", "noindex")),
+        (answer(b"<meta name=robots content=noindex,none>", X_Robots_Tag="none"), ("noindex", "none")),
+        (answer(b"<meta name=Crawler content=noindex><meta name=otherbot content=none>"), ("noindex",)),
+        (answer(b"%PDF-1.7\0", content_type="application/pdf", X_Robots_Tag="noindex"), ("noindex",)),
+        (answer(status=301, X_Robots_Tag="noindex"), ("noindex",)),
+        (answer(b"<meta name=robots content=noindex>", status=404), ("noindex",)),
+        (answer(b"damaged", Content_Encoding="gzip", X_Robots_Tag="nosnippet"), ("nosnippet",)),
+    ],
+)  # fmt: skip
+def test_what_a_page_forbids_robots_is_recorded(response: Response, robots: tuple[str, ...] | None) -> None:
+    """In the header and in the document, sorted, as far as it concerns us; it is recorded and nothing more."""
+    page = read(response)
+
+    assert page.robots == robots
+
+
+def test_what_is_recorded_is_bounded() -> None:
+    """However many directives a page makes up."""
+    made_up = b"".join(b"<meta name=robots content=no%d>" % number for number in range(10_000))
+
+    assert read(answer(made_up + b"<meta name=robots content=noindex>")).robots == ("noindex",)
+
+
 def test_robots_may_be_left_unheard() -> None:
     """Who does not obey robots.txt does not obey nofollow either."""
     page = read(answer(X_Robots_Tag="nofollow"), Task(max_decoded=10**6, follow=follow(ScopeConfig(), obey=False)))

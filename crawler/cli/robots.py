@@ -1,0 +1,66 @@
+"""`crawler robots`: may this URL be asked for, and which line of the site's robots.txt says so?"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.cli.options import KnobCommand, given, knobs, look_up
+from crawler.core.config import RunConfig, configure
+from crawler.core.errors import UrlError, UsageError
+from crawler.core.models import RobotsCopy
+from crawler.core.robots import Lesson
+from crawler.core.text import safe
+from crawler.core.urls import Url, parse
+from crawler.crawl.folder import RunFolder
+
+EXAMPLES = """\b
+Examples:
+  crawler robots https://example.com/a              ask the server now, for our own product token
+  crawler robots https://example.com/a Googlebot    which rules are another robot's
+  crawler robots https://example.com/a --run output/mine    by the copy that a run keeps
+  crawler robots https://example.com/a --json | jq .rule
+"""
+
+
+@click.command(cls=KnobCommand, epilog=EXAMPLES)
+@click.argument("text", metavar="URL")
+@click.argument("agent", metavar="[AGENT]", required=False)
+@click.option("--run", "folder", metavar="DIR", help="Ask no server: read the copy that this run has stored.")
+@click.option("--json", "as_json_too", is_flag=True, help="Print the verdict as JSON.")
+@knobs(lambda option: option.group == "fetch")
+def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bool, **parameters: Any) -> int:
+    """Say whether robots.txt lets AGENT (default: ours) ask for URL. Exit 0 = allowed, 1 = refused."""
+    from crawler.build import agent_of, ask_robots
+    from crawler.report.robots import as_json, as_text, verdict
+
+    try:
+        url = parse(text)
+    except UrlError as error:
+        raise UsageError(f"{safe(text, 80)}: {error}") from None
+    found: RobotsCopy | Lesson
+    if folder is not None:
+        found, config = _stored(RunFolder(Path(folder)), url, given(parameters))
+    else:
+        config = configure(look_up(given(parameters)).values)
+        found = ask_robots(url, config)
+    said = verdict(found, url, agent or agent_of(config))
+    click.echo(as_json(said) if as_json_too else as_text(said, found, time.time()))
+    return 0 if said.allowed else 1
+
+
+def _stored(folder: RunFolder, url: Url, knobs_given: dict[str, object]) -> tuple[RobotsCopy, RunConfig]:
+    """The run's copy for this URL, and as much of its config as tells who asks."""
+    from crawler.build import stored_robots
+    from crawler.runtime.loop import terminable
+
+    if knobs_given:
+        raise UsageError(f"--{next(iter(knobs_given))} is about asking a server, and --run asks none: give one of them")
+    options = folder.read_facts().options
+    with terminable():  # a copy of the frontier may have to be removed
+        found = stored_robots(folder, url)
+    if found is None:
+        why = "was started with --no-robots" if options.get("robots") is False else "has asked for none"
+        raise UsageError(f"{folder.path} holds no robots.txt of {url.origin}: the run {why}")
+    return found, configure({name: value for name, value in options.items() if name == "user-agent"})

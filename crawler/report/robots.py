@@ -1,0 +1,116 @@
+"""A robots.txt's verdict about one URL, for people and as JSON: which line decides, and how old the copy is.
+
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from crawler.core.models import RobotsCopy
+from crawler.core.records import moment
+from crawler.core.robots import Lesson, Rules, ruling
+from crawler.core.text import counted, duration, safe
+from crawler.core.urls import Url
+
+_SITEMAPS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobotsVerdict:
+    """What is printed; the field order is the order in the JSON.
+
+    Attributes:
+        line, rule, group: of the line that decides; null = no rule matches, or there are none.
+        status, bytes, fetched_at, expires_at: of the copy; null = there is none.
+        reason, message, retry_after: why nothing is known, so that nothing may be asked for now; null = it is known.
+    """
+
+    url: str
+    agent: str
+    allowed: bool
+    line: int | None = None
+    rule: str | None = None
+    group: str | None = None
+    crawl_delay: float | None = None
+    sitemaps: tuple[str, ...] = ()
+    status: int | None = None
+    bytes: int | None = None
+    fetched_at: str | None = None
+    expires_at: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    retry_after: float | None = None
+
+
+def verdict(found: RobotsCopy | Lesson, url: Url, agent: str) -> RobotsVerdict:
+    """What a robots.txt, or that it cannot be had, means for a URL."""
+    if isinstance(found, Lesson):
+        return RobotsVerdict(
+            url=url.href,
+            agent=agent,
+            allowed=False,
+            reason=found.reason,
+            message=found.message,
+            retry_after=found.retry_after,
+        )
+    rules, decides = Rules(found.body, agent), ruling(found.body, url, agent)
+    return RobotsVerdict(
+        url=url.href,
+        agent=agent,
+        allowed=decides.allowed,
+        line=decides.line,
+        rule=decides.rule,
+        group=decides.group,
+        crawl_delay=rules.crawl_delay,
+        sitemaps=rules.sitemaps,
+        status=found.status,
+        bytes=len(found.body),
+        fetched_at=moment(found.fetched_at),
+        expires_at=moment(found.expires_at),
+    )
+
+
+def as_json(verdict: RobotsVerdict) -> str:
+    """One object, indented."""
+    return msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode()
+
+
+def as_text(verdict: RobotsVerdict, found: RobotsCopy | Lesson, now: float) -> str:
+    """A line for the verdict, and one for each thing that it rests on."""
+    word = "refused for now" if isinstance(found, Lesson) else "allowed" if verdict.allowed else "refused"
+    lines = [f"{word}  {safe(verdict.url, 2083)}"]
+    lines += [f"  {name:12}{safe(text, 2083)}" for name, text in _facts(verdict, found, now)]
+    return "\n".join(lines)
+
+
+def _facts(verdict: RobotsVerdict, found: RobotsCopy | Lesson, now: float) -> Iterator[tuple[str, str]]:
+    yield "agent", verdict.agent
+    if isinstance(found, Lesson):
+        asked = f"; the server asks to wait {duration(found.retry_after)}" if found.retry_after else ""
+        yield "reason", f"{found.reason}: {found.message}{asked}"
+        return
+    if verdict.line is None:
+        yield "rule", "none matches"
+    else:
+        yield "rule", f"line {verdict.line}: {verdict.rule}"
+        yield "group", f"User-agent: {verdict.group}"
+    if verdict.crawl_delay is not None:
+        yield "crawl-delay", duration(verdict.crawl_delay)
+    for sitemap in verdict.sitemaps[:_SITEMAPS_SHOWN]:
+        yield "sitemap", sitemap
+    if (more := len(verdict.sitemaps) - _SITEMAPS_SHOWN) > 0:
+        yield "", f"and {counted(more, 'sitemap')} more"
+    yield "robots.txt", f"status {found.status}, {counted(len(found.body), 'byte')}{_meaning(found.status)}"
+    yield "fetched", f"{verdict.fetched_at}, {_ago(now - found.fetched_at)}"
+    left = found.expires_at - now
+    yield "believed", f"until {verdict.expires_at}{'' if left > 0 else ': stale, to be asked for again'}"
+
+
+def _meaning(status: int) -> str:
+    return "" if status < 300 else ": everything is allowed"
+
+
+def _ago(seconds: float) -> str:
+    return f"{duration(seconds)} ago" if seconds >= 1 else "just now"
