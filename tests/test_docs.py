@@ -144,3 +144,30 @@ def test_the_library_needs_no_main_guard(how: str, running: RunningSite, tmp_pat
     )
 
     assert (done.stdout, done.stderr) == ("200\n", "")
+
+
+PROMPT = """
+import crawler
+async for page in crawler.crawl([{seed!r}], max_pages=2{more}):
+    print("page", page.status)
+
+async for page in crawler.crawl([{seed!r}]{more}):
+    print("left after", page.status)
+    break
+
+print("still here")
+"""
+
+
+@pytest.mark.parametrize("more", ["", ", workers=2"])
+def test_a_prompt_can_crawl(more: str, running: RunningSite) -> None:
+    """At the prompt of asyncio, which awaits what is typed in a loop that runs already, as IPython and notebooks do."""
+    typed = PROMPT.format(seed=running.site.base_urls[0] + "/", more=more)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "asyncio"], check=False, capture_output=True, text=True, input=typed, timeout=60
+    )
+
+    shown = [line.lstrip(">. ") for line in done.stdout.splitlines()]
+    assert [line for line in shown if line] == ["page 200", "page 200", "left after 200", "still here"], done.stderr
+    assert "Traceback" not in done.stderr
