@@ -92,6 +92,8 @@ def check_files(config: RunConfig) -> None:
     """
     HttpFetcher(config.fetch, clock=Clock())
     tls_for(config.fetch, trusted=True)
+    if config.parse.workers != 0 and (config.parse.extract or "").startswith("__main__:"):
+        raise UsageError("extract: a worker does not see the main script: give a module, or have no workers (0)")
     Reader(_task(config, follows=True))
     _rules(config, follows=True)
 

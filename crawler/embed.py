@@ -4,8 +4,7 @@ Rules
 - A page is given when its commit is on disk; leaving the loop ends the crawl in order.
 - The run lives in a folder like every other: one of the caller's, which `crawler resume` can go on with, or a temporary
   one that is gone afterwards.
-- Documents are read in this process unless `workers` is given. Then Python's usual rule for scripts that start
-  processes applies: `if __name__ == "__main__":`.
+- Documents are read in this process unless `workers` is given.
 Runs on: the caller's event loop.
 """
 

@@ -125,14 +125,34 @@ def test_the_library_s_options_are_documented() -> None:
         assert re.search(rf"\b{name}\b", crawler.Fetcher.__doc__ or ""), name
 
 
+FETCH = """
+import crawler
+for page in crawler.fetch([{seed!r}]):
+    print(page.status)
+"""
+CRAWL = """
+import asyncio
+import crawler
+async def main():
+    async for page in crawler.crawl([{seed!r}], max_pages=2{more}):
+        print(page.status)
+asyncio.run(main())
+"""
+
+
 @pytest.mark.parametrize("how", ["script", "stdin"])
-def test_the_library_needs_no_main_guard(how: str, running: RunningSite, tmp_path: Path) -> None:
-    """`crawler.fetch` works in a script without a guard and pasted into `python -`."""
-    code = (
-        f"import crawler\nfor page in crawler.fetch([{running.site.base_urls[0] + '/'!r}]):\n    print(page.status)\n"
-    )
+@pytest.mark.parametrize(
+    ("code", "more", "printed"),
+    [(FETCH, "", "200\n"), (CRAWL, "", "200\n200\n"), (CRAWL, ", workers=2", "200\n200\n")],
+    ids=["fetch", "crawl", "crawl in workers"],
+)
+def test_the_library_needs_no_main_guard(
+    how: str, code: str, more: str, printed: str, running: RunningSite, tmp_path: Path
+) -> None:
+    """It works in a script without a guard and pasted into `python -`."""
+    text = code.format(seed=running.site.base_urls[0] + "/", more=more)
     script = tmp_path / "script.py"
-    script.write_text(code, "utf-8")
+    script.write_text(text, "utf-8")
     arguments = [str(script)] if how == "script" else ["-"]
 
     done = subprocess.run(
@@ -140,7 +160,35 @@ def test_the_library_needs_no_main_guard(how: str, running: RunningSite, tmp_pat
         check=False,
         capture_output=True,
         text=True,
-        input=code if how == "stdin" else None,
+        input=text if how == "stdin" else None,
+        timeout=60,
     )
 
-    assert (done.stdout, done.stderr) == ("200\n", "")
+    assert (done.stdout, done.stderr) == (printed, "")
+
+
+PROMPT = """
+import crawler
+async for page in crawler.crawl([{seed!r}], max_pages=2{more}):
+    print("page", page.status)
+
+async for page in crawler.crawl([{seed!r}]{more}):
+    print("left after", page.status)
+    break
+
+print("still here")
+"""
+
+
+@pytest.mark.parametrize("more", ["", ", workers=2"])
+def test_a_prompt_can_crawl(more: str, running: RunningSite) -> None:
+    """At the prompt of asyncio, which awaits what is typed in a loop that runs already, as IPython and notebooks do."""
+    typed = PROMPT.format(seed=running.site.base_urls[0] + "/", more=more)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "asyncio"], check=False, capture_output=True, text=True, input=typed, timeout=60
+    )
+
+    shown = [line.lstrip(">. ") for line in done.stdout.splitlines()]
+    assert [line for line in shown if line] == ["page 200", "page 200", "left after 200", "still here"], done.stderr
+    assert "Traceback" not in done.stderr

@@ -50,7 +50,11 @@ class ScopeConfig:
         bool, Help("Fetch what pages are shown with, too: images, styles, scripts, media and the rest.", Kind.FLAG)
     ] = False
     check: Annotated[
-        bool, Help("Check links: list those that lead nowhere with all pages that lead to them; exit 1.", Kind.FLAG)
+        bool,
+        Help(
+            "Check links within scope: list those that lead nowhere or are no URL, with all their pages; exit 1.",
+            Kind.FLAG,
+        ),
     ] = False
     traps: Annotated[bool, Help("Follow no links that look like those of a site without end.", Kind.FLAG)] = True
 

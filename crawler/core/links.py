@@ -9,6 +9,7 @@ Runs on: anywhere (pure).
 from dataclasses import dataclass
 from enum import StrEnum
 
+from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 
 
@@ -80,3 +81,11 @@ class Link:
     url: Url
     kind: LinkKind
     nofollow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadLink:
+    """A reference that is no URL we fetch; the text is cut."""
+
+    text: str
+    reason: Reason

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any
 
+from crawler.core.links import BadLink
 from crawler.core.reasons import Reason
 from crawler.core.urls import Host, Url
 
@@ -179,6 +180,7 @@ class Page:
         links: how many different URLs the document points at; None = it was not read for links.
         finds: those of them that the crawl heeds, judged.
         robots: what its header and document ask of robots, sorted; None = nothing that concerns this one.
+        bad_links: the first of its references that are no URL.
         data: what the user's selectors and function gave, ready for JSON.
         content: the bytes after decoding, where somebody wants them.
         problem: why decoding or reading did not succeed, or not in full; None = it did.
@@ -193,6 +195,7 @@ class Page:
     links: int | None = None
     finds: tuple[Find, ...] = ()
     robots: tuple[str, ...] | None = None
+    bad_links: tuple[BadLink, ...] = ()
     data: Mapping[str, object] | None = None
     content: bytes | None = None
     problem: Reason | None = None
@@ -239,6 +242,7 @@ class Visit:
         at: when its turn ended.
         record: its line of output; None for a skipped URL.
         target: where it redirects; None = nowhere, or to no URL that is fetched.
+        bad_links: what its page points at that is no URL.
         latency: seconds from dispatch to the last byte; None = there was no response.
         content: the body after decoding, where somebody keeps it; None = nothing to write.
         size: bytes that it holds in memory until its commit.
@@ -251,6 +255,7 @@ class Visit:
     record: Record | None = None
     target: Url | None = None
     finds: tuple[Find, ...] = ()
+    bad_links: tuple[BadLink, ...] = ()
     latency: float | None = None
     content: bytes | None = None
     size: int = 0
@@ -281,6 +286,7 @@ class BrokenLink:
     """A URL that could not be had, and every page that leads to it, also by way of redirects.
 
     Attributes:
+        url: or, as it is written, what stands in a page and is no URL.
         status: 400 or more; None = there was no response.
         pages: none for a URL that only the user listed.
     """

@@ -127,6 +127,7 @@ def _finished(response: Response, page: Page, reason: Reason, turn: Turn, hop: F
         record=record,
         target=hop.url if hop else None,
         finds=finds,
+        bad_links=page.bad_links,
         latency=response.timing.total,
         content=page.content,
         size=len(page.content or b""),

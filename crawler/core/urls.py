@@ -133,7 +133,15 @@ def _canonical(url: can_ada.URL) -> Url:
         url.username = url.password = ""
     scheme, default_port = _SCHEMES[url.protocol]
     href = url.href.partition("#")[0]  # only a fragment starts with a bare "#"
+    if "^" in href:
+        href = _caret_escaped(href)
     return Url(href, scheme, url.hostname, int(url.port or default_port))
+
+
+def _caret_escaped(href: str) -> str:
+    """A path holds no bare "^" since 2025 (https://github.com/whatwg/url/pull/846), which can_ada does not know yet."""
+    path, mark, query = href.partition("?")
+    return path.replace("^", "%5E") + mark + query
 
 
 def _checked(url: Url, max_length: int) -> Url:

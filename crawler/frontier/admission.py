@@ -197,6 +197,9 @@ class Admission:
         self._measure(visit)
         for find in visit.finds:
             self._admit(find, referrer=request.id)
+        if self._edges:
+            rows = [(bad.text, bad.reason, request.id) for bad in visit.bad_links]
+            self._db.executemany("INSERT OR IGNORE INTO bad_link VALUES (?, ?, ?)", rows)
         if visit.target is not None:
             self._db.execute(
                 "UPDATE url SET leads_to = (SELECT id FROM url WHERE key = ?) WHERE id = ?",

@@ -3,11 +3,13 @@
 Rules
 - Broken is what failed, what answered with a status of 400 or more, and what redirects in a circle.
 - A page that leads to a redirect leads to where that ends: what is told are pages, not the redirects between.
+- What stands in a page as a link and is no URL is broken without being asked for.
 Runs on: the storage thread.
 """
 
 import sqlite3
 from collections.abc import Iterator
+from itertools import groupby
 
 from crawler.core.models import BrokenLink, State
 from crawler.core.reasons import Reason
@@ -24,7 +26,12 @@ _LEADING_TO = """
 
 
 def broken_links(db: sqlite3.Connection) -> Iterator[BrokenLink]:
-    """Every broken link of a run that kept its edges, in the order of discovery."""
+    """Every broken link of a run that kept its edges: URLs in the order of discovery, then what is none, by text."""
+    yield from _not_had(db)
+    yield from _no_urls(db)
+
+
+def _not_had(db: sqlite3.Connection) -> Iterator[BrokenLink]:
     circles = _in_circles(db)
     rows = db.execute(
         "SELECT id, url, status, reason FROM url"
@@ -36,6 +43,14 @@ def broken_links(db: sqlite3.Connection) -> Iterator[BrokenLink]:
             why = Reason.REDIRECT_LOOP if url_id in circles else reason
             pages = tuple(page for (page,) in db.execute(_LEADING_TO, (url_id, Reason.REDIRECT, Reason.REDIRECT)))
             yield BrokenLink(url=url, status=status, reason=why, pages=pages)
+
+
+def _no_urls(db: sqlite3.Connection) -> Iterator[BrokenLink]:
+    rows = db.execute(
+        "SELECT text, bad_link.reason, url FROM bad_link JOIN url ON url.id = source ORDER BY text, bad_link.reason, id"
+    )
+    for (text, reason), same in groupby(rows, key=lambda row: row[:2]):
+        yield BrokenLink(url=text, status=None, reason=reason, pages=tuple(page for _, _, page in same))
 
 
 def _in_circles(db: sqlite3.Connection) -> set[int]:

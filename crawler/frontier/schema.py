@@ -14,7 +14,8 @@ Rules
   sitemap says of it.
 - `host.site` is what hosts share that come into scope together, `place` holds what seeds brought into scope, `family`
   how far the families of URLs have grown that may be traps (`core/scope.py`, `core/traps.py`).
-- `edge` says which page leads to which URL, each pair once; it is kept only for runs that were asked to.
+- `edge` says which page leads to which URL, each pair once, and `bad_link` what stands in a page as a link and is no
+  URL; both are kept only for runs that were asked to.
 Runs on: the storage thread.
 """
 
@@ -23,7 +24,7 @@ import sqlite3
 from crawler.core.errors import StorageDamaged
 
 APPLICATION_ID = 0x63726C72  # "crlr"
-VERSION = 3
+VERSION = 4
 
 SUSPECT_DEATHS = 2
 PARKED_DEATHS = 4
@@ -62,6 +63,7 @@ CREATE INDEX host_site ON host (site);
 CREATE TABLE place (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE family (host INTEGER, key BLOB, n INTEGER NOT NULL, PRIMARY KEY (host, key)) WITHOUT ROWID;
 CREATE TABLE edge (source INTEGER, target INTEGER, PRIMARY KEY (target, source)) WITHOUT ROWID;
+CREATE TABLE bad_link (text TEXT, reason TEXT, source INTEGER, PRIMARY KEY (text, reason, source)) WITHOUT ROWID;
 CREATE TABLE example (reason TEXT NOT NULL, url TEXT NOT NULL);
 CREATE INDEX host_ready ON host (due, id) WHERE ready > 0;
 CREATE TABLE robots (

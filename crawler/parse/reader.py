@@ -125,6 +125,7 @@ class Reader:
             links=None if reading.links is None else len({link.url for link in reading.links}),
             finds=self._finds(job, reading),
             robots=_concerning(self._directives(job, reading)),
+            bad_links=reading.bad_examples if self._follows(job) else (),
             data=data,
             problem=problem or (Reason.LINK_LIMIT if reading.links_cut else None),
         )
@@ -145,8 +146,11 @@ class Reader:
         form = form_of(media_type(job.content_type)[0], content)
         return form in _READ or (form is Form.TEXT and (self._task.wants.text or self._extractor is not None))
 
+    def _follows(self, job: Job) -> bool:
+        return self._task.follow is not None and 200 <= job.status < 300
+
     def _finds(self, job: Job, reading: Reading) -> tuple[Find, ...]:
-        if self._task.follow is None or not reading.links or not 200 <= job.status < 300:
+        if self._task.follow is None or not reading.links or not self._follows(job):
             return ()
         return self._task.follow.finds(reading.links, job.request, self._directives(job, reading))
 

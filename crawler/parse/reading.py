@@ -6,8 +6,7 @@ Runs on: anywhere (pure).
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from crawler.core.links import Link
-from crawler.core.reasons import Reason
+from crawler.core.links import BadLink, Link
 from crawler.core.urls import Url
 
 
@@ -47,14 +46,6 @@ class Content:
     robots: frozenset[str] = frozenset()
     text: str | None = None
     data: Mapping[str, object] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadLink:
-    """A reference that is no URL we fetch; the text is cut."""
-
-    text: str
-    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

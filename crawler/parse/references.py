@@ -10,14 +10,13 @@ Runs on: anywhere (pure).
 import re
 
 from crawler.core.errors import UrlError
-from crawler.core.links import Link, LinkKind
+from crawler.core.links import BadLink, Link, LinkKind
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
 from crawler.parse import charset
-from crawler.parse.reading import BadLink
 
 MAX_LINKS = 100_000
-MAX_EXAMPLES = 10
+MAX_EXAMPLES = 100
 MAX_EXAMPLE_LENGTH = 200
 
 _SCHEME = re.compile(r"[\0- ]*+([a-z][a-z0-9+.-]*+):", re.IGNORECASE)

@@ -11,6 +11,7 @@ Rules
   again is the culprit: `WorkerDied` for it, a new process for the lane, nothing for anyone else.
 - Each item has a wall time, and the kernel's timer ends the process, even inside C code. What the timer cannot reach
   (a stopped process) is killed from here. A worker's memory is bounded. It dies with its parent.
+- A worker does not import the main script, so functions must come from modules, and scripts need no `__main__` guard.
 Runs on: the event loop, which should be the main thread's (the kernel ties a worker to the thread that started it).
 The worker's own side is `worker.py`.
 """
@@ -20,6 +21,8 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -27,7 +30,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Self, TypeVar
 
 from crawler.runtime.tasks import Slots
@@ -280,7 +283,8 @@ class _Worker:
             initializer=enter,
             initargs=(os.getpid(), limits.memory_bytes, prepare),
         )
-        with _sigint_blocked():  # the worker inherits it: Ctrl-C reaches all processes of a terminal, and we decide
+        # The worker inherits the blocked signal: Ctrl-C reaches all processes of a terminal, and we decide.
+        with _sigint_blocked(), _main_hidden():
             greeting = self._loop.run_in_executor(self._executor, greet)
         # The executor's one process, and our copy of the end of the pipe into which it writes: with that copy open, an
         # answer of which a dying worker wrote only half would be waited for, for ever. No public way leads to either.
@@ -360,10 +364,26 @@ def _closed() -> RuntimeError:
 
 
 def _cannot_start(what: str) -> CannotStart:
-    return CannotStart(
-        f"A new worker process {what} before its first item. A worker imports the main script: "
-        "if that starts the work again, put your code under if __name__ == '__main__':"
-    )
+    return CannotStart(f"a new worker process {what} before its first item")
+
+
+_hiding = threading.Lock()
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Start a process that does not import the main script, as spawned ones else do.
+
+    It needs nothing from there, a script would need its `__main__` guard, and text that came through a pipe or from a
+    prompt could not be imported at all. Other threads miss the module meanwhile: for the milliseconds of a start.
+    """
+    with _hiding:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 @contextmanager

@@ -9,6 +9,7 @@ Rules
 - The inbox is bounded in items and bytes; a full inbox makes `put` wait, and that is how a slow disk slows the sender.
 - What was accepted is worked on, whatever happens in the block; once the work itself has failed, nothing more is.
 - A failure wakes every waiter with the same error.
+- An interpreter that ends within the block, as a prompt does that is left in the middle, does not wait for the thread.
 Strategy: one condition wakes the thread, `call_soon_threadsafe` tells the loop; nobody polls. The lock guards the inbox
 alone: everything else is touched by the loop only.
 Runs on: the event loop, and the thread it starts.
@@ -88,7 +89,7 @@ class GroupThread(Generic[T, R]):
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._is_open = True
-        self._thread = threading.Thread(target=self._run, name=self._name)
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
         return self
 

@@ -38,6 +38,7 @@ CANONICAL = [
     ("http://:@h/", "http://h/"),  # an empty name and password
     ("http://h/%7ea/%e4", "http://h/%7ea/%e4"),  # percent-encoded bytes stay as they are written
     ("http://h/100%", "http://h/100%"),  # a stray percent sign too
+    ("http://h/^?^#^", "http://h/%5E?^"),  # a caret is escaped in a path, and only there
     ("http://h/ä?ö", "http://h/%C3%A4?%C3%B6"),  # other characters become UTF-8
     ("http://h/\x00", "http://h/"),  # control characters at the end go like white space
     ("http://bücher.example/", "http://xn--bcher-kva.example/"),  # international names become punycode

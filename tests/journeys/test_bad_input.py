@@ -81,6 +81,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "two ways to log in": ([URL, "--user", "a:b", "--bearer", "c"], "--user and --bearer: give one of them"),
     "a variable that is not set": ([URL, "--bearer", "env:NOT_SET"], "the environment variable NOT_SET is not set"),
     "a secret's file that is missing": ([URL, "--bearer", "file:missing"], "missing"),
+    "a function of the main script": ([URL, "--extract", "__main__:f"], "a worker does not see the main script"),
     "a missing CA file": ([URL, "--ca-file", "missing.pem"], "--ca-file: 'missing.pem': no such file"),
     "a CA file that is none": ([URL, "--ca-file", __file__], "ca-file: "),
     "a missing certificate": ([URL, "--client-cert", "missing.pem"], "--client-cert: 'missing.pem': no such file"),

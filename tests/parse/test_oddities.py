@@ -236,6 +236,10 @@ DOCUMENTS: list[tuple[bytes, str | None, str | None, list[str]]] = [
     # body, Content-Type, charset, links
     (b"", "text/html", "utf-8", []),
     (b"   \r\n", "text/html", "utf-8", []),
+    (b"", None, "utf-8", []),
+    (b"", "application/xhtml+xml", "utf-8", []),
+    (b"", "text/xml", "utf-8", []),
+    (b"\xff\xfe", "text/html", "utf-16le", []),  # nothing but a mark
     ("<a href='\u00e4'>".encode(), "text/html", "utf-8", ["a /d/%C3%A4"]),  # nothing is declared: it is valid
     (b"<a href='\xe4'>", "text/html", "windows-1252", ["a /d/%C3%A4"]),  # nothing is declared: it is not
     (b"<a href='\xe4'>", "text/html; charset=utf-8", "utf-8", ["a /d/%EF%BF%BD"]),  # declared, and not valid

@@ -1,0 +1,95 @@
+"""`crawler crawl --check`, as a user types it: which links are broken, and where they stand."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from crawler.cli.main import _run
+from support.siteserver import HandMadeSite
+
+
+async def check(folder: Path, site: HandMadeSite, *options: str) -> int:
+    """The exit code of a check from the front page, carried out on a thread, so that the site can answer meanwhile."""
+    arguments = ["crawl", site.url("/"), "--check", "-o", str(folder), "--workers", "0", "--quiet", *options]
+    return await asyncio.to_thread(_run, arguments)
+
+
+def broken(folder: Path) -> list[tuple[object, ...]]:
+    """What `broken.jsonl` holds."""
+    lines = [json.loads(line) for line in (folder / "broken.jsonl").read_text("utf-8").splitlines()]
+    return [(line["url"], line["status"], line["reason"], line["pages"]) for line in lines]
+
+
+async def test_every_broken_link_is_listed_with_its_pages(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Also those behind redirects, those in a circle, and what is no URL; each is printed, and the code is 1."""
+    async with HandMadeSite() as site:
+        site.add_page("/", links=["/a", "/b", "/missing", "http://[bad", "mailto:x@y", "http://elsewhere.example/"])
+        site.add_page("/a", links=["/moved", "/missing#part", "http://[bad", "http://", "//127.0.0.1:25/"])
+        site.add_page("/b", links=["/round", "/b", "ht!tp:", "javascript:void(0)"])
+        site.add_page("/moved", location="/missing", status=301)
+        site.add_page("/round", location="/again", status=302)
+        site.add_page("/again", location="/round", status=302)
+
+        code = await check(tmp_path / "run", site)
+
+        front, a, b = site.url("/"), site.url("/a"), site.url("/b")
+    found = broken(tmp_path / "run")
+    assert code == 1
+    assert sorted(map(str, found)) == sorted(
+        map(
+            str,
+            [
+                (site.url("/missing"), 404, "http_status", [front, a]),
+                (site.url("/ht!tp:"), 404, "http_status", [b]),
+                (site.url("/round"), 302, "redirect_loop", [b]),
+                (site.url("/again"), 302, "redirect_loop", [b]),
+                ("//127.0.0.1:25/", None, "blocked_port", [a]),
+                ("http://", None, "not_a_url", [a]),
+                ("http://[bad", None, "not_a_url", [front, a]),
+            ],
+        )
+    )
+    printed = capfd.readouterr().out.splitlines()
+    assert [line for line in printed if line.startswith("not_a_url")] == ["not_a_url http://", "not_a_url http://[bad"]
+    at = printed.index("not_a_url http://[bad")
+    assert printed[at + 1 : at + 3] == [f"    on {front}", f"    on {a}"]
+    assert len([line for line in printed if not line.startswith("    on ")]) == len(found)
+
+
+async def test_a_site_without_a_broken_link_is_fine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What is not followed is not checked: other sites, schemes that are no pages, parts of pages, pictures."""
+    links = ["/a", "#nowhere", "http://elsewhere.example/", "mailto:x@y", "javascript:void(0)", "tel:+1"]
+    async with HandMadeSite() as site:
+        site.add_page("/", "<img src=/missing.png>", links=links)
+        site.add_page("/a", links=["/"])
+
+        code = await check(tmp_path / "run", site)
+
+    assert (code, broken(tmp_path / "run"), capfd.readouterr().out) == (0, [], "")
+
+
+async def test_a_missing_picture_is_broken_where_assets_are_links(tmp_path: Path) -> None:
+    """`--assets` says that they are."""
+    async with HandMadeSite() as site:
+        site.add_page("/", "<img src=/missing.png><img src='http://[bad'>")
+
+        code = await check(tmp_path / "run", site, "--assets")
+
+    assert code == 1
+    assert broken(tmp_path / "run") == [
+        (site.url("/missing.png"), 404, "http_status", [site.url("/")]),
+        ("http://[bad", None, "not_a_url", [site.url("/")]),
+    ]
+
+
+async def test_without_a_check_nothing_is_listed(tmp_path: Path) -> None:
+    """A crawl that was not asked to check ends well, whatever its pages point at."""
+    async with HandMadeSite() as site:
+        site.add_page("/", links=["/missing", "http://[bad"])
+
+        code = await check(tmp_path / "run", site, "--no-check")
+
+    assert code == 0
+    assert not (tmp_path / "run" / "broken.jsonl").exists()
