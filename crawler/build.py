@@ -13,9 +13,10 @@ from pathlib import Path
 
 from msgspec import to_builtins
 
-from crawler.core.config import RunConfig
+from crawler.core.config import OPTIONS, RunConfig, configure
 from crawler.core.errors import UsageError
 from crawler.core.follow import follow
+from crawler.core.history import ChiefHosts
 from crawler.core.metrics import Metrics, Sample
 from crawler.core.outcomes import Judge
 from crawler.core.politeness import Paces, RateGate
@@ -32,7 +33,9 @@ from crawler.fetch.http import HttpFetcher
 from crawler.fetch.secure import tls_for
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.board import MappedBoard
-from crawler.frontier.reading import shared_lock
+from crawler.frontier.gate import reading_gate
+from crawler.frontier.host_reports import HostReports
+from crawler.frontier.reading import reading, shared_lock
 from crawler.frontier.rules import Rules
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.parse.inline import InlineParser
@@ -40,7 +43,8 @@ from crawler.parse.pool import LaneParser, lanes
 from crawler.parse.reader import Reader, Task
 from crawler.parse.reading import Wants
 from crawler.parse.select import check_selector
-from crawler.report.summary import Summary, as_json, summarize
+from crawler.report.hosts import HostRow, host_row
+from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
 from crawler.runtime import loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.processes import Limits
@@ -71,8 +75,8 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
     loop.collect_less_often()
 
     async def main(stop: loop.Stop) -> tuple[Summary, int | None]:
-        ending = await _conduct(folder, facts, config, show, stop)
-        summary = summarize(ending.totals, peak_rss_mb=peak_rss_mb(), stopped_by=ending.stopped_by)
+        ending, hosts = await _conduct(folder, facts, config, show, stop)
+        summary = summarize(ending.totals, peak_rss_mb=peak_rss_mb(), stopped_by=ending.stopped_by, hosts=hosts)
         return summary, stop.signal
 
     summary, signal = loop.run(main)
@@ -92,13 +96,16 @@ def check_files(config: RunConfig) -> None:
     _rules(config, follows=True)
 
 
-async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop) -> Ending:
+async def _conduct(
+    folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop
+) -> tuple[Ending, ChiefHosts]:
     async with AsyncExitStack() as stack:
         parts = replace(await assemble(stack, folder, facts, config), say=show.note)
         lag = await stack.enter_async_context(loop.LagProbe())
         watch = _Watch(parts, lag, show)
         await stack.enter_async_context(background(every, show.seconds, watch.look))
-        return await Crawl(parts, stop).run()
+        ending = await Crawl(parts, stop).run()
+        return ending, await parts.journal.hosts(_agent(config), MOST_HOSTS)
 
 
 async def assemble(
@@ -241,10 +248,30 @@ def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
         StorageDamaged: the frontier cannot be read at all.
     """
     with FrontierAudit(folder.frontier) as audit:
-        summary = to_builtins(summarize(audit.totals(), peak_rss_mb=0, stopped_by=None))
+        hosts = audit.hosts(_agent(stored_config(folder, facts)), MOST_HOSTS)
+        summary = to_builtins(summarize(audit.totals(), peak_rss_mb=0, stopped_by=None, hosts=hosts))
         for of_a_life in ("peak_rss_mb", "stopped_by"):
             del summary[of_a_life]
         return compare(audit, folder, facts, summary)
+
+
+def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
+    """Every host of the run in `folder`, the busiest first.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
+        return [host_row(report) for report in HostReports(db, _agent(stored_config(folder, facts))).all()]
+
+
+def stored_config(folder: RunFolder, facts: RunFacts) -> RunConfig:
+    """The configuration of a run that is looked at: its secrets are neither stored nor asked for."""
+    options = {
+        name: value for name, value in facts.options.items() if not (name in OPTIONS and OPTIONS[name].help.secret)
+    }
+    return configure(options, where=str(folder.config))
 
 
 def _within_open_files(config: RunConfig, show: Show) -> RunConfig:

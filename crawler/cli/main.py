@@ -23,6 +23,7 @@ COMMANDS = {
     "crawl": "Follow links from seeds.",
     "fetch": "Fetch the listed URLs, follow no links.",
     "resume": "Go on with an interrupted run.",
+    "hosts": "Show the hosts of a run: pages, pace, robots.txt, errors.",
     "verify": "Audit a run: its output, its frontier, its sums.",
     "serve": "Serve the built-in site on loopback.",
 }
