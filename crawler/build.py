@@ -9,6 +9,7 @@ import resource
 from collections.abc import Callable
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import to_builtins
@@ -22,9 +23,10 @@ from crawler.core.outcomes import Judge
 from crawler.core.politeness import Paces, RateGate
 from crawler.core.protocols import Fetcher, Frontier, Parser, Sink
 from crawler.core.scope import LinkJudge, Scope
+from crawler.core.urls import Url
 from crawler.core.workbench import Workbench
 from crawler.crawl.engine import Crawl, Ending, Parts
-from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.crawl.folder import RunFacts, RunFolder, place_of
 from crawler.crawl.journal import BOUNDS, Journal
 from crawler.crawl.robots_cache import RobotsCache
 from crawler.crawl.verify import Verdict
@@ -34,6 +36,7 @@ from crawler.fetch.secure import tls_for
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.board import MappedBoard
 from crawler.frontier.gate import reading_gate
+from crawler.frontier.history import FrontierHistory
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.reading import reading, shared_lock
 from crawler.frontier.rules import Rules
@@ -43,8 +46,11 @@ from crawler.parse.pool import LaneParser, lanes
 from crawler.parse.reader import Reader, Task
 from crawler.parse.reading import Wants
 from crawler.parse.select import check_selector
+from crawler.report.case import Asked
+from crawler.report.chain import Answer
 from crawler.report.hosts import HostRow, host_row
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
+from crawler.report.why import explain
 from crawler.runtime import loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.processes import Limits
@@ -264,6 +270,30 @@ def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
     """
     with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
         return [host_row(report) for report in HostReports(db, _agent(stored_config(folder, facts))).all()]
+
+
+def why(folder: RunFolder, facts: RunFacts, url: Url, text: str) -> Answer:
+    """Why this URL, typed as `text`, was fetched or not in the run in `folder`.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    config, follows, now = stored_config(folder, facts), facts.command == "crawl", Clock().wall()
+    rules, agent = _rules(config, follows=follows), _agent(config)
+    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
+        history = FrontierHistory(db, rules, agent, datetime.fromtimestamp(now, UTC).year).of(url)
+    line = history.row.line if history.row else None
+    asked = Asked(
+        text=text,
+        url=url,
+        folder=str(folder.path),
+        agent=agent,
+        follows=follows,
+        listed=None if line is None else place_of(facts.sources, line),
+        now=now,
+    )
+    return explain(asked, history, config)
 
 
 def stored_config(folder: RunFolder, facts: RunFacts) -> RunConfig:

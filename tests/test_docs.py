@@ -97,7 +97,7 @@ def test_the_commands_of_the_readme_run(running: RunningSite, tmp_path: Path) ->
     """Every line that begins, goes on with or asks about a run ends well, on a small site, in the order of the page."""
     (tmp_path / "urls.txt").write_text(f"{running.site.base_urls[0]}/\n", "utf-8")
     lines = [line.partition("  #")[0].strip() for block in blocks("") for line in block.splitlines()]
-    commands = [line for line in lines if re.match(r"crawler (crawl|fetch|resume|verify|hosts) ", line)]
+    commands = [line for line in lines if re.match(r"crawler (crawl|fetch|resume|verify|hosts|why) ", line)]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     for command in commands:
@@ -113,7 +113,7 @@ def test_the_commands_of_the_readme_run(running: RunningSite, tmp_path: Path) ->
         )
         assert done.returncode == 0, (command, done.stderr)
 
-    assert len(commands) >= 8
+    assert len(commands) >= 9
 
 
 def test_the_library_s_options_are_documented() -> None:

@@ -79,7 +79,7 @@ async def test_the_summary_names_the_hosts(out: Path, capfd: pytest.CaptureFixtu
     assert await crawler("verify", out) == 5
 
 
-@pytest.mark.parametrize("command", [("hosts",)])
+@pytest.mark.parametrize("command", [("hosts",), ("why", "http://127.0.0.1/")])
 async def test_a_run_in_use_is_left_alone(
     tmp_path: Path,
     sites: tuple[HandMadeSite, HandMadeSite],
@@ -103,7 +103,7 @@ async def test_a_run_in_use_is_left_alone(
     assert "another process works on this run" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("command", [("hosts",)])
+@pytest.mark.parametrize("command", [("hosts",), ("why", "http://127.0.0.1/")])
 async def test_a_run_that_is_none_is_refused(
     tmp_path: Path, out: Path, capfd: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
