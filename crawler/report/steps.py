@@ -86,6 +86,8 @@ def _scope(case: Case) -> Step:
 
 def _patterns(case: Case) -> Step:
     scope = case.config.scope
+    if scope.traps and traps.refusal(case.asked.url):
+        return Step("patterns", OPEN, "not asked: its shape is refused before")
     refusal, pattern = LinkJudge(scope).by_pattern(case.asked.url)
     if refusal is Reason.EXCLUDED:
         return Step("patterns", STOPS, f"--exclude '{pattern}' matches", refusal)

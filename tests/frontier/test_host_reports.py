@@ -107,3 +107,36 @@ def test_trouble_is_not_crowded_out_by_busy_hosts(frontier: SqliteFrontier) -> N
     assert [report.host for report in chief.hosts][-2:] == ["a:80", "b:80"]
     assert len(chief.hosts) == 10
     assert chief.more == 103 - 10
+
+
+def test_a_dead_host_is_not_crowded_out_either(frontier: SqliteFrontier) -> None:
+    """Not even one that was given up before any try of its own."""
+    db: sqlite3.Connection = frontier._db
+    busy = [(f"h{n}:80", f"h{n}", 50, None) for n in range(100)]
+    db.executemany(
+        "INSERT INTO host (name, site, pages, down) VALUES (?, ?, ?, ?)", [*busy, ("dead:80", "dead", 0, "dns_timeout")]
+    )
+
+    chief = frontier.hosts("crawler", 10)
+
+    assert chief.hosts[-1].host == "dead:80"
+
+
+def test_what_waits_is_counted_once(frontier: SqliteFrontier) -> None:
+    """Also a retry of a URL during which the process died repeatedly."""
+    frontier._db.execute("UPDATE url SET deaths = 2 WHERE not_before IS NOT NULL")
+
+    report = reports(frontier).of(Host("a:80"))
+
+    assert report is not None
+    assert report.pending == 1
+
+
+def test_the_most_frequent_trouble_comes_first(frontier: SqliteFrontier) -> None:
+    """Whatever its name."""
+    frontier._db.execute("UPDATE trouble SET n = 9 WHERE reason = 'truncated'")
+
+    report = reports(frontier).of(Host("a:80"))
+
+    assert report is not None
+    assert list(report.troubles.items()) == [("truncated", 9), ("retry_status", 1)]

@@ -309,7 +309,7 @@ def test_a_trap_by_its_shape(told: Told) -> None:
         "",
         "      found       by a link on http://site.example/; 1 page leads to it",
         "  ok  scope       --scope host: it lies in site.example",
-        "  ok  patterns    no --exclude matches: 'print'",
+        "  ?   patterns    not asked: its shape is refused before",
         "  ok  depth       1 link from a seed; --max-depth 2",
         "  no  traps       one name stands in its path more than 5 times",
         "  ok  robots.txt  no line concerns it (200, fetched 2.0 s ago)",
@@ -494,6 +494,16 @@ def test_a_page_that_was_never_seen_and_is_forbidden(told: Told) -> None:
         "",
         "to change it: a new run with --no-robots, if the site is yours",
     ]
+
+
+def test_a_page_that_was_never_seen_and_whose_family_is_full(told: Told) -> None:
+    """A link to one session more would be refused."""
+    answer = told("http://site.example/page?sid=99999999999999999999999999999999").splitlines()
+
+    assert answer[1] == (
+        "Never seen. If a page linked to it, it would not be fetched: it looks like one of a site without end."
+    )
+    assert "  no  traps       5 sessions of the same page were found, and 5 are the most" in answer
 
 
 def test_a_page_of_a_list(told: Told, tmp_path: Path) -> None:
