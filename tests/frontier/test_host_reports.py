@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from crawler.core.history import HostReport, HostRobots
-from crawler.core.models import Find, Group, HostState, Record, Request, Retry, RobotsCopy, SeedBatch, State, Visit
+from crawler.core.models import Find, Group, HostState, Request, Retry, RobotsCopy, SeedBatch, State, Visit
 from crawler.core.reasons import Reason
+from crawler.core.records import Turn, unanswered
 from crawler.core.scope import Scope
 from crawler.core.urls import Host, parse
 from crawler.frontier.board import MappedBoard
@@ -18,18 +19,10 @@ from crawler.frontier.sqlite import SqliteFrontier
 NOW = 1_700_000_000.0
 
 
-def a_record(request: Request) -> Record:
-    """A line of output."""
-    nothing = dict.fromkeys(("status", "content_type", "charset", "bytes", "sha256", "title"))
-    none = dict.fromkeys(("referrer", "redirect_to", "links"))
-    return Record(
-        url=request.url.href, outcome="", reason="", depth=0, attempts=1, fetched_at="", timing={}, **nothing, **none
-    )
-
-
 def finished(request: Request, state: State, reason: Reason, at: float, finds: tuple[Find, ...] = ()) -> Visit:
     """The end of a URL's turn."""
-    return Visit(request=request, state=state, reason=reason, at=at, record=a_record(request), finds=finds)
+    record = unanswered(request, reason, Turn(now=at), attempts=1)
+    return Visit(request=request, state=state, reason=reason, at=at, record=record, finds=finds)
 
 
 @pytest.fixture
