@@ -8,18 +8,16 @@ Runs on: the main thread.
 """
 
 import os
-from collections.abc import Iterable
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 from crawler.core.config import FetchConfig
-from crawler.core.lists import BatchBuilder
+from crawler.core.lists import BatchBuilder, LineSplitter
 from crawler.core.politeness import is_loopback
 from crawler.core.text import safe
-from crawler.core.urls import Host
 from crawler.crawl.folder import read_toml
 
-_LINES = 1000  # of the list are looked at before the run begins
+_LOOKED_AT = 64 * 1024  # bytes of the list, before the run begins
 
 
 def defaults_file() -> Path:
@@ -41,7 +39,7 @@ def read_defaults() -> dict[str, object]:
 def contact_note(config: FetchConfig, seeds: Path) -> str | None:
     """What to tell a user who visits other people's servers without a name; None = nothing.
 
-    Of a long list only the first 1,000 lines are looked at.
+    Of a long list only the beginning is looked at.
     """
     if config.contact or config.is_renamed or not _leads_to_others(seeds):
         return None
@@ -53,11 +51,8 @@ def contact_note(config: FetchConfig, seeds: Path) -> str | None:
 
 def _leads_to_others(seeds: Path) -> bool:
     with seeds.open("rb") as file:
-        return any(not is_loopback(host) for host in _hosts(islice(file, _LINES)))
-
-
-def _hosts(lines: Iterable[bytes]) -> set[Host]:
-    builder = BatchBuilder()
-    for line in lines:
-        builder.add(line.rstrip(b"\n"), 0)
-    return {find.url.host_port for find in builder.build(last=False).finds}
+        block = file.read(_LOOKED_AT)
+    splitter, builder = LineSplitter(), BatchBuilder()
+    for line, offset in chain(splitter.feed(block), splitter.finish()):
+        builder.add(line, offset)
+    return any(not is_loopback(find.url.host_port) for find in builder.build(last=True).finds)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.history import Leader
-from crawler.core.models import Find, Group, SeedBatch, State, Visit
+from crawler.core.models import Find, Group, Request, SeedBatch, State, Visit
 from crawler.core.reasons import Reason
 from crawler.core.scope import Scope
 from crawler.core.urls import parse
@@ -39,7 +39,8 @@ def frontier(tmp_path: Path) -> Iterator[SqliteFrontier]:
 
 def finish(frontier: SqliteFrontier, url: str, *finds: Find) -> None:
     """This URL was fetched, and led to these."""
-    (request,) = (request for request in frontier.lease({}, 9, 9, NOW).requests if request.url.href == url)
+    (number,) = frontier._db.execute("SELECT id FROM url WHERE url = ?", (url,)).fetchone()
+    request = Request(url=parse(url), id=number)
     frontier.commit(Group(visits=(Visit(request=request, state=State.DONE, reason=Reason.OK, finds=finds),)))
 
 

@@ -34,7 +34,7 @@ def frontier(tmp_path: Path) -> SqliteFrontier:
     found.open(NOW)
     seeds = tuple(Find(url=parse(url), seed=True, line=line) for line, url in enumerate(urls, 1))
     found.commit(Group(seeds=(SeedBatch(cursor=99, line=6, lines=6, finds=seeds, last=True),)))
-    requests = {request.url.href: request for request in found.lease({}, 9, 9, NOW).requests}
+    requests = {url: Request(url=parse(url), id=number) for url, number in found._db.execute("SELECT url, id FROM url")}
     outside = (Find(url=parse("http://out/"), depth=1),)
     visits = (
         finished(requests["http://a/0"], State.DONE, Reason.OK, NOW, outside),
