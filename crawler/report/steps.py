@@ -78,7 +78,7 @@ def _scope(case: Case) -> Step:
     if mode == ScopeMode.ALL:
         return Step("scope", PASSES, "--scope all: links are followed anywhere")
     if borders.place is None or case.was_skipped_for(Reason.OUT_OF_SCOPE):
-        brought, own = some(borders.places, borders.all_places), Scope(mode).brings(url)
+        brought, own = some(borders.places, borders.all_places) or "nothing", Scope(mode).brings(url)
         told = f"--scope {mode}: the seeds brought in {brought}; it lies in {own}"
         return Step("scope", STOPS, told, Reason.OUT_OF_SCOPE)
     return Step("scope", PASSES, f"--scope {mode}: it lies in {borders.place}")

@@ -299,6 +299,15 @@ def test_the_scope_is_told_with_its_places(mode: str, place: str | None, told: s
     assert step(ask(options={"scope": mode}, borders=borders), "scope").answer == told
 
 
+def test_before_the_first_seed_nothing_is_in_scope() -> None:
+    """A run that was stopped before it read its list says so."""
+    borders = replace(a_history().borders, place=None, places=(), all_places=0)
+
+    found = step(ask(row=None, borders=borders), "scope")
+
+    assert found.answer == "--scope host: the seeds brought in nothing; it lies in h"
+
+
 def test_a_command_is_not_broken_into_lines() -> None:
     """Prose is wrapped at 80 columns; what is to be copied is not."""
     command = f"crawler fetch {'http://h/' + 'long/' * 30}"
