@@ -9,13 +9,15 @@ import resource
 from collections.abc import Callable
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import to_builtins
 
-from crawler.core.config import RunConfig
+from crawler.core.config import OPTIONS, RunConfig, configure
 from crawler.core.errors import UsageError
 from crawler.core.follow import follow
+from crawler.core.history import ChiefHosts
 from crawler.core.metrics import Metrics, Sample
 from crawler.core.models import Request, RobotsCopy
 from crawler.core.outcomes import Judge
@@ -26,7 +28,7 @@ from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Url
 from crawler.core.workbench import Workbench
 from crawler.crawl.engine import Crawl, Ending, Parts
-from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.crawl.folder import RunFacts, RunFolder, place_of
 from crawler.crawl.journal import BOUNDS, Journal
 from crawler.crawl.robots_cache import RobotsCache, ask
 from crawler.crawl.verify import Verdict
@@ -36,7 +38,10 @@ from crawler.fetch.secure import tls_for
 from crawler.frontier import robots as frontier_robots
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.board import MappedBoard
-from crawler.frontier.reading import shared_lock
+from crawler.frontier.gate import reading_gate
+from crawler.frontier.history import FrontierHistory
+from crawler.frontier.host_reports import HostReports
+from crawler.frontier.reading import reading, shared_lock
 from crawler.frontier.rules import Rules
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.parse.inline import InlineParser
@@ -44,7 +49,11 @@ from crawler.parse.pool import LaneParser, lanes
 from crawler.parse.reader import Reader, Task
 from crawler.parse.reading import Wants
 from crawler.parse.select import check_selector
-from crawler.report.summary import Summary, as_json, summarize
+from crawler.report.case import Asked
+from crawler.report.chain import Answer
+from crawler.report.hosts import HostRow, host_row
+from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
+from crawler.report.why import explain
 from crawler.runtime import loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.processes import Limits
@@ -75,8 +84,8 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
     loop.collect_less_often()
 
     async def main(stop: loop.Stop) -> tuple[Summary, int | None]:
-        ending = await _conduct(folder, facts, config, show, stop)
-        summary = summarize(ending.totals, peak_rss_mb=peak_rss_mb(), stopped_by=ending.stopped_by)
+        ending, hosts = await _conduct(folder, facts, config, show, stop)
+        summary = summarize(ending.totals, peak_rss_mb=peak_rss_mb(), stopped_by=ending.stopped_by, hosts=hosts)
         return summary, stop.signal
 
     summary, signal = loop.run(main)
@@ -98,13 +107,16 @@ def check_files(config: RunConfig) -> None:
     _rules(config, follows=True)
 
 
-async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop) -> Ending:
+async def _conduct(
+    folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop
+) -> tuple[Ending, ChiefHosts]:
     async with AsyncExitStack() as stack:
         parts = replace(await assemble(stack, folder, facts, config), say=show.note)
         lag = await stack.enter_async_context(loop.LagProbe())
         watch = _Watch(parts, lag, show)
         await stack.enter_async_context(background(every, show.seconds, watch.look))
-        return await Crawl(parts, stop).run()
+        ending = await Crawl(parts, stop).run()
+        return ending, await parts.journal.hosts(agent_of(config), MOST_HOSTS)
 
 
 async def assemble(
@@ -248,7 +260,8 @@ def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
         StorageDamaged: the frontier cannot be read at all.
     """
     with FrontierAudit(folder.frontier) as audit:
-        summary = to_builtins(summarize(audit.totals(), peak_rss_mb=0, stopped_by=None))
+        hosts = audit.hosts(agent_of(stored_config(folder, facts)), MOST_HOSTS)
+        summary = to_builtins(summarize(audit.totals(), peak_rss_mb=0, stopped_by=None, hosts=hosts))
         for of_a_life in ("peak_rss_mb", "stopped_by"):
             del summary[of_a_life]
         return compare(audit, folder, facts, summary)
@@ -288,6 +301,49 @@ def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
     if not folder.frontier.exists():
         return None
     return frontier_robots.stored_robots(folder.frontier, url.origin)
+
+
+def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
+    """Every host of the run in `folder`, the busiest first.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
+        return [host_row(report) for report in HostReports(db, agent_of(stored_config(folder, facts))).all()]
+
+
+def why(folder: RunFolder, facts: RunFacts, url: Url, text: str) -> Answer:
+    """Why this URL, typed as `text`, was fetched or not in the run in `folder`.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    config, follows, now = stored_config(folder, facts), facts.command == "crawl", Clock().wall()
+    rules, agent = _rules(config, follows=follows), agent_of(config)
+    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
+        history = FrontierHistory(db, rules, agent, datetime.fromtimestamp(now, UTC).year).of(url)
+    line = history.row.line if history.row else None
+    asked = Asked(
+        text=text,
+        url=url,
+        folder=str(folder.path),
+        agent=agent,
+        follows=follows,
+        listed=None if line is None else place_of(facts.sources, line),
+        now=now,
+    )
+    return explain(asked, history, config)
+
+
+def stored_config(folder: RunFolder, facts: RunFacts) -> RunConfig:
+    """The configuration of a run that is looked at: its secrets are neither stored nor asked for."""
+    options = {
+        name: value for name, value in facts.options.items() if not (name in OPTIONS and OPTIONS[name].help.secret)
+    }
+    return configure(options, where=str(folder.config))
 
 
 def _within_open_files(config: RunConfig, show: Show) -> RunConfig:

@@ -1,4 +1,4 @@
-"""What every test has: event loops by name, Debian packages by name, and hypothesis's manners.
+"""What every test has: event loops by name, Debian packages by name, hypothesis's manners, no defaults of the user's.
 
 Rules
 - An asynchronous test runs on asyncio; marked `both_loops`, on asyncio in debug mode and on uvloop.
@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,14 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("crawler")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_defaults_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, nor a program that it starts, reads what whoever runs the tests has set for their own crawls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("no-defaults")))
+        yield
 
 
 class DebugLoop(asyncio.SelectorEventLoop):

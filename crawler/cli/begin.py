@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from crawler.cli.defaults import contact_note, defaults_file, read_defaults
 from crawler.cli.options import given, look_up
 from crawler.core.config import configure, plain_values
 from crawler.core.urls import parse
@@ -45,12 +46,8 @@ def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) ->
     from crawler.cli.run import carry_out, check
     from crawler.runtime.loop import terminable
 
-    from_file: dict[str, Any] = {}
-    if parameters["config_file"]:
-        from_file = read_toml(Path(parameters["config_file"]))
-        from_file.pop("run", None)
-    configure(from_file, where=parameters["config_file"] or "")
-    secrets = look_up({**from_file, **given(parameters)})
+    from_files = _from_files(parameters["config_file"])
+    secrets = look_up({**from_files, **given(parameters)})
     config = configure(secrets.values)
     check(config, as_json_too=parameters["as_json"])
     check_sources(sources)
@@ -64,7 +61,21 @@ def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) ->
             needs=secrets.needs,
         )
         folder.write_facts(facts)
+    if not parameters["quiet"] and (note := contact_note(config.fetch, folder.seeds)):
+        click.echo(note, err=True)
     return carry_out(folder, facts, config, quiet=parameters["quiet"], as_json_too=parameters["as_json"])
+
+
+def _from_files(named: str | None) -> dict[str, object]:
+    """The user's own defaults, and over them what the file `named` says."""
+    own = read_defaults()
+    configure(own, where=str(defaults_file()))
+    if not named:
+        return own
+    chosen = read_toml(Path(named))
+    chosen.pop("run", None)
+    configure(chosen, where=named)
+    return {**own, **chosen}
 
 
 def _default_folder(source: str) -> Path:

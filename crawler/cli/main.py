@@ -23,6 +23,8 @@ COMMANDS = {
     "crawl": "Follow links from seeds.",
     "fetch": "Fetch the listed URLs, follow no links.",
     "resume": "Go on with an interrupted run.",
+    "why": "Tell why a URL was fetched, or was not.",
+    "hosts": "Show the hosts of a run: pages, pace, robots.txt, errors.",
     "verify": "Audit a run: its output, its frontier, its sums.",
     "robots": "Say which line of a robots.txt decides about a URL.",
     "serve": "Serve the built-in site on loopback.",
@@ -35,6 +37,7 @@ Examples:
   crawler fetch urls.txt -o output/mine   fetch a list of URLs
   crawler resume output/mine              go on after a Ctrl-C or a crash
   crawler verify output/mine              check that nothing is missing
+  crawler why https://example.com/a output/mine
 """
 
 

@@ -6,6 +6,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from crawler.core.options import Help, Kind, Option, check_names, options_of, pl
 from crawler.version import __version__
 
 MIB = 1024 * 1024
+AGENT = f"crawler/{__version__}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +151,15 @@ class FetchConfig:
         16 * MIB
     )
     max_decoded: Annotated[int, Help("Limit for a body after decoding.", Kind.BYTES)] = 64 * MIB
-    user_agent: Annotated[str, Help("How the crawler names itself; a contact in it is good manners.", Kind.TEXT)] = (
-        f"crawler/{__version__}"
-    )
+    user_agent: Annotated[str, Help("How the crawler names itself; see --contact.", Kind.TEXT)] = AGENT
+    contact: Annotated[
+        str | None,
+        Help(
+            "Your e-mail address or page, named to every server beside the crawler's name unless you give your own.",
+            Kind.CONTACT,
+            resumable=True,
+        ),
+    ] = None
     headers: Annotated[
         tuple[tuple[str, str], ...],
         Help("A header for the hosts of your list or seeds; repeatable.", Kind.HEADERS, flag="header", secret=True),
@@ -208,6 +216,16 @@ class FetchConfig:
             metavar="CIDR",
         ),
     ] = ()
+
+    @property
+    def full_user_agent(self) -> str:
+        """What is sent as User-Agent: with the contact, unless the user chose a name of one's own."""
+        return f"{self.user_agent} (+{self.contact})" if self.contact and not self.is_renamed else self.user_agent
+
+    @property
+    def is_renamed(self) -> bool:
+        """The user chose another name than the crawler's own, of whatever version."""
+        return not re.fullmatch(r"crawler/[0-9.]+", self.user_agent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

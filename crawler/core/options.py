@@ -19,6 +19,7 @@ from crawler.core.errors import UsageError
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]{0,3})", re.IGNORECASE)
+_CONTACT = re.compile(r"(?=[!-'*-\[\]-~]{3,500}\Z)(?:[^@]+@[^@]+|https?://.+)")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # RFC 9110, 5.6.2
 
 
@@ -95,6 +96,13 @@ def _text(value: object) -> str:
     return value
 
 
+def _contact(value: object) -> str:
+    """It stands in a comment of the User-Agent (RFC 9110, 5.6.5), so it holds no space, bracket or backslash."""
+    if not (isinstance(value, str) and _CONTACT.fullmatch(value)):
+        raise ValueError("an e-mail address or a URL, such as bot@example.org or https://example.org/bot")
+    return value
+
+
 def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(item) for item in _many(value, "text"))
 
@@ -145,6 +153,7 @@ class Kind(Enum):
     RATE = _Reader("N", _rate)
     FLAG = _Reader("", _flag)
     TEXT = _Reader("TEXT", _text)
+    CONTACT = _Reader("TEXT", _contact)
     TEXTS = _Reader("TEXT", _texts, is_repeatable=True)
     HEADERS = _Reader("'NAME: VALUE'", _headers, is_repeatable=True)
     USER = _Reader("NAME:PASS", _user)

@@ -10,6 +10,7 @@ Runs on: see each plug.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from crawler.core.history import ChiefHosts
 from crawler.core.models import (
     BrokenLink,
     Committed,
@@ -101,6 +102,10 @@ class Frontier(Protocol):
 
     def broken(self) -> Iterator[BrokenLink]:
         """The links that lead nowhere, where the run kept who links to whom."""
+        ...
+
+    def hosts(self, agent: str, most: int) -> ChiefHosts:
+        """At most so many hosts; `agent` is whom their robots.txt addresses."""
         ...
 
     def close(self) -> None:

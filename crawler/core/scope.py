@@ -100,15 +100,19 @@ class LinkJudge:
             return Reason.DEPTH_LIMIT
         if self._traps and (trap := traps.refusal(url)):
             return trap
-        if self._exclude and _matches(self._exclude, url):
-            return Reason.EXCLUDED
-        if self._include and not _matches(self._include, url):
-            return Reason.NOT_INCLUDED
-        return None
+        return self.by_pattern(url)[0]
+
+    def by_pattern(self, url: Url) -> tuple[Reason | None, str | None]:
+        """What --exclude and --include say, as `refusal` does, and the pattern that decides; None = none matches."""
+        if (found := _first(self._exclude, url)) is not None:
+            return Reason.EXCLUDED, found
+        if (found := _first(self._include, url)) is not None:
+            return None, found
+        return (Reason.NOT_INCLUDED if self._include else None), None
 
 
-def _matches(patterns: Iterable[re.Pattern[str]], url: Url) -> bool:
-    return any(pattern.search(url.href) for pattern in patterns)
+def _first(patterns: Iterable[re.Pattern[str]], url: Url) -> str | None:
+    return next((pattern.pattern for pattern in patterns if pattern.search(url.href)), None)
 
 
 def _compiled(option: str, patterns: Iterable[str]) -> Iterable[re.Pattern[str]]:

@@ -252,8 +252,21 @@ def _line(url: str) -> bytes:
     return f"{url.strip()}\n".encode()
 
 
+def place_of(sources: Sequence[Source], line: int) -> str:
+    """Where a line of `seeds.txt` came from, in words."""
+    source = _source(sources, line)
+    if "://" in source.name:
+        return "named on the command line"
+    name = "standard input" if source.name == "-" else source.name
+    return f"in line {line - source.first_line + 1:,} of {name}"
+
+
+def _source(sources: Sequence[Source], line: int) -> Source:
+    return next((source for source in reversed(sources) if source.first_line <= line), Source("the list", 1))
+
+
 def _rejected(line: RejectedLine, sources: Sequence[Source]) -> dict[str, object]:
-    source = next((source for source in reversed(sources) if source.first_line <= line.line), Source("", 1))
+    source = _source(sources, line.line)
     own = {"source": source.name, "source_line": line.line - source.first_line + 1} if len(sources) > 1 else {}
     return {"line": line.line, **own, "reason": line.reason, "message": line.message, "text": line.text}
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from crawler.core.history import ChiefHosts
 from crawler.core.models import (
     Committed,
     Group,
@@ -149,6 +150,10 @@ class Journal:
     async def lease(self, wanted: Wanted) -> Lease:
         """What may be asked for next; see `Frontier.lease`."""
         return await self._thread.call(self._frontier.lease, wanted, self._clock.wall())
+
+    async def hosts(self, agent: str, most: int) -> ChiefHosts:
+        """How the hosts stand as of the last commit; see `Frontier.hosts`."""
+        return await self._thread.call(self._frontier.hosts, agent, most)
 
     async def flush(self) -> None:
         """Wait until everything handed over so far is committed."""

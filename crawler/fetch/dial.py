@@ -102,7 +102,7 @@ class Dials:
         is_insecure = not {url.host, url.host_port}.isdisjoint(self._config.insecure_hosts)
         proxy = self._proxy
         tunnel = CIMultiDict(
-            {"Host": url.host_port, "User-Agent": self._config.user_agent, **dict(proxy.headers if proxy else ())}
+            {"Host": url.host_port, "User-Agent": self._config.full_user_agent, **dict(proxy.headers if proxy else ())}
         )
         return ClientRequest(
             "GET",

@@ -44,7 +44,7 @@ class Identity:
 
     def __init__(self, config: FetchConfig, to_proxy: Headers | None = None) -> None:
         ours: Headers = (
-            ("User-Agent", config.user_agent),
+            ("User-Agent", config.full_user_agent),
             ("Accept", _ACCEPT),
             ("Accept-Encoding", _ACCEPT_ENCODING),
         )

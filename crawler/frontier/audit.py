@@ -7,17 +7,18 @@ Runs on: the main thread, blocking; holds the run's lock for as long as it is op
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crawler.core.errors import StorageDamaged
+from crawler.core.history import ChiefHosts
 from crawler.core.models import RejectedLine, State, Totals
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.frontier import schema
-from crawler.frontier.gate import storage_gate
+from crawler.frontier.gate import reading_gate
+from crawler.frontier.host_reports import HostReports
 from crawler.frontier.reading import reading
 from crawler.frontier.tally import Tally
 
@@ -39,10 +40,7 @@ class FrontierAudit:
 
     def __enter__(self) -> Self:
         with self._gate(), ExitStack() as stack:
-            if not self._path.exists():
-                raise StorageDamaged(f"{self._path.name} is missing; restore it, or start a new run")
             self._db, self.is_closed = stack.enter_context(reading(self._path))
-            schema.check(self._db, self._path.name)
             self._tally = Tally(self._db)
             self._stack = stack.pop_all()
         return self
@@ -52,16 +50,8 @@ class FrontierAudit:
     ) -> None:
         self._stack.close()
 
-    @contextmanager
-    def _gate(self) -> Iterator[None]:
-        """As `storage_gate`; a column may hold anything by now, text for a number too."""
-        try:
-            with storage_gate(self._path.name):
-                yield
-        except (ValueError, TypeError, OverflowError) as error:
-            raise StorageDamaged(
-                f"{self._path.name}: damaged ({error}); restore the file, or start a new run"
-            ) from error
+    def _gate(self) -> AbstractContextManager[None]:
+        return reading_gate(self._path.name)
 
     def files(self) -> dict[str, int]:
         """File name to committed length."""
@@ -78,6 +68,11 @@ class FrontierAudit:
         with self._gate():
             found = dict(self._db.execute("SELECT state, count(*) FROM url GROUP BY state"))
         return {state: found.get(state, 0) for state in State}
+
+    def hosts(self, agent: str, most: int) -> ChiefHosts:
+        """The busiest and the most troubled hosts; see `core.protocols.Frontier`."""
+        with self._gate():
+            return HostReports(self._db, agent).chief(most)
 
     def rejected(self) -> Iterator[RejectedLine]:
         """The lines of the list that did not become a URL of their own, in order."""

@@ -11,11 +11,18 @@ Runs on: the storage thread, inside a transaction.
 import sqlite3
 
 from crawler.core.reasons import Reason
-from crawler.core.traps import families
+from crawler.core.traps import Family, families
 from crawler.core.urls import Url
 from crawler.frontier.rules import Rules
 
 _REMEMBERED = 200_000  # counters in memory; the rest is looked up again
+
+Families = tuple[tuple[Family, int], ...]
+
+
+def full_family(found: Families) -> Reason | None:
+    """Why one URL more of these families is refused; None = there is room in each."""
+    return next((family.reason for family, n in found if n + family.weight > family.limit), None)
 
 
 class Borders:
@@ -46,18 +53,26 @@ class Borders:
         """Whether a URL lies in a place that some seed brought in."""
         return not self._places.isdisjoint(self._scope.places(url))
 
+    def place_of(self, url: Url) -> str | None:
+        """The narrowest place that some seed brought in and a URL lies in; None = `covers` says no."""
+        return next((place for place in reversed(self._scope.places(url)) if place in self._places), None)
+
     def trap(self, url: Url, host_id: int) -> Reason | None:
         """Count a URL that nobody listed; the reason when its family is too large already."""
         if not self._has_traps:
             return None
-        found = [((host_id, family.key), family) for family in families(url, self._year)]
-        for counter, family in found:
-            if self._count(counter) + family.weight > family.limit:
-                return family.reason
-        for counter, family in found:
-            self._counts[counter] += family.weight
+        found = self.families(url, host_id)
+        if reason := full_family(found):
+            return reason
+        for family, n in found:
+            counter = host_id, family.key
+            self._counts[counter] = n + family.weight
             self._changed.add(counter)
         return None
+
+    def families(self, url: Url, host_id: int) -> Families:
+        """The families of a URL that nobody listed, and how far each has grown."""
+        return tuple((family, self._count((host_id, family.key))) for family in families(url, self._year))
 
     def _count(self, counter: tuple[int, bytes]) -> int:
         if counter not in self._counts:

@@ -25,6 +25,16 @@ def storage_gate(name: str) -> Iterator[None]:
         raise storage_error(error, name) from error
 
 
+@contextmanager
+def reading_gate(name: str) -> Iterator[None]:
+    """As `storage_gate`, for a file of unknown health: a column may hold anything, text for a number too."""
+    try:
+        with storage_gate(name):
+            yield
+    except (ValueError, TypeError, OverflowError) as error:
+        raise StorageDamaged(f"{name}: damaged ({error}); restore the file, or start a new run") from error
+
+
 def _named(error: sqlite3.DatabaseError, name: str) -> StorageError | RunInUse:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
     if code == sqlite3.SQLITE_FULL:

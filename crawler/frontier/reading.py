@@ -20,7 +20,8 @@ from pathlib import Path
 from shutil import copyfile, copyfileobj
 from tempfile import TemporaryDirectory
 
-from crawler.core.errors import DiskFull, RunInUse
+from crawler.core.errors import DiskFull, RunInUse, StorageDamaged
+from crawler.frontier import schema
 from crawler.frontier.gate import storage_gate
 
 _SHARED_FIRST = 0x4000_0002
@@ -46,7 +47,14 @@ def shared_lock(path: Path) -> Iterator[BufferedReader]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[tuple[sqlite3.Connection, bool]]:
-    """A connection to the frontier in `path`, and whether it was closed in order."""
+    """A connection to the frontier in `path`, and whether it was closed in order.
+
+    Raises:
+        RunInUse: another process works on the run.
+        StorageDamaged: there is no frontier of this version.
+    """
+    if not path.exists():
+        raise StorageDamaged(f"{path.name} is missing; restore it, or start a new run")
     with shared_lock(path) as file:
         beside = [left for left in map(path.with_name, (f"{path.name}-wal", f"{path.name}-journal")) if _size(left)]
         with TemporaryDirectory(prefix="crawler-verify-") if beside else nullcontext() as folder:
@@ -55,6 +63,7 @@ def reading(path: Path) -> Iterator[tuple[sqlite3.Connection, bool]]:
                 uri = _copy(file, beside, Path(folder) / path.name).as_uri()
             with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as db:
                 db.execute("BEGIN")  # once, instead of once for each question
+                schema.check(db, path.name)
                 yield db, not beside
 
 

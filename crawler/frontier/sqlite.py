@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crawler.core.errors import StorageDamaged
+from crawler.core.history import ChiefHosts
 from crawler.core.models import (
     BrokenLink,
     Committed,
@@ -32,6 +33,7 @@ from crawler.frontier.board import MappedBoard
 from crawler.frontier.borders import Borders
 from crawler.frontier.broken import broken_links
 from crawler.frontier.gate import storage_gate
+from crawler.frontier.host_reports import HostReports
 from crawler.frontier.hosts import Hosts
 from crawler.frontier.leasing import Leasing
 from crawler.frontier.rules import Rules
@@ -238,6 +240,10 @@ class SqliteFrontier:
     def broken(self) -> Iterator[BrokenLink]:
         """The links that lead nowhere; a redirect on the way stands for all pages that lead to it."""
         return broken_links(self._db)
+
+    def hosts(self, agent: str, most: int) -> ChiefHosts:
+        """The busiest and the most troubled hosts; see `core.protocols.Frontier`."""
+        return HostReports(self._db, agent).chief(most)
 
     def close(self) -> None:
         """An orderly end: nothing is in flight any more, and the lock is given back."""

@@ -8,11 +8,17 @@ Runs on: anywhere (pure).
 import shlex
 from dataclasses import dataclass
 
-import msgspec
-
 from crawler.core.histogram import percentile
+from crawler.core.history import ChiefHosts
 from crawler.core.models import Totals
 from crawler.core.text import counted, duration, safe, size
+from crawler.report.hosts import SORTS, WIDTH, HostRow, host_row, hosts_text
+from crawler.report.indented import indented
+
+MOST_HOSTS = 100
+"""Hosts in `summary.json`: the busiest, and those that had trouble."""
+
+_SHOWN_HOSTS = 8  # lines of the text, at the most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +30,7 @@ class Summary:
         latency: from dispatch to the last byte, of URLs that had a response; p50, p90, p99.
         lines: what became of the lines of the list; they add up to `read`.
         examples: the first URLs that were skipped, by reason.
+        hosts: the busiest and the most troubled, at most 100; `more_hosts` is how many there are besides.
     """
 
     discovered: int
@@ -42,10 +49,15 @@ class Summary:
     lines: dict[str, int]
     examples: dict[str, list[str]]
     stopped_by: str | None
+    hosts: list[HostRow]
+    more_hosts: int
 
 
-def summarize(totals: Totals, *, peak_rss_mb: float, stopped_by: str | None) -> Summary:
+def summarize(
+    totals: Totals, *, peak_rss_mb: float, stopped_by: str | None, hosts: ChiefHosts | None = None
+) -> Summary:
     """The figures of a run over all its lives; the peak memory is this life's."""
+    chief = hosts or ChiefHosts()
     pages = totals.done + totals.failed
     return Summary(
         discovered=totals.discovered,
@@ -64,6 +76,8 @@ def summarize(totals: Totals, *, peak_rss_mb: float, stopped_by: str | None) -> 
         lines=dict(totals.lines),
         examples={reason: list(urls) for reason, urls in sorted(totals.examples.items())},
         stopped_by=stopped_by,
+        hosts=[host_row(report) for report in chief.hosts],
+        more_hosts=chief.more,
     )
 
 
@@ -73,8 +87,8 @@ def _milliseconds(totals: Totals, share: float) -> float | None:
 
 
 def as_json(summary: Summary) -> bytes:
-    """`summary.json`: indented, ended by a newline."""
-    return msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+    """`summary.json`."""
+    return indented(summary)
 
 
 def as_text(summary: Summary, folder: str | None) -> str:
@@ -101,6 +115,7 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
     lines += [f"           {reason}: {safe(urls[0], 100)}" for reason, urls in summary.examples.items()]
     if summary.retries:
         lines.append(f"  retries  {summary.retries:,}")
+    lines += [f"  {line}" for line in _host_lines(summary, folder)]
     if not (summary.discovered or summary.stopped_by):
         lines.append("  nothing to fetch: the list holds no URL")
     if summary.lines.get("read"):
@@ -108,6 +123,28 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
     if folder:
         lines.append(f"  {_where(summary, folder)}")
     return lines
+
+
+def _host_lines(summary: Summary, folder: str | None) -> list[str]:
+    """The first hosts of the table; nothing where one host went well, since all the figures above are its own."""
+    rows = summary.hosts
+    if len(rows) + summary.more_hosts <= 1 and not any(row.is_troubled for row in rows):
+        return []
+    shown = len(rows)
+    while len(found := hosts_text(_chief(rows, shown), WIDTH - 2)) > _SHOWN_HOSTS - 1 and shown > 1:
+        shown -= 1
+    rest = len(rows) + summary.more_hosts - shown
+    more = f"{counted(rest, 'host')} more" + (f": crawler hosts {shlex.quote(safe(folder))}" if folder else "")
+    return [*found, *([more] if rest else [])]
+
+
+def _chief(rows: list[HostRow], most: int) -> list[HostRow]:
+    """Half of them for their trouble, if so many have any; in the order in which they stand."""
+    troubled = sorted((row for row in rows if row.is_troubled), key=SORTS["errors"])[: most // 2]
+    chosen = {row.host for row in troubled}
+    busy = [row.host for row in rows if row.host not in chosen]
+    chosen.update(busy[: most - len(chosen)])
+    return [row for row in rows if row.host in chosen]
 
 
 def _counted(counts: dict[str, int]) -> str:

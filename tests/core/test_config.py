@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from crawler.core.config import OPTIONS, BudgetConfig, EngineConfig, RunConfig, configure, plain_values
 from crawler.core.errors import UsageError
 from crawler.core.options import Kind
+from crawler.version import __version__
 
 SECRETS = {"header": ["X-Key: hunter2"], "user": "me:hunter2", "bearer": "hunter2", "proxy": "http://u:hunter2@p:3128"}
 
@@ -25,6 +26,7 @@ VALUES: dict[Kind, st.SearchStrategy[object]] = {
     Kind.RATE: st.floats(0.001, 1e6),
     Kind.FLAG: st.booleans(),
     Kind.TEXT: LINES,
+    Kind.CONTACT: st.sampled_from(["me@example.org", "https://example.org/bot"]),
     Kind.TEXTS: st.lists(LINES, max_size=3),
     Kind.HEADERS: st.just(["X-Key: hunter2"]),
     Kind.USER: st.just("me:hunter2"),
@@ -93,8 +95,23 @@ def test_what_judges_urls_cannot_be_changed_on_a_resume() -> None:
     assert resumable == {
         *("concurrency", "retries", "per-host", "delay", "rate", "max-pages", "max-bytes", "max-time"),
         *("timeout", "connect-timeout", "first-byte-timeout", "idle-timeout"),
-        *("max-pages-per-host", "workers", "parse-timeout", "limit-rate"),
+        *("max-pages-per-host", "workers", "parse-timeout", "limit-rate", "contact"),
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({}, f"crawler/{__version__}"),
+        ({"contact": "me@example.org"}, f"crawler/{__version__} (+me@example.org)"),
+        ({"contact": "me@example.org", "user-agent": "mine/1"}, "mine/1"),
+        ({"contact": "me@example.org", "user-agent": "crawler/1.0 (mine)"}, "crawler/1.0 (mine)"),
+        ({"contact": "me@example.org", "user-agent": "crawler/0.0.1"}, "crawler/0.0.1 (+me@example.org)"),
+    ],
+)
+def test_the_contact_stands_beside_the_crawlers_own_name(options: dict[str, object], sent: str) -> None:
+    """A name that the user chose is sent as it is; that of a run begun by an earlier version is ours, too."""
+    assert configure(options).fetch.full_user_agent == sent
 
 
 def test_text_and_native_values_configure_alike() -> None:

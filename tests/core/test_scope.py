@@ -149,6 +149,21 @@ def test_patterns_choose_among_the_links(
 
 
 @pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://h/docs/a", (None, "/docs/")),
+        ("http://h/docs/old", (Reason.EXCLUDED, "old")),
+        ("http://h/news", (Reason.NOT_INCLUDED, None)),
+    ],
+)
+def test_the_pattern_that_decides_is_known(url: str, told: tuple[Reason | None, str | None]) -> None:
+    """As the user wrote it; none where none matches."""
+    judge = LinkJudge(ScopeConfig(include=("/x/", "/docs/"), exclude=("new$", "old")))
+
+    assert judge.by_pattern(parse(url)) == told
+
+
+@pytest.mark.parametrize(
     ("most", "depth", "reason"),
     [(None, 10**6, None), (2, 2, None), (2, 3, Reason.DEPTH_LIMIT), (0, 0, None), (0, 1, Reason.DEPTH_LIMIT)],
 )

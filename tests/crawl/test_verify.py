@@ -16,7 +16,8 @@ from crawler.crawl import recount
 from crawler.crawl.folder import RunFacts, RunFolder, Source
 from crawler.crawl.recount import FirstFew, lines_of
 from crawler.crawl.verify import Verdict
-from crawler.report.summary import as_json, summarize
+from crawler.frontier.audit import FrontierAudit
+from crawler.report.summary import MOST_HOSTS, as_json, summarize
 from crawler.testing import FakeFetcher, refused
 from support.crawls import crawl
 
@@ -35,7 +36,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     fetcher = FakeFetcher({f"{HOST}/1": (404, b"gone"), f"{HOST}/2": refused(), f"{HOST}/3": later}, (200, b"body"))
     ending = asyncio.run(crawl(folder, LINES, fetcher, retries=1))
-    RunFolder(folder).write_summary(as_json(summarize(ending.totals, peak_rss_mb=1.0, stopped_by=None)))
+    with FrontierAudit(folder / "frontier.sqlite") as audit:
+        hosts = audit.hosts("crawler", MOST_HOSTS)
+    summary = summarize(ending.totals, peak_rss_mb=1.0, stopped_by=None, hosts=hosts)
+    RunFolder(folder).write_summary(as_json(summary))
     return folder
 
 

@@ -10,6 +10,7 @@ from crawler.core.models import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.fetch.http import HttpFetcher
+from crawler.version import __version__
 from support.fetching import OK, answering, ask, failure, open_fetcher, saying
 from support.rawserver import raw_server
 
@@ -338,6 +339,15 @@ async def test_a_redirect_from_another_origin_does_not_carry_the_users_credentia
 
     sent = [[line.split(b":")[0] for line in head.split(b"\r\n")[1:-2]] for head in heads]
     assert sent == [[b"Host", b"User-Agent", b"Accept", b"Accept-Encoding"]] * len(secrets)
+
+
+async def test_the_contact_is_sent() -> None:
+    """Whoever runs the server reads in each request whom to ask."""
+    heads: list[bytes] = []
+    async with raw_server(answering(OK, heads=heads)) as where, open_fetcher(contact="me@example.org") as fetcher:
+        await fetcher.fetch(ask(where))
+
+    assert f"\r\nUser-Agent: crawler/{__version__} (+me@example.org)\r\n".encode() in heads[0]
 
 
 async def test_the_users_headers_replace_ours() -> None:

@@ -2,11 +2,15 @@
 
 import json
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
 from crawler.core.histogram import bucket
-from crawler.core.models import Totals
+from crawler.core.history import ChiefHosts, HostReport, HostRobots
+from crawler.core.models import HostState, Totals
+from crawler.core.reasons import Reason
+from crawler.core.urls import Host
 from crawler.report.summary import Summary, as_json, as_text, summarize
 
 TOTALS = Totals(
@@ -90,6 +94,74 @@ def test_the_text_shows_what_the_json_holds() -> None:
         "  retries  1,234",
         "  list     12 lines = 9 url + 1 blank + 2 duplicate; see rejected.jsonl",
         "  output/run (go on with: crawler resume output/run --max-pages N, N above 940)",
+    ]
+
+
+def a_run_of(*hosts: HostReport, more: int = 0) -> list[str]:
+    """The lines on the hosts of a run, in its summary."""
+    summary = summarize(TOTALS, peak_rss_mb=64.0, stopped_by=None, hosts=ChiefHosts(hosts, more))
+    shown = as_text(summary, "output/my run").splitlines()
+    return shown[shown.index("  retries  1,234") + 1 : -2]
+
+
+def a_host(name: str, **facts: Any) -> HostReport:
+    """A host with ten pages in nine seconds."""
+    return HostReport(host=Host(name), pages=10, first_at=0.0, last_at=9.0, robots=HostRobots(status=404), **facts)
+
+
+def test_one_host_without_trouble_is_not_told_again() -> None:
+    """All the figures above are its own."""
+    assert a_run_of() == a_run_of(a_host("one:80")) == []
+
+
+def test_hosts_are_told_where_there_are_several() -> None:
+    """Each with what it brought and how gently it was asked."""
+    assert a_run_of(a_host("one:80"), a_host("two:80", state=HostState(delay=0.5, cause="configured"))) == [
+        "  host    done  failed  pending  per s  delay             limit  robots",
+        "  one:80    10       0        0    1.0  -                     -  none",
+        "  two:80    10       0        0    1.0  0.5 s configured      -  none",
+    ]
+
+
+def test_the_trouble_of_one_host_is_told() -> None:
+    """A run of a single host that was lost says so."""
+    assert a_run_of(a_host("one:80", state=HostState(down=Reason.CONNECT_REFUSED)))[-1] == "    down: connect_refused"
+
+
+def test_of_many_hosts_the_chief_ones_are_told() -> None:
+    """Eight lines at the most, troubled hosts among them, and where the others are."""
+    hosts = [a_host(f"busy{number}:80") for number in range(50)]
+    told = a_run_of(*hosts, a_host("ill:80", troubles={"truncated": 3}), more=1000)
+
+    assert len(told) == 8
+    assert [line.split()[0] for line in told[1:-3]] == ["busy0:80", "busy1:80", "busy2:80", "busy3:80"]
+    assert told[-3].split()[0] == "ill:80"
+    assert told[-2] == "    failed tries: truncated 3"
+    assert told[-1] == "  1,046 hosts more: crawler hosts 'output/my run'"
+
+
+def test_the_json_holds_every_host_that_was_chosen() -> None:
+    """With the words of `crawler hosts`, and how many there are besides."""
+    summary = summarize(TOTALS, peak_rss_mb=64.0, stopped_by=None, hosts=ChiefHosts((a_host("one:80"),), 7))
+
+    told = json.loads(as_json(summary))
+
+    assert told["more_hosts"] == 7
+    assert told["hosts"] == [
+        {
+            "host": "one:80",
+            "done": 10,
+            "failed": 0,
+            "pending": 0,
+            "pages_per_second": 1.0,
+            "delay": None,
+            "cause": None,
+            "in_flight": None,
+            "robots": "none",
+            "crawl_delay": None,
+            "errors": {},
+            "down": None,
+        }
     ]
 
 

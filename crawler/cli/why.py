@@ -1,0 +1,38 @@
+"""`crawler why`: why a URL was fetched, or was not."""
+
+from pathlib import Path
+
+import click
+
+from crawler.core.errors import UrlError, UsageError
+from crawler.core.text import safe
+from crawler.core.urls import credentials, parse
+from crawler.crawl.folder import RunFolder
+from crawler.report.chain import chain_text
+from crawler.report.indented import indented
+
+EXAMPLES = """\b
+Examples:
+  crawler why https://example.com/a output/mine
+  crawler why https://example.com/a output/mine --json | jq -r .conclusion
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("url", metavar="URL")
+@click.argument("folder", metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
+def command(url: str, folder: str, *, as_json: bool) -> None:
+    """Tell why URL was fetched, or was not, in the run in DIR: every decision, and what would change it."""
+    from crawler.build import why
+    from crawler.runtime.loop import terminable
+
+    shown = f"***@{url.rpartition('@')[2]}" if credentials(url) else url
+    try:
+        wanted = parse(url)
+    except UrlError as error:
+        raise UsageError(f"{safe(shown, 200)}: {error}") from None
+    run_folder = RunFolder(Path(folder))
+    with terminable():  # a copy of the frontier may have to be removed
+        answer = why(run_folder, run_folder.read_facts(), wanted, shown)
+    click.echo(indented(answer) if as_json else "\n".join(chain_text(answer)), nl=not as_json)

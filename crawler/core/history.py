@@ -1,0 +1,168 @@
+"""What a frontier tells of one URL or of one host, to whoever asks about a run afterwards.
+
+Rules
+- These are stored facts and the answers of what only a frontier can judge (scope, families); what follows from them is
+  decided by whoever asked. Moments are wall-clock seconds since 1970.
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from crawler.core.models import HostState, RobotsCopy, State, Totals
+from crawler.core.reasons import Reason
+from crawler.core.traps import Family
+from crawler.core.urls import Host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRobots:
+    """What a host's robots.txt comes down to.
+
+    Attributes:
+        is_closed: it keeps us from the root.
+        crawl_delay: seconds between two requests that it asks for; None = it does not.
+    """
+
+    status: int
+    is_closed: bool = False
+    crawl_delay: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReport:
+    """One host of a run, for its operator.
+
+    Attributes:
+        pages: lines of output; `failed` of them without a usable response.
+        first_at, last_at: when the first and the last of them was written; None = there is none.
+        robots: what its stored robots.txt says; None = none is stored.
+        troubles: tries that failed, by reason, the most frequent first; those that were repeated, too.
+    """
+
+    host: Host
+    pages: int = 0
+    failed: int = 0
+    pending: int = 0
+    first_at: float | None = None
+    last_at: float | None = None
+    state: HostState = field(default_factory=HostState)
+    robots: HostRobots | None = None
+    troubles: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def pages_per_second(self) -> float | None:
+        """Between its first and its last line; None = there are no two moments."""
+        if self.first_at is None or self.last_at is None or self.last_at <= self.first_at:
+            return None
+        return (self.pages - 1) / (self.last_at - self.first_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ChiefHosts:
+    """The busiest and the most troubled hosts of a run, the busiest first, and how many more it has."""
+
+    hosts: tuple[HostReport, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredUrl:
+    """The row of a URL: columns of `frontier/schema.py`.
+
+    Attributes:
+        is_suspect: the process died repeatedly while it was in flight, so it runs alone.
+    """
+
+    url: str
+    state: State
+    reason: Reason | None
+    status: int | None
+    depth: int
+    hops: int
+    attempts: int
+    seed: bool
+    sitemap: bool
+    line: int | None
+    not_before: float | None
+    is_suspect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leader:
+    """What first led to a URL, besides the list.
+
+    Attributes:
+        redirects: it does not link there, it redirects.
+        sitemap: it is a sitemap.
+    """
+
+    url: str
+    redirects: bool
+    sitemap: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a redirect leads.
+
+    Attributes:
+        was_known: something else had led there before.
+    """
+
+    row: StoredUrl
+    was_known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """A try that failed at `at` and was to be repeated from `not_before` on."""
+
+    at: float
+    reason: Reason
+    not_before: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Borderline:
+    """How a URL lies to the borders of the run.
+
+    Attributes:
+        place: the narrowest place that a seed brought in and it lies in; None = it lies outside.
+        places: the first few of all that seeds brought in; `all_places` is how many there are.
+        named: hosts and ports that the user named, the first few.
+        families: those of the URL that may be traps, and how far each has grown; none where traps are not looked for.
+        full: why a link to it would be refused now, had it not been found yet; None = no family is full.
+    """
+
+    place: str | None
+    places: tuple[str, ...]
+    all_places: int
+    named: tuple[Host, ...]
+    families: tuple[tuple[Family, int], ...]
+    full: Reason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlHistory:
+    """Everything that is stored about one URL.
+
+    Attributes:
+        row: None = nothing that was read leads there.
+        linked_from: how many pages lead there; None = the run did not keep that.
+        host: None = nothing of its host was found.
+        is_host_closed: its host has had all the lines of output that it may have.
+        is_list_read: every line of the list was read.
+    """
+
+    row: StoredUrl | None
+    leader: Leader | None
+    linked_from: int | None
+    borders: Borderline
+    robots: RobotsCopy | None
+    host: HostReport | None
+    is_host_closed: bool
+    tries: tuple[Try, ...]
+    target: Target | None
+    totals: Totals
+    is_list_read: bool

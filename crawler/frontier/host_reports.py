@@ -1,0 +1,99 @@
+"""What each host of a run brought and how it stands, out of the sums that the frontier keeps per host.
+
+Rules
+- A host that is only known from links out of scope is none of the run's: nothing was asked of it, nothing will be.
+- Busiest first; hosts that are alike by name.
+Runs on: the storage thread, or whoever reads a frontier that nobody works on.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+
+from crawler.core.history import ChiefHosts, HostReport, HostRobots
+from crawler.core.robots import Rules
+from crawler.core.scope import Scope, ScopeMode
+from crawler.core.urls import Host, parse
+from crawler.frontier import schema
+from crawler.frontier.hosts import Hosts
+
+_COLUMNS = "id, name, pages, failed, ready, first_at, last_at"
+_OURS = (
+    "(pages > 0 OR ready > 0 OR down IS NOT NULL OR id IN (SELECT host FROM robots)"
+    " OR id IN (SELECT host FROM trouble))"
+)
+_BUSIEST = "ORDER BY pages DESC, name"
+_DOWN = f"SELECT id FROM host WHERE down IS NOT NULL {_BUSIEST} LIMIT ?"  # noqa: S608
+_TROUBLED = "SELECT host FROM trouble GROUP BY host ORDER BY sum(n) DESC, host LIMIT ?"
+_BUSY = f"SELECT id FROM host WHERE {_OURS} {_BUSIEST} LIMIT ?"  # noqa: S608
+
+_Row = tuple[int, str, int, int, int, float | None, float | None]
+
+
+class HostReports:
+    """The hosts of the database `db`; `agent` is whom a robots.txt addresses."""
+
+    def __init__(self, db: sqlite3.Connection, agent: str) -> None:
+        self._db = db
+        self._agent = agent
+        self._hosts = Hosts(db, Scope(ScopeMode.ALL))  # asked for states alone
+        self._not_ready = dict(self._count_not_ready())
+
+    def _count_not_ready(self) -> Iterator[tuple[int, int]]:
+        counted = Counter[int]()
+        for rows in (schema.WAITING, f"{schema.SUSPECT} AND not_before IS NULL"):
+            for host_id, n in self._db.execute(f"SELECT host, count(*) FROM url WHERE {rows} GROUP BY host"):  # noqa: S608
+                counted[host_id] += n
+        yield from counted.items()
+
+    def of(self, host: Host) -> HostReport | None:
+        """One host; None = nothing of it was found."""
+        return next(self._reports("WHERE name = ?", host), None)
+
+    def all(self) -> Iterator[HostReport]:
+        """Every host of the run."""
+        return self._reports(f"WHERE {_OURS} {_BUSIEST}")
+
+    def chief(self, most: int) -> ChiefHosts:
+        """At most so many hosts, up to half of them for their trouble."""
+        chosen = self._ids(_DOWN, most // 4) | self._ids(_TROUBLED, most // 4) | self._ids(_BUSY, most)
+        ids = list(chosen)[:most]
+        marks = ", ".join("?" * len(ids))
+        (count,) = self._db.execute(f"SELECT count(*) FROM host WHERE {_OURS}").fetchone()  # noqa: S608
+        return ChiefHosts(tuple(self._reports(f"WHERE id IN ({marks}) {_BUSIEST}", *ids)), count - len(ids))
+
+    def _ids(self, query: str, most: int) -> dict[int, None]:
+        return dict.fromkeys(host_id for (host_id,) in self._db.execute(query, (most,)))
+
+    def _reports(self, which: str, *values: object) -> Iterator[HostReport]:
+        for row in self._db.execute(f"SELECT {_COLUMNS} FROM host {which}", values):  # noqa: S608
+            yield self._report(row)
+
+    def _report(self, row: _Row) -> HostReport:
+        host_id, name, pages, failed, ready, first_at, last_at = row
+        return HostReport(
+            host=Host(name),
+            pages=pages,
+            failed=failed,
+            pending=ready + self._not_ready.get(host_id, 0),
+            first_at=first_at,
+            last_at=last_at,
+            state=self._hosts.state(Host(name)),
+            troubles=self._troubles(host_id),
+            robots=self._robots(host_id),
+        )
+
+    def _robots(self, host_id: int) -> HostRobots | None:
+        """What the latest robots.txt of this host says; it has two at the most, one for each scheme."""
+        row = self._db.execute(
+            "SELECT origin, status, body FROM robots WHERE host = ? ORDER BY fetched_at DESC LIMIT 1", (host_id,)
+        ).fetchone()
+        if row is None:
+            return None
+        origin, status, body = row
+        rules = Rules(body, self._agent)
+        return HostRobots(status=status, is_closed=not rules.allows(parse(f"{origin}/")), crawl_delay=rules.crawl_delay)
+
+    def _troubles(self, host_id: int) -> dict[str, int]:
+        rows = self._db.execute("SELECT reason, n FROM trouble WHERE host = ? ORDER BY n DESC, reason", (host_id,))
+        return dict(rows.fetchall())

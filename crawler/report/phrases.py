@@ -1,0 +1,73 @@
+"""What a reason, a moment or a number of things is called in a sentence.
+
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from crawler.core import traps
+from crawler.core.history import StoredUrl
+from crawler.core.reasons import Reason
+from crawler.core.text import counted
+
+SHAPES = {
+    Reason.TRAP_URL_LENGTH: f"it has more than {traps.MOST_CHARACTERS:,} characters",
+    Reason.TRAP_PATH_DEPTH: f"its path has more than {traps.MOST_SEGMENTS} segments",
+    Reason.TRAP_REPEATED_SEGMENTS: f"one name stands in its path more than {traps.MOST_REPEATS} times",
+    Reason.TRAP_QUERY_PARAMETERS: f"its query has more than {traps.MOST_PARAMETERS} parameters",
+}
+"""The traps that a URL's shape shows."""
+
+FAMILIES = {
+    Reason.TRAP_HOST_SIZE: "URLs of its host",
+    Reason.TRAP_SESSION_ID: "sessions of the same page",
+    Reason.TRAP_QUERY_VARIANTS: "queries of the same path",
+    Reason.TRAP_QUERY_PERMUTATIONS: "orders of the same parameters",
+    Reason.TRAP_CALENDAR: "dates in the same place",
+}
+"""What is counted in the families that may be traps."""
+
+SKIPPED = {
+    Reason.ROBOTS_DENIED: "robots.txt forbids it",
+    Reason.OUT_OF_SCOPE: "it lies outside of what the seeds brought into scope",
+    Reason.DEPTH_LIMIT: "it is too far from a seed",
+    Reason.REFRESH_LIMIT: "it comes at the end of too many pages that refresh to one another",
+    Reason.NOFOLLOW: "whoever links to it asks robots not to follow",
+    Reason.EXCLUDED: "a pattern of --exclude matches it",
+    Reason.NOT_INCLUDED: "no pattern of --include matches it",
+    **dict.fromkeys((*SHAPES, *FAMILIES), "it looks like one of a site without end"),
+}
+"""Why a URL is not asked for."""
+
+
+def moment(seconds: float) -> str:
+    """A wall-clock moment for people, in UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def quoted(patterns: Sequence[str]) -> str:
+    """Patterns as one could type them."""
+    return ", ".join(f"'{pattern}'" for pattern in patterns)
+
+
+def some(names: Sequence[str], all_of_them: int) -> str:
+    """The first few names, and how many more there are."""
+    more = all_of_them - len(names)
+    return f"{', '.join(names)} and {more:,} more" if more else ", ".join(names)
+
+
+def outcome(row: StoredUrl) -> str:
+    """The status of a finished URL and its reason."""
+    return f"{row.status} ({row.reason})" if row.status is not None else f"{row.reason}"
+
+
+def tries(count: int) -> str:
+    """How often it was tried."""
+    return {0: "no try", 1: "one try"}.get(count, f"{count} tries")
+
+
+def way(depth: int, hops: int) -> str:
+    """How far a URL is from a seed."""
+    parts = [counted(n, noun) for n, noun in ((depth, "link"), (hops, "redirect")) if n]
+    return f"{' and '.join(parts)} from a seed" if parts else "a seed"

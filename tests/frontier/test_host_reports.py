@@ -1,0 +1,135 @@
+"""frontier.host_reports: what each host brought, out of the sums that the frontier keeps."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from crawler.core.history import HostReport, HostRobots
+from crawler.core.models import Find, Group, HostState, Request, Retry, RobotsCopy, SeedBatch, State, Visit
+from crawler.core.reasons import Reason
+from crawler.core.records import Turn, unanswered
+from crawler.core.scope import Scope
+from crawler.core.urls import Host, parse
+from crawler.frontier.board import MappedBoard
+from crawler.frontier.host_reports import HostReports
+from crawler.frontier.rules import Rules
+from crawler.frontier.sqlite import SqliteFrontier
+
+NOW = 1_700_000_000.0
+
+
+def finished(request: Request, state: State, reason: Reason, at: float, finds: tuple[Find, ...] = ()) -> Visit:
+    """The end of a URL's turn."""
+    record = unanswered(request, reason, Turn(now=at), attempts=1)
+    return Visit(request=request, state=state, reason=reason, at=at, record=record, finds=finds)
+
+
+@pytest.fixture
+def frontier(tmp_path: Path) -> SqliteFrontier:
+    """Three hosts: `a` has three pages and one that waits, `b` failed and is down, `c` is pending, `out` is outside."""
+    urls = [*(f"http://a/{n}" for n in range(4)), "http://b/", "http://c/"]
+    board = MappedBoard(tmp_path / "board", 8)
+    found = SqliteFrontier(tmp_path / "f.sqlite", board, create=True, rules=Rules(scope=Scope("host")))
+    found.open(NOW)
+    seeds = tuple(Find(url=parse(url), seed=True, line=line) for line, url in enumerate(urls, 1))
+    found.commit(Group(seeds=(SeedBatch(cursor=99, line=6, lines=6, finds=seeds, last=True),)))
+    requests = {url: Request(url=parse(url), id=number) for url, number in found._db.execute("SELECT url, id FROM url")}
+    outside = (Find(url=parse("http://out/"), depth=1),)
+    visits = (
+        finished(requests["http://a/0"], State.DONE, Reason.OK, NOW, outside),
+        finished(requests["http://a/1"], State.DONE, Reason.OK, NOW + 1),
+        finished(requests["http://a/2"], State.FAILED, Reason.TRUNCATED, NOW + 4),
+        finished(requests["http://b/"], State.FAILED, Reason.CONNECT_REFUSED, NOW),
+    )
+    retry = Retry(request=requests["http://a/3"], reason=Reason.RETRY_STATUS, at=NOW, not_before=NOW + 60)
+    states = {
+        Host("a:80"): HostState(due=NOW + 5, delay=0.5, cause="configured", window=4.0),
+        Host("b:80"): HostState(delay=1.0, cause="down", down=Reason.CONNECT_REFUSED),
+    }
+    rules = RobotsCopy(
+        fetched_at=NOW, expires_at=NOW + 9, status=200, body=b"User-agent: crawler\nDisallow: /\nCrawl-delay: 3\n"
+    )
+    found.commit(Group(visits=visits, retries=(retry,), hosts=states, robots={"http://a": rules}))
+    return found
+
+
+def reports(frontier: SqliteFrontier) -> HostReports:
+    """The reports on its hosts."""
+    return HostReports(frontier._db, "crawler")
+
+
+def test_a_host_is_told_with_its_sums(frontier: SqliteFrontier) -> None:
+    """Lines, failures, what still waits, the pace in force, robots.txt and the tries that failed."""
+    assert reports(frontier).of(Host("a:80")) == HostReport(
+        host=Host("a:80"),
+        pages=3,
+        failed=1,
+        pending=1,
+        first_at=NOW,
+        last_at=NOW + 4,
+        state=HostState(due=NOW + 5, delay=0.5, cause="configured", window=4.0),
+        robots=HostRobots(status=200, is_closed=True, crawl_delay=3.0),
+        troubles={"retry_status": 1, "truncated": 1},
+    )
+
+
+def test_a_host_out_of_scope_is_not_one_of_the_run(frontier: SqliteFrontier) -> None:
+    """It has a row, since links lead there; nothing was asked of it and nothing will be."""
+    assert [report.host for report in reports(frontier).all()] == ["a:80", "b:80", "c:80"]
+    assert reports(frontier).of(Host("out:80")) == HostReport(host=Host("out:80"))
+    assert reports(frontier).of(Host("never:80")) is None
+
+
+def test_few_hosts_are_all_chief(frontier: SqliteFrontier) -> None:
+    """As long as there is room, every host is shown, the busiest first."""
+    chief = frontier.hosts("crawler", 100)
+
+    assert ([report.host for report in chief.hosts], chief.more) == (["a:80", "b:80", "c:80"], 0)
+
+
+def test_trouble_is_not_crowded_out_by_busy_hosts(frontier: SqliteFrontier) -> None:
+    """Of a hundred busy hosts and a dead one, ten are shown, the dead one among them."""
+    db: sqlite3.Connection = frontier._db
+    db.executemany(
+        "INSERT INTO host (name, site, pages) VALUES (?, ?, 50)", [(f"h{n}:80", f"h{n}") for n in range(100)]
+    )
+
+    chief = frontier.hosts("crawler", 10)
+
+    assert [report.host for report in chief.hosts][-2:] == ["a:80", "b:80"]
+    assert len(chief.hosts) == 10
+    assert chief.more == 103 - 10
+
+
+def test_a_dead_host_is_not_crowded_out_either(frontier: SqliteFrontier) -> None:
+    """Not even one that was given up before any try of its own."""
+    db: sqlite3.Connection = frontier._db
+    busy = [(f"h{n}:80", f"h{n}", 50, None) for n in range(100)]
+    db.executemany(
+        "INSERT INTO host (name, site, pages, down) VALUES (?, ?, ?, ?)", [*busy, ("dead:80", "dead", 0, "dns_timeout")]
+    )
+
+    chief = frontier.hosts("crawler", 10)
+
+    assert chief.hosts[-1].host == "dead:80"
+
+
+def test_what_waits_is_counted_once(frontier: SqliteFrontier) -> None:
+    """Also a retry of a URL during which the process died repeatedly."""
+    frontier._db.execute("UPDATE url SET deaths = 2 WHERE not_before IS NOT NULL")
+
+    report = reports(frontier).of(Host("a:80"))
+
+    assert report is not None
+    assert report.pending == 1
+
+
+def test_the_most_frequent_trouble_comes_first(frontier: SqliteFrontier) -> None:
+    """Whatever its name."""
+    frontier._db.execute("UPDATE trouble SET n = 9 WHERE reason = 'truncated'")
+
+    report = reports(frontier).of(Host("a:80"))
+
+    assert report is not None
+    assert list(report.troubles.items()) == [("truncated", 9), ("retry_status", 1)]
