@@ -159,8 +159,8 @@ class Pace:
     # --- what happens --------------------------------------------------------------------------------------------
 
     def sent(self, now: float) -> None:
-        """A request went out: the delay counts from here."""
-        self._sent_at = now
+        """A request went out: the delay counts from here, unless another went out later."""
+        self._sent_at = now if self._sent_at is None else max(self._sent_at, now)
 
     def hear(self, heard: Heard, now: float, jitter: float) -> None:
         """A request ended: with an answer, or without."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from crawler.core import outcomes
 from crawler.core.errors import FetchError
-from crawler.core.models import Request, Response, Visit
+from crawler.core.models import Request, Response, Timing, Visit
 from crawler.core.pace import ROBOTS_ATTEMPTS, Heard, Pace
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
@@ -105,6 +105,7 @@ class Manners:
         self._workbench.sent(host, asked_at)  # a task does not start at the moment of its dispatch
         try:
             response = await self._fetcher.fetch(request, room)
+            pace.sent(asked_at + _until_sent(response.timing))
             self._hear(pace, _told(response, asked_at, self._clock.wall()))
             return response
         except FetchError as error:
@@ -129,3 +130,8 @@ def _told(response: Response, asked_at: float, wall: float) -> Heard:
     status, timing = response.status, response.timing
     asked = retry_after(response.header("retry-after"), wall) if status in RETRY_STATUSES else None
     return Heard(asked_at=asked_at, status=status, latency=timing.first_byte or timing.total, retry_after=asked)
+
+
+def _until_sent(timing: Timing) -> float:
+    """Seconds until the connection stood: what the server sees first is the request."""
+    return sum(seconds or 0.0 for seconds in (timing.dns, timing.connect, timing.tls))
