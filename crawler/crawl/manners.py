@@ -24,6 +24,8 @@ from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
 from crawler.crawl.robots_cache import RobotsCache
 
+_NOTES = 5  # about hosts that cannot be had; the summary and `crawler hosts` name them
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
@@ -52,6 +54,7 @@ class Manners:
         self._journal = journal
         self._clock = clock
         self._ways = ways
+        self._mourned = 0
 
     # --- before it is asked --------------------------------------------------------------------------------------
 
@@ -89,8 +92,11 @@ class Manners:
     def _miss(self, pace: Pace, origin: str, lesson: Lesson, reason: Reason) -> None:
         attempts = min(ROBOTS_ATTEMPTS, self._ways.retries + 1)
         pace.miss_robots(reason, self._clock.monotonic(), retry_after=lesson.retry_after, attempts=attempts)
-        then = "given up, and what is left of it fails" if pace.down else "it is asked again"
-        self._ways.say(f"{origin}/robots.txt cannot be had ({lesson.message}): {then}")
+        if pace.down or not self._mourned:  # the first one explains why nothing happens; a list may have thousands
+            self._mourned += 1
+            then = "given up, and what is left of it fails" if pace.down else "it is asked again"
+            if self._mourned <= _NOTES:
+                self._ways.say(f"{origin}/robots.txt cannot be had ({lesson.message}): {then}")
 
     # --- while it is asked ---------------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "no source": ([], "Missing argument 'SOURCE...'"),
     "a number that is none": ([URL, "--concurrency", "many"], "--concurrency: expected a whole number, 1 or more"),
     "zero at once": ([URL, "--concurrency", "0"], "--concurrency: expected a whole number, 1 or more"),
-    "a negative delay": ([URL, "--delay", "-1"], "--delay: expected seconds"),
+    "a negative delay": ([URL, "--delay", "-1"], "--delay: expected auto, or seconds"),
     "an unknown kind": ([URL, "--save", "tape"], "--save: expected jsonl, files or -"),
     "two users of stdout": ([URL, "--save", "-", "--json"], "both want standard output"),
     "a bad network": ([URL, "--allow-net", "300.0.0.0/8"], "300.0.0.0/8: no network"),
