@@ -13,6 +13,7 @@ Runs on: anywhere (pure).
 import re
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
@@ -26,9 +27,11 @@ MOST_REPEATS = 5
 MOST_PERMUTATIONS = 3  # a form, a list and a menu may each have an order of their own
 MOST_SESSIONS = 5  # a session may end and begin anew while a site is crawled
 MOST_QUERIES = 100_000  # everything of a small forum is a query of one path
-MOST_DATES = 100_000  # a page for each day since 1750
+ARCHIVE = 20  # years; the days of so many are bounded by themselves, and real pages may hang from each
+MOST_DATES = 100_000  # older ones: a page for each day since 1750
 FAR_FUTURE = 2  # years; few events are announced earlier
 FAR_FUTURE_WEIGHT = 200  # so a calendar that never ends is closed after 500 days or months of the far future
+FAR_NUMBERS_WEIGHT = 100  # where the date is guessed from two numbers: 170 events may have such a one, and 5 pages each
 MOST_URLS = 250_000  # of one host, found by links; trafilatura stops at 100,000 and Algolia at 1,000,000
 
 
@@ -139,21 +142,36 @@ _QUERY_DATE = re.compile(
 
 
 def _calendars(path: str, query: str, this_year: int) -> list[Family]:
-    """The family of a URL's date: of all dates in that place; none, if it has no date, or a text of a known time."""
-    place, year, is_bare = _dated(path, query)
-    if year > this_year + FAR_FUTURE:
-        return [_family(Reason.TRAP_CALENDAR, MOST_DATES, place, FAR_FUTURE_WEIGHT)]
-    return [_family(Reason.TRAP_CALENDAR, MOST_DATES, place)] if is_bare else []
+    """The family of a URL's date: of all dates in that place that are old or far ahead.
+
+    None, if it has no date, one of the years that an archive may be made of, or is a text of a known time.
+    """
+    date = _dated(path, query) or _spelled(path, query)
+    if date is None:
+        return []
+    if date.year > this_year + FAR_FUTURE:
+        return [_family(Reason.TRAP_CALENDAR, MOST_DATES, date.place, date.far_weight)]
+    if date.is_bare and date.year < this_year - ARCHIVE:
+        return [_family(Reason.TRAP_CALENDAR, MOST_DATES, date.place)]
+    return []
 
 
-def _dated(path: str, query: str) -> tuple[str, int, bool]:
-    """Where the URL has its date, the year (0 = no date), and whether it names nothing but the date."""
+class _Date(NamedTuple):
+    """Where a URL has its date, the year, and whether it names nothing but the date."""
+
+    place: str
+    year: int
+    is_bare: bool
+    far_weight: int = FAR_FUTURE_WEIGHT
+
+
+def _dated(path: str, query: str) -> _Date | None:
     if query and (match := _QUERY_DATE.search(query)):
-        return f"{path}?", int(match[1] or match[2] or match[3]), True
+        return _Date(f"{path}?", int(match[1] or match[2] or match[3]), is_bare=True)
     for match in _PATH_DATE.finditer(path):
         if _is_date(match, path):
-            return path[: match.start()], int(match[1]), path[match.end() :] in {"", "/"}
-    return "", 0, False
+            return _Date(path[: match.start()], int(match[1]), path[match.end() :] in {"", "/"})
+    return None
 
 
 def _is_date(match: re.Match[str], path: str) -> bool:
@@ -168,3 +186,21 @@ def _is_date(match: re.Match[str], path: str) -> bool:
         return True
     words = (*_CALENDARS, "event") if match[2] == "-" else _CALENDARS
     return any(word in path[: match.start()].lower() for word in words)
+
+
+# No other centuries: below a calendar, too, a number may be an event's. Eight digits in a row are one all too often.
+_YEAR = re.compile(r"(?<![\d%])(?:19|20|21)\d\d(?!\d)", re.ASCII)
+_SHORT = re.compile(r"(?<![\d%])\d\d?(?!\d)", re.ASCII)
+
+
+def _spelled(path: str, query: str) -> _Date | None:
+    """The date that a year and a month, week or day make below a calendar: 5/2031, 24.11.2031, 2031/w48, y=2031&m=5."""
+    lower = f"{path}/".lower()
+    starts = [at for word in _CALENDARS if (at := lower.find(word)) >= 0]
+    if not starts:
+        return None
+    rest = f"{path}?{query}"[min(starts) :]
+    year = _YEAR.search(rest)
+    if year is None or not _SHORT.search(rest):
+        return None
+    return _Date(path[: min(starts)], int(year[0]), is_bare=True, far_weight=FAR_NUMBERS_WEIGHT)

@@ -120,11 +120,13 @@ def test_all_queries_of_a_path_are_one_family() -> None:
     assert family("/a", Reason.TRAP_QUERY_VARIANTS) is None
 
 
-FAR, KNOWN = traps.FAR_FUTURE_WEIGHT, 1
+FAR, GUESSED, OLD = traps.FAR_FUTURE_WEIGHT, traps.FAR_NUMBERS_WEIGHT, 1
 DATES = [
     ("/calendar/2029/11/24/", FAR),
-    ("/calendar/2028/11/24/", KNOWN),
-    ("/calendar/1066/10/14", KNOWN),
+    ("/calendar/2028/11/24/", None),  # from here...
+    ("/calendar/2006/11/24/", None),  # ...to here it may be a page of an archive
+    ("/calendar/2005/11/24/", OLD),
+    ("/calendar/1066/10/14", OLD),
     ("/calendar/2029/1", FAR),  # below a calendar, a month without a zero in front
     ("/cal/2029/1/2/", FAR),
     ("/Kalender/2029-01/", FAR),
@@ -132,9 +134,9 @@ DATES = [
     ("/events/month/2029-01/", FAR),
     ("/events/party/2029-01-31", FAR),
     ("/2029/01/31/a-title", FAR),
-    ("/2019/05/12/", KNOWN),
-    ("/2019/05/12/a-title", None),  # a text of a known time
-    ("/2019/05/", None),  # a month's archive; without a calendar around it, it may be a thread's page
+    ("/1999/05/12/", OLD),
+    ("/1999/05/12/a-title", None),  # a text of a known time
+    ("/1999/05/", None),  # a month's archive; without a calendar around it, it may be a thread's page
     ("/thread/4512/12", None),
     ("/event/4512/2", None),
     ("/4512/13/24/", None),  # no 13th month
@@ -146,7 +148,7 @@ DATES = [
     ("/?month=1&year=2029", FAR),
     ("/?statisticsYear=7749", FAR),
     ("/?year=123456", FAR),
-    ("/?year=2019&month=5", KNOWN),
+    ("/?year=1999&month=5", OLD),
     ("/?date=20290131", FAR),
     ("/?tribe-bar-date=2029-01", FAR),
     ("/?week=2029-W05", FAR),
@@ -154,26 +156,39 @@ DATES = [
     ("/?x=2029-01", None),
     ("/?y=3000&x=2000", None),  # coordinates
     ("/?day=4512", None),
+    ("/calendar/1/2029", GUESSED),
+    ("/Calendar/31.1.2029", GUESSED),
+    ("/kalender/2029/w05", GUESSED),
+    ("/agenda?m=1&y=2029", GUESSED),
+    ("/cal?date=1%2F31%2F2029", GUESSED),
+    ("/cal?m=1999-05", OLD),
+    ("/cal?m=2019-05", None),
+    ("/calendar/2029", None),  # a year alone may be any number
+    ("/calendar/5/2200", None),  # another century may be the number of an event
+    ("/calendar/event/20290131", None),
+    ("/events/2029/05", None),
+    ("/?m=1&y=2029", None),
 ]
 
 
 @pytest.mark.parametrize(("path", "weight"), DATES)
 def test_dates_count_and_those_of_the_far_future_most(path: str, weight: int | None) -> None:
-    """A date alone counts once, any of the far future many times, a text of a known time not at all."""
+    """An old date alone counts once, any of the far future many times, what an archive may have not at all."""
     found = family(path, Reason.TRAP_CALENDAR)
 
     assert (found.weight if found else None) == weight
 
 
 def test_the_dates_of_one_place_are_one_family() -> None:
-    """Days, months and the far future of a calendar grow together; another place's do not."""
-    assert len(kept("/calendar/2026/11/24/", "/calendar/2026/11/", "/calendar/2031/01")[Reason.TRAP_CALENDAR]) == 1
-    assert len(kept("/calendar/2026/11/24/", "/2026/11/24/", "/?date=2026-11-24")[Reason.TRAP_CALENDAR]) == 3
+    """Old days, old months and the far future of a calendar grow together; another place's do not."""
+    assert len(kept("/calendar/1999/11/24/", "/calendar/1999/11/", "/calendar/2031/01")[Reason.TRAP_CALENDAR]) == 1
+    assert len(kept("/calendar/1/2031", "/calendar/2031/w05", "/calendar?y=2031&m=5")[Reason.TRAP_CALENDAR]) == 1
+    assert len(kept("/calendar/1999/11/24/", "/1999/11/24/", "/?date=1999-11-24")[Reason.TRAP_CALENDAR]) == 3
 
 
 def test_families_of_two_kinds_never_share_a_counter() -> None:
     """The queries of `/` and the dates of `/` are two families."""
-    assert kept("/?x")[Reason.TRAP_QUERY_VARIANTS].isdisjoint(kept("/2026/11/24/")[Reason.TRAP_CALENDAR])
+    assert kept("/?x")[Reason.TRAP_QUERY_VARIANTS].isdisjoint(kept("/1999/11/24/")[Reason.TRAP_CALENDAR])
 
 
 PIECES = ["a", "b", "1", "", "2031", "05", "12", "calendar", "sid=deadbeef01", "year=2031", "(S(abc))", ";jsessionid=1"]

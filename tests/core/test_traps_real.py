@@ -1,6 +1,7 @@
 """core.traps against whole sites: a real one of 50,000 pages loses nothing, one without end comes to an end."""
 
 import random
+import re
 import uuid
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -42,13 +43,13 @@ class Gate:
         return True
 
 
-def crawl(links: Callable[[str], Iterable[str]], gate: Gate, *, most: int) -> int:
-    """Follow all links from `/`, breadth first, and tell how many pages there were; more than `most` are an error."""
-    seen, waiting, pages = {"/"}, deque(["/"]), 0
+def crawl(links: Callable[[str], Iterable[str]], gate: Gate, *, most: int) -> list[str]:
+    """The pages that all links from `/` lead to, breadth first; more than `most` are an error."""
+    seen, waiting, pages = {"/"}, deque(["/"]), list[str]()
     while waiting:
-        pages += 1
-        assert pages <= most, f"no end after {most} pages: {waiting[0]}"
-        for path in links(waiting.popleft()):
+        pages.append(waiting.popleft())
+        assert len(pages) <= most, f"no end after {most} pages: {pages[-1]}"
+        for path in links(pages[-1]):
             if path not in seen:
                 seen.add(path)
                 if gate.lets_in(path):
@@ -171,6 +172,7 @@ def ids() -> Iterator[str]:
         yield from (f"/item?id={n}", f"/item/{token}", f"/commit/{token.hex}", f"/item?key={token.hex}")
         yield f"/article.pl?sid={n % 28:02}/05/12/{n}"
         yield from (f"/stations?sid=USW{n:08}", f"/talks?session_id={n}", f"/?s=word{n}", f"/event/{1000 + n}/2")
+        yield f"/agenda/12/{1000 + n}"
         yield f"/trains?id={n}&date={NOW + n % 300 * DAY:%Y-%m-%d}"
 
 
@@ -209,6 +211,20 @@ def both_ways(path: str) -> Iterator[str]:
         days = (first + (parts[2] - 2) * DAY, first + parts[2] * DAY)
     yield from (f"{day:/calendar/%Y/%m/%d/}" for day in days)
     yield from (f"{first + n * DAY:/calendar/%Y/%m/}" for n in (-1, 0, 31))
+
+
+def otherwise(path: str) -> Iterator[str]:
+    """Calendars of months that write their dates in other ways."""
+    if path == "/":
+        yield from ("/kalender/11-2026", "/calendar/11/2026", "/cal?y=2026&m=11")
+        return
+    numbers = [int(number) for number in re.findall(r"\d+", path)]
+    months = max(numbers) * 12 + min(numbers) - 1
+    for year, month in (divmod(months - 1, 12), divmod(months + 1, 12)):
+        if path.startswith("/cal?"):
+            yield f"/cal?y={year}&m={month + 1}"
+        else:
+            yield re.sub(r"\d+(.)\d+", rf"{month + 1}\g<1>{year}", path)
 
 
 def party(path: str) -> Iterator[str]:
@@ -269,8 +285,9 @@ def toggles(path: str) -> Iterator[str]:
 
 # Why it ends, and after how many pages.
 ENDLESS = [
-    (ahead, {Reason.TRAP_CALENDAR}, 525),  # 25 months that are near, 500 of the far future
-    (both_ways, {Reason.TRAP_CALENDAR}, 2690),
+    (ahead, {Reason.TRAP_CALENDAR}, 526),  # 26 months that are near, 500 of the far future
+    (both_ways, {Reason.TRAP_CALENDAR}, 9178),  # of which 7,500 days are an archive's
+    (otherwise, {Reason.TRAP_CALENDAR}, 4215),
     (party, {Reason.TRAP_CALENDAR}, 828),
     (forgetful, {Reason.TRAP_SESSION_ID}, 1001),
     (shuffled, {Reason.TRAP_QUERY_PERMUTATIONS}, 722),
@@ -290,8 +307,17 @@ def test_a_site_without_end_comes_to_an_end(
     """Whoever follows all links is done after so many pages, and is told why."""
     gate = Gate()
 
-    assert crawl(links, gate, most=pages) == pages
+    assert len(crawl(links, gate, most=pages)) == pages
     assert set(gate.refused) == reasons
+
+
+def test_a_calendar_without_end_keeps_its_archive() -> None:
+    """Whenever its future was closed, each day of the last twenty years is reached."""
+    days = {f"{NOW - n * DAY:/calendar/%Y/%m/%d/}" for n in range(20 * 365)}
+
+    pages = crawl(both_ways, Gate(), most=10_000)
+
+    assert days <= {*pages}
 
 
 def deeper(path: str) -> Iterator[str]:
@@ -317,5 +343,5 @@ def test_a_maze_ends_with_its_host(maze: Callable[[str], Iterable[str]]) -> None
     left = 2000
     gate = Gate(found=traps.MOST_URLS - left)
 
-    assert crawl(maze, gate, most=left + 1) == left + 1
+    assert len(crawl(maze, gate, most=left + 1)) == left + 1
     assert set(gate.refused) == {Reason.TRAP_HOST_SIZE}
