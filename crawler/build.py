@@ -9,12 +9,9 @@ import resource
 from collections.abc import Callable
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec import to_builtins
-
-from crawler.core.config import OPTIONS, RunConfig, configure
+from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
 from crawler.core.follow import follow
 from crawler.core.history import ChiefHosts
@@ -28,20 +25,13 @@ from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Url
 from crawler.core.workbench import Workbench
 from crawler.crawl.engine import Crawl, Ending, Parts
-from crawler.crawl.folder import RunFacts, RunFolder, place_of
+from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.crawl.journal import BOUNDS, Journal
 from crawler.crawl.robots_cache import RobotsCache, ask
-from crawler.crawl.verify import Verdict
-from crawler.crawl.verify import verify as compare
 from crawler.fetch.http import HttpFetcher
 from crawler.fetch.secure import tls_for
-from crawler.frontier import robots as frontier_robots
-from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.board import MappedBoard
-from crawler.frontier.gate import reading_gate
-from crawler.frontier.history import FrontierHistory
-from crawler.frontier.host_reports import HostReports
-from crawler.frontier.reading import reading, shared_lock
+from crawler.frontier.reading import shared_lock
 from crawler.frontier.rules import Rules
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.parse.inline import InlineParser
@@ -49,11 +39,7 @@ from crawler.parse.pool import LaneParser, lanes
 from crawler.parse.reader import Reader, Task
 from crawler.parse.reading import Wants
 from crawler.parse.select import check_selector
-from crawler.report.case import Asked
-from crawler.report.chain import Answer
-from crawler.report.hosts import HostRow, host_row
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
-from crawler.report.why import explain
 from crawler.runtime import loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.processes import Limits
@@ -104,7 +90,7 @@ def check_files(config: RunConfig) -> None:
     if config.parse.workers != 0 and (config.parse.extract or "").startswith("__main__:"):
         raise UsageError("extract: a worker does not see the main script: give a module, or have no workers (0)")
     Reader(_task(config, follows=True))
-    _rules(config, follows=True)
+    rules_of(config, follows=True)
 
 
 async def _conduct(
@@ -136,7 +122,7 @@ async def assemble(
     limit = config.engine.concurrency
     board = MappedBoard(folder.board, limit + BOUNDS.max_items + BOUNDS.group_items)
     follows = facts.command == "crawl"
-    frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, rules=_rules(config, follows=follows))
+    frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, rules=rules_of(config, follows=follows))
     lines: Sink = StdoutSink() if config.output.to_stdout else JsonlSink(folder.path)
     sinks = [FilesSink(folder.path), lines] if config.output.files else [lines]  # a line names its file
 
@@ -167,7 +153,7 @@ async def assemble(
     )
 
 
-def _rules(config: RunConfig, *, follows: bool) -> Rules:
+def rules_of(config: RunConfig, *, follows: bool) -> Rules:
     """What the frontier keeps to: a list of URLs knows no scope, no depth and no traps."""
     host_pages = config.budget.max_pages_per_host
     if not follows:
@@ -252,21 +238,6 @@ def keep_options(folder: RunFolder, facts: RunFacts) -> None:
         folder.write_facts(facts)
 
 
-def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
-    """Audit the run in `folder`, which was started with `facts`; see `crawl.verify`.
-
-    Raises:
-        RunInUse: somebody works on it.
-        StorageDamaged: the frontier cannot be read at all.
-    """
-    with FrontierAudit(folder.frontier) as audit:
-        hosts = audit.hosts(agent_of(stored_config(folder, facts)), MOST_HOSTS)
-        summary = to_builtins(summarize(audit.totals(), peak_rss_mb=0, stopped_by=None, hosts=hosts))
-        for of_a_life in ("peak_rss_mb", "stopped_by"):
-            del summary[of_a_life]
-        return compare(audit, folder, facts, summary)
-
-
 def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | Lesson:
     """What the server of this URL, which the user named, answers to `/robots.txt` now.
 
@@ -289,61 +260,6 @@ def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | Lesson:
         return found[0]
 
     return loop.run(main)
-
-
-def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
-    """The copy that the run in `folder` has of the robots.txt of this URL's origin; None = it has none.
-
-    Raises:
-        RunInUse: somebody works on it.
-        StorageDamaged: the frontier cannot be read.
-    """
-    if not folder.frontier.exists():
-        return None
-    return frontier_robots.stored_robots(folder.frontier, url.origin)
-
-
-def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
-    """Every host of the run in `folder`, the busiest first.
-
-    Raises:
-        RunInUse: somebody works on it.
-        StorageDamaged: the frontier cannot be read.
-    """
-    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
-        return [host_row(report) for report in HostReports(db, agent_of(stored_config(folder, facts))).all()]
-
-
-def why(folder: RunFolder, facts: RunFacts, url: Url, text: str) -> Answer:
-    """Why this URL, typed as `text`, was fetched or not in the run in `folder`.
-
-    Raises:
-        RunInUse: somebody works on it.
-        StorageDamaged: the frontier cannot be read.
-    """
-    config, follows, now = stored_config(folder, facts), facts.command == "crawl", Clock().wall()
-    rules, agent = _rules(config, follows=follows), agent_of(config)
-    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
-        history = FrontierHistory(db, rules, agent, datetime.fromtimestamp(now, UTC).year).of(url)
-    line = history.row.line if history.row else None
-    asked = Asked(
-        text=text,
-        url=url,
-        folder=str(folder.path),
-        agent=agent,
-        follows=follows,
-        listed=None if line is None else place_of(facts.sources, line),
-        now=now,
-    )
-    return explain(asked, history, config)
-
-
-def stored_config(folder: RunFolder, facts: RunFacts) -> RunConfig:
-    """The configuration of a run that is looked at: its secrets are neither stored nor asked for."""
-    options = {
-        name: value for name, value in facts.options.items() if not (name in OPTIONS and OPTIONS[name].help.secret)
-    }
-    return configure(options, where=str(folder.config))
 
 
 def _within_open_files(config: RunConfig, show: Show) -> RunConfig:

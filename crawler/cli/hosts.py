@@ -22,7 +22,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 def command(folder: str, *, sort: str, as_json: bool) -> None:
     """Show the hosts of the run in DIR: pages, pace, robots.txt, errors."""
-    from crawler.build import hosts
+    from crawler.lookback import hosts
     from crawler.runtime.loop import terminable
 
     run_folder = RunFolder(Path(folder))

@@ -52,7 +52,7 @@ def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bo
 
 def _stored(folder: RunFolder, url: Url, knobs_given: dict[str, object]) -> tuple[RobotsCopy, RunConfig]:
     """The run's copy for this URL, and as much of its config as tells who asks."""
-    from crawler.build import stored_robots
+    from crawler.lookback import stored_robots
     from crawler.runtime.loop import terminable
 
     if knobs_given:

@@ -17,7 +17,7 @@ Examples:
 @click.argument("folder", metavar="DIR")
 def command(folder: str) -> int:
     """Audit the run in DIR: lengths, records, accounting. Exit 0 only if clean, 5 if not."""
-    from crawler.build import verify
+    from crawler.lookback import verify
     from crawler.runtime.loop import terminable
 
     run_folder = RunFolder(Path(folder))

@@ -24,7 +24,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 def command(url: str, folder: str, *, as_json: bool) -> None:
     """Tell why URL was fetched, or was not, in the run in DIR: every decision, and what would change it."""
-    from crawler.build import why
+    from crawler.lookback import why
     from crawler.runtime.loop import terminable
 
     shown = f"***@{url.rpartition('@')[2]}" if credentials(url) else url

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crawler import build
+from crawler import lookback
 from crawler.core.models import Request, Response, Timing
 from crawler.crawl import recount
 from crawler.crawl.folder import RunFacts, RunFolder, Source
@@ -53,7 +53,7 @@ def verify(folder: Path, **options: object) -> Verdict:
     """The audit of a run that was begun with these options."""
     size = sum(len(line) + 1 for line in LINES)
     facts = RunFacts(command="fetch", sources=(Source("list", 1),), options=options, seeds_bytes=size)
-    return build.verify(RunFolder(folder), facts)
+    return lookback.verify(RunFolder(folder), facts)
 
 
 def findings(folder: Path, about: str) -> list[str]:

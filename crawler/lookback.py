@@ -1,0 +1,98 @@
+"""ASSEMBLES what looks back at a run that nobody works on: an audit, its hosts, why a URL was fetched or not.
+
+Runs on: the main thread. Nothing in the run's folder is changed (`frontier/reading.py`).
+"""
+
+from datetime import UTC, datetime
+
+from msgspec import to_builtins
+
+from crawler.build import agent_of, rules_of
+from crawler.core.config import OPTIONS, RunConfig, configure
+from crawler.core.models import RobotsCopy
+from crawler.core.urls import Url
+from crawler.crawl.folder import RunFacts, RunFolder, place_of
+from crawler.crawl.verify import Verdict
+from crawler.crawl.verify import verify as compare
+from crawler.frontier import robots as frontier_robots
+from crawler.frontier.audit import FrontierAudit
+from crawler.frontier.gate import reading_gate
+from crawler.frontier.history import FrontierHistory
+from crawler.frontier.host_reports import HostReports
+from crawler.frontier.reading import reading
+from crawler.report.case import Asked
+from crawler.report.chain import Answer
+from crawler.report.hosts import HostRow, host_row
+from crawler.report.summary import MOST_HOSTS, summarize
+from crawler.report.why import explain
+from crawler.runtime.clock import Clock
+
+
+def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
+    """Audit the run in `folder`, which was started with `facts`; see `crawl.verify`.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read at all.
+    """
+    with FrontierAudit(folder.frontier) as audit:
+        hosts = audit.hosts(agent_of(stored_config(folder, facts)), MOST_HOSTS)
+        summary = to_builtins(summarize(audit.totals(), peak_rss_mb=0, stopped_by=None, hosts=hosts))
+        for of_a_life in ("peak_rss_mb", "stopped_by"):
+            del summary[of_a_life]
+        return compare(audit, folder, facts, summary)
+
+
+def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
+    """The copy that the run in `folder` has of the robots.txt of this URL's origin; None = it has none.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    if not folder.frontier.exists():
+        return None
+    return frontier_robots.stored_robots(folder.frontier, url.origin)
+
+
+def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
+    """Every host of the run in `folder`, the busiest first.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
+        return [host_row(report) for report in HostReports(db, agent_of(stored_config(folder, facts))).all()]
+
+
+def why(folder: RunFolder, facts: RunFacts, url: Url, text: str) -> Answer:
+    """Why this URL, typed as `text`, was fetched or not in the run in `folder`.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    config, follows, now = stored_config(folder, facts), facts.command == "crawl", Clock().wall()
+    rules, agent = rules_of(config, follows=follows), agent_of(config)
+    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
+        history = FrontierHistory(db, rules, agent, datetime.fromtimestamp(now, UTC).year).of(url)
+    line = history.row.line if history.row else None
+    asked = Asked(
+        text=text,
+        url=url,
+        folder=str(folder.path),
+        agent=agent,
+        follows=follows,
+        listed=None if line is None else place_of(facts.sources, line),
+        now=now,
+    )
+    return explain(asked, history, config)
+
+
+def stored_config(folder: RunFolder, facts: RunFacts) -> RunConfig:
+    """The configuration of a run that is looked at: its secrets are neither stored nor asked for."""
+    options = {
+        name: value for name, value in facts.options.items() if not (name in OPTIONS and OPTIONS[name].help.secret)
+    }
+    return configure(options, where=str(folder.config))
