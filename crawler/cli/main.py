@@ -1,6 +1,7 @@
 """The command `crawler`: its subcommands, each in its own file, and the one place where errors become exit codes.
 
-Exit codes: 0 done; 1 done, some URLs failed; 2 usage; 3 run in use; 4 disk full; 5 storage damaged; 70 internal;
+Exit codes: 0 done; 1 done, some URLs failed; 2 usage; 3 run in use; 4 disk full; 5 storage damaged; 7 load
+target not allowed; 8 threshold missed; 70 internal;
 130 and 143 ended by a signal, 141 by a reader of standard output that left (the run can be resumed).
 Runs on: the main thread.
 """
@@ -23,6 +24,7 @@ COMMANDS = {
     "crawl": "Follow links from seeds.",
     "fetch": "Fetch the listed URLs, follow no links.",
     "resume": "Go on with an interrupted run.",
+    "load": "Load-test a server of this machine.",
     "verify": "Audit a run: its output, its frontier, its sums.",
     "serve": "Serve the built-in site on loopback.",
 }
@@ -34,6 +36,7 @@ Examples:
   crawler fetch urls.txt -o output/mine   fetch a list of URLs
   crawler resume output/mine              go on after a Ctrl-C or a crash
   crawler verify output/mine              check that nothing is missing
+  crawler load http://127.0.0.1:8000/     how much the site can take
 """
 
 

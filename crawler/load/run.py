@@ -1,0 +1,356 @@
+"""A load test from its options to its result: in this loop, or in processes of its own.
+
+Rules
+- The command line loads from other processes, so that neither its display nor its own work delays a request; the
+  library loads on the caller's loop, unless it is asked for several processes.
+- All processes begin at one moment and share one schedule: process i of k has every k-th request of it.
+- Stopping early is an end like every other: what was measured so far is the result, marked as interrupted.
+Runs on: the main thread and its loop; `work` in a worker process.
+"""
+
+import asyncio
+import os
+import random
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from crawler.core.loadconfig import LoadConfig, ShapeConfig, configure_load, nanoseconds
+from crawler.core.loadfacts import Record, merge_phases
+from crawler.core.loadresult import Asked, LoadResult
+from crawler.core.pacer import Curve, First, Poisson, Regular, Share
+from crawler.core.protocols import Pacer
+from crawler.core.quantiles import quantile
+from crawler.load.board import Board, Progress
+from crawler.load.dial import Dialer, Endpoint
+from crawler.load.gauges import Gauge
+from crawler.load.loops import ClosedLoop, Loop, OpenLoop, Parts, Span
+from crawler.load.target import endpoint, exchange, is_own, target
+from crawler.load.verdict import judge
+from crawler.load.wire import Exchange
+from crawler.runtime.loop import Stop, collect_less_often, raise_open_files
+from crawler.runtime.loop import run as run_loop
+from crawler.runtime.processes import Lanes, Limits
+from crawler.runtime.tasks import Errands, Slots, background, every
+from crawler.runtime.timers import Timers
+
+_SOON = 20_000_000  # ns between "all are ready" and the start
+_PERCENTILES = 20  # watches between two looks at percentiles: about a second
+_LONGEST = 30 * 24 * 3600.0  # seconds, for a test without a duration
+_MEMORY = 4 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that a process needs to know."""
+
+    endpoint: Endpoint
+    exchange: Exchange
+    shape: ShapeConfig
+    index: int = 0
+
+    @property
+    def connections(self) -> int:
+        """Its share of the connections."""
+        return _share(self.shape.connections, self)
+
+    @property
+    def requests(self) -> int | None:
+        """Its share of the requests, in a closed loop; the schedule of an open one ends by itself."""
+        return None if self.shape.requests is None or self.shape.is_open else _share(self.shape.requests, self)
+
+
+def _share(whole: int, plan: Plan) -> int:
+    count = plan.shape.processes
+    return whole // count + (plan.index < whole % count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One moment of a running test, for whoever shows it; sums over all processes, times in seconds."""
+
+    seconds: float
+    progress: Progress
+
+
+Show = Callable[[Moment], None]
+
+
+async def load_test(url: str, **options: object) -> LoadResult:
+    """Load-test a server of this machine and give the result; every option of `crawler load` is a keyword.
+
+    `rate=500, duration=10`, `connections=64, requests=100_000`, `stages="10s:100,30s:1000"`, `expect_status="200"`...
+    It runs on the caller's loop: what else runs there shows as the client's own share. With `processes=2` it runs in
+    worker processes, and Python's usual rule for scripts that start some applies: `if __name__ == "__main__":`.
+
+    Raises:
+        UsageError: an option is impossible.
+        TargetRefused: the target is not this machine.
+    """
+    config = configure_load({name.replace("_", "-"): value for name, value in options.items()})
+    asked, plan = await prepare(url, config)
+    if config.shape.processes > 1:
+        return await _in_processes(asked, plan, Stop(), lambda _: None, 1.0)
+    record, gave_up = await conduct(plan)
+    return _result(asked, [(record, gave_up)], interrupted=False)
+
+
+async def prepare(url: str, config: LoadConfig) -> tuple[Asked, Plan]:
+    """Judge the target and make what the processes need.
+
+    Raises:
+        UsageError, TargetRefused: nothing is sent.
+    """
+    parsed = target(url)
+    place = await endpoint(parsed, config.request)
+    place.tls()  # a file that holds no certificates is found here
+    plan = Plan(endpoint=place, exchange=exchange(parsed, config), shape=config.shape)
+    shape, address = config.shape, place.address
+    return Asked(
+        url=parsed.href,
+        address=f"unix:{address}" if isinstance(address, str) else f"{address[0]}:{address[1]}",
+        method=plan.exchange.request.partition(b" ")[0].decode(),
+        mode="open" if shape.is_open else "closed",
+        connections=shape.connections,
+        processes=shape.processes,
+        keep_alive=config.request.keep_alive,
+        timeout=shape.timeout,
+        grace=shape.grace,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        good=_good(config),
+        rate=shape.rate,
+        arrivals=("poisson" if shape.poisson else "regular") if shape.is_open else None,
+        seed=shape.seed if shape.poisson else None,
+        stages=shape.steps(),
+        duration=shape.duration,
+        requests=shape.requests,
+        warmup=shape.warmup,
+        insecure=config.request.insecure,
+        allowed_host=config.request.i_may_test,
+        shares_machine=isinstance(address, str) or is_own(address[0]),
+    ), plan
+
+
+def _good(config: LoadConfig) -> str:
+    statuses = config.gate.statuses()
+    text = "status below 400" if statuses is None else f"status {', '.join(map(str, sorted(statuses)))}"
+    return text if config.gate.expect_body is None else f"{text} and the expected body"
+
+
+def run(url: str, config: LoadConfig, show: Show, seconds: float) -> tuple[LoadResult, int | None]:
+    """Carry a test out in processes of its own; gives the result and the signal that ended it early, if one did.
+
+    `show` is called every `seconds`.
+
+    Raises:
+        UsageError, TargetRefused: nothing was sent.
+    """
+
+    async def main(stop: Stop) -> tuple[LoadResult, int | None]:
+        asked, plan = await prepare(url, config)
+        result = await _in_processes(asked, plan, stop, show, seconds)
+        return result, stop.signal
+
+    return run_loop(main, drain_seconds=config.shape.grace + config.shape.timeout)
+
+
+async def _in_processes(asked: Asked, plan: Plan, stop: Stop, show: Show, seconds: float) -> LoadResult:
+    count = plan.shape.processes
+    limits = Limits(wall_seconds=_LONGEST, memory_bytes=_MEMORY)
+    answers: list[tuple[Record, bool]] = []
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crawler-load-"))
+        path = Path(folder) / "board"
+        board = stack.enter_context(Board.make(path, count))
+        lanes = await stack.enter_async_context(Lanes(count, limits=limits, batch=1))
+        await lanes.start()
+
+        async def one(index: int) -> None:
+            answers.append(await lanes.run(work, (replace(plan, index=index), path)))
+
+        await stack.enter_async_context(background(_pass_on, stop, board))
+        await stack.enter_async_context(background(every, seconds, partial(_look, board, show)))
+        async with Slots(count) as slots:
+            for index in range(count):
+                await slots.acquire()
+                slots.start(one, index)
+            await _until(lambda: all(row.is_ready for row in board.progress()) or len(answers) == count)
+            board.begin = Timers.now() + _SOON
+    return _result(asked, answers, interrupted=stop.draining)
+
+
+async def _pass_on(stop: Stop, board: Board) -> None:
+    """Tell the processes what the user told us."""
+    await stop.wait_draining()
+    board.stop = 1
+    await stop.wait_cancelled()
+    board.stop = 2
+
+
+def _look(board: Board, show: Show) -> None:
+    if not board.begin:
+        return
+    rows = board.progress()
+    total = Progress()
+    for row in rows:
+        for name in ("answered", "failed", "timed_out", "in_flight"):
+            setattr(total, name, getattr(total, name) + getattr(row, name))
+        for name in ("lag", "p50", "p99"):
+            setattr(total, name, max(getattr(total, name), getattr(row, name)))
+    show(Moment(seconds=max(0, Timers.now() - board.begin) / 1e9, progress=total))
+
+
+async def _until(is_true: Callable[[], bool]) -> None:
+    """Wait for what another process writes on the board: nobody can wake us."""
+    while not is_true():  # noqa: ASYNC110 - no event reaches from there to here
+        await asyncio.sleep(0.005)
+
+
+def _result(asked: Asked, answers: list[tuple[Record, bool]], *, interrupted: bool) -> LoadResult:
+    phases = merge_phases([record.phases for record, _ in answers])
+    clients = [record.client for record, _ in answers]
+    verdict, because = judge(asked, phases, clients)
+    return LoadResult(
+        asked=asked,
+        phases=tuple(phases),
+        clients=tuple(clients),
+        verdict=verdict,
+        because=because,
+        interrupted=interrupted,
+        gave_up=all(gave_up for _, gave_up in answers),
+    )
+
+
+# One process's share
+
+
+def work(job: tuple[Plan, Path]) -> tuple[Record, bool]:
+    """A process's whole job."""
+    plan, path = job
+    raise_open_files()
+    with Board(path) as board:
+
+        async def main(_: Stop) -> tuple[Record, bool]:
+            collect_less_often()
+            return await conduct(plan, board)
+
+        return run_loop(main)
+
+
+async def conduct(plan: Plan, board: Board | None = None) -> tuple[Record, bool]:
+    """Carry out one process's share on this loop; the record, and whether it gave up."""
+    async with _assembled(plan, board) as (loop, gauge):
+        await _called(loop.open)
+        begin = Timers.now()
+        if board is not None:
+            board.tell(plan.index, Progress(is_ready=1))
+            await _until(lambda: board.begin != 0)
+            begin = board.begin
+        try:
+            await _called(partial(loop.start, begin))
+        finally:  # cancelled: the connections must not outlive the test
+            loop.stop(at_once=True)
+        return Record(phases=loop.phases, client=gauge.client), loop.gave_up
+
+
+@asynccontextmanager
+async def _assembled(plan: Plan, board: Board | None) -> AsyncIterator[tuple[Loop, Gauge]]:
+    async with Timers() as timers, Errands() as errands:
+        gauge = Gauge()
+        shape, answer = plan.shape, plan.exchange
+        pacer = _pacer(shape) if shape.is_open else None
+        parts = Parts(
+            timers=timers,
+            exchange=answer,
+            dial=Dialer(plan.endpoint, errands, now=timers.now, timeout=answer.timeout),
+            connections=plan.connections,
+            spans=_spans(shape),
+            grace=nanoseconds(shape.grace),
+            requests=plan.requests,
+            gauge=gauge,
+            watch=_Watch(plan.index, board) if board is not None else lambda _: None,
+        )
+        loop = ClosedLoop(parts) if pacer is None else OpenLoop(parts, Share(pacer, plan.index, shape.processes))
+        yield loop, gauge
+
+
+async def _called(start: Callable[[Callable[[], None]], None]) -> None:
+    """Wait until the callback that `start` is given has been called."""
+    done = asyncio.Event()
+    start(done.set)
+    await done.wait()
+
+
+def _pacer(shape: ShapeConfig) -> Pacer:
+    curve = shape.curve()
+    pacer = _arrivals(shape, curve)
+    return pacer if shape.requests is None else First(pacer, _before(shape, curve) + shape.requests)
+
+
+def _arrivals(shape: ShapeConfig, curve: Curve) -> Pacer:
+    return Poisson(curve, random.Random(shape.seed).random) if shape.poisson else Regular(curve)  # noqa: S311
+
+
+def _before(shape: ShapeConfig, curve: Curve) -> int:
+    """How many requests are due within the warm-up."""
+    pacer, number = _arrivals(shape, curve), 0
+    while shape.warmup and (due := pacer.due(number)) is not None and due < nanoseconds(shape.warmup):
+        number += 1
+    return number
+
+
+def _spans(shape: ShapeConfig) -> list[Span]:
+    """The phases: warm-up and the measured one, or one per stage."""
+    if shape.stages is not None:
+        spans, begin = [], 0
+        for seconds, rate in shape.steps():
+            end = begin + nanoseconds(seconds)
+            spans.append(Span(name=f"to {rate:g}/s", begin=begin, end=end))
+            begin = end
+        return spans
+    warmup = nanoseconds(shape.warmup)
+    before = [Span(name="warm-up", begin=0, end=warmup, measured=False)] if warmup else []
+    return [*before, Span(name="measured", begin=warmup, end=_end(shape, warmup))]
+
+
+def _end(shape: ShapeConfig, warmup: int) -> int | None:
+    timed = None if shape.duration is None else warmup + nanoseconds(shape.duration)
+    if not shape.is_open or shape.requests is None:
+        return timed
+    curve = shape.curve()
+    last = _arrivals(shape, curve).due(_before(shape, curve) + shape.requests - 1)
+    ends = [end for end in (timed, None if last is None else last + 1) if end is not None]
+    return min(ends)
+
+
+class _Watch:
+    """Looks at the board some twenty times a second: shows how far we are, and stops when we are told to."""
+
+    def __init__(self, index: int, board: Board) -> None:
+        self._index = index
+        self._board = board
+        self._looks = 0
+        self._seen = Progress(is_ready=1)
+
+    def __call__(self, loop: Loop) -> None:
+        seen = self._seen
+        outcomes = [phase.outcomes for phase in loop.phases]
+        seen.answered = sum(outcome["ok"] for outcome in outcomes)
+        seen.failed = sum(outcome["failed"] for outcome in outcomes)
+        seen.timed_out = sum(outcome["timed_out"] for outcome in outcomes)
+        seen.in_flight = loop.in_flight
+        lag = loop.parts.gauge.client.lag
+        if self._looks % _PERCENTILES == 0:
+            response = loop.phase.response if loop.is_paced else loop.phase.service()
+            seen.p50, seen.p99 = (
+                one.value if one else 0 for one in (quantile(response, 0.5), quantile(response, 0.99))
+            )
+            found = quantile(lag, 0.99) or quantile(lag, 0.5)
+            seen.lag = found.value if found else 0
+        self._looks += 1
+        self._board.tell(self._index, seen)
+        if self._board.stop:
+            loop.stop(at_once=self._board.stop > 1)
