@@ -56,7 +56,8 @@ def add_to(total: dict[int, int], tables: Iterable[Mapping[int, int]]) -> None:
     """Merge tables into `total`, without loss."""
     for table in tables:
         for number, count in table.items():
-            total[number] = total.get(number, 0) + count
+            if count:
+                total[number] = total.get(number, 0) + count
 
 
 def mean(counts: Mapping[int, int], bits: int = COARSE) -> float | None:

@@ -19,7 +19,8 @@ from crawler.load.wire import Connection
 from crawler.runtime.tasks import Errands
 
 _OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN}
-_EXPIRED, _WRONG_NAME = 10, 62  # OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED and _HOSTNAME_MISMATCH
+# OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED, _HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
+_VERIFICATION = {10: Reason.TLS_EXPIRED, 62: Reason.TLS_HOSTNAME, 64: Reason.TLS_HOSTNAME}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +94,7 @@ def _named(error: OSError) -> FetchError:
     if isinstance(error, TimeoutError):
         return FetchError(Reason.CONNECT_TIMEOUT, "the connection was not open in time")
     if isinstance(error, ssl.SSLCertVerificationError):
-        reasons = {_EXPIRED: Reason.TLS_EXPIRED, _WRONG_NAME: Reason.TLS_HOSTNAME}
-        return FetchError(reasons.get(error.verify_code, Reason.TLS_UNTRUSTED), error.verify_message)
+        return FetchError(_VERIFICATION.get(error.verify_code, Reason.TLS_UNTRUSTED), error.verify_message)
     if isinstance(error, ssl.SSLError):
         return FetchError(Reason.TLS_FAILED, error.reason or text)
     if error.errno in _OURS:

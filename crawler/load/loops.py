@@ -7,7 +7,7 @@ Rules
   served, and its response time counts from the due moment. It never skips one and never invents one.
 - A request belongs to the phase in which it was due; each phase keeps its own account.
 - The test has ended when its time is up, or its requests are; what is in flight then has a short grace, and is counted
-  as in flight after it. What was due and never sent is shed. Both keep a lower bound of their response time.
+  as in flight after it. What was due and is still not sent is shed. Both keep a lower bound of their response time.
 - In a closed loop a user whose connection cannot be opened rests before it tries again.
 Runs on: the loop that loads.
 """
@@ -93,6 +93,7 @@ class Loop:
         self.phase = self.phases[0]
         self.is_over = False
         self.gave_up = False
+        self._due: int | None = None  # when the next request is due; None = there is no schedule, or no more of it
         self._current = -1  # the phase that runs by the clock
         self._is_ending = False
         self._has_begun = False
@@ -174,6 +175,7 @@ class Loop:
         if not self._is_ending:
             moment = self.now()
             self._close_phase(moment)
+            self._cut(moment)
             self._end(moment)
         if at_once:
             self._finish()
@@ -181,15 +183,17 @@ class Loop:
     def _end(self, moment: int) -> None:
         self._is_ending = True
         self.parts.gauge.end()
-        self._stop_sending(moment)
         self.parts.timers.at(moment + self.parts.grace, lambda _: self._finish())
         self._finish_if_idle()
 
-    def _stop_sending(self, moment: int) -> None:
-        self.left = 0
+    def _cut(self, moment: int) -> None:
+        """Send nothing more, neither what comes due after this moment nor what is late."""
+
+    def _shed_rest(self) -> None:
+        """Count what was due and can no longer be sent."""
 
     def _finish_if_idle(self) -> None:
-        if self._is_ending and not self.in_flight:
+        if self._is_ending and self._due is None and not self.in_flight:
             self._finish()
 
     def _finish(self) -> None:
@@ -197,6 +201,7 @@ class Loop:
             return
         self.is_over = True
         now = self.now()
+        self._shed_rest()
         for connection in self._connections:
             if connection.is_busy:
                 connection.abandon(now)
@@ -219,10 +224,9 @@ class Loop:
             connection = self._replace(connection)
         if not self._has_begun:
             self.opened(connection)
-        elif self._is_ending:
-            self._finish_if_idle()
         else:
             self._serve(connection, now)
+            self._finish_if_idle()
 
     def _serve(self, connection: Connection, now: int) -> None:
         raise NotImplementedError
@@ -267,6 +271,7 @@ class ClosedLoop(Loop):
         super()._close_phase(moment)
         if self._current >= 0:
             self.phase.scheduled = self.phase.sent = self._given - self.left
+            self.left = 0
 
     def _serve(self, connection: Connection, now: int) -> None:
         if connection.is_failed:
@@ -288,7 +293,6 @@ class OpenLoop(Loop):
         super().__init__(parts)
         self._pacer = pacer
         self._number = 0
-        self._due: int | None = None
         self._idle: deque[Connection] = deque()
         self._is_armed = False
         self._phase_number = 0
@@ -296,7 +300,7 @@ class OpenLoop(Loop):
     def _begin_sending(self) -> None:
         self._idle.extend(self._connections)
         self._due = self._next_due()
-        self._dispatch(self.origin)
+        self._dispatch(self.now())
 
     def _open_phase(self, phase: Phase) -> None:
         """The phase of a request is that of its due moment, whatever the clock says."""
@@ -316,11 +320,13 @@ class OpenLoop(Loop):
         self._idle.append(connection)
         self._arm()
 
-    def _dispatch(self, _moment: int) -> None:
-        """Send all that is due, as far as there are connections."""
+    def _ring(self, _moment: int) -> None:
         self._is_armed = False
-        now = self.now()
-        while self._due is not None and self._due <= now and self._idle and not self._is_ending:
+        self._dispatch(self.now())
+
+    def _dispatch(self, now: int) -> None:
+        """Send all that is due, as far as there are connections."""
+        while self._due is not None and self._due <= now and self._idle:
             connection = self._idle.popleft()
             if not connection.is_over:
                 self._send(connection, now, self._due, was_free=True)
@@ -328,13 +334,13 @@ class OpenLoop(Loop):
         self._arm()
 
     def _arm(self) -> None:
-        if self._due is not None and self._idle and not self._is_armed and not self._is_ending:
+        if self._due is not None and self._idle and not self._is_armed:
             self._is_armed = True
-            self.parts.timers.at(self._due, self._dispatch)
+            self.parts.timers.at(self._due, self._ring)
 
     def _send(self, connection: Connection, now: int, due: int, *, was_free: bool) -> None:
         phase = self.phase = self._schedule(due)
-        phase.sent += 1
+        phase.sent += not self._is_ending
         late = now - due
         note(phase.pacing if was_free else phase.waiting, late)
         phase.late += late > MILLISECOND
@@ -350,17 +356,12 @@ class OpenLoop(Loop):
         self._due = self._next_due()
         return phase
 
-    def _stop_sending(self, moment: int) -> None:
-        if self._due is not None and self._due <= moment:
-            self._dispatch_last(moment)
-        while self._due is not None and self._due <= moment:
-            due = self._due
-            note(self._schedule(due).shed, max(0, moment - due))
-        self._due = None
+    def _cut(self, moment: int) -> None:
+        self._shed_rest(until=moment)
 
-    def _dispatch_last(self, moment: int) -> None:
-        """What is due and has a free connection is still sent: it was only we who were late."""
-        while self._due is not None and self._due <= moment and self._idle:
-            connection = self._idle.popleft()
-            if not connection.is_over:
-                self._send(connection, self.now(), self._due, was_free=True)
+    def _shed_rest(self, until: int = _NO_END) -> None:
+        now = self.now()
+        while self._due is not None and self._due <= min(until, now):
+            due = self._due
+            note(self._schedule(due).shed, now - due)
+        self._due = None

@@ -91,7 +91,7 @@ def test_moments_never_go_back_and_stay_within_the_schedule(stages: list[Stage],
 
 def test_poisson_gaps_are_exponential() -> None:
     """Their mean is 1 / rate, their deviation the same, and as many are shorter than the mean as should be."""
-    moments = schedule(Poisson(constant(1000), Random(7).random), 50_000)
+    moments = schedule(Poisson(constant(1000), Random(7).random), 50_000)  # noqa: S311
 
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     average = sum(gaps) / len(gaps)
@@ -102,7 +102,7 @@ def test_poisson_gaps_are_exponential() -> None:
 
 def test_a_seed_is_a_schedule() -> None:
     """The same seed gives the same moments, another one others."""
-    one, same, other = (schedule(Poisson(constant(100), Random(seed).random), 50) for seed in (7, 7, 8))
+    one, same, other = (schedule(Poisson(constant(100), Random(seed).random), 50) for seed in (7, 7, 8))  # noqa: S311
 
     assert one == same != other
 
@@ -112,7 +112,7 @@ def test_shares_are_the_whole_schedule(count: int) -> None:
     """Whatever number of processes shares a schedule, together they send exactly it."""
 
     def whole() -> Pacer:
-        return First(Poisson(constant(1000), Random(3).random), 1000)
+        return First(Poisson(constant(1000), Random(3).random), 1000)  # noqa: S311
 
     shares = [moment for index in range(count) for moment in schedule(Share(whole(), index, count))]
 

@@ -67,7 +67,7 @@ def test_what_a_closed_view_would_have_shown_of_the_stall_is_shown_beside_it() -
 
 def test_the_latencies_of_the_server_come_back() -> None:
     """A list of latencies becomes exactly the buckets of that list."""
-    chance = Random(3)
+    chance = Random(3)  # noqa: S311
     latencies = [round(10 ** chance.uniform(5, 8.5)) for _ in range(5000)]
 
     loop, _ = simulated(lambda n, _: latencies[n], seconds=None, requests=5000, connections=10)
@@ -78,7 +78,7 @@ def test_the_latencies_of_the_server_come_back() -> None:
 @pytest.mark.parametrize("rate", [None, 500.0])
 def test_the_server_counts_the_same(rate: float | None) -> None:
     """Every request that the server got is in the account, and no other."""
-    chance = Random(1)
+    chance = Random(1)  # noqa: S311
 
     loop, server = simulated(
         lambda _n, _now: chance.randrange(1, 200) * MILLISECOND, rate=rate, connections=20, seconds=3
@@ -129,7 +129,7 @@ def test_the_warm_up_is_apart() -> None:
 def test_a_request_is_never_sent_before_it_is_due() -> None:
     """Whatever the gaps, each request reaches the server at its moment or later."""
     arrivals: list[int] = []
-    due = Poisson(Curve([Stage(SECOND, 300_000, 300_000)]), Random(7).random)
+    due = Poisson(Curve([Stage(SECOND, 300_000, 300_000)]), Random(7).random)  # noqa: S311
     schedule = [moment for n in range(1000) if (moment := due.due(n)) is not None]
 
     def arrive(_: int, now: int) -> int:
@@ -138,7 +138,7 @@ def test_a_request_is_never_sent_before_it_is_due() -> None:
 
     loop, _ = simulated(
         arrive,
-        pacer=Poisson(Curve([Stage(SECOND, 300_000, 300_000)]), Random(7).random),
+        pacer=Poisson(Curve([Stage(SECOND, 300_000, 300_000)]), Random(7).random),  # noqa: S311
         seconds=1,
     )
 
@@ -149,7 +149,7 @@ def test_a_request_is_never_sent_before_it_is_due() -> None:
 def test_poisson_arrivals_wait_as_queueing_theory_says() -> None:
     """One server, 1 ms each, 80 % busy (M/D/1): the mean wait is rho / (2 (1 - rho)) services, here 2 ms."""
     rate = 800_000
-    pacer = Poisson(Curve([Stage(200 * SECOND, rate, rate)]), Random(5).random)
+    pacer = Poisson(Curve([Stage(200 * SECOND, rate, rate)]), Random(5).random)  # noqa: S311
 
     loop, _ = simulated(lambda _n, _now: MILLISECOND, pacer=pacer, connections=1, seconds=200)
 

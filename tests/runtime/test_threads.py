@@ -354,7 +354,7 @@ async def test_after_the_block_nothing_is_taken() -> None:
 
 async def test_many_senders_lose_and_double_nothing() -> None:
     """Senders of all weights, some cancelled: each one's order is kept, and what was accepted is worked on once."""
-    chance = random.Random(11)
+    chance = random.Random(11)  # noqa: S311 - chance, not a secret
     disk = Disk()
     bounds = Bounds(max_items=7, max_bytes=40, group_items=5, group_bytes=30)
     accepted: list[int] = []
