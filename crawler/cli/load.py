@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from crawler.cli.options import KnobCommand, given, knobs
+from crawler.core.errors import UsageError
 from crawler.core.loadconfig import LOAD_OPTIONS, LoadConfig, configure_load
 
 EXAMPLES = """\b
@@ -43,8 +44,9 @@ def command(url: str, **parameters: Any) -> int:
 def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> int:
     from crawler.core.hdrlog import hdr_log
     from crawler.load.run import Moment, run
-    from crawler.report.load import load_text
+    from crawler.report.load import gate_text, load_text
 
+    histogram = _made(parameters["save_histogram"])
     with _view(url, config, quiet=parameters["quiet"]) as view:
 
         def show(moment: Moment) -> None:
@@ -52,11 +54,12 @@ def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> i
 
         result, signum = run(url, config, show, view.SECONDS)
     gates = [(gate.text, *gate.check(result)) for gate in config.gate.gates()]
-    if parameters["save_histogram"]:
+    if histogram is not None:
         log = hdr_log({"response": result.response, "service": result.service}, seconds=result.seconds)
-        Path(parameters["save_histogram"]).write_text(log, "ascii")
+        histogram.write_text(log, "ascii")
     if parameters["as_json"]:
         click.echo(result.to_json())
+        click.echo("".join(f"{line}\n" for line in gate_text(gates)), nl=False, err=True)
     else:
         click.echo(load_text(result, gates))
     if signum is not None:
@@ -64,6 +67,17 @@ def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> i
     if not all(is_kept for _, is_kept, _ in gates):
         return THRESHOLD_MISSED
     return 0 if result.total.ok else 1
+
+
+def _made(name: str | None) -> Path | None:
+    """The file, which can be written: better found out before a test of ten minutes than after it."""
+    if name is None:
+        return None
+    try:
+        Path(name).touch()
+    except OSError as error:
+        raise UsageError(f"--save-histogram: {name}: {error.strerror}") from None
+    return Path(name)
 
 
 def _view(url: str, config: LoadConfig, *, quiet: bool) -> Any:

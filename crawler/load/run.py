@@ -243,13 +243,13 @@ def work(job: tuple[Plan, Path]) -> tuple[Record, bool]:
 async def conduct(plan: Plan, board: Board | None = None) -> tuple[Record, bool]:
     """Carry out one process's share on this loop; the record, and whether it gave up."""
     async with _assembled(plan, board) as (loop, gauge):
-        await _called(loop.open)
-        begin = Timers.now()
-        if board is not None:
-            board.tell(plan.index, Progress(is_ready=1))
-            await _until(lambda: board.begin != 0)
-            begin = board.begin
         try:
+            await _called(loop.open)
+            begin = Timers.now()
+            if board is not None:
+                board.tell(plan.index, Progress(is_ready=1))
+                await _until(lambda: board.begin != 0)
+                begin = board.begin
             await _called(partial(loop.start, begin))
         finally:  # cancelled: the connections must not outlive the test
             loop.stop(at_once=True)

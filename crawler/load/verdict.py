@@ -3,7 +3,7 @@
 Rules, in this order
 - TOO-SHORT: under a second, or under 100 answers: no percentile but the median means anything.
 - CLIENT-BOUND: this tool was the limit, or part of it. It had no processor time left, its loop came so late that a
-  twentieth of the response time is its own, or this machine ran out of files or ports.
+  twentieth of the measured time is its own, or this machine ran out of files or ports.
 - RATE-NOT-REACHED: under 99 % of what came due was sent in time to count.
 - SERVER-BOUND: the client had time to spare and waited for the server: always so in a closed loop; in an open one when
   more than one request in a hundred found every connection busy.
@@ -13,16 +13,15 @@ Runs on: anywhere (pure).
 
 from collections.abc import Sequence
 
-from crawler.core.histogram import FINE, mean
 from crawler.core.loadfacts import Client, Phase, Table, merged, sum_up
-from crawler.core.loadresult import Asked, Verdict, label
+from crawler.core.loadresult import Asked, Verdict, label, own_share
 from crawler.core.quantiles import quantile
 from crawler.core.reasons import Reason
 
 _SECONDS = 1.0
 _ANSWERS = 100
 _CPU = 0.9  # of a core, in any process
-_SHARE = 0.05  # of the mean response time
+_SHARE = 0.05  # of the mean service or response time
 _LATE = 100_000  # ns; what is smaller decides nothing, whatever its share
 _REACHED = 0.99
 _WAITED = 0.01
@@ -60,11 +59,9 @@ def _client_bound(asked: Asked, total: Phase, clients: Sequence[Client]) -> tupl
     if cpu >= _CPU:
         return Verdict.CLIENT_BOUND, f"the client used {_percent(cpu)} of a core; more --processes, or a lower rate"
     lag = merged(*(client.lag for client in clients))
-    late = (mean(lag, FINE) or 0.0) + (mean(total.pacing, FINE) or 0.0)
-    whole = mean(total.response if asked.mode == "open" else total.service(), FINE) or 0.0
-    if late >= _LATE and late >= _SHARE * whole:
-        share = min(1.0, late / whole)
-        return Verdict.CLIENT_BOUND, f"{_percent(share)} of the response time is the client's own: {_lag(lag)}"
+    share, late = own_share(asked, total, lag)
+    if late >= _LATE and share >= _SHARE:
+        return Verdict.CLIENT_BOUND, f"{_percent(share)} of the measured time is the client's own: {_lag(lag)}"
     return None
 
 

@@ -20,7 +20,7 @@ _MANY = 5  # kinds of failures
 
 def load_text(result: LoadResult, gates: Sequence[tuple[str, bool, str]] = ()) -> str:
     """The report; `gates` are threshold, whether it was kept, and the figure."""
-    lines = [*_verdict(result), *_gates(gates), *_asked(result), *_times(result), *_outcomes(result)]
+    lines = [*_verdict(result), *gate_text(gates), *_asked(result), *_times(result), *_outcomes(result)]
     lines += [*_connections(result), *_phases_of_a_request(result), *_stages(result), *_client(result)]
     return "\n".join(lines)
 
@@ -40,7 +40,8 @@ def _verdict(result: LoadResult) -> Iterator[str]:
         yield from _row("", "THE COUNTS BELOW DO NOT ADD UP: please report this")
 
 
-def _gates(gates: Sequence[tuple[str, bool, str]]) -> Iterator[str]:
+def gate_text(gates: Sequence[tuple[str, bool, str]]) -> Iterator[str]:
+    """One line per gate."""
     for text, is_kept, figure in gates:
         yield from _row("Gate", f"{'kept  ' if is_kept else 'MISSED'} {text}: {figure}")
 
@@ -54,7 +55,7 @@ def _asked(result: LoadResult) -> Iterator[str]:
         kind = f"Poisson, seed {asked.seed}" if asked.arrivals == "poisson" else "constant gaps"
         rate = f"{asked.rate:g}/s" if asked.rate else "stages"
         load = f"open loop, {rate}, {kind}, {counted(asked.connections, 'connection')}"
-    parts = [load, counted(asked.processes, "process").replace("processs", "processes")]
+    parts = [load, "1 process" if asked.processes == 1 else f"{asked.processes} processes"]
     parts += [] if asked.keep_alive else ["no keep-alive"]
     parts += [f"warm-up {duration(asked.warmup)}"] if asked.warmup else []
     yield from _row("Load", ", ".join(parts))
@@ -205,7 +206,7 @@ def _client(result: LoadResult) -> Iterator[str]:
         parts.append(f"{counted(sum(pauses.values()), 'GC pause')}, longest {_ms(most)} ms")
     else:
         parts.append("no GC pause")
-    parts.append(f"{result.client_share * 100:.1f} % of the response time is the client's own")
+    parts.append(f"{result.client_share * 100:.1f} % of the measured time is the client's own")
     if result.asked.shares_machine:
         parts.append(f"the server shares this machine's {counted(result.asked.cores, 'core')}")
     yield from _row("Client", "; ".join(parts))

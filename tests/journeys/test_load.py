@@ -164,6 +164,7 @@ def test_ctrl_c_gives_the_partial_report_and_130(when: str, site: str) -> None:
         (["-t", "9", "-c", "3"], "connections"),
         (["--body-file", "/no/such/file"], "No such file"),
         (["--unix-socket", "/no/such/socket"], "is no socket"),
+        (["--save-histogram", "/no/such/folder/x.hlog"], "No such file"),
         (["--expect-status", "2xx"], "200,204"),
         (["-X", "GE T"], "expected a name"),
     ],

@@ -184,6 +184,18 @@ def test_a_client_that_is_slowed_is_called_the_limit_with_its_share(rate: float 
     assert max(middle(number, FINE) for number in client.lag) == pytest.approx(20 * MILLISECOND, rel=0.3)
 
 
+def test_a_queue_does_not_hide_a_slow_client() -> None:
+    """A client that is half of every service time is to blame for the queue, too, however long that has become."""
+    loop, _ = simulated(lambda _n, _now: MILLISECOND, rate=3600, connections=4, disturb=busy, seconds=5)
+    client = loop.parts.gauge.client
+    client.seconds, client.cpu_seconds = 5.0, 2.0
+
+    verdict, _ = judge(asked("open", 4), loop.phases, [client])
+
+    assert (mean(measured(loop).response, FINE) or 0) > 10 * (mean(client.lag, FINE) or 0)
+    assert verdict is Verdict.CLIENT_BOUND
+
+
 def test_a_client_with_time_to_spare_is_not_blamed() -> None:
     """The same load without the disturbance is the server's."""
     loop, _ = simulated(lambda _n, _now: MILLISECOND, seconds=5)
