@@ -153,6 +153,16 @@ class Phase:
             self.failures[kind] = Failure(count=1, first=example, last=example, worst=example)
 
     @property
+    def seconds(self) -> float:
+        """How long it lasted; 0 = it was never begun."""
+        return max(0, self.end - self.begin) / 1e9
+
+    @property
+    def rate(self) -> float:
+        """Requests per second that ended, well or not, within its time."""
+        return self.answered / self.seconds if self.seconds else 0.0
+
+    @property
     def ok(self) -> int:
         """Good answers."""
         return self.fresh.count + self.reused.count

@@ -115,12 +115,12 @@ class LoadResult:
     @property
     def seconds(self) -> float:
         """How long was measured."""
-        return (self.total.end - self.total.begin) / 1e9
+        return self.total.seconds
 
     @property
     def requests_per_second(self) -> float:
         """Requests that ended, well or not, within the measured time."""
-        return self.total.answered / self.seconds if self.seconds > 0 else 0.0
+        return self.total.rate
 
     @property
     def outcomes(self) -> Mapping[str, int]:
@@ -216,14 +216,13 @@ def own_share(asked: Asked, total: Phase, lag: Mapping[int, int]) -> tuple[float
 
 
 def _phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
-    seconds = (phase.end - phase.begin) / 1e9
     service = phase.service()
     unanswered = phase.unanswered()
     return {
         "name": phase.name,
         "measured": phase.measured,
-        "seconds": seconds,
-        "requests_per_second": phase.answered / seconds if seconds > 0 else 0.0,
+        "seconds": phase.seconds,
+        "requests_per_second": phase.rate,
         "outcomes": {"scheduled": phase.scheduled, **phase.outcomes},
         "conservation_law_holds": phase.is_whole,
         "response_ms": times(phase.response if is_open else service, unanswered),

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from crawler.core.errors import InternalError
 from crawler.core.loadconfig import LoadConfig, ShapeConfig, configure_load, nanoseconds
 from crawler.core.loadfacts import Record, merge_phases
 from crawler.core.loadresult import Asked, LoadResult
@@ -232,6 +233,8 @@ def work(job: tuple[Plan, Path]) -> tuple[Record, bool]:
     plan, path = job
     raise_open_files()
     with Board(path) as board:
+        if board.progress()[plan.index].is_ready:  # a lane does a lost job again, but a test cannot be done twice
+            raise InternalError("a process of this test was ended from outside, and its figures are lost with it")
 
         async def main(_: Stop) -> tuple[Record, bool]:
             collect_less_often()

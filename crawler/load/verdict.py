@@ -40,15 +40,14 @@ def judge(asked: Asked, phases: Sequence[Phase], clients: Sequence[Client]) -> t
 
 
 def _too_short(total: Phase) -> tuple[Verdict, str] | None:
-    seconds = (total.end - total.begin) / 1e9
     answers = total.answered
     if not total.ok:
         worst = max(total.failures, key=lambda kind: total.failures[kind].count, default="nothing was sent")
         return Verdict.TOO_SHORT, f"no request was answered well: {worst}"
     if answers < _ANSWERS:
         return Verdict.TOO_SHORT, f"{answers} answers; at least {_ANSWERS} are needed"
-    if seconds < _SECONDS:
-        return Verdict.TOO_SHORT, f"measured for {seconds:.2f} s; at least {_SECONDS:.0f} s is needed"
+    if total.seconds < _SECONDS:
+        return Verdict.TOO_SHORT, f"measured for {total.seconds:.2f} s; at least {_SECONDS:.0f} s is needed"
     return None
 
 

@@ -137,6 +137,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Hang up without a word to the pool."""
         self.is_over = True
+        self._is_awaiting = False
         if self._transport is not None:
             self._transport.abort()
 

@@ -86,6 +86,8 @@ def _times(result: LoadResult) -> Iterator[str]:
         yield _latency("  sent late", result.total.pacing)
     else:
         yield _latency("  service", result.service, unanswered)
+    if result.total.failed:
+        yield _latency("  failed", result.total.failed)
     yield _latency("  loop lag", result.lag)
     yield from _intervals(result)
 
@@ -139,7 +141,7 @@ def _outcomes(result: LoadResult) -> Iterator[str]:
         first, last, worst = failure.first, failure.last, failure.worst
         when = f"first {first.at / 1e9:.2f} s, last {last.at / 1e9:.2f} s, worst {_ms(worst.took)} ms"
         port = f", port {worst.port}" if worst.port else ""
-        yield from _row(f"  {kind}"[: _INDENT - 1], f"{kind} {failure.count:,}: {when}{port}; {safe(worst.detail)}")
+        yield from _row("  failed", f"{kind} {failure.count:,}: {when}{port}; {safe(worst.detail)}")
     if len(kinds) > _MANY:
         yield from _row("", f"and {len(kinds) - _MANY} more kinds: see the JSON")
 
@@ -172,7 +174,8 @@ def _phases_of_a_request(result: LoadResult) -> Iterator[str]:
         ("first byte, reused", merged(total.reused.whole, total.reused.first_byte)),
         ("body, reused", total.reused.body),
     ]
-    yield "Steps, ms              count      p50      p99      max"
+    if any(table for _, table in rows):
+        yield "Steps, ms              count      p50      p99      max"
     for name, table in rows:
         if table:
             middling, far = quantile(table, 0.5), quantile(table, 0.99)
@@ -187,13 +190,11 @@ def _stages(result: LoadResult) -> Iterator[str]:
         return
     yield "Phases          seconds  requests/s      ok  failed  p50, ms  p99, ms"
     for phase in result.phases:
-        seconds = (phase.end - phase.begin) / 1e9
         table = phase.response if result.asked.mode == "open" else phase.service()
         cells = [quantile(table, share, phase.unanswered()) for share in (0.5, 0.99)]
         shown = [f"{'>=' if one.at_least else ''}{_ms(one.value)}" if one else "-" for one in cells]
         counts = f"{phase.ok:>8,}{phase.scheduled - phase.ok:>8,}"
-        rate = phase.answered / seconds if seconds > 0 else 0.0
-        yield f"  {phase.name[:14]:<14}{seconds:>7.1f}{rate:>12,.1f}{counts}{shown[0]:>9}{shown[1]:>9}"
+        yield f"  {phase.name[:14]:<14}{phase.seconds:>7.1f}{phase.rate:>12,.1f}{counts}{shown[0]:>9}{shown[1]:>9}"
 
 
 def _client(result: LoadResult) -> Iterator[str]:

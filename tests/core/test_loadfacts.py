@@ -50,3 +50,15 @@ def test_shares_merge_in_any_grouping_and_order(one: Phase, two: Phase, three: P
     assert plain(merged(merged(one, two), three)) == whole
     assert plain(merged(three, merged(one, two))) == whole
     assert plain(merged(two, three, one)) == whole
+
+
+def test_the_examples_of_a_failure_are_its_first_its_last_and_its_worst() -> None:
+    """By the moment at which each happened, and by what it took."""
+    phase, other = Phase(name="p"), Phase(name="p")
+    for at, took in [(5, 50), (1, 30), (9, 10)]:
+        phase.fail("truncated", Example(at=at, took=took, port=None, detail="d"))
+    other.fail("truncated", Example(at=7, took=90, port=None, detail="d"))
+
+    failure = merged(phase, other).failures["truncated"]
+
+    assert (failure.count, failure.first.at, failure.last.at, failure.worst.took) == (4, 1, 9, 90)

@@ -154,6 +154,28 @@ def test_ctrl_c_gives_the_partial_report_and_130(when: str, site: str) -> None:
     assert "Traceback" not in errors
 
 
+def test_a_process_that_is_killed_ends_the_test(site: str) -> None:
+    """Half of the figures would be a lie: one line says what happened, and nothing is measured twice."""
+    command = [sys.executable, "-m", "crawler", "load", site, "-d", "30", "-c", "4", "-t", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        assert child.stdout is not None
+        child.stderr.readline()  # it is under way
+        children = [
+            int(pid)
+            for task in Path(f"/proc/{child.pid}/task").iterdir()
+            for pid in (task / "children").read_text().split()
+        ]
+        workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(workers[0], signal.SIGKILL)
+        report, errors = child.stdout.read(), child.stderr.read()
+
+    assert child.returncode == 70
+    assert report == ""
+    assert "ended from outside" in errors
+    assert "Traceback" not in errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [

@@ -217,6 +217,19 @@ def test_half_a_head_is_no_answer_whatever_its_length() -> None:
     assert pool.account()["failures"] == {}
 
 
+def test_an_answer_that_comes_after_its_timeout_counts_once() -> None:
+    """It timed out, and what the closed connection still delivers is nothing."""
+    pool, connection = connected(Exchange(request=REQUEST, timeout=SECOND))
+    for _ in range(2):
+        connection.data_received(HELLO)
+        connection.ask(2, 2)
+
+    connection.expire(7)
+    connection.data_received(HELLO)
+
+    assert pool.phase.outcomes == {"ok": 2, "failed": 0, "timed_out": 1, "shed": 0, "in_flight": 0}
+
+
 @pytest.mark.parametrize(
     ("exchange", "kind"),
     [

@@ -241,6 +241,19 @@ def test_an_interrupted_test_adds_up() -> None:
     assert server.received == phase.ok == phase.scheduled - phase.outcomes["shed"]
 
 
+def test_a_test_that_is_interrupted_while_it_warms_up_has_measured_nothing() -> None:
+    """Not even a negative time."""
+
+    def interrupt(simulation: Simulation, loop: Loop) -> None:
+        simulation.at(simulation.now() + SECOND, lambda _: loop.stop())
+
+    loop, _ = simulated(lambda _n, _now: MILLISECOND, rate=100, warmup=2, seconds=5, disturb=interrupt)
+
+    phase = measured(loop)
+    assert (phase.scheduled, phase.seconds, phase.rate) == (0, 0, 0)
+    assert loop.phases[0].scheduled == pytest.approx(100, abs=2)
+
+
 def test_memory_does_not_grow_with_the_number_of_requests() -> None:
     """The tables of a hundred thousand requests are no longer than those of ten thousand."""
 
