@@ -4,8 +4,8 @@ Run with: python benchmarks/load_pacing.py [--seconds N] [--rounds N]
 Pacing: first the ceiling of a closed loop, then half of it at a constant rate and as Poisson arrivals; how late each
 request was sent, from the JSON report (the figure to beat is wrk2's own: within 1 ms). A request that waited for a
 connection is counted apart. Beside it, how late this machine wakes a thread that does nothing but sleep: no client can
-be more exact than that, and on a busy machine it is milliseconds. Agreement: the same nginx, one connection per tool, under ours, wrk and h2load in turn; p50
-and p99 of each.
+be more exact than that, and on a busy machine it is milliseconds. Agreement: the same nginx, one connection per tool,
+under ours, wrk and h2load in turn; p50 and p99 of each.
 """
 
 import argparse
