@@ -9,8 +9,6 @@ Runs on: the main thread and its loop; `work` in a worker process.
 """
 
 import asyncio
-import os
-import random
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,19 +17,17 @@ from functools import partial
 from pathlib import Path
 
 from crawler.core.errors import InternalError
-from crawler.core.loadconfig import LoadConfig, ShapeConfig, configure_load, nanoseconds
+from crawler.core.loadconfig import LoadConfig, configure_load, nanoseconds
 from crawler.core.loadfacts import Record, merge_phases
 from crawler.core.loadresult import Asked, LoadResult
-from crawler.core.pacer import Curve, First, Poisson, Regular, Share
-from crawler.core.protocols import Pacer
+from crawler.core.pacer import Share
 from crawler.core.quantiles import quantile
 from crawler.load.board import Board, Progress
-from crawler.load.dial import Dialer, Endpoint
+from crawler.load.dial import Dialer
 from crawler.load.gauges import Gauge
-from crawler.load.loops import ClosedLoop, Loop, OpenLoop, Parts, Span
-from crawler.load.target import endpoint, exchange, is_own, target
+from crawler.load.loops import ClosedLoop, Loop, OpenLoop, Parts
+from crawler.load.plan import Plan, pacer, prepare, spans
 from crawler.load.verdict import judge
-from crawler.load.wire import Exchange
 from crawler.runtime.loop import Stop, collect_less_often, raise_open_files
 from crawler.runtime.loop import run as run_loop
 from crawler.runtime.processes import Lanes, Limits
@@ -42,31 +38,6 @@ _SOON = 20_000_000  # ns between "all are ready" and the start
 _PERCENTILES = 20  # watches between two looks at percentiles: about a second
 _LONGEST = 30 * 24 * 3600.0  # seconds, for a test without a duration
 _MEMORY = 4 << 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """All that a process needs to know."""
-
-    endpoint: Endpoint
-    exchange: Exchange
-    shape: ShapeConfig
-    index: int = 0
-
-    @property
-    def connections(self) -> int:
-        """Its share of the connections."""
-        return _share(self.shape.connections, self)
-
-    @property
-    def requests(self) -> int | None:
-        """Its share of the requests, in a closed loop; the schedule of an open one ends by itself."""
-        return None if self.shape.requests is None or self.shape.is_open else _share(self.shape.requests, self)
-
-
-def _share(whole: int, plan: Plan) -> int:
-    count = plan.shape.processes
-    return whole // count + (plan.index < whole % count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,48 +68,6 @@ async def load_test(url: str, **options: object) -> LoadResult:
         return await _in_processes(asked, plan, Stop(), lambda _: None, 1.0)
     record, gave_up = await conduct(plan)
     return _result(asked, [(record, gave_up)], interrupted=False)
-
-
-async def prepare(url: str, config: LoadConfig) -> tuple[Asked, Plan]:
-    """Judge the target and make what the processes need.
-
-    Raises:
-        UsageError, TargetRefused: nothing is sent.
-    """
-    parsed = target(url)
-    place = await endpoint(parsed, config.request)
-    place.tls()  # a file that holds no certificates is found here
-    plan = Plan(endpoint=place, exchange=exchange(parsed, config), shape=config.shape)
-    shape, address = config.shape, place.address
-    return Asked(
-        url=parsed.href,
-        address=f"unix:{address}" if isinstance(address, str) else f"{address[0]}:{address[1]}",
-        method=plan.exchange.request.partition(b" ")[0].decode(),
-        mode="open" if shape.is_open else "closed",
-        connections=shape.connections,
-        processes=shape.processes,
-        keep_alive=config.request.keep_alive,
-        timeout=shape.timeout,
-        grace=shape.grace,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        good=_good(config),
-        rate=shape.rate,
-        arrivals=("poisson" if shape.poisson else "regular") if shape.is_open else None,
-        seed=shape.seed if shape.poisson else None,
-        stages=shape.steps(),
-        duration=shape.duration,
-        requests=shape.requests,
-        warmup=shape.warmup,
-        insecure=config.request.insecure,
-        allowed_host=config.request.i_may_test,
-        shares_machine=isinstance(address, str) or is_own(address[0]),
-    ), plan
-
-
-def _good(config: LoadConfig) -> str:
-    statuses = config.gate.statuses()
-    text = "status below 400" if statuses is None else f"status {', '.join(map(str, sorted(statuses)))}"
-    return text if config.gate.expect_body is None else f"{text} and the expected body"
 
 
 def run(url: str, config: LoadConfig, show: Show, seconds: float) -> tuple[LoadResult, int | None]:
@@ -264,19 +193,21 @@ async def _assembled(plan: Plan, board: Board | None) -> AsyncIterator[tuple[Loo
     async with Timers() as timers, Errands() as errands:
         gauge = Gauge()
         shape, answer = plan.shape, plan.exchange
-        pacer = _pacer(shape) if shape.is_open else None
         parts = Parts(
             timers=timers,
             exchange=answer,
             dial=Dialer(plan.endpoint, errands, now=timers.now, timeout=answer.timeout),
             connections=plan.connections,
-            spans=_spans(shape),
+            spans=spans(shape),
             grace=nanoseconds(shape.grace),
             requests=plan.requests,
             gauge=gauge,
             watch=_Watch(plan.index, board) if board is not None else lambda _: None,
         )
-        loop = ClosedLoop(parts) if pacer is None else OpenLoop(parts, Share(pacer, plan.index, shape.processes))
+        if shape.is_open:
+            loop: Loop = OpenLoop(parts, Share(pacer(shape), plan.index, shape.processes))
+        else:
+            loop = ClosedLoop(parts)
         yield loop, gauge
 
 
@@ -285,48 +216,6 @@ async def _called(start: Callable[[Callable[[], None]], None]) -> None:
     done = asyncio.Event()
     start(done.set)
     await done.wait()
-
-
-def _pacer(shape: ShapeConfig) -> Pacer:
-    curve = shape.curve()
-    pacer = _arrivals(shape, curve)
-    return pacer if shape.requests is None else First(pacer, _before(shape, curve) + shape.requests)
-
-
-def _arrivals(shape: ShapeConfig, curve: Curve) -> Pacer:
-    return Poisson(curve, random.Random(shape.seed).random) if shape.poisson else Regular(curve)  # noqa: S311
-
-
-def _before(shape: ShapeConfig, curve: Curve) -> int:
-    """How many requests are due within the warm-up."""
-    pacer, number = _arrivals(shape, curve), 0
-    while shape.warmup and (due := pacer.due(number)) is not None and due < nanoseconds(shape.warmup):
-        number += 1
-    return number
-
-
-def _spans(shape: ShapeConfig) -> list[Span]:
-    """The phases: warm-up and the measured one, or one per stage."""
-    if shape.stages is not None:
-        spans, begin = [], 0
-        for seconds, rate in shape.steps():
-            end = begin + nanoseconds(seconds)
-            spans.append(Span(name=f"to {rate:g}/s", begin=begin, end=end))
-            begin = end
-        return spans
-    warmup = nanoseconds(shape.warmup)
-    before = [Span(name="warm-up", begin=0, end=warmup, measured=False)] if warmup else []
-    return [*before, Span(name="measured", begin=warmup, end=_end(shape, warmup))]
-
-
-def _end(shape: ShapeConfig, warmup: int) -> int | None:
-    timed = None if shape.duration is None else warmup + nanoseconds(shape.duration)
-    if not shape.is_open or shape.requests is None:
-        return timed
-    curve = shape.curve()
-    last = _arrivals(shape, curve).due(_before(shape, curve) + shape.requests - 1)
-    ends = [end for end in (timed, None if last is None else last + 1) if end is not None]
-    return min(ends)
 
 
 class _Watch:

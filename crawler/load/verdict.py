@@ -14,7 +14,8 @@ Runs on: anywhere (pure).
 from collections.abc import Sequence
 
 from crawler.core.loadfacts import Client, Phase, Table, merged, sum_up
-from crawler.core.loadresult import Asked, Verdict, label, own_share
+from crawler.core.loadfigures import label
+from crawler.core.loadresult import Asked, Verdict, own_share
 from crawler.core.quantiles import quantile
 from crawler.core.reasons import Reason
 

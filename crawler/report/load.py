@@ -8,7 +8,8 @@ from textwrap import wrap
 
 from crawler.core.histogram import FINE, mean, middle
 from crawler.core.loadfacts import Phase, merged
-from crawler.core.loadresult import LoadResult, cpu_per_request, label
+from crawler.core.loadfigures import label
+from crawler.core.loadresult import LoadResult, cpu_per_request
 from crawler.core.quantiles import SHARES, needed, quantile
 from crawler.core.text import counted, duration, safe, size
 
