@@ -10,6 +10,8 @@
     async for page in crawler.crawl(["https://example.com/"], max_pages=100):
         ...
 
+    result = await crawler.load_test("http://127.0.0.1:8000/", rate=500, duration=10)
+
 Everything is imported when it is first used, so that `import crawler` costs nothing and a worker process stays light.
 """
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from crawler.embed import CrawledPage, crawl
     from crawler.fetch.client import Fetcher, fetch
     from crawler.fetch.fetched import Fetched
+    from crawler.load.run import load_test
 
 __all__ = [
     "CrawledPage",
@@ -37,6 +40,7 @@ __all__ = [
     "__version__",
     "crawl",
     "fetch",
+    "load_test",
 ]
 
 _HOMES = {
@@ -48,6 +52,7 @@ _HOMES = {
     "Reason": "crawler.core.reasons",
     "UrlError": "crawler.core.errors",
     "UsageError": "crawler.core.errors",
+    "load_test": "crawler.load.run",
 }
 
 

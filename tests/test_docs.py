@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ import pytest
 import crawler
 from crawler.cli.main import COMMANDS
 from crawler.core.config import OPTIONS
+from crawler.core.loadconfig import LOAD_OPTIONS
+from crawler.core.options import Option
 from crawler.core.reasons import Reason
 from crawler.fetch.ask import Options
 from crawler.report.reference import options_table
@@ -29,15 +31,22 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
         yield running
 
 
-def test_the_table_of_options_is_the_config() -> None:
+@pytest.mark.parametrize(
+    ("begin", "end", "options"),
+    [
+        ("<!-- options: made from crawler/core/config.py -->\n", "<!-- /options -->", OPTIONS),
+        ("<!-- load options: made from crawler/core/loadconfig.py -->\n", "<!-- /load options -->", LOAD_OPTIONS),
+    ],
+    ids=["crawl and fetch", "load"],
+)
+def test_the_table_of_options_is_the_config(begin: str, end: str, options: Mapping[str, Option]) -> None:
     """`docs/reference.md` has a row for every knob; CRAWLER_WRITE_DOCS=1 writes the table anew."""
-    head, rest = REFERENCE.read_text("utf-8").split("<!-- options: made from crawler/core/config.py -->\n")
-    table, tail = rest.split("<!-- /options -->")
-    wanted = options_table(OPTIONS) + "\n"
+    head, rest = REFERENCE.read_text("utf-8").split(begin)
+    table, tail = rest.split(end)
+    wanted = options_table(options) + "\n"
 
     if os.environ.get("CRAWLER_WRITE_DOCS"):
-        marks = "<!-- options: made from crawler/core/config.py -->\n", "<!-- /options -->"
-        REFERENCE.write_text(head + marks[0] + wanted + marks[1] + tail, "utf-8")
+        REFERENCE.write_text(head + begin + wanted + end + tail, "utf-8")
 
     assert os.environ.get("CRAWLER_WRITE_DOCS") or table == wanted
 
@@ -82,7 +91,9 @@ def blocks(language: str, page: str = "README.md") -> list[str]:
     return [code for marked, code in found if marked == language]
 
 
-@pytest.mark.parametrize("code", [*blocks("python"), *blocks("python", "docs/library.md")])
+@pytest.mark.parametrize(
+    "code", [*blocks("python"), *blocks("python", "docs/library.md"), *blocks("python", "docs/load.md")]
+)
 def test_the_snippets_of_the_documents_run(code: str, running: RunningSite) -> None:
     """Pasted into a script as they stand, they print what the built-in site answers."""
     here = code.replace("http://127.0.0.1:8000", running.site.base_urls[0])
@@ -97,7 +108,7 @@ def test_the_commands_of_the_readme_run(running: RunningSite, tmp_path: Path) ->
     """Every line that begins, goes on with or asks about a run ends well, on a small site, in the order of the page."""
     (tmp_path / "urls.txt").write_text(f"{running.site.base_urls[0]}/\n", "utf-8")
     lines = [line.partition("  #")[0].strip() for block in blocks("") for line in block.splitlines()]
-    commands = [line for line in lines if re.match(r"crawler (crawl|fetch|resume|verify|hosts|why) ", line)]
+    commands = [line for line in lines if re.match(r"crawler (crawl|fetch|resume|verify|hosts|why|load) ", line)]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     for command in commands:

@@ -1,6 +1,7 @@
 """The command `crawler`: its subcommands, each in its own file, and the one place where errors become exit codes.
 
-Exit codes: 0 done; 1 done, some URLs failed; 2 usage; 3 run in use; 4 disk full; 5 storage damaged; 70 internal;
+Exit codes: 0 done; 1 done, some URLs failed; 2 usage; 3 run in use; 4 disk full; 5 storage damaged; 7 load
+target not allowed; 8 threshold missed; 70 internal;
 130 and 143 ended by a signal, 141 by a reader of standard output that left (the run can be resumed).
 Runs on: the main thread.
 """
@@ -25,6 +26,7 @@ COMMANDS = {
     "resume": "Go on with an interrupted run.",
     "why": "Tell why a URL was fetched, or was not.",
     "hosts": "Show the hosts of a run: pages, pace, robots.txt, errors.",
+    "load": "Load-test a server of this machine.",
     "verify": "Audit a run: its output, its frontier, its sums.",
     "robots": "Say which line of a robots.txt decides about a URL.",
     "serve": "Serve the built-in site on loopback.",
@@ -38,6 +40,7 @@ Examples:
   crawler resume output/mine              go on after a Ctrl-C or a crash
   crawler verify output/mine              check that nothing is missing
   crawler why https://example.com/a output/mine
+  crawler load http://127.0.0.1:8000/     how much the site can take
 """
 
 

@@ -27,6 +27,9 @@ _TITLES = {
     "budget": "When to stop early",
     "parse": "Documents",
     "fetch": "Requests",
+    "shape": "How much, and when",
+    "request": "What is asked",
+    "gate": "What must hold",
 }
 _HARMLESS_HEADER = re.compile(r"(accept(-\w+)?|user-agent|referer|from|cache-control|dnt):", re.IGNORECASE)
 _REFERENCE = re.compile(r"(env|file):([^\x00-\x1f\x7f]+)")  # no name of a variable or file that one could type
@@ -39,13 +42,15 @@ Values = Mapping[str, object]
 class KnobCommand(click.Command):
     """A command whose `--help` groups the knobs by what they are about."""
 
+    knobs: Mapping[str, Option] = OPTIONS
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section per group of knobs."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
-                knob = OPTIONS.get((parameter.name or "").replace("_", "-"))
+                knob = self.knobs.get((parameter.name or "").replace("_", "-"))
                 sections.setdefault(_TITLES[knob.group] if knob else "General", []).append(record)
         for title, records in sorted(sections.items(), key=lambda item: item[0] != "General"):
             with formatter.section(title):
@@ -53,7 +58,10 @@ class KnobCommand(click.Command):
 
 
 def knobs(
-    chosen: Callable[[Option], bool] = lambda _: True, *, resuming: bool = False
+    chosen: Callable[[Option], bool] = lambda _: True,
+    *,
+    resuming: bool = False,
+    options: Mapping[str, Option] = OPTIONS,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add a flag for every chosen knob; the command then gets them by `given(kwargs)`.
 
@@ -61,7 +69,7 @@ def knobs(
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(list(OPTIONS.values())):
+        for option in reversed(list(options.values())):
             if chosen(option):
                 function = _flag(option, "" if resuming else _default(option))(function)
             elif resuming:
@@ -80,6 +88,7 @@ def _flag(
     if kind is Kind.FLAG:
         return click.option(f"--{option.name}/--no-{option.name}", parameter, default=None, help=text, hidden=hidden)
     return click.option(
+        *([f"-{option.help.short}"] if option.help.short else []),
         f"--{option.name}",
         parameter,
         metavar=option.metavar,
@@ -101,11 +110,11 @@ def _default(option: Option) -> str:
     return f"  [default: {default:g}]" if isinstance(default, float) else f"  [default: {default}]"
 
 
-def given(parameters: Mapping[str, Any]) -> dict[str, object]:
+def given(parameters: Mapping[str, Any], options: Mapping[str, Option] = OPTIONS) -> dict[str, object]:
     """The knobs that were given on the command line, by option name."""
     found = {name.replace("_", "-"): value for name, value in parameters.items() if value is not None and value != ()}
     return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if name in OPTIONS
+        name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if name in options
     }
 
 

@@ -2,6 +2,7 @@
 
 CrawlerError
 ├── UsageError         what was asked for is impossible              exit 2
+├── TargetRefused      a load test of a machine that may be somebody else's  exit 7
 ├── RunInUse           another process works on this run             exit 3
 ├── StorageError       the disk or the run's files; the run ends     exit 5
 │   ├── DiskFull       free some space, then resume                  exit 4
@@ -42,6 +43,12 @@ class RunInUse(CrawlerError):
     """Another process works on this run's folder."""
 
     exit_code = 3
+
+
+class TargetRefused(CrawlerError):
+    """A load test was asked for against a machine that is not this one, without the word that it may be tested."""
+
+    exit_code = 7
 
 
 class StorageError(CrawlerError):

@@ -169,6 +169,7 @@ class Help:
         metavar: the word for its value, where the kind's is too plain.
         resumable: `resume` may change it; the others judge URLs or shape the output.
         secret: its value is never stored, only the name of the variable or file that holds it.
+        short: its letter, where other tools have made one a habit.
     """
 
     text: str
@@ -177,6 +178,7 @@ class Help:
     metavar: str | None = None
     resumable: bool = False
     secret: bool = False
+    short: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,8 @@ def options_table(options: Mapping[str, Option]) -> str:
 
 def _row(option: Option) -> str:
     metavar = option.metavar.replace("|", "\\|")
-    flag = f"`--{option.name} {metavar}`" if metavar else f"`--{option.name}`, `--no-{option.name}`"
+    letter = f"`-{option.help.short}`, " if option.help.short else ""
+    flag = f"{letter}`--{option.name} {metavar}`" if metavar else f"`--{option.name}`, `--no-{option.name}`"
     resumes = "R" if option.help.resumable or option.help.secret else ""
     return f"| {flag} | {_default(option)} | {resumes} | {option.help.text} |"
 

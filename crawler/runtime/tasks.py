@@ -106,6 +106,44 @@ class Slots:
             self._error = task.exception()
 
 
+class Errands:
+    """Tasks that callbacks start, where nothing can be awaited; whoever starts them bounds their number.
+
+    Leaving the block cancels what still runs and waits for its end. An error of a task leaves the block as itself.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        return f"<Errands {len(self._tasks)} under way>"
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if error is None and self._error is not None:
+            raise self._error
+
+    def start(self, func: Callable[[*Ts], Coroutine[Any, Any, object]], *args: *Ts) -> None:
+        """Run `func(*args)` as a task."""
+        task = self._loop.create_task(func(*args))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            self._error = self._error or task.exception()
+
+
 class ByteBudget:
     """How many bytes may be held in memory at once, all accounts together, shared by seniority.
 

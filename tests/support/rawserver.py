@@ -7,6 +7,7 @@ Rules
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -59,12 +60,17 @@ class _Connections:
 
 
 @asynccontextmanager
-async def raw_server(handler: Handler, address: str = "127.0.0.1") -> AsyncIterator[tuple[str, int]]:
-    """Serve every connection with `handler(reader, writer)` and yield where."""
+async def raw_server(
+    handler: Handler, address: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[str, int]]:
+    """Serve every connection with `handler(reader, writer)` and yield where; a path as address is a unix socket."""
     connections = _Connections(handler)
-    server = await asyncio.start_server(connections.serve, address, 0, backlog=4096)
+    if "/" in address:
+        server: asyncio.Server = await asyncio.start_unix_server(connections.serve, address, backlog=4096)
+    else:
+        server = await asyncio.start_server(connections.serve, address, port, backlog=4096, ssl=tls)
     try:
-        yield address, server.sockets[0].getsockname()[1]
+        yield address, 0 if "/" in address else server.sockets[0].getsockname()[1]
     finally:
         server.close()
         await connections.drop()

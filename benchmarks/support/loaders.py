@@ -1,0 +1,167 @@
+"""Other load testers, each told to do the same: 64 connections, keep-alive, as fast as they can, for so many seconds.
+
+wrk, hey and h2load come from Debian, autocannon from npm and locust from PyPI, the last two into folders of their own
+below ~/.cache/crawler-benchmarks; the bare aiohttp loop is this file's. What cannot be had is left out, with a reason.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.support.debian import install
+
+CONNECTIONS = 64
+_HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crawler-benchmarks"
+
+_LOCUST = """
+from locust import FastHttpUser, constant, task
+class User(FastHttpUser):
+    wait_time = constant(0)
+    @task
+    def get(self):
+        self.client.get("{path}")
+"""
+
+_AIOHTTP = f"""
+import asyncio, sys, time
+import aiohttp, uvloop
+async def user(session, url, end):
+    while time.monotonic() < end:
+        began = time.perf_counter_ns()
+        async with session.get(url) as answer:
+            await answer.read()
+        took.append(time.perf_counter_ns() - began)
+async def main(url, seconds):
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        await asyncio.gather(*(user(session, url, time.monotonic() + seconds) for _ in range({CONNECTIONS})))
+took = []
+uvloop.run(main(sys.argv[1], float(sys.argv[2])))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """One tool; `command(url, seconds, folder)` may write into the folder."""
+
+    name: str
+    what: str
+    command: Callable[[str, int, Path], list[str]]
+
+
+def ready(names: list[str]) -> list[Loader]:
+    """These tools, without those that cannot be had; of each of them a line says why."""
+    install(
+        {
+            "wrk": not_needed("wrk", names),
+            "hey": not_needed("hey", names),
+            "nghttp2-client": not_needed("h2load", names),
+        }
+    )
+    found = []
+    for name in names:
+        loader = _MAKERS[name]()
+        if isinstance(loader, Loader):
+            found.append(loader)
+        else:
+            print(f"{name} is left out: {loader}", file=sys.stderr)
+    return found
+
+
+def not_needed(program: str, names: list[str]) -> bool:
+    """Whether it is here, or not asked for."""
+    return program not in names or shutil.which(program) is not None
+
+
+def _crawler() -> Loader | str:
+    return Loader(
+        "crawler",
+        "crawler load, one process; every latency recorded",
+        lambda url, seconds, _: [
+            *(sys.executable, "-m", "crawler", "load", url, "-c", str(CONNECTIONS)),
+            *("-d", str(seconds), "--quiet", "--json"),
+        ],
+    )
+
+
+def _debian(program: str, what: str, *told: str) -> Loader | str:
+    if shutil.which(program) is None:
+        return f"on Debian: apt-get install {program}"
+
+    def command(url: str, seconds: int, _: Path) -> list[str]:
+        return [program, *(word.replace("SECONDS", str(seconds)) for word in told), url]
+
+    return Loader(program, what, command)
+
+
+def _wrk() -> Loader | str:
+    return _debian("wrk", "C, one thread", "-t1", f"-c{CONNECTIONS}", "-dSECONDS", "--latency")
+
+
+def _hey() -> Loader | str:
+    return _debian("hey", "Go, on one core", "-z", "SECONDSs", "-c", str(CONNECTIONS))
+
+
+def _autocannon() -> Loader | str:
+    home = _HOME / "autocannon"
+    program = home / "node_modules" / "autocannon" / "autocannon.js"
+    if not program.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        if shutil.which("npm") is None:
+            return "on Debian: apt-get install npm"
+        done = subprocess.run(
+            ["npm", "install", "--silent", "--prefix", str(home), "autocannon"], check=False, capture_output=True
+        )
+        if done.returncode:
+            return f"npm cannot install it in {home}"
+    return Loader(
+        "autocannon",
+        "Node, one process",
+        lambda url, seconds, _: ["node", str(program), "-c", str(CONNECTIONS), "-d", str(seconds), "--json", url],
+    )
+
+
+def _locust() -> Loader | str:
+    home = _HOME / "locust"
+    program = home / "bin" / "locust"
+    if not program.exists():
+        for step in (
+            [sys.executable, "-m", "venv", "--clear", home],
+            [home / "bin" / "pip", "-q", "install", "locust"],
+        ):
+            if subprocess.run(step, check=False, capture_output=True).returncode:
+                return f"it cannot be installed in {home}"
+
+    def command(url: str, seconds: int, folder: Path) -> list[str]:
+        host, _, path = url.removeprefix("http://").partition("/")
+        (folder / "locustfile.py").write_text(_LOCUST.format(path=f"/{path}"), "utf-8")
+        told = ["--headless", "-u", str(CONNECTIONS), "-r", str(CONNECTIONS), "-t", f"{seconds}s", "--only-summary"]
+        return [str(program), "-f", str(folder / "locustfile.py"), *told, "-H", f"http://{host}"]
+
+    return Loader("locust", "FastHttpUser, one process", command)
+
+
+def _aiohttp() -> Loader | str:
+    def command(url: str, seconds: int, folder: Path) -> list[str]:
+        (folder / "loop.py").write_text(_AIOHTTP, "utf-8")
+        return [sys.executable, str(folder / "loop.py"), url, str(seconds)]
+
+    return Loader("aiohttp", "a bare loop of 64 tasks on uvloop", command)
+
+
+def _h2load() -> Loader | str:
+    return _debian("h2load", "C, HTTP/1.1", "--h1", f"-c{CONNECTIONS}", "-D", "SECONDS")
+
+
+_MAKERS: dict[str, Callable[[], Loader | str]] = {
+    "crawler": _crawler,
+    "wrk": _wrk,
+    "hey": _hey,
+    "autocannon": _autocannon,
+    "locust": _locust,
+    "aiohttp": _aiohttp,
+    "h2load": _h2load,
+}

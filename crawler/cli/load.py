@@ -1,0 +1,94 @@
+"""`crawler load`: load-test a server of this machine, and say what the figures are worth."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.cli.options import KnobCommand, given, knobs
+from crawler.core.errors import UsageError
+from crawler.core.loadconfig import LOAD_OPTIONS, LoadConfig, configure_load
+
+EXAMPLES = """\b
+Examples:
+  crawler load http://127.0.0.1:8000/                      as much as 64 users can
+  crawler load http://127.0.0.1:8000/ -c 10 -n 5000        5,000 requests by 10
+  crawler load http://127.0.0.1:8000/ --rate 500 -d 30     a rate, whatever happens
+  crawler load URL --rate 500 --poisson --seed 7           as of independent users
+  crawler load URL --stages 10s:100,30s:1000,10s:0         up and down again
+  crawler load URL --threshold 'p99<50ms' --threshold 'errors<0.1%'   exit 8 if not
+"""
+THRESHOLD_MISSED = 8
+
+
+class LoadCommand(KnobCommand):
+    """A command with the knobs of a load test."""
+
+    knobs = LOAD_OPTIONS
+
+
+@click.command(cls=LoadCommand, epilog=EXAMPLES)
+@click.argument("url")
+@knobs(options=LOAD_OPTIONS)
+@click.option("--save-histogram", metavar="FILE", help="Write response and service times as an HDR histogram log.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
+@click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
+def command(url: str, **parameters: Any) -> int:
+    """Load-test URL, a server of this machine: other machines are refused."""
+    config = configure_load(given(parameters, LOAD_OPTIONS))
+    return _carry_out(url, config, parameters)
+
+
+def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> int:
+    from crawler.core.hdrlog import hdr_log
+    from crawler.load.run import Moment, run
+    from crawler.report.load import gate_text, load_text
+
+    histogram = _made(parameters["save_histogram"])
+    with _view(url, config, quiet=parameters["quiet"]) as view:
+
+        def show(moment: Moment) -> None:
+            view.show(moment.seconds, moment.progress)
+
+        result, signum = run(url, config, show, view.SECONDS)
+    gates = [(gate.text, *gate.check(result)) for gate in config.gate.gates()]
+    if histogram is not None:
+        log = hdr_log({"response": result.response, "service": result.service}, seconds=result.seconds)
+        histogram.write_text(log, "ascii")
+    if parameters["as_json"]:
+        click.echo(result.to_json())
+        click.echo("".join(f"{line}\n" for line in gate_text(gates)), nl=False, err=True)
+    else:
+        click.echo(load_text(result, gates))
+    if signum is not None:
+        return 128 + signum
+    if not all(is_kept for _, is_kept, _ in gates):
+        return THRESHOLD_MISSED
+    return 0 if result.total.ok else 1
+
+
+def _made(name: str | None) -> Path | None:
+    """The file, which can be written: better found out before a test of ten minutes than after it."""
+    if name is None:
+        return None
+    try:
+        Path(name).touch()
+    except OSError as error:
+        raise UsageError(f"--save-histogram: {name}: {error.strerror}") from None
+    return Path(name)
+
+
+def _view(url: str, config: LoadConfig, *, quiet: bool) -> Any:
+    from rich.console import Console
+
+    from crawler.live.load import LoadLines, LoadSilence, LoadTerminal
+
+    if quiet:
+        return LoadSilence()
+    if not sys.stderr.isatty():
+        return LoadLines(sys.stderr)
+    stages = sum(seconds for seconds, _ in config.shape.steps())
+    planned = stages or (config.shape.duration + config.shape.warmup if config.shape.duration else None)
+    return LoadTerminal(Console(stderr=True), f"load {url}", planned)

@@ -1,0 +1,64 @@
+"""Percentiles that a sample can carry, each with its confidence interval.
+
+Rules
+- A percentile is the value of rank ceil(share x n); its interval lies between two ranks, by the binomial distribution
+  of how many values fall below the true one (no assumption about their shape; requests taken as independent).
+- At least ten values must lie beyond a percentile, or it is not shown: p99 needs 1,000 of them, p99.9 10,000.
+- A value of which only a lower bound is known (a request without an answer) counts at that bound. A percentile above
+  such a bound is itself a lower bound.
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, floor, sqrt
+
+from crawler.core.histogram import FINE, add_to, bucket_at, middle
+
+SHARES = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
+_BEYOND = 10  # values
+_Z = 1.959964  # 95 % of a normal distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantile:
+    """One percentile, in nanoseconds.
+
+    Attributes:
+        low, high: its 95 % confidence interval.
+        at_least: it is a lower bound, since some of the requests below it had no answer.
+    """
+
+    share: float
+    value: int
+    low: int
+    high: int
+    at_least: bool = False
+
+
+def needed(share: float) -> int:
+    """How many values a percentile needs."""
+    return ceil(round(_BEYOND / (1 - share), 6))
+
+
+def quantile(known: Mapping[int, int], share: float, bounds: Mapping[int, int] | None = None) -> Quantile | None:
+    """A percentile of a fine bucket table; None when the values are too few to carry it.
+
+    `bounds` are lower bounds of further values.
+    """
+    both = dict(known)
+    if bounds:
+        add_to(both, [bounds])
+    total = sum(both.values())
+    if total < needed(share):
+        return None
+    rank, spread = ceil(round(share * total, 6)), _Z * sqrt(total * share * (1 - share))
+    low, high = max(1, floor(share * total - spread)), min(total, ceil(share * total + spread) + 1)
+    number = bucket_at(both, rank)
+    return Quantile(
+        share=share,
+        value=middle(number, FINE),
+        low=middle(bucket_at(both, low), FINE),
+        high=middle(bucket_at(both, high), FINE),
+        at_least=any(bound < number for bound in bounds or ()),
+    )

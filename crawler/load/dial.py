@@ -1,0 +1,104 @@
+"""Opens connections to the one address that was judged, and names what can go wrong on the way.
+
+Rules
+- The socket's own errors are told apart from the server's: no file, port or memory left here is `client_limit`.
+- Connecting and TLS are timed apart.
+Runs on: the loop that loads; one short task per connection, none per request.
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crawler.core.errors import FetchError
+from crawler.core.reasons import Reason
+from crawler.load.wire import Connection
+from crawler.runtime.tasks import Errands
+
+_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN}
+# OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED, _HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
+_VERIFICATION = {10: Reason.TLS_EXPIRED, 62: Reason.TLS_HOSTNAME, 64: Reason.TLS_HOSTNAME}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where connections go.
+
+    Attributes:
+        address: a socket address of this family, already judged; nothing is looked up again.
+        server_name: whose certificate is expected; None = no TLS.
+    """
+
+    family: int
+    address: tuple[str, int] | str
+    server_name: str | None = None
+    ca_file: str | None = None
+    insecure: bool = False
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What TLS is spoken with."""
+        if self.server_name is None:
+            return None
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+class Dialer:
+    """`dialer(connection)` opens it, or tells it why not."""
+
+    def __init__(self, endpoint: Endpoint, errands: Errands, *, now: Callable[[], int], timeout: int) -> None:
+        self._endpoint = endpoint
+        self._errands = errands
+        self._now = now
+        self._timeout = timeout / 1e9
+        self._tls = endpoint.tls()
+
+    def __call__(self, connection: Connection) -> None:
+        """Begin to open it."""
+        self._errands.start(self._dial, connection)
+
+    async def _dial(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._open(connection)
+        except OSError as error:  # TimeoutError and ssl.SSLError are
+            connection.dial_failed(_named(error))
+
+    async def _open(self, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        began = self._now()
+        endpoint = self._endpoint
+        plug = socket.socket(endpoint.family, socket.SOCK_STREAM)
+        try:
+            plug.settimeout(0)
+            await loop.sock_connect(plug, endpoint.address)
+            connected = self._now()
+            connection.tcp_time = connected - began
+            connection.tls_began = connected if self._tls else 0
+            open_ = loop.create_unix_connection if endpoint.family == socket.AF_UNIX else loop.create_connection
+            await open_(lambda: connection, sock=plug, ssl=self._tls, server_hostname=endpoint.server_name)
+        except BaseException:
+            plug.close()
+            raise
+
+
+def _named(error: OSError) -> FetchError:
+    """The kind of a failure to open a connection."""
+    text = error.strerror or str(error) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        return FetchError(Reason.CONNECT_TIMEOUT, "the connection was not open in time")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return FetchError(_VERIFICATION.get(error.verify_code, Reason.TLS_UNTRUSTED), error.verify_message)
+    if isinstance(error, ssl.SSLError):
+        return FetchError(Reason.TLS_FAILED, error.reason or text)
+    if error.errno in _OURS:
+        return FetchError(Reason.CLIENT_LIMIT, f"{errno.errorcode[error.errno or 0]}: {text}")
+    if isinstance(error, ConnectionRefusedError):
+        return FetchError(Reason.CONNECT_REFUSED, "nobody listens there")
+    return FetchError(Reason.CONNECT_FAILED, text)

@@ -1,0 +1,43 @@
+"""What the tool itself costs while it measures: processor time, lag of its event loop, pauses of Python's collector.
+
+Runs on: the loop that loads.
+"""
+
+import gc
+import time
+
+from crawler.core.loadfacts import Client, note
+
+
+class Gauge:
+    """Reads between `begin` and `end`."""
+
+    def __init__(self) -> None:
+        self.client = Client()
+        self.is_running = False
+        self._wall = self._cpu = self._pause = 0
+
+    def begin(self) -> None:
+        """The measured part begins."""
+        self.is_running = True
+        self._wall, self._cpu = time.monotonic_ns(), time.process_time_ns()
+        gc.callbacks.append(self._collected)
+
+    def end(self) -> None:
+        """It has ended."""
+        if self.is_running:
+            self.is_running = False
+            gc.callbacks.remove(self._collected)
+            self.client.seconds = (time.monotonic_ns() - self._wall) / 1e9
+            self.client.cpu_seconds = (time.process_time_ns() - self._cpu) / 1e9
+
+    def lagged(self, nanoseconds: int) -> None:
+        """The loop came this late to something that was due."""
+        if self.is_running:
+            note(self.client.lag, nanoseconds)
+
+    def _collected(self, step: str, _: object) -> None:
+        if step == "start":
+            self._pause = time.monotonic_ns()
+        else:
+            note(self.client.pauses, time.monotonic_ns() - self._pause)

@@ -1,0 +1,162 @@
+"""Whom a load test may hit, and the bytes that it sends.
+
+Rules
+- This machine alone: loopback, its own addresses, a unix socket. Anything else needs the host's name typed once more,
+  by which the user says that it may be tested; the report keeps that.
+- What is judged is the address that will be dialled, and what was judged is dialled: nothing is looked up twice.
+- A redirect is an answer: it is never followed, so a test cannot leave its target.
+- A request is made once; framing is ours, every other header can be replaced.
+Runs on: the loop, before the test.
+"""
+
+import asyncio
+import socket
+from pathlib import Path
+
+from crawler.core.addresses import AddressClass, classify
+from crawler.core.errors import TargetRefused, UrlError, UsageError
+from crawler.core.loadconfig import LoadConfig, RequestConfig, nanoseconds
+from crawler.core.text import safe
+from crawler.core.urls import Url, parse
+from crawler.load.dial import Endpoint
+from crawler.load.wire import Exchange
+from crawler.version import __version__
+
+AGENT = f"crawler-load/{__version__}"
+_PROBE = 1.0  # seconds for each address of a name that has several
+_FRAMING = {"content-length", "transfer-encoding", "connection"}
+
+
+def target(text: str) -> Url:
+    """The URL to test; `127.0.0.1:8000` is taken for what was meant.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return parse(text if "://" in text else f"http://{text}")
+    except UrlError as error:
+        raise UsageError(f"{safe(text, 80)}: {error}") from None
+
+
+async def endpoint(url: Url, config: RequestConfig) -> Endpoint:
+    """Where to connect.
+
+    Raises:
+        TargetRefused: it is not this machine, and nobody said that it may be tested.
+        UsageError: the host has no address, or a file is missing.
+    """
+    if config.i_may_test not in (None, url.host):
+        raise UsageError(f"--i-may-test {config.i_may_test}: the host of this test is {url.host}")
+    name = url.host.strip("[]") if url.scheme == "https" else None
+    _check_files(config)
+    family, address = await _place(url, config)
+    return Endpoint(family=family, address=address, server_name=name, ca_file=config.ca_file, insecure=config.insecure)
+
+
+def _check_files(config: RequestConfig) -> None:
+    if config.ca_file is not None and not Path(config.ca_file).is_file():
+        raise UsageError(f"--ca-file: {config.ca_file!r}: no such file")
+    if config.unix_socket is not None and not Path(config.unix_socket).is_socket():
+        raise UsageError(f"--unix-socket: {config.unix_socket!r} is no socket; is the server running?")
+
+
+async def _place(url: Url, config: RequestConfig) -> tuple[int, tuple[str, int] | str]:
+    if config.unix_socket is not None:
+        return socket.AF_UNIX, config.unix_socket
+    places = await _addresses(url)
+    if config.i_may_test is None:
+        for _, address in places:
+            _refuse_foreign(url, address[0])
+    for place in places[:-1]:
+        if await _answers(*place):
+            return place
+    return places[-1]
+
+
+async def _addresses(url: Url) -> list[tuple[int, tuple[str, int]]]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(url.host.strip("[]"), url.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UsageError(f"{url.host}: {error.strerror}") from None
+    return [(family, (str(address[0]), int(address[1]))) for family, _, _, _, address in found]
+
+
+def is_own(address: str) -> bool:
+    """Whether dialling this address stays on this machine."""
+    kind = classify(address)
+    if kind is AddressClass.LOOPBACK or address in {"0.0.0.0", "::"}:  # noqa: S104 - dialled, they are loopback
+        return True
+    if kind is AddressClass.RESERVED:
+        return False
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as plug:
+        try:
+            plug.bind((address, 0))  # the kernel lets a socket have only an address of this machine
+        except OSError:
+            return False
+    return True
+
+
+def _refuse_foreign(url: Url, address: str) -> None:
+    if not is_own(address):
+        raise TargetRefused(
+            f"{url.host} ({address}) is not this machine, and load on somebody else's is an attack. If it is yours or "
+            f"its owner agreed: --i-may-test {url.host}"
+        )
+
+
+async def _answers(family: int, address: tuple[str, int]) -> bool:
+    """Whether somebody listens: `localhost` often is two addresses, and a server has one of them."""
+    with socket.socket(family, socket.SOCK_STREAM) as plug:
+        plug.settimeout(0)
+        try:
+            async with asyncio.timeout(_PROBE):
+                await asyncio.get_running_loop().sock_connect(plug, address)
+        except OSError:
+            return False
+    return True
+
+
+def exchange(url: Url, config: LoadConfig) -> Exchange:
+    """What is sent, and what is a good answer to it.
+
+    Raises:
+        UsageError: the file of the body cannot be read, or the method is none.
+    """
+    asked = config.request
+    body = _body(asked)
+    method = asked.method or ("GET" if body is None else "POST")
+    if not method.isascii() or not method.isalpha():
+        raise UsageError(f"--method: expected a name such as PUT, got {safe(method, 40)!r}")
+    expected = config.gate.expect_body
+    return Exchange(
+        request=_message(method, url, asked, body),
+        bodiless=method == "HEAD",
+        keep_alive=asked.keep_alive,
+        statuses=config.gate.statuses(),
+        body=None if expected is None else expected.encode(),
+        timeout=nanoseconds(config.shape.timeout),
+    )
+
+
+def _body(asked: RequestConfig) -> bytes | None:
+    if asked.body_file is None:
+        return None if asked.body is None else asked.body.encode()
+    try:
+        return Path(asked.body_file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--body-file: {asked.body_file}: {error.strerror}") from None
+
+
+def _message(method: str, url: Url, asked: RequestConfig, body: bytes | None) -> bytes:
+    theirs = [(name, value) for name, value in asked.headers if name.lower() not in _FRAMING]
+    replaced = {name.lower() for name, _ in theirs}
+    ours = [("Host", url.origin.partition("://")[2]), ("User-Agent", AGENT), ("Accept", "*/*")]
+    lines = [(name, value) for name, value in ours if name.lower() not in replaced] + theirs
+    if not asked.keep_alive:
+        lines.append(("Connection", "close"))
+    if body is not None:
+        lines.append(("Content-Length", str(len(body))))
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+    return f"{method} {url.target} HTTP/1.1\r\n{head}\r\n".encode() + (body or b"")

@@ -1,0 +1,83 @@
+"""core.thresholds: what a gate lets pass."""
+
+from dataclasses import replace
+
+import pytest
+
+from crawler.core.errors import UsageError
+from crawler.core.histogram import FINE, bucket
+from crawler.core.loadfacts import Client, Example, Phase
+from crawler.core.loadresult import Asked, LoadResult, Verdict
+from crawler.core.thresholds import parse_threshold
+
+MS = 1_000_000
+
+
+def result(*, ok: int = 1990, failed: int = 0, unanswered: int = 0, milliseconds: int = 10) -> LoadResult:
+    """So many good answers of this latency within a second, and others."""
+    phase = Phase(name="measured", end=10**9, scheduled=ok + failed + unanswered, answered=ok + failed)
+    phase.reused.whole[bucket(milliseconds * MS, FINE)] = ok
+    for _ in range(failed):
+        phase.fail("status_500", Example(at=1, took=1, port=None, detail="answered with status 500"))
+    phase.in_flight[bucket(MS, FINE)] = unanswered
+    asked = Asked(
+        url="http://h/",
+        address="h:80",
+        method="GET",
+        mode="closed",
+        connections=1,
+        processes=1,
+        keep_alive=True,
+        timeout=1,
+        grace=1,
+        cores=2,
+        good="status below 400",
+    )
+    return LoadResult(asked=asked, phases=(phase,), clients=(Client(),), verdict=Verdict.OK, because="so")
+
+
+@pytest.mark.parametrize(
+    ("gate", "is_kept"),
+    [
+        ("p99<11ms", True),
+        ("p99 < 0.011s", True),
+        ("p99<9ms", False),
+        ("p50>=9000us", True),
+        ("mean<=11ms", True),
+        ("max<1s", True),
+        ("errors<0.6%", True),
+        ("errors<0.5%", False),
+        ("errors<0.01", True),
+        ("rate>=2000", True),
+        ("rate>2001", False),
+        ("p99.9<11ms", False),  # 2,000 requests cannot carry it
+    ],
+)
+def test_a_gate_is_kept_or_not(gate: str, is_kept: bool) -> None:
+    """1,990 good answers of 10 ms and 10 failures in a second."""
+    assert parse_threshold(gate).check(result(failed=10))[0] is is_kept
+
+
+def test_what_is_only_known_from_below_is_not_below() -> None:
+    """Unanswered requests hide the true percentile, whatever the known ones say."""
+    hidden = result(unanswered=100)
+
+    is_kept, figure = parse_threshold("p99<100ms").check(hidden)
+    assert not is_kept
+    assert figure.startswith("at least ")
+    assert parse_threshold("p99>5ms").check(hidden)[0]
+
+
+@pytest.mark.parametrize("change", [{"interrupted": True}, {"verdict": Verdict.CLIENT_BOUND}])
+def test_a_test_that_is_worth_nothing_passes_no_gate(change: dict[str, object]) -> None:
+    """Neither an interrupted one nor one that its client limited."""
+    assert not parse_threshold("errors<100%").check(replace(result(), **change))[0]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "p99", "p99<", "p99<50", "p999<5ms", "speed<5", "errors<5ms", "p99<50ms!", "p99=5ms"]
+)
+def test_what_is_no_gate_is_refused_with_examples(text: str) -> None:
+    """The message shows how gates are written."""
+    with pytest.raises(UsageError, match="such as p99<50ms"):
+        parse_threshold(text)

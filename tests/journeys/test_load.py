@@ -1,0 +1,200 @@
+"""`crawler load` as a user runs it: what it prints, how it ends, and whom it refuses to test."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+
+from crawler.site.plan import SitePlan
+from support.faults import site_process
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a built-in site's front page."""
+    with site_process(SitePlan.plain(pages=5), tmp_path_factory.mktemp("site") / "requests.jsonl") as running:
+        yield f"{running.site.base_urls[0]}/"
+
+
+def load(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    command = [sys.executable, "-m", "crawler", "load", *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_the_report_begins_with_its_verdict_and_fits_a_terminal(site: str) -> None:
+    """Eighty columns, the order of the page in the docs, and sums that add up."""
+    done = load(site, "-n", 600, "-c", 4)
+
+    titles = [line.split()[0] for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert done.returncode == 0, done.stderr
+    assert titles == ["Verdict", "Target", "Load", "Rate", "Latency,", "Outcome", "Connections", "Steps,", "Client"]
+    assert "600 scheduled = 600 ok + 0 failed + 0 timed out + 0 shed + 0 in flight" in " ".join(done.stdout.split())
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "p99 and beyond: 1,000 requests are needed" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_processes_together_send_what_was_asked_for(processes: int, tmp_path: Path) -> None:
+    """Their merged account is the server's own, to the request."""
+    with site_process(SitePlan.plain(pages=5), tmp_path / "log") as running:
+        url = f"{running.site.base_urls[0]}/"
+        done = load(url, "-n", 501, "-c", 5, "-t", processes, "--rate", 2000, "--poisson", "--json")
+
+    report = json.loads(done.stdout)
+    received = len((tmp_path / "log").read_text("utf-8").splitlines())
+    assert done.returncode == 0, done.stderr
+    assert report["outcomes"]["scheduled"] == 501
+    assert report["outcomes"]["ok"] == received == report["response_ms"]["count"]
+    assert report["conservation_law_holds"]
+    assert len(report["client"]["processes"]) == processes
+
+
+def test_the_letters_of_wrk_mean_the_same(site: str) -> None:
+    """-t, -c, -d and -H as its users type them."""
+    done = load("-t2", "-c4", "-d1s", "-H", "X-A: b", "--json", site)
+
+    asked = json.loads(done.stdout)["asked"]
+    assert (asked["processes"], asked["connections"], asked["duration"]) == (2, 4, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("gates", "code"),
+    [(["errors<0.1%", "rate>1"], 0), (["errors<0.1%", "p50<1us"], 8), (["p99.99<10s"], 8)],
+)
+def test_a_missed_gate_is_exit_code_8(gates: list[str], code: int, site: str) -> None:
+    """Kept gates are 0, a missed one is 8, and so is one of which nothing is known."""
+    options = [option for gate in gates for option in ("--threshold", gate)]
+
+    done = load(site, "--rate", 100, "-d", 1.5, "-c", 4, *options)
+
+    if "CLIENT-BOUND" in done.stdout:  # another program took this machine's cores: then no gate may pass
+        code = 8
+    assert done.returncode == code, done.stdout
+    assert done.stdout.count("\nGate") == len(gates)
+
+
+def test_an_expected_status_decides_what_is_good(site: str) -> None:
+    """With nothing good, the exit code is 1 and the failure has the status's name."""
+    done = load(site, "-n", 20, "-c", 2, "--expect-status", "201")
+
+    assert done.returncode == 1
+    assert "status_200 20:" in done.stdout
+
+
+def test_an_expected_text_decides_what_is_good(site: str) -> None:
+    """The body is looked at, and a page without the text is a failure."""
+    good, bad = (load(site, "-n", 20, "-c", 2, "--expect-body", text) for text in ("<html", "no such text"))
+
+    assert (good.returncode, bad.returncode) == (0, 1)
+    assert "unexpected_body 20:" in bad.stdout
+
+
+def test_the_histogram_file_is_read_by_other_tools(site: str, tmp_path: Path) -> None:
+    """Its counts are those of the report."""
+    path = tmp_path / "run.hlog"
+
+    done = load(site, "-n", 500, "-c", 2, "--save-histogram", path)
+
+    reader = HistogramLogReader(str(path), HdrHistogram(1, 24 * 3600 * 10**9, 3))
+    assert done.returncode == 0, done.stderr
+    assert reader.get_next_interval_histogram().get_total_count() == 500
+    reader.close()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "10.255.255.1", "169.254.169.254", "[2001:db8::1]"])
+def test_another_machine_is_refused(host: str) -> None:
+    """Exit 7, and the message says what the user must be able to say."""
+    done = load(f"http://{host}/")
+
+    assert done.returncode == 7
+    assert "--i-may-test" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_host_that_may_be_tested_is_named_in_the_report(site: str) -> None:
+    """The user's word is kept; it holds for that host alone."""
+    good = load(site, "-n", 20, "-c", 2, "--i-may-test", "127.0.0.1", "--json")
+    other = load(site, "--i-may-test", "example.com")
+
+    assert json.loads(good.stdout)["asked"]["allowed_host"] == "127.0.0.1"
+    assert other.returncode == 2
+
+
+@pytest.mark.parametrize("when", ["1", "2"])
+def test_ctrl_c_gives_the_partial_report_and_130(when: str, site: str) -> None:
+    """The report says that it was interrupted, the counts add up, and a gate is not passed by it."""
+    command = [sys.executable, "-m", "crawler", "load", site, "-d", "60", "-c", "4", "--rate", "200", "-t", when]
+    command += ["--threshold", "errors<100%"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as child:
+        assert child.stderr is not None
+        assert child.stdout is not None
+        line = child.stderr.readline()  # the first line of the display: it is under way
+        os.killpg(child.pid, signal.SIGINT)  # as a terminal does, to all of its processes
+        report, errors = child.stdout.read(), child.stderr.read()
+
+    words = " ".join(report.split())
+    sums = re.search(r"([\d,]+) scheduled = ([\d,]+) ok", words)
+    assert child.returncode == 130, errors
+    assert "requests/s" in line
+    assert "interrupted" in report
+    assert "MISSED errors<100%: interrupted" in words
+    assert sums is not None
+    assert 0 < int(sums[1].replace(",", "")) < 60 * 200
+    assert "Traceback" not in errors
+
+
+def test_a_process_that_is_killed_ends_the_test(site: str) -> None:
+    """Half of the figures would be a lie: one line says what happened, and nothing is measured twice."""
+    command = [sys.executable, "-m", "crawler", "load", site, "-d", "30", "-c", "4", "-t", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        assert child.stdout is not None
+        child.stderr.readline()  # it is under way
+        children = [
+            int(pid)
+            for task in Path(f"/proc/{child.pid}/task").iterdir()
+            for pid in (task / "children").read_text().split()
+        ]
+        workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(workers[0], signal.SIGKILL)
+        report, errors = child.stdout.read(), child.stderr.read()
+
+    assert child.returncode == 70
+    assert report == ""
+    assert "ended from outside" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--stages", "10:x"], "TIME:RATE"),
+        (["--stages", "1s:10", "--rate", "5"], "leave out"),
+        (["--poisson"], "--rate"),
+        (["--threshold", "p99"], "such as p99<50ms"),
+        (["-t", "9", "-c", "3"], "connections"),
+        (["--body-file", "/no/such/file"], "No such file"),
+        (["--unix-socket", "/no/such/socket"], "is no socket"),
+        (["--save-histogram", "/no/such/folder/x.hlog"], "No such file"),
+        (["--expect-status", "2xx"], "200,204"),
+        (["-X", "GE T"], "expected a name"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_can(arguments: list[str], hint: str, site: str) -> None:
+    """Exit 2, one line, and nothing is sent."""
+    done = load(site, *arguments)
+
+    assert done.returncode == 2
+    assert hint in done.stderr
+    assert done.stderr.count("\n") == 1

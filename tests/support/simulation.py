@@ -1,0 +1,206 @@
+"""A load test without a network and without waiting: time moves from one event to the next.
+
+The loops and the connections are the real ones; the clock, the dialler and the server are simulated, so a server's
+truth is known to the nanosecond and a busy machine cannot make a test flake.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from itertools import count
+
+from crawler.core.loadfacts import Phase, sum_up
+from crawler.core.pacer import Curve, Regular, Stage
+from crawler.core.protocols import Pacer
+from crawler.load.gauges import Gauge
+from crawler.load.loops import ClosedLoop, Loop, OpenLoop, Parts, Span
+from crawler.load.wire import Connection, Exchange
+
+MILLISECOND = 1_000_000
+SECOND = 1_000_000_000
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+class Simulation:
+    """Virtual time: `run` calls what is due, in order."""
+
+    def __init__(self) -> None:
+        self._now = 1
+        self._events: list[tuple[int, int, Callable[[int], object]]] = []
+        self._order = count()
+
+    def now(self) -> int:
+        """The virtual nanosecond."""
+        return self._now
+
+    def at(self, moment: int, callback: Callable[[int], object]) -> None:
+        """Call back at this moment, or now if it has passed."""
+        heapq.heappush(self._events, (moment, next(self._order), callback))
+
+    def block(self, nanoseconds: int) -> None:
+        """Do nothing else for so long, as a callback that computes does."""
+        self._now += nanoseconds
+
+    def run(self) -> None:
+        """Go on until nothing is left to happen."""
+        while self._events:
+            moment, _, callback = heapq.heappop(self._events)
+            self._now = max(self._now, moment)
+            callback(moment)
+
+
+class Server:
+    """Answers each request after `latency(number, now)` nanoseconds; None = never. It counts what it gets."""
+
+    def __init__(
+        self, simulation: Simulation, latency: Callable[[int, int], int | None], answer: bytes = ANSWER
+    ) -> None:
+        self.received = 0
+        self.dialled = 0
+        self.simulation = simulation
+        self._latency = latency
+        self.answer = answer
+
+    def dial(self, connection: Connection) -> None:
+        """Open the connection in the next event."""
+        self.dialled += 1
+        wire = Wire(self, connection)
+        self.simulation.at(self.simulation.now(), lambda _: connection.connection_made(wire))
+
+    def take(self, wire: "Wire") -> None:
+        """A request has come."""
+        latency = self._latency(self.received, self.simulation.now())
+        self.received += 1
+        if latency is not None:
+            self.simulation.at(self.simulation.now() + latency, lambda _: wire.deliver(self.answer))
+
+
+class Wire(asyncio.Transport):
+    """The client's end of a simulated connection."""
+
+    def __init__(self, server: Server, connection: Connection) -> None:
+        super().__init__()
+        self._server = server
+        self._connection = connection
+        self._is_open = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """A request."""
+        assert data == REQUEST
+        self._server.take(self)
+
+    def deliver(self, data: bytes) -> None:
+        """Bytes arrive."""
+        if self._is_open:
+            self._connection.data_received(data)
+
+    def abort(self) -> None:
+        """The client hangs up."""
+        self._is_open = False
+
+    close = abort
+
+
+class VirtualGauge(Gauge):
+    """A gauge of which only the lag is asked: processor time is real time's."""
+
+
+def simulated(
+    latency: Callable[[int, int], int | None],
+    *,
+    rate: float | None = None,
+    pacer: Pacer | None = None,
+    seconds: float | None = 10.0,
+    requests: int | None = None,
+    connections: int = 64,
+    warmup: float = 0.0,
+    timeout: float = 10.0,
+    grace: float = 1.0,
+    disturb: Callable[[Simulation, Loop], object] = lambda _simulation, _loop: None,
+) -> tuple[Loop, Server]:
+    """Run a load test against a simulated server and give both."""
+    simulation = Simulation()
+    server = Server(simulation, latency)
+    end = None if seconds is None else round((warmup + seconds) * SECOND)
+    before = [Span(name="warm-up", begin=0, end=round(warmup * SECOND), measured=False)] if warmup else []
+    parts = Parts(
+        timers=simulation,
+        exchange=Exchange(request=REQUEST, timeout=round(timeout * SECOND)),
+        dial=server.dial,
+        connections=connections,
+        spans=[*before, Span(name="measured", begin=round(warmup * SECOND), end=end)],
+        grace=round(grace * SECOND),
+        requests=requests,
+        gauge=VirtualGauge(),
+    )
+    if rate is not None:
+        pacer = Regular(Curve([Stage(end, round(rate * 1000), round(rate * 1000))]))
+    loop = OpenLoop(parts, pacer) if pacer is not None else ClosedLoop(parts)
+    is_over: list[bool] = []
+    loop.open(lambda: loop.start(simulation.now() + MILLISECOND, lambda: is_over.append(True)))
+    disturb(simulation, loop)
+    simulation.run()
+    assert is_over
+    return loop, server
+
+
+def measured(loop: Loop) -> Phase:
+    """What was measured, which must add up."""
+    assert all(phase.is_whole for phase in loop.phases)
+    return sum_up(loop.phases)
+
+
+class Account:
+    """A pool of one connection that only keeps accounts."""
+
+    is_paced = False
+    left = 0
+    origin = 0
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.request = exchange.request
+        self.heads: dict[bytes, tuple[int, int]] = {}
+        self.phase = Phase(name="all")
+        self.over = 0
+        self.now = lambda: 7
+        self.dial: Callable[[Connection], object] = lambda _: None
+
+    def opened(self, connection: Connection) -> None:
+        """Nothing is waited for."""
+
+    def rest(self, connection: Connection, now: int) -> None:
+        """A connection has nothing to do."""
+        self.over += connection.is_over
+
+    def account(self) -> dict[str, object]:
+        """What was counted, without the split into pieces."""
+        phase = self.phase
+        return {
+            "ok": phase.ok,
+            "statuses": dict(phase.reused.statuses),
+            "failures": {kind: failure.count for kind, failure in phase.failures.items()},
+            "bytes": 0 if self.over else phase.reused.bytes,  # what is surplus is counted if it comes along
+            "over": self.over > 0,
+            "surplus": phase.surplus,
+        }
+
+
+class Sink(asyncio.Transport):
+    """A transport that takes everything and does nothing."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take it."""
+
+    def abort(self) -> None:
+        """Nothing to hang up."""
+
+
+def connected(exchange: Exchange) -> tuple[Account, Connection]:
+    """A connection that is open and has its first request."""
+    pool = Account(exchange)
+    connection = Connection(pool)
+    connection.connection_made(Sink())
+    connection.ask(1, 1)
+    return pool, connection
