@@ -147,6 +147,7 @@ class Kind(Enum):
 
     COUNT = _Reader("N", lambda value: _whole(value, 1))
     COUNT_OR_NONE = _Reader("N", lambda value: _whole(value, 0))
+    SECONDS = _Reader("SECONDS", _seconds)
     DELAY = _Reader("SECONDS|auto", _delay)
     TIME_LIMIT = _Reader("SECONDS", _positive_seconds)
     BYTES = _Reader("BYTES", _bytes)

@@ -25,6 +25,7 @@ READ = [
     (Kind.DELAY, 0, 0.0),
     (Kind.DELAY, 0.25, 0.25),
     (Kind.DELAY, "auto", None),
+    (Kind.SECONDS, "1.5 s", 1.5),
     (Kind.TIME_LIMIT, "0.001", 0.001),
     (Kind.TIME_LIMIT, 5, 5.0),
     (Kind.BYTES, "500000", 500_000),
