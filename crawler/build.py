@@ -14,7 +14,6 @@ from pathlib import Path
 from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
 from crawler.core.follow import follow
-from crawler.core.history import ChiefHosts
 from crawler.core.metrics import Metrics, Sample
 from crawler.core.models import Request, RobotsCopy
 from crawler.core.outcomes import Judge
@@ -24,7 +23,7 @@ from crawler.core.robots import Lesson
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Url
 from crawler.core.workbench import Workbench
-from crawler.crawl.engine import Crawl, Ending, Parts
+from crawler.crawl.engine import Crawl, Parts
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.crawl.journal import BOUNDS, Journal
 from crawler.crawl.robots_cache import RobotsCache, ask
@@ -70,9 +69,7 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
     loop.collect_less_often()
 
     async def main(stop: loop.Stop) -> tuple[Summary, int | None]:
-        ending, hosts = await _conduct(folder, facts, config, show, stop)
-        summary = summarize(ending.totals, peak_rss_mb=peak_rss_mb(), stopped_by=ending.stopped_by, hosts=hosts)
-        return summary, stop.signal
+        return await _conduct(folder, facts, config, show, stop), stop.signal
 
     summary, signal = loop.run(main)
     folder.write_summary(as_json(summary))
@@ -93,16 +90,20 @@ def check_files(config: RunConfig) -> None:
     rules_of(config, follows=True)
 
 
-async def _conduct(
-    folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop
-) -> tuple[Ending, ChiefHosts]:
+async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop) -> Summary:
     async with AsyncExitStack() as stack:
         parts = replace(await assemble(stack, folder, facts, config), say=show.note)
         lag = await stack.enter_async_context(loop.LagProbe())
         watch = _Watch(parts, lag, show)
         await stack.enter_async_context(background(every, show.seconds, watch.look))
         ending = await Crawl(parts, stop).run()
-        return ending, await parts.journal.hosts(agent_of(config), MOST_HOSTS)
+        return summarize(
+            ending.totals,
+            peak_rss_mb=peak_rss_mb(),
+            stopped_by=ending.stopped_by,
+            hosts=await parts.journal.hosts(agent_of(config), MOST_HOSTS),
+            examples=await parts.journal.examples(),
+        )
 
 
 async def assemble(
@@ -161,6 +162,7 @@ def rules_of(config: RunConfig, *, follows: bool) -> Rules:
     return Rules(
         follows=True,
         scope=Scope(config.scope.scope),
+        judge=LinkJudge(config.scope),
         traps=config.scope.traps,
         by_level=config.scope.max_depth is not None,
         host_pages=host_pages,

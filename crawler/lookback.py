@@ -37,7 +37,8 @@ def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
     """
     with FrontierAudit(folder.frontier) as audit:
         hosts = audit.hosts(agent_of(stored_config(folder, facts)), MOST_HOSTS)
-        summary = to_builtins(summarize(audit.totals(), peak_rss_mb=0, stopped_by=None, hosts=hosts))
+        account = summarize(audit.totals(), peak_rss_mb=0, stopped_by=None, hosts=hosts, examples=audit.examples())
+        summary = to_builtins(account)
         for of_a_life in ("peak_rss_mb", "stopped_by"):
             del summary[of_a_life]
         return compare(audit, folder, facts, summary)

@@ -2,6 +2,7 @@
 
 Rules
 - A URL is one find, however often and in whatever ways the document points at it: an allowed one beats a refused one.
+  Only a refresh is another, since a hop and a link lead on differently (`core/merging.py`).
 - A link leads one step further from the seed. A refresh is a redirect that the document makes: it keeps its depth,
   costs a hop, and leads a seed to a seed.
 - Who asks robots not to follow is heard as long as robots.txt is (`obey`).
@@ -13,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from crawler.core.config import ScopeConfig
 from crawler.core.links import LISTED, NAVIGATION, Link, LinkKind
+from crawler.core.merging import hop
 from crawler.core.models import Find, Request
-from crawler.core.outcomes import MAX_REDIRECTS
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge
 
@@ -32,7 +33,7 @@ class Follow:
     def finds(self, links: Iterable[Link], request: Request, robots: frozenset[str]) -> tuple[Find, ...]:
         """The finds of the document at `request`, in its order; `robots` are the directives that it came with."""
         is_closed = self.obey and not robots.isdisjoint(_NOFOLLOW)
-        found: dict[str, Find] = {}
+        found: dict[tuple[str, bool], Find] = {}
         for link in links:
             if link.kind in self.kinds:
                 _merge(found, self._find(link, request, is_closed=is_closed))
@@ -40,12 +41,12 @@ class Follow:
 
     def _find(self, link: Link, request: Request, *, is_closed: bool) -> Find:
         if link.kind is LinkKind.REFRESH:
-            find = _refreshed(link, request)
+            find = hop(request.url, request, link.url)
         else:
             find = Find(url=link.url, depth=request.depth + 1)
         if is_closed or (self.obey and link.nofollow):
             return replace(find, refusal=Reason.NOFOLLOW)
-        if find.refusal or find.seed:
+        if find.seed:
             return find
         refusal = self.judge.refusal(link.url, find.depth)
         return replace(find, refusal=refusal) if refusal else find
@@ -57,21 +58,8 @@ def follow(config: ScopeConfig, *, obey: bool) -> Follow:
     return Follow(kinds, LinkJudge(config), obey)
 
 
-def _refreshed(link: Link, request: Request) -> Find:
-    foreign = request.foreign or link.url.origin != request.url.origin
-    hops = request.hops + 1
-    refusal = Reason.REFRESH_LIMIT if hops > MAX_REDIRECTS else None
-    return Find(
-        url=link.url,
-        depth=request.depth,
-        hops=hops,
-        seed=request.seed and refusal is None,
-        foreign=foreign,
-        refusal=refusal,
-    )
-
-
-def _merge(found: dict[str, Find], find: Find) -> None:
-    before = found.get(find.url.href)
-    if before is None or (before.refusal and not find.refusal) or (find.depth < before.depth and not find.refusal):
-        found[find.url.href] = find
+def _merge(found: dict[tuple[str, bool], Find], find: Find) -> None:
+    key = find.url.href, find.chain > 0
+    before = found.get(key)
+    if before is None or (before.refusal and not find.refusal):
+        found[key] = find

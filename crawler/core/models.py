@@ -32,11 +32,12 @@ class Request:
     Attributes:
         id: the URL's row in the frontier; 0 outside a run.
         depth: links followed from a seed to here; redirects keep their source's depth.
-        hops: redirects followed from the first URL to here.
+        hops: redirects and refreshes followed at this depth.
+        chain: of these and others, how many in a row lead here, on the way that has the fewest.
         attempts: tries made before this one.
         seed: the user listed it, or it is the target of a listed URL's redirect.
         named: the user named this host and port, so its own loopback or private address may be dialled.
-        foreign: only a redirect from another origin leads here, so the user's headers and credentials stay away.
+        foreign: a redirect from another origin leads here, so the user's headers and credentials stay away.
         sitemap: it was listed as a sitemap, so it is read as one, plain text too.
         lastmod: when its page was last changed, as a sitemap says.
         alone: the process died while it was in flight, so nothing else may be.
@@ -48,6 +49,7 @@ class Request:
     id: int = 0
     depth: int = 0
     hops: int = 0
+    chain: int = 0
     attempts: int = 0
     referrer: str | None = None
     seed: bool = False
@@ -152,7 +154,8 @@ class Find:
 
     Attributes:
         line: its line in `seeds.txt`; None for anything but a seed.
-        foreign: a redirect from another origin; any other find of the same URL beats it.
+        hops, chain: as in `Request`; 0 for what no redirect or refresh leads to.
+        foreign: a redirect from another origin; any other find of the same URL, as near to a seed, beats it.
         sitemap: it is to be read as a sitemap, and lies in scope wherever it is.
         lastmod: when its page was last changed, as a sitemap says.
         refusal: why it is not to be fetched; None = allowed. An allowed find beats a refused one.
@@ -161,6 +164,7 @@ class Find:
     url: Url
     depth: int = 0
     hops: int = 0
+    chain: int = 0
     seed: bool = False
     named: bool = False
     foreign: bool = False
@@ -206,14 +210,15 @@ class Page:
         return _page, (facts, tuple(map(_packed, self.finds)))
 
 
-_PackedFind = tuple[str, str, str, int, int, int, bool, bool, bool, str | None, Reason | None]
+_PackedFind = tuple[str, str, str, int, int, int, int, bool, bool, bool, str | None, Reason | None]
 
 
 def _packed(find: Find) -> _PackedFind:
     """Plain values: they travel between processes in a sixth of the time."""
     url = find.url
     where = url.href, url.scheme, url.host, url.port
-    return *where, find.depth, find.hops, find.seed, find.foreign, find.sitemap, find.lastmod, find.refusal
+    way = find.depth, find.hops, find.chain, find.seed, find.foreign
+    return *where, *way, find.sitemap, find.lastmod, find.refusal
 
 
 def _page(facts: dict[str, Any], finds: tuple[_PackedFind, ...]) -> Page:
@@ -221,11 +226,12 @@ def _page(facts: dict[str, Any], finds: tuple[_PackedFind, ...]) -> Page:
 
 
 def _unpacked(packed: _PackedFind) -> Find:
-    href, scheme, host, port, depth, hops, seed, foreign, sitemap, lastmod, refusal = packed
+    href, scheme, host, port, depth, hops, chain, seed, foreign, sitemap, lastmod, refusal = packed
     return Find(
         url=Url(href, scheme, host, port),
         depth=depth,
         hops=hops,
+        chain=chain,
         seed=seed,
         foreign=foreign,
         sitemap=sitemap,
@@ -418,7 +424,6 @@ class Totals:
     Attributes:
         failures: failed URLs by reason.
         skipped: skipped URLs by reason.
-        examples: the first URLs that were skipped for each reason.
         statuses: final responses by HTTP status.
         bytes: body bytes after decoding, summed over the lines of output.
         lines: what became of the lines of the list, by `read`, `blank`, `comment`, `url`, `duplicate` and reason.
@@ -430,7 +435,6 @@ class Totals:
     failed: int = 0
     pending: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
-    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     statuses: Mapping[int, int] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)

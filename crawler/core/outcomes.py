@@ -2,7 +2,8 @@
 
 Rules
 - Any final response is *done*, 404 too; *failed* had no usable response, also a retry status after its last retry.
-- A redirect is a result: its target enters the frontier with its source's depth and one hop more.
+- A redirect is a result: its target enters the frontier with its source's depth and one hop more (`core/merging.py`),
+  refused if those were too many.
 - A try that our own pause broke does not count.
 Runs on: anywhere (pure). Jitter and the wall clock come in as arguments.
 """
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from crawler.core import records
 from crawler.core.errors import FetchError, UrlError
+from crawler.core.merging import hop
 from crawler.core.models import Find, Page, Request, Response, Retry, State, Visit
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn
@@ -19,7 +21,6 @@ from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url, parse
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-MAX_REDIRECTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +54,15 @@ class Judge:
             target = parse(as_utf8(location), request.url)
         except UrlError:
             return _finished(response, page, Reason.BAD_REDIRECT, turn)
-        reason = Reason.REDIRECT
-        if target == request.url:
-            reason = Reason.REDIRECT_LOOP
-        elif request.hops >= MAX_REDIRECTS:
-            reason = Reason.REDIRECT_LIMIT
+        reason = Reason.REDIRECT_LOOP if target == request.url else Reason.REDIRECT
         return _finished(response, page, reason, turn, self._hop(request, target))
 
     def _hop(self, request: Request, target: Url) -> Find:
-        """The target of a redirect; whoever redirects to another origin does not send the user's credentials there."""
-        foreign = request.foreign or target.origin != request.url.origin
-        refusal = self.links.refusal(target, request.depth) if self.links and not request.seed else None
-        return Find(
-            url=target,
-            depth=request.depth,
-            hops=request.hops + 1,
-            seed=request.seed,
-            foreign=foreign,
-            refusal=refusal,
-        )
+        """The target of a redirect; what its URL is refused for is said before what its way is refused for."""
+        find = hop(request.url, request, target)
+        if not self.links or find.seed:
+            return find
+        return replace(find, refusal=self.links.refusal(target, find.depth) or find.refusal)
 
     def error(self, request: Request, error: FetchError, turn: Turn) -> Visit | Retry:
         """What a failed try means."""
@@ -109,23 +100,23 @@ def _failed(request: Request, reason: Reason, turn: Turn, *, attempts: int) -> V
     return Visit(request=request, state=State.FAILED, reason=reason, at=turn.now, record=record)
 
 
-_FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.REDIRECT_LIMIT, Reason.BAD_REDIRECT})
+_FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.BAD_REDIRECT})
 
 
-def _finished(response: Response, page: Page, reason: Reason, turn: Turn, hop: Find | None = None) -> Visit:
+def _finished(response: Response, page: Page, reason: Reason, turn: Turn, led: Find | None = None) -> Visit:
     request = response.request
     state = State.FAILED if reason in _FAILED else State.DONE
     finds = page.finds
-    if hop and state is State.DONE:
-        finds = (*finds, hop)  # a failed one leads nowhere
-    record = records.answered(response, page, reason, turn, state=state, redirect_to=hop.url if hop else None)
+    if led and state is State.DONE:
+        finds = (*finds, led)  # a failed one leads nowhere
+    record = records.answered(response, page, reason, turn, state=state, redirect_to=led.url if led else None)
     return Visit(
         request=request,
         state=state,
         reason=reason,
         at=turn.now,
         record=record,
-        target=hop.url if hop else None,
+        target=led.url if led else None,
         finds=finds,
         bad_links=page.bad_links,
         latency=response.timing.total,

@@ -104,6 +104,10 @@ class Frontier(Protocol):
         """The links that lead nowhere, where the run kept who links to whom."""
         ...
 
+    def examples(self) -> Mapping[str, tuple[str, ...]]:
+        """The first URLs that are skipped for each reason, as of the last commit."""
+        ...
+
     def hosts(self, agent: str, most: int) -> ChiefHosts:
         """At most so many hosts; `agent` is whom their robots.txt addresses."""
         ...

@@ -48,7 +48,7 @@ class Reason(StrEnum):
     CLIENT_LIMIT = "client_limit"  # this machine ran out of files, ports or memory
     RETRY_STATUS = "retry_status"  # 408, 425, 429, 500, 502, 503 or 504, also after the last retry
     REDIRECT_LOOP = "redirect_loop"
-    REDIRECT_LIMIT = "redirect_limit"
+    REDIRECT_LIMIT = "redirect_limit"  # where redirects are followed at once, as the library's Fetcher does
     BAD_REDIRECT = "bad_redirect"  # a Location that is no URL we fetch
     ROBOTS_UNREACHABLE = "robots_unreachable"
     SUSPECT = "suspect"  # the process died several times while this URL was in flight alone
@@ -57,7 +57,7 @@ class Reason(StrEnum):
     ROBOTS_DENIED = "robots_denied"
     OUT_OF_SCOPE = "out_of_scope"
     DEPTH_LIMIT = "depth_limit"
-    REFRESH_LIMIT = "refresh_limit"  # pages that refresh to a page that refreshes...
+    HOP_LIMIT = "hop_limit"  # more redirects and refreshes in a row lead here than are followed
     NOFOLLOW = "nofollow"  # the page, or each link to it, asks robots not to follow
     EXCLUDED = "excluded"
     NOT_INCLUDED = "not_included"  # --include is given, and no pattern matches

@@ -151,6 +151,10 @@ class Journal:
         """What may be asked for next; see `Frontier.lease`."""
         return await self._thread.call(self._frontier.lease, wanted, self._clock.wall())
 
+    async def examples(self) -> Mapping[str, tuple[str, ...]]:
+        """The first URLs that are skipped for each reason, as of the last commit."""
+        return await self._thread.call(self._frontier.examples)
+
     async def hosts(self, agent: str, most: int) -> ChiefHosts:
         """How the hosts stand as of the last commit; see `Frontier.hosts`."""
         return await self._thread.call(self._frontier.hosts, agent, most)

@@ -2,25 +2,39 @@
 
 Rules
 - A URL is one row, found by the 128-bit digest of its canonical form (odds of a collision at 10^9 URLs: 1.5e-21).
-- Finds merge: allowed beats refused, seed beats link, the smaller depth wins, while the row is pending or refused for
-  what another find may not have (out of scope, too deep, nofollow); a seed is refused for nothing.
+- Finds merge as `core/merging.py` says. What had its turn is final, but a redirect that is reached in a better way
+  afterwards leads its target on in that way, so that the order of answers makes no difference.
 - Every change of a row changes the counters of its host and the sums within the same transaction.
 Runs on: the storage thread, inside a transaction.
 """
 
 import sqlite3
+from dataclasses import replace
+from typing import NamedTuple
 
 from crawler.core.histogram import bucket
+from crawler.core.merging import Row, first, hop, is_nearer, merged
 from crawler.core.models import Find, RejectedLine, Request, Retry, SeedBatch, State, Visit
 from crawler.core.reasons import Reason
-from crawler.core.urls import parse
+from crawler.core.urls import Url, parse
 from crawler.frontier.borders import Borders
 from crawler.frontier.hosts import Hosts
 from crawler.frontier.known import Known
 from crawler.frontier.rules import Rules
 from crawler.frontier.tally import Tally
 
-_OF_THE_FIND = frozenset({Reason.OUT_OF_SCOPE, Reason.DEPTH_LIMIT, Reason.NOFOLLOW, Reason.REFRESH_LIMIT})
+_ROW = "seed, depth, hops, chain, foreign_hop, sitemap, lastmod, line"  # the fields of a Row, but for its refusal
+_INSERT = f"INSERT INTO url (key, url, host, referrer, {_ROW}) VALUES (?{', ?' * 11}) ON CONFLICT DO NOTHING"  # noqa: S608
+_FIND = f"SELECT id, state, reason, leads_to, {_ROW} FROM url WHERE key = ?"  # noqa: S608
+_IMPROVE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _ROW.split(', '))} WHERE id = ?"  # noqa: S608
+
+
+class _Place(NamedTuple):
+    """Where a row stands."""
+
+    id: int
+    url: Url
+    host_id: int
 
 
 class Admission:
@@ -31,8 +45,10 @@ class Admission:
         self._tally = tally
         self._hosts = hosts
         self._borders = borders
+        self._judge = rules.judge
         self._edges = rules.edges
         self._known = Known(follows=rules.follows)
+        self._onward: list[tuple[Find, int]] = []
 
     def keep(self) -> None:
         """The transaction is committed."""
@@ -41,6 +57,7 @@ class Admission:
     def forget(self) -> None:
         """The transaction was rolled back."""
         self._known.forget()
+        self._onward.clear()
 
     # --- lines of the list ---------------------------------------------------------------------------------------
 
@@ -79,6 +96,12 @@ class Admission:
 
     def _admit(self, find: Find, referrer: int | None) -> bool:
         """Insert the find, or merge it into the row that is there; True when it was new."""
+        is_new = self._enter(find, referrer)
+        while self._onward:  # no recursion: a chain of redirects may be longer than the stack is high
+            self._enter(*self._onward.pop())
+        return is_new
+
+    def _enter(self, find: Find, referrer: int | None) -> bool:
         if find.seed and (place := self._borders.open_for(find.url)) is not None:
             self._let_in(place)
         refusal = self._refusal(find)
@@ -88,42 +111,19 @@ class Admission:
         host_id = self._hosts.id(find.url.host_port)
         if find.named:
             self._hosts.name_by_user(host_id)
-        url = find.url
-        inserted = self._db.execute(
-            "INSERT INTO url (key, url, host, depth, hops, seed, foreign_hop, line, referrer, sitemap, lastmod)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-            (
-                *(url.key, url.href, host_id, find.depth, find.hops, find.seed, find.foreign, find.line, referrer),
-                *(find.sitemap, find.lastmod),
-            ),
-        )
+        row = first(find, refusal)
+        inserted = self._db.execute(_INSERT, (find.url.key, find.url.href, host_id, referrer, *row[:-1]))
         if is_new := inserted.rowcount > 0:
-            self._settle(inserted.lastrowid or 0, host_id, find, refusal)
+            url_id = inserted.lastrowid or 0
+            self._stand(_Place(url_id, find.url, host_id), None, row)
         else:
-            self._merge(find, host_id, refusal)
-        if self._edges:
-            (found,) = self._db.execute("SELECT id FROM url WHERE key = ?", (url.key,)).fetchone()
-            self._connect(referrer, found)
+            url_id = self._merge(find, host_id, refusal, referrer)
+        self._connect(referrer, url_id)
         return is_new
 
     def _connect(self, source: int | None, target: int) -> None:
         if self._edges and source is not None:
             self._db.execute("INSERT OR IGNORE INTO edge VALUES (?, ?)", (source, target))
-
-    def _settle(self, url_id: int, host_id: int, find: Find, refusal: Reason | None) -> None:
-        """The state of a row that is new, and pending by default."""
-        if refusal is None and not find.seed:
-            refusal = self._borders.trap(find.url, host_id)
-        if refusal:
-            self._db.execute("UPDATE url SET state = ?, reason = ? WHERE id = ?", (State.SKIPPED, refusal, url_id))
-            self._tally.skip(refusal, find.url.href)
-        else:
-            self._hosts.count_ready(host_id, 1)
-            self._tally.add("state", State.PENDING.name)
-        if refusal is None or refusal in _OF_THE_FIND:
-            self._known.note(url_id, find, refusal)
-        else:
-            self._known.note_final(url_id, find.url.key)
 
     def _refusal(self, find: Find) -> Reason | None:
         if find.seed:
@@ -131,48 +131,94 @@ class Admission:
         is_inside = find.sitemap or self._borders.covers(find.url)
         return find.refusal or (None if is_inside else Reason.OUT_OF_SCOPE)
 
-    def _merge(self, find: Find, host_id: int, refusal: Reason | None) -> None:
-        url_id, state, reason = self._db.execute(
-            "SELECT id, state, reason FROM url WHERE key = ?", (find.url.key,)
-        ).fetchone()
-        if state in {State.DONE, State.FAILED} or reason == Reason.ROBOTS_DENIED:
-            self._known.note_final(url_id, find.url.key)
-            return
-        is_refused = state == State.SKIPPED
-        if find.refusal or (is_refused and reason not in _OF_THE_FIND and not find.seed):
-            return
-        if is_refused and refusal is None:
-            self._readmit(url_id, host_id, reason)
-        self._db.execute(
-            "UPDATE url SET depth = min(depth, ?1), hops = min(hops, ?2),"
-            " seed = max(seed, ?3), line = coalesce(line, ?4), foreign_hop = min(foreign_hop, ?5)"
-            " WHERE id = ?6 AND (depth > ?1 OR hops > ?2 OR seed < ?3 OR foreign_hop > ?5 OR line IS NULL)",
-            (find.depth, find.hops, find.seed, find.line, find.foreign, url_id),
-        )
+    def _merge(self, find: Find, host_id: int, refusal: Reason | None, referrer: int | None) -> int:
+        """Improve the row that is there, if the find does; gives its id."""
+        url_id, state, reason, leads_to, *columns = self._db.execute(_FIND, (find.url.key,)).fetchone()
+        place = _Place(url_id, find.url, host_id)
+        is_over = state in {State.DONE, State.FAILED} or reason == Reason.ROBOTS_DENIED
+        row = Row._make((*columns, Reason(reason) if state == State.SKIPPED and not is_over else None))
+        better = None if is_over and (leads_to is None or refusal) else merged(row, find, refusal)
+        if better is None:
+            self._known.note(url_id, find.url.key, None if is_over and leads_to is None else row)
+            return place.id
+        self._improve(place, row, better, referrer)
+        if not is_over:
+            self._stand(place, row, better)
+        else:
+            self._known.note(url_id, find.url.key, better)
+            self._lead_on(place, better, leads_to)
+        return place.id
 
-    def _readmit(self, url_id: int, host_id: int, reason: str) -> None:
-        """A URL that was refused is wanted after all."""
-        self._db.execute("UPDATE url SET state = 0, reason = NULL WHERE id = ?", (url_id,))
-        self._hosts.count_ready(host_id, 1)
-        self._tally.add("skipped", reason, -1)
-        self._tally.add("state", State.SKIPPED.name, -1)
-        self._tally.add("state", State.PENDING.name)
+    def _improve(self, place: _Place, before: Row, row: Row, referrer: int | None) -> None:
+        """Write what the row has become; whoever found the best way to it is its referrer."""
+        self._db.execute(_IMPROVE, (*row[:-1], place.id))
+        if is_nearer(row, before) or row.refusal is not before.refusal:
+            self._db.execute("UPDATE url SET referrer = ? WHERE id = ?", (referrer, place.id))
 
-    def _let_in(self, place: str) -> None:
+    def _stand(self, place: _Place, before: Row | None, row: Row) -> None:
+        """A row is made (`before` None) or has changed: where does it stand now? The one door to pending.
+
+        So whatever comes in, new or after all, is counted by the families that may be traps.
+        """
+        if before is None or before.refusal is not row.refusal:
+            if row.refusal is None and not row.seed and (trap := self._borders.trap(place.url, place.host_id)):
+                row = row._replace(refusal=trap)
+            if before is not None:
+                self._count(place, before.refusal, -1)
+            self._count(place, row.refusal, 1)
+            if row.refusal or before is not None:
+                state = State.SKIPPED if row.refusal else State.PENDING
+                self._db.execute("UPDATE url SET state = ?, reason = ? WHERE id = ?", (state, row.refusal, place.id))
+        self._known.note(place.id, place.url.key, row)
+
+    def _count(self, place: _Place, refusal: Reason | None, n: int) -> None:
+        if refusal:
+            self._tally.skip(refusal, n)
+        else:
+            self._hosts.count_ready(place.host_id, n)
+            self._tally.add("state", State.PENDING.name, n)
+
+    def _let_in(self, name: str) -> None:
         """A place came into scope: what was found there and left out becomes pending."""
         rows = self._db.execute(
-            "SELECT url.id, url.url, url.host FROM url JOIN host ON host.id = url.host"
+            f"SELECT url.id, url.url, url.host, {_ROW} FROM url JOIN host ON host.id = url.host"  # noqa: S608
             " WHERE host.site = ? AND url.reason = ?",
-            (place.partition("/")[0], Reason.OUT_OF_SCOPE),
+            (name.partition("/")[0], Reason.OUT_OF_SCOPE),
         ).fetchall()
-        for url_id, text, host_id in rows:
+        for url_id, text, host_id, *columns in rows:
             if self._borders.covers(url := parse(text)):
-                if trap := self._borders.trap(url, host_id):
-                    self._db.execute("UPDATE url SET reason = ? WHERE id = ?", (trap, url_id))
-                    self._tally.add("skipped", Reason.OUT_OF_SCOPE, -1)
-                    self._tally.add("skipped", trap)
-                else:
-                    self._readmit(url_id, host_id, Reason.OUT_OF_SCOPE)
+                row = Row._make((*columns, Reason.OUT_OF_SCOPE))
+                self._stand(_Place(url_id, url, host_id), row, row._replace(refusal=None))
+
+    # --- redirects -----------------------------------------------------------------------------------------------
+
+    def _lead(self, visit: Visit) -> None:
+        """Remember where a finished URL leads, for better ways to it that come later or came during its turn."""
+        request = visit.request
+        target = visit.target or next((find.url for find in visit.finds if _is_hop(find)), None)
+        if target is None:
+            self._known.note(request.id, request.url.key, None)
+            return
+        self._db.execute(
+            "UPDATE url SET leads_to = (SELECT id FROM url WHERE key = ?) WHERE id = ?", (target.key, request.id)
+        )
+        host_id, leads_to, *columns = self._db.execute(
+            f"SELECT host, leads_to, {_ROW} FROM url WHERE id = ?",  # noqa: S608
+            (request.id,),
+        ).fetchone()
+        row = Row._make((*columns, None))
+        self._known.note(request.id, request.url.key, row)
+        if leads_to is not None and (is_nearer(row, request) or row.chain < request.chain):
+            self._lead_on(_Place(request.id, request.url, host_id), row, leads_to)
+            self._enter(*self._onward.pop())
+
+    def _lead_on(self, source: _Place, way: Row, target_id: int) -> None:
+        """A redirect that had its turn is reached in a better way: so is its target."""
+        (text,) = self._db.execute("SELECT url FROM url WHERE id = ?", (target_id,)).fetchone()
+        find = hop(source.url, way, parse(text))
+        if self._judge and not find.seed:
+            find = replace(find, refusal=self._judge.refusal(find.url, find.depth) or find.refusal)
+        self._onward.append((find, source.id))
 
     # --- the end of a turn ---------------------------------------------------------------------------------------
 
@@ -186,10 +232,9 @@ class Admission:
             " WHERE id = ?",
             (visit.state, reason, status, attempts, request.id),
         )
-        self._known.note_final(request.id, request.url.key)
         self._tally.add("state", State.PENDING.name, -1)
         if visit.state is State.SKIPPED:
-            self._tally.skip(reason, request.url.href)
+            self._tally.skip(reason)
         else:
             self._tally.add("state", visit.state.name)
         if visit.state is State.FAILED:
@@ -200,11 +245,7 @@ class Admission:
         if self._edges:
             rows = [(bad.text, bad.reason, request.id) for bad in visit.bad_links]
             self._db.executemany("INSERT OR IGNORE INTO bad_link VALUES (?, ?, ?)", rows)
-        if visit.target is not None:
-            self._db.execute(
-                "UPDATE url SET leads_to = (SELECT id FROM url WHERE key = ?) WHERE id = ?",
-                (visit.target.key, request.id),
-            )
+        self._lead(visit)
 
     def _measure(self, visit: Visit) -> None:
         if visit.record is not None:
@@ -236,3 +277,8 @@ class Admission:
     def _leave_ready(self, request: Request) -> None:
         if not request.alone:  # a suspect is no ready row; whatever else is leased was one
             self._hosts.count_ready(self._hosts.id(request.url.host_port), -1)
+
+
+def _is_hop(find: Find) -> bool:
+    """Whether it is a refresh that is followed."""
+    return find.chain > 0 and (find.seed or find.refusal is not Reason.NOFOLLOW)

@@ -17,6 +17,7 @@ from crawler.core.models import RejectedLine, State, Totals
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.frontier import schema
+from crawler.frontier.examples import examples
 from crawler.frontier.gate import reading_gate
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.reading import reading
@@ -68,6 +69,11 @@ class FrontierAudit:
         with self._gate():
             found = dict(self._db.execute("SELECT state, count(*) FROM url GROUP BY state"))
         return {state: found.get(state, 0) for state in State}
+
+    def examples(self) -> dict[str, tuple[str, ...]]:
+        """The first URLs that are skipped for each reason."""
+        with self._gate():
+            return examples(self._db, self._tally.totals().skipped)
 
     def hosts(self, agent: str, most: int) -> ChiefHosts:
         """The busiest and the most troubled hosts; see `core.protocols.Frontier`."""

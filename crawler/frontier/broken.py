@@ -1,7 +1,8 @@
 """Which links lead nowhere, and every page that leads there.
 
 Rules
-- Broken is what failed, what answered with a status of 400 or more, and what redirects in a circle.
+- Broken is what failed, what answered with a status of 400 or more, what redirects in a circle, and where more
+  redirects in a row lead than are followed.
 - A page that leads to a redirect leads to where that ends: what is told are pages, not the redirects between.
 - What stands in a page as a link and is no URL is broken without being asked for.
 Runs on: the storage thread.
@@ -35,8 +36,8 @@ def _not_had(db: sqlite3.Connection) -> Iterator[BrokenLink]:
     circles = _in_circles(db)
     rows = db.execute(
         "SELECT id, url, status, reason FROM url"
-        " WHERE state = ? OR (state = ? AND (status >= 400 OR reason = ?)) ORDER BY id",
-        (State.FAILED, State.DONE, Reason.REDIRECT),
+        " WHERE state = ? OR (state = ? AND (status >= 400 OR reason = ?)) OR (state = ? AND reason = ?) ORDER BY id",
+        (State.FAILED, State.DONE, Reason.REDIRECT, State.SKIPPED, Reason.HOP_LIMIT),
     )
     for url_id, url, status, reason in rows:
         if reason != Reason.REDIRECT or url_id in circles:

@@ -3,36 +3,18 @@
 Rules
 - Only what is committed is known. (A key that was remembered before its commit would lose the URL, if the page that
   found it never commits.)
-- A find is settled if no field of it could improve the row that is there: it neither comes nearer, nor is it a seed,
-  nor allowed where the row is refused. Rows only get better, so what is remembered here may only be too modest.
+- A find is settled if `core/merging.py` says that it brings the row nothing new. Rows only get better, so what is
+  remembered here may only be too modest.
 Runs on: the storage thread.
 """
 
-from dataclasses import dataclass
-
+from crawler.core.merging import Row, merged
 from crawler.core.models import Find
 from crawler.core.reasons import Reason
 
 _REMEMBERED = 300_000  # keys: about 80 MB
 
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What is known of a row: how good it is at least."""
-
-    id: int
-    depth: int
-    hops: int
-    foreign: bool
-    is_refused: bool
-
-    def settles(self, find: Find, refusal: Reason | None) -> bool:
-        return (
-            find.depth >= self.depth
-            and find.hops >= self.hops
-            and self.foreign <= find.foreign
-            and (not self.is_refused or refusal is not None)
-        )
+_Rows = dict[bytes, tuple[int, Row | None]]
 
 
 class Known:
@@ -40,27 +22,29 @@ class Known:
 
     def __init__(self, *, follows: bool) -> None:
         self._most = _REMEMBERED if follows else 0
-        self._rows: dict[bytes, _Row] = {}
-        self._new: dict[bytes, _Row] = {}
+        self._rows: _Rows = {}
+        self._new: _Rows = {}
+        self._alike: dict[Row, Row] = {}  # thousands of rows are the same, and are one object
 
     def settled(self, find: Find, refusal: Reason | None) -> int | None:
         """The row of a find, refused or not, that changes nothing; None = it has to be looked up."""
-        row = self._rows.get(find.url.key)
-        return row.id if row is not None and not find.seed and row.settles(find, refusal) else None
+        if find.seed or (known := self._rows.get(find.url.key)) is None:
+            return None
+        url_id, row = known
+        return url_id if row is None or merged(row, find, refusal) is None else None
 
-    def note(self, url_id: int, find: Find, refusal: Reason | None) -> None:
-        """A row was made for this find."""
-        row = _Row(url_id, find.depth, find.hops, find.foreign, refusal is not None)
-        self._new[find.url.key] = row
-
-    def note_final(self, url_id: int, key: bytes) -> None:
-        """A row has a state that no link changes."""
-        self._new[key] = _Row(url_id, -1, -1, foreign=False, is_refused=False)
+    def note(self, url_id: int, key: bytes, row: Row | None) -> None:
+        """What a row is now; None = it has a state that no link changes."""
+        if row is not None:
+            row = row if row.line is None else row._replace(line=None)  # no link has one
+            row = self._alike.setdefault(row, row)
+        self._new[key] = url_id, row
 
     def keep(self) -> None:
         """The transaction is committed."""
         if len(self._rows) + len(self._new) > self._most:
             self._rows.clear()
+            self._alike.clear()
         if self._most:
             self._rows.update(self._new)
         self._new.clear()

@@ -4,6 +4,7 @@ Rules
 - A lease is a promise in memory: on disk the URL stays pending, so whatever dies, nothing is lost.
 - Breadth first over hosts, earliest due first; within a host by (depth, discovery). A host that rests for long is left
   alone until shortly before it is due, so that no resting host fills the workbench.
+- While the list is read nothing is leased that a link found: perhaps the list names it, too, and it is a seed.
 - Level by level, where the depth is limited: nothing of depth d+1 is leased before everything of depth d is finished,
   the seeds included; so what is within the limit does not depend on who answered first.
 - A host's pages are counted with its leases: a host that has its share of pages is closed, and what is left of it is
@@ -26,13 +27,13 @@ from crawler.frontier.rules import Rules
 _NO_LIMIT = 1 << 30
 
 _COLUMNS = """
-    SELECT url.id, url.url, url.depth, url.hops, url.attempts, url.seed, url.foreign_hop, url.sitemap, url.lastmod,
-        host.named, source.url
+    SELECT url.id, url.url, url.depth, url.hops, url.chain, url.attempts, url.seed, url.foreign_hop, url.sitemap,
+        url.lastmod, host.named, source.url
     FROM url JOIN host ON host.id = url.host LEFT JOIN url AS source ON source.id = url.referrer
 """
 _OPEN = "(SELECT pages FROM host WHERE host.id = url.host) < ?"
 
-_Row = tuple[int, str, int, int, int, int, int, int, str | None, int, str | None]
+_Row = tuple[int, str, int, int, int, int, int, int, int, str | None, int, str | None]
 
 
 class Leasing:
@@ -46,7 +47,8 @@ class Leasing:
         self._db = db
         self._hosts = hosts
         self._host_pages = rules.host_pages if rules.host_pages is not None else _NO_LIMIT
-        self._level = -1 if rules.by_level else _NO_LIMIT
+        self._by_level = rules.by_level
+        self._level = -1 if rules.by_level else 0
         self._leased: dict[int, int] = {}  # url id -> host id
         self._per_host: Counter[int] = Counter()
         self._open: set[int] = set()  # hosts that the other side knows
@@ -62,6 +64,8 @@ class Leasing:
     def next(self, wanted: Wanted, now: float) -> list[Request]:
         """Hand out what may be asked for; see `core.protocols.Frontier.lease`."""
         self._open.difference_update(map(self._hosts.id, wanted.gone))
+        if self.is_list_read and not self._by_level:
+            self._level = _NO_LIMIT
         requests = self._ready(wanted, now)
         if not requests and not self._leased:
             requests = self._suspect()
@@ -121,8 +125,13 @@ class Leasing:
         if count <= 0:
             return []
         rows = self._db.execute(
-            "SELECT id, ready FROM host WHERE ready > 0 AND due <= ? AND pages < ? ORDER BY due, id LIMIT ?",
-            (now + LONG_REST, self._host_pages, count + len(self._open) + len(self._per_host)),
+            "SELECT id, ready FROM host WHERE ready > 0 AND due <= ? AND pages < ?"  # noqa: S608
+            f" AND (? OR EXISTS (SELECT 1 FROM url WHERE url.host = host.id AND depth <= ? AND {schema.READY}))"
+            " ORDER BY due, id LIMIT ?",
+            (
+                *(now + LONG_REST, self._host_pages, self._level == _NO_LIMIT, self._level),
+                count + len(self._open) + len(self._per_host),
+            ),
         )
         found = [host_id for host_id, ready in rows if host_id not in self._open and ready > self._per_host[host_id]]
         return found[:count]
@@ -179,12 +188,13 @@ class Leasing:
 
 
 def _request(row: _Row, *, alone: bool = False) -> Request:
-    url_id, url, depth, hops, attempts, seed, foreign, sitemap, lastmod, named, referrer = row
+    url_id, url, depth, hops, chain, attempts, seed, foreign, sitemap, lastmod, named, referrer = row
     return Request(
         url=parse(url),
         id=url_id,
         depth=depth,
         hops=hops,
+        chain=chain,
         attempts=attempts,
         seed=bool(seed),
         named=bool(named),

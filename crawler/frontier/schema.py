@@ -3,15 +3,16 @@
 Rules
 - `url.state` is a `State`; leases are never stored. A pending row that waits for no retry and is no suspect is *ready*.
 - `url.deaths` counts how often the process died while this URL was in flight; from `SUSPECT_DEATHS` on it runs alone.
-- `url.foreign_hop` says that only redirects from another origin lead here.
+- `url.seed`, `depth`, `hops` and `foreign_hop` are of the best way that leads here, `chain` of the one with the fewest
+  hops in a row, and `referrer` is where the best way comes from (`core/merging.py`).
 - `host.ready` is the number of its ready rows; `tally` holds every sum that a summary shows. Both change in the same
   transaction as the rows that they count; `crawler verify` counts again.
 - `host` also holds what politeness knows of it (`due` to `down`, a `HostState`), and what its pages were: `pages` lines
   of output, `failed` of them without a response, the first and the last at `first_at` and `last_at` (wall clock).
 - `trouble` counts, per host and reason, the tries that failed: those that were repeated and those that were the last.
 - `attempt` holds each try of a URL that was put off: when, why, and until when. The last try is the URL's own row.
-- `url.leads_to` is where a redirect leads; `url.sitemap` says that it was listed as a sitemap, `url.lastmod` is what a
-  sitemap says of it.
+- `url.leads_to` is where a redirect or a refresh leads; `url.sitemap` says that it was listed as a sitemap,
+  `url.lastmod` is what a sitemap says of it.
 - `host.site` is what hosts share that come into scope together, `place` holds what seeds brought into scope, `family`
   how far the families of URLs have grown that may be traps (`core/scope.py`, `core/traps.py`).
 - `edge` says which page leads to which URL, each pair once, and `bad_link` what stands in a page as a link and is no
@@ -64,7 +65,6 @@ CREATE TABLE place (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE family (host INTEGER, key BLOB, n INTEGER NOT NULL, PRIMARY KEY (host, key)) WITHOUT ROWID;
 CREATE TABLE edge (source INTEGER, target INTEGER, PRIMARY KEY (target, source)) WITHOUT ROWID;
 CREATE TABLE bad_link (text TEXT, reason TEXT, source INTEGER, PRIMARY KEY (text, reason, source)) WITHOUT ROWID;
-CREATE TABLE example (reason TEXT NOT NULL, url TEXT NOT NULL);
 CREATE INDEX host_ready ON host (due, id) WHERE ready > 0;
 CREATE TABLE robots (
     origin TEXT PRIMARY KEY,
@@ -83,6 +83,7 @@ CREATE TABLE url (
     state INTEGER NOT NULL DEFAULT 0,
     depth INTEGER NOT NULL,
     hops INTEGER NOT NULL DEFAULT 0,
+    chain INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     deaths INTEGER NOT NULL DEFAULT 0,
     seed INTEGER NOT NULL DEFAULT 0,

@@ -32,6 +32,7 @@ from crawler.frontier.admission import Admission
 from crawler.frontier.board import MappedBoard
 from crawler.frontier.borders import Borders
 from crawler.frontier.broken import broken_links
+from crawler.frontier.examples import examples
 from crawler.frontier.gate import storage_gate
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.hosts import Hosts
@@ -240,6 +241,11 @@ class SqliteFrontier:
     def broken(self) -> Iterator[BrokenLink]:
         """The links that lead nowhere; a redirect on the way stands for all pages that lead to it."""
         return broken_links(self._db)
+
+    def examples(self) -> dict[str, tuple[str, ...]]:
+        """The first URLs that are skipped for each reason."""
+        with storage_gate(self._path.name):
+            return examples(self._db, self._tally.totals().skipped)
 
     def hosts(self, agent: str, most: int) -> ChiefHosts:
         """The busiest and the most troubled hosts; see `core.protocols.Frontier`."""

@@ -2,7 +2,6 @@
 
 Rules
 - What is added is written with the transaction and becomes known only after its COMMIT; a rollback forgets it.
-- Of each reason for skipping the first EXAMPLES URLs are kept, too.
 - A sum is named by its kind and a name: ('state', 'done'), ('failed', 'tls_expired'), ('status', '404'), ...
 Runs on: the storage thread.
 """
@@ -11,8 +10,6 @@ import sqlite3
 from collections import Counter
 
 from crawler.core.models import State, Totals
-
-EXAMPLES = 3
 
 
 class Tally:
@@ -24,10 +21,6 @@ class Tally:
         self._added: Counter[tuple[str, str]] = Counter()
         for kind, name, n in db.execute("SELECT kind, name, n FROM tally"):
             self._known.setdefault(kind, {})[name] = n
-        self._examples: dict[str, list[str]] = {}
-        self._new_examples: list[tuple[str, str]] = []
-        for reason, url in db.execute("SELECT reason, url FROM example"):
-            self._examples.setdefault(reason, []).append(url)
 
     @property
     def pending(self) -> int:
@@ -38,13 +31,10 @@ class Tally:
         """Count within the open transaction."""
         self._added[kind, name] += n  # type: ignore[assignment]  # a Counter of floats works; its stub says int
 
-    def skip(self, reason: str, url: str) -> None:
-        """Count a skipped URL."""
-        self.add("state", State.SKIPPED.name)
-        self.add("skipped", reason)
-        new = sum(reason == other for other, _ in self._new_examples)
-        if len(self._examples.get(reason, ())) + new < EXAMPLES:
-            self._new_examples.append((reason, url))
+    def skip(self, reason: str, n: int = 1) -> None:
+        """Count skipped URLs."""
+        self.add("state", State.SKIPPED.name, n)
+        self.add("skipped", reason, n)
 
     def write(self) -> None:
         """Put what was added into the transaction."""
@@ -52,7 +42,6 @@ class Tally:
             "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET n = n + excluded.n",
             [(kind, name, n) for (kind, name), n in self._added.items() if n],
         )
-        self._db.executemany("INSERT INTO example VALUES (?, ?)", self._new_examples)
 
     def keep(self) -> None:
         """The transaction is committed: what was added is known from now on."""
@@ -60,27 +49,21 @@ class Tally:
             names = self._known.setdefault(kind, {})
             names[name] = names.get(name, 0) + n
         self._added.clear()
-        for reason, url in self._new_examples:
-            self._examples.setdefault(reason, []).append(url)
-        self._new_examples.clear()
 
     def forget(self) -> None:
         """The transaction was rolled back."""
         self._added.clear()
-        self._new_examples.clear()
 
     def totals(self) -> Totals:
         """The account as of the last commit."""
         states = self._known.get("state", {})
         sums = self._known.get("sum", {})
-        skipped = self._whole("skipped")
         return Totals(
             discovered=int(sum(states.values())),
             done=int(states.get(State.DONE.name, 0)),
             failed=int(states.get(State.FAILED.name, 0)),
             pending=self.pending,
-            skipped=skipped,
-            examples={reason: tuple(urls) for reason, urls in self._examples.items() if reason in skipped},
+            skipped=self._whole("skipped"),
             failures=self._whole("failed"),
             statuses={int(name): n for name, n in self._whole("status").items()},
             lines=self._whole("line"),

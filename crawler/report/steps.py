@@ -49,7 +49,7 @@ def _found(case: Case) -> Step:
         return Step("found", TELLS, "nowhere in what was read")
     pages = "" if n is None else f"; {counted(n, 'page')} {'leads' if n == 1 else 'lead'} to it"
     told = f"{_leader(case, row)}{pages}"
-    if row.reason and case.was_skipped_for(Reason.NOFOLLOW, Reason.REFRESH_LIMIT):
+    if row.reason and case.was_skipped_for(Reason.NOFOLLOW, Reason.HOP_LIMIT):
         return Step("found", STOPS, f"{told}; {SKIPPED[row.reason]}", row.reason)
     return Step("found", TELLS, told)
 

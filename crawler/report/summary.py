@@ -6,6 +6,7 @@ Runs on: anywhere (pure).
 """
 
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crawler.core.histogram import percentile
@@ -54,7 +55,12 @@ class Summary:
 
 
 def summarize(
-    totals: Totals, *, peak_rss_mb: float, stopped_by: str | None, hosts: ChiefHosts | None = None
+    totals: Totals,
+    *,
+    peak_rss_mb: float,
+    stopped_by: str | None,
+    hosts: ChiefHosts | None = None,
+    examples: Mapping[str, Sequence[str]] | None = None,
 ) -> Summary:
     """The figures of a run over all its lives; the peak memory is this life's."""
     chief = hosts or ChiefHosts()
@@ -74,7 +80,7 @@ def summarize(
         statuses={str(status): n for status, n in sorted(totals.statuses.items())},
         retries=totals.retries,
         lines=dict(totals.lines),
-        examples={reason: list(urls) for reason, urls in sorted(totals.examples.items())},
+        examples={reason: list(urls) for reason, urls in sorted((examples or {}).items())},
         stopped_by=stopped_by,
         hosts=[host_row(report) for report in chief.hosts],
         more_hosts=chief.more,

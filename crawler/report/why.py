@@ -53,8 +53,8 @@ def _known(case: Case, row: StoredUrl) -> str:
 
 
 def _led(case: Case) -> str:
-    target = case.history.target
-    if target is None:
+    row, target = case.row, case.history.target
+    if row is None or target is None or row.reason is not Reason.REDIRECT:
         return ""
     known = " which was known already, so it is a duplicate of that" if target.was_known else ""
     return f" to {target.row.url}{known}"

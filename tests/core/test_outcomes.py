@@ -4,8 +4,9 @@ import pytest
 
 from crawler.core.config import ScopeConfig
 from crawler.core.errors import FetchError
+from crawler.core.merging import MOST_HOPS
 from crawler.core.models import Find, Page, Request, Response, Retry, State, Timing, Visit
-from crawler.core.outcomes import MAX_REDIRECTS, Judge, denied, suspect
+from crawler.core.outcomes import Judge, denied, suspect
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn
 from crawler.core.retry import RETRY_STATUSES
@@ -162,7 +163,7 @@ def test_a_redirect_is_a_result_with_a_find(location: bytes, target: str, status
     visit = redirected(location, status, depth=2, hops=1, seed=True, named=True)
 
     assert (visit.state, visit.reason) == (State.DONE, Reason.REDIRECT)
-    assert visit.finds == (Find(url=parse(target), depth=2, hops=2, seed=True, foreign="other" in target),)
+    assert visit.finds == (Find(url=parse(target), depth=2, hops=2, chain=1, seed=True, foreign="other" in target),)
     assert visit.record is not None
     assert visit.record.redirect_to == target
     assert "secret" not in repr(visit)
@@ -216,11 +217,13 @@ def test_a_redirect_to_nowhere_has_failed(location: bytes) -> None:
 
 
 def test_a_chain_of_redirects_ends() -> None:
-    """Ten hops are followed, the eleventh is not."""
-    assert redirected(b"/x", hops=MAX_REDIRECTS - 1).finds[0].hops == MAX_REDIRECTS == 10
+    """Ten hops in a row are followed; where the eleventh leads is refused, and no seed."""
+    nearly = redirected(b"/x", seed=True, hops=MOST_HOPS - 1, chain=MOST_HOPS - 1)
+    visit = redirected(b"/x", seed=True, hops=MOST_HOPS, chain=MOST_HOPS)
 
-    visit = redirected(b"/x", hops=MAX_REDIRECTS)
-    assert (visit.state, visit.reason, visit.finds) == (State.FAILED, Reason.REDIRECT_LIMIT, ())
+    assert [(find.hops, find.seed, find.refusal) for find in nearly.finds] == [(10, True, None)]
+    assert (visit.state, visit.reason) == (State.DONE, Reason.REDIRECT)
+    assert [(find.seed, find.refusal) for find in visit.finds] == [(False, Reason.HOP_LIMIT)]
     assert visit.record is not None
     assert visit.record.redirect_to == "http://h:8000/x"
 

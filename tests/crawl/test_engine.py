@@ -10,6 +10,7 @@ import pytest
 
 from crawler.core.errors import FetchError, InternalError, StorageDamaged
 from crawler.core.models import Request, Response
+from crawler.core.protocols import Room
 from crawler.core.reasons import Reason
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import background
@@ -155,8 +156,65 @@ async def test_endless_redirects_end(tmp_path: Path) -> None:
 
     ending = await crawl(tmp_path, pages(1), FakeFetcher(default=redirect))
 
-    assert ending.totals.discovered == 11
-    assert ending.totals.failures == {"redirect_limit": 1}
+    assert ending.totals.discovered == 12
+    assert ending.totals.skipped == {"hop_limit": 1}
+
+
+def endless(request: Request) -> Response:
+    """Page n refreshes to page n + 1 and links to page n + 2."""
+    number = int(request.url.target[1:])
+    body = b'<meta http-equiv=refresh content="0;url=/%d"><a href=/%d>' % (number + 1, number + 2)
+    return Response(request=request, status=200, headers=((b"Content-Type", b"text/html"),), body=body)
+
+
+@pytest.mark.parametrize(("max_depth", "pages"), [(0, 11), (1, 23)])
+async def test_a_depth_ends_however_pages_refresh_and_link(tmp_path: Path, max_depth: int, pages: int) -> None:
+    """Ten refreshes keep a depth; what is linked, too, goes on after them as a link does."""
+    ending = await crawl(
+        tmp_path, [f"{BASE}/0"], FakeFetcher(default=endless), command="crawl", max_depth=max_depth, max_pages=50
+    )
+
+    assert (ending.totals.done, ending.totals.pending) == (pages, 0)
+    assert ending.stopped_by is None
+
+
+class Late(FakeFetcher):
+    """Answers `late` only when `before` was asked for."""
+
+    def __init__(self, answers: dict[str, Answer], late: str, before: str) -> None:
+        super().__init__(answers)
+        self.late, self.before, self.is_asked = late, before, asyncio.Event()
+
+    async def fetch(self, request: Request, room: Room | None = None) -> Response:
+        """The answer, in time or late."""
+        if request.url.href == self.before:
+            self.is_asked.set()
+        if request.url.href == self.late:
+            await self.is_asked.wait()
+        return await super().fetch(request, room)
+
+
+@pytest.mark.parametrize(("late", "before"), [("page", "r10"), ("r3", "end")])
+async def test_a_chain_that_is_too_long_goes_on_where_a_link_leads_into_it(
+    tmp_path: Path, late: str, before: str
+) -> None:
+    """It makes no difference whether the page with the link is answered after the chain's redirects or before them."""
+
+    def move(request: Request) -> Response:
+        number = int(request.url.target[2:])
+        target = b"/r%d" % (number + 1) if number < 10 else b"/end"
+        return Response(request=request, status=302, headers=((b"Location", target),))
+
+    def page(request: Request) -> Response:
+        return Response(request=request, status=200, headers=((b"Content-Type", b"text/html"),), body=b"<a href=/r10>")
+
+    chain: dict[str, Answer] = {f"{BASE}/r{n}": move for n in range(11)}
+    fetcher = Late({**chain, f"{BASE}/page": page}, f"{BASE}/{late}", f"{BASE}/{before}")
+
+    ending = await crawl(tmp_path, [f"{BASE}/r0", f"{BASE}/page"], fetcher, command="crawl")
+
+    assert urls(tmp_path) == dict.fromkeys((f"{BASE}/page", f"{BASE}/end", *chain), 1)
+    assert (ending.totals.failed, ending.totals.skipped) == (0, {})
 
 
 async def test_a_drain_finishes_what_is_in_flight_and_the_rest_can_be_resumed(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_a_trap_closes_its_family_alone(tmp_path: Path) -> None:
     totals = run.finish(seed, *finds, link("http://a/other"))
 
     assert totals.skipped == {"trap_session_id": 5}
-    assert len(totals.examples["trap_session_id"]) == 3
+    assert len(run.frontier.examples()["trap_session_id"]) == 3
     run.again()
     totals = run.finish(listed, *finds, link("http://a/p?sid=0000f00d0000f00d"))
     assert totals.skipped == {"trap_session_id": 6}

@@ -95,7 +95,8 @@ class Run:
         for url in urls:
             self.line += 1
             finds.append(found(url, seed=True, named=True, line=self.line, **fields))
-        return self.commit(seeds=(SeedBatch(cursor=self.line, line=self.line, lines=len(urls), finds=tuple(finds)),))
+        batch = SeedBatch(cursor=self.line, line=self.line, lines=len(urls), finds=tuple(finds), last=True)
+        return self.commit(seeds=(batch,))
 
     def lease(self, shares: Mapping[Host, int] | None = None, *, new_hosts: int = ALL, new_share: int = ALL) -> Lease:
         """Lease, by default everything there is; hosts that are not named have been forgotten since."""
@@ -370,6 +371,8 @@ REFUSED = {"refusal": Reason.DEPTH_LIMIT}
 MERGES = {
     "nearer": Merge(link(3), link(2), State.PENDING, 2),
     "further": Merge(link(2), link(3), State.PENDING, 2),
+    "nearer, with more hops": Merge(link(3, hops=1), link(2, hops=4), State.PENDING, 2, hops=4),
+    "nearer, and foreign": Merge(link(3), link(2, foreign=True), State.PENDING, 2, foreign=True),
     "fewer hops": Merge(link(2, hops=3), link(2, hops=1), State.PENDING, 2, hops=1),
     "seed after link": Merge(link(2), link(2, seed=True), State.PENDING, 2, seed=True),
     "link after seed": Merge(link(0, seed=True), link(2), State.PENDING, 0, seed=True),
@@ -378,7 +381,7 @@ MERGES = {
     "foreign twice": Merge(link(2, foreign=True), link(1, foreign=True), State.PENDING, 1, foreign=True),
     "allowed after refused": Merge(link(2, **REFUSED), link(2), State.PENDING, 2),
     "refused after allowed": Merge(link(2), link(1, **REFUSED), State.PENDING, 2),
-    "refused twice": Merge(link(2, **REFUSED), link(1, **REFUSED), State.SKIPPED, 2),
+    "refused twice": Merge(link(2, **REFUSED), link(1, **REFUSED), State.SKIPPED, 1),
 }
 
 

@@ -155,9 +155,10 @@ def test_a_refresh_is_a_redirect() -> None:
     response = answer(body)
     seed = replace(response, request=replace(response.request, seed=True, hops=2))
 
-    assert read(seed).finds == (Find(url=parse("http://other/x"), depth=3, hops=3, seed=True, foreign=True),)
-    late = replace(response, request=replace(response.request, hops=10))
-    assert found(read(late)) == {"/x": Reason.REFRESH_LIMIT}
+    target = parse("http://other/x")
+    assert read(seed).finds == (Find(url=target, depth=3, hops=3, chain=1, seed=True, foreign=True),)
+    late = replace(response, request=replace(response.request, hops=10, chain=10))
+    assert found(read(late)) == {"/x": Reason.HOP_LIMIT}
 
 
 def test_selectors_text_and_a_function_give_data() -> None:

@@ -212,7 +212,7 @@ def test_what_a_pending_page_waits_for_is_told(
             {},
             ("a new run with --no-robots, if the site is yours", "crawler fetch http://h/a"),
         ),
-        ({"row": skipped(Reason.REFRESH_LIMIT)}, {}, ("a new run from another page", "crawler fetch http://h/a")),
+        ({"row": skipped(Reason.HOP_LIMIT)}, {}, ("a new run from another page", "crawler fetch http://h/a")),
         (
             {"row": skipped(Reason.NOT_INCLUDED)},
             {"include": ["/docs/", "/b"]},

@@ -1,0 +1,140 @@
+"""core.merging: what a URL's row is after all of its finds, and where a redirect leads."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.core.merging import MOST_HOPS, Row, first, hop, is_nearer, merged
+from crawler.core.models import Find, Request
+from crawler.core.reasons import Reason
+from crawler.core.urls import parse
+
+URL = parse("http://h/x")
+WAYS = st.fixed_dictionaries(
+    {
+        "seed": st.booleans(),
+        "depth": st.integers(0, 2),
+        "hops": st.integers(0, 3),
+        "chain": st.integers(0, 3),
+        "foreign": st.booleans(),
+    }
+)
+TOLD = st.fixed_dictionaries(
+    {"lastmod": st.sampled_from([None, "2024", "2025-01-01"]), "line": st.sampled_from([None, 3, 7])}
+)
+REFUSALS = st.sampled_from([None, Reason.OUT_OF_SCOPE, Reason.DEPTH_LIMIT, Reason.HOP_LIMIT, Reason.NOFOLLOW])
+
+
+def found(way: dict[str, Any], told: dict[str, Any], refusal: Reason | None) -> Find:
+    """A find of the URL; what is a seed is refused for nothing."""
+    return Find(url=URL, **way, **told, refusal=None if way["seed"] else refusal)
+
+
+FINDS = st.lists(st.builds(found, WAYS, TOLD, REFUSALS), min_size=1, max_size=4)
+
+
+def row_of(*finds: Find) -> Row:
+    """The row after these finds, in this order."""
+    row = first(finds[0], finds[0].refusal)
+    for find in finds[1:]:
+        row = merged(row, find, find.refusal) or row
+    return row
+
+
+@given(finds=FINDS)
+def test_the_order_of_finds_makes_no_difference(finds: list[Find]) -> None:
+    """Whichever find comes first, the row is the same in the end."""
+    rows = {row_of(*order) for order in permutations(finds)}
+
+    assert len(rows) == 1
+
+
+@given(finds=FINDS)
+def test_a_row_is_never_better_than_every_way_to_it(finds: list[Find]) -> None:
+    """Seed, depth, hops and foreign are those of one find that the row allows; so nothing is made up of several."""
+    row = row_of(*finds)
+
+    assert (row.seed, row.depth, row.hops, row.foreign, row.refusal) in {
+        (find.seed, find.depth, find.hops, find.foreign, find.refusal) for find in finds
+    }
+
+
+@given(finds=FINDS)
+def test_what_is_merged_again_brings_nothing_new(finds: list[Find]) -> None:
+    """A find that is in the row already is settled."""
+    row = row_of(*finds)
+
+    assert [merged(row, find, find.refusal) for find in finds] == [None] * len(finds)
+
+
+@pytest.mark.parametrize("kept", [Reason.EXCLUDED, Reason.TRAP_SESSION_ID])
+def test_what_its_url_is_refused_for_is_overcome_by_lists_alone(kept: Reason) -> None:
+    """A link does not let in what a pattern or a trap keeps out; a line of the list does, and so does a sitemap."""
+    row = first(Find(url=URL, depth=1), kept)
+
+    assert merged(row, Find(url=URL), None) is None
+    assert merged(row, Find(url=URL, depth=2), Reason.NOFOLLOW) is None
+    assert merged(row, Find(url=URL, depth=9), kept) is None
+    for listed in (Find(url=URL, seed=True), Find(url=URL, sitemap=True)):
+        better = merged(row, listed, None)
+        assert better is not None
+        assert better.refusal is None
+
+
+def test_what_waits_for_its_place_is_better_than_what_waits_for_another_find() -> None:
+    """Of a link that may not be followed and one whose place is not in scope yet, the row waits for the place."""
+    nofollow, outside = Find(url=URL, depth=1, refusal=Reason.NOFOLLOW), Find(url=URL, depth=2)
+
+    row = merged(first(nofollow, nofollow.refusal), outside, Reason.OUT_OF_SCOPE)
+
+    assert row is not None
+    assert (row.refusal, row.depth) == (Reason.OUT_OF_SCOPE, 2)
+
+
+@given(
+    ways=st.lists(
+        st.builds(
+            lambda depth, hops, foreign: Request(url=URL, seed=not depth, depth=depth, hops=hops, foreign=foreign),
+            st.integers(0, 2),
+            st.integers(0, MOST_HOPS),
+            st.booleans(),
+        ),
+        min_size=2,
+        max_size=2,
+    )
+)
+def test_a_better_way_leads_on_in_a_better_way(ways: list[Request]) -> None:
+    """Otherwise what a redirect leads to would depend on which of two ways was known first."""
+    better, worse = ways if is_nearer(ways[0], ways[1]) else reversed(ways)
+
+    assert not is_nearer(hop(URL, worse, URL), hop(URL, better, URL))
+
+
+def test_a_chain_ends_after_ten_hops() -> None:
+    """What the eleventh leads to is refused, and no seed, however near it seems."""
+    way = Request(url=URL, seed=True)
+    for _ in range(MOST_HOPS):
+        end = hop(URL, way, URL)
+        assert (end.refusal, end.seed, end.depth) == (None, True, 0)
+        way = Request(url=URL, seed=end.seed, depth=end.depth, hops=end.hops, chain=end.chain)
+
+    end = hop(URL, way, URL)
+
+    assert (end.refusal, end.seed) == (Reason.HOP_LIMIT, False)
+
+
+def test_a_chain_whose_pages_are_linked_goes_on_as_links_do() -> None:
+    """After ten hops at one depth a page that a link leads to as well leads one step further, and to no seed."""
+    end = hop(URL, Request(url=URL, seed=True, hops=MOST_HOPS, chain=0), URL)
+
+    assert (end.refusal, end.seed, end.depth, end.hops, end.chain) == (None, False, 1, 0, 1)
+
+
+@pytest.mark.parametrize(("target", "foreign"), [("http://h/y", False), ("https://h/y", True), ("http://h:81/y", True)])
+def test_whoever_redirects_elsewhere_makes_it_foreign(target: str, foreign: bool) -> None:
+    """And so is all that such a target leads to."""
+    assert hop(URL, Request(url=URL), parse(target)).foreign is foreign
+    assert hop(URL, Request(url=URL, foreign=True), parse(target)).foreign

@@ -1,0 +1,356 @@
+"""frontier.admission: how finds become rows, and that the order in which pages are answered makes no difference."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crawler.core import merging
+from crawler.core.config import ScopeConfig
+from crawler.core.merging import hop
+from crawler.core.models import BrokenLink, Find, Group, Request, SeedBatch, State, Visit, Wanted
+from crawler.core.reasons import Reason
+from crawler.core.records import Turn, unanswered
+from crawler.core.scope import LinkJudge, Scope
+from crawler.core.urls import Host, parse
+from crawler.frontier.audit import FrontierAudit
+from crawler.frontier.board import MappedBoard
+from crawler.frontier.rules import Rules
+from crawler.frontier.sqlite import SqliteFrontier
+
+NOW = 1_700_000_000.0
+
+
+class Life:
+    """A frontier, and whoever works with it."""
+
+    def __init__(self, folder: Path, rules: Rules) -> None:
+        self._path = folder / "frontier.sqlite"
+        self._line = 0
+        self._open: tuple[Host, ...] = ()
+        board = MappedBoard(folder / "frontier.board", 1000)
+        self.frontier = SqliteFrontier(self._path, board, create=True, rules=rules)
+        self.frontier.open(NOW)
+
+    def read(self, *urls: str, last: bool = True) -> None:
+        """Commit some lines of the list."""
+        lines = range(self._line + 1, self._line + 1 + len(urls))
+        self._line += len(urls)
+        finds = tuple(Find(url=parse(url), seed=True, line=line) for url, line in zip(urls, lines, strict=True))
+        batch = SeedBatch(cursor=self._line, line=self._line, lines=len(urls), finds=finds, last=last)
+        self.frontier.commit(Group(seeds=(batch,)))
+
+    def lease(self) -> dict[str, Request]:
+        """Everything that may be asked for now, by URL."""
+        wanted = Wanted(gone=self._open, new_hosts=1000, new_share=1000)
+        requests = self.frontier.lease(wanted, NOW).requests
+        self._open = tuple({request.url.host_port for request in requests})
+        return {request.url.href: request for request in requests}
+
+    def finish(self, request: Request, *finds: Find) -> None:
+        """Commit a page; what it finds by a hop is where it redirects."""
+        target = next((find.url for find in finds if find.chain), None)
+        reason = Reason.REDIRECT if target else Reason.OK
+        record = unanswered(request, reason, Turn(now=NOW), attempts=1)
+        visit = Visit(request=request, state=State.DONE, reason=reason, record=record, finds=finds, target=target)
+        self.frontier.commit(Group(visits=(visit,)))
+
+    def give_back(self, *requests: Request) -> None:
+        """Hand leases back."""
+        self.frontier.commit(Group(returned=requests))
+
+    def rows(self) -> dict[str, str]:
+        """What became of each URL: its reason for being skipped, or its state."""
+        rows = self.frontier._db.execute("SELECT url, state, reason FROM url")
+        return {url: reason if state == State.SKIPPED else State(state).name for url, state, reason in rows}
+
+    def problems(self) -> list[str]:
+        """What an audit finds wrong."""
+        self.frontier.close()
+        with FrontierAudit(self._path) as audit:
+            return list(audit.problems())
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Callable[[Rules], Life]]:
+    """Begin a run under these rules; in the end all of it adds up."""
+    lives: list[Life] = []
+
+    def begin(rules: Rules) -> Life:
+        lives.append(Life(tmp_path, rules))
+        return lives[-1]
+
+    yield begin
+    assert [problem for life in lives for problem in life.problems()] == []
+
+
+def link(url: str, depth: int = 1, refusal: Reason | None = None) -> Find:
+    """A find of a link."""
+    return Find(url=parse(url), depth=depth, refusal=refusal)
+
+
+def onward(request: Request, target: str) -> Find:
+    """The find of a redirect."""
+    return hop(request.url, request, parse(target))
+
+
+HOST = Rules(follows=True, scope=Scope("host"), traps=True)
+A, B = "http://a/", "http://b/"
+
+
+# One fault each
+
+
+def test_a_link_that_was_first_seen_as_nofollow_is_counted_by_the_traps(begin: Callable[[Rules], Life]) -> None:
+    """What comes in after all comes in through the same door: the family of a session id ends at five."""
+    life = begin(HOST)
+    life.read(A)
+    page = life.lease()[A]
+    pages = [f"{A}page?PHPSESSID={n}" for n in range(9)]
+
+    life.finish(page, *(link(url, refusal=Reason.NOFOLLOW) for url in pages), *map(link, pages))
+
+    assert list(life.rows().values()).count("PENDING") == 5
+    assert list(life.rows().values()).count(Reason.TRAP_SESSION_ID) == 4
+    assert life.frontier._tally.totals().skipped == {Reason.TRAP_SESSION_ID: 4}
+
+
+@pytest.mark.parametrize("kind", [Reason.NOFOLLOW, Reason.DEPTH_LIMIT, Reason.HOP_LIMIT])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_followed_link_waits_for_its_place(begin: Callable[[Rules], Life], kind: Reason, together: bool) -> None:
+    """A URL that one link may not have and another may, is fetched when its host comes into scope late."""
+    life = begin(HOST)
+    life.read(A, f"{A}2", f"{A}slow")
+    leased = life.lease()
+    first = (link(f"{B}x", refusal=kind), link(f"{B}x", 2)) if together else (link(f"{B}x", refusal=kind),)
+    life.finish(leased[A], *first)
+    life.finish(leased[f"{A}2"], link(f"{B}x", 2))
+
+    life.finish(leased[f"{A}slow"], onward(leased[f"{A}slow"], f"{B}start"))
+
+    assert life.rows()[f"{B}x"] == "PENDING"
+    assert life.lease()[f"{B}x"].depth == 2
+    assert life.frontier._tally.totals().skipped == {}
+
+
+def test_a_redirect_that_the_list_names_late_leads_to_a_seed(begin: Callable[[Rules], Life]) -> None:
+    """What a link found first and the list names later widens the scope as if the list had come first."""
+    life = begin(HOST)
+    life.read(A)
+    life.finish(life.lease()[A], link(f"{A}r"), link(f"{B}more", 2))
+    redirect = life.lease()[f"{A}r"]
+    life.finish(redirect, onward(redirect, f"{B}t"))
+    assert life.rows()[f"{B}t"] == Reason.OUT_OF_SCOPE
+
+    life.read(f"{A}r")
+
+    assert life.rows()[f"{B}t"] == life.rows()[f"{B}more"] == "PENDING"
+    assert life.lease()[f"{B}t"].seed
+
+
+def test_a_way_that_is_found_during_a_redirects_turn_counts(begin: Callable[[Rules], Life]) -> None:
+    """The request was sent out after ten hops; a link to it is committed before its answer, which thus leads on."""
+    life = begin(HOST)
+    life.read(A, f"{A}p")
+    leased = life.lease()
+    life.finish(leased[A], Find(url=parse(f"{A}r"), seed=True, hops=10, chain=10))
+    redirect = life.lease()[f"{A}r"]
+    life.finish(leased[f"{A}p"], link(f"{A}r"))
+
+    life.finish(redirect, onward(redirect, f"{A}c"))
+
+    assert life.rows()[f"{A}c"] == "PENDING"
+    assert not life.lease()[f"{A}c"].seed
+
+
+def test_a_better_way_is_passed_on_along_a_long_chain(begin: Callable[[Rules], Life]) -> None:
+    """A thousand redirects that had their turn pass on that their first one is near: each ten hops are a step."""
+    life = begin(HOST)
+    life.read(A, f"{A}near")
+    chain = [f"{A}{n}" for n in range(1000)]
+    leased = life.lease()
+    life.finish(leased[A], *(link(url, 900) for url in chain))
+    leased.update(life.lease())
+    for source, target in pairwise(chain):
+        life.finish(leased[source], onward(leased[source], target))
+
+    life.finish(leased[f"{A}near"], link(chain[0]))
+
+    depths = life.frontier._db.execute("SELECT depth FROM url WHERE depth > 0 ORDER BY id").fetchall()
+    assert [depth for (depth,) in depths] == [1 + n // 11 for n in range(1000)]
+
+
+def test_what_a_redirect_leads_to_is_judged_again(begin: Callable[[Rules], Life]) -> None:
+    """A target that was too deep, and is not any more, may be refused for what nobody asked as long as it was."""
+    life = begin(replace(HOST, judge=LinkJudge(ScopeConfig(max_depth=1, exclude=("secret",)))))
+    life.read(A, f"{A}2")
+    leased = life.lease()
+    life.finish(leased[A], Find(url=parse(f"{A}r"), depth=1, hops=10))
+    redirect = life.lease()[f"{A}r"]
+    life.finish(redirect, replace(onward(redirect, f"{A}secret"), refusal=Reason.DEPTH_LIMIT))
+
+    life.finish(leased[f"{A}2"], link(f"{A}r"))
+
+    assert life.rows()[f"{A}secret"] == Reason.EXCLUDED
+
+
+def test_what_links_found_waits_until_the_list_is_read(begin: Callable[[Rules], Life]) -> None:
+    """The list may name it, too; and the list itself is fetched while it is read."""
+    life = begin(HOST)
+    life.read(A, last=False)
+    life.finish(life.lease()[A], link(f"{A}x"), link(f"{A}y"))
+    assert life.lease() == {}
+
+    life.read(f"{A}z", f"{A}x", last=False)
+    listed = life.lease()
+    assert {url: request.depth for url, request in listed.items()} == {f"{A}z": 0, f"{A}x": 0}
+    life.read()
+
+    assert list(life.lease()) == [f"{A}y"]
+
+
+def test_hosts_whose_turn_is_later_keep_no_place_from_others(begin: Callable[[Rules], Life]) -> None:
+    """However many hosts wait for a deeper level, those that have something to give now are opened."""
+    life = begin(replace(HOST, scope=Scope("all"), by_level=True))
+    life.read(A, f"{A}2")
+    leased = life.lease()
+    life.finish(leased[A], *(link(f"http://h{n}/") for n in range(1200)))
+
+    life.finish(leased[f"{A}2"], onward(leased[f"{A}2"], B))
+
+    assert list(life.lease()) == [B]
+
+
+def test_where_too_many_redirects_lead_is_a_broken_link(begin: Callable[[Rules], Life]) -> None:
+    """It is told with the page that leads into the redirects."""
+    life = begin(replace(HOST, edges=True))
+    life.read(A)
+    life.finish(life.lease()[A], link(f"{A}r"))
+    redirect = life.lease()[f"{A}r"]
+
+    life.finish(redirect, onward(replace(redirect, chain=10), f"{A}end"))
+
+    assert list(life.frontier.broken()) == [BrokenLink(url=f"{A}end", status=None, reason=Reason.HOP_LIMIT, pages=(A,))]
+
+
+def test_examples_are_what_is_skipped_now(begin: Callable[[Rules], Life]) -> None:
+    """A URL that was out of scope first and let in later is no example; the first ones by discovery are."""
+    life = begin(HOST)
+    life.read(A, f"{A}slow")
+    leased = life.lease()
+    life.finish(leased[A], *(link(f"{host}{n}") for host in (B, "http://c/") for n in range(5)))
+    assert life.frontier.examples() == {Reason.OUT_OF_SCOPE: (f"{B}0", f"{B}1", f"{B}2")}
+
+    life.finish(leased[f"{A}slow"], onward(leased[f"{A}slow"], f"{B}start"))
+
+    assert life.frontier.examples() == {Reason.OUT_OF_SCOPE: ("http://c/0", "http://c/1", "http://c/2")}
+
+
+def test_a_later_find_tells_what_a_sitemap_says(begin: Callable[[Rules], Life]) -> None:
+    """That a URL is a sitemap, and when it was changed, is taken from whichever find says it."""
+    life = begin(HOST)
+    life.read(A, f"{A}2", f"{A}3")
+    leased = life.lease()
+    life.finish(leased[A], link(f"{A}x"))
+    life.finish(leased[f"{A}2"], Find(url=parse(f"{A}x"), depth=1, sitemap=True, lastmod="2024-05-01"))
+
+    life.finish(leased[f"{A}3"], link(f"{A}x"))
+
+    request = life.lease()[f"{A}x"]
+    assert (request.sitemap, request.lastmod) == (True, "2024-05-01")
+
+
+def test_the_referrer_is_where_the_best_way_comes_from(begin: Callable[[Rules], Life]) -> None:
+    """Depth and referrer tell of the same way."""
+    life = begin(HOST)
+    life.read(A, f"{A}2")
+    leased = life.lease()
+    life.finish(leased[A], link(f"{A}x", 5))
+
+    life.finish(leased[f"{A}2"], link(f"{A}x", 1))
+
+    request = life.lease()[f"{A}x"]
+    assert (request.depth, request.referrer) == (1, f"{A}2")
+
+
+# Any order of all that
+
+
+URLS = [f"http://{host}/{n}" for host in "ab" for n in range(5)]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page answers: where it redirects, or where it links to."""
+
+    to: str | None
+    links: tuple[str, ...]
+    nofollow: tuple[str, ...]
+
+
+SOME = st.lists(st.sampled_from(URLS), max_size=2).map(tuple)
+SITES = st.fixed_dictionaries(
+    {url: st.builds(Page, st.one_of(st.none(), st.sampled_from(URLS)), SOME, SOME) for url in URLS}
+)
+
+
+def crawled(site: dict[str, Page], seeds: list[str], max_depth: int | None, random: Random) -> dict[str, str]:
+    """What becomes of each URL when pages are answered in a random order."""
+    folder = Path(tempfile.mkdtemp())
+    judge = LinkJudge(ScopeConfig(max_depth=max_depth, exclude=("/4",)))
+    rules = Rules(follows=True, scope=Scope("host"), judge=judge, by_level=max_depth is not None)
+    life = Life(folder, rules)
+    leased: dict[str, Request] = {}
+    lines: list[str] | None = seeds.copy()
+    try:
+        while True:
+            leased.update(life.lease())
+            if lines is not None and (not leased or random.random() < 0.3):
+                life.read(*lines[:1], last=not lines)
+                lines = lines[1:] if lines else None
+            elif leased:
+                request = leased.pop(random.choice(sorted(leased)))
+                life.finish(request, *answer(site[request.url.href], request, judge))
+            else:
+                return life.rows()
+    finally:
+        assert life.problems() == []
+        shutil.rmtree(folder)
+
+
+def answer(page: Page, request: Request, judge: LinkJudge) -> list[Find]:
+    """The finds of a page, judged as those who read pages do."""
+    finds = [link(url, request.depth + 1) for url in page.links]
+    if page.to and page.to != request.url.href:
+        finds.append(onward(request, page.to))
+    judged = [
+        replace(find, refusal=(None if find.seed else judge.refusal(find.url, find.depth)) or find.refusal)
+        for find in finds
+    ]
+    return [*(link(url, request.depth + 1, refusal=Reason.NOFOLLOW) for url in page.nofollow), *judged]
+
+
+@pytest.mark.parametrize("max_depth", [None, 0, 1, 2])
+@given(
+    site=SITES,
+    seeds=st.lists(st.sampled_from(URLS), min_size=1, max_size=3, unique=True),
+    randoms=st.tuples(*[st.randoms(use_true_random=False)] * 2),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_order_of_answers_makes_no_difference(
+    site: dict[str, Page], seeds: list[str], max_depth: int | None, randoms: tuple[Random, Random]
+) -> None:
+    """Quick or slow, every URL ends in the same state, with the same reason if it is skipped."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(merging, "MOST_HOPS", 2)  # so that few pages make a chain that is too long
+
+        one, other = (crawled(site, seeds, max_depth, random) for random in randoms)
+
+    assert one == other
