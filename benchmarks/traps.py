@@ -60,9 +60,8 @@ def _trap(name: str, folder: Path) -> tuple[object, ...]:
 def _is_told(trap: Trap, run: Run) -> bool:
     """Whether the trap was refused for its own reasons, each with examples, before the server lost its patience."""
     summary = run.summary
-    failures = {Reason.REDIRECT_LIMIT: trap.failed} if trap.failed else {}
-    is_told = set(summary.skipped) == set(summary.examples) == trap.refused and summary.failures == failures
-    return is_told and run.code == int(bool(failures)) and summary.done + summary.failed < trap.patience
+    is_told = set(summary.skipped) == set(summary.examples) == trap.refused and not summary.failed
+    return is_told and run.code == int(Reason.HOP_LIMIT in trap.refused) and summary.done < trap.patience
 
 
 def _honest(pages: int, folder: Path) -> tuple[object, ...]:

@@ -51,14 +51,12 @@ class Trap:
         real: how many real pages it has.
         patience: so many answers lead on.
         refused: the reasons for which a crawl of it must refuse URLs, and no other.
-        failed: as many redirects as lead nowhere in the end.
     """
 
     answer: Callable[[str], Answer | None]
     real: int = _REAL
     patience: int = 5000
     refused: frozenset[Reason]
-    failed: int = 0
 
 
 def real_pages(titles: Iterable[object]) -> int:
@@ -226,7 +224,7 @@ TRAPS = {
     "sessions": Trap(answer=sessions, refused=frozenset({Reason.TRAP_SESSION_ID})),
     "permuted": Trap(answer=permuted, real=256, refused=frozenset({Reason.TRAP_QUERY_PERMUTATIONS})),
     "nested": Trap(answer=nested, refused=frozenset({Reason.TRAP_REPEATED_SEGMENTS, Reason.TRAP_PATH_DEPTH})),
-    "hops": Trap(answer=hops, patience=500, refused=frozenset({Reason.REFRESH_LIMIT}), failed=2),
+    "hops": Trap(answer=hops, patience=500, refused=frozenset({Reason.HOP_LIMIT})),
     "facets": Trap(answer=facets, patience=150_000, refused=frozenset({Reason.TRAP_QUERY_VARIANTS})),
     "maze": Trap(answer=maze, patience=300_000, refused=frozenset({Reason.TRAP_HOST_SIZE})),
 }
