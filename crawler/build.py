@@ -16,7 +16,7 @@ from msgspec import to_builtins
 
 from crawler.core.config import OPTIONS, RunConfig, configure
 from crawler.core.errors import UsageError
-from crawler.core.follow import follow
+from crawler.core.follow import follow, follow_lists
 from crawler.core.history import ChiefHosts
 from crawler.core.metrics import Metrics, Sample
 from crawler.core.models import Request, RobotsCopy
@@ -183,10 +183,11 @@ def _rules(config: RunConfig, *, follows: bool) -> Rules:
 
 
 def _task(config: RunConfig, *, follows: bool) -> Task:
+    obey = config.politeness.robots
     return Task(
         max_decoded=config.fetch.max_decoded,
         agent=agent_of(config),
-        follow=follow(config.scope, obey=config.politeness.robots) if follows else None,
+        follow=follow(config.scope, obey=obey) if follows else follow_lists(obey=obey),
         wants=Wants(text=config.parse.text, selectors=tuple(map(_selector, config.parse.select))),
         extract=config.parse.extract,
     )

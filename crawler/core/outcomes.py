@@ -63,13 +63,16 @@ class Judge:
     def _hop(self, request: Request, target: Url) -> Find:
         """The target of a redirect; whoever redirects to another origin does not send the user's credentials there."""
         foreign = request.foreign or target.origin != request.url.origin
-        refusal = self.links.refusal(target, request.depth) if self.links and not request.seed else None
+        refusal = None
+        if self.links and not request.seed:
+            refusal = self.links.refusal(target, request.depth, is_sitemap=request.sitemap)
         return Find(
             url=target,
             depth=request.depth,
             hops=request.hops + 1,
             seed=request.seed,
             foreign=foreign,
+            sitemap=request.sitemap,
             refusal=refusal,
         )
 

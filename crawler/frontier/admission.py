@@ -20,7 +20,9 @@ from crawler.frontier.known import Known
 from crawler.frontier.rules import Rules
 from crawler.frontier.tally import Tally
 
-_OF_THE_FIND = frozenset({Reason.OUT_OF_SCOPE, Reason.DEPTH_LIMIT, Reason.NOFOLLOW, Reason.REFRESH_LIMIT})
+_OF_THE_FIND = frozenset(
+    {Reason.OUT_OF_SCOPE, Reason.DEPTH_LIMIT, Reason.NOFOLLOW, Reason.REFRESH_LIMIT, Reason.SITEMAP_LIMIT}
+)
 
 
 class Admission:
@@ -145,9 +147,11 @@ class Admission:
             self._readmit(url_id, host_id, reason)
         self._db.execute(
             "UPDATE url SET depth = min(depth, ?1), hops = min(hops, ?2),"
-            " seed = max(seed, ?3), line = coalesce(line, ?4), foreign_hop = min(foreign_hop, ?5)"
-            " WHERE id = ?6 AND (depth > ?1 OR hops > ?2 OR seed < ?3 OR foreign_hop > ?5 OR line IS NULL)",
-            (find.depth, find.hops, find.seed, find.line, find.foreign, url_id),
+            " seed = max(seed, ?3), line = coalesce(line, ?4), foreign_hop = min(foreign_hop, ?5),"
+            " sitemap = max(sitemap, ?7), lastmod = coalesce(lastmod, ?8)"
+            " WHERE id = ?6 AND (depth > ?1 OR hops > ?2 OR seed < ?3 OR foreign_hop > ?5 OR line IS NULL"
+            " OR sitemap < ?7 OR ?8 NOT NULL)",
+            (find.depth, find.hops, find.seed, find.line, find.foreign, url_id, find.sitemap, find.lastmod),
         )
 
     def _readmit(self, url_id: int, host_id: int, reason: str) -> None:

@@ -3,8 +3,9 @@
 Rules
 - Only what is committed is known. (A key that was remembered before its commit would lose the URL, if the page that
   found it never commits.)
-- A find is settled if no field of it could improve the row that is there: it neither comes nearer, nor is it a seed,
-  nor allowed where the row is refused. Rows only get better, so what is remembered here may only be too modest.
+- A find is settled if no field of it could improve the row that is there: it neither comes nearer, nor is it a seed or
+  a sitemap, nor dated, nor allowed where the row is refused. Rows only get better, so what is remembered here may only
+  be too modest.
 Runs on: the storage thread.
 """
 
@@ -46,7 +47,9 @@ class Known:
     def settled(self, find: Find, refusal: Reason | None) -> int | None:
         """The row of a find, refused or not, that changes nothing; None = it has to be looked up."""
         row = self._rows.get(find.url.key)
-        return row.id if row is not None and not find.seed and row.settles(find, refusal) else None
+        if row is None or find.seed or find.sitemap or find.lastmod:
+            return None
+        return row.id if row.settles(find, refusal) else None
 
     def note(self, url_id: int, find: Find, refusal: Reason | None) -> None:
         """A row was made for this find."""

@@ -49,7 +49,7 @@ def _found(case: Case) -> Step:
         return Step("found", TELLS, "nowhere in what was read")
     pages = "" if n is None else f"; {counted(n, 'page')} {'leads' if n == 1 else 'lead'} to it"
     told = f"{_leader(case, row)}{pages}"
-    if row.reason and case.was_skipped_for(Reason.NOFOLLOW, Reason.REFRESH_LIMIT):
+    if row.reason and case.was_skipped_for(Reason.NOFOLLOW, Reason.REFRESH_LIMIT, Reason.SITEMAP_LIMIT):
         return Step("found", STOPS, f"{told}; {SKIPPED[row.reason]}", row.reason)
     return Step("found", TELLS, told)
 
@@ -91,6 +91,8 @@ def _patterns(case: Case) -> Step:
     refusal, pattern = LinkJudge(scope).by_pattern(case.asked.url)
     if refusal is Reason.EXCLUDED:
         return Step("patterns", STOPS, f"--exclude '{pattern}' matches", refusal)
+    if refusal and case.row and case.row.sitemap:
+        return Step("patterns", PASSES, "no --exclude matches, and a sitemap need not match --include")
     if refusal:
         return Step("patterns", STOPS, f"no --include matches: {quoted(scope.include)}", refusal)
     if pattern is not None:
