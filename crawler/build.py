@@ -164,6 +164,7 @@ async def assemble(
         say=lambda _: None,
         seeds=folder.seeds,
         budget=config.budget,
+        discover=config.scope.discover_sitemaps,
     )
 
 

@@ -14,7 +14,6 @@ import click
 from crawler.cli.defaults import contact_note, defaults_file, read_defaults
 from crawler.cli.options import given, look_up
 from crawler.core.config import configure, plain_values
-from crawler.core.errors import UsageError
 from crawler.core.sitemaps import sitemap_in
 from crawler.core.urls import parse
 from crawler.crawl.folder import RunFacts, RunFolder, read_toml
@@ -54,7 +53,7 @@ def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) ->
     """Begin a run of this command, carry it out, and give its exit code."""
     sources = (*sources, *(f"Sitemap: {url}" for url in parameters["sitemaps"]))
     if not sources:
-        raise UsageError("give a SOURCE: a URL, a file of URLs, or - for standard input; or a --sitemap URL")
+        raise click.UsageError("give a SOURCE: a URL, a file of URLs, or - for standard input; or a --sitemap URL")
     from crawler.cli.run import carry_out, check
     from crawler.runtime.loop import terminable
 

@@ -13,6 +13,7 @@ from itertools import islice
 
 from crawler.core.errors import UrlError
 from crawler.core.models import Find, Request
+from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url, parse
 
 MAX_DISCOVERED = 1000
@@ -25,10 +26,10 @@ def sitemap_in(line: str) -> str | None:
     return found and found["url"]
 
 
-def discovered(urls: Iterable[str], request: Request) -> tuple[Find, ...]:
-    """The first sitemaps that the robots.txt of this request's origin names; what is no URL is none."""
+def discovered(urls: Iterable[str], request: Request, judge: LinkJudge) -> tuple[Find, ...]:
+    """The first sitemaps that the robots.txt of this request's origin names, judged; what is no URL is none."""
     found = _absolute(islice(urls, MAX_DISCOVERED), parse(f"{request.url.origin}/robots.txt"))
-    return tuple(Find(url=url, sitemap=True) for url in found)
+    return tuple(Find(url=url, sitemap=True, refusal=judge.refusal(url, 0, is_sitemap=True)) for url in found)
 
 
 def _absolute(urls: Iterable[str], base: Url) -> Iterator[Url]:

@@ -107,7 +107,8 @@ def _depth(case: Case) -> Step:
     if row is None:
         return Step("depth", PASSES if most is None else OPEN, f"not known before a page links to it; {limit}")
     distance = LinkJudge(replace(case.config.scope, traps=False, include=(), exclude=()))
-    told = f"{way(row.depth, row.hops)}; {limit}"
+    is_listed = row.depth == 0 and not row.seed  # by a sitemap, or by a robots.txt as one
+    told = f"{'no link from a seed' if is_listed else way(row.depth, row.hops)}; {limit}"
     if case.was_skipped_for(Reason.DEPTH_LIMIT) or distance.refusal(case.asked.url, row.depth):
         return Step("depth", STOPS, told, Reason.DEPTH_LIMIT)
     return Step("depth", PASSES, told)
