@@ -13,7 +13,7 @@ from pathlib import Path
 
 from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
-from crawler.core.follow import follow
+from crawler.core.follow import follow, follow_lists
 from crawler.core.metrics import Metrics, Sample
 from crawler.core.models import Request, RobotsCopy
 from crawler.core.outcomes import Judge
@@ -151,6 +151,7 @@ async def assemble(
         say=lambda _: None,
         seeds=folder.seeds,
         budget=config.budget,
+        discover=config.scope.discover_sitemaps,
     )
 
 
@@ -171,10 +172,11 @@ def rules_of(config: RunConfig, *, follows: bool) -> Rules:
 
 
 def _task(config: RunConfig, *, follows: bool) -> Task:
+    obey = config.politeness.robots
     return Task(
         max_decoded=config.fetch.max_decoded,
         agent=agent_of(config),
-        follow=follow(config.scope, obey=config.politeness.robots) if follows else None,
+        follow=follow(config.scope, obey=obey) if follows else follow_lists(obey=obey),
         wants=Wants(text=config.parse.text, selectors=tuple(map(_selector, config.parse.select))),
         extract=config.parse.extract,
     )

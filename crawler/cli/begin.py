@@ -14,6 +14,7 @@ import click
 from crawler.cli.defaults import contact_note, defaults_file, read_defaults
 from crawler.cli.options import given, look_up
 from crawler.core.config import configure, plain_values
+from crawler.core.sitemaps import sitemap_in
 from crawler.core.urls import parse
 from crawler.crawl.folder import RunFacts, RunFolder, read_toml
 from crawler.crawl.sources import check_sources
@@ -33,7 +34,14 @@ def run_options() -> Decorator:
 
 
 _PARAMETERS: tuple[Decorator, ...] = (
-    click.argument("sources", metavar="SOURCE...", nargs=-1, required=True),
+    click.argument("sources", metavar="SOURCE...", nargs=-1),
+    click.option(
+        "--sitemap",
+        "sitemaps",
+        metavar="URL",
+        multiple=True,
+        help="Fetch this sitemap (or index, RSS, Atom, text; .gz too) and what it lists; repeatable.",
+    ),
     click.option("-o", "--output", metavar="DIR", help="Folder of the run.  [default: output/<time>-<name>]"),
     click.option("--config", "config_file", metavar="FILE", help="TOML file with any of these options."),
     click.option("--quiet", is_flag=True, help="Show nothing but errors."),
@@ -43,6 +51,9 @@ _PARAMETERS: tuple[Decorator, ...] = (
 
 def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) -> int:
     """Begin a run of this command, carry it out, and give its exit code."""
+    sources = (*sources, *(f"Sitemap: {url}" for url in parameters["sitemaps"]))
+    if not sources:
+        raise click.UsageError("give a SOURCE: a URL, a file of URLs, or - for standard input; or a --sitemap URL")
     from crawler.cli.run import carry_out, check
     from crawler.runtime.loop import terminable
 
@@ -82,6 +93,8 @@ def _default_folder(source: str) -> Path:
     """A folder that is not there yet, named after the moment and what is fetched."""
     if source == "-":
         name = "stdin"
+    elif (sitemap := sitemap_in(source)) is not None:
+        name = parse(sitemap).host
     elif "://" in source:
         name = parse(source).host
     else:

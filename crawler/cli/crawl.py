@@ -13,6 +13,8 @@ Examples:
   crawler crawl https://example.com/docs/ --scope prefix only what lies below /docs/
   crawler crawl https://example.com/ --max-depth 2 --max-pages 1000
   crawler crawl seeds.txt --exclude '\\?print=' --assets
+  crawler crawl --sitemap https://example.com/sitemap.xml --max-depth 0   what it lists
+  crawler crawl https://example.com/ --discover-sitemaps
   crawler crawl https://example.com/ --select 'price=.price::text' -o shop
 """
 

@@ -58,6 +58,9 @@ class ScopeConfig:
             Kind.FLAG,
         ),
     ] = False
+    discover_sitemaps: Annotated[
+        bool, Help("Read the sitemaps that the robots.txt of each host in scope names, too.", Kind.FLAG)
+    ] = False
     traps: Annotated[bool, Help("Follow no links that look like those of a site without end.", Kind.FLAG)] = True
 
 
@@ -331,5 +334,7 @@ def plain_values(config: RunConfig) -> dict[str, object]:
 def _check_together(config: RunConfig) -> None:
     if not {*config.output.kinds} <= {"jsonl", "files", "-"} or {"jsonl", "-"} <= {*config.output.kinds}:
         raise UsageError(f"--save: expected jsonl, files or -, parted by commas, got {config.output.save[:40]!r}")
+    if config.scope.discover_sitemaps and not config.politeness.robots:
+        raise UsageError("--discover-sitemaps and --no-robots: give one of them, the sitemaps are named in robots.txt")
     if config.fetch.basic_auth and config.fetch.bearer:
         raise UsageError("--user and --bearer: give one of them, not both")

@@ -3,8 +3,10 @@
 Rules
 - A URL is one find, however often and in whatever ways the document points at it: an allowed one beats a refused one.
   Only a refresh is another, since a hop and a link lead on differently (`core/merging.py`).
-- A link leads one step further from the seed. A refresh is a redirect that the document makes: it keeps its depth,
-  costs a hop, and leads a seed to a seed.
+- A link leads one step further from the seed. What a listed sitemap lists is as near as the sitemap itself, and judged
+  as any link; the sitemaps in it are sitemaps, one hop further, which no --include has to match. A list of URLs follows
+  nothing else.
+- A refresh is a redirect that the document makes: it keeps its depth, costs a hop, and leads a seed to a seed.
 - Who asks robots not to follow is heard as long as robots.txt is (`obey`).
 Runs on: anywhere (pure); travels to worker processes.
 """
@@ -19,43 +21,73 @@ from crawler.core.models import Find, Request
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge
 
+MAX_NESTING = 5
+"""Hops from a listed sitemap to one that is read. The protocol's indexes list no indexes; some sites' do, and each of
+the three may be behind a redirect, which is a hop, too."""
+
 _NOFOLLOW = frozenset({"nofollow", "none"})
 
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Turns links into finds; `kinds` are followed, and `obey` says whether nofollow is."""
+    """Turns links into finds.
+
+    Attributes:
+        kinds: those of any document; a sitemap is followed besides.
+        judge: None = whatever is followed is wanted.
+        obey: nofollow is heard.
+    """
 
     kinds: frozenset[LinkKind]
-    judge: LinkJudge
+    judge: LinkJudge | None
     obey: bool
+
+    def heeds(self, request: Request) -> bool:
+        """Whether anything in this document may become a find."""
+        return request.sitemap or bool(self.kinds)
 
     def finds(self, links: Iterable[Link], request: Request, robots: frozenset[str]) -> tuple[Find, ...]:
         """The finds of the document at `request`, in its order; `robots` are the directives that it came with."""
         is_closed = self.obey and not robots.isdisjoint(_NOFOLLOW)
+        kinds = self.kinds | LISTED if request.sitemap else self.kinds
         found: dict[tuple[str, bool], Find] = {}
         for link in links:
-            if link.kind in self.kinds:
+            if link.kind in kinds:
                 _merge(found, self._find(link, request, is_closed=is_closed))
         return tuple(found.values())
 
     def _find(self, link: Link, request: Request, *, is_closed: bool) -> Find:
         if link.kind is LinkKind.REFRESH:
             find = hop(request.url, request, link.url)
+        elif request.sitemap and link.kind in LISTED:
+            find = _listed(link, request)
         else:
-            find = Find(url=link.url, depth=request.depth + 1)
+            find = Find(url=link.url, depth=request.depth + 1, lastmod=link.lastmod)
         if is_closed or (self.obey and link.nofollow):
             return replace(find, refusal=Reason.NOFOLLOW)
-        if find.seed:
+        if find.seed or self.judge is None:
             return find
-        refusal = self.judge.refusal(link.url, find.depth)
+        refusal = self.judge.refusal(link.url, find.depth, is_sitemap=find.sitemap)
         return replace(find, refusal=refusal) if refusal else find
 
 
 def follow(config: ScopeConfig, *, obey: bool) -> Follow:
-    """What a crawl under this configuration follows."""
+    """What a crawl under this configuration follows; see `follow_lists` for a fetch."""
     kinds = frozenset(LinkKind) if config.assets else NAVIGATION | LISTED
     return Follow(kinds, LinkJudge(config), obey)
+
+
+def follow_lists(*, obey: bool) -> Follow:
+    """What the fetch of a list follows: what the sitemaps in the list list."""
+    return Follow(frozenset(), None, obey)
+
+
+def _listed(link: Link, request: Request) -> Find:
+    if link.kind is not LinkKind.SITEMAP:
+        return Find(url=link.url, depth=request.depth, lastmod=link.lastmod)
+    hops = request.hops + 1
+    refusal = Reason.SITEMAP_LIMIT if hops > MAX_NESTING else None
+    return Find(url=link.url, depth=request.depth, hops=hops, sitemap=True, lastmod=link.lastmod, refusal=refusal)
 
 
 def _merge(found: dict[tuple[str, bool], Find], find: Find) -> None:

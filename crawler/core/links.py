@@ -48,6 +48,7 @@ class LinkKind(StrEnum):
     POSTER = "poster"
     ENCLOSURE = "enclosure"  # a file that comes with a feed's entry
 
+    HOME = "home"  # what a feed is about, as a whole
     ITEM = "item"  # a feed's entry
     LOC = "loc"  # a page that a sitemap lists
     SITEMAP = "sitemap"  # a sitemap that a sitemap lists
@@ -57,7 +58,10 @@ class LinkKind(StrEnum):
 
 
 NAVIGATION = frozenset(
-    {LinkKind.A, LinkKind.AREA, LinkKind.FRAME, LinkKind.IFRAME, LinkKind.REFRESH, LinkKind.REDIRECT}
+    {
+        *(LinkKind.A, LinkKind.AREA, LinkKind.FRAME, LinkKind.IFRAME, LinkKind.REFRESH, LinkKind.REDIRECT),
+        LinkKind.HOME,
+    }
 )
 """What a reader could go to by itself or with one click: what a crawl follows."""
 
@@ -76,11 +80,16 @@ ASSETS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One place that a document points at."""
+    """One place that a document points at.
+
+    Attributes:
+        lastmod: when it was last changed, as a sitemap or a feed says, in RFC 3339.
+    """
 
     url: Url
     kind: LinkKind
     nofollow: bool = False
+    lastmod: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 Rules
 - One URL per line; blank lines and lines that begin with `#` are counted and skipped; CRLF and a BOM are fine.
+- A line `Sitemap: URL`, spelled as in a robots.txt, lists a sitemap.
 - Every line is accounted for once: no line is ever dropped without a reason.
 - A line longer than `LONGEST_LINE` is never held whole in memory.
 Runs on: anywhere (pure).
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from crawler.core.errors import UrlError
 from crawler.core.models import Find, RejectedLine, SeedBatch
 from crawler.core.reasons import Reason
+from crawler.core.sitemaps import sitemap_in
 from crawler.core.urls import credentials, parse
 
 LONGEST_LINE = 65_536
@@ -87,15 +89,17 @@ class BatchBuilder:
         except UnicodeDecodeError as error:
             self._reject(Reason.NOT_UTF8, f"byte {error.start + 1} of the line is not UTF-8", line)
             return
+        sitemap = sitemap_in(text)
         try:
-            url = parse(text)
+            url = parse(text if sitemap is None else sitemap)
         except UrlError as error:
             self._reject(error.reason, str(error), line)
             return
-        if "@" in text and credentials(text):
+        if "@" in text and credentials(text if sitemap is None else sitemap):
             self._reject(Reason.CREDENTIALS_IN_URL, "a password does not belong in a list; use --user", b"")
             return
-        self._finds.append(Find(url=url, seed=True, named=True, line=self.line))
+        find = Find(url=url, seed=True, named=True, sitemap=sitemap is not None, line=self.line)
+        self._finds.append(find)
 
     def _reject(self, reason: Reason, message: str, raw: bytes) -> None:
         if b"@" in raw:  # whatever stands before it may be a password

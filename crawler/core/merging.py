@@ -6,7 +6,8 @@ Rules
   itself is refused for (patterns, traps) stays, and only a line of the list or of a sitemap overcomes it.
 - A row is as good as its best find: a seed beats a link, then the smaller depth, then fewer hops, then whoever leads
   there from the same origin. The best find brings all of these, so a row is never better than every way to it.
-- A hop (a redirect, or a refresh) keeps its source's depth, and leads a seed to a seed, ten times in a row at the most.
+- A hop (a redirect, or a refresh) keeps its source's depth, and leads a seed to a seed and a sitemap to a sitemap, ten
+  times in a row at the most.
   A page that is linked to as well may still lead on, and then as a link does: a step further, and to no seed.
 - `chain` counts the hops since a link or a line, by the way that has the fewest. After ten nobody goes on.
 Each rule gives better finds for a better row, and the best of some finds is the same in any order: so what a run comes
@@ -23,7 +24,13 @@ from crawler.core.urls import Url
 MOST_HOPS = 10
 
 _OF_THE_URL = 1
-_GRADES = {Reason.OUT_OF_SCOPE: 2, Reason.DEPTH_LIMIT: 3, Reason.HOP_LIMIT: 4, Reason.NOFOLLOW: 5}
+_GRADES = {
+    Reason.OUT_OF_SCOPE: 2,
+    Reason.DEPTH_LIMIT: 3,
+    Reason.HOP_LIMIT: 4,
+    Reason.SITEMAP_LIMIT: 5,
+    Reason.NOFOLLOW: 6,
+}
 
 
 class Reached(Protocol):
@@ -52,6 +59,11 @@ class Reached(Protocol):
     @property
     def foreign(self) -> bool:
         """Another origin redirected there."""
+        ...
+
+    @property
+    def sitemap(self) -> bool:
+        """It is to be read as a sitemap."""
         ...
 
 
@@ -147,5 +159,6 @@ def hop(source: Url, way: Reached, target: Url) -> Find:
         chain=way.chain + 1,
         seed=way.seed and not is_last and way.chain < MOST_HOPS,
         foreign=way.foreign or target.origin != source.origin,
+        sitemap=way.sitemap,
         refusal=Reason.HOP_LIMIT if way.chain >= MOST_HOPS else None,
     )

@@ -122,6 +122,7 @@ class Record:
     """One line of `pages.jsonl`; the field order is the order in the file (ARCHITECTURE, section 7).
 
     Attributes:
+        lastmod: when it was last changed, as a sitemap or feed says, in RFC 3339.
         robots: what its header and document ask of robots, sorted; None = nothing that concerns this one.
         file: where in the run's folder the content is kept as a plain file; None = it is not.
     """
@@ -137,6 +138,7 @@ class Record:
     title: str | None
     depth: int
     referrer: str | None
+    lastmod: str | None
     redirect_to: str | None
     links: int | None
     robots: tuple[str, ...] | None

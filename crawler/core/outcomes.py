@@ -62,7 +62,7 @@ class Judge:
         find = hop(request.url, request, target)
         if not self.links or find.seed:
             return find
-        return replace(find, refusal=self.links.refusal(target, find.depth) or find.refusal)
+        return replace(find, refusal=self.links.refusal(target, find.depth, is_sitemap=find.sitemap) or find.refusal)
 
     def error(self, request: Request, error: FetchError, turn: Turn) -> Visit | Retry:
         """What a failed try means."""

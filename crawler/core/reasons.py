@@ -58,6 +58,7 @@ class Reason(StrEnum):
     OUT_OF_SCOPE = "out_of_scope"
     DEPTH_LIMIT = "depth_limit"
     HOP_LIMIT = "hop_limit"  # more redirects and refreshes in a row lead here than are followed
+    SITEMAP_LIMIT = "sitemap_limit"  # sitemaps that list sitemaps that list sitemaps...
     NOFOLLOW = "nofollow"  # the page, or each link to it, asks robots not to follow
     EXCLUDED = "excluded"
     NOT_INCLUDED = "not_included"  # --include is given, and no pattern matches

@@ -89,18 +89,20 @@ class LinkJudge:
         self._exclude = tuple(_compiled("exclude", config.exclude))
         self._include = tuple(_compiled("include", config.include))
 
-    def refusal(self, url: Url, depth: int) -> Reason | None:
+    def refusal(self, url: Url, depth: int, *, is_sitemap: bool = False) -> Reason | None:
         """Why a URL that a link or redirect leads to is not to be fetched; None = nothing here speaks against it.
 
         Args:
             url: any but a seed.
             depth: links from a seed to it, this one included.
+            is_sitemap: it is on the way to what --include is about, so it need not match.
         """
         if self._max_depth is not None and depth > self._max_depth:
             return Reason.DEPTH_LIMIT
         if self._traps and (trap := traps.refusal(url)):
             return trap
-        return self.by_pattern(url)[0]
+        found = self.by_pattern(url)[0]
+        return None if is_sitemap and found is Reason.NOT_INCLUDED else found
 
     def by_pattern(self, url: Url) -> tuple[Reason | None, str | None]:
         """What --exclude and --include say, as `refusal` does, and the pattern that decides; None = none matches."""

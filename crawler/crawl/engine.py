@@ -49,7 +49,7 @@ _Job = Callable[[], Coroutine[None, None, None]]
 class Parts:
     """What a crawl is made of; `build.py` chooses each. `robots` None = every URL may be asked for.
 
-    `say` tells the user what happens once.
+    `say` tells the user what happens once; `discover` = sitemaps that a robots.txt names are read.
     """
 
     fetcher: Fetcher
@@ -68,6 +68,7 @@ class Parts:
     say: Callable[[str], None]
     seeds: Path
     budget: BudgetConfig
+    discover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,12 @@ class Crawl:
         self._parts = parts
         self._stop = stop
         self._alarm = Alarm()
-        ways = Ways(jitter=parts.jitter, say=parts.say, retries=parts.judge.retries)
+        ways = Ways(
+            jitter=parts.jitter,
+            say=parts.say,
+            retries=parts.judge.retries,
+            discover=parts.judge.links if parts.discover else None,
+        )
         self._manners = Manners(parts.fetcher, parts.workbench, parts.robots, parts.journal, parts.clock, ways)
         self._supply = Supply(
             parts.journal,

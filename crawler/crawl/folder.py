@@ -21,6 +21,7 @@ import tomli_w
 from crawler.core.disk import storage_error
 from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
 from crawler.core.models import BrokenLink, RejectedLine
+from crawler.core.sitemaps import sitemap_in
 from crawler.core.text import safe
 from crawler.core.urls import parse
 from crawler.crawl.sources import copy_source
@@ -129,7 +130,7 @@ class RunFolder:
             self.path.rmdir()
 
     def write_seeds(self, urls: Iterable[str]) -> tuple[Source, ...]:
-        """Write URLs into `seeds.txt`, a line for each.
+        """Write URLs, or lines `Sitemap: URL`, into `seeds.txt`, a line for each.
 
         Raises:
             UsageError: one of them is no URL.
@@ -139,7 +140,7 @@ class RunFolder:
         return (Source("seeds", 1),)
 
     def copy_seeds(self, sources: Sequence[str]) -> tuple[Source, ...]:
-        """Copy every list into `seeds.txt`; `-` is standard input, anything with `://` a URL of its own."""
+        """Copy every list into `seeds.txt`; `-` is standard input, anything with `://` a line of its own."""
         found: list[Source] = []
         line = 1
         partial = _partial(self.seeds)
@@ -245,8 +246,9 @@ def write_whole(path: Path, parts: Iterable[bytes]) -> None:
 
 
 def _line(url: str) -> bytes:
+    sitemap = sitemap_in(url.strip())
     try:
-        parse(url)
+        parse(url if sitemap is None else sitemap)
     except UrlError as error:
         raise UsageError(f"{safe(url, 80)}: {error}") from None
     return f"{url.strip()}\n".encode()

@@ -17,6 +17,7 @@ from typing import Protocol, Self
 from crawler.core.history import ChiefHosts
 from crawler.core.models import (
     Committed,
+    Find,
     Group,
     HostState,
     Lease,
@@ -69,7 +70,14 @@ class Returned:
     requests: tuple[Request, ...]
 
 
-Entry = Visit | Retry | SeedBatch | Robots | Told | Returned
+@dataclass(frozen=True, slots=True)
+class Found:
+    """URLs that no page led to."""
+
+    finds: tuple[Find, ...]
+
+
+Entry = Found | Visit | Retry | SeedBatch | Robots | Told | Returned
 
 
 class Journal:
@@ -142,6 +150,10 @@ class Journal:
     def note_host(self, host: Host, state: HostState) -> None:
         """Remember how a host is to be asked; never waits, since there are at most as many as are in flight."""
         self._thread.put_nowait(Told(host, state))
+
+    def note_finds(self, finds: tuple[Find, ...]) -> None:
+        """URLs that no page led to, in the frontier before whatever is put later; never waits, as `note_host`."""
+        self._thread.put_nowait(Found(finds))
 
     def give_back(self, requests: Sequence[Request]) -> None:
         """Hand leases back: these URLs are pending for whoever leases them next."""
@@ -223,6 +235,7 @@ def _group(entries: Sequence[Entry], visits: Sequence[Visit], files: Mapping[str
     return Group(
         visits=tuple(visits),
         retries=tuple(entry for entry in entries if isinstance(entry, Retry)),
+        finds=tuple(find for entry in entries if isinstance(entry, Found) for find in entry.finds),
         seeds=tuple(entry for entry in entries if isinstance(entry, SeedBatch)),
         returned=tuple(request for entry in entries if isinstance(entry, Returned) for request in entry.requests),
         hosts={entry.host: entry.state for entry in entries if isinstance(entry, Told)},
@@ -235,6 +248,8 @@ def _group(entries: Sequence[Entry], visits: Sequence[Visit], files: Mapping[str
 def _weigh(entry: Entry) -> int:
     if isinstance(entry, Visit):
         return _ENTRY_BYTES + entry.size + _FIND_BYTES * len(entry.finds)
+    if isinstance(entry, Found):
+        return _FIND_BYTES * len(entry.finds)
     if isinstance(entry, SeedBatch):
         return _FIND_BYTES * (len(entry.finds) + len(entry.rejected))
     return _ENTRY_BYTES

@@ -1,7 +1,8 @@
 """How a crawl behaves towards a host: what it must know before it asks, what it hears, and what is remembered of it.
 
 Rules
-- A new origin is asked for its robots.txt before anything else; what that refuses costs no request.
+- A new origin is asked for its robots.txt before anything else; what that refuses costs no request. The sitemaps that
+  it names are found with the first page of the origin whose turn comes.
 - Every answer and every failure is heard by its host's pace, and what a later lease or life must know goes to the
   journal. A host that rests for long hands its leases back.
 - Of a host that was given up nothing is asked: what is left of it fails with the cause.
@@ -19,6 +20,8 @@ from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
 from crawler.core.retry import RETRY_STATUSES, retry_after
 from crawler.core.robots import Lesson
+from crawler.core.scope import LinkJudge
+from crawler.core.sitemaps import discovered
 from crawler.core.urls import Host
 from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
@@ -29,11 +32,19 @@ _NOTES = 5  # about hosts that cannot be had; the summary and `crawler hosts` na
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
-    """Chance in [0, 1), where the user is told what happens once, and how many further tries a robots.txt gets."""
+    """How one run behaves.
+
+    Attributes:
+        jitter: chance in [0, 1).
+        say: where the user is told what happens once.
+        retries: how many further tries a robots.txt gets.
+        discover: judges the sitemaps that a robots.txt names; None = nobody reads them.
+    """
 
     jitter: Callable[[], float]
     say: Callable[[str], None]
     retries: int
+    discover: LinkJudge | None = None
 
 
 class Manners:
@@ -72,7 +83,17 @@ class Manners:
         if self._robots is None:
             return None
         pace.crawl_delay = self._robots.crawl_delay(request.url)
+        if self._ways.discover and (request.seed or not request.sitemap):
+            self._discover(self._robots, request, self._ways.discover)
         return None if self._robots.allows(request.url) else outcomes.denied(request)
+
+    def _discover(self, robots: RobotsCache, request: Request, judge: LinkJudge) -> None:
+        """Sitemaps become known before what asks about their robots.txt ends, so no kill comes between.
+
+        A sitemap may lie anywhere, and its host's other sitemaps are none of ours: only pages and seeds discover.
+        """
+        if finds := discovered(robots.take_sitemaps(request.url), request, judge):
+            self._journal.note_finds(finds)
 
     async def learn(self, request: Request, room: Room) -> None:
         """Ask for the robots.txt of its origin, as an errand of its host."""

@@ -47,6 +47,7 @@ class _Origin:
     copy: RobotsCopy
     expires: float
     agent: str
+    are_sitemaps_taken: bool = False
 
     @cached_property
     def rules(self) -> Rules:
@@ -90,10 +91,13 @@ class RobotsCache:
         origin = self._known(url)
         return origin.rules.crawl_delay if origin else None
 
-    def sitemaps(self, url: Url) -> tuple[str, ...]:
-        """The sitemaps that the robots.txt of its origin names, as they are written there."""
+    def take_sitemaps(self, url: Url) -> tuple[str, ...]:
+        """The sitemaps that the robots.txt of its origin names, as they are written there; once for each copy."""
         origin = self._known(url)
-        return origin.rules.sitemaps if origin else ()
+        if origin is None or origin.are_sitemaps_taken:
+            return ()
+        origin.are_sitemaps_taken = True
+        return origin.rules.sitemaps
 
     async def learn(self, request: Request, room: Room) -> Lesson:
         """Ask for the robots.txt of this request's origin; `room` is where its bytes are counted."""

@@ -1,4 +1,4 @@
-"""What a user may list: a URL, a file of URLs, or `-` for standard input; checked first, then copied.
+"""What a user may list: a URL, a file of URLs, `-` for standard input, or `Sitemap: URL`; checked first, then copied.
 
 Rules
 - What cannot be read is refused before anything is made.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from crawler.core.errors import UrlError, UsageError
+from crawler.core.sitemaps import sitemap_in
 from crawler.core.text import safe
 from crawler.core.urls import credentials, parse
 
@@ -28,7 +29,9 @@ def check_sources(sources: Sequence[str]) -> None:
     for source in sources:
         if source == "-":
             continue
-        if "://" in source:
+        if (sitemap := sitemap_in(source)) is not None:
+            _check_url(sitemap)
+        elif "://" in source:
             _check_url(source)
         elif not Path(source).is_file():
             what = "is a folder, not a list" if Path(source).is_dir() else "no such file"

@@ -217,7 +217,9 @@ class Admission:
         (text,) = self._db.execute("SELECT url FROM url WHERE id = ?", (target_id,)).fetchone()
         find = hop(source.url, way, parse(text))
         if self._judge and not find.seed:
-            find = replace(find, refusal=self._judge.refusal(find.url, find.depth) or find.refusal)
+            find = replace(
+                find, refusal=self._judge.refusal(find.url, find.depth, is_sitemap=find.sitemap) or find.refusal
+            )
         self._onward.append((find, source.id))
 
     # --- the end of a turn ---------------------------------------------------------------------------------------

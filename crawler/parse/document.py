@@ -7,18 +7,20 @@ Rules
 - What is sent as text/html is read as HTML, also a page that starts like XML: browsers do the same. Only what starts
   as images, films, fonts, archives and programs do is none: random bytes have tags in them, and some would be links.
 - A gzip file (`sitemap.xml.gz`) is opened only to look for XML, up to the size that the sitemap protocol allows.
+- What was listed as a sitemap is one if its bytes say so, under any media type: XML, a gzip file, or text that lists
+  one URL per line.
 - No bytes make reading fail. How long it may take, and how much memory, is bounded by whoever runs it.
 Runs on: a worker process.
 """
 
 import re
-from contextlib import suppress
 from dataclasses import replace
 from enum import Enum
 
 from crawler.core.decode import DecodeProblem, decode_steps
+from crawler.core.reasons import Reason
 from crawler.core.records import media_type
-from crawler.parse import charset, feeds, html
+from crawler.parse import charset, feeds, html, listing
 from crawler.parse.reading import Content, Document, Reading, Wants
 from crawler.parse.references import References
 
@@ -49,15 +51,14 @@ def read(document: Document, wants: Wants = _LINKS_ONLY, *, agent: str = "") -> 
         MemoryError: the document needs more than this process may have.
     """
     essence, label = media_type(document.content_type)
-    form = form_of(essence, document.body)
+    form = form_of(essence, document.body, is_sitemap=document.sitemap)
     if form is Form.GZIP:
-        document = replace(document, body=_unpacked(document.body))
-        form = Form.XML if sniff(document.body) is Form.XML else Form.OTHER
+        return _read_gzip(document, label, wants, agent)
     if form is Form.XML:
         return _read_xml(document, label, wants, agent)
     if form in {Form.HTML, Form.XHTML}:
         return _read_html(document, label, wants, agent, is_xhtml=form is Form.XHTML)
-    return _read_text(document.body, label, wants) if form is Form.TEXT else Reading()
+    return _read_text(document, label, wants) if form is Form.TEXT else Reading()
 
 
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -70,8 +71,12 @@ _GZIP = frozenset({"application/gzip", "application/x-gzip"})
 _TEXT = frozenset({"application/json", "application/javascript", "application/ecmascript", "application/x-javascript"})
 
 
-def form_of(essence: str | None, body: bytes) -> Form:
+def form_of(essence: str | None, body: bytes, *, is_sitemap: bool = False) -> Form:
     """How a document of this media type is to be read."""
+    return (_form_of_sitemap(body) if is_sitemap else None) or _form_of(essence, body)
+
+
+def _form_of(essence: str | None, body: bytes) -> Form:
     if not essence or essence in _SILENT or not _MEDIA_TYPE.fullmatch(essence):
         return sniff(body)
     if essence == "text/html":
@@ -83,6 +88,17 @@ def form_of(essence: str | None, body: bytes) -> Form:
     if essence in _GZIP:
         return Form.GZIP
     return Form.TEXT if essence.startswith("text/") or essence in _TEXT or essence.endswith("+json") else Form.OTHER
+
+
+_FIRST_URL = re.compile(rb"[\t\n\f\r ]*+https?://", re.IGNORECASE)
+
+
+def _form_of_sitemap(body: bytes) -> Form | None:
+    """How a sitemap is to be read whatever its media type; None = that decides."""
+    if _FIRST_URL.match(charset.marked(body[:SNIFFED])):
+        return Form.TEXT
+    found = sniff(body)
+    return found if found in {Form.XML, Form.GZIP} else None
 
 
 _GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -128,24 +144,38 @@ def sniff(body: bytes) -> Form:
     return Form.OTHER if head.startswith(_MAGIC) or _BINARY.search(head) else Form.TEXT
 
 
-def _unpacked(body: bytes) -> bytes:
-    """As much of a gzip file as is sound, and allowed."""
+def _read_gzip(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
+    """A gzip file in which there is XML, or a sitemap; nothing of any other."""
+    body, problem = _unpacked(document.body)
+    unpacked = replace(document, body=body)
+    form = sniff(body)
+    if form is Form.XML:
+        return replace(_read_xml(unpacked, label, wants, agent), problem=problem)
+    if not document.sitemap:
+        return Reading()
+    return replace(_read_text(unpacked, label, wants) if form is Form.TEXT else Reading(), problem=problem)
+
+
+def _unpacked(body: bytes) -> tuple[bytes, Reason | None]:
+    """As much of a gzip file as is sound, and allowed; and why it is not all."""
     pieces = []
-    with suppress(DecodeProblem):
+    try:
         for piece in decode_steps(body, ["gzip"], MAX_UNPACKED):
             pieces.append(piece)  # noqa: PERF402 - what came before a problem must stay
-    return b"".join(pieces)
+    except DecodeProblem as problem:
+        return b"".join(pieces), problem.reason
+    return b"".join(pieces), None
 
 
 def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
     encoding = charset.of_xml(document.body, label)
     references = References(document.url)
-    listing = feeds.read(charset.text(document.body, encoding).encode(), references)  # XML refuses invalid bytes
-    if listing.root == "html":
+    found = feeds.read(charset.text(document.body, encoding).encode(), references)  # XML refuses invalid bytes
+    if found.root == "html":
         return _read_html(document, label, wants, agent, is_xhtml=True)
-    if listing.root not in feeds.KNOWN:
+    if found.root not in feeds.KNOWN:
         return Reading(charset=encoding)
-    return _reading(encoding, references, Content(title=listing.title))
+    return _reading(encoding, references, Content(title=found.title))
 
 
 def _read_html(document: Document, label: str | None, wants: Wants, agent: str, *, is_xhtml: bool) -> Reading:
@@ -156,10 +186,16 @@ def _read_html(document: Document, label: str | None, wants: Wants, agent: str, 
     return _reading(encoding, references, content)
 
 
-def _read_text(body: bytes, label: str | None, wants: Wants) -> Reading:
+def _read_text(document: Document, label: str | None, wants: Wants) -> Reading:
+    body = document.body
     encoding = charset.of_text(body, label)
     text = charset.text(body[: 4 * MAX_TEXT], encoding)[:MAX_TEXT] if wants.text else None
-    return Reading(charset=encoding, text=text)
+    if not document.sitemap:
+        return Reading(charset=encoding, text=text)
+    references = References(document.url)
+    references.base = None  # only whole URLs are listed
+    listing.read(charset.text(body, encoding), references)
+    return _reading(encoding, references, Content(text=text))
 
 
 def _reading(encoding: str, references: References, content: Content) -> Reading:

@@ -5,26 +5,36 @@ Rules
 - What came before an error in the XML is kept.
 - No entity is ever declared: a document that declares one is read up to there. So nothing can unfold, and nothing
   outside is fetched. Entities of HTML that nobody declared (`&nbsp;`) are left out of the text.
+- Of the entries, the first 50,000 are read: the sitemap protocol's limit. A date belongs to its own entry alone.
 - Elements are known by their local names, since feeds use prefixes that they do not declare; `loc` must have the
   root's own prefix, or images would be taken for pages.
 Strategy: expat, event by event; what is kept is a path of names, one text and the references.
 Runs on: a worker process.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 from xml.parsers import expat
 
+from crawler.core.dates import as_rfc_3339
 from crawler.core.errors import UrlError
-from crawler.core.links import LinkKind
+from crawler.core.links import LISTED, LinkKind
 from crawler.core.urls import parse
 from crawler.parse.references import References, TooManyLinks
 
 MAX_DEPTH: Final = 200
+MAX_ENTRIES: Final = 50_000  # https://www.sitemaps.org/protocol.html
 
 _SITEMAPS = frozenset({"urlset", "sitemapindex"})
-KNOWN = _SITEMAPS | {"rss", "RDF", "feed"}
+_ENTRIES: Final[Mapping[str, str]] = {
+    "urlset": "url",
+    "sitemapindex": "sitemap",
+    "rss": "item",
+    "RDF": "item",
+    "feed": "entry",
+}
+KNOWN = frozenset(_ENTRIES)
 _RELATIONS: Final[Mapping[str, LinkKind]] = {  # of a link with an href: RFC 4287, 4.2.7.2, and RFC 5005
     "alternate": LinkKind.ITEM,
     "enclosure": LinkKind.ENCLOSURE,
@@ -64,6 +74,10 @@ class _Reader:
         self._prefix = ""
         self.text: list[str] = []
         self._bases: list[tuple[int, str]] = []  # depth and xml:base, resolved
+        self._entries = 0
+        self._entry: dict[tuple[str, LinkKind], None] | None = None  # what this entry lists; None = outside of any
+        self._entry_depth = 0
+        self._date: str | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._path) >= MAX_DEPTH:
@@ -72,6 +86,8 @@ class _Reader:
         if not self._path:
             self._open(prefix, local)
         self.text.clear()
+        if self._entry is None and local == _ENTRIES[self.root or ""]:
+            self._begin_entry()
         self._path.append(local if local != "loc" or prefix == self._prefix else name)
         if base := attributes.get("xml:base"):
             self._bases.append((len(self._path), self._absolute(base)))
@@ -81,6 +97,19 @@ class _Reader:
         self.root, self._prefix = root, prefix
         if root not in KNOWN:
             raise _Enough
+
+    def _begin_entry(self) -> None:
+        if self._entries == MAX_ENTRIES:
+            self._references.are_cut = True
+            raise TooManyLinks
+        self._entries += 1
+        self._entry, self._entry_depth, self._date = {}, len(self._path), None
+
+    def _end_entry(self, listed: Iterable[tuple[str, LinkKind]]) -> None:
+        self._entry = None
+        if self._date and (lastmod := as_rfc_3339(self._date)):
+            for reference, kind in listed:
+                self._references.add(reference, kind, lastmod=lastmod)
 
     def _take_attributes(self, name: str, attributes: dict[str, str]) -> None:
         match name, attributes:
@@ -99,6 +128,8 @@ class _Reader:
         if self._bases and self._bases[-1][0] == len(self._path):
             self._bases.pop()
         self._path.pop()
+        if self._entry is not None and len(self._path) == self._entry_depth:
+            self._end_entry(self._entry)
 
     def _take_text(self, text: str) -> None:
         match self._path:
@@ -112,12 +143,22 @@ class _Reader:
                 self._add(text, LinkKind.SITEMAP)
             case ["urlset", "url", "image", "image:loc"]:
                 self._add(text, LinkKind.IMG)
+            case [*_, "url" | "sitemap", "lastmod"] | [*_, "entry", "updated"]:
+                self._date = text
+            case [*_, "item", "pubDate" | "date"] | [*_, "entry", "published"]:
+                self._date = self._date or text
             case ["rss" | "RDF", "channel", "title"] | ["feed", "title"]:
                 self.title = self.title or text
 
     def _add(self, reference: str, kind: LinkKind) -> None:
-        if not reference.isspace() and reference:
-            self._references.add(self._absolute(reference), kind)
+        if reference.isspace() or not reference:
+            return
+        absolute = self._absolute(reference)
+        if self._entry is None:
+            kind = LinkKind.HOME if kind is LinkKind.ITEM else kind
+        elif kind in LISTED:
+            self._entry.setdefault((absolute, kind))
+        self._references.add(absolute, kind)
 
     def _absolute(self, reference: str) -> str:
         """Resolved against the nearest xml:base (RFC 4287, 2), if there is one and it is a URL."""

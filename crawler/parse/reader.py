@@ -115,7 +115,12 @@ class Reader:
         page = self._bare(job, sealed)
         if sealed.problem or job.status in REDIRECTS or not self._is_read(job, sealed.content):
             return page
-        document = Document(url=job.request.url, body=sealed.content, content_type=job.content_type)
+        document = Document(
+            url=job.request.url,
+            body=sealed.content,
+            content_type=job.content_type,
+            sitemap=job.request.sitemap,
+        )
         reading = read(document, self._task.wants, agent=self._task.agent)
         data, problem = self._data(job, sealed.content, reading)
         return replace(
@@ -127,7 +132,7 @@ class Reader:
             robots=_concerning(self._directives(job, reading)),
             bad_links=reading.bad_examples if self._follows(job) else (),
             data=data,
-            problem=problem or (Reason.LINK_LIMIT if reading.links_cut else None),
+            problem=problem or reading.problem or (Reason.LINK_LIMIT if reading.links_cut else None),
         )
 
     def _bare(self, job: Job, sealed: Sealed) -> Page:
@@ -143,11 +148,13 @@ class Reader:
         )
 
     def _is_read(self, job: Job, content: bytes) -> bool:
-        form = form_of(media_type(job.content_type)[0], content)
-        return form in _READ or (form is Form.TEXT and (self._task.wants.text or self._extractor is not None))
+        form, is_sitemap = _form(job, content), job.request.sitemap
+        wants_text = is_sitemap or self._task.wants.text or self._extractor is not None
+        return form in _READ or (form is Form.TEXT and wants_text)
 
     def _follows(self, job: Job) -> bool:
-        return self._task.follow is not None and 200 <= job.status < 300
+        follow = self._task.follow
+        return follow is not None and follow.heeds(job.request) and 200 <= job.status < 300
 
     def _finds(self, job: Job, reading: Reading) -> tuple[Find, ...]:
         if self._task.follow is None or not reading.links or not self._follows(job):
@@ -195,7 +202,11 @@ def is_document(job: Job) -> bool:
     """Whether a body may be one that is read: the bytes of a coded one cannot be looked at yet."""
     if job.status in REDIRECTS:
         return False
-    return bool(job.layers) or form_of(media_type(job.content_type)[0], job.body) is not Form.OTHER
+    return bool(job.layers) or _form(job, job.body) is not Form.OTHER
+
+
+def _form(job: Job, content: bytes) -> Form:
+    return form_of(media_type(job.content_type)[0], content, is_sitemap=job.request.sitemap)
 
 
 def _source(job: Job, content: bytes, reading: Reading) -> PageSource:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crawler.core.links import BadLink, Link
+from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 
 
@@ -18,11 +19,13 @@ class Document:
         url: where it came from; relative links are resolved against it.
         body: without content codings.
         content_type: the value of the Content-Type header as received; None = there was none.
+        sitemap: it was listed as a sitemap.
     """
 
     url: Url
     body: bytes
     content_type: str | None = None
+    sitemap: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,8 @@ class Reading:
         charset: the encoding that was used, by its name in the Encoding standard, lower case; None = it is no text.
         title: with white space collapsed, at most 1,000 characters; None = it has none.
         links: distinct by URL, kind and nofollow, in document order; None = it is no document that can have links.
-        links_cut: it points at more than 100,000 different places; the first ones are kept.
+        links_cut: it points at more different places than are taken, or lists more entries; the first ones are kept.
+        problem: why its gzip file could not be unpacked to its end; None = it was, or is none.
         bad_links: how many different references are no valid URL that may be fetched.
         bad_examples: the first of them.
         ignored_links: how many different references have another scheme, such as mailto, javascript and data.
@@ -69,6 +73,7 @@ class Reading:
     title: str | None = None
     links: tuple[Link, ...] | None = None
     links_cut: bool = False
+    problem: Reason | None = None
     bad_links: int = 0
     bad_examples: tuple[BadLink, ...] = ()
     ignored_links: int = 0

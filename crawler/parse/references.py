@@ -8,6 +8,7 @@ Runs on: anywhere (pure).
 """
 
 import re
+from dataclasses import replace
 
 from crawler.core.errors import UrlError
 from crawler.core.links import BadLink, Link, LinkKind
@@ -66,8 +67,8 @@ class References:
             is_no_base = error.reason is Reason.NOT_A_URL or _scheme(reference) in _NO_BASE
             self.base = self._document if is_no_base else None
 
-    def add(self, reference: str, kind: LinkKind, *, nofollow: bool = False) -> None:
-        """Take one reference.
+    def add(self, reference: str, kind: LinkKind, *, nofollow: bool = False, lastmod: str | None = None) -> None:
+        """Take one reference; of several dates that come with it, the first counts.
 
         Raises:
             TooManyLinks: it is one too many, and was not taken.
@@ -77,8 +78,10 @@ class References:
         if url is None:
             return
         key = (url.href, kind, nofollow)
-        if key not in self._links:
-            self._links[key] = Link(url=url, kind=kind, nofollow=nofollow)
+        if (link := self._links.get(key)) is None:
+            self._links[key] = Link(url=url, kind=kind, nofollow=nofollow, lastmod=lastmod)
+        elif lastmod and link.lastmod is None:
+            self._links[key] = replace(link, lastmod=lastmod)
 
     def _join(self, text: str) -> Url | None:
         if len(self._joined) >= MAX_LINKS or len(self._links) >= MAX_LINKS:

@@ -33,6 +33,7 @@ SKIPPED = {
     Reason.OUT_OF_SCOPE: "it lies outside of what the seeds brought into scope",
     Reason.DEPTH_LIMIT: "it is too far from a seed",
     Reason.HOP_LIMIT: "it comes at the end of too many redirects and refreshes in a row",
+    Reason.SITEMAP_LIMIT: "it comes at the end of too many sitemaps that list one another",
     Reason.NOFOLLOW: "whoever links to it asks robots not to follow",
     Reason.EXCLUDED: "a pattern of --exclude matches it",
     Reason.NOT_INCLUDED: "no pattern of --include matches it",

@@ -49,7 +49,7 @@ def _found(case: Case) -> Step:
         return Step("found", TELLS, "nowhere in what was read")
     pages = "" if n is None else f"; {counted(n, 'page')} {'leads' if n == 1 else 'lead'} to it"
     told = f"{_leader(case, row)}{pages}"
-    if row.reason and case.was_skipped_for(Reason.NOFOLLOW, Reason.HOP_LIMIT):
+    if row.reason and case.was_skipped_for(Reason.NOFOLLOW, Reason.HOP_LIMIT, Reason.SITEMAP_LIMIT):
         return Step("found", STOPS, f"{told}; {SKIPPED[row.reason]}", row.reason)
     return Step("found", TELLS, told)
 
@@ -91,6 +91,8 @@ def _patterns(case: Case) -> Step:
     refusal, pattern = LinkJudge(scope).by_pattern(case.asked.url)
     if refusal is Reason.EXCLUDED:
         return Step("patterns", STOPS, f"--exclude '{pattern}' matches", refusal)
+    if refusal and case.row and case.row.sitemap:
+        return Step("patterns", PASSES, "no --exclude matches, and a sitemap need not match --include")
     if refusal:
         return Step("patterns", STOPS, f"no --include matches: {quoted(scope.include)}", refusal)
     if pattern is not None:
@@ -105,7 +107,8 @@ def _depth(case: Case) -> Step:
     if row is None:
         return Step("depth", PASSES if most is None else OPEN, f"not known before a page links to it; {limit}")
     distance = LinkJudge(replace(case.config.scope, traps=False, include=(), exclude=()))
-    told = f"{way(row.depth, row.hops)}; {limit}"
+    is_listed = row.depth == 0 and not row.seed  # by a sitemap, or by a robots.txt as one
+    told = f"{'no link from a seed' if is_listed else way(row.depth, row.hops)}; {limit}"
     if case.was_skipped_for(Reason.DEPTH_LIMIT) or distance.refusal(case.asked.url, row.depth):
         return Step("depth", STOPS, told, Reason.DEPTH_LIMIT)
     return Step("depth", PASSES, told)

@@ -12,6 +12,7 @@ from crawler.core.models import SeedBatch
 from crawler.core.reasons import Reason
 
 PIECES = [
+    *(b"Sitemap: http://h/s", b"sitemap:"),
     *(b"http://h/a", b"http://h/b?c=d", b"h.example/x", b"ftp://h/", b"http://u:p@h/", b"#note", b"# http://h/"),
     *(b"\n", b"\n", b"\n", b"\r\n", b" ", b"\t", b"\r", b"\xff", b"\xef\xbb\xbf", b"\x00", b"\x1b[2J", "ü".encode()),
     *(b"x" * LONGEST_LINE, b"x" * (LONGEST_LINE - 1), b"y"),
@@ -218,3 +219,30 @@ def test_the_longest_line_is_kept(length: int, kept: bool) -> None:
 
         assert (raw is not None) == kept
         assert offset == length + len(end)
+
+
+@pytest.mark.parametrize(
+    "line", ["Sitemap: http://h/s", "sitemap:http://h/s", "SITEMAP :  http://h/s \t", "\ufeffSitemap: http://h/s"]
+)
+def test_a_line_may_list_a_sitemap(line: str) -> None:
+    """Spelled as in a robots.txt."""
+    (find,) = one(line.encode()).finds
+
+    assert (find.url.href, find.sitemap, find.seed, find.named, find.line) == ("http://h/s", True, True, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("Sitemap: /s", Reason.RELATIVE_URL),
+        ("Sitemap:", Reason.NOT_A_URL),
+        ("Sitemap: ftp://h/s", Reason.UNSUPPORTED_SCHEME),
+        ("Sitemap: http://u:p@h/s", Reason.CREDENTIALS_IN_URL),
+        ("Sitemaps: http://h/s", Reason.UNSUPPORTED_SCHEME),
+    ],
+)
+def test_a_sitemap_that_is_no_url_is_refused_like_any_line(line: str, reason: Reason) -> None:
+    """With the reason that its URL alone would have."""
+    (rejected,) = one(line.encode()).rejected
+
+    assert rejected.reason is reason

@@ -179,6 +179,16 @@ def test_what_is_foreign(location: bytes, foreign: bool) -> None:
     assert redirected(location, foreign=True).finds[0].foreign
 
 
+def test_where_a_sitemap_redirects_there_is_a_sitemap() -> None:
+    """Which no --include has to match."""
+    judge = Judge(retries=0, links=LinkJudge(ScopeConfig(include=("x",))))
+    response = Response(request=ask(sitemap=True), status=301, headers=((b"Location", b"/s"),))
+
+    (find,) = visited(judge.response(response, PAGE, Turn(now=NOW))).finds
+
+    assert (find.sitemap, find.refusal) == (True, None)
+
+
 def test_the_target_of_a_redirect_is_judged_unless_it_is_a_seed() -> None:
     """`--exclude` holds for where a link's redirect leads, too; what the user listed leads wherever it leads."""
     judge = Judge(3, LinkJudge(ScopeConfig(exclude=("/secret/",))))

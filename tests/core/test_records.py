@@ -13,7 +13,7 @@ from crawler.core.records import Turn, answered, media_type, milliseconds, momen
 from crawler.core.urls import parse
 
 NOW = 1_700_000_000.25
-REQUEST = Request(url=parse("http://h/ä"), id=5, depth=2, attempts=1, referrer="http://h/")
+REQUEST = Request(url=parse("http://h/ä"), id=5, depth=2, attempts=1, referrer="http://h/", lastmod="2024-05-01")
 NO_RESPONSE = ("status", "content_type", "charset", "bytes", "sha256", "title", "redirect_to", "links", "robots")
 
 
@@ -46,6 +46,7 @@ def test_a_response_becomes_a_line() -> None:
         title="T",
         depth=2,
         referrer="http://h/",
+        lastmod="2024-05-01",
         redirect_to="http://h/b",
         links=0,
         robots=("noindex",),

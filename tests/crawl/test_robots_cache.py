@@ -188,10 +188,10 @@ async def test_what_was_learned_is_kept_and_answered() -> None:
 
     url, other = parse(f"{HERE}/a"), parse("https://127.0.0.1:8080/a")
     assert (cache.knows(url), cache.allows(url)) == (True, False)
-    assert (cache.crawl_delay(url), cache.sitemaps(url)) == (2.0, ("/s",))
+    assert (cache.crawl_delay(url), cache.take_sitemaps(url)) == (2.0, ("/s",))
     assert kept.copies == {HERE: a_copy(clock)}
     assert (cache.knows(other), cache.allows(other)) == (False, False)
-    assert (cache.crawl_delay(other), cache.sitemaps(other)) == (None, ())
+    assert (cache.crawl_delay(other), cache.take_sitemaps(other)) == (None, ())
 
 
 async def test_after_a_failure_nothing_is_known() -> None:

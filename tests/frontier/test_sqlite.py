@@ -408,6 +408,28 @@ def test_finds_of_one_url_are_merged(run: Run, merge: Merge, together: bool) -> 
 
 
 @pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (link(1), link(1, sitemap=True, lastmod="2024")),
+        (link(1, sitemap=True, lastmod="2024"), link(1)),
+        (link(1, lastmod="2024"), link(1, sitemap=True, lastmod="2025")),
+        (found("http://b/x", seed=True, line=9, lastmod="2024"), link(1, sitemap=True)),
+        (link(1, refusal=Reason.SITEMAP_LIMIT), link(1, sitemap=True, lastmod="2024")),
+    ],
+)
+def test_what_was_found_before_may_be_a_sitemap_and_dated(run: Run, first: Find, second: Find) -> None:
+    """Whoever finds it so, before or after; the first date counts."""
+    run.add("http://a/1", "http://a/2")
+    one, two = run.lease().requests
+    run.commit(visits=(done(one, first),))
+
+    run.commit(visits=(done(two, second),))
+
+    (request,) = run.lease().requests
+    assert (request.sitemap, request.lastmod) == (True, "2024")
+
+
+@pytest.mark.parametrize(
     ("state", "reason"),
     [
         (State.DONE, Reason.OK),

@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a cursor in a name": (["a\x1b[2Jb"], r"a\u001b[2Jb: no such file"),
     "one good and one bad": ([URL, "missing.txt"], "missing.txt: no such file"),
     "an unknown flag": ([URL, "--concurency", "4"], "Did you mean '--concurrency'? (see crawler fetch --help)"),
-    "no source": ([], "Missing argument 'SOURCE...'"),
+    "no source": ([], "give a SOURCE: a URL, a file of URLs, or - for standard input; or a --sitemap URL"),
     "a number that is none": ([URL, "--concurrency", "many"], "--concurrency: expected a whole number, 1 or more"),
     "zero at once": ([URL, "--concurrency", "0"], "--concurrency: expected a whole number, 1 or more"),
     "a negative delay": ([URL, "--delay", "-1"], "--delay: expected auto, or seconds"),

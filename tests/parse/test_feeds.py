@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.parse.document import read
 from crawler.parse.reading import Document, Reading
@@ -28,7 +29,7 @@ def links(told: Reading) -> list[str] | None:
 
 LISTINGS: list[tuple[str, list[str] | None]] = [
     # RSS
-    ("<rss><channel><link>http://h/</link><item><link> /a\n</link></item></channel></rss>", ["item /", "item /a"]),
+    ("<rss><channel><link>http://h/</link><item><link> /a\n</link></item></channel></rss>", ["home /", "item /a"]),
     ("<rss><channel><item><link><![CDATA[/b?x&y]]></link></item></channel></rss>", ["item /b?x&y"]),
     ("<rss><channel><item><link>/a?b&amp;c</link></item></channel></rss>", ["item /a?b&c"]),
     ("<rss><channel><item><guid>http://h/a</guid></item></channel></rss>", ["item /a"]),
@@ -44,10 +45,10 @@ LISTINGS: list[tuple[str, list[str] | None]] = [
     ("<rss><channel><item><description>&lt;a href=x&gt;</description></item></channel></rss>", []),
     (
         "<rdf:RDF xmlns:rdf='x'><channel><link>/</link></channel><item rdf:about='/z'><link>/a</link></item></rdf:RDF>",
-        ["item /", "item /a"],  # RSS 1.0 and 0.9 have their items beside the channel
+        ["home /", "item /a"],  # RSS 1.0 and 0.9 have their items beside the channel
     ),
     # Atom
-    (ATOM + "<link href='/'/><entry><link href='a'/></entry></feed>", ["item /", "item /d/a"]),
+    (ATOM + "<link href='/'/><entry><link href='a'/></entry></feed>", ["home /", "item /d/a"]),
     (ATOM + "<entry><link rel='alternate' href='a'/><link rel='edit' href='b'/></entry></feed>", ["item /d/a"]),
     (
         ATOM + "<entry><link rel='enclosure' href='a'/><content src='b'/></entry></feed>",
@@ -56,10 +57,10 @@ LISTINGS: list[tuple[str, list[str] | None]] = [
     (ATOM + "<link rel='next' href='?2'/><link rel='self' href='?1'/></feed>", ["feed /d/feed?2"]),
     (
         "<feed xml:base='http://o/x/'><entry xml:base='y/'><link href='z'/></entry><link href='z'/></feed>",
-        ["item http://o/x/y/z", "item http://o/x/z"],
+        ["item http://o/x/y/z", "home http://o/x/z"],
     ),
-    ("<feed xml:base='mailto:x'><link href='z'/></feed>", ["item /d/z"]),
-    ("<a:feed xmlns:a='http://www.w3.org/2005/Atom'><a:link href='z'/></a:feed>", ["item /d/z"]),
+    ("<feed xml:base='mailto:x'><link href='z'/></feed>", ["home /d/z"]),
+    ("<a:feed xmlns:a='http://www.w3.org/2005/Atom'><a:link href='z'/></a:feed>", ["home /d/z"]),
     # sitemaps
     (SITEMAP + "<url><loc>http://h/a</loc><lastmod>2024</lastmod></url></urlset>", ["loc /a"]),
     (SITEMAP + "<url><loc>\n http://h/a?b&amp;c \n</loc></url></urlset>", ["loc /a?b&c"]),
@@ -213,3 +214,127 @@ def test_a_gzip_bomb_is_unpacked_up_to_its_limit() -> None:
     bomb = gzip.compress(SMALL.removesuffix("</urlset>").encode() + b" " * (60 * 1024 * 1024), 1)
 
     assert links(reading(bomb, "application/gzip")) == ["loc /a"]
+
+
+DATED = "<lastmod>2024-05-01T12:00:00+02:00</lastmod>"
+RSS = "<rss><channel>{}</channel></rss>"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (SITEMAP + f"<url><loc>/a</loc>{DATED}</url></urlset>", {"/a": "2024-05-01T10:00:00Z"}),
+        (SITEMAP + f"<url>{DATED}<loc>/a</loc></url></urlset>", {"/a": "2024-05-01T10:00:00Z"}),
+        (SITEMAP + f"<url><loc>/a</loc>{DATED}</url><url><loc>/b</loc></url></urlset>", {"/b": None}),
+        (SITEMAP + f"<url>{DATED}</url><url><loc>/b</loc></url></urlset>", {"/b": None}),
+        (SITEMAP + f"<url><loc>/a</loc></url><url><loc>/a</loc>{DATED}</url></urlset>", {"/a": "2024-05-01T10:00:00Z"}),
+        (SITEMAP + "<url><loc>/a</loc><lastmod>soon</lastmod></url></urlset>", {"/a": None}),
+        (
+            SITEMAP + f"<url><loc>/a</loc>{DATED}<image:image><image:loc>/b</image:loc></image:image></url></urlset>",
+            {"/b": None},  # the page was changed then, who knows about its image
+        ),
+        (f"<sitemapindex><sitemap><loc>/s</loc>{DATED}</sitemap></sitemapindex>", {"/s": "2024-05-01T10:00:00Z"}),
+        (
+            RSS.format("<link>/</link><item><link>/a</link><pubDate>Wed, 01 May 2024 12:00:00 GMT</pubDate></item>"),
+            {"/": None, "/a": "2024-05-01T12:00:00Z"},
+        ),
+        (RSS.format("<pubDate>1 May 2024 12:00 GMT</pubDate><item><link>/a</link></item>"), {"/a": None}),
+        (
+            "<rdf:RDF xmlns:rdf='x'><item><dc:date>2024-05-01</dc:date><link>/a</link></item></rdf:RDF>",
+            {"/a": "2024-05-01"},
+        ),
+        (ATOM + "<entry><link href='/a'/><published>2024-05-01</published></entry></feed>", {"/a": "2024-05-01"}),
+        (
+            ATOM
+            + "<entry><updated>2024-05-02</updated><link href='/a'/><published>2024-05-01</published></entry></feed>",
+            {"/a": "2024-05-02"},
+        ),
+        (ATOM + "<updated>2024-05-02</updated><entry><link href='/a'/></entry></feed>", {"/a": None}),
+    ],
+)
+def test_a_date_belongs_to_its_own_entry(body: str, expected: dict[str, str | None]) -> None:
+    """Before or behind the URL; what stands outside of an entry dates none."""
+    found = {link.url.href.removeprefix("http://h"): link.lastmod for link in reading(body).links or ()}
+
+    assert found.items() >= expected.items()
+
+
+@pytest.mark.parametrize(
+    ("root", "entry"),
+    [
+        ("urlset", "<url><loc>/{}</loc></url>"),
+        ("sitemapindex", "<sitemap><loc>/{}</loc></sitemap>"),
+        ("rss", "<channel><item><link>/{}</link></item></channel>"),
+        ("feed", "<entry><link href='/{}'/></entry>"),
+    ],
+)
+def test_of_a_long_listing_the_first_50_000_entries_are_read(root: str, entry: str) -> None:
+    """More are cut, and that is said."""
+    told = reading(f"<{root}>" + "".join(entry.format(at) for at in range(60_000)) + f"</{root}>")
+
+    assert (len(told.links or ()), told.links_cut) == (50_000, True)
+
+
+def sitemap(body: bytes | str, content_type: str | None = "application/xml") -> Reading:
+    """What such a document tells that was listed as a sitemap."""
+    content = body.encode() if isinstance(body, str) else body
+    return read(Document(url=url("http://h/d/map"), body=content, content_type=content_type, sitemap=True))
+
+
+TEXT = "http://h/a\nhttp://h/b\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "expected"),
+    [
+        (TEXT, "text/plain", ["loc /a", "loc /b"]),
+        (TEXT, "text/html; charset=utf-8", ["loc /a", "loc /b"]),
+        (TEXT, "application/x-unknown", ["loc /a", "loc /b"]),
+        (TEXT, None, ["loc /a", "loc /b"]),
+        ("\ufeff" + TEXT, "text/plain", ["loc /a", "loc /b"]),
+        (TEXT.encode("utf-16"), "text/plain", ["loc /a", "loc /b"]),
+        ("# ours\r\n\r\n http://h/a \r\nhttp://h/b", "text/plain", ["loc /a", "loc /b"]),
+        ("http://h/a\rhttp://h/b", "text/plain", ["loc /a", "loc /b"]),
+        ("http://h/a\n/relative\nwords\nmailto:x@h\nhttp://h/b", "text/plain", ["loc /a", "loc /b"]),
+        ("HTTP://h/a", "text/plain", ["loc /a"]),
+        ("Nothing is here.", "text/plain", []),
+        (gzip.compress(TEXT.encode()), "application/gzip", ["loc /a", "loc /b"]),
+        (gzip.compress(TEXT.encode()), "text/html", ["loc /a", "loc /b"]),
+        (gzip.compress(SMALL.encode()), "image/png", ["loc /a"]),
+        (gzip.compress(SMALL.encode()), "text/html", ["loc /a"]),
+        (SMALL, "application/gzip", ["loc /a"]),  # named .xml.gz, and sent with the content coding gzip
+        (SMALL, "image/png", ["loc /a"]),
+        (gzip.compress(gzip.compress(SMALL.encode())), "application/gzip", None),
+        (gzip.compress(b"<!doctype html><a href=x>"), "application/gzip", None),
+        ("<!doctype html><a href=/x>x</a>", "text/html", ["a /x"]),  # no sitemap at all
+        (LAUGHS, "text/xml", None),
+    ],
+)
+def test_a_listed_sitemap_is_known_by_its_bytes(
+    body: bytes | str, content_type: str | None, expected: list[str] | None
+) -> None:
+    """Also text, which lists whole URLs only, and under any media type."""
+    assert links(sitemap(body, content_type)) == expected
+
+
+def test_text_is_a_sitemap_only_where_one_was_listed() -> None:
+    """Elsewhere nobody looks for URLs in text."""
+    assert links(reading(TEXT, "text/plain")) is None
+
+
+def test_of_a_long_text_the_first_50_000_urls_are_read() -> None:
+    """More are cut, and that is said."""
+    told = sitemap("".join(f"http://h/{at}\n" for at in range(60_000)), "text/plain")
+
+    assert (len(told.links or ()), told.links_cut) == (50_000, True)
+
+
+@pytest.mark.parametrize("start", [b"", SMALL.removesuffix("</urlset>").encode(), TEXT.encode()])
+def test_a_listed_gzip_bomb_says_what_it_is(start: bytes) -> None:
+    """What comes before the limit is read, and why that is not all is told."""
+    bomb = gzip.compress(start + b" " * (60 * 1024 * 1024), 1)
+
+    told = sitemap(bomb, "application/gzip")
+
+    assert told.problem is Reason.DECODED_LIMIT
+    assert bool(told.links) == bool(start)

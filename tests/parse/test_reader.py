@@ -10,7 +10,7 @@ import pytest
 
 from crawler.core.config import ScopeConfig
 from crawler.core.errors import UsageError
-from crawler.core.follow import follow
+from crawler.core.follow import follow, follow_lists
 from crawler.core.models import Find, Page, Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
@@ -222,3 +222,91 @@ def test_only_what_may_be_a_document_travels() -> None:
     assert is_document(job_of(answer(content_type="image/png", Content_Encoding="br")))
     assert not is_document(job_of(answer(content_type="image/png")))
     assert not is_document(job_of(answer(status=302)))
+
+
+LISTED = replace(answer().request, sitemap=True, hops=2, depth=1)
+FETCH = Task(max_decoded=10**6, agent="crawler", follow=follow_lists(obey=True))
+INDEX = b"<sitemapindex><sitemap><loc>/s</loc><lastmod>2024-05-01</lastmod></sitemap></sitemapindex>"
+PAGES = b"<urlset><url><loc>/p</loc><lastmod>2024-05-01</lastmod></url></urlset>"
+FEED = b"<rss><channel><link>/</link><item><link>/i</link></item></channel></rss>"
+
+
+def listed(body: bytes, *, content_type: str = "text/xml", request: Request = LISTED) -> Response:
+    """The answer to a sitemap that was listed."""
+    return replace(answer(body, content_type=content_type), request=request)
+
+
+@pytest.mark.parametrize("task", [CRAWL, FETCH])
+def test_what_a_sitemap_lists_is_as_near_as_itself(task: Task) -> None:
+    """And as a link: no seed, not named, with its date."""
+    (find,) = read(listed(PAGES), task).finds
+
+    assert find == Find(url=parse("http://h/p"), depth=1, lastmod="2024-05-01")
+
+
+@pytest.mark.parametrize("task", [CRAWL, FETCH])
+def test_a_sitemap_in_an_index_is_one_hop_further(task: Task) -> None:
+    """It is a sitemap, too."""
+    (find,) = read(listed(INDEX), task).finds
+
+    assert find == Find(url=parse("http://h/s"), depth=1, hops=3, sitemap=True, lastmod="2024-05-01")
+
+
+def test_indexes_of_indexes_come_to_an_end() -> None:
+    """The last hop that is followed is the fifth."""
+    finds = [read(listed(INDEX, request=replace(LISTED, hops=hops)), FETCH).finds[0].refusal for hops in (4, 5)]
+
+    assert finds == [None, Reason.SITEMAP_LIMIT]
+
+
+def test_a_list_follows_nothing_but_its_sitemaps() -> None:
+    """No page's links, no feed's own page, and no sitemap that was not listed as one."""
+    html = listed(HTML, content_type="text/html")
+
+    assert [read(response, FETCH).finds for response in (answer(), html, answer(PAGES, content_type="text/xml"))] == [
+        ()
+    ] * 3
+    assert [find.url.href for find in read(listed(FEED), FETCH).finds] == ["http://h/i"]
+
+
+def test_a_crawl_follows_a_page_that_was_listed_as_a_sitemap() -> None:
+    """Some robots.txt name the front page."""
+    assert [find.depth for find in read(listed(HTML, content_type="text/html")).finds] == [2, 2, 2]
+    assert {find.url.href: find.depth for find in read(listed(FEED)).finds} == {"http://h/": 2, "http://h/i": 1}
+
+
+def test_patterns_judge_the_pages_of_a_sitemap_and_not_its_sitemaps() -> None:
+    """--include is about pages; --exclude keeps from sitemaps, too."""
+    task = replace(CRAWL, follow=follow(ScopeConfig(include=("x",), exclude=("y",)), obey=True))
+    index = INDEX.replace(b"</sitemapindex>", b"<sitemap><loc>/y</loc></sitemap></sitemapindex>")
+
+    assert [find.refusal for find in read(listed(index), task).finds] == [None, Reason.EXCLUDED]
+    assert [find.refusal for find in read(listed(PAGES), task).finds] == [Reason.NOT_INCLUDED]
+
+
+@pytest.mark.parametrize("header", ["nofollow", "none"])
+def test_a_sitemap_may_ask_not_to_be_followed(header: str) -> None:
+    """As any document."""
+    response = replace(answer(PAGES, content_type="text/xml", X_Robots_Tag=header), request=LISTED)
+
+    assert read(response, FETCH).finds[0].refusal is Reason.NOFOLLOW
+
+
+def test_text_is_read_as_a_sitemap_and_goes_to_a_worker() -> None:
+    """Whatever its media type."""
+    response = listed(b"http://h/a\nhttp://h/b", content_type="image/png")
+
+    assert is_document(job_of(response))
+    assert [find.url.href for find in read(response, FETCH).finds] == ["http://h/a", "http://h/b"]
+
+
+def test_a_sitemap_that_is_cut_says_so() -> None:
+    """Beyond 50 MiB it is `decoded_limit`, beyond 50,000 entries `link_limit`; what comes before is followed."""
+    bomb = gzip.compress(PAGES.removesuffix(b"</urlset>") + b" " * (60 * 1024 * 1024), 1)
+    long = b"".join(b"http://h/%d\n" % at for at in range(60_000))
+    cut = [read(listed(body), FETCH) for body in (bomb, long)]
+
+    assert [(page.problem, len(page.finds)) for page in cut] == [
+        (Reason.DECODED_LIMIT, 1),
+        (Reason.LINK_LIMIT, 50_000),
+    ]

@@ -1,0 +1,28 @@
+"""A sitemap that is plain text: one URL per line (https://www.sitemaps.org/protocol.html#otherformats).
+
+Rules
+- A line is a whole URL; blank lines and those that begin with `#`, which some write, are none.
+- The first 50,000 are taken, as of any sitemap.
+Runs on: a worker process.
+"""
+
+from contextlib import suppress
+from io import StringIO
+
+from crawler.core.links import LinkKind
+from crawler.parse.feeds import MAX_ENTRIES
+from crawler.parse.references import References, TooManyLinks
+
+
+def read(text: str, references: References) -> None:
+    """Add what a text lists to `references`."""
+    entries = 0
+    with suppress(TooManyLinks):
+        for line in StringIO(text, newline=None):
+            if not (url := line.strip()) or url.startswith("#"):
+                continue
+            if entries == MAX_ENTRIES:
+                references.are_cut = True
+                return
+            entries += 1
+            references.add(url, LinkKind.LOC)

@@ -1,0 +1,49 @@
+"""core.sitemaps: how sitemaps are named, and what becomes of those that a robots.txt names."""
+
+import pytest
+
+from crawler.core.config import ScopeConfig
+from crawler.core.models import Find, Request
+from crawler.core.reasons import Reason
+from crawler.core.scope import LinkJudge
+from crawler.core.sitemaps import MAX_DISCOVERED, discovered, sitemap_in
+from crawler.core.urls import parse
+
+REQUEST = Request(url=parse("http://h:8000/deep/page?x"), depth=3, hops=1, seed=True, named=True)
+JUDGE = LinkJudge(ScopeConfig(include=("x",), exclude=("y",)))
+
+
+@pytest.mark.parametrize(
+    ("line", "url"),
+    [
+        ("Sitemap: http://h/s", "http://h/s"),
+        ("SITEMAP:http://h/s", "http://h/s"),
+        ("sitemap \t:\t /s", "/s"),
+        ("sitemap:", ""),
+        ("http://h/sitemap:x", None),
+        ("Sitemaps: http://h/s", None),
+        ("", None),
+    ],
+)
+def test_a_line_names_a_sitemap_as_in_a_robots_txt(line: str, url: str | None) -> None:
+    """In any case, with or without spaces."""
+    assert sitemap_in(line) == url
+
+
+def test_a_robots_txt_names_sitemaps_and_no_seeds() -> None:
+    """Relative ones are relative to itself, what is no URL is left out, and nothing of the request is taken over."""
+    urls = ["https://cdn.example/s.xml", "/y.xml", "s.xml", "/s.txt", "ftp://h/s", "http://["]
+
+    assert discovered(urls, REQUEST, JUDGE) == (
+        Find(url=parse("https://cdn.example/s.xml"), sitemap=True),
+        Find(url=parse("http://h:8000/y.xml"), sitemap=True, refusal=Reason.EXCLUDED),
+        Find(url=parse("http://h:8000/s.xml"), sitemap=True),
+        Find(url=parse("http://h:8000/s.txt"), sitemap=True),
+    )
+
+
+def test_the_sitemaps_of_a_robots_txt_are_bounded() -> None:
+    """The first thousand are taken."""
+    finds = discovered((f"/{at}" for at in range(2000)), REQUEST, JUDGE)
+
+    assert [find.url.target for find in finds] == [f"/{at}" for at in range(MAX_DISCOVERED)]
