@@ -32,7 +32,9 @@ VALUES: dict[Kind, st.SearchStrategy[object]] = {
     Kind.USER: st.just("me:hunter2"),
 }
 OPEN = [name for name, option in OPTIONS.items() if not option.help.secret and name != "save"]
-TURNED = st.fixed_dictionaries({}, optional={name: VALUES[OPTIONS[name].help.kind] for name in OPEN})
+TURNED = st.fixed_dictionaries({}, optional={name: VALUES[OPTIONS[name].help.kind] for name in OPEN}).filter(
+    lambda values: values.get("robots", True) or not values.get("discover-sitemaps")  # it is in robots.txt
+)
 
 
 @given(TURNED)
@@ -146,3 +148,9 @@ def test_a_refused_secret_is_not_repeated() -> None:
             configure({name: value})
 
         assert "hunter2" not in str(caught.value)
+
+
+def test_sitemaps_are_not_discovered_in_a_robots_txt_that_nobody_reads() -> None:
+    """The two options together cannot be meant."""
+    with pytest.raises(UsageError, match="give one of them"):
+        configure({"discover-sitemaps": True, "robots": False})

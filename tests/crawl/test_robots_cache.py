@@ -194,6 +194,20 @@ async def test_what_was_learned_is_kept_and_answered() -> None:
     assert (cache.crawl_delay(other), cache.take_sitemaps(other)) == (None, ())
 
 
+async def test_sitemaps_are_taken_once_for_each_copy() -> None:
+    """So they enter the frontier once a day, not with each page."""
+    clock = FakeClock()
+    cache = a_cache(FakeFetcher({f"{HERE}/robots.txt": (200, BODY)}), clock)
+    url = parse(f"{HERE}/a")
+
+    await learned(cache)
+    first = [cache.take_sitemaps(url), cache.take_sitemaps(url)]
+    await learned(cache)
+    second = [cache.take_sitemaps(url), cache.take_sitemaps(url)]
+
+    assert first == second == [("/s",), ()]
+
+
 async def test_after_a_failure_nothing_is_known() -> None:
     """The lesson says why, and the next try asks again."""
     fetcher = FakeFetcher(default=refused())
