@@ -41,7 +41,7 @@ from crawler.parse.select import check_selector
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
 from crawler.runtime import loop
 from crawler.runtime.clock import Clock
-from crawler.runtime.processes import Limits
+from crawler.runtime.lane import Limits
 from crawler.runtime.tasks import ByteBudget, Slots, background, every
 from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
@@ -195,7 +195,7 @@ async def _parser(stack: AsyncExitStack, config: RunConfig, task: Task) -> Parse
     count = config.parse.workers if config.parse.workers is not None else (os.cpu_count() or 1)
     if not count:
         return InlineParser(task)
-    limits = Limits(wall_seconds=config.parse.parse_timeout)
+    limits = Limits(cpu_seconds=config.parse.parse_timeout)
     return LaneParser(await stack.enter_async_context(lanes(task, count, limits)), task)
 
 

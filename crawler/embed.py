@@ -99,7 +99,7 @@ def _folder(output: str | Path | None) -> Iterator[Path]:
     if output is not None:
         yield Path(output)
     else:
-        with TemporaryDirectory(prefix="crawl-") as path:
+        with TemporaryDirectory(prefix="crawl-", ignore_cleanup_errors=True) as path:
             yield Path(path) / "run"
 
 

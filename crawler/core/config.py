@@ -243,7 +243,9 @@ class ParseConfig:
             resumable=True,
         ),
     ] = None
-    parse_timeout: Annotated[float, Help("Limit for reading one document.", Kind.TIME_LIMIT, resumable=True)] = 10.0
+    parse_timeout: Annotated[
+        float, Help("CPU time for reading one document; four times as much may pass.", Kind.TIME_LIMIT, resumable=True)
+    ] = 10.0
     select: Annotated[
         tuple[str, ...],
         Help(

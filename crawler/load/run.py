@@ -28,9 +28,10 @@ from crawler.load.gauges import Gauge
 from crawler.load.loops import ClosedLoop, Loop, OpenLoop, Parts
 from crawler.load.plan import Plan, pacer, prepare, spans
 from crawler.load.verdict import judge
+from crawler.runtime.lane import Limits
 from crawler.runtime.loop import Stop, collect_less_often, raise_open_files
 from crawler.runtime.loop import run as run_loop
-from crawler.runtime.processes import Lanes, Limits
+from crawler.runtime.processes import Lanes
 from crawler.runtime.tasks import Errands, Slots, background, every
 from crawler.runtime.timers import Timers
 
@@ -89,7 +90,7 @@ def run(url: str, config: LoadConfig, show: Show, seconds: float) -> tuple[LoadR
 
 async def _in_processes(asked: Asked, plan: Plan, stop: Stop, show: Show, seconds: float) -> LoadResult:
     count = plan.shape.processes
-    limits = Limits(wall_seconds=_LONGEST, memory_bytes=_MEMORY)
+    limits = Limits(cpu_seconds=_LONGEST, memory_bytes=_MEMORY)
     answers: list[tuple[Record, bool]] = []
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crawler-load-"))

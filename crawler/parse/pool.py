@@ -16,7 +16,8 @@ from crawler.core.reasons import Reason
 from crawler.parse import heap
 from crawler.parse.inline import InlineParser
 from crawler.parse.reader import Job, Reader, Task, is_document, job_of
-from crawler.runtime.processes import Death, Lanes, Limits, WorkerDied
+from crawler.runtime.lane import Death, Limits, WorkerDied
+from crawler.runtime.processes import Lanes
 
 _REASONS = {
     Death.TIMEOUT: Reason.PARSE_TIMEOUT,

@@ -2,8 +2,12 @@
 
 Rules
 - Only the standard library's light half is imported here: every worker pays for it once more.
-- Each item has a wall time, kept by the kernel's timer with its default action: it ends the process even inside C code.
+- Each item has a CPU time and a wall time, kept by the kernel's timers with their default action: they end the process
+  even inside C code. When each item begins is told to the parent, who looks only if nothing else comes.
 - Out of memory, a worker ends itself: what else that broke, nobody knows.
+- What an item prints goes to standard error: standard output is the parent's. There is nothing to read on its input.
+- What an item starts ends with its worker, however that ends (Linux): a guard, forked before anything else, waits for
+  the worker's end and kills its group of processes. Who leaves the group gets away.
 Runs on: the worker process.
 """
 
@@ -13,12 +17,14 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 OUT_OF_MEMORY = 112  # exit code of a worker that ends itself; neither Python nor a shell uses it
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -38,11 +44,23 @@ class Outcome:
     error: Exception | None = None
 
 
-def enter(parent: int, memory_bytes: int, prepare: Callable[[], object] | None) -> None:
+class Beat(Protocol):
+    """Shared memory: the moment, on the monotonic clock, at which the item that is worked on began."""
+
+    value: float
+
+
+_beats: list[Beat] = []  # one, from `enter` on
+
+
+def enter(parent: int, memory_bytes: int, beat: Beat, prepare: Callable[[], object] | None) -> None:
     """The worker's first act."""
-    for ending in (signal.SIGALRM, signal.SIGTERM):
+    for ending in (signal.SIGPROF, signal.SIGALRM, signal.SIGTERM):
         signal.signal(ending, signal.SIG_DFL)
     _die_with(parent)
+    _guard_group()
+    _redirect()
+    _beats.append(beat)
     try:
         if prepare is not None:
             prepare()
@@ -59,6 +77,30 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
+def _guard_group() -> None:
+    """Be a group of processes of its own, and have it killed when this process ends."""
+    os.setsid()
+    worker = os.getpid()
+    if sys.platform == "linux" and os.fork() == 0:
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            os.closerange(0, resource.getrlimit(resource.RLIMIT_NOFILE)[0])  # no pipe stays open because of the guard
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1)
+            if os.getppid() == worker:
+                signal.sigwait({signal.SIGUSR1})
+            os.killpg(worker, signal.SIGKILL)  # this process, too
+        finally:
+            os._exit(1)
+
+
+def _redirect() -> None:
+    with suppress(OSError):  # the parent has no standard error
+        os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
 def _bound_memory(memory_bytes: int) -> None:
     """Let the address space grow by this much more; a process maps far more than it uses, so the start counts."""
     if sys.platform == "linux":
@@ -70,12 +112,15 @@ def greet() -> None:
     """The first job of each worker: when it is answered, the worker is ready."""
 
 
-def work(wall_seconds: float, calls: Sequence[Call]) -> list[Outcome]:
+def work(cpu_seconds: float, wall_seconds: float, calls: Sequence[Call]) -> list[Outcome]:
     """The outcome of each call, in order."""
     outcomes = []
     for func, item in calls:
-        signal.setitimer(signal.ITIMER_REAL, wall_seconds)  # default action: the kernel ends the process
+        _beats[0].value = time.monotonic()
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)  # default action: the kernel ends the process
+        signal.setitimer(signal.ITIMER_REAL, wall_seconds)
         outcomes.append(_try(func, item))
+    signal.setitimer(signal.ITIMER_PROF, 0)
     signal.setitimer(signal.ITIMER_REAL, 0)
     return outcomes
 
@@ -95,7 +140,7 @@ def _portable(error: BaseException) -> Exception:
     try:
         ForkingPickler.dumps(error)
         copy.copy(error)  # rebuilds it as unpickling will
-    except Exception:  # noqa: BLE001 - any reason will do
+    except BaseException:  # noqa: BLE001 - any reason will do
         return JobError(text)
     if not isinstance(error, Exception) or isinstance(error, StopIteration):
         return JobError(text)  # these mean something to the loop

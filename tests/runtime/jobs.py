@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import struct
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -116,6 +117,28 @@ def be_killed_at_start(log: str) -> None:
 def sleep_at_start() -> None:
     """A `prepare` that never ends."""
     time.sleep(60)
+
+
+def be_stopped_at_start(log: str) -> None:
+    """A `prepare` that gets stuck the first time; for a partial."""
+    if not Path(log).exists():
+        Path(log).touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def nap(seconds: float) -> None:
+    """Wait, which costs no CPU time."""
+    time.sleep(seconds)
+
+
+def timers(_item: object) -> tuple[float, float]:
+    """What is left of this item's CPU time and wall time."""
+    return signal.getitimer(signal.ITIMER_PROF)[0], signal.getitimer(signal.ITIMER_REAL)[0]
+
+
+def start_child(_item: object) -> int:
+    """Start a program that would go on for long; gives its process."""
+    return subprocess.Popen(["sleep", "77"]).pid
 
 
 def die_in_mid_answer(_item: object) -> None:

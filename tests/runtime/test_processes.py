@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 from runtime import jobs
 
-from crawler.runtime import processes
-from crawler.runtime.processes import CannotStart, Death, Lanes, Limits, WorkerDied
+from crawler.runtime import lane
+from crawler.runtime.lane import CannotStart, Death, Limits, WorkerDied
+from crawler.runtime.processes import Lanes
 from crawler.runtime.worker import JobError
 
 ROOT = Path(__file__).parents[2]
-PATIENT = Limits(wall_seconds=60, grace_seconds=60, memory_bytes=256 << 20)
-QUICK = replace(PATIENT, wall_seconds=0.3, grace_seconds=0.5)
+PATIENT = Limits(cpu_seconds=60, grace_seconds=60, memory_bytes=256 << 20)
+QUICK = replace(PATIENT, cpu_seconds=0.3, grace_seconds=0.5)
 
 
 @pytest.fixture(autouse=True)
@@ -51,13 +52,13 @@ async def two_lanes() -> AsyncIterator[Lanes]:
 def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many items went in each batch."""
     sizes: list[int] = []
-    send = processes._Worker.send
+    send = lane.Worker.send
 
-    def noting_send(worker: processes._Worker, calls: Sequence[Any]) -> Any:
+    def noting_send(worker: lane.Worker, calls: Sequence[Any]) -> Any:
         sizes.append(len(calls))
         return send(worker, calls)
 
-    monkeypatch.setattr(processes._Worker, "send", noting_send)
+    monkeypatch.setattr(lane.Worker, "send", noting_send)
     return sizes
 
 
@@ -137,7 +138,7 @@ async def test_what_cannot_be_pickled_fails_alone(lanes: Lanes) -> None:
 @pytest.mark.parametrize("kind", ["loop in C", "regular expression"])
 async def test_what_hangs_is_ended_at_its_wall_time(kind: str) -> None:
     """The wall time holds inside C code, without the parent's help."""
-    async with asyncio.timeout(10), Lanes(1, limits=replace(PATIENT, wall_seconds=0.3)) as lanes:
+    async with asyncio.timeout(10), Lanes(1, limits=replace(PATIENT, cpu_seconds=0.3)) as lanes:
         results = await outcomes(lanes, jobs.double_unless_fault, [1, kind, 3])
 
     assert kinds(results) == [None, Death.TIMEOUT, None]
@@ -145,11 +146,29 @@ async def test_what_hangs_is_ended_at_its_wall_time(kind: str) -> None:
 
 
 async def test_a_stopped_process_is_killed_by_its_parent() -> None:
-    """What no timer reaches ends soon after its batch is due."""
-    async with asyncio.timeout(10), Lanes(1, limits=QUICK) as lanes:
-        results = await outcomes(lanes, jobs.fault, ["stop"])
+    """What no timer reaches ends soon after its item is due, however many came with it."""
+    async with asyncio.timeout(15), Lanes(1, limits=QUICK) as lanes:
+        results = await outcomes(lanes, jobs.double_unless_fault, [*range(15), "stop"])
 
-    assert kinds(results) == [Death.TIMEOUT]
+    assert kinds(results) == [None] * 15 + [Death.TIMEOUT]
+
+
+async def test_a_batch_may_take_longer_than_one_item() -> None:
+    """The parent's patience begins anew with each item."""
+    limits = replace(PATIENT, cpu_seconds=0.2, grace_seconds=0.2)
+
+    async with Lanes(1, limits=limits) as lanes:
+        await outcomes(lanes, jobs.nap, [0.1] * 16)
+
+        assert not lanes.deaths
+
+
+async def test_waiting_costs_less_patience_than_working(lanes: Lanes) -> None:
+    """An item's limit is of CPU time; on a busy machine, or while it waits, four times as much may pass."""
+    cpu, wall = await lanes.run(jobs.timers, None)
+
+    assert 59 < cpu <= 60.1
+    assert 239 < wall <= 240
 
 
 @pytest.mark.parametrize("kind", ["abort", "exit", "kill"])
@@ -304,16 +323,43 @@ async def test_workers_killed_at_their_start_are_tried_again(tmp_path: Path) -> 
     prepare = partial(jobs.be_killed_at_start, str(tmp_path / "log"))
 
     async with Lanes(1, prepare=prepare) as lanes:
-        with pytest.raises(CannotStart, match="was killed"):
+        with pytest.raises(CannotStart, match="were killed"):
             await lanes.run(jobs.double, 1)
 
         assert await lanes.run(jobs.double, 1) == 2
         assert not lanes.deaths
 
         os.kill(lanes.pids[0], signal.SIGKILL)
-        with pytest.raises(CannotStart, match="was killed"):
+        with pytest.raises(CannotStart, match="were killed"):
             await lanes.run(jobs.double, 1)
         assert await lanes.run(jobs.double, 1) == 2
+
+
+async def test_a_worker_that_got_stuck_at_its_start_is_replaced(tmp_path: Path) -> None:
+    """One that is stopped before it is ready costs its time, and nothing else."""
+    prepare = partial(jobs.be_stopped_at_start, str(tmp_path / "log"))
+
+    async with Lanes(1, limits=replace(PATIENT, start_seconds=1.5), prepare=prepare) as lanes:
+        assert await lanes.run(jobs.double, 1) == 2
+        assert not lanes.deaths
+
+
+def end_of(pid: int) -> select.poll:
+    """Something that tells when a process is gone."""
+    ends = select.poll()
+    ends.register(os.pidfd_open(pid))
+    return ends
+
+
+@pytest.mark.parametrize("ending", ["abort", "kill", "sleep", None])
+async def test_what_an_item_starts_ends_with_its_worker(ending: str | None) -> None:
+    """Whether the worker crashes, is killed, is ended by a timer or closes in order."""
+    async with Lanes(1, limits=QUICK) as lanes:
+        child = end_of(await lanes.run(jobs.start_child, None))
+        if ending:
+            await outcomes(lanes, jobs.fault, [ending])
+
+    assert child.poll(2000)
 
 
 @pytest.mark.both_loops
@@ -359,8 +405,12 @@ async def test_lanes_tell_their_state(lanes: Lanes) -> None:
 def run_script(path: Path, text: str) -> subprocess.Popen[str]:
     """Start a script of its own, with this project on its path."""
     path.write_text("import asyncio\nfrom crawler.runtime.processes import Lanes\n" + text)
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, path], env=env, stdout=-1, stderr=-1, text=True)
+    return subprocess.Popen([sys.executable, path], env=env(), stdin=-1, stdout=-1, stderr=-1, text=True)
+
+
+def env() -> dict[str, str]:
+    """The environment with this project on Python's path."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def test_workers_die_with_their_parent(tmp_path: Path) -> None:
@@ -389,6 +439,45 @@ asyncio.run(main())
             os.close(ended)
 
         assert len(workers) == 2
+
+
+def test_what_an_item_started_dies_with_the_parent(tmp_path: Path) -> None:
+    """`kill -9` of the parent ends the workers, and what their items started too."""
+    text = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from runtime import jobs
+async def main():
+    async with Lanes(1) as lanes:
+        print(await lanes.run(jobs.start_child, None), flush=True)
+        await asyncio.Event().wait()
+asyncio.run(main())
+"""
+    with run_script(tmp_path / "parent.py", text) as parent:
+        assert parent.stdout is not None
+        child = end_of(int(parent.stdout.readline()))
+
+        parent.kill()
+
+        assert child.poll(2000)
+
+
+def test_what_an_item_prints_is_no_output_of_the_parent(tmp_path: Path) -> None:
+    """It goes to standard error, also what a program prints that it starts; on its input there is nothing."""
+    text = """
+import os
+async def main():
+    async with Lanes(1) as lanes:
+        await lanes.run(print, "printed")
+        await lanes.run(os.system, "echo echoed")
+        print(await lanes.run(os.system, "read line"))
+asyncio.run(main())
+"""
+    with run_script(tmp_path / "parent.py", text) as script:
+        stdout, stderr = script.communicate("typed\n", timeout=30)
+
+    assert stdout == "256\n"  # the shell's `read` met the end
+    assert {"printed", "echoed"} <= set(stderr.split())
 
 
 def test_a_script_needs_no_guard(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from crawler.fetch.http import HttpFetcher
 from crawler.parse.pool import LaneParser, lanes
 from crawler.parse.reader import Task
 from crawler.runtime.clock import Clock
-from crawler.runtime.processes import Limits
+from crawler.runtime.lane import Limits
 from support.crawls import crawl, records
 from support.siteserver import HandMadeSite
 
@@ -33,32 +33,32 @@ ODDITIES: dict[str, Case] = {
     # body, limits, problem, links
     "an attribute of 60 MB": (
         lambda: b"<a href='" + b"x" * 60_000_000 + b"'><a href=y>",
-        Limits(wall_seconds=PATIENT),
+        Limits(cpu_seconds=PATIENT),
         None,
         1,
     ),
     "five million links": (
         lambda: b"<a href=x>" * 5_000_000,
-        Limits(wall_seconds=PATIENT, memory_bytes=200 * MIB),
+        Limits(cpu_seconds=PATIENT, memory_bytes=200 * MIB),
         Reason.PARSE_MEMORY,
         None,
     ),
     "a million elements in one another": (
         lambda: b"<div>" * 1_000_000 + b"<a href=x>",
-        Limits(wall_seconds=0.5),
+        Limits(cpu_seconds=0.5),
         Reason.PARSE_TIMEOUT,
         None,
     ),
     "ten thousand formats never closed": (  # each paragraph opens all before it again
         lambda: b"".join(b"<p><b id=%d>" % at for at in range(10_000)),
-        Limits(wall_seconds=PATIENT, memory_bytes=64 * MIB),
+        Limits(cpu_seconds=PATIENT, memory_bytes=64 * MIB),
         Reason.PARSE_MEMORY,
         None,
     ),
-    "noise": (lambda: random.Random(1).randbytes(5_000_000), Limits(wall_seconds=PATIENT), None, 0),  # noqa: S311 - the same each time
+    "noise": (lambda: random.Random(1).randbytes(5_000_000), Limits(cpu_seconds=PATIENT), None, 0),  # noqa: S311 - the same each time
     "a picture": (
         lambda: b"\x89PNG\r\n\x1a\n<a href=x>" + bytes(range(256)) * 10_000,
-        Limits(wall_seconds=PATIENT),
+        Limits(cpu_seconds=PATIENT),
         None,
         None,
     ),
