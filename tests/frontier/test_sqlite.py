@@ -412,13 +412,14 @@ def test_finds_of_one_url_are_merged(run: Run, merge: Merge, together: bool) -> 
     [
         (link(1), link(1, sitemap=True, lastmod="2024")),
         (link(1, sitemap=True, lastmod="2024"), link(1)),
-        (link(1, lastmod="2024"), link(1, sitemap=True, lastmod="2025")),
+        (link(1, lastmod="2023"), link(1, sitemap=True, lastmod="2024")),
+        (link(1, lastmod="2024"), link(1, sitemap=True, lastmod="2023")),
         (found("http://b/x", seed=True, line=9, lastmod="2024"), link(1, sitemap=True)),
         (link(1, refusal=Reason.SITEMAP_LIMIT), link(1, sitemap=True, lastmod="2024")),
     ],
 )
 def test_what_was_found_before_may_be_a_sitemap_and_dated(run: Run, first: Find, second: Find) -> None:
-    """Whoever finds it so, before or after; the first date counts."""
+    """Whoever finds it so, before or after; the latest date counts."""
     run.add("http://a/1", "http://a/2")
     one, two = run.lease().requests
     run.commit(visits=(done(one, first),))
