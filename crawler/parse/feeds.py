@@ -5,7 +5,9 @@ Rules
 - What came before an error in the XML is kept.
 - No entity is ever declared: a document that declares one is read up to there. So nothing can unfold, and nothing
   outside is fetched. Entities of HTML that nobody declared (`&nbsp;`) are left out of the text.
-- Of the entries, the first 50,000 are read: the sitemap protocol's limit. A date belongs to its own entry alone.
+- Of the entries, the first 50,000 are read: the sitemap protocol's limit. What else they name (translations, pictures)
+  never takes the place of one: it is left out as soon as the entries that may still come need the room.
+- A date belongs to its own entry alone.
 - Elements are known by their local names, since feeds use prefixes that they do not declare; `loc` must have the
   root's own prefix, or images would be taken for pages.
 Strategy: expat, event by event; what is kept is a path of names, one text and the references.
@@ -21,7 +23,7 @@ from crawler.core.dates import as_rfc_3339
 from crawler.core.errors import UrlError
 from crawler.core.links import LISTED, LinkKind
 from crawler.core.urls import parse
-from crawler.parse.references import References, TooManyLinks
+from crawler.parse.references import MAX_LINKS, References, TooManyLinks
 
 MAX_DEPTH: Final = 200
 MAX_ENTRIES: Final = 50_000  # https://www.sitemaps.org/protocol.html
@@ -158,7 +160,10 @@ class _Reader:
             kind = LinkKind.HOME if kind is LinkKind.ITEM else kind
         elif kind in LISTED:
             self._entry.setdefault((absolute, kind))
-        self._references.add(absolute, kind)
+        if kind not in LISTED and self._references.taken >= MAX_LINKS - MAX_ENTRIES:
+            self._references.are_cut = True
+        else:
+            self._references.add(absolute, kind)
 
     def _absolute(self, reference: str) -> str:
         """Resolved against the nearest xml:base (RFC 4287, 2), if there is one and it is a URL."""

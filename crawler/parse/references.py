@@ -56,6 +56,11 @@ class References:
         """The distinct ones, in the order in which they were added."""
         return tuple(self._links.values())
 
+    @property
+    def taken(self) -> int:
+        """How many different references were taken, bad ones included."""
+        return len(self._joined)
+
     def set_base(self, reference: str) -> None:
         """Resolve against this from now on (HTML, "set the frozen base URL").
 

@@ -1,10 +1,12 @@
 """Feeds and sitemaps, sound and broken."""
 
 import gzip
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
+from crawler.core.links import LinkKind
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.parse.document import read
@@ -320,6 +322,17 @@ def test_a_listed_sitemap_is_known_by_its_bytes(
 def test_text_is_a_sitemap_only_where_one_was_listed() -> None:
     """Elsewhere nobody looks for URLs in text."""
     assert links(reading(TEXT, "text/plain")) is None
+
+
+def test_translations_take_no_entry_s_place() -> None:
+    """Of a site in many languages every entry is read, and that some of its translations are not is said."""
+    translations = ["".join(f"<link href='/{language}/{at}'/>" for language in range(9)) for at in range(20_000)]
+    entries = "".join(f"<url><loc>/{at}</loc>{others}</url>" for at, others in enumerate(translations))
+
+    told = reading(f"<urlset>{entries}</urlset>")
+
+    kinds = Counter(link.kind for link in told.links or ())
+    assert (kinds[LinkKind.LOC], kinds.total(), told.links_cut) == (20_000, 65_000, True)
 
 
 def test_of_a_long_text_the_first_50_000_urls_are_read() -> None:
