@@ -115,9 +115,7 @@ _FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.REDIRECT_
 def _finished(response: Response, page: Page, reason: Reason, turn: Turn, hop: Find | None = None) -> Visit:
     request = response.request
     state = State.FAILED if reason in _FAILED else State.DONE
-    finds = page.finds
-    if hop and state is State.DONE:
-        finds = (*finds, hop)  # a failed one leads nowhere
+    leads_on = (hop,) if hop and state is State.DONE else ()  # a failed one leads nowhere
     record = records.answered(response, page, reason, turn, state=state, redirect_to=hop.url if hop else None)
     return Visit(
         request=request,
@@ -126,10 +124,10 @@ def _finished(response: Response, page: Page, reason: Reason, turn: Turn, hop: F
         at=turn.now,
         record=record,
         target=hop.url if hop else None,
-        finds=finds,
+        finds=leads_on or page.finds,  # what redirects is not read
         latency=response.timing.total,
         content=page.content,
-        size=len(page.content or b""),
+        size=page.weight,
     )
 
 

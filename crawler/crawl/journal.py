@@ -201,10 +201,11 @@ class Journal:
         finished: list[Visit | Retry] = [*committed.group.visits, *committed.group.retries]
         for entry in finished:
             self._board.leave(entry.request.id)
-            if held := self._held.pop(entry.request.id, None):
-                held.close()
         for listener in self._listeners:
             listener(committed)
+        for entry in finished:  # after the listeners: what one of them goes on holding is never free in between
+            if held := self._held.pop(entry.request.id, None):
+                held.close()
 
     def __repr__(self) -> str:
         return f"<Journal {self._thread!r}>"

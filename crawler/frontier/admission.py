@@ -194,6 +194,8 @@ class Admission:
             self._tally.add("state", visit.state.name)
         if visit.state is State.FAILED:
             self._tally.add("failed", reason)
+        elif reason.is_unread:
+            self._tally.leave_unread(reason, request.url.href)
         self._measure(visit)
         for find in visit.finds:
             self._admit(find, referrer=request.id)

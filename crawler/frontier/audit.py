@@ -21,6 +21,7 @@ from crawler.frontier.gate import storage_gate
 from crawler.frontier.reading import reading
 from crawler.frontier.tally import Tally
 
+_UNREAD = frozenset(reason for reason in Reason if reason.is_unread)
 _STATES = {state.value: state.name.lower() for state in State}
 _COMPARED = ("outcome", "reason", "number of attempts")
 _NO_REASON = {"read", "blank", "comment", "url"}  # what a line of the list may be besides rejected for a reason
@@ -135,10 +136,13 @@ class FrontierAudit:
             if counts[state] != n:
                 yield f"accounting: {counts[state]} URLs are {state.name.lower()}, but the sum says {n}"
         for kind, state, sums in (
+            ("unread", State.DONE, totals.unread),
             ("failed", State.FAILED, totals.failures),
             ("skipped", State.SKIPPED, totals.skipped),
         ):
             rows = dict(self._db.execute("SELECT reason, count(*) FROM url WHERE state = ? GROUP BY reason", (state,)))
+            if kind == "unread":
+                rows = {reason: n for reason, n in rows.items() if reason in _UNREAD}
             if rows != dict(sums):
                 yield f"accounting: {kind} by reason is {rows}, but the sums say {dict(sums)}"
 

@@ -2,7 +2,7 @@
 
 Rules
 - What is added is written with the transaction and becomes known only after its COMMIT; a rollback forgets it.
-- Of each reason for skipping the first EXAMPLES URLs are kept, too.
+- Of each reason for skipping, and for not reading, the first EXAMPLES URLs are kept, too.
 - A sum is named by its kind and a name: ('state', 'done'), ('failed', 'tls_expired'), ('status', '404'), ...
 Runs on: the storage thread.
 """
@@ -42,6 +42,14 @@ class Tally:
         """Count a skipped URL."""
         self.add("state", State.SKIPPED.name)
         self.add("skipped", reason)
+        self._keep_example(reason, url)
+
+    def leave_unread(self, reason: str, url: str) -> None:
+        """Count a done URL that was not read, or not in full."""
+        self.add("unread", reason)
+        self._keep_example(reason, url)
+
+    def _keep_example(self, reason: str, url: str) -> None:
         new = sum(reason == other for other, _ in self._new_examples)
         if len(self._examples.get(reason, ())) + new < EXAMPLES:
             self._new_examples.append((reason, url))
@@ -73,14 +81,17 @@ class Tally:
         """The account as of the last commit."""
         states = self._known.get("state", {})
         sums = self._known.get("sum", {})
-        skipped = self._whole("skipped")
+        skipped, unread = self._whole("skipped"), self._whole("unread")
         return Totals(
             discovered=int(sum(states.values())),
             done=int(states.get(State.DONE.name, 0)),
             failed=int(states.get(State.FAILED.name, 0)),
             pending=self.pending,
+            unread=unread,
             skipped=skipped,
-            examples={reason: tuple(urls) for reason, urls in self._examples.items() if reason in skipped},
+            examples={
+                reason: tuple(urls) for reason, urls in self._examples.items() if reason in skipped or reason in unread
+            },
             failures=self._whole("failed"),
             statuses={int(name): n for name, n in self._whole("status").items()},
             lines=self._whole("line"),
