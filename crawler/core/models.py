@@ -286,7 +286,8 @@ class Page:
     @property
     def weight(self) -> int:
         """Bytes of it that are held in memory until its commit: the line has a digest, not the body."""
-        return len(self.content or b"") + len(memoryview(self.data or b"")) + self.finds.size
+        told = len(memoryview(self.data or b"")) + sum(len(link.text) for link in self.bad_links)
+        return len(self.content or b"") + told + self.finds.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

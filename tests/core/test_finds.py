@@ -4,7 +4,9 @@ from copy import deepcopy
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from crawler.core.links import BadLink
 from crawler.core.models import Find, Finds, Page
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
@@ -43,5 +45,9 @@ def test_they_are_small() -> None:
 
 
 def test_a_page_weighs_what_it_holds() -> None:
-    """Its body, its data and its finds."""
-    assert Page(size=3, sha256="", content=b"abc", finds=Finds(b"12345", 1)).weight == 8
+    """Its body, its data, its finds, and what it wrote that is no URL."""
+    bad = (BadLink(text="ab", reason=Reason.NOT_A_URL),)
+
+    page = Page(size=3, sha256="", content=b"abc", data=Raw(b"{}"), finds=Finds(b"12345", 1), bad_links=bad)
+
+    assert page.weight == 3 + 2 + 5 + 2
