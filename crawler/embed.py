@@ -2,6 +2,9 @@
 
 Rules
 - A page is given when its commit is on disk; leaving the loop ends the crawl in order.
+- Until it is given it counts in the crawl's memory, bodies and links included: at most AHEAD pages wait, and no more
+  bytes of them than a crawl may hold.
+- What ends the crawl early comes out of the reader's loop as it is, after the pages that were committed before.
 - The run lives in a folder like every other: one of the caller's, which `crawler resume` can go on with, or a temporary
   one that is gone afterwards.
 - Documents are read in this process unless `workers` is given.
@@ -12,8 +15,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import msgspec
 
 from crawler.build import assemble, check_files
 from crawler.core.config import RunConfig, configure, plain_values
@@ -24,9 +30,9 @@ from crawler.crawl.engine import Crawl
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.parse.extract import PageSource
 from crawler.runtime.loop import Stop
-from crawler.runtime.tasks import background
+from crawler.runtime.tasks import Account, ByteBudget, background
 
-_AHEAD = 100  # pages that may wait for the reader before the crawl does
+AHEAD = 100  # pages that may wait for the reader before the crawl does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +45,7 @@ class CrawledPage:
         reason: "ok", "redirect", "http_status"..., or why it failed; the words of `crawler.Reason`.
         depth: links from a seed; `referrer` is the page that it was found on.
         links: the URLs that it leads to, as far as the crawl heeds them, in its order.
-        data: what `select`, `text` and `extract` gave.
+        data: what `select`, `text` and `extract` gave; `error` is what `extract` raised.
         content: the body without content codings.
     """
 
@@ -55,6 +61,7 @@ class CrawledPage:
     redirect_to: str | None
     links: tuple[str, ...]
     data: Mapping[str, object] | None
+    error: str | None = None
     content: bytes = field(default=b"", repr=False)
 
     @property
@@ -80,6 +87,7 @@ async def crawl(
 
     Raises:
         UsageError: an option is unknown or cannot be, or a seed is no URL.
+        StorageError: the run's folder failed; what was committed is safe.
     """
     if isinstance(seeds, str):
         raise UsageError("a list of seeds is wanted, and this is one text: write [seed]")
@@ -120,33 +128,44 @@ class _Pages:
     """What is committed and not yet read; `fill` runs the crawl."""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Queue[CrawledPage | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Visit, Account] | None] = asyncio.Queue()
         self._has_room = asyncio.Event()
         self._has_room.set()
+        self._error: Exception | None = None
 
     async def fill(self, run: tuple[RunFolder, RunFacts], config: RunConfig) -> None:
         folder, facts = run
-        async with AsyncExitStack() as stack:
-            parts = await assemble(stack, folder, facts, config, keep=True, around=self._slowed)
-            parts.journal.on_commit(self._take)
-            await Crawl(parts, Stop()).run()
+        try:
+            async with AsyncExitStack() as stack:
+                parts = await assemble(stack, folder, facts, config, keep=True, around=self._slowed)
+                parts.journal.on_commit(partial(self._take, parts.memory))
+                await Crawl(parts, Stop()).run()
+        except Exception as error:  # noqa: BLE001 - raised where the pages are read, and not wherever the reader waits
+            self._error = error
         self._waiting.put_nowait(None)
 
     def _slowed(self, fetcher: Fetcher) -> Fetcher:
         return _Slowed(fetcher, self._has_room)
 
-    def _take(self, committed: Committed) -> None:
+    def _take(self, memory: ByteBudget, committed: Committed) -> None:
         for visit in committed.group.visits:
             if visit.record is not None:
-                self._waiting.put_nowait(_page(visit))
-        if self._waiting.qsize() > _AHEAD:
+                account = memory.open()
+                account.settle()
+                account.hold(visit.size)
+                self._waiting.put_nowait((visit, account))
+        if self._waiting.qsize() > AHEAD:
             self._has_room.clear()
 
     async def __aiter__(self) -> AsyncIterator[CrawledPage]:
-        while (page := await self._waiting.get()) is not None:
-            if self._waiting.qsize() <= _AHEAD:
+        while (waiting := await self._waiting.get()) is not None:
+            if self._waiting.qsize() <= AHEAD:
                 self._has_room.set()
-            yield page
+            visit, account = waiting
+            account.close()
+            yield _page(visit)
+        if self._error is not None:
+            raise self._error
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +195,7 @@ def _page(visit: Visit) -> CrawledPage:
         referrer=record.referrer,
         redirect_to=record.redirect_to,
         links=tuple(find.url.href for find in visit.finds),
-        data=record.data,
+        data=msgspec.json.decode(record.data) if record.data is not None else None,
+        error=record.error,
         content=visit.content or b"",
     )

@@ -8,6 +8,7 @@ CrawlerError
 │   ├── DiskFull       free some space, then resume                  exit 4
 │   ├── ReaderGone     nobody reads standard output any more         exit 141
 │   └── StorageDamaged a file of the run is not what was committed   exit 5
+├── WorkersMissing     no worker process can be started               exit 6
 ├── UrlError           a text that is no URL we fetch                (ends one line or link)
 ├── FetchError         one request had no usable response            (ends one attempt)
 ├── ParseError         one document could not be read                (ends one page)
@@ -71,6 +72,12 @@ class ReaderGone(StorageError):
 
 class StorageDamaged(StorageError):
     """A file of the run is not what was committed."""
+
+
+class WorkersMissing(CrawlerError):
+    """No worker process can be started; what was committed is safe, and the run can be resumed."""
+
+    exit_code = 6
 
 
 class InternalError(CrawlerError):

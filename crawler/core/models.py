@@ -6,10 +6,12 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import NamedTuple, Self
+
+import msgspec
 
 from crawler.core.links import BadLink
 from crawler.core.reasons import Reason
@@ -125,6 +127,8 @@ class Record:
         lastmod: when it was last changed, as a sitemap or feed says, in RFC 3339.
         robots: what its header and document ask of robots, sorted; None = nothing that concerns this one.
         file: where in the run's folder the content is kept as a plain file; None = it is not.
+        data: see `Page`.
+        error: what the user's own function raised, or why its data is not kept; None = nothing to tell.
     """
 
     url: str
@@ -147,7 +151,8 @@ class Record:
     timing: Mapping[str, float | None]
     warc: Mapping[str, str | int] | None = None
     file: str | None = None
-    data: Mapping[str, object] | None = None
+    data: msgspec.Raw | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +181,75 @@ class Find:
     refusal: Reason | None = None
 
 
+class _Packed(NamedTuple):
+    """A find from a page as plain values."""
+
+    href: str
+    scheme: str
+    host: str
+    port: int
+    depth: int
+    hops: int
+    chain: int
+    seed: bool
+    foreign: bool
+    sitemap: bool
+    lastmod: str | None
+    refusal: Reason | None
+
+
+_PACKER, _UNPACKER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(tuple[_Packed, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Finds:
+    """The finds of a page as one piece of bytes, a seventh of their size: so they travel and wait for their commit.
+
+    Going over them makes them anew. `size` is in bytes.
+    """
+
+    packed: bytes = b""
+    count: int = 0
+
+    @classmethod
+    def of(cls, finds: Iterable[Find]) -> Self:
+        """These finds, in their order."""
+        packed = tuple(map(_packed, finds))
+        return cls(_PACKER.encode(packed), len(packed)) if packed else cls()
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return len(self.packed)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Find]:
+        return map(_unpacked, _UNPACKER.decode(self.packed) if self.packed else ())
+
+
+def _packed(find: Find) -> tuple[object, ...]:
+    url = find.url
+    where = url.href, url.scheme, url.host, url.port
+    way = find.depth, find.hops, find.chain, find.seed, find.foreign
+    return *where, *way, find.sitemap, find.lastmod, find.refusal
+
+
+def _unpacked(packed: _Packed) -> Find:
+    return Find(
+        url=Url(packed.href, packed.scheme, packed.host, packed.port),
+        depth=packed.depth,
+        hops=packed.hops,
+        chain=packed.chain,
+        seed=packed.seed,
+        foreign=packed.foreign,
+        sitemap=packed.sitemap,
+        lastmod=packed.lastmod,
+        refusal=packed.refusal,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What a document gave once its content codings were removed.
@@ -187,9 +261,10 @@ class Page:
         finds: those of them that the crawl heeds, judged.
         robots: what its header and document ask of robots, sorted; None = nothing that concerns this one.
         bad_links: the first of its references that are no URL.
-        data: what the user's selectors and function gave, ready for JSON.
+        data: what the user's selectors and function gave: a JSON object, encoded where the page was read.
         content: the bytes after decoding, where somebody wants them.
         problem: why decoding or reading did not succeed, or not in full; None = it did.
+        error: what the user's own function raised, or why its data is not kept; None = nothing to tell.
         seconds: what decoding and reading took.
     """
 
@@ -199,47 +274,20 @@ class Page:
     charset: str | None = None
     title: str | None = None
     links: int | None = None
-    finds: tuple[Find, ...] = ()
+    finds: Finds = Finds()
     robots: tuple[str, ...] | None = None
     bad_links: tuple[BadLink, ...] = ()
-    data: Mapping[str, object] | None = None
+    data: msgspec.Raw | None = None
     content: bytes | None = None
     problem: Reason | None = None
+    error: str | None = None
     seconds: float = 0.0
 
-    def __reduce__(self) -> tuple[object, ...]:
-        facts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "finds"}
-        return _page, (facts, tuple(map(_packed, self.finds)))
-
-
-_PackedFind = tuple[str, str, str, int, int, int, int, bool, bool, bool, str | None, Reason | None]
-
-
-def _packed(find: Find) -> _PackedFind:
-    """Plain values: they travel between processes in a sixth of the time."""
-    url = find.url
-    where = url.href, url.scheme, url.host, url.port
-    way = find.depth, find.hops, find.chain, find.seed, find.foreign
-    return *where, *way, find.sitemap, find.lastmod, find.refusal
-
-
-def _page(facts: dict[str, Any], finds: tuple[_PackedFind, ...]) -> Page:
-    return Page(**facts, finds=tuple(map(_unpacked, finds)))
-
-
-def _unpacked(packed: _PackedFind) -> Find:
-    href, scheme, host, port, depth, hops, chain, seed, foreign, sitemap, lastmod, refusal = packed
-    return Find(
-        url=Url(href, scheme, host, port),
-        depth=depth,
-        hops=hops,
-        chain=chain,
-        seed=seed,
-        foreign=foreign,
-        sitemap=sitemap,
-        lastmod=lastmod,
-        refusal=refusal,
-    )
+    @property
+    def weight(self) -> int:
+        """Bytes of it that are held in memory until its commit: the line has a digest, not the body."""
+        told = len(memoryview(self.data or b"")) + sum(len(link.text) for link in self.bad_links)
+        return len(self.content or b"") + told + self.finds.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,7 +301,7 @@ class Visit:
         bad_links: what its page points at that is no URL.
         latency: seconds from dispatch to the last byte; None = there was no response.
         content: the body after decoding, where somebody keeps it; None = nothing to write.
-        size: bytes that it holds in memory until its commit.
+        size: bytes that it holds in memory until its commit, as `Page.weight` tells them.
     """
 
     request: Request
@@ -262,7 +310,7 @@ class Visit:
     at: float = 0.0
     record: Record | None = None
     target: Url | None = None
-    finds: tuple[Find, ...] = ()
+    finds: Finds | tuple[Find, ...] = ()
     bad_links: tuple[BadLink, ...] = ()
     latency: float | None = None
     content: bytes | None = None
@@ -425,6 +473,7 @@ class Totals:
 
     Attributes:
         failures: failed URLs by reason.
+        unread: done URLs that were not read, or not in full, by reason.
         skipped: skipped URLs by reason.
         statuses: final responses by HTTP status.
         bytes: body bytes after decoding, summed over the lines of output.
@@ -436,6 +485,7 @@ class Totals:
     done: int = 0
     failed: int = 0
     pending: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     statuses: Mapping[int, int] = field(default_factory=dict)

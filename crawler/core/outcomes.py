@@ -106,9 +106,7 @@ _FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.BAD_REDIR
 def _finished(response: Response, page: Page, reason: Reason, turn: Turn, led: Find | None = None) -> Visit:
     request = response.request
     state = State.FAILED if reason in _FAILED else State.DONE
-    finds = page.finds
-    if led and state is State.DONE:
-        finds = (*finds, led)  # a failed one leads nowhere
+    leads_on = (led,) if led and state is State.DONE else ()  # a failed one leads nowhere
     record = records.answered(response, page, reason, turn, state=state, redirect_to=led.url if led else None)
     return Visit(
         request=request,
@@ -117,11 +115,11 @@ def _finished(response: Response, page: Page, reason: Reason, turn: Turn, led: F
         at=turn.now,
         record=record,
         target=led.url if led else None,
-        finds=finds,
+        finds=leads_on or page.finds,  # what redirects is not read
         bad_links=page.bad_links,
         latency=response.timing.total,
         content=page.content,
-        size=len(page.content or b""),
+        size=page.weight,
     )
 
 

@@ -105,7 +105,7 @@ class Frontier(Protocol):
         ...
 
     def examples(self) -> Mapping[str, tuple[str, ...]]:
-        """The first URLs that are skipped for each reason, as of the last commit."""
+        """The first URLs that are skipped, or not read, for each reason, as of the last commit."""
         ...
 
     def hosts(self, agent: str, most: int) -> ChiefHosts:

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     PARSE_MEMORY = "parse_memory"  # reading it took too much memory
     EXTRACT_ERROR = "extract_error"  # the user's own function raised
     LINK_LIMIT = "link_limit"  # it has more links than are taken; the first ones are
+    DATA_LIMIT = "data_limit"  # it gives more data than is taken
 
     # failed: no usable response
     DNS_NOT_FOUND = "dns_not_found"
@@ -89,11 +90,29 @@ class Reason(StrEnum):
         return self in _TRANSIENT
 
     @property
+    def is_unread(self) -> bool:
+        """True when there was a final response that was not read, or not in full."""
+        return self in _UNREAD
+
+    @property
     def blames_host(self) -> bool:
         """True when nothing on the host could be reached: such failures count towards calling it down."""
         return self in _BLAMES_HOST
 
 
+_UNREAD = frozenset(
+    {
+        Reason.BODY_LIMIT,
+        Reason.DECODED_LIMIT,
+        Reason.DECODE_ERROR,
+        Reason.PARSE_TIMEOUT,
+        Reason.PARSE_CRASH,
+        Reason.PARSE_MEMORY,
+        Reason.EXTRACT_ERROR,
+        Reason.LINK_LIMIT,
+        Reason.DATA_LIMIT,
+    }
+)
 _DIAL_FAILURES = frozenset(
     {
         Reason.DNS_TEMPORARY,

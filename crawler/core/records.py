@@ -13,6 +13,8 @@ from crawler.core.models import Page, Record, Request, Response, State, Timing
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 
+MAX_DATA = 4 * 1024 * 1024  # bytes, as JSON, of what a page gives its user
+MAX_LINE = MAX_DATA + 1024 * 1024  # no line is longer: what else is in it is bounded by the lengths of URLs and headers
 _OUTCOMES = {state: state.name.lower() for state in State}
 
 
@@ -51,6 +53,7 @@ def answered(
         fetched_at=moment(turn.now),
         timing=milliseconds(response.timing, queue=turn.queued, parse=page.seconds),
         data=page.data,
+        error=page.error,
     )
 
 

@@ -16,6 +16,15 @@ def safe(text: str, limit: int = 500) -> str:
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", shown)
 
 
+def error_line(error: BaseException, limit: int = 1000) -> str:
+    """An error's kind and text in a line; the text may come from anybody's code, which may fail."""
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001 - whatever it is, there is no text then
+        text = "its text cannot be had"
+    return safe(f"{type(error).__name__}: {text}".removesuffix(": "), limit)
+
+
 def size(count: float) -> str:
     """A number of bytes for people: 1024 B make 1 KiB."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -241,7 +241,7 @@ class Crawl:
             return parts.judge.error(request, error, self._ended(queued, started))
         memory.settle()
         page = await parts.parser.parse(response)
-        memory.shrink_to(len(page.content or b""))  # the line holds a digest, not the body
+        memory.hold(page.weight)
         return parts.judge.response(response, page, self._ended(queued, started))
 
     def _ended(self, queued: float, started: float) -> Turn:

@@ -164,7 +164,7 @@ class Journal:
         return await self._thread.call(self._frontier.lease, wanted, self._clock.wall())
 
     async def examples(self) -> Mapping[str, tuple[str, ...]]:
-        """The first URLs that are skipped for each reason, as of the last commit."""
+        """The first URLs that are skipped, or not read, for each reason, as of the last commit."""
         return await self._thread.call(self._frontier.examples)
 
     async def hosts(self, agent: str, most: int) -> ChiefHosts:
@@ -222,10 +222,11 @@ class Journal:
         finished: list[Visit | Retry] = [*committed.group.visits, *committed.group.retries]
         for entry in finished:
             self._board.leave(entry.request.id)
-            if held := self._held.pop(entry.request.id, None):
-                held.close()
         for listener in self._listeners:
             listener(committed)
+        for entry in finished:  # after the listeners: what one of them goes on holding is never free in between
+            if held := self._held.pop(entry.request.id, None):
+                held.close()
 
     def __repr__(self) -> str:
         return f"<Journal {self._thread!r}>"

@@ -17,10 +17,10 @@ from msgspec import Meta
 
 from crawler.core.errors import UrlError
 from crawler.core.models import Totals
+from crawler.core.records import MAX_LINE
 from crawler.core.text import safe
 
 _SHOWN = 5  # findings of one kind that are told one by one
-_LONGEST = 16 * 1024 * 1024  # bytes of a line that are looked at in one piece
 
 _Size = Annotated[int, Meta(ge=0)]
 
@@ -82,7 +82,7 @@ def lines_of(path: Path, until: int | None = None) -> Iterator[bytes]:
         return
     read = 0
     with path.open("rb") as file:
-        while raw := file.readline(_LONGEST):
+        while raw := file.readline(MAX_LINE):
             read += len(raw)
             if until is not None and read > until:
                 return

@@ -192,10 +192,8 @@ class Admission:
 
     # --- redirects -----------------------------------------------------------------------------------------------
 
-    def _lead(self, visit: Visit) -> None:
+    def _lead(self, request: Request, target: Url | None) -> None:
         """Remember where a finished URL leads, for better ways to it that come later or came during its turn."""
-        request = visit.request
-        target = visit.target or next((find.url for find in visit.finds if _is_hop(find)), None)
         if target is None:
             self._known.note(request.id, request.url.key, None)
             return
@@ -241,13 +239,17 @@ class Admission:
             self._tally.add("state", visit.state.name)
         if visit.state is State.FAILED:
             self._tally.add("failed", reason)
+        elif reason.is_unread:
+            self._tally.add("unread", reason)
         self._measure(visit)
+        onto = visit.target
         for find in visit.finds:
             self._admit(find, referrer=request.id)
+            onto = onto or (find.url if _is_hop(find) else None)
         if self._edges:
             rows = [(bad.text, bad.reason, request.id) for bad in visit.bad_links]
             self._db.executemany("INSERT OR IGNORE INTO bad_link VALUES (?, ?, ?)", rows)
-        self._lead(visit)
+        self._lead(request, onto)
 
     def _measure(self, visit: Visit) -> None:
         if visit.record is not None:

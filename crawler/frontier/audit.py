@@ -23,6 +23,7 @@ from crawler.frontier.host_reports import HostReports
 from crawler.frontier.reading import reading
 from crawler.frontier.tally import Tally
 
+_UNREAD = frozenset(reason for reason in Reason if reason.is_unread)
 _STATES = {state.value: state.name.lower() for state in State}
 _COMPARED = ("outcome", "reason", "number of attempts")
 _NO_REASON = {"read", "blank", "comment", "url"}  # what a line of the list may be besides rejected for a reason
@@ -71,9 +72,9 @@ class FrontierAudit:
         return {state: found.get(state, 0) for state in State}
 
     def examples(self) -> dict[str, tuple[str, ...]]:
-        """The first URLs that are skipped for each reason."""
+        """The first URLs that are skipped, or not read, for each reason."""
         with self._gate():
-            return examples(self._db, self._tally.totals().skipped)
+            return examples(self._db, self._tally.totals())
 
     def hosts(self, agent: str, most: int) -> ChiefHosts:
         """The busiest and the most troubled hosts; see `core.protocols.Frontier`."""
@@ -136,10 +137,13 @@ class FrontierAudit:
             if counts[state] != n:
                 yield f"accounting: {counts[state]} URLs are {state.name.lower()}, but the sum says {n}"
         for kind, state, sums in (
+            ("unread", State.DONE, totals.unread),
             ("failed", State.FAILED, totals.failures),
             ("skipped", State.SKIPPED, totals.skipped),
         ):
             rows = dict(self._db.execute("SELECT reason, count(*) FROM url WHERE state = ? GROUP BY reason", (state,)))
+            if kind == "unread":
+                rows = {reason: n for reason, n in rows.items() if reason in _UNREAD}
             if rows != dict(sums):
                 yield f"accounting: {kind} by reason is {rows}, but the sums say {dict(sums)}"
 

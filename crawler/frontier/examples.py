@@ -1,4 +1,4 @@
-"""Of each reason for skipping the first URLs that are skipped for it, as they are now.
+"""Of each reason for skipping, and for not reading, the first URLs that it holds for, as they are now.
 
 They are looked up when they are shown, since what was skipped may be wanted later. A reason that is rare is looked for
 through all rows: seconds, where there are tens of millions.
@@ -6,14 +6,18 @@ Runs on: the storage thread.
 """
 
 import sqlite3
-from collections.abc import Iterable
 
-from crawler.core.models import State
+from crawler.core.models import State, Totals
 
 EXAMPLES = 3
 
 
-def examples(db: sqlite3.Connection, reasons: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The first URLs for each of these reasons, in the order of discovery."""
+def examples(db: sqlite3.Connection, totals: Totals) -> dict[str, tuple[str, ...]]:
+    """The first URLs for each reason that these totals tell, in the order of discovery."""
     query = "SELECT url FROM url WHERE state = ? AND +reason = ? ORDER BY id LIMIT ?"  # + keeps it to the order of ids
-    return {reason: tuple(url for (url,) in db.execute(query, (State.SKIPPED, reason, EXAMPLES))) for reason in reasons}
+    kinds = ((State.SKIPPED, totals.skipped), (State.DONE, totals.unread))
+    return {
+        reason: tuple(url for (url,) in db.execute(query, (state, reason, EXAMPLES)))
+        for state, reasons in kinds
+        for reason in reasons
+    }

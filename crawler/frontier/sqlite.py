@@ -243,9 +243,9 @@ class SqliteFrontier:
         return broken_links(self._db)
 
     def examples(self) -> dict[str, tuple[str, ...]]:
-        """The first URLs that are skipped for each reason."""
+        """The first URLs that are skipped, or not read, for each reason."""
         with storage_gate(self._path.name):
-            return examples(self._db, self._tally.totals().skipped)
+            return examples(self._db, self._tally.totals())
 
     def hosts(self, agent: str, most: int) -> ChiefHosts:
         """The busiest and the most troubled hosts; see `core.protocols.Frontier`."""

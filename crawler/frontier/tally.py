@@ -63,6 +63,7 @@ class Tally:
             done=int(states.get(State.DONE.name, 0)),
             failed=int(states.get(State.FAILED.name, 0)),
             pending=self.pending,
+            unread=self._whole("unread"),
             skipped=self._whole("skipped"),
             failures=self._whole("failed"),
             statuses={int(name): n for name, n in self._whole("status").items()},

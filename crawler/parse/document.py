@@ -43,15 +43,17 @@ class Form(Enum):
     OTHER = "other"
 
 
-def read(document: Document, wants: Wants = _LINKS_ONLY, *, agent: str = "") -> Reading:
+def read(document: Document, wants: Wants = _LINKS_ONLY, *, agent: str = "", form: Form | None = None) -> Reading:
     """Read a document; `agent` is the product token by which a page may address this robot alone.
+
+    `form` is what `form_of` says of it, for who has asked already.
 
     Raises:
         UsageError: a selector is none (`check_selector` says so beforehand).
         MemoryError: the document needs more than this process may have.
     """
     essence, label = media_type(document.content_type)
-    form = form_of(essence, document.body, is_sitemap=document.sitemap)
+    form = form or form_of(essence, document.body, is_sitemap=document.sitemap)
     if form is Form.GZIP:
         return _read_gzip(document, label, wants, agent)
     if form is Form.XML:
@@ -210,6 +212,7 @@ def _reading(encoding: str, references: References, content: Content) -> Reading
         robots=content.robots,
         text=content.text,
         data=content.data,
+        data_cut=content.data_cut,
     )
 
 

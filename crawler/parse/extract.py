@@ -2,12 +2,16 @@
 
 Rules
 - What it returns must be JSON: it becomes the `data` of the page's line. None = nothing.
-- What it raises costs the page its data, and is told; it is never the crawl's end.
+- What it raises, whatever it is, costs the page its data, and is told; it is never the crawl's end.
+- What it prints goes to standard error. (In a worker that holds for whatever it starts, too; without workers only for
+  Python's own `print`, so what it writes to file descriptor 1 is the caller's.)
 Runs on: a worker process, or the loop of a crawl without workers.
 """
 
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from importlib import import_module
 
@@ -16,10 +20,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 from crawler.core.errors import ParseError, UsageError
 from crawler.core.reasons import Reason
+from crawler.core.records import MAX_DATA
+from crawler.core.text import error_line, safe
 from crawler.parse import charset
 from crawler.parse.select import select
 
-MAX_DATA = 1024 * 1024
+MAX_DEPTH = 100  # of lists and objects in each other; those who read the line have a limit, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,7 @@ class PageSource:
 
     def css(self, selector: str) -> list[str]:
         """The texts that a CSS selector finds; `::text` and `::attr(name)` may stand behind it."""
-        return select(LexborHTMLParser(self.text), [("found", selector)])["found"]
+        return select(LexborHTMLParser(self.text), [("found", selector)]).data["found"]
 
 
 Extractor = Callable[[PageSource], object]
@@ -65,9 +71,12 @@ def load(name: str) -> Extractor:
     if "" not in sys.path:
         sys.path.append("")
     try:
-        found = getattr(import_module(module), function) if module and function else None
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"extract: {name!r} cannot be imported: {error}") from None
+        with redirect_stdout(sys.stderr):
+            found = getattr(import_module(module), function) if module and function else None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too, while it is imported
+        raise UsageError(f"extract: {safe(name, 80)!r} cannot be imported: {error_line(error)}") from None
     if not callable(found):
         raise UsageError(f"extract: expected module:function, got {name[:80]!r}")
     extractor: Extractor = found
@@ -78,18 +87,53 @@ def extract(extractor: Extractor, page: PageSource) -> Mapping[str, object] | No
     """What the function gives for this page.
 
     Raises:
-        ParseError: it raised, or gave what is no JSON object, or too much.
+        ParseError: it raised, or gave what is no JSON, or too much.
     """
     try:
-        found = extractor(page)
-        encoded = msgspec.json.encode(found)
-    except MemoryError:
+        found = _call(extractor, page)
+        check_size(encoded := msgspec.json.encode(found))
+        data = msgspec.json.decode(encoded)  # what is JSON now is JSON wherever it goes
+    except (MemoryError, ParseError):
         raise
-    except Exception as error:
-        raise ParseError(Reason.EXTRACT_ERROR, f"{type(error).__name__}: {error}") from error
-    if len(encoded) > MAX_DATA:
-        raise ParseError(Reason.EXTRACT_ERROR, f"it gave {len(encoded)} bytes, and {MAX_DATA} are taken")
-    if found is None:
+    except BaseException as error:  # noqa: BLE001 - SystemExit and the like are the function's own, as any other
+        raise ParseError(Reason.EXTRACT_ERROR, error_line(error)) from None
+    if _is_deep(data):
+        raise ParseError(Reason.EXTRACT_ERROR, f"its lists and objects are nested more than {MAX_DEPTH} deep")
+    if data is None:
         return None
-    data = msgspec.json.decode(encoded)
     return data if isinstance(data, dict) else {"value": data}
+
+
+def _call(extractor: Extractor, page: PageSource) -> object:
+    process = os.getpid()
+    try:
+        with redirect_stdout(sys.stderr):
+            return extractor(page)
+    finally:
+        if os.getpid() != process:
+            os._exit(0)  # the function forked, and this is the copy: nobody needs a second crawl
+
+
+def check_size(data: bytes) -> None:
+    """Refuse more data, as JSON, than a page may give.
+
+    Raises:
+        ParseError: it is more.
+    """
+    if len(data) > MAX_DATA:
+        raise ParseError(Reason.DATA_LIMIT, f"its data takes {len(data)} bytes as JSON, and {MAX_DATA} are taken")
+
+
+def _is_deep(data: object) -> bool:
+    level = [data]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(data: object) -> Iterable[object]:
+    if isinstance(data, dict):
+        return data.values()
+    return data if isinstance(data, list) else ()

@@ -49,10 +49,12 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         references.set_base(base.attributes["href"] or "")
     page = _Page(references, frozenset({"robots", agent.lower()} - {""}))
     _walk(tree, page)
+    selected = select(tree, wants.selectors) if wants.selectors else None
     return Content(
         title=_title(tree),
         robots=frozenset(page.robots),
-        data=select(tree, wants.selectors) if wants.selectors else None,
+        data=selected and selected.data,
+        data_cut=selected is not None and selected.are_cut,
         text=visible_text(tree) if wants.text else None,
     )
 

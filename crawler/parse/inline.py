@@ -1,6 +1,8 @@
 """Reads documents in this process: decoding in bounded steps, reading in one.
 
-Between two steps of at most 256 KiB the loop gets its turn; while a document is read, it does not.
+Rules
+- Between two steps of at most 256 KiB the loop gets its turn; while a document is read, it does not.
+- A document that cannot be read is kept, sealed only; its reason says why, as when a worker reads it.
 Runs on: the loop.
 """
 
@@ -9,7 +11,9 @@ import time
 from dataclasses import replace
 
 from crawler.core.models import Page, Response
-from crawler.parse.reader import Job, Reader, Sealed, Task, job_of, seal_steps
+from crawler.core.reasons import Reason
+from crawler.core.text import error_line
+from crawler.parse.reader import Job, Reader, Sealed, Task, bare, job_of, seal_steps
 
 
 class InlineParser:
@@ -17,19 +21,27 @@ class InlineParser:
 
     def __init__(self, task: Task) -> None:
         self._reader = Reader(task)
-        self._max_decoded = task.max_decoded
+        self._task = task
 
     async def parse(self, response: Response) -> Page:
         """The page of a response."""
         started = time.perf_counter()
         job = job_of(response)
-        page = self._reader.tell(job, await self._seal(job))
+        sealed = await seal_in_steps(job, self._task)
+        try:
+            page = self._reader.tell(job, sealed)
+        except MemoryError as error:
+            page = replace(bare(job, sealed, self._task), problem=Reason.PARSE_MEMORY, error=error_line(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's
+            page = replace(bare(job, sealed, self._task), problem=Reason.PARSE_CRASH, error=error_line(error))
         return replace(page, seconds=time.perf_counter() - started)
 
-    async def _seal(self, job: Job) -> Sealed:
-        for sealed in seal_steps(job, self._max_decoded):
-            if sealed is not None:
-                return sealed
-            if job.layers:
-                await asyncio.sleep(0)
-        raise AssertionError("the last step is the seal")
+
+async def seal_in_steps(job: Job, task: Task) -> Sealed:
+    """Seal a document on the loop."""
+    for sealed in seal_steps(job, task.max_decoded):
+        if sealed is not None:
+            return sealed
+        if job.layers:
+            await asyncio.sleep(0)
+    raise AssertionError("the last step is the seal")

@@ -2,21 +2,26 @@
 
 Rules
 - Only what may be a document travels; the trip costs more than the digest of a picture.
+- Whatever goes wrong with a document costs its page alone; only that no worker can be started ends the crawl.
 - A document that ends its worker, twice, goes once more to be sealed only: it is kept, and its reason says what it did.
   Should even that end the worker, the digest is of the raw bytes.
 Runs on: the loop; `_read` and `_seal` in a worker.
 """
 
 import hashlib
+import time
 from dataclasses import replace
 from functools import partial
+from typing import NoReturn
 
+from crawler.core.errors import WorkersMissing
 from crawler.core.models import Page, Response
 from crawler.core.reasons import Reason
+from crawler.core.text import error_line
 from crawler.parse import heap
-from crawler.parse.inline import InlineParser
-from crawler.parse.reader import Job, Reader, Task, is_document, job_of
-from crawler.runtime.lane import Death, Limits, WorkerDied
+from crawler.parse.inline import seal_in_steps
+from crawler.parse.reader import Job, Reader, Task, bare, is_document, job_of
+from crawler.runtime.lane import CannotStart, Death, Limits, WorkerDied
 from crawler.runtime.processes import Lanes
 
 _REASONS = {
@@ -36,24 +41,43 @@ class LaneParser:
 
     def __init__(self, lanes: Lanes, task: Task) -> None:
         self._lanes = lanes
-        self._inline = InlineParser(task)
+        self._task = task
 
     async def parse(self, response: Response) -> Page:
-        """The page of a response."""
+        """The page of a response.
+
+        Raises:
+            WorkersMissing: none can be started.
+        """
         job = job_of(response)
         if not is_document(job):
-            return await self._inline.parse(response)
+            started = time.perf_counter()
+            page = bare(job, await seal_in_steps(job, self._task), self._task)
+            return replace(page, seconds=time.perf_counter() - started)
         try:
             return await self._lanes.run(_read, job)
+        except CannotStart as error:
+            _give_up(error)
         except WorkerDied as death:
             return await self._sealed(job, _REASONS[death.kind])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's
+            return replace(await self._sealed(job, Reason.PARSE_CRASH), error=error_line(error))
 
     async def _sealed(self, job: Job, problem: Reason) -> Page:
         try:
             page = await self._lanes.run(_seal, job)
-        except WorkerDied:
+        except CannotStart as error:
+            _give_up(error)
+        except Exception:  # noqa: BLE001 - as above
             page = Page(size=len(job.body), sha256=hashlib.sha256(job.body).hexdigest())
         return replace(page, problem=problem)
+
+
+def _give_up(error: CannotStart) -> NoReturn:
+    raise WorkersMissing(
+        f"{error} What a worker said of it stands above, if anything. `crawler resume` goes on where this run stopped;"
+        " with --workers 0 it reads documents without worker processes. (In a script: workers=0.)"
+    ) from error
 
 
 # --- in the worker -----------------------------------------------------------------------------------------------

@@ -11,20 +11,22 @@ Runs on: a worker process, or the loop of whoever has none.
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import msgspec
+
 from crawler.core.decode import DecodeProblem, codings, decode_steps
-from crawler.core.errors import ParseError
+from crawler.core.errors import ParseError, UsageError
 from crawler.core.follow import Follow
-from crawler.core.models import Find, Page, Request, Response
+from crawler.core.models import Finds, Page, Request, Response
 from crawler.core.outcomes import REDIRECTS
 from crawler.core.reasons import Reason
 from crawler.core.records import media_type
 from crawler.parse.attributes import directives
 from crawler.parse.document import Form, form_of, read
-from crawler.parse.extract import Extractor, PageSource, extract, load
+from crawler.parse.extract import Extractor, PageSource, check_size, extract, load
 from crawler.parse.reading import Document, Reading, Wants
 
 
@@ -92,10 +94,11 @@ class Reader:
     """Reads documents as its task says.
 
     Raises:
-        UsageError: there is no such function to extract with.
+        UsageError: there is no such function to extract with, or two parts of the data would have one name.
     """
 
     def __init__(self, task: Task) -> None:
+        _check_names(task.wants)
         self._task = task
         self._extractor: Extractor | None = load(task.extract) if task.extract else None
 
@@ -108,12 +111,15 @@ class Reader:
 
     def bare(self, job: Job) -> Page:
         """The page, sealed and not read."""
-        return self._bare(job, seal(job, self._task.max_decoded))
+        return bare(job, seal(job, self._task.max_decoded), self._task)
 
     def tell(self, job: Job, sealed: Sealed) -> Page:
         """The page of a sealed document."""
-        page = self._bare(job, sealed)
-        if sealed.problem or job.status in REDIRECTS or not self._is_read(job, sealed.content):
+        page = bare(job, sealed, self._task)
+        if sealed.problem or job.status in REDIRECTS:
+            return page
+        form = _form(job, sealed.content)
+        if not self._is_read(job, form):
             return page
         document = Document(
             url=job.request.url,
@@ -121,61 +127,86 @@ class Reader:
             content_type=job.content_type,
             sitemap=job.request.sitemap,
         )
-        reading = read(document, self._task.wants, agent=self._task.agent)
-        data, problem = self._data(job, sealed.content, reading)
+        reading = read(document, self._task.wants, agent=self._task.agent, form=form)
+        data = self._data(job, sealed.content, reading)
         return replace(
             page,
             charset=reading.charset or page.charset,
             title=reading.title,
             links=None if reading.links is None else len({link.url for link in reading.links}),
             finds=self._finds(job, reading),
-            robots=_concerning(self._directives(job, reading)),
+            robots=_concerning(_directives(job, self._task, reading)),
             bad_links=reading.bad_examples if self._follows(job) else (),
-            data=data,
-            problem=problem or reading.problem or (Reason.LINK_LIMIT if reading.links_cut else None),
+            data=data.encoded,
+            problem=data.problem or reading.problem or (Reason.LINK_LIMIT if reading.links_cut else None),
+            error=data.error,
         )
 
-    def _bare(self, job: Job, sealed: Sealed) -> Page:
-        content_type, charset = media_type(job.content_type)
-        return Page(
-            size=len(sealed.content),
-            sha256=sealed.sha256,
-            content_type=content_type,
-            charset=charset,
-            robots=_concerning(self._directives(job)),
-            content=sealed.content if self._task.keep else None,
-            problem=sealed.problem,
-        )
-
-    def _is_read(self, job: Job, content: bytes) -> bool:
-        form, is_sitemap = _form(job, content), job.request.sitemap
-        wants_text = is_sitemap or self._task.wants.text or self._extractor is not None
+    def _is_read(self, job: Job, form: Form) -> bool:
+        wants_text = job.request.sitemap or self._task.wants.text or self._extractor is not None
         return form in _READ or (form is Form.TEXT and wants_text)
 
     def _follows(self, job: Job) -> bool:
         follow = self._task.follow
         return follow is not None and follow.heeds(job.request) and 200 <= job.status < 300
 
-    def _finds(self, job: Job, reading: Reading) -> tuple[Find, ...]:
+    def _finds(self, job: Job, reading: Reading) -> Finds:
         if self._task.follow is None or not reading.links or not self._follows(job):
-            return ()
-        return self._task.follow.finds(reading.links, job.request, self._directives(job, reading))
+            return Finds()
+        return Finds.of(self._task.follow.finds(reading.links, job.request, _directives(job, self._task, reading)))
 
-    def _directives(self, job: Job, reading: Reading | None = None) -> frozenset[str]:
-        """What header and document say to robots, as far as it is meant for this one."""
-        return _header_directives(job.robots, self._task.agent) | (reading.robots if reading else frozenset())
-
-    def _data(self, job: Job, content: bytes, reading: Reading) -> tuple[Mapping[str, object] | None, Reason | None]:
+    def _data(self, job: Job, content: bytes, reading: Reading) -> "_Data":
         data = dict(reading.data or {})
         if reading.text is not None:
             data["text"] = reading.text
-        problem = None
+        problem, error = Reason.DATA_LIMIT if reading.data_cut else None, None
         if self._extractor is not None:
             try:
                 data |= extract(self._extractor, _source(job, content, reading)) or {}
-            except ParseError as error:
-                problem = error.reason
-        return data or None, problem
+            except ParseError as failure:
+                problem, error = failure.reason, str(failure)
+        if not data:
+            return _Data(None, problem, error)
+        try:
+            check_size(encoded := msgspec.json.encode(data))
+        except ParseError as failure:
+            return _Data(None, failure.reason, str(failure))
+        return _Data(msgspec.Raw(encoded), problem, error)
+
+
+class _Data(NamedTuple):
+    """What the user asked a page for, and why some of it is missing."""
+
+    encoded: msgspec.Raw | None
+    problem: Reason | None
+    error: str | None
+
+
+def _check_names(wants: Wants) -> None:
+    names = [name for name, _ in wants.selectors] + ["text"] * wants.text
+    for name in names:
+        if names.count(name) > 1:
+            by = " (--text is one of them)" if wants.text and name == "text" else ""
+            raise UsageError(f"--select: two parts of the data would have the name {name!r}{by}: give one another name")
+
+
+def bare(job: Job, sealed: Sealed, task: Task) -> Page:
+    """The page of a sealed document that is not read."""
+    content_type, charset = media_type(job.content_type)
+    return Page(
+        size=len(sealed.content),
+        sha256=sealed.sha256,
+        content_type=content_type,
+        charset=charset,
+        robots=_concerning(_directives(job, task)),
+        content=sealed.content if task.keep else None,
+        problem=sealed.problem,
+    )
+
+
+def _directives(job: Job, task: Task, reading: Reading | None = None) -> frozenset[str]:
+    """What header and document say to robots, as far as it is meant for this one."""
+    return _header_directives(job.robots, task.agent) | (reading.robots if reading else frozenset())
 
 
 def seal(job: Job, max_decoded: int) -> Sealed:

@@ -49,6 +49,7 @@ class Content:
     robots: frozenset[str] = frozenset()
     text: str | None = None
     data: Mapping[str, object] | None = None
+    data_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class Reading:
         robots: directives for robots that the document has inside, lower case.
         text: the visible text; None = not wanted, or it has none.
         data: what the selectors gave, by name; None = none were wanted, or they do not apply.
+        data_cut: they give more than is taken; what came first is kept.
     """
 
     charset: str | None = None
@@ -80,3 +82,4 @@ class Reading:
     robots: frozenset[str] = frozenset()
     text: str | None = None
     data: Mapping[str, object] | None = None
+    data_cut: bool = False

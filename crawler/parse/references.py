@@ -3,7 +3,8 @@
 Rules
 - A reference is joined once, however often it is written. What stands behind `#` is not looked at.
 - The query of a reference is in the document's own encoding, as its server expects it (URL standard, "encoding-parse").
-- At most MAX_LINKS different references are taken, bad ones included, so what is kept is bounded.
+- At most MAX_LINKS different references are taken, bad ones included, and MAX_CHARACTERS of all their URLs, so what is
+  kept is bounded: a page of short references to a long base makes long URLs.
 Runs on: anywhere (pure).
 """
 
@@ -17,6 +18,7 @@ from crawler.core.urls import Url, parse
 from crawler.parse import charset
 
 MAX_LINKS = 100_000
+MAX_CHARACTERS = 16_000_000
 MAX_EXAMPLES = 100
 MAX_EXAMPLE_LENGTH = 200
 
@@ -50,6 +52,7 @@ class References:
         self.examples: list[BadLink] = []
         self.ignored = 0
         self.are_cut = False
+        self._room = MAX_CHARACTERS
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -89,10 +92,11 @@ class References:
             self._links[key] = replace(link, lastmod=lastmod)
 
     def _join(self, text: str) -> Url | None:
-        if len(self._joined) >= MAX_LINKS or len(self._links) >= MAX_LINKS:
+        if len(self._joined) >= MAX_LINKS or len(self._links) >= MAX_LINKS or self._room < 0:
             self.are_cut = True
             raise TooManyLinks
         url = self._joined[text] = self._parse(text)
+        self._room -= len(url.href) if url else 0
         return url
 
     def _parse(self, text: str) -> Url | None:

@@ -4,7 +4,7 @@ Rules
 - `css` gives the texts of the elements that match, `css::text` their own text nodes, `css ::text` those of everything
   inside them too, and `css::attr(name)` an attribute where they have it, as Scrapy's users know them.
 - A selector is judged before a crawl starts, so no page can make one fail.
-- What a page gives is bounded: values per selector, characters per value, characters of text.
+- What a page gives is bounded: values per selector, characters per value and of all values, characters of text.
 - Text is visible as far as the markup tells: scripts, styles, fallbacks and what is `hidden` are not. CSS is not read.
 Runs on: a worker process; `check_selector` anywhere.
 """
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
@@ -22,7 +23,9 @@ from crawler.parse.tags import TEXT, numbers
 
 MAX_VALUES = 10_000
 MAX_VALUE = 100_000
+MAX_SELECTED = 1_000_000
 MAX_TEXT = 1_000_000
+_VALUE = 4  # what a value takes in JSON besides its characters
 
 _PSEUDO_ELEMENT = re.compile(r"(?P<inside>\s*)::(?:text|attr\(\s*(?P<attribute>[^\s()]+)\s*\))\Z")
 _INVISIBLE = numbers("head script style noscript template iframe noembed noframes object audio video canvas datalist")
@@ -46,9 +49,24 @@ def check_selector(css: str) -> None:
     _compiled(css)
 
 
-def select(tree: LexborHTMLParser, selectors: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """What each selector gives, by its name, in document order."""
-    return {name: _first(_compiled(css).values(tree)) for name, css in selectors}
+class Selected(NamedTuple):
+    """What selectors gave, by their names; `are_cut` = all together they give more than is taken."""
+
+    data: dict[str, list[str]]
+    are_cut: bool
+
+
+def select(tree: LexborHTMLParser, selectors: Sequence[tuple[str, str]]) -> Selected:
+    """What each selector gives, in document order."""
+    data: dict[str, list[str]] = {name: [] for name, _ in selectors}
+    room = MAX_SELECTED
+    for name, css in selectors:
+        for value in islice(_compiled(css).values(tree), MAX_VALUES):
+            room -= len(value[:MAX_VALUE]) + _VALUE
+            if room < 0:
+                return Selected(data, are_cut=True)
+            data[name].append(value[:MAX_VALUE])
+    return Selected(data, are_cut=False)
 
 
 def visible_text(tree: LexborHTMLParser) -> str:
@@ -89,10 +107,6 @@ def _compiled(css: str) -> _Selector:
     if pseudo is None:
         return _Selector(plain)
     return _Selector(plain, pseudo["attribute"], own_text=pseudo["attribute"] is None, inside=bool(pseudo["inside"]))
-
-
-def _first(values: Iterable[str]) -> list[str]:
-    return [value[:MAX_VALUE] for value in islice(values, MAX_VALUES)]
 
 
 def _texts(nodes: Iterable[LexborNode]) -> Iterator[str]:

@@ -30,7 +30,8 @@ class Summary:
         stopped_by: the budget or signal that ended the run early; None = nothing eligible is pending.
         latency: from dispatch to the last byte, of URLs that had a response; p50, p90, p99.
         lines: what became of the lines of the list; they add up to `read`.
-        examples: the first URLs that were skipped, by reason.
+        unread: done URLs that were not read, or not in full, by reason.
+        examples: the first URLs that were skipped or not read, by reason.
         hosts: the busiest and the most troubled, at most 100; `more_hosts` is how many there are besides.
     """
 
@@ -45,6 +46,7 @@ class Summary:
     peak_rss_mb: float
     latency: dict[str, float | None]
     failures: dict[str, int]
+    unread: dict[str, int]
     statuses: dict[str, int]
     retries: int
     lines: dict[str, int]
@@ -69,6 +71,7 @@ def summarize(
         discovered=totals.discovered,
         done=totals.done,
         failed=totals.failed,
+        unread=dict(sorted(totals.unread.items())),
         skipped=dict(sorted(totals.skipped.items())),
         pending=totals.pending,
         bytes=totals.bytes,
@@ -115,7 +118,8 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
     if summary.latency["p50"] is not None:
         shown = ", ".join(f"{name} {duration((value or 0) / 1000)}" for name, value in summary.latency.items())
         lines.append(f"  latency {shown}")
-    for title, counts in (("status", summary.statuses), ("failed", summary.failures), ("skipped", summary.skipped)):
+    reasons = (("failed", summary.failures), ("unread", summary.unread), ("skipped", summary.skipped))
+    for title, counts in (("status", summary.statuses), *reasons):
         if counts:
             lines.append(f"  {title:<8} {_counted(counts)}")
     lines += [f"           {reason}: {safe(urls[0], 100)}" for reason, urls in summary.examples.items()]

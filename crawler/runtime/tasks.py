@@ -251,9 +251,9 @@ class Account:
         """Take `size` more bytes; returns the seconds it had to wait for them."""
         return await self._budget.grow(self, size)
 
-    def shrink_to(self, size: int) -> None:
-        """Keep at most `size` bytes and give back the rest."""
-        if size < self.held:
+    def hold(self, size: int) -> None:
+        """Hold exactly `size` bytes from now on, past the limit if it must be: they are there already."""
+        if size != self.held:
             self._budget.move(self, size - self.held)
 
     def settle(self) -> None:
@@ -263,7 +263,7 @@ class Account:
     def close(self) -> None:
         """Give everything back; closing twice is fine."""
         self.settle()
-        self.shrink_to(0)
+        self.hold(0)
 
 
 class Alarm:

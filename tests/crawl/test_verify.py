@@ -224,7 +224,7 @@ def test_lines_that_were_printed_are_not_missed(run: Path) -> None:
 
 def test_a_line_without_end_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long a line is, a piece of it at a time is in memory."""
-    monkeypatch.setattr(recount, "_LONGEST", 10)
+    monkeypatch.setattr(recount, "MAX_LINE", 10)
     path = tmp_path / "pages.jsonl"
     path.write_bytes(b"x" * 25 + b"\n" + b"next\n")
 

@@ -492,9 +492,24 @@ def test_every_discovered_url_is_counted_once(run: Run) -> None:
 
     assert (totals.discovered, totals.done, totals.failed, totals.pending) == (6, 1, 1, 2)
     assert totals.skipped == {"robots_denied": 1, "depth_limit": 1}
-    assert totals.failures == {"tls_expired": 1}
+    assert (totals.failures, totals.unread) == ({"tls_expired": 1}, {})
     assert (totals.statuses, totals.bytes, totals.seconds) == ({404: 1}, 70, 1.5)
     assert sum(totals.latency.values()) == 1
+    assert run.problems() == []
+
+
+def test_what_was_not_read_is_counted_by_reason(run: Run) -> None:
+    """A final response that is no use to the user is done all the same, so it is told; with the first examples."""
+    run.add(*(f"http://a/{number}" for number in range(9)))
+    requests = run.lease().requests
+    reasons = [*[Reason.PARSE_TIMEOUT] * 4, Reason.LINK_LIMIT, Reason.OK, Reason.HTTP_STATUS, Reason.REDIRECT]
+
+    totals = run.commit(
+        visits=tuple(ended(one, State.DONE, reason) for one, reason in zip(requests, reasons, strict=False))
+    ).totals
+
+    assert totals.unread == {"parse_timeout": 4, "link_limit": 1}
+    assert run.frontier.examples()["parse_timeout"] == ("http://a/0", "http://a/1", "http://a/2")
     assert run.problems() == []
 
 

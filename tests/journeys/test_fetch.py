@@ -20,7 +20,7 @@ from support.siteserver import HandMadeSite
 
 FIELDS = (
     *("url", "outcome", "status", "reason", "content_type", "charset", "bytes", "sha256", "title", "depth", "referrer"),
-    *("lastmod", "redirect_to", "links", "robots", "attempts", "fetched_at", "timing", "warc", "file", "data"),
+    *("lastmod", "redirect_to", "links", "robots", "attempts", "fetched_at", "timing", "warc", "file", "data", "error"),
 )
 
 

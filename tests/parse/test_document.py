@@ -165,6 +165,16 @@ def test_a_monstrous_page_is_read_like_any_other(body: Callable[[], bytes], coun
     assert count is None or len(told.links) == count
 
 
+def test_short_references_to_a_long_base_are_bounded_too() -> None:
+    """Ten thousand links of a few bytes each would be URLs of eighty megabytes: the first ones are kept."""
+    page = b"<base href='/" + b"x" * 8000 + b"/'>" + b"".join(b"<a href=%d>" % number for number in range(10_000))
+
+    told = reading(page, wants=Wants())
+
+    assert told.links_cut
+    assert 15_900_000 < sum(len(link.url.href) for link in told.links or ()) < 16_100_000
+
+
 def test_of_five_million_links_the_first_are_kept() -> None:
     """The page says so, and what it tells robots at its very end is heard."""
     body = b"".join(b"<area/href=%x>" % at for at in range(5_000_000)) + b"<meta name=robots content=nofollow>"

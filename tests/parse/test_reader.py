@@ -2,10 +2,15 @@
 
 import gzip
 import hashlib
+import os
+import sys
+from asyncio import CancelledError
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from crawler.core.config import ScopeConfig
@@ -13,8 +18,9 @@ from crawler.core.errors import UsageError
 from crawler.core.follow import follow, follow_lists
 from crawler.core.models import Find, Page, Request, Response
 from crawler.core.reasons import Reason
+from crawler.core.records import MAX_DATA
+from crawler.core.text import error_line
 from crawler.core.urls import parse
-from crawler.parse import extract
 from crawler.parse.extract import PageSource, load
 from crawler.parse.reader import Reader, Task, is_document, job_of
 from crawler.parse.reading import Wants
@@ -33,6 +39,35 @@ def answer(body: bytes = HTML, *, status: int = 200, content_type: str = "text/h
 def read(response: Response, task: Task = CRAWL) -> Page:
     """The page, without the time that it took."""
     return replace(Reader(task).read(job_of(response)), seconds=0.0)
+
+
+def given(page: Page) -> object:
+    """The data of a page."""
+    return None if page.data is None else msgspec.json.decode(page.data)
+
+
+def nested(depth: int) -> object:
+    """Lists in each other, in an object."""
+    data: object = 1
+    for _ in range(depth - 1):
+        data = [data]
+    return {"it": data}
+
+
+class UntellableError(Exception):
+    """An error whose text is an error."""
+
+    def __str__(self) -> str:
+        raise ValueError("no")
+
+
+def raiser(error: type[BaseException]) -> Callable[[PageSource], object]:
+    """A function that raises it."""
+
+    def function(_page: PageSource) -> object:
+        raise error
+
+    return function
 
 
 def found(page: Page) -> dict[str, Reason | None]:
@@ -156,7 +191,7 @@ def test_a_refresh_is_a_redirect() -> None:
     seed = replace(response, request=replace(response.request, seed=True, hops=2))
 
     target = parse("http://other/x")
-    assert read(seed).finds == (Find(url=target, depth=3, hops=3, chain=1, seed=True, foreign=True),)
+    assert tuple(read(seed).finds) == (Find(url=target, depth=3, hops=3, chain=1, seed=True, foreign=True),)
     late = replace(response, request=replace(response.request, hops=10, chain=10))
     assert found(read(late)) == {"/x": Reason.HOP_LIMIT}
 
@@ -167,7 +202,8 @@ def test_selectors_text_and_a_function_give_data() -> None:
     page = read(answer(), replace(CRAWL, wants=wants, extract="json:dumps"))
 
     assert page.problem is Reason.EXTRACT_ERROR  # json.dumps does not take a page
-    assert page.data == {"first": ["/b", "/c", "#top"], "text": "bctop"}
+    assert page.error == "TypeError: Object of type PageSource is not JSON serializable"
+    assert given(page) == {"first": ["/b", "/c", "#top"], "text": "bctop"}
 
 
 @pytest.mark.parametrize(
@@ -178,8 +214,18 @@ def test_selectors_text_and_a_function_give_data() -> None:
         (lambda _: None, None, None),
         (lambda _: {1, 2}, {"value": [1, 2]}, None),
         (lambda _: object(), None, Reason.EXTRACT_ERROR),
-        (lambda _: "x" * (extract.MAX_DATA + 1), None, Reason.EXTRACT_ERROR),
+        (lambda _: "x" * (MAX_DATA + 1), None, Reason.DATA_LIMIT),
+        (lambda _: nested(100), nested(100), None),
+        *((lambda _, depth=depth: nested(depth), None, Reason.EXTRACT_ERROR) for depth in (101, 500, 900, 10_000)),
+        (lambda _: msgspec.Raw(b"garbage"), None, Reason.EXTRACT_ERROR),
+        (lambda _: "\ud800", None, Reason.EXTRACT_ERROR),
         (lambda _: 1 / 0, None, Reason.EXTRACT_ERROR),
+        (lambda _: sys.exit(3), None, Reason.EXTRACT_ERROR),
+        (raiser(KeyboardInterrupt), None, Reason.EXTRACT_ERROR),
+        (raiser(GeneratorExit), None, Reason.EXTRACT_ERROR),
+        (raiser(CancelledError), None, Reason.EXTRACT_ERROR),
+        (raiser(StopIteration), None, Reason.EXTRACT_ERROR),
+        (raiser(UntellableError), None, Reason.EXTRACT_ERROR),
     ],
 )
 def test_what_a_function_may_return(
@@ -190,7 +236,81 @@ def test_what_a_function_may_return(
 
     page = read(answer(), replace(CRAWL, extract="builtins:extracting_function"))
 
-    assert (page.data, page.problem, page.title) == (data, problem, "A page")
+    assert (given(page), page.problem, page.title) == (data, problem, "A page")
+
+
+def test_what_a_function_raised_is_told() -> None:
+    """Its kind and text in one line, whatever the text holds, and though there may be none."""
+    assert error_line(ValueError("no\nsuch\ud800thing")) == "ValueError: no\\u000asuch\\ud800thing"
+    assert error_line(UntellableError()) == "UntellableError: its text cannot be had"
+    assert error_line(SystemExit()) == "SystemExit"
+
+
+def test_what_a_function_prints_is_no_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It goes to standard error, where nobody takes it for a line of the crawl's."""
+    monkeypatch.setattr("builtins.extracting_function", lambda _: sys.stdout.write("hello"), raising=False)
+
+    read(answer(), replace(CRAWL, extract="builtins:extracting_function"))
+
+    assert capsys.readouterr() == ("", "hello")
+
+
+def test_a_function_that_forks_comes_back_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy ends: it would go on as a second crawl."""
+    monkeypatch.setattr("builtins.extracting_function", lambda _: {"copy": os.fork()}, raising=False)
+
+    data = given(read(answer(), replace(CRAWL, extract="builtins:extracting_function")))
+
+    assert isinstance(data, dict)
+    assert os.waitpid(data["copy"], 0) == (data["copy"], 0)
+
+
+def test_all_data_of_a_page_is_bounded() -> None:
+    """Nested elements have their texts again and again: what comes first is kept, and the reason says so."""
+    page = read(answer(b"<div>" * 500 + b"x" * 50_000), replace(CRAWL, wants=Wants(selectors=(("x", "div"),))))
+
+    assert page.problem is Reason.DATA_LIMIT
+    assert given(page) == {"x": ["x" * 50_000] * 19}
+    assert page.weight == len(bytes(page.data or b""))
+
+
+def test_data_that_is_too_long_as_json_is_not_kept() -> None:
+    """Control characters take six bytes each; the line says how many it would be."""
+    page = read(answer(b"<p>" + b"\x01" * 900_000), replace(CRAWL, wants=Wants(text=True)))
+
+    assert (page.data, page.problem) == (None, Reason.DATA_LIMIT)
+    assert page.error == f"its data takes 5400011 bytes as JSON, and {MAX_DATA} are taken"
+
+
+@pytest.mark.parametrize(
+    "wants",
+    [
+        Wants(text=True, selectors=(("text", "p"),)),
+        Wants(selectors=(("a", "p"), ("b", "p"), ("a", "h1"))),
+    ],
+)
+def test_two_parts_of_the_data_need_two_names(wants: Wants) -> None:
+    """One would silently replace the other."""
+    with pytest.raises(UsageError, match="would have the name"):
+        Reader(replace(CRAWL, wants=wants))
+
+
+@pytest.mark.parametrize(
+    "fault", ["def f(:", "1 / 0", "import sys; sys.exit(4)", "raise KeyError", "print('hi'); import nosuch"]
+)
+def test_a_module_that_fails_is_refused_at_the_start(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever happens while it is imported, it is told in one line; what it prints is no output."""
+    (tmp_path / "faulty.py").write_text(fault)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(UsageError, match=r"'faulty:f' cannot be imported: \w+"):
+        load("faulty:f")
+
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("name", ["", "json", "json:", ":x", "json:nothing", "no_such_module:x", "json:__name__"])
@@ -254,18 +374,17 @@ def test_a_sitemap_in_an_index_is_one_hop_further(task: Task) -> None:
 
 def test_indexes_of_indexes_come_to_an_end() -> None:
     """The last hop that is followed is the fifth."""
-    finds = [read(listed(INDEX, request=replace(LISTED, hops=hops)), FETCH).finds[0].refusal for hops in (4, 5)]
+    pages = [read(listed(INDEX, request=replace(LISTED, hops=hops)), FETCH) for hops in (4, 5)]
 
-    assert finds == [None, Reason.SITEMAP_LIMIT]
+    assert [[find.refusal for find in page.finds] for page in pages] == [[None], [Reason.SITEMAP_LIMIT]]
 
 
 def test_a_list_follows_nothing_but_its_sitemaps() -> None:
     """No page's links, no feed's own page, and no sitemap that was not listed as one."""
     html = listed(HTML, content_type="text/html")
 
-    assert [read(response, FETCH).finds for response in (answer(), html, answer(PAGES, content_type="text/xml"))] == [
-        ()
-    ] * 3
+    unheeded = answer(), html, answer(PAGES, content_type="text/xml")
+    assert [len(read(response, FETCH).finds) for response in unheeded] == [0, 0, 0]
     assert [find.url.href for find in read(listed(FEED), FETCH).finds] == ["http://h/i"]
 
 
@@ -289,7 +408,7 @@ def test_a_sitemap_may_ask_not_to_be_followed(header: str) -> None:
     """As any document."""
     response = replace(answer(PAGES, content_type="text/xml", X_Robots_Tag=header), request=LISTED)
 
-    assert read(response, FETCH).finds[0].refusal is Reason.NOFOLLOW
+    assert [find.refusal for find in read(response, FETCH).finds] == [Reason.NOFOLLOW]
 
 
 def test_text_is_read_as_a_sitemap_and_goes_to_a_worker() -> None:

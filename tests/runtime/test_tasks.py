@@ -254,7 +254,7 @@ async def test_waiters_are_served_oldest_first_and_nobody_overtakes() -> None:
     await turns()
     assert (large.done(), small.done()) == (False, False)
 
-    oldest.shrink_to(80)
+    oldest.hold(80)
     await large
     assert (second.held, small.done()) == (20, False)
 
@@ -309,7 +309,7 @@ async def test_a_wait_granted_and_cancelled_in_one_turn_leaves_nothing() -> None
     granted, behind = waiting(second, 60), waiting(third, 60)
     await turns()
 
-    oldest.shrink_to(40)
+    oldest.hold(40)
     granted.cancel()
     await behind
 

@@ -21,7 +21,7 @@ from crawler.sinks.jsonl import JsonlSink, StdoutSink, encode_lines, write_all
 ROOT = Path(__file__).parent.parent.parent
 CONTRACT = [
     *("url", "outcome", "status", "reason", "content_type", "charset", "bytes", "sha256", "title", "depth", "referrer"),
-    *("lastmod", "redirect_to", "links", "robots", "attempts", "fetched_at", "timing", "warc", "file", "data"),
+    *("lastmod", "redirect_to", "links", "robots", "attempts", "fetched_at", "timing", "warc", "file", "data", "error"),
 ]
 PHASES = ["queue", "dns", "connect", "tls", "first_byte", "body", "parse", "total"]
 

@@ -1,0 +1,53 @@
+"""core.models: finds as one piece of bytes."""
+
+from copy import deepcopy
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from crawler.core.links import BadLink
+from crawler.core.models import Find, Finds, Page
+from crawler.core.reasons import Reason
+from crawler.core.urls import parse
+
+FINDS = st.builds(
+    Find,
+    url=st.sampled_from(["http://h/a?b", "https://[::1]:8443/", "http://xn--bcher-kva.example/%C3%BC"]).map(parse),
+    depth=st.integers(0, 10**6),
+    hops=st.integers(0, 20),
+    chain=st.integers(0, 20),
+    seed=st.booleans(),
+    foreign=st.booleans(),
+    sitemap=st.booleans(),
+    lastmod=st.none() | st.text(max_size=30),
+    refusal=st.none() | st.sampled_from(Reason),
+)
+
+
+@given(st.lists(FINDS, max_size=5).map(tuple))
+def test_what_is_packed_comes_out_as_it_was(finds: tuple[Find, ...]) -> None:
+    """Every field, the URL's parts too, also when copied as pickle would; any number of times."""
+    packed = Finds.of(finds)
+
+    assert tuple(packed) == tuple(deepcopy(packed)) == finds
+    assert [(find.url.scheme, find.url.host, find.url.port) for find in packed] == [
+        (find.url.scheme, find.url.host, find.url.port) for find in finds
+    ]
+    assert len(packed) == len(finds)
+
+
+def test_they_are_small() -> None:
+    """A hundred thousand links of a page, which may wait long for their commit, take a few megabytes."""
+    packed = Finds.of(Find(url=parse(f"http://e{number}.example/"), depth=1) for number in range(1000))
+
+    assert packed.size < 60_000
+
+
+def test_a_page_weighs_what_it_holds() -> None:
+    """Its body, its data, its finds, and what it wrote that is no URL."""
+    bad = (BadLink(text="ab", reason=Reason.NOT_A_URL),)
+
+    page = Page(size=3, sha256="", content=b"abc", data=Raw(b"{}"), finds=Finds(b"12345", 1), bad_links=bad)
+
+    assert page.weight == 3 + 2 + 5 + 2
