@@ -47,17 +47,18 @@ def carry_out(folder: RunFolder, facts: RunFacts, config: RunConfig, *, quiet: b
         click.echo(_wrapped(as_text(summary, str(folder.path))), err=True)
     _check_list(summary, folder)
     code = exit_code(summary, signum)
-    if facts.command == "crawl" and config.scope.check and _show_broken(folder):
+    is_taken = as_json_too or config.output.to_stdout  # standard output is for a program
+    if facts.command == "crawl" and config.scope.check and _show_broken(folder, to_stderr=is_taken):
         return code or 1
     return code
 
 
-def _show_broken(folder: RunFolder) -> bool:
+def _show_broken(folder: RunFolder, *, to_stderr: bool) -> bool:
     """Print every broken link with the pages that lead to it; False = there is none."""
     found = False
     for link in folder.read_broken():
         found = True
-        click.echo("\n".join(broken_text(link)))
+        click.echo("\n".join(broken_text(link)), err=to_stderr)
     return found
 
 

@@ -108,13 +108,14 @@ class Response:
 
     def header(self, name: str) -> str | None:
         """The first value of a header by its case-insensitive name, as latin-1 text; None = absent (RFC 9110, 5.1)."""
-        return next(self._values(name), None)
+        return next(self.header_values(name), None)
 
     def header_list(self, name: str) -> str:
         """All values of a header that is a list, joined as one (RFC 9110, 5.3); empty = absent."""
-        return ",".join(self._values(name))
+        return ",".join(self.header_values(name))
 
-    def _values(self, name: str) -> Iterator[str]:
+    def header_values(self, name: str) -> Iterator[str]:
+        """Each value of a header, in order."""
         wanted = name.lower().encode("latin-1")
         return (value.decode("latin-1").strip() for key, value in self.headers if key.lower() == wanted)
 

@@ -10,8 +10,9 @@ Runs on: a worker process, or the loop of whoever has none.
 """
 
 import hashlib
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -57,7 +58,7 @@ class Job(NamedTuple):
     status: int
     content_type: str | None
     coding: str
-    robots: str
+    robots: tuple[str, ...]
     body: bytes
 
     @property
@@ -73,7 +74,7 @@ def job_of(response: Response) -> Job:
         response.status,
         response.header("content-type"),
         response.header_list("content-encoding"),
-        response.header_list("x-robots-tag"),
+        tuple(response.header_values("x-robots-tag")),
         response.body,
     )
 
@@ -252,17 +253,24 @@ def _source(job: Job, content: bytes, reading: Reading) -> PageSource:
     )
 
 
-def _header_directives(value: str, agent: str) -> frozenset[str]:
-    """The directives of X-Robots-Tag that concern this robot: a `name:` in front holds until the next one."""
+def _header_directives(values: Iterable[str], agent: str) -> frozenset[str]:
+    """The directives of X-Robots-Tag that concern this robot: a `name:` in front holds until the next one.
+
+    Each header begins anew, and the date of `unavailable_after` has colons that follow no name.
+    """
     mine: list[str] = []
-    is_mine = True
-    for part in value.split(","):
-        name, colon, rest = part.partition(":")
-        if colon and name.strip().lower() not in _WITH_VALUE:
-            is_mine, part = name.strip().lower() == agent.lower(), rest  # noqa: PLW2901
-        if is_mine:
-            mine.append(part)
+    for value in values:
+        is_mine = True
+        for part in value.split(","):
+            name, colon, rest = (text.strip() for text in part.partition(":"))
+            if colon and _NAME.fullmatch(name) and name.lower() not in _WITH_VALUE:
+                is_mine, part = name.lower() == agent.lower(), rest  # noqa: PLW2901
+            if is_mine:
+                mine.append(part)
     return directives(",".join(mine))
+
+
+_NAME = re.compile(r"[A-Za-z_-]+")
 
 
 def _concerning(directives: frozenset[str]) -> tuple[str, ...] | None:

@@ -93,3 +93,20 @@ async def test_without_a_check_nothing_is_listed(tmp_path: Path) -> None:
 
     assert code == 0
     assert not (tmp_path / "run" / "broken.jsonl").exists()
+
+
+@pytest.mark.parametrize("option", [("--json",), ("--save", "-")])
+async def test_standard_output_that_a_program_reads_is_left_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], option: tuple[str, ...]
+) -> None:
+    """The list goes to standard error where standard output holds JSON."""
+    async with HandMadeSite() as site:
+        site.add_page("/", links=["/missing"])
+
+        code = await check(tmp_path / "run", site, *option)
+
+    shown = capfd.readouterr()
+    assert code == 1
+    assert json.loads(shown.out if option == ("--json",) else shown.out.splitlines()[0])
+    assert "    on " in shown.err
+    assert "    on " not in shown.out

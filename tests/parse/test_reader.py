@@ -118,6 +118,7 @@ def test_what_is_read_and_what_is_followed(response: Response, links: int | None
         ("otherbot: noindex, nofollow", False),
         ("otherbot: noindex, crawler: nofollow", True),
         ("unavailable_after: 25 Jun 2010 15:00:00 PST, nofollow", True),
+        ("unavailable_after: Friday, 25-Jun-10 15:00:00 PST, nofollow", True),
     ],
 )
 def test_x_robots_tag_is_heard(header: str, closed: bool) -> None:
@@ -154,6 +155,17 @@ def test_what_is_recorded_is_bounded() -> None:
     made_up = b"".join(b"<meta name=robots content=no%d>" % number for number in range(10_000))
 
     assert read(answer(made_up + b"<meta name=robots content=noindex>")).robots == ("noindex",)
+
+
+def test_each_x_robots_tag_begins_anew() -> None:
+    """The name in one header does not hold for the next."""
+    tags = ((b"X-Robots-Tag", b"googlebot: noindex"), (b"X-Robots-Tag", b"nofollow"))
+    response = answer(HTML)
+
+    page = read(replace(response, headers=(*response.headers, *tags)))
+
+    assert page.robots == ("nofollow",)
+    assert set(found(page).values()) <= {Reason.NOFOLLOW}
 
 
 def test_robots_may_be_left_unheard() -> None:
