@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-PAGES = "2000"
-HOSTS = "3"
+PAGES = "500"
+HOSTS = "8"
 
 
 def say(text: str) -> None:
@@ -20,11 +20,13 @@ def main() -> int:
     site = [sys.executable, "-m", "crawler.site", "--pages", PAGES, "--hosts", HOSTS]
     with subprocess.Popen(site, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:  # noqa: S603 - our own program
         ready = json.loads(server.stdout.readline()) if server.stdout else {}
-        seeds = [f"{url}/" for url in ready["urls"]]
         out = f"output/demo-{ready['pid']}"
-        say(f"the built-in site serves {PAGES} pages on each of {HOSTS} hosts\n")
-        say(f"$ crawler crawl {' '.join(seeds)} -o {out}")
-        crawled = subprocess.run([*crawler, "crawl", *seeds, "-o", out], check=False)  # noqa: S603
+        seeds = Path(f"{out}.txt")
+        seeds.parent.mkdir(exist_ok=True)
+        seeds.write_text("".join(f"{url}/\n" for url in ready["urls"]), encoding="utf-8")
+        say(f"the built-in site serves {PAGES} pages on each of {HOSTS} hosts; their front pages are in {seeds}\n")
+        say(f"$ crawler crawl {seeds} -o {out}")
+        crawled = subprocess.run([*crawler, "crawl", str(seeds), "-o", out], check=False)  # noqa: S603
         say(f"exit code {crawled.returncode} (1 = done, some URLs failed: the site has redirect loops on purpose)\n")
         say(f"$ crawler verify {out}")
         verified = subprocess.run([*crawler, "verify", out], check=False)  # noqa: S603

@@ -160,5 +160,5 @@ def _told(response: Response, asked_at: float, wall: float) -> Heard:
 
 
 def _until_sent(timing: Timing) -> float:
-    """Seconds until the connection stood: what the server sees first is the request."""
-    return sum(seconds or 0.0 for seconds in (timing.dns, timing.connect, timing.tls))
+    """Seconds from dispatch until the request was written: a busy loop and a slow handshake are no part of a delay."""
+    return (timing.total or 0.0) - (timing.first_byte or 0.0) - (timing.body or 0.0)

@@ -1,10 +1,10 @@
 """fetch.gate: every foreign error becomes a FetchError with a reason."""
 
 import errno
-from unittest.mock import Mock
 
 import pytest
 from aiohttp import ClientConnectorError, ClientPayloadError, ServerDisconnectedError
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
 
 from crawler.core.errors import FetchError
@@ -13,9 +13,11 @@ from crawler.fetch.gate import FOREIGN, reach_error
 from support.fetching import OK, answering, ask, failure, open_fetcher
 from support.rawserver import raw_server
 
+_KEY = ConnectionKey("h", 80, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
+
 
 def _dial(number: int, text: str = "text") -> ClientConnectorError:
-    return ClientConnectorError(Mock(), OSError(number, text))
+    return ClientConnectorError(_KEY, OSError(number, text))
 
 
 def _caused(cause: Exception) -> HttpProcessingError:
