@@ -3,7 +3,7 @@
 Run with: python benchmarks/load_memory.py [--millions N]
 The transport is a stand-in, so this takes seconds instead of minutes; the connection, its records and the clock are the
 real ones. Latencies are spread over six powers of ten, heads change every hundred thousand answers as a Date does, and
-every thousandth answer is an error. A bucket may cost 64 bytes more in the end: a count above 256 is an object of its own.
+every thousandth answer is an error. A bucket may cost 64 bytes more in time: a count above 256 is an object of its own.
 """
 
 import argparse
