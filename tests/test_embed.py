@@ -206,6 +206,22 @@ async def test_an_error_of_the_reader_ends_the_crawl(
     assert names(tmp_path) == []
 
 
+def test_a_loop_that_ends_ends_the_crawls_that_are_left() -> None:
+    """Nobody has left their loops, and somebody still holds them: they end in order, whatever is closed first."""
+    errors, held = list[object](), list[AsyncIterator[object]]()
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        async with HandMadeSite() as site:
+            for _ in range(8):
+                held.append(crawl([site.url("/"), site.url("/other")]))
+                await anext(held[-1])
+
+    asyncio.run(main())
+
+    assert errors == []
+
+
 async def test_an_error_of_our_own_comes_out_of_the_loop(site: HandMadeSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something that nobody foresaw is raised where the pages are read."""
 
