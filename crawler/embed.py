@@ -30,7 +30,7 @@ from crawler.crawl.engine import Crawl
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.parse.extract import PageSource
 from crawler.runtime.loop import Stop
-from crawler.runtime.tasks import Account, ByteBudget, background
+from crawler.runtime.tasks import Account, ByteBudget, Slots
 
 AHEAD = 100  # pages that may wait for the reader before the crawl does
 
@@ -95,7 +95,11 @@ async def crawl(
     check_files(config)
     with _folder(output) as path:
         pages = _Pages()
-        async with background(pages.fill, _begin(RunFolder(path), seeds, config), config):
+        run = _begin(RunFolder(path), seeds, config)
+        # Not `background`, which is a generator: a loop that ends closes those that are left in any order.
+        async with Slots(1) as beside:
+            await beside.acquire()
+            beside.start(pages.fill, run, config)
             async for page in pages:
                 if on_page is not None:
                     on_page(page)

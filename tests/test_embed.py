@@ -1,6 +1,7 @@
 """embed: the crawl for scripts."""
 
 import asyncio
+import multiprocessing
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -8,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from crawler.build import assemble
+from crawler.cli.main import _run
 from crawler.core.config import configure
-from crawler.core.errors import StorageError
+from crawler.core.errors import InternalError, StorageError, WorkersMissing
 from crawler.core.models import Committed, Group, Page, Request, Response, State, Totals, Visit
+from crawler.core.outcomes import Judge
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn, answered
 from crawler.core.urls import parse
@@ -21,6 +24,7 @@ from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import ByteBudget
 from crawler.sinks.jsonl import JsonlSink
 from crawler.testing import FakeFetcher
+from support.crawls import urls
 from support.siteserver import HandMadeSite
 
 BODY = b"x" * 1000
@@ -48,6 +52,18 @@ def committed(count: int) -> Committed:
     return Committed(group=Group(visits=tuple(visits)), totals=Totals())
 
 
+def names(folder: Path) -> list[str]:
+    """What is in it."""
+    return [path.name for path in folder.iterdir()]
+
+
+async def others(before: set[asyncio.Task[object]]) -> None:
+    """Wait until every task that was not there `before` has ended."""
+    await asyncio.sleep(0)  # in which the loop hears of a generator that was left
+    async with asyncio.timeout(10):
+        await asyncio.wait(asyncio.all_tasks() - before)
+
+
 async def test_pages_come_with_what_they_hold(site: HandMadeSite) -> None:
     """Content, data and links of each page, after its commit."""
     pages = {page.url: page async for page in crawl([site.url("/")], select=["x=a::attr(href)"])}
@@ -73,15 +89,16 @@ async def test_what_waits_for_the_reader_counts_in_the_memory() -> None:
 
 
 async def test_a_visit_is_held_until_whoever_hears_of_its_commit_has_heard(tmp_path: Path) -> None:
-    """Its body and its found links are in the budget while listeners are told, so nothing overtakes them."""
-    links = b"".join(b"<a href=/%d>" % number for number in range(1000))
+    """Its body, its data and its found links are in the budget while listeners are told, so nothing overtakes them."""
+    text = b"x" * 50_000
+    body = b"".join(b"<a href=/%d>" % number for number in range(1000)) + text
     folder, seen = RunFolder(tmp_path), list[tuple[int, int]]()
     folder.seeds.write_text("http://127.0.0.1:8080/\n", "utf-8")
     facts = RunFacts(command="crawl", sources=(), options={})
-    config = configure({"workers": 0, "robots": False, "max-pages": 1})
+    config = configure({"workers": 0, "robots": False, "max-pages": 1, "text": True})
 
     async with AsyncExitStack() as stack:
-        fetcher = FakeFetcher(default=(200, links))
+        fetcher = FakeFetcher(default=(200, body))
         parts = await assemble(stack, folder, facts, config, keep=True, around=lambda _: fetcher)
         parts.journal.on_commit(
             lambda group: seen.extend((visit.size, parts.memory.used) for visit in group.group.visits)
@@ -89,7 +106,7 @@ async def test_a_visit_is_held_until_whoever_hears_of_its_commit_has_heard(tmp_p
         await Crawl(parts, Stop()).run()
 
     [(size, used)] = seen
-    assert size == used > len(links) + 20_000
+    assert size == used > len(body) + len(text) + 20_000
     assert parts.memory.used == 0
 
 
@@ -123,3 +140,110 @@ async def test_what_ends_the_crawl_comes_out_of_the_loop(site: HandMadeSite, mon
     task = asyncio.current_task()
     assert task is not None
     assert not task.cancelling()
+
+
+async def test_what_a_function_raised_comes_with_its_page(site: HandMadeSite) -> None:
+    """The error is told beside the data that is there all the same, and the crawl goes on."""
+    pages = [page async for page in crawl([site.url("/")], select=["x=a"], extract="json:dumps")]
+
+    assert {page.error for page in pages} == {"TypeError: Object of type PageSource is not JSON serializable"}
+    assert [page.data is not None for page in pages] == [True] * 11
+
+
+@pytest.mark.parametrize(("name", "bound"), [("crawler.embed.AHEAD", 5), ("crawler.build.MEMORY", 5 * len(BODY))])
+async def test_a_slow_reader_slows_the_crawl(monkeypatch: pytest.MonkeyPatch, name: str, bound: int) -> None:
+    """No more is asked for than may wait for the reader, in pages and in bytes; in the end it gets them all."""
+    monkeypatch.setattr(name, bound)
+    async with HandMadeSite() as site:
+        for number in range(40):
+            site.add_page(f"/{number}", BODY)
+        pages = aiter(crawl(map(site.url, map("/{}".format, range(40))), concurrency=2, robots=False))
+
+        await anext(pages)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await site.asked(15)
+        rest = [page async for page in pages]
+
+    assert len(rest) == 39
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+async def test_leaving_the_loop_ends_the_crawl_in_order(tmp_path: Path, site: HandMadeSite, workers: int) -> None:
+    """Nothing is waited for, no process is left, and the run can be resumed: every URL is one line then."""
+    site.add_page("/3", BODY, delay=60, times=1)
+    before, out = asyncio.all_tasks(), tmp_path / "out"
+
+    async for _ in crawl([site.url("/")], output=out, workers=workers):
+        if site.hits("/3"):
+            break
+    await others(before)
+    processes = multiprocessing.active_children()
+    codes = [await asyncio.to_thread(_run, [command, str(out)]) for command in ("verify", "resume", "verify")]
+
+    assert processes == []
+    assert codes == [0, 0, 0]
+    assert urls(out) == dict.fromkeys(map(site.url, ["/", *map("/{}".format, range(10))]), 1)
+
+
+async def test_an_error_of_the_reader_ends_the_crawl(
+    tmp_path: Path, site: HandMadeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is raised as itself, and the temporary folder is gone."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before, folders = asyncio.all_tasks(), list[list[str]]()
+
+    async def read() -> None:
+        async for _ in crawl([site.url("/")]):
+            folders.append(names(tmp_path))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await read()
+    await others(before)
+
+    assert [len(found) for found in folders] == [1]
+    assert names(tmp_path) == []
+
+
+def test_a_loop_that_ends_ends_the_crawls_that_are_left() -> None:
+    """Nobody has left their loops, and somebody still holds them: they end in order, whatever is closed first."""
+    errors, held = list[object](), list[AsyncIterator[object]]()
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        async with HandMadeSite() as site:
+            for _ in range(8):
+                held.append(crawl([site.url("/"), site.url("/other")]))
+                await anext(held[-1])
+
+    asyncio.run(main())
+
+    assert errors == []
+
+
+async def test_an_error_of_our_own_comes_out_of_the_loop(site: HandMadeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something that nobody foresaw is raised where the pages are read."""
+
+    def break_down(*_: object) -> None:
+        raise InternalError("a bug")
+
+    monkeypatch.setattr(Judge, "response", break_down)
+
+    with pytest.raises(InternalError, match="a bug"):
+        async with asyncio.timeout(10):
+            [page async for page in crawl([site.url("/")])]
+
+
+async def test_workers_that_cannot_start_come_out_of_the_loop(
+    site: HandMadeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that can be imported here and not there ends the crawl with an error that says what to do."""
+    (tmp_path / "particular.py").write_text(
+        "import multiprocessing\nassert not multiprocessing.parent_process()\ndef act(page): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(WorkersMissing, match="ended with exit code 1"):
+        async with asyncio.timeout(10):
+            [page async for page in crawl([site.url("/")], workers=1, extract="particular:act")]

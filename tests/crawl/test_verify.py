@@ -12,6 +12,7 @@ import pytest
 
 from crawler import lookback
 from crawler.core.models import Request, Response, Timing
+from crawler.core.records import MAX_DATA, MAX_LINE
 from crawler.crawl import recount
 from crawler.crawl.folder import RunFacts, RunFolder, Source
 from crawler.crawl.recount import FirstFew, lines_of
@@ -220,6 +221,21 @@ def test_lines_that_were_printed_are_not_missed(run: Path) -> None:
     (run / "pages.jsonl").unlink()
 
     assert verify(run, save="-") == Verdict(lines=0, findings=(), pending=0)
+
+
+def test_the_longest_line_that_a_run_writes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much data as is taken, and beside it the longest title and URLs."""
+    seed, linked = (f"{HOST}/{letter * (8192 - len(HOST) - 1)}" for letter in "ab")
+    body = f"<title>{chr(1) * 1000}</title><a href={linked}>".encode()
+    monkeypatch.setattr("builtins.full", lambda _: {"x": "x" * (MAX_DATA - len('{"x":""}'))}, raising=False)
+    fetcher = FakeFetcher(default=(200, body))
+    asyncio.run(crawl(tmp_path, [seed], fetcher, command="crawl", extract="builtins:full", traps=False, delay=0))
+    facts = RunFacts(command="crawl", sources=(Source("list", 1),), options={}, seeds_bytes=len(seed) + 1)
+
+    verdict = lookback.verify(RunFolder(tmp_path), facts)
+
+    assert MAX_DATA + 20_000 < max(map(len, lines_of(tmp_path / "pages.jsonl"))) < MAX_LINE
+    assert verdict == Verdict(lines=2, findings=(), pending=0)
 
 
 def test_a_line_without_end_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

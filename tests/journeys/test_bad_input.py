@@ -82,6 +82,11 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a variable that is not set": ([URL, "--bearer", "env:NOT_SET"], "the environment variable NOT_SET is not set"),
     "a secret's file that is missing": ([URL, "--bearer", "file:missing"], "missing"),
     "a function of the main script": ([URL, "--extract", "__main__:f"], "a worker does not see the main script"),
+    "a function that is missing": ([URL, "--extract", "missing:f"], "'missing:f' cannot be imported: ModuleNotFound"),
+    "a function in a module that fails": (
+        [URL, "--extract", "asyncio.windows_events:f"],
+        "'asyncio.windows_events:f' cannot be imported: ImportError: win32 only",
+    ),
     "a missing CA file": ([URL, "--ca-file", "missing.pem"], "--ca-file: 'missing.pem': no such file"),
     "a CA file that is none": ([URL, "--ca-file", __file__], "ca-file: "),
     "a missing certificate": ([URL, "--client-cert", "missing.pem"], "--client-cert: 'missing.pem': no such file"),
