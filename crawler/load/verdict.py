@@ -13,10 +13,8 @@ Runs on: anywhere (pure).
 
 from collections.abc import Sequence
 
-from crawler.core.loadfacts import Client, Phase, Table, merged, sum_up
-from crawler.core.loadfigures import label
+from crawler.core.loadfacts import Client, Phase, merged, sum_up
 from crawler.core.loadresult import Asked, Verdict, own_share
-from crawler.core.quantiles import quantile
 from crawler.core.reasons import Reason
 
 _SECONDS = 1.0
@@ -61,7 +59,8 @@ def _client_bound(asked: Asked, total: Phase, clients: Sequence[Client]) -> tupl
     lag = merged(*(client.lag for client in clients))
     share, late = own_share(asked, total, lag)
     if late >= _LATE and share >= _SHARE:
-        return Verdict.CLIENT_BOUND, f"{_percent(share)} of the measured time is the client's own: {_lag(lag)}"
+        own = f"{late / 1e6:.2g} ms per request, sent or read late"
+        return Verdict.CLIENT_BOUND, f"{_percent(share)} of the measured time is the client's own: {own}"
     return None
 
 
@@ -89,13 +88,6 @@ def _sent_share(total: Phase) -> float:
 
 def _spare(clients: Sequence[Client]) -> str:
     return f"the client used {_percent(max(client.cpu for client in clients))} of a core"
-
-
-def _lag(lag: Table) -> str:
-    for share in (0.99, 0.9, 0.5):
-        if (found := quantile(lag, share)) is not None:
-            return f"loop lag {label(share)} {found.value / 1e6:.1f} ms"
-    return "its loop comes late"
 
 
 def _percent(share: float) -> str:
