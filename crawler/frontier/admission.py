@@ -9,7 +9,9 @@ Runs on: the storage thread, inside a transaction.
 """
 
 import sqlite3
+from collections import deque
 from dataclasses import replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from crawler.core.histogram import bucket
@@ -24,6 +26,7 @@ from crawler.frontier.rules import Rules
 from crawler.frontier.tally import Tally
 
 _ROW = "seed, depth, hops, chain, foreign_hop, sitemap, lastmod, line"  # the fields of a Row, but for its refusal
+_WAY = attrgetter("seed", "depth", "hops", "chain", "foreign", "sitemap")  # of it, what a hop passes on
 _INSERT = f"INSERT INTO url (key, url, host, referrer, {_ROW}) VALUES (?{', ?' * 11}) ON CONFLICT DO NOTHING"  # noqa: S608
 _FIND = f"SELECT id, state, reason, leads_to, {_ROW} FROM url WHERE key = ?"  # noqa: S608
 _IMPROVE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _ROW.split(', '))} WHERE id = ?"  # noqa: S608
@@ -48,7 +51,7 @@ class Admission:
         self._judge = rules.judge
         self._edges = rules.edges
         self._known = Known(follows=rules.follows)
-        self._onward: list[tuple[Find, int]] = []
+        self._onward: deque[tuple[Find, int]] = deque()
 
     def keep(self) -> None:
         """The transaction is committed."""
@@ -66,7 +69,7 @@ class Admission:
         for rejected in batch.rejected:
             self._reject(rejected)
         for find in batch.finds:
-            if self._admit(find, referrer=None):
+            if self.admit(find):
                 self._tally.add("line", "url")
             else:
                 self._reject_duplicate(find)
@@ -90,18 +93,14 @@ class Admission:
 
     # --- finds ---------------------------------------------------------------------------------------------------
 
-    def admit(self, find: Find) -> None:
-        """A URL that no page led to."""
-        self._admit(find, referrer=None)
-
-    def _admit(self, find: Find, referrer: int | None) -> bool:
-        """Insert the find, or merge it into the row that is there; True when it was new."""
-        is_new = self._enter(find, referrer)
-        while self._onward:  # no recursion: a chain of redirects may be longer than the stack is high
-            self._enter(*self._onward.pop())
+    def admit(self, find: Find) -> bool:
+        """A URL that no page led to; True when it was new."""
+        is_new = self._enter(find, referrer=None)
+        self._pass_on()
         return is_new
 
     def _enter(self, find: Find, referrer: int | None) -> bool:
+        """Insert the find, or merge it into the row that is there; True when it was new."""
         if find.seed and (place := self._borders.open_for(find.url)) is not None:
             self._let_in(place)
         refusal = self._refusal(find)
@@ -150,9 +149,9 @@ class Admission:
         return place.id
 
     def _improve(self, place: _Place, before: Row, row: Row, referrer: int | None) -> None:
-        """Write what the row has become; whoever found the best way to it is its referrer."""
+        """Write what the row has become; whoever else found the best way to it is its referrer."""
         self._db.execute(_IMPROVE, (*row[:-1], place.id))
-        if is_nearer(row, before) or row.refusal is not before.refusal:
+        if referrer != place.id and (is_nearer(row, before) or row.refusal is not before.refusal):
             self._db.execute("UPDATE url SET referrer = ? WHERE id = ?", (referrer, place.id))
 
     def _stand(self, place: _Place, before: Row | None, row: Row) -> None:
@@ -206,25 +205,32 @@ class Admission:
         ).fetchone()
         row = Row._make((*columns, None))
         self._known.note(request.id, request.url.key, row)
-        if leads_to is not None and (is_nearer(row, request) or row.chain < request.chain):
+        if leads_to is not None and _WAY(row) != _WAY(request):
             self._lead_on(_Place(request.id, request.url, host_id), row, leads_to)
-            self._enter(*self._onward.pop())
 
     def _lead_on(self, source: _Place, way: Row, target_id: int) -> None:
         """A redirect that had its turn is reached in a better way: so is its target."""
         (text,) = self._db.execute("SELECT url FROM url WHERE id = ?", (target_id,)).fetchone()
         find = hop(source.url, way, parse(text))
         if self._judge and not find.seed:
-            find = replace(
-                find, refusal=self._judge.refusal(find.url, find.depth, is_sitemap=find.sitemap) or find.refusal
-            )
+            refusal = self._judge.refusal(find.url, find.depth, is_sitemap=find.sitemap)
+            find = replace(find, refusal=refusal or find.refusal)
         self._onward.append((find, source.id))
+
+    def _pass_on(self) -> None:
+        """Let all that is led on arrive; it ends even in a loop, since only what makes a row better goes on."""
+        while self._onward:  # no recursion: a chain of redirects may be longer than the stack is high
+            self._enter(*self._onward.popleft())
 
     # --- the end of a turn ---------------------------------------------------------------------------------------
 
     def finish(self, visit: Visit) -> None:
         """The URL has its final state, and what it led to is known."""
         request, reason, record = visit.request, visit.reason, visit.record
+        onto = visit.target
+        for find in visit.finds:  # before its turn ends, as a page may find a better way to itself
+            self._enter(find, referrer=request.id)
+            onto = onto or (find.url if _is_hop(find) else None)
         self._leave_ready(request)
         attempts, status = (record.attempts, record.status) if record else (request.attempts, None)
         self._db.execute(
@@ -242,14 +248,11 @@ class Admission:
         elif reason.is_unread:
             self._tally.add("unread", reason)
         self._measure(visit)
-        onto = visit.target
-        for find in visit.finds:
-            self._admit(find, referrer=request.id)
-            onto = onto or (find.url if _is_hop(find) else None)
         if self._edges:
             rows = [(bad.text, bad.reason, request.id) for bad in visit.bad_links]
             self._db.executemany("INSERT OR IGNORE INTO bad_link VALUES (?, ?, ?)", rows)
         self._lead(request, onto)
+        self._pass_on()
 
     def _measure(self, visit: Visit) -> None:
         if visit.record is not None:

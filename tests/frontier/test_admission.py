@@ -187,6 +187,67 @@ def test_a_better_way_is_passed_on_along_a_long_chain(begin: Callable[[Rules], L
     assert [depth for (depth,) in depths] == [1 + n // 11 for n in range(1000)]
 
 
+@pytest.mark.parametrize("to", ["end", "r1", "r2", "r3"])
+def test_a_way_found_during_a_turn_is_passed_on_along_a_chain(begin: Callable[[Rules], Life], to: str) -> None:
+    """It arrives at the end of three redirects in one commit, and goes round no loop of them twice."""
+    life = begin(HOST)
+    life.read(A, f"{A}near")
+    chain = [f"{A}{name}" for name in ("r1", "r2", "r3", to)]
+    leased = life.lease()
+    life.finish(leased[A], *(link(url, 9) for url in chain))
+    leased.update(life.lease())
+    for source, target in list(pairwise(chain))[1:]:
+        life.finish(leased[source], onward(leased[source], target))
+    life.finish(leased[f"{A}near"], link(chain[0]))
+
+    life.finish(leased[chain[0]], onward(leased[chain[0]], chain[1]))
+
+    ways = life.frontier._db.execute("SELECT depth, hops FROM url WHERE depth > 0 ORDER BY id").fetchall()
+    assert ways == [(1, hops) for hops in range(len(set(chain)))]
+
+
+@pytest.mark.parametrize("refresh_first", [True, False])
+@pytest.mark.parametrize("way", [["r1", "r2", "r3"], ["r1"], []])
+def test_a_page_that_links_to_a_better_way_to_itself_leads_on(
+    begin: Callable[[Rules], Life], way: list[str], refresh_first: bool
+) -> None:
+    """A page after ten hops refreshes, and its link starts anew: to redirects that lead back to it, or to itself."""
+    life = begin(HOST)
+    life.read(A)
+    back = [f"{A}{name}" for name in (*way, "page")]
+    life.finish(life.lease()[A], *(Find(url=parse(url), seed=True, hops=10, chain=10) for url in back))
+    leased = life.lease()
+    for source, target in pairwise(back):
+        life.finish(leased[source], onward(leased[source], target))
+    page = leased[back[-1]]
+    finds = [onward(page, f"{A}end"), link(back[0])]
+
+    life.finish(page, *(finds if refresh_first else reversed(finds)))
+
+    assert life.rows()[f"{A}end"] == "PENDING"
+    assert life.lease()[f"{A}end"].chain == len(back)
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+def test_a_redirect_that_turns_out_to_be_a_sitemaps_leads_to_a_sitemap(
+    begin: Callable[[Rules], Life], in_time: bool
+) -> None:
+    """Whether the robots.txt that lists it is read before its answer or after."""
+    life = begin(HOST)
+    life.read(A)
+    life.finish(life.lease()[A], link(f"{A}r"))
+    redirect = life.lease()[f"{A}r"]
+    turns: list[Callable[[], object]] = [
+        lambda: life.frontier.commit(Group(finds=(Find(url=redirect.url, depth=1, sitemap=True),))),
+        lambda: life.finish(redirect, onward(redirect, f"{B}sitemap")),
+    ]
+
+    for turn in turns if in_time else reversed(turns):
+        turn()
+
+    assert life.lease()[f"{B}sitemap"].sitemap
+
+
 def test_what_a_redirect_leads_to_is_judged_again(begin: Callable[[Rules], Life]) -> None:
     """A target that was too deep, and is not any more, may be refused for what nobody asked as long as it was."""
     life = begin(replace(HOST, judge=LinkJudge(ScopeConfig(max_depth=1, exclude=("secret",)))))
@@ -278,6 +339,19 @@ def test_the_referrer_is_where_the_best_way_comes_from(begin: Callable[[Rules], 
 
     request = life.lease()[f"{A}x"]
     assert (request.depth, request.referrer) == (1, f"{A}2")
+
+
+def test_nothing_is_its_own_referrer(begin: Callable[[Rules], Life]) -> None:
+    """A sitemap that lists itself among its pages is nearer than its index made it, and still found on the index."""
+    life = begin(HOST)
+    life.read(A)
+    life.finish(life.lease()[A], Find(url=parse(f"{A}sitemap"), hops=1, sitemap=True))
+    sitemap = life.lease()[f"{A}sitemap"]
+
+    life.finish(sitemap, Find(url=sitemap.url))
+
+    own = life.frontier._db.execute("SELECT url FROM url WHERE referrer = id").fetchall()
+    assert own == []
 
 
 # Any order of all that
