@@ -30,6 +30,8 @@ _TITLES = {
     "shape": "How much, and when",
     "request": "What is asked",
     "gate": "What must hold",
+    "job": "The job",
+    "crew": "Who does it",
 }
 _HARMLESS_HEADER = re.compile(r"(accept(-\w+)?|user-agent|referer|from|cache-control|dnt):", re.IGNORECASE)
 _REFERENCE = re.compile(r"(env|file):([^\x00-\x1f\x7f]+)")  # no name of a variable or file that one could type

@@ -159,7 +159,7 @@ class Worker:
         )
         try:
             # The worker inherits the blocked signal: whoever sends it to all our processes lets us decide.
-            with _sigint_blocked(), _main_hidden():
+            with sigint_blocked(), _main_hidden():
                 greeting = self._loop.run_in_executor(self._executor, greet)
         except (OSError, RuntimeError) as error:  # no memory, no process left
             raise CannotStart(f"No worker process could be started: {error}") from error
@@ -272,7 +272,8 @@ def _main_hidden() -> Iterator[None]:
 
 
 @contextmanager
-def _sigint_blocked() -> Iterator[None]:
+def sigint_blocked() -> Iterator[None]:
+    """What starts in this block is deaf to Ctrl-C: only whoever started it decides what that means."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
