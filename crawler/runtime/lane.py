@@ -24,6 +24,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any
 
@@ -274,6 +275,7 @@ def _main_hidden() -> Iterator[None]:
 @contextmanager
 def sigint_blocked() -> Iterator[None]:
     """What starts in this block is deaf to Ctrl-C: only whoever started it decides what that means."""
+    resource_tracker.ensure_running()  # else the first start would see to it, and unblock the signal then
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -74,18 +74,26 @@ async def figures(child: asyncio.subprocess.Process) -> dict[str, Any]:
 
 def workers(pid: int) -> list[int]:
     """The processes that a model has spawned to work for it."""
-    return [
-        child
-        for child in pids(pid)
-        if child != pid and b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
-    ]
+    return [child for child in pids(pid) if b"spawn_main" in command_line(child)]
 
 
 async def gone(family: list[int]) -> None:
     """Wait until none of these processes is left; the test's time limit ends a wait in vain."""
     for pid in family:
-        while Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text("utf-8"):
-            await asyncio.sleep(0.01)  # the death of somebody else's child sends no event
+        while is_alive(pid):  # noqa: ASYNC110 - the death of somebody else's child sends no event
+            await asyncio.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, and not only what its parent has not yet heard of."""
+    with suppress(OSError):
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text("utf-8")
+    return False
+
+
+def command_line(pid: int) -> bytes:
+    """What it was started with."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -163,7 +171,7 @@ async def test_a_model_that_is_killed_is_told_in_its_row(site: HandMadeSite) -> 
 
         async def kill(_: web.BaseRequest) -> web.Response:
             for pid in pids(child.pid):
-                if pid != child.pid and b"sequential" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if pid != child.pid and b"--alone sequential" in command_line(pid):
                     os.kill(pid, signal.SIGKILL)
             return web.Response(text="", content_type="text/html")
 
