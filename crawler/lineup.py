@@ -25,7 +25,7 @@ from crawler.build import assemble
 from crawler.core.config import EngineConfig, OutputConfig, ParseConfig, PolitenessConfig, RunConfig
 from crawler.core.errors import InternalError, UsageError
 from crawler.core.modelconfig import JobConfig, ModelsConfig, arguments
-from crawler.core.modelfacts import ClientCosts, Comparison, Figures
+from crawler.core.modelfacts import ClientCosts, Comparison, Figures, Sweep
 from crawler.core.models import Request
 from crawler.core.politeness import is_loopback
 from crawler.core.reasons import Reason
@@ -68,6 +68,7 @@ MODELS: dict[str, Model] = {
     "asyncio-threads": asyncio_threads.run,
     "pipeline": pipeline.run,
 }
+COSTS = (1, 5, 25, 125)
 _THREADS, _TASKS = 32, 256
 
 
@@ -185,12 +186,11 @@ def compare(config: ModelsConfig, server: Server, show: Callable[[str], None]) -
     Raises:
         KeyboardInterrupt: and then nothing that was started runs any more.
     """
-    show("the two clients")
-    ended = _start("clients", config, server)
-    costs = msgspec.json.decode(_output("clients", ended), type=ClientCosts)
+    show("the two clients, each by itself")
+    costs = _output("clients", _start("clients", config, server))
     rows = []
-    for name in config.crew.chosen:
-        show(name)
+    for number, name in enumerate(config.crew.chosen, 1):
+        show(f"model {number} of {len(config.crew.chosen)}: {name}")
         rows.append(_row(name, config, server))
     return Comparison(
         pages=config.job.pages,
@@ -199,8 +199,18 @@ def compare(config: ModelsConfig, server: Server, show: Callable[[str], None]) -
         cores=os.cpu_count() or 1,
         python=interpreter(),
         rows=tuple(rows),
-        clients=costs,
+        clients=msgspec.json.decode(costs, type=ClientCosts),
     )
+
+
+def sweep(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> Sweep:
+    """The comparison at each of COSTS, from a job of waiting to one of computing."""
+
+    def at(cost: int) -> Comparison:
+        job = replace(config.job, parse_cost=cost)
+        return compare(replace(config, job=job), server, lambda text: show(f"read {cost} times, {text}"))
+
+    return Sweep(points=tuple(map(at, COSTS)))
 
 
 def interpreter() -> str:

@@ -1,13 +1,13 @@
 """`crawler models`: the same job under every concurrency model of Python, side by side."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import click
 
-from crawler.cli.options import KnobCommand, given, knobs
+from crawler.cli.options import KnobCommand, given, knobs, writable
 from crawler.core.errors import UsageError
 from crawler.core.modelconfig import MODELS, MODELS_OPTIONS, ModelsConfig, configure_models
 
@@ -15,9 +15,11 @@ EXAMPLES = """\b
 Examples:
   crawler models                                  300 pages, 20 ms each: waiting
   crawler models --latency 0 --parse-cost 40      no waiting, computing
+  crawler models --sweep --html models.html       from the one to the other
   crawler models --model threads --model asyncio --latency 0.2
   crawler models --alone pipeline --site http://127.0.0.1:8000   one, to profile
 """
+_SWEPT = {"pages": 100, "latency": 0.05}
 _ALONE = (*MODELS, "clients")
 
 
@@ -29,6 +31,12 @@ class ModelsCommand(KnobCommand):
 
 @click.command(cls=ModelsCommand, epilog=EXAMPLES)
 @knobs(options=MODELS_OPTIONS)
+@click.option(
+    "--sweep",
+    is_flag=True,
+    help="Read each page 1, 5, 25 and 125 times, and draw who is quick where: two minutes, 100 pages of 50 ms.",
+)
+@click.option("--html", "page", metavar="FILE", help="With --sweep: draw it into this HTML file, too.")
 @click.option("--site", metavar="URL", help="Ask this one (crawler serve --plain) instead of a site of its own.")
 @click.option(
     "--alone",
@@ -40,20 +48,29 @@ class ModelsCommand(KnobCommand):
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
 def command(**parameters: Any) -> int:
     """Fetch, read and write pages of the built-in site under each concurrency model, and say what each one did."""
-    config = configure_models(given(parameters, MODELS_OPTIONS))
+    asked = given(parameters, MODELS_OPTIONS)
+    config = configure_models({**_SWEPT, **asked} if parameters["sweep"] else asked)
+    _check(parameters)
     if parameters["alone"]:
         return _alone(parameters["alone"], config, parameters["site"])
     with _progress(quiet=parameters["quiet"]) as show:
-        return _compare(config, parameters, show)
+        return (_sweep if parameters["sweep"] else _compare)(config, parameters, show)
 
 
-def _alone(name: str, config: ModelsConfig, site: str | None) -> int:
+def _check(parameters: Mapping[str, Any]) -> None:
+    if parameters["page"] and not parameters["sweep"]:
+        raise UsageError("--html: give --sweep, too; it is what the page shows")
+    if parameters["sweep"] and parameters["parse_cost"]:
+        raise UsageError("--sweep and --parse-cost: give one of them, a sweep tries several costs")
+    if parameters["alone"] and not parameters["site"]:
+        raise UsageError("--alone: give a --site, too; `crawler serve --plain` serves one")
+
+
+def _alone(name: str, config: ModelsConfig, site: str) -> int:
     import msgspec
 
     from crawler.lineup import alone, clients_alone
 
-    if site is None:
-        raise UsageError("--alone: give a --site, too: crawler serve --plain serves one")
     figures = clients_alone(config, site) if name == "clients" else alone(name, config, site)
     click.echo(msgspec.json.encode(figures))
     return 0
@@ -70,6 +87,21 @@ def _compare(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[s
         models_json(comparison) if parameters["as_json"] else models_text(comparison), nl=not parameters["as_json"]
     )
     return 0 if comparison.is_whole else 1
+
+
+def _sweep(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str], None]) -> int:
+    from crawler.lineup import sweep
+    from crawler.report.sweep import sweep_json, sweep_text
+    from crawler.report.sweeppage import sweep_page
+
+    page = writable("html", parameters["page"])
+    with _server(config, parameters["site"]) as server:
+        swept = sweep(config, server, show)
+    show("")
+    if page is not None:
+        page.write_text(sweep_page(swept), "utf-8")
+    click.echo(sweep_json(swept) if parameters["as_json"] else sweep_text(swept), nl=not parameters["as_json"])
+    return 0 if swept.is_whole else 1
 
 
 def _server(config: ModelsConfig, site: str | None) -> AbstractContextManager[Any]:

@@ -120,6 +120,21 @@ def given(parameters: Mapping[str, Any], options: Mapping[str, Option] = OPTIONS
     }
 
 
+def writable(option: str, name: str | None) -> Path | None:
+    """The file that an option names, which can be written: better found out before ten minutes of work than after them.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if name is None:
+        return None
+    try:
+        Path(name).touch()
+    except OSError as error:
+        raise UsageError(f"--{option}: {name}: {error.strerror}") from None
+    return Path(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """Option values with every reference looked up.

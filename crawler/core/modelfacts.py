@@ -10,6 +10,8 @@ Runs on: anywhere (pure).
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+LEAD = 1.15  # two runs of one model differ by as much
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
@@ -114,3 +116,36 @@ class Comparison:
     def named(self) -> Iterator[tuple[str, Figures]]:
         """The rows by their models' names."""
         return ((row.model, row) for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """The same comparison at one reading cost after the other, from waiting to computing."""
+
+    points: tuple[Comparison, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Who took part in all of it."""
+        return tuple(row.model for row in self.points[0].rows)
+
+    def rates(self, model: str) -> tuple[float, ...]:
+        """A model's results per second at each point; 0 = it did not come to its end."""
+        rows = (dict(point.named())[model] for point in self.points)
+        return tuple(0.0 if row.ended else row.rate for row in rows)
+
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """The quickest model at each point: whoever led before still does, unless another is quicker by LEAD."""
+        found: list[str] = []
+        for n in range(len(self.points)):
+            rates = {model: self.rates(model)[n] for model in self.models}
+            best = max(rates, key=rates.__getitem__)
+            is_ahead = not found or rates[best] > LEAD * rates[found[-1]]
+            found.append(best if is_ahead else found[-1])
+        return tuple(found)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing failed anywhere."""
+        return all(point.is_whole for point in self.points)

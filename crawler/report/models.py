@@ -28,19 +28,21 @@ def models_text(comparison: Comparison) -> str:
 
 def models_json(comparison: Comparison) -> bytes:
     """The same as JSON; times in seconds, sizes in bytes (docs/reference.md)."""
-    return indented(
-        {
-            "schema": SCHEMA,
-            "pages": comparison.pages,
-            "latency": comparison.latency,
-            "parse_cost": comparison.parse_cost,
-            "cores": comparison.cores,
-            "python": comparison.python,
-            "identical": comparison.agree,
-            "clients": comparison.clients,
-            "models": [_row_json(row, comparison.latency) for row in comparison.rows],
-        }
-    )
+    return indented({"schema": SCHEMA, **as_data(comparison)})
+
+
+def as_data(comparison: Comparison) -> dict[str, object]:
+    """What the JSON of one comparison holds."""
+    return {
+        "pages": comparison.pages,
+        "latency": comparison.latency,
+        "parse_cost": comparison.parse_cost,
+        "cores": comparison.cores,
+        "python": comparison.python,
+        "identical": comparison.agree,
+        "clients": comparison.clients,
+        "models": [_row_json(row, comparison.latency) for row in comparison.rows],
+    }
 
 
 def _row_json(row: Figures, latency: float) -> dict[str, object]:

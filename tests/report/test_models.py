@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.modelfacts import ClientCosts, Comparison, Figures
+from crawler.core.modelfacts import ClientCosts, Comparison, Figures, Sweep
 from crawler.report.models import models_text
 from crawler.report.modelwords import BUSY, LATE, PAST, sentence
+from crawler.report.sweep import crossover, sweep_text
+from crawler.report.sweeppage import sweep_page
 
 
 def row(seconds: float = 1.0, *, pages: int = 100, model: str = "a", **figures: object) -> Figures:
@@ -104,3 +106,40 @@ def test_the_table_fits_a_terminal_and_names_who_differs() -> None:
     assert "Results  identical in all 2, files too" in agreed
     assert "NOT identical: odd came to others" in " ".join(differing.split())
     assert "http.client 300 us" in agreed
+
+
+def swept(**rates: tuple[float, ...]) -> Sweep:
+    """A sweep in which each model came to these pages per second, and a page cost a millisecond, two, four..."""
+    return Sweep(
+        points=tuple(
+            comparison(*(row(100 / of_model[n], model=name, cpu=0.1 * 2**n) for name, of_model in rates.items()))
+            for n in range(len(next(iter(rates.values()))))
+        )
+    )
+
+
+def test_the_lead_changes_where_another_is_clearly_quicker() -> None:
+    """A few percent are no lead; each change is told with the cost from which on it holds."""
+    sweep = swept(a=(400, 100, 50, 20), b=(390, 110, 52, 80))
+
+    assert sweep.leaders == ("a", "a", "a", "b")
+    assert crossover(sweep) == "a leads at 1 ms of CPU per page, b from 8 ms on."
+    assert crossover(swept(a=(2, 2), b=(1, 1))) == "a leads at 1 ms of CPU per page, and everywhere else."
+
+
+def test_the_plot_puts_each_letter_at_its_rate() -> None:
+    """The quickest stand on the top line, the slowest on the lowest, and nothing is wider than a terminal."""
+    lines = sweep_text(swept(slow=(10, 10), quick=(1000, 100), gone=(10, 1000))).splitlines()
+
+    assert lines[2].split("|")[1].split() == ["b", "c"]
+    assert lines[15].split("|")[1].split() == ["ac", "a"]
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_page_loads_nothing_and_holds_every_model() -> None:
+    """The plot has a line and a name for each model, and no part of the page comes from elsewhere."""
+    page = sweep_page(swept(a=(400, 100), b=(390, 110), **{"<c>": (1, 2)}))
+
+    assert page.count("<polyline") == 3
+    assert "&lt;c&gt;" in page
+    assert not re.search(r"(src|href|url\(|@import|https?:)", page)
