@@ -7,6 +7,7 @@ Rules
 Runs on: the main thread.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -23,10 +24,11 @@ import msgspec
 
 from crawler.build import assemble
 from crawler.core.config import EngineConfig, OutputConfig, ParseConfig, PolitenessConfig, RunConfig
-from crawler.core.errors import InternalError, UsageError
+from crawler.core.errors import InternalError, UrlError, UsageError
+from crawler.core.gilfacts import GilFacts
 from crawler.core.modelconfig import JobConfig, ModelsConfig, arguments
 from crawler.core.modelfacts import ClientCosts, Comparison, Figures, Sweep
-from crawler.core.models import Request
+from crawler.core.models import Request, Response
 from crawler.core.politeness import is_loopback
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
@@ -37,6 +39,7 @@ from crawler.fetch.http import HttpFetcher
 from crawler.models import (
     asyncio_alone,
     asyncio_threads,
+    gil,
     pipeline,
     process_pool,
     processes,
@@ -48,6 +51,8 @@ from crawler.models.alone import measure
 from crawler.models.apart import Ended, run_apart
 from crawler.models.clients import client_costs
 from crawler.models.job import Failure, Job, Model, Page, Result, Results, Watch, Work
+from crawler.parse import heap
+from crawler.parse.html import parse_tree
 from crawler.parse.pool import LaneParser
 from crawler.parse.reader import Reader, Task
 from crawler.runtime import loop
@@ -70,6 +75,7 @@ MODELS: dict[str, Model] = {
 }
 COSTS = (1, 5, 25, 125)
 _THREADS, _TASKS = 32, 256
+_GIL_PAGES, _READINGS, _TRIES, _SHARES, _HEARTBEAT = 200, 8, 3, (1, 2, 4), 0.8  # the best of some tries counts
 
 
 # --- in the process of one model ----------------------------------------------------------------------------------
@@ -99,6 +105,7 @@ def job_of(config: ModelsConfig, site: str, folder: Path) -> Job:
     return Job(
         requests=[Request(url=parse(url), named=True) for url in _urls(config.job, site)],
         work=Work(
+            prepare=heap.prepare,
             connect=partial(BlockingClient, run.fetch),
             parse=reader.read_response,
             write=partial(write_loose, files),
@@ -113,8 +120,6 @@ def job_of(config: ModelsConfig, site: str, folder: Path) -> Job:
 
 def _urls(job: JobConfig, site: str) -> Iterator[str]:
     """What a site of so many plain pages consists of; where it is served makes the rest of each URL."""
-    if not is_loopback(parse(site).host_port):
-        raise UsageError("--site: expected a site of this machine, such as http://127.0.0.1:8000")
     return Site(SitePlan.plain(pages=job.pages), [site.rstrip("/")]).urls()
 
 
@@ -169,6 +174,22 @@ def _result(line: _Line) -> tuple[str, Result]:
     return line.url, Failure(f"status {line.status}" if is_answer else line.reason)
 
 
+def check(site: str | None) -> None:
+    """Refuse a site that is somebody else's, and a system that does not tell what a process costs.
+
+    Raises:
+        UsageError: it says why.
+    """
+    if not Path("/proc/self/smaps_rollup").exists():
+        raise UsageError("crawler models reads in /proc what each process costs, and only Linux has it")
+    try:
+        is_ours = site is None or is_loopback(parse(site).host_port)
+    except UrlError:
+        is_ours = False
+    if not is_ours:
+        raise UsageError("--site: expected a site of this machine, such as http://127.0.0.1:8000")
+
+
 # --- in the process of the command --------------------------------------------------------------------------------
 
 
@@ -211,6 +232,51 @@ def sweep(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> 
         return compare(replace(config, job=job), server, lambda text: show(f"read {cost} times, {text}"))
 
     return Sweep(points=tuple(map(at, COSTS)))
+
+
+def measure_gil(show: Callable[[str], None]) -> GilFacts:
+    """Reading in threads and processes, and a heartbeat beside several kinds of work, in this process."""
+    pages = _pages()
+    reading = partial(gil.read_all, Reader(Task(max_decoded=RunConfig().fetch.max_decoded)).read_response, pages)
+    heap.prepare()
+    speeds, in_processes = [], partial(gil.in_processes, prepare=heap.prepare)
+    for kind, share in (("threads", gil.in_threads), ("processes", in_processes)):
+        for count in _SHARES:
+            show(f"reading, shared among {kind}: {count}")
+            tries = [share(reading, _READINGS, count) for _ in range(_TRIES)]
+            speeds.append(min(tries, key=lambda speed: speed.seconds))
+    document, numbers = b"".join(page.body for page in pages), [n * 7919 % 1_000_003 for n in range(300_000)]
+    works: dict[str, tuple[gil.Work, bool]] = {
+        "Python bytecode": (gil.loop_of_python, False),
+        "sorted(), one call": (partial(sorted, numbers), True),
+        "hashlib.sha256, one call": (partial(hashlib.sha256, document), True),
+        "lexbor's parser, one call": (partial(parse_tree, document), True),
+    }
+    show("a heartbeat beside work")
+    return GilFacts(
+        python=interpreter(),
+        build=gil.build(),
+        enabled=gil.has_gil(),
+        cores=os.cpu_count() or 1,
+        speeds=tuple(speeds),
+        lateness=gil.lateness(works, _HEARTBEAT),
+    )
+
+
+def _pages() -> list[Response]:
+    """What the built-in site would answer."""
+    site = Site(SitePlan.plain(pages=_GIL_PAGES))
+    pages = [(url, site.page(0, path)) for url, path in zip(site.urls(), site.paths(0), strict=True)]
+    return [
+        Response(
+            request=Request(url=parse(url)),
+            status=200,
+            headers=tuple((name.encode(), value.encode()) for name, value in page.headers),
+            body=page.body,
+        )
+        for url, page in pages
+        if page is not None
+    ]
 
 
 def interpreter() -> str:

@@ -16,6 +16,7 @@ Examples:
   crawler models                                  300 pages, 20 ms each: waiting
   crawler models --latency 0 --parse-cost 40      no waiting, computing
   crawler models --sweep --html models.html       from the one to the other
+  crawler models --gil                            who holds the GIL, and for how long
   crawler models --model threads --model asyncio --latency 0.2
   crawler models --alone pipeline --site http://127.0.0.1:8000   one, to profile
 """
@@ -37,6 +38,11 @@ class ModelsCommand(KnobCommand):
     help="Read each page 1, 5, 25 and 125 times, and draw who is quick where: two minutes, 100 pages of 50 ms.",
 )
 @click.option("--html", "page", metavar="FILE", help="With --sweep: draw it into this HTML file, too.")
+@click.option(
+    "--gil",
+    is_flag=True,
+    help="Measure the GIL instead: reading in threads and processes, and who holds it for how long.",
+)
 @click.option("--site", metavar="URL", help="Ask this one (crawler serve --plain) instead of a site of its own.")
 @click.option(
     "--alone",
@@ -54,10 +60,15 @@ def command(**parameters: Any) -> int:
     if parameters["alone"]:
         return _alone(parameters["alone"], config, parameters["site"])
     with _progress(quiet=parameters["quiet"]) as show:
+        if parameters["gil"]:
+            return _gil(parameters, show)
         return (_sweep if parameters["sweep"] else _compare)(config, parameters, show)
 
 
 def _check(parameters: Mapping[str, Any]) -> None:
+    from crawler.lineup import check
+
+    check(parameters["site"])
     if parameters["page"] and not parameters["sweep"]:
         raise UsageError("--html: give --sweep, too; it is what the page shows")
     if parameters["sweep"] and parameters["parse_cost"]:
@@ -102,6 +113,16 @@ def _sweep(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str
         page.write_text(sweep_page(swept), "utf-8")
     click.echo(sweep_json(swept) if parameters["as_json"] else sweep_text(swept), nl=not parameters["as_json"])
     return 0 if swept.is_whole else 1
+
+
+def _gil(parameters: dict[str, Any], show: Callable[[str], None]) -> int:
+    from crawler.lineup import measure_gil
+    from crawler.report.gil import gil_json, gil_text
+
+    facts = measure_gil(show)
+    show("")
+    click.echo(gil_json(facts) if parameters["as_json"] else gil_text(facts), nl=not parameters["as_json"])
+    return 0
 
 
 def _server(config: ModelsConfig, site: str | None) -> AbstractContextManager[Any]:

@@ -65,7 +65,7 @@ class Figures:
 
     @property
     def missed(self) -> float:
-        """So many cores more could have been used, had they been free."""
+        """So many threads at a time, on average, could have run and waited for a core."""
         return self.delayed / self.seconds if self.seconds else 0.0
 
     def overlap(self, latency: float) -> float:

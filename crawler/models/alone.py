@@ -47,6 +47,7 @@ def measure(name: str, model: Model, job: Job, folder: Path) -> Figures:
         KeyboardInterrupt: somebody pressed Ctrl-C, and everything that the model started has ended.
     """
     watch, results, ended = Stopwatch(), Results(), None
+    job.work.prepare()
     try:
         results = model(job, watch)
     except (BrokenExecutor, CrawlerError) as error:

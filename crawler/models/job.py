@@ -62,8 +62,9 @@ _mine = threading.local()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is done with one page."""
+    """What is done with one page; `prepare` is called once in each process that does it."""
 
+    prepare: Callable[[], None]
     connect: Callable[[], Client]
     parse: Callable[[Response], models.Page]
     write: Callable[[Url, bytes], None]

@@ -34,6 +34,7 @@ def run(job: Job, watch: Watch) -> Results:
 
 def _enter(parent: int, ready: Barrier, work: Work) -> None:
     die_with(parent)
+    work.prepare()
     _work.append(work)
     ready.wait()
 

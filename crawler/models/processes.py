@@ -71,6 +71,7 @@ class _Worker:
 
 
 def _process(work: Work, pipe: Connection) -> None:
+    work.prepare()
     pipe.send(None)
     with suppress(EOFError):  # the parent is gone
         while True:

@@ -48,14 +48,14 @@ def _computes(row: Figures, used: str) -> str:
     if row.processes > 1:
         return f"computes: {used} in {row.processes} processes"
     if _is_late(row):
-        return f"computes: {used}, on its loop"
+        return f"computes: {used}"
     if row.threads > 1:
         return f"the GIL: {row.threads} threads, {used}"
     return f"computes: {used}, its one thread has no use for another"
 
 
 def _missed(row: Figures) -> str:
-    return f", {row.missed:.2f} more wanted while no core was free" if row.missed >= MISSED else ""
+    return f", and {row.missed:.2f} threads at a time waited for a core" if row.missed >= MISSED else ""
 
 
 def _waits(overlap: float, used: str, latency: float) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -184,3 +185,24 @@ async def test_a_model_that_is_killed_is_told_in_its_row(site: HandMadeSite) -> 
         ("sequential", "killed by SIGKILL", 0),
         ("asyncio", None, PAGES),
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--site", "http://192.0.2.1/"), "--site: expected a site of this machine"),
+        (("--site", "nonsense"), "--site: expected a site of this machine"),
+        (("--model", "goroutines"), "--model: expected one of sequential, "),
+        (("--alone", "threads"), "--alone: give a --site, too"),
+        (("--html", "x"), "--html: give --sweep, too"),
+        (("--sweep", "--parse-cost", "2"), "--sweep and --parse-cost: give one of them"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], said: str) -> None:
+    """Exit 2 and a sentence, before anything is started; other machines are never asked."""
+    command = [sys.executable, "-m", "crawler", "models", *arguments]
+
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
