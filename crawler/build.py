@@ -179,6 +179,7 @@ def _task(config: RunConfig, *, follows: bool) -> Task:
         follow=follow(config.scope, obey=obey) if follows else follow_lists(obey=obey),
         wants=Wants(text=config.parse.text, selectors=tuple(map(_selector, config.parse.select))),
         extract=config.parse.extract,
+        times=config.parse.times,
     )
 
 

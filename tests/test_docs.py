@@ -13,6 +13,7 @@ import crawler
 from crawler.cli.main import COMMANDS
 from crawler.core.config import OPTIONS
 from crawler.core.loadconfig import LOAD_OPTIONS
+from crawler.core.modelconfig import MODELS_OPTIONS
 from crawler.core.options import Option
 from crawler.core.reasons import Reason
 from crawler.fetch.ask import Options
@@ -36,8 +37,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
     [
         ("<!-- options: made from crawler/core/config.py -->\n", "<!-- /options -->", OPTIONS),
         ("<!-- load options: made from crawler/core/loadconfig.py -->\n", "<!-- /load options -->", LOAD_OPTIONS),
+        (
+            "<!-- models options: made from crawler/core/modelconfig.py -->\n",
+            "<!-- /models options -->",
+            MODELS_OPTIONS,
+        ),
     ],
-    ids=["crawl and fetch", "load"],
+    ids=["crawl and fetch", "load", "models"],
 )
 def test_the_table_of_options_is_the_config(begin: str, end: str, options: Mapping[str, Option]) -> None:
     """`docs/reference.md` has a row for every knob; CRAWLER_WRITE_DOCS=1 writes the table anew."""

@@ -2,13 +2,11 @@
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from crawler.cli.options import KnobCommand, given, knobs
-from crawler.core.errors import UsageError
+from crawler.cli.options import KnobCommand, given, knobs, writable
 from crawler.core.loadconfig import LOAD_OPTIONS, LoadConfig, configure_load
 
 EXAMPLES = """\b
@@ -46,7 +44,7 @@ def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> i
     from crawler.load.run import Moment, run
     from crawler.report.load import gate_text, load_text
 
-    histogram = _made(parameters["save_histogram"])
+    histogram = writable("save-histogram", parameters["save_histogram"])
     with _view(url, config, quiet=parameters["quiet"]) as view:
 
         def show(moment: Moment) -> None:
@@ -67,17 +65,6 @@ def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> i
     if not all(is_kept for _, is_kept, _ in gates):
         return THRESHOLD_MISSED
     return 0 if result.total.ok else 1
-
-
-def _made(name: str | None) -> Path | None:
-    """The file, which can be written: better found out before a test of ten minutes than after it."""
-    if name is None:
-        return None
-    try:
-        Path(name).touch()
-    except OSError as error:
-        raise UsageError(f"--save-histogram: {name}: {error.strerror}") from None
-    return Path(name)
 
 
 def _view(url: str, config: LoadConfig, *, quiet: bool) -> Any:

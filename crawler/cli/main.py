@@ -27,6 +27,7 @@ COMMANDS = {
     "why": "Tell why a URL was fetched, or was not.",
     "hosts": "Show the hosts of a run: pages, pace, robots.txt, errors.",
     "load": "Load-test a server of this machine.",
+    "models": "Do one job under every concurrency model, side by side.",
     "verify": "Audit a run: its output, its frontier, its sums.",
     "robots": "Say which line of a robots.txt decides about a URL.",
     "serve": "Serve the built-in site on loopback.",

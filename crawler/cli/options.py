@@ -30,6 +30,8 @@ _TITLES = {
     "shape": "How much, and when",
     "request": "What is asked",
     "gate": "What must hold",
+    "job": "The job",
+    "crew": "Who does it",
 }
 _HARMLESS_HEADER = re.compile(r"(accept(-\w+)?|user-agent|referer|from|cache-control|dnt):", re.IGNORECASE)
 _REFERENCE = re.compile(r"(env|file):([^\x00-\x1f\x7f]+)")  # no name of a variable or file that one could type
@@ -116,6 +118,21 @@ def given(parameters: Mapping[str, Any], options: Mapping[str, Option] = OPTIONS
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if name in options
     }
+
+
+def writable(option: str, name: str | None) -> Path | None:
+    """The file that an option names, which can be written: better found out before ten minutes of work than after them.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if name is None:
+        return None
+    try:
+        Path(name).touch()
+    except OSError as error:
+        raise UsageError(f"--{option}: {name}: {error.strerror}") from None
+    return Path(name)
 
 
 @dataclass(frozen=True, slots=True)

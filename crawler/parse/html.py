@@ -41,10 +41,7 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
     Raises:
         MemoryError: its tree does not fit into this process.
     """
-    try:
-        tree = LexborHTMLParser(html)
-    except SelectolaxError:  # lexbor takes any bytes; all that can fail is to get memory for the tree
-        raise MemoryError("the page's tree does not fit into memory") from None
+    tree = parse_tree(html)
     if (base := tree.css_first("base[href]")) is not None:
         references.set_base(base.attributes["href"] or "")
     page = _Page(references, frozenset({"robots", agent.lower()} - {""}))
@@ -57,6 +54,18 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         data_cut=selected is not None and selected.are_cut,
         text=visible_text(tree) if wants.text else None,
     )
+
+
+def parse_tree(html: bytes) -> LexborHTMLParser:
+    """The tree of a page in UTF-8: the part of reading that is one call into C.
+
+    Raises:
+        MemoryError: it does not fit into this process.
+    """
+    try:
+        return LexborHTMLParser(html)
+    except SelectolaxError:  # lexbor takes any bytes; all that can fail is to get memory for the tree
+        raise MemoryError("the page's tree does not fit into memory") from None
 
 
 _EMPTY = re.compile(rb"<(script|style|title|textarea|iframe|noframes|noembed|xmp)(?=[\t\n\r /])[^<>]{0,4096}+(?<=/)>")

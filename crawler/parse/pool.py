@@ -43,6 +43,10 @@ class LaneParser:
         self._lanes = lanes
         self._task = task
 
+    async def start(self) -> None:
+        """Start all workers now, rather than when they are first needed; returns when each is ready."""
+        await self._lanes.start()
+
     async def parse(self, response: Response) -> Page:
         """The page of a response.
 

@@ -41,6 +41,7 @@ class Task:
         follow: which links become finds; None = none do.
         extract: `module:function` of the user.
         keep: whether the decoded bytes are wanted.
+        times: how often each document is decoded and read: more than once only to make it cost more.
     """
 
     max_decoded: int
@@ -49,6 +50,7 @@ class Task:
     wants: Wants = field(default_factory=Wants)
     extract: str | None = None
     keep: bool = False
+    times: int = 1
 
 
 class Job(NamedTuple):
@@ -106,9 +108,13 @@ class Reader:
     def read(self, job: Job) -> Page:
         """The page, with all that it tells."""
         started = time.perf_counter()
-        sealed = seal(job, self._task.max_decoded)
-        page = self.tell(job, sealed)
+        for _ in range(self._task.times):
+            page = self.tell(job, seal(job, self._task.max_decoded))
         return replace(page, seconds=time.perf_counter() - started)
+
+    def read_response(self, response: Response) -> Page:
+        """The page of a response, whatever it is."""
+        return self.read(job_of(response))
 
     def bare(self, job: Job) -> Page:
         """The page, sealed and not read."""

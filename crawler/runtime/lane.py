@@ -24,6 +24,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any
 
@@ -159,7 +160,7 @@ class Worker:
         )
         try:
             # The worker inherits the blocked signal: whoever sends it to all our processes lets us decide.
-            with _sigint_blocked(), _main_hidden():
+            with sigint_blocked(), _main_hidden():
                 greeting = self._loop.run_in_executor(self._executor, greet)
         except (OSError, RuntimeError) as error:  # no memory, no process left
             raise CannotStart(f"No worker process could be started: {error}") from error
@@ -272,7 +273,9 @@ def _main_hidden() -> Iterator[None]:
 
 
 @contextmanager
-def _sigint_blocked() -> Iterator[None]:
+def sigint_blocked() -> Iterator[None]:
+    """What starts in this block is deaf to Ctrl-C: only whoever started it decides what that means."""
+    resource_tracker.ensure_running()  # else the first start would see to it, and unblock the signal then
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

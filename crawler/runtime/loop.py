@@ -80,7 +80,7 @@ class Stop:
 
 def run(main: Callable[[Stop], Awaitable[T]], *, use_uvloop: bool = True, drain_seconds: float = 20.0) -> T:
     """Run `main(stop)` on a fresh event loop and return its result; signal handlers are as before afterwards."""
-    with _handlers_restored(), asyncio.Runner(loop_factory=_loop_factory(use_uvloop=use_uvloop)) as runner:
+    with _handlers_restored(), asyncio.Runner(loop_factory=loop_factory(use_uvloop=use_uvloop)) as runner:
         return runner.run(_listening(main, Stop(drain_seconds)))
 
 
@@ -134,7 +134,8 @@ def _signals() -> tuple[signal.Signals, ...]:
     return (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
 
 
-def _loop_factory(*, use_uvloop: bool) -> Callable[[], asyncio.AbstractEventLoop]:
+def loop_factory(*, use_uvloop: bool = True) -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes event loops: uvloop where it is wanted and installed, plain asyncio otherwise."""
     name = "uvloop" if use_uvloop and importlib.util.find_spec("uvloop") else "asyncio"
     factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(name).new_event_loop
     return factory

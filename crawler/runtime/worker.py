@@ -57,7 +57,7 @@ def enter(parent: int, memory_bytes: int, beat: Beat, prepare: Callable[[], obje
     """The worker's first act."""
     for ending in (signal.SIGPROF, signal.SIGALRM, signal.SIGTERM):
         signal.signal(ending, signal.SIG_DFL)
-    _die_with(parent)
+    die_with(parent)
     _guard_group()
     _redirect()
     _beats.append(beat)
@@ -70,7 +70,8 @@ def enter(parent: int, memory_bytes: int, beat: Beat, prepare: Callable[[], obje
     _bound_memory(memory_bytes)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent, or the parent's thread that started it, ends (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above

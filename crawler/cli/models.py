@@ -1,0 +1,147 @@
+"""`crawler models`: the same job under every concurrency model of Python, side by side."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import click
+
+from crawler.cli.options import KnobCommand, given, knobs, writable
+from crawler.core.errors import UsageError
+from crawler.core.modelconfig import MODELS, MODELS_OPTIONS, ModelsConfig, configure_models
+
+EXAMPLES = """\b
+Examples:
+  crawler models                                  300 pages, 20 ms each: waiting
+  crawler models --latency 0 --parse-cost 40      no waiting, computing
+  crawler models --sweep --html models.html       from the one to the other
+  crawler models --gil                            who holds the GIL, and for how long
+  crawler models --model threads --model asyncio --latency 0.2
+  crawler models --alone pipeline --site http://127.0.0.1:8000   one, to profile
+"""
+_SWEPT = {"pages": 100, "latency": 0.05}
+_ALONE = (*MODELS, "clients")
+
+
+class ModelsCommand(KnobCommand):
+    """A command with the knobs of the comparison."""
+
+    knobs = MODELS_OPTIONS
+
+
+@click.command(cls=ModelsCommand, epilog=EXAMPLES)
+@knobs(options=MODELS_OPTIONS)
+@click.option(
+    "--sweep",
+    is_flag=True,
+    help="Read each page 1, 5, 25 and 125 times, and draw who is quick where: two minutes, 100 pages of 50 ms.",
+)
+@click.option("--html", "page", metavar="FILE", help="With --sweep: draw it into this HTML file, too.")
+@click.option(
+    "--gil",
+    is_flag=True,
+    help="Measure the GIL instead: reading in threads and processes, and who holds it for how long.",
+)
+@click.option("--site", metavar="URL", help="Ask this one (crawler serve --plain) instead of a site of its own.")
+@click.option(
+    "--alone",
+    metavar="NAME",
+    type=click.Choice(_ALONE),
+    help="Run one model, in this very process, and print its figures as JSON: what the command starts for each row.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
+@click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
+def command(**parameters: Any) -> int:
+    """Fetch, read and write pages of the built-in site under each concurrency model, and say what each one did."""
+    asked = given(parameters, MODELS_OPTIONS)
+    config = configure_models({**_SWEPT, **asked} if parameters["sweep"] else asked)
+    _check(parameters)
+    if parameters["alone"]:
+        return _alone(parameters["alone"], config, parameters["site"])
+    with _progress(quiet=parameters["quiet"]) as show:
+        if parameters["gil"]:
+            return _gil(parameters, show)
+        return (_sweep if parameters["sweep"] else _compare)(config, parameters, show)
+
+
+def _check(parameters: Mapping[str, Any]) -> None:
+    from crawler.lineup import check
+
+    check(parameters["site"])
+    if parameters["page"] and not parameters["sweep"]:
+        raise UsageError("--html: give --sweep, too; it is what the page shows")
+    if parameters["sweep"] and parameters["parse_cost"]:
+        raise UsageError("--sweep and --parse-cost: give one of them, a sweep tries several costs")
+    if parameters["alone"] and not parameters["site"]:
+        raise UsageError("--alone: give a --site, too; `crawler serve --plain` serves one")
+
+
+def _alone(name: str, config: ModelsConfig, site: str) -> int:
+    import msgspec
+
+    from crawler.lineup import alone, clients_alone
+
+    figures = clients_alone(config, site) if name == "clients" else alone(name, config, site)
+    click.echo(msgspec.json.encode(figures))
+    return 0
+
+
+def _compare(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str], None]) -> int:
+    from crawler.lineup import compare
+    from crawler.report.models import models_json, models_text
+
+    with _server(config, parameters["site"]) as server:
+        comparison = compare(config, server, show)
+    show("")
+    click.echo(
+        models_json(comparison) if parameters["as_json"] else models_text(comparison), nl=not parameters["as_json"]
+    )
+    return 0 if comparison.is_whole else 1
+
+
+def _sweep(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str], None]) -> int:
+    from crawler.lineup import sweep
+    from crawler.report.sweep import sweep_json, sweep_text
+    from crawler.report.sweeppage import sweep_page
+
+    page = writable("html", parameters["page"])
+    with _server(config, parameters["site"]) as server:
+        swept = sweep(config, server, show)
+    show("")
+    if page is not None:
+        page.write_text(sweep_page(swept), "utf-8")
+    click.echo(sweep_json(swept) if parameters["as_json"] else sweep_text(swept), nl=not parameters["as_json"])
+    return 0 if swept.is_whole else 1
+
+
+def _gil(parameters: dict[str, Any], show: Callable[[str], None]) -> int:
+    from crawler.lineup import measure_gil
+    from crawler.report.gil import gil_json, gil_text
+
+    facts = measure_gil(show)
+    show("")
+    click.echo(gil_json(facts) if parameters["as_json"] else gil_text(facts), nl=not parameters["as_json"])
+    return 0
+
+
+def _server(config: ModelsConfig, site: str | None) -> AbstractContextManager[Any]:
+    from crawler.lineup import Server, serving
+
+    return nullcontext(Server(site=site)) if site else serving(config.job)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A line that says what runs now, on a terminal, and leaves no trace."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+
+    def show(text: str) -> None:
+        click.echo(f"\r\x1b[2K{text}", nl=False, err=True)
+
+    try:
+        yield show
+    finally:
+        show("")

@@ -1,0 +1,343 @@
+"""ASSEMBLES `crawler models`: the job, out of the crawler's own parts, and the processes in which each model does it.
+
+Rules
+- Each model has a process of its own, started fresh by the command, and the server has one, too: what one costs is
+  seen apart from the others.
+- The pipeline is the crawler itself, opened by `build.py` as for any run.
+Runs on: the main thread.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from crawler.build import assemble
+from crawler.core.config import EngineConfig, OutputConfig, ParseConfig, PolitenessConfig, RunConfig
+from crawler.core.errors import InternalError, UrlError, UsageError
+from crawler.core.gilfacts import GilFacts
+from crawler.core.modelconfig import JobConfig, ModelsConfig, arguments
+from crawler.core.modelfacts import ClientCosts, Comparison, Figures, Sweep
+from crawler.core.models import Request, Response
+from crawler.core.politeness import is_loopback
+from crawler.core.reasons import Reason
+from crawler.core.urls import parse
+from crawler.crawl.engine import Crawl
+from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.fetch.blocking import BlockingClient
+from crawler.fetch.http import HttpFetcher
+from crawler.models import (
+    asyncio_alone,
+    asyncio_threads,
+    gil,
+    pipeline,
+    process_pool,
+    processes,
+    sequential,
+    thread_pool,
+    threads,
+)
+from crawler.models.alone import measure
+from crawler.models.apart import Ended, run_apart
+from crawler.models.clients import client_costs
+from crawler.models.job import Failure, Job, Model, Page, Result, Results, Watch, Work
+from crawler.parse import heap
+from crawler.parse.html import parse_tree
+from crawler.parse.pool import LaneParser
+from crawler.parse.reader import Reader, Task
+from crawler.runtime import loop
+from crawler.runtime.clock import Clock
+from crawler.runtime.tree import cpu_of
+from crawler.runtime.worker import die_with
+from crawler.sinks.loose import write_loose
+from crawler.site.plan import SitePlan
+from crawler.site.truth import Site
+
+MODELS: dict[str, Model] = {
+    "sequential": sequential.run,
+    "threads": threads.run,
+    "thread-pool": thread_pool.run,
+    "processes": processes.run,
+    "process-pool": process_pool.run,
+    "asyncio": asyncio_alone.run,
+    "asyncio-threads": asyncio_threads.run,
+    "pipeline": pipeline.run,
+}
+COSTS = (1, 5, 25, 125)
+_THREADS, _TASKS = 32, 256
+_GIL_PAGES, _READINGS, _TRIES, _SHARES, _HEARTBEAT = 200, 8, 3, (1, 2, 4), 0.8  # the best of some tries counts
+
+
+# --- in the process of one model ----------------------------------------------------------------------------------
+
+
+def alone(name: str, config: ModelsConfig, site: str) -> Figures:
+    """One model does the job in this process, which ends with whoever started it."""
+    die_with(os.getppid())
+    with TemporaryDirectory() as folder:
+        job = job_of(config, site, Path(folder))
+        return measure(name, MODELS[name], job, Path(folder) / "files")
+
+
+def clients_alone(config: ModelsConfig, site: str) -> ClientCosts:
+    """What the two clients cost, measured in this process."""
+    die_with(os.getppid())
+    with TemporaryDirectory() as folder:
+        return client_costs(job_of(config, site, Path(folder)))
+
+
+def job_of(config: ModelsConfig, site: str, folder: Path) -> Job:
+    """The job at a built-in site that is served there; its files go below `folder`."""
+    run, workers = RunConfig(), config.crew.workers
+    (files := folder / "files").mkdir()
+    reader = Reader(Task(max_decoded=run.fetch.max_decoded, keep=True, times=config.job.parse_cost))
+    tasks, hands = workers or _TASKS, workers or os.cpu_count() or 1
+    return Job(
+        requests=[Request(url=parse(url), named=True) for url in _urls(config.job, site)],
+        work=Work(
+            prepare=heap.prepare,
+            connect=partial(BlockingClient, run.fetch),
+            parse=reader.read_response,
+            write=partial(write_loose, files),
+        ),
+        open_fetcher=partial(HttpFetcher, run.fetch, clock=Clock(), idle_limit=tasks),
+        pipeline=partial(_pipeline, config.job.parse_cost, files),
+        threads=workers or _THREADS,
+        tasks=tasks,
+        processes=hands,
+    )
+
+
+def _urls(job: JobConfig, site: str) -> Iterator[str]:
+    """What a site of so many plain pages consists of; where it is served makes the rest of each URL."""
+    return Site(SitePlan.plain(pages=job.pages), [site.rstrip("/")]).urls()
+
+
+def _pipeline(parse_cost: int, files: Path, job: Job, watch: Watch) -> Results:
+    """What `crawler fetch --save jsonl,files` does, without politeness towards strangers and without a second try."""
+    config = RunConfig(
+        output=OutputConfig(save="jsonl,files"),
+        engine=EngineConfig(concurrency=job.tasks, retries=0),
+        politeness=PolitenessConfig(robots=False),
+        parse=ParseConfig(workers=job.processes, times=parse_cost),
+    )
+    run = RunFolder(files.with_name("run"))
+    with run.beginning():
+        sources = run.write_seeds(request.url.href for request in job.requests)
+        facts = RunFacts(command="fetch", sources=sources, options={}, seeds_bytes=run.seeds.stat().st_size)
+        run.write_facts(facts)
+
+    async def main(stop: loop.Stop) -> int | None:
+        async with AsyncExitStack() as stack:
+            parts = await assemble(stack, run, facts, config)
+            assert isinstance(parts.parser, LaneParser)  # noqa: S101 - there are workers
+            await parts.parser.start()
+            lag = await stack.enter_async_context(loop.LagProbe())
+            with watch:
+                await Crawl(parts, stop).run()
+            watch.lag = lag.worst
+        return stop.signal
+
+    signum = loop.run(main)
+    if signum is not None:
+        raise KeyboardInterrupt
+    (run.path / "files").rename(files)
+    lines = run.pages.read_bytes().splitlines()
+    return Results(_result(msgspec.json.decode(line, type=_Line)) for line in lines)
+
+
+class _Line(msgspec.Struct):
+    """What of a line of `pages.jsonl` the other models know, too."""
+
+    url: str
+    status: int | None
+    reason: str
+    sha256: str | None
+    title: str | None
+    links: int | None
+
+
+def _result(line: _Line) -> tuple[str, Result]:
+    if line.reason == Reason.OK and line.sha256 is not None:
+        return line.url, Page(line.sha256, line.title, line.links)
+    is_answer = line.status not in (None, 200)
+    return line.url, Failure(f"status {line.status}" if is_answer else line.reason)
+
+
+def check(site: str | None) -> None:
+    """Refuse a site that is somebody else's, and a system that does not tell what a process costs.
+
+    Raises:
+        UsageError: it says why.
+    """
+    if not Path("/proc/self/smaps_rollup").exists():
+        raise UsageError("crawler models reads in /proc what each process costs, and only Linux has it")
+    try:
+        is_ours = site is None or is_loopback(parse(site).host_port)
+    except UrlError:
+        is_ours = False
+    if not is_ours:
+        raise UsageError("--site: expected a site of this machine, such as http://127.0.0.1:8000")
+
+
+# --- in the process of the command --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A built-in site, and the process that serves it; 0 = it is not ours."""
+
+    site: str
+    pid: int = 0
+
+
+def compare(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> Comparison:
+    """The job under each model, one after the other; `show` is told which one begins.
+
+    Raises:
+        KeyboardInterrupt: and then nothing that was started runs any more.
+    """
+    show("the two clients, each by itself")
+    costs = _output("clients", _start("clients", config, server))
+    rows = []
+    for number, name in enumerate(config.crew.chosen, 1):
+        show(f"model {number} of {len(config.crew.chosen)}: {name}")
+        rows.append(_row(name, config, server))
+    return Comparison(
+        pages=config.job.pages,
+        latency=config.job.latency,
+        parse_cost=config.job.parse_cost,
+        cores=os.cpu_count() or 1,
+        python=interpreter(),
+        rows=tuple(rows),
+        clients=msgspec.json.decode(costs, type=ClientCosts),
+    )
+
+
+def sweep(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> Sweep:
+    """The comparison at each of COSTS, from a job of waiting to one of computing."""
+
+    def at(cost: int) -> Comparison:
+        job = replace(config.job, parse_cost=cost)
+        return compare(replace(config, job=job), server, lambda text: show(f"read {cost} times, {text}"))
+
+    return Sweep(points=tuple(map(at, COSTS)))
+
+
+def measure_gil(show: Callable[[str], None]) -> GilFacts:
+    """Reading in threads and processes, and a heartbeat beside several kinds of work, in this process."""
+    pages = _pages()
+    reading = partial(gil.read_all, Reader(Task(max_decoded=RunConfig().fetch.max_decoded)).read_response, pages)
+    heap.prepare()
+    speeds, in_processes = [], partial(gil.in_processes, prepare=heap.prepare)
+    for kind, share in (("threads", gil.in_threads), ("processes", in_processes)):
+        for count in _SHARES:
+            show(f"reading, shared among {kind}: {count}")
+            tries = [share(reading, _READINGS, count) for _ in range(_TRIES)]
+            speeds.append(min(tries, key=lambda speed: speed.seconds))
+    document, numbers = b"".join(page.body for page in pages), [n * 7919 % 1_000_003 for n in range(300_000)]
+    works: dict[str, tuple[gil.Work, bool]] = {
+        "Python bytecode": (gil.loop_of_python, False),
+        "sorted(), one call": (partial(sorted, numbers), True),
+        "hashlib.sha256, one call": (partial(hashlib.sha256, document), True),
+        "lexbor's parser, one call": (partial(parse_tree, document), True),
+    }
+    show("a heartbeat beside work")
+    return GilFacts(
+        python=interpreter(),
+        build=gil.build(),
+        enabled=gil.has_gil(),
+        cores=os.cpu_count() or 1,
+        speeds=tuple(speeds),
+        lateness=gil.lateness(works, _HEARTBEAT),
+    )
+
+
+def _pages() -> list[Response]:
+    """What the built-in site would answer."""
+    site = Site(SitePlan.plain(pages=_GIL_PAGES))
+    pages = [(url, site.page(0, path)) for url, path in zip(site.urls(), site.paths(0), strict=True)]
+    return [
+        Response(
+            request=Request(url=parse(url)),
+            status=200,
+            headers=tuple((name.encode(), value.encode()) for name, value in page.headers),
+            body=page.body,
+        )
+        for url, page in pages
+        if page is not None
+    ]
+
+
+def interpreter() -> str:
+    """Which Python this is."""
+    return f"{platform.python_implementation()} {platform.python_version()}"
+
+
+@contextmanager
+def serving(job: JobConfig) -> Iterator[Server]:
+    """A built-in site in a process of its own, until the block ends."""
+    asked = ["--plain", "--pages", str(job.pages), "--latency", str(job.latency)]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "crawler.site", *asked],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    ) as process:
+        assert process.stdin is not None  # noqa: S101 - both are pipes
+        assert process.stdout is not None  # noqa: S101
+        try:
+            ready = process.stdout.readline()
+            if not ready:
+                raise InternalError("the built-in site did not start")
+            yield Server(site=json.loads(ready)["urls"][0], pid=process.pid)
+        finally:
+            process.stdin.close()  # its leash
+
+
+def _row(name: str, config: ModelsConfig, server: Server) -> Figures:
+    before = cpu_of(server.pid) if server.pid else 0.0
+    ended = _start(name, config, server)
+    if ended.killer:
+        figures = Figures(model=name, ended=f"killed by {ended.killer}")
+    else:
+        figures = msgspec.json.decode(_output(name, ended), type=Figures)
+    return replace(
+        figures,
+        processes=max(figures.processes, ended.peak.processes),
+        threads=max(figures.threads, ended.peak.threads),
+        memory=max(figures.memory, ended.peak.memory),
+        server_cpu=cpu_of(server.pid) - before if server.pid else None,
+    )
+
+
+def _start(name: str, config: ModelsConfig, server: Server) -> Ended:
+    wanted = arguments(config.job, config.crew.workers)
+    command = [sys.executable, "-m", "crawler", "models", "--alone", name, "--site", server.site, *wanted]
+    with TemporaryDirectory(prefix="models-") as folder:  # for its files, which are gone even if it is killed
+        return run_apart(command, {**os.environ, "TMPDIR": folder})
+
+
+def _output(name: str, ended: Ended) -> bytes:
+    """What it printed.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+        InternalError: it failed in a way that no model should.
+    """
+    if ended.code == 130:
+        raise KeyboardInterrupt
+    if ended.code:
+        raise InternalError(f"{name} ended with exit code {ended.code}: {ended.errors.strip()[-300:]}")
+    return ended.output

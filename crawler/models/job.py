@@ -1,0 +1,116 @@
+"""The one job that every model does: fetch each page, read it, write it to disk.
+
+Rules
+- `Work` is what is done with one page, in blocking steps. It can be pickled, and is all that a worker process needs.
+- A page that fails is one failed page: its result is the reason, and the others go on.
+- Each thread has a client, and thereby a connection, of its own.
+Runs on: any thread or process.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from crawler.core import models
+from crawler.core.errors import FetchError
+from crawler.core.models import Request, Response
+from crawler.core.protocols import Fetcher
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url
+
+
+class Page(NamedTuple):
+    """What a page came to."""
+
+    sha256: str
+    title: str | None
+    links: int | None
+
+
+class Failure(NamedTuple):
+    """Why there is no page: a status, or one of the crawler's reasons."""
+
+    reason: str
+
+
+Result = Page | Failure
+Results = dict[str, Result]
+WORKER_DIED = Failure(Reason.PARSE_CRASH)
+
+
+class Client(Protocol):
+    """Fetches, and the thread waits."""
+
+    def fetch(self, request: Request) -> Response:
+        """The response, or FetchError."""
+        ...
+
+
+class Watch(Protocol):
+    """Measures the block `with watch:`, in which the job is done; workers are started before it."""
+
+    lag: float | None
+
+    def __enter__(self) -> object: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+_mine = threading.local()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What is done with one page; `prepare` is called once in each process that does it."""
+
+    prepare: Callable[[], None]
+    connect: Callable[[], Client]
+    parse: Callable[[Response], models.Page]
+    write: Callable[[Url, bytes], None]
+
+    def page(self, request: Request) -> Result:
+        """All of it, one step after the other."""
+        try:
+            response = self.fetch(request)
+        except FetchError as error:
+            return Failure(error.reason)
+        return self.keep(response)
+
+    def fetch(self, request: Request) -> Response:
+        """Fetch on this thread's own connection."""
+        if not hasattr(_mine, "client"):
+            _mine.client = self.connect()
+        client: Client = _mine.client
+        return client.fetch(request)
+
+    def keep(self, response: Response) -> Result:
+        """Read a response, and write what it holds."""
+        if response.status != 200:
+            return Failure(f"status {response.status}")
+        page = self.parse(response)
+        self.write(response.request.url, page.content or b"")
+        return Page(page.sha256, page.title, page.links)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The whole job, and how many hands a model may have.
+
+    Attributes:
+        open_fetcher: the asynchronous client, open within its block.
+        pipeline: the crawler itself, which does the job in its own way.
+        threads, tasks, processes: of a model that has such.
+    """
+
+    requests: Sequence[Request]
+    work: Work
+    open_fetcher: Callable[[], AbstractAsyncContextManager[Fetcher]]
+    pipeline: Callable[["Job", Watch], Results]
+    threads: int
+    tasks: int
+    processes: int
+
+
+Model = Callable[[Job, Watch], Results]
+Models = Mapping[str, Model]

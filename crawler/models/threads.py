@@ -1,0 +1,48 @@
+"""Threads that share a queue: `threading.Thread`.
+
+A thread that waits for a socket lets go of the GIL, so waits overlap; parsing does not, since one thread at a time runs
+Python. Whatever is shared is behind a queue, so nothing here needs a lock.
+Runs on: as many threads as asked for; the main thread collects.
+"""
+
+from queue import Empty, Queue
+from threading import Thread
+
+from crawler.core.models import Request
+from crawler.models.job import Job, Result, Results, Watch, Work
+
+Todo = Queue[Request | None]  # None = go home
+Done = Queue[tuple[str, Result]]
+
+
+def run(job: Job, watch: Watch) -> Results:
+    """Do the job."""
+    todo, done = Todo(), Done()
+    threads = [Thread(target=_thread, args=(job.work, todo, done)) for _ in range(job.threads)]
+    for request in job.requests:
+        todo.put(request)
+    try:
+        with watch:
+            for thread in threads:
+                thread.start()
+            return dict(done.get() for _ in job.requests)
+    finally:
+        _send_home(threads, todo)
+
+
+def _thread(work: Work, todo: Todo, done: Done) -> None:
+    while (request := todo.get()) is not None:
+        done.put((request.url.href, work.page(request)))
+
+
+def _send_home(threads: list[Thread], todo: Todo) -> None:
+    """End every thread after the page that it is at, also when Ctrl-C came in the middle."""
+    try:
+        while True:
+            todo.get_nowait()
+    except Empty:
+        for _ in threads:
+            todo.put(None)
+    for thread in threads:
+        if thread.ident is not None:  # it was started
+            thread.join()

@@ -1,0 +1,35 @@
+"""Who holds the GIL can be told from a heartbeat, on any machine that has one."""
+
+import sys
+from functools import partial
+from hashlib import sha256
+
+import pytest
+
+from crawler.models.gil import has_gil, heartbeat, in_processes, in_threads, loop_of_python
+
+
+def nothing() -> None:
+    """What a worker process does here, before and besides."""
+
+
+@pytest.mark.skipif(not has_gil(), reason="this interpreter has no GIL")
+def test_the_heartbeat_waits_for_bytecode_and_not_for_a_call_that_lets_go() -> None:
+    """At a switch interval of 50 ms, bytecode keeps it waiting for about as long; hashing does not."""
+    before = sys.getswitchinterval()
+
+    beside_bytecode = heartbeat("bytecode", loop_of_python, 0.05, 0.4, is_call=False)
+    beside_hashing = heartbeat("hashing", partial(sha256, bytes(2**22)), 0.05, 0.2, is_call=True)
+
+    assert beside_bytecode.median > 0.025 > beside_hashing.median
+    assert sys.getswitchinterval() == before
+
+
+def test_the_same_work_is_shared_among_threads_and_processes() -> None:
+    """Each kind does all of it and tells how many did."""
+    work = partial(sha256, bytes(2**18))
+
+    speeds = [in_threads(work, 8, 2), in_processes(work, 8, 2, nothing)]
+
+    assert [(speed.kind, speed.count) for speed in speeds] == [("threads", 2), ("processes", 2)]
+    assert all(speed.seconds > 0 for speed in speeds)
