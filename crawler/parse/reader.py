@@ -10,6 +10,7 @@ Runs on: a worker process, or the loop of whoever has none.
 """
 
 import hashlib
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -105,14 +106,14 @@ class Reader:
 
     def read(self, job: Job) -> Page:
         """The page, with all that it tells."""
-        started = time.perf_counter()
+        started = time.monotonic()
         sealed = seal(job, self._task.max_decoded)
-        page = self.tell(job, sealed)
-        return replace(page, seconds=time.perf_counter() - started)
+        return _timed(self.tell(job, sealed), started)
 
     def bare(self, job: Job) -> Page:
         """The page, sealed and not read."""
-        return bare(job, seal(job, self._task.max_decoded), self._task)
+        started = time.monotonic()
+        return _timed(bare(job, seal(job, self._task.max_decoded), self._task), started)
 
     def tell(self, job: Job, sealed: Sealed) -> Page:
         """The page of a sealed document."""
@@ -173,6 +174,10 @@ class Reader:
         except ParseError as failure:
             return _Data(None, failure.reason, str(failure))
         return _Data(msgspec.Raw(encoded), problem, error)
+
+
+def _timed(page: Page, started: float) -> Page:
+    return replace(page, seconds=time.monotonic() - started, read_at=started, worker=os.getpid())
 
 
 class _Data(NamedTuple):
