@@ -26,6 +26,7 @@ COMMANDS = {
     "resume": "Go on with an interrupted run.",
     "why": "Tell why a URL was fetched, or was not.",
     "hosts": "Show the hosts of a run: pages, pace, robots.txt, errors.",
+    "timeline": "Draw what ran when, from the trace of a run.",
     "load": "Load-test a server of this machine.",
     "verify": "Audit a run: its output, its frontier, its sums.",
     "robots": "Say which line of a robots.txt decides about a URL.",

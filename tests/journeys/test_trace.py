@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from crawler.core.trace import Trace
+from crawler.report.trace import About, trace_json
 from crawler.site.plan import SitePlan
 from support.crawls import records
 from support.faults import RunningSite, site_process
@@ -136,3 +138,44 @@ def test_what_cannot_be_written_is_refused_before_anything_begins(name: str, say
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
     assert (tmp_path / "notes.txt").read_text("utf-8") == "mine"
+
+
+def test_a_trace_is_drawn(running: RunningSite, tmp_path: Path) -> None:
+    """`crawler timeline` makes a page beside the trace, and with --svg a picture alone."""
+    crawler("fetch", f"{running.site.base_urls[0]}/", "-o", "out", "--workers", "0", "--trace", "t.json", cwd=tmp_path)
+
+    page = crawler("timeline", "t.json", cwd=tmp_path)
+    picture = crawler("timeline", "t.json", "--svg", "t.svg", "--to", "0.5", cwd=tmp_path)
+
+    assert (page.returncode, page.stdout) == (0, "t.html\n"), page.stderr
+    assert (picture.returncode, picture.stdout) == (0, "t.svg\n"), picture.stderr
+    assert "is read on the loop" in (tmp_path / "t.html").read_text("utf-8")
+    assert (tmp_path / "t.svg").read_text("utf-8").startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["missing.json"], "No such file"),
+        (["folder"], "Is a directory"),
+        (["notes.json"], "is no trace"),
+        (["t.json", "-o", "t.json"], "is the trace itself"),
+        (["t.json", "-o", "missing/t.html"], "a folder that is there"),
+        (["t.json", "--from", "9999"], "the run lasted"),
+        (["t.json", "--from", "1", "--to", "0.5"], "is not after"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(arguments: list[str], says: str, tmp_path: Path) -> None:
+    """One line, exit 2, and nothing is written."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "notes.json").write_text("{}", "utf-8")
+    about = About(command="fetch", pid=7, started="", slots=2)
+    (tmp_path / "t.json").write_bytes(b"".join(trace_json(Trace(0.0), about)))
+    before = sorted(tmp_path.iterdir())
+
+    done = crawler("timeline", *arguments, cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
