@@ -18,13 +18,15 @@ from crawler.core.metrics import Metrics, Sample
 from crawler.core.models import Request, RobotsCopy
 from crawler.core.outcomes import Judge
 from crawler.core.politeness import Paces, RateGate
-from crawler.core.protocols import Fetcher, Frontier, Parser, Sink
+from crawler.core.protocols import Fetcher, Frontier, Observer, Parser, Sink
+from crawler.core.records import moment
 from crawler.core.robots import Lesson
 from crawler.core.scope import LinkJudge, Scope
+from crawler.core.trace import Trace
 from crawler.core.urls import Url
 from crawler.core.workbench import Workbench
 from crawler.crawl.engine import Crawl, Parts
-from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.crawl.folder import RunFacts, RunFolder, write_whole
 from crawler.crawl.journal import BOUNDS, Journal
 from crawler.crawl.robots_cache import RobotsCache, ask
 from crawler.fetch.http import HttpFetcher
@@ -39,6 +41,7 @@ from crawler.parse.reader import Reader, Task
 from crawler.parse.reading import Wants
 from crawler.parse.select import check_selector
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
+from crawler.report.trace import About, trace_json
 from crawler.runtime import loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.lane import Limits
@@ -47,16 +50,21 @@ from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
 
 MEMORY = 256 * 1024 * 1024  # bodies in flight, all fetches together
+_TRACED = 0.05  # seconds between two samples of a run that is traced
 _SPARE_FILES = 256  # open files that are not connections: the frontier, the output, libraries, idle connections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """Where a run shows itself: `sample` every `seconds` while it runs, `note` for what happens once."""
+    """Where a run shows itself: `sample` every `seconds` while it runs, `note` for what happens once.
+
+    `trace` is the file that gets what ran when, at an orderly end; None = nobody observes.
+    """
 
     sample: Callable[[Sample], None]
     note: Callable[[str], None]
     seconds: float
+    trace: Path | None = None
 
 
 def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tuple[Summary, int | None]:
@@ -67,13 +75,22 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
     """
     config = _within_open_files(config, show)
     loop.collect_less_often()
+    clock = Clock()
+    trace, started = Trace(clock.monotonic()) if show.trace else None, clock.wall()
 
     async def main(stop: loop.Stop) -> tuple[Summary, int | None]:
-        return await _conduct(folder, facts, config, show, stop), stop.signal
+        return await _conduct(folder, facts, config, show, stop, trace), stop.signal
 
     summary, signal = loop.run(main)
     folder.write_summary(as_json(summary))
+    if show.trace and trace is not None:
+        write_whole(show.trace, trace_json(trace, _about(facts, config, started)))
     return summary, signal
+
+
+def _about(facts: RunFacts, config: RunConfig, started: float) -> About:
+    command = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])}"
+    return About(command=command, pid=os.getpid(), started=moment(started), slots=config.engine.concurrency)
 
 
 def check_files(config: RunConfig) -> None:
@@ -90,12 +107,17 @@ def check_files(config: RunConfig) -> None:
     rules_of(config, follows=True)
 
 
-async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop) -> Summary:
+async def _conduct(
+    folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop, observe: Observer | None
+) -> Summary:
     async with AsyncExitStack() as stack:
-        parts = replace(await assemble(stack, folder, facts, config), say=show.note)
+        parts = replace(await assemble(stack, folder, facts, config), say=show.note, observe=observe)
         lag = await stack.enter_async_context(loop.LagProbe())
-        watch = _Watch(parts, lag, show)
-        await stack.enter_async_context(background(every, show.seconds, watch.look))
+        watch = _Watch(parts, lag)
+        await stack.enter_async_context(background(every, show.seconds, lambda: show.sample(watch.look())))
+        if observe is not None:
+            parts.journal.observe(observe)
+            await stack.enter_async_context(background(every, _TRACED, lambda: observe(watch.look())))
         ending = await Crawl(parts, stop).run()
         return summarize(
             ending.totals,
@@ -208,29 +230,29 @@ def agent_of(config: RunConfig) -> str:
 class _Watch:
     """Takes samples of a run."""
 
-    def __init__(self, parts: Parts, lag: loop.LagProbe, show: Show) -> None:
+    def __init__(self, parts: Parts, lag: loop.LagProbe) -> None:
         self._parts = parts
         self._lag = lag
-        self._show = show
         self._started = parts.clock.monotonic()
 
-    def look(self) -> None:
-        """Show how it stands now."""
+    def look(self) -> Sample:
+        """How it stands now."""
         parts = self._parts
         now = parts.clock.monotonic()
         pages, size = parts.metrics.rates(now)
-        sample = Sample(
+        return Sample(
             totals=parts.metrics.totals,
+            at=now,
             seconds=now - self._started,
             pages_per_second=pages,
             bytes_per_second=size,
             in_flight=parts.slots.in_flight,
             queued=parts.workbench.queued,
+            inbox=parts.journal.depth,
             rss=_rss(),
             lag=self._lag.last,
             worst_lag=self._lag.worst,
         )
-        self._show.sample(sample)
 
 
 def keep_options(folder: RunFolder, facts: RunFacts) -> None:

@@ -13,6 +13,7 @@ import click
 
 from crawler.cli.defaults import contact_note, defaults_file, read_defaults
 from crawler.cli.options import given, look_up
+from crawler.cli.tracefile import trace_file, trace_option
 from crawler.core.config import configure, plain_values
 from crawler.core.sitemaps import sitemap_in
 from crawler.core.urls import parse
@@ -46,6 +47,7 @@ _PARAMETERS: tuple[Decorator, ...] = (
     click.option("--config", "config_file", metavar="FILE", help="TOML file with any of these options."),
     click.option("--quiet", is_flag=True, help="Show nothing but errors."),
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output."),
+    trace_option,
 )
 
 
@@ -63,6 +65,7 @@ def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) ->
     check(config, as_json_too=parameters["as_json"])
     check_sources(sources)
     folder = RunFolder(Path(parameters["output"]) if parameters["output"] else _default_folder(sources[0]))
+    trace = trace_file(parameters["trace"], folder.path)
     with terminable(), folder.beginning():
         facts = RunFacts(
             command=command,
@@ -74,7 +77,8 @@ def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) ->
         folder.write_facts(facts)
     if not parameters["quiet"] and (note := contact_note(config.fetch, folder.seeds)):
         click.echo(note, err=True)
-    return carry_out(folder, facts, config, quiet=parameters["quiet"], as_json_too=parameters["as_json"])
+    quiet, as_json_too = parameters["quiet"], parameters["as_json"]
+    return carry_out(folder, facts, config, quiet=quiet, as_json_too=as_json_too, trace=trace)
 
 
 def _from_files(named: str | None) -> dict[str, object]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "resume": "Go on with an interrupted run.",
     "why": "Tell why a URL was fetched, or was not.",
     "hosts": "Show the hosts of a run: pages, pace, robots.txt, errors.",
+    "timeline": "Draw what ran when, from the trace of a run.",
     "load": "Load-test a server of this machine.",
     "models": "Do one job under every concurrency model, side by side.",
     "verify": "Audit a run: its output, its frontier, its sums.",

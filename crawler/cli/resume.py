@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from crawler.cli.options import KnobCommand, Values, given, knobs, look_up, told
+from crawler.cli.tracefile import trace_file, trace_option
 from crawler.core.config import OPTIONS, configure, plain_values
 from crawler.core.errors import StorageDamaged, UsageError
 from crawler.core.options import Option, check_names
@@ -29,6 +30,7 @@ def _may_change(option: Option) -> bool:
 @click.argument("folder", metavar="DIR")
 @click.option("--quiet", is_flag=True, help="Show nothing but errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
+@trace_option
 @knobs(_may_change, resuming=True)
 def command(folder: str, **parameters: Any) -> int:
     """Go on with the run in DIR. What is changed here stays so; options that judge URLs stay as they were."""
@@ -50,13 +52,15 @@ def command(folder: str, **parameters: Any) -> int:
     if not parameters["quiet"]:
         _tell(facts.options)
     check(config, as_json_too=parameters["as_json"])
+    trace = trace_file(parameters["trace"], run_folder.path)
     if damage := run_folder.seeds_damage(facts):
         raise StorageDamaged(damage)
     if changed:
         keep_options(run_folder, facts)
     if config.output.to_stdout and not parameters["quiet"]:
         click.echo("lines that were printed just before the interruption may come again", err=True)
-    return carry_out(run_folder, facts, config, quiet=parameters["quiet"], as_json_too=parameters["as_json"])
+    quiet, as_json_too = parameters["quiet"], parameters["as_json"]
+    return carry_out(run_folder, facts, config, quiet=quiet, as_json_too=as_json_too, trace=trace)
 
 
 def _changes(parameters: Values) -> dict[str, object]:

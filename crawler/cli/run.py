@@ -9,6 +9,7 @@ import sys
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from textwrap import fill
 
 import click
@@ -25,13 +26,22 @@ from crawler.report.broken import broken_text
 from crawler.report.summary import Summary, as_json, as_text, rejected
 
 
-def carry_out(folder: RunFolder, facts: RunFacts, config: RunConfig, *, quiet: bool, as_json_too: bool) -> int:
+def carry_out(
+    folder: RunFolder,
+    facts: RunFacts,
+    config: RunConfig,
+    *,
+    quiet: bool,
+    as_json_too: bool,
+    trace: Path | None = None,
+) -> int:
     """Run to the end and give the exit code."""
     title = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])} -> {folder.path}"
     log(folder, f"{facts.command} begins or goes on as process {os.getpid()}")
     try:
         with _view(title, quiet=quiet, to_stdout=config.output.to_stdout) as view:
-            summary, signum = run(folder, facts, config, Show(sample=view.sample, note=view.note, seconds=view.SECONDS))
+            show = Show(sample=view.sample, note=view.note, seconds=view.SECONDS, trace=trace)
+            summary, signum = run(folder, facts, config, show)
     except ReaderGone as error:
         log(folder, f"ended early: {error}")
         if not quiet:

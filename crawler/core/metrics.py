@@ -19,18 +19,21 @@ class Sample:
     """One moment of a run, for whoever shows it.
 
     Attributes:
-        seconds: since this life began.
+        at: on the monotonic clock; `seconds` is since this life began.
         queued: leased URLs that wait for their host; pending ones are in `totals`.
         rss: resident memory of this process in bytes.
+        inbox: what waits for the storage thread, in entries.
         lag, worst_lag: how late the event loop is and was at most, in seconds.
     """
 
     totals: Totals
+    at: float
     seconds: float
     pages_per_second: float
     bytes_per_second: float
     in_flight: int
     queued: int
+    inbox: int
     rss: int
     lag: float
     worst_lag: float

@@ -267,6 +267,8 @@ class Page:
         problem: why decoding or reading did not succeed, or not in full; None = it did.
         error: what the user's own function raised, or why its data is not kept; None = nothing to tell.
         seconds: what decoding and reading took.
+        read_at: when that began, on the monotonic clock; 0 = nobody noted it.
+        worker: the process that did it; 0 = the one that has the loop.
     """
 
     size: int
@@ -283,6 +285,8 @@ class Page:
     problem: Reason | None = None
     error: str | None = None
     seconds: float = 0.0
+    read_at: float = 0.0
+    worker: int = 0
 
     @property
     def weight(self) -> int:

@@ -10,7 +10,9 @@ Runs on: see each plug.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from crawler.core.facts import GroupDone, Leased, Turned
 from crawler.core.history import ChiefHosts
+from crawler.core.metrics import Sample
 from crawler.core.models import (
     BrokenLink,
     Committed,
@@ -161,5 +163,5 @@ class Pacer(Protocol):
         ...
 
 
-Observer = Callable[["Visit | Committed"], None]
-"""Facts for whoever watches: each visit as it ends, each group as it is committed."""
+Observer = Callable[[Turned | GroupDone | Leased | Sample], None]
+"""Facts for whoever watches a run, told on the loop: each URL's turn, each group and lease, and samples in between."""

@@ -23,11 +23,12 @@ from crawler.core import outcomes
 from crawler.core.budget import Budget
 from crawler.core.config import BudgetConfig
 from crawler.core.errors import FetchError
+from crawler.core.facts import Laps, Turned
 from crawler.core.metrics import Metrics
 from crawler.core.models import Committed, Lease, Opened, Request, Response, Retry, Totals, Visit
 from crawler.core.outcomes import Judge
 from crawler.core.politeness import RateGate
-from crawler.core.protocols import Board, Clock, Fetcher, Parser
+from crawler.core.protocols import Board, Clock, Fetcher, Observer, Parser
 from crawler.core.records import Turn
 from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
@@ -49,7 +50,8 @@ _Job = Callable[[], Coroutine[None, None, None]]
 class Parts:
     """What a crawl is made of; `build.py` chooses each. `robots` None = every URL may be asked for.
 
-    `say` tells the user what happens once; `discover` = sitemaps that a robots.txt names are read.
+    `say` tells the user what happens once; `discover` = sitemaps that a robots.txt names are read; `observe` is told
+    each turn, None = nobody looks.
     """
 
     fetcher: Fetcher
@@ -69,6 +71,7 @@ class Parts:
     seeds: Path
     budget: BudgetConfig
     discover: bool = False
+    observe: Observer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,29 +227,36 @@ class Crawl:
     async def _visit(self, request: Request, queued: float) -> None:
         memory = self._parts.memory.open()
         try:
-            entry = await self._turn(request, queued, memory)
-            await self._parts.journal.put(entry, memory)
+            await self._turn(request, queued, memory)
         except BaseException:
             memory.close()
             raise
         finally:
             self._alarm.set()
 
-    async def _turn(self, request: Request, queued: float, memory: Account) -> Visit | Retry:
-        parts = self._parts
-        started = parts.clock.monotonic()
+    async def _turn(self, request: Request, queued: float, memory: Account) -> None:
+        parts, clock = self._parts, self._parts.clock
+        started, response, page = clock.monotonic(), None, None
+        entry: Visit | Retry
         try:
             response = await self._fetch(request, memory)
         except FetchError as error:
-            return parts.judge.error(request, error, self._ended(queued, started))
-        memory.settle()
-        page = await parts.parser.parse(response)
-        memory.hold(page.weight)
-        return parts.judge.response(response, page, self._ended(queued, started))
+            fetched = clock.monotonic()
+            entry = parts.judge.error(request, error, self._ended(queued, fetched - started))
+        else:
+            fetched = clock.monotonic()
+            memory.settle()
+            page = await parts.parser.parse(response)
+            memory.hold(page.weight)
+            entry = parts.judge.response(response, page, self._ended(queued, fetched - started))
+        handed = clock.monotonic()
+        await parts.journal.put(entry, memory)
+        if parts.observe is not None:
+            laps = Laps(started, fetched, handed, clock.monotonic())
+            parts.observe(Turned.of(entry, response, page, laps, queued))
 
-    def _ended(self, queued: float, started: float) -> Turn:
-        clock = self._parts.clock
-        return Turn(now=clock.wall(), jitter=self._parts.jitter(), queued=queued, total=clock.monotonic() - started)
+    def _ended(self, queued: float, total: float) -> Turn:
+        return Turn(now=self._parts.clock.wall(), jitter=self._parts.jitter(), queued=queued, total=total)
 
     async def _fetch(self, request: Request, memory: Account) -> Response:
         """The response; the host is free again afterwards."""
@@ -257,12 +267,15 @@ class Crawl:
 
     async def _learn_rules(self, request: Request) -> None:
         """A host's errand: the robots.txt of this request's origin."""
-        memory = self._parts.memory.open()
+        memory, started = self._parts.memory.open(), self._parts.clock.monotonic()
         try:
-            await self._manners.learn(request, memory)
+            lesson = await self._manners.learn(request, memory)
         finally:
             memory.close()
             self._alarm.set()
+        if self._parts.observe is not None:
+            ended = self._parts.clock.monotonic()
+            self._parts.observe(Turned.errand(request.url.origin, lesson.reason, started, ended))
 
     # --- what others report --------------------------------------------------------------------------------------
 

@@ -12,8 +12,9 @@ Runs on: the loop, except `_commit_entries`, which is the storage thread's work.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
+from crawler.core.facts import GroupDone, Leased
 from crawler.core.history import ChiefHosts
 from crawler.core.models import (
     Committed,
@@ -29,7 +30,7 @@ from crawler.core.models import (
     Visit,
     Wanted,
 )
-from crawler.core.protocols import Board, Clock, Frontier, Sink
+from crawler.core.protocols import Board, Clock, Frontier, Observer, Sink
 from crawler.core.urls import Host
 from crawler.runtime.threads import Bounds, GroupThread
 
@@ -99,10 +100,11 @@ class Journal:
         self._board = board
         self._clock = clock
         self._derive = derive
+        self._observe: Observer | None = None
         self._is_open = False
         self._held: dict[int, Closable] = {}
         self._listeners: list[Callable[[Committed], None]] = []
-        self._thread: GroupThread[Entry, Committed] = GroupThread(
+        self._thread: GroupThread[Entry, _Done] = GroupThread(
             self._commit_entries,
             done=self._committed,
             weigh=_weigh,
@@ -133,6 +135,10 @@ class Journal:
         """Call `listener` on the loop after every commit."""
         self._listeners.append(listener)
 
+    def observe(self, observer: Observer) -> None:
+        """Tell this observer, on the loop, of each group and lease."""
+        self._observe = observer
+
     async def put(self, entry: Visit | Retry, held: Closable | None = None) -> None:
         """Hand over how a URL's turn ended; waits while the inbox is full. `held` is closed after the commit."""
         if held is not None:
@@ -161,7 +167,10 @@ class Journal:
 
     async def lease(self, wanted: Wanted) -> Lease:
         """What may be asked for next; see `Frontier.lease`."""
-        return await self._thread.call(self._frontier.lease, wanted, self._clock.wall())
+        lease, began, ended = await self._thread.call(self._lease, wanted, self._clock.wall())
+        if self._observe is not None:
+            self._observe(Leased(began=began, ended=ended, urls=len(lease.requests)))
+        return lease
 
     async def examples(self) -> Mapping[str, tuple[str, ...]]:
         """The first URLs that are skipped, or not read, for each reason, as of the last commit."""
@@ -179,6 +188,11 @@ class Journal:
         """Wait like `flush`, and account for the working time up to now."""
         await self.flush()
         self._committed(await self._thread.call(self._commit_entries, ()))
+
+    @property
+    def depth(self) -> int:
+        """Entries that wait for the storage thread."""
+        return self._thread.depth
 
     async def watch(self) -> None:
         """Wait until the storage fails, and raise its error."""
@@ -204,21 +218,30 @@ class Journal:
                     sink.close()
                 self._frontier.close()
 
-    def _commit_entries(self, entries: Sequence[Entry]) -> Committed:
+    def _lease(self, wanted: Wanted, now: float) -> tuple[Lease, float, float]:
+        began = self._clock.monotonic()
+        return self._frontier.lease(wanted, now), began, self._clock.monotonic()
+
+    def _commit_entries(self, entries: Sequence[Entry]) -> "_Done":
+        began = self._clock.monotonic()
         visits: Sequence[Visit] = [entry for entry in entries if isinstance(entry, Visit)]
         files: dict[str, int] = {}
-        if visits:
-            for sink in self._sinks:
-                visits = sink.append(visits)
-            for sink in self._sinks:
-                files.update(sink.sync())
-        now = self._clock.monotonic()
-        seconds, self._since = now - self._since, now
-        return self._frontier.commit(_group(entries, visits, files, seconds))
+        for sink in self._sinks if visits else ():
+            visits = sink.append(visits)
+        appended = self._clock.monotonic()
+        for sink in self._sinks if visits else ():
+            files.update(sink.sync())
+        synced = self._clock.monotonic()
+        seconds, self._since = synced - self._since, synced
+        committed = self._frontier.commit(_group(entries, visits, files, seconds))
+        return _Done(committed, began, appended, synced, self._clock.monotonic())
 
     # --- back on the loop ----------------------------------------------------------------------------------------
 
-    def _committed(self, committed: Committed) -> None:
+    def _committed(self, done: "_Done") -> None:
+        committed = done.committed
+        if self._observe is not None:
+            self._observe(done.fact())
         finished: list[Visit | Retry] = [*committed.group.visits, *committed.group.retries]
         for entry in finished:
             self._board.leave(entry.request.id)
@@ -230,6 +253,30 @@ class Journal:
 
     def __repr__(self) -> str:
         return f"<Journal {self._thread!r}>"
+
+
+class _Done(NamedTuple):
+    """A commit, and the moments at which its steps ended on the storage thread."""
+
+    committed: Committed
+    began: float
+    appended: float
+    synced: float
+    ended: float
+
+    def fact(self) -> GroupDone:
+        """What an observer is told."""
+        group = self.committed.group
+        ended: list[Visit | Retry] = [*group.visits, *group.retries]
+        return GroupDone(
+            began=self.began,
+            appended=self.appended,
+            synced=self.synced,
+            committed=self.ended,
+            visits=tuple(entry.request.id for entry in ended),
+            finds=len(group.finds) + sum(len(visit.finds) for visit in group.visits),
+            bytes=sum(visit.record.bytes or 0 for visit in group.visits if visit.record),
+        )
 
 
 def _group(entries: Sequence[Entry], visits: Sequence[Visit], files: Mapping[str, int], seconds: float) -> Group:

@@ -95,8 +95,8 @@ class Manners:
         if finds := discovered(robots.take_sitemaps(request.url), request, judge):
             self._journal.note_finds(finds)
 
-    async def learn(self, request: Request, room: Room) -> None:
-        """Ask for the robots.txt of its origin, as an errand of its host."""
+    async def learn(self, request: Request, room: Room) -> Lesson:
+        """Ask for the robots.txt of its origin, as an errand of its host; gives what that taught."""
         assert self._robots is not None  # noqa: S101 - nobody needs rules without it
         pace = self._workbench.pace(host := request.url.host_port)
         try:
@@ -106,6 +106,7 @@ class Manners:
                 pace.crawl_delay = self._robots.crawl_delay(request.url)
             else:
                 self._miss(pace, request.url.origin, lesson, lesson.reason)
+            return lesson
         finally:
             self._workbench.end_errand(host, self._clock.monotonic())
             self._remember(host, pace)

@@ -25,7 +25,7 @@ class InlineParser:
 
     async def parse(self, response: Response) -> Page:
         """The page of a response."""
-        started = time.perf_counter()
+        started = time.monotonic()
         job = job_of(response)
         sealed = await seal_in_steps(job, self._task)
         try:
@@ -34,7 +34,7 @@ class InlineParser:
             page = replace(bare(job, sealed, self._task), problem=Reason.PARSE_MEMORY, error=error_line(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's
             page = replace(bare(job, sealed, self._task), problem=Reason.PARSE_CRASH, error=error_line(error))
-        return replace(page, seconds=time.perf_counter() - started)
+        return replace(page, seconds=time.monotonic() - started, read_at=started)
 
 
 async def seal_in_steps(job: Job, task: Task) -> Sealed:

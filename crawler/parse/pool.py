@@ -55,9 +55,9 @@ class LaneParser:
         """
         job = job_of(response)
         if not is_document(job):
-            started = time.perf_counter()
+            started = time.monotonic()
             page = bare(job, await seal_in_steps(job, self._task), self._task)
-            return replace(page, seconds=time.perf_counter() - started)
+            return replace(page, seconds=time.monotonic() - started, read_at=started)
         try:
             return await self._lanes.run(_read, job)
         except CannotStart as error:

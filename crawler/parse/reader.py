@@ -10,6 +10,7 @@ Runs on: a worker process, or the loop of whoever has none.
 """
 
 import hashlib
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -107,10 +108,10 @@ class Reader:
 
     def read(self, job: Job) -> Page:
         """The page, with all that it tells."""
-        started = time.perf_counter()
+        started = time.monotonic()
         for _ in range(self._task.times):
             page = self.tell(job, seal(job, self._task.max_decoded))
-        return replace(page, seconds=time.perf_counter() - started)
+        return _timed(page, started)
 
     def read_response(self, response: Response) -> Page:
         """The page of a response, whatever it is."""
@@ -118,7 +119,8 @@ class Reader:
 
     def bare(self, job: Job) -> Page:
         """The page, sealed and not read."""
-        return bare(job, seal(job, self._task.max_decoded), self._task)
+        started = time.monotonic()
+        return _timed(bare(job, seal(job, self._task.max_decoded), self._task), started)
 
     def tell(self, job: Job, sealed: Sealed) -> Page:
         """The page of a sealed document."""
@@ -179,6 +181,10 @@ class Reader:
         except ParseError as failure:
             return _Data(None, failure.reason, str(failure))
         return _Data(msgspec.Raw(encoded), problem, error)
+
+
+def _timed(page: Page, started: float) -> Page:
+    return replace(page, seconds=time.monotonic() - started, read_at=started, worker=os.getpid())
 
 
 class _Data(NamedTuple):

@@ -170,11 +170,13 @@ def moment(**totals: object) -> Sample:
     }  # fmt: skip
     return Sample(
         totals=Totals(**{**known, **totals}),  # type: ignore[arg-type]  # a test's own words
+        at=7_265.0,
         seconds=7_265.0,
         pages_per_second=2_345.6,
         bytes_per_second=12e6,
         in_flight=1_000,
         queued=123_456,
+        inbox=10,
         rss=300 * 1024 * 1024,
         lag=0.0123,
         worst_lag=1.5,

@@ -1,0 +1,67 @@
+"""`crawler timeline`: a trace as a page to look at, or as a picture."""
+
+from pathlib import Path
+
+import click
+
+from crawler.core.errors import UsageError
+
+EXAMPLES = """\b
+Examples:
+  crawler crawl https://example.com/ --trace trace.json
+  crawler timeline trace.json                          trace.html, for any browser
+  crawler timeline trace.json --svg crawl.svg          a picture instead
+  crawler timeline trace.json --from 2 --to 3.5 -o second.html
+"""
+_SECONDS = click.FloatRange(0, 1e8)
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("file", metavar="FILE")
+@click.option("-o", "--output", metavar="OUT.html", help="The page.  [default: FILE with .html at its end]")
+@click.option("--svg", metavar="OUT.svg", help="Draw a picture, and make the page only where -o asks for it.")
+@click.option("--from", "begin", type=_SECONDS, default=0.0, help="Show it from this second on.  [default: 0]")
+@click.option("--to", "end", type=_SECONDS, help="Show it up to this second.  [default: the end]")
+def command(file: str, *, output: str | None, svg: str | None, begin: float, end: float | None) -> None:
+    """Draw the trace in FILE, which crawl, fetch or resume wrote with --trace, as a page that needs nothing else."""
+    from crawler.report.timeline import read_timeline
+    from crawler.report.timeline_page import timeline_page
+    from crawler.report.timeline_svg import timeline_svg
+
+    timeline = read_timeline(_content(Path(file)), file)
+    if end is not None and end <= begin:
+        raise UsageError(f"--to {end:g} is not after --from {begin:g}")
+    if begin * 1e6 >= timeline.length:
+        raise UsageError(f"--from {begin:g}: the run lasted {timeline.length / 1e6:.3f} seconds")
+    page = Path(output) if output else None if svg else Path(file).with_suffix(".html")
+    if svg:
+        _write(Path(svg), timeline_svg(timeline, begin, end), trace=Path(file))
+    if page:
+        _write(page, timeline_page(timeline, begin, end), trace=Path(file))
+
+
+def _content(path: Path) -> bytes:
+    from crawler.report.timeline import LARGEST
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    if len(content) > LARGEST:
+        raise UsageError(f"{path}: is larger than {LARGEST // 1024 // 1024} MiB, as no trace of crawler's is")
+    return content
+
+
+def _write(path: Path, text: str, *, trace: Path) -> None:
+    from crawler.crawl.folder import write_whole
+
+    if path.resolve() == trace.resolve():
+        raise UsageError(f"{path}: is the trace itself")
+    try:
+        if path.is_dir() or not path.parent.is_dir():
+            raise UsageError(f"{path}: expected a file in a folder that is there")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    write_whole(path, [text.encode("utf-8", "replace")])
+    click.echo(path)

@@ -1,0 +1,105 @@
+"""What an observer is told while a run works: one URL's turn, one group on the storage thread, one lease.
+
+Rules
+- Moments are seconds of the monotonic clock, which the processes of a machine share (Linux: CLOCK_MONOTONIC).
+- A fact is made only where somebody observes: without an observer a run costs what it did before.
+Runs on: anywhere (pure).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from crawler.core.models import Page, Response, Retry, Timing, Visit
+
+
+class Laps(NamedTuple):
+    """When the steps of one URL's turn ended, each where the next one begins.
+
+    Attributes:
+        started: the slot was taken and the task ran.
+        fetched: there was a response, or it was clear that there would be none.
+        handed: the document was read, and what it means was decided.
+        ended: the journal's inbox had accepted it, and the slot was free again.
+    """
+
+    started: float
+    fetched: float
+    handed: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """One URL's turn in a slot.
+
+    Attributes:
+        id: of the URL's row in the frontier; 0 for a robots.txt, which is an errand of its host.
+        queued: seconds that it waited for its host, and for a slot, before it had one.
+        read_at, read_seconds, worker: when its document was read, for how long, and by which process (0 = this one);
+            `read_at` 0 = it was not.
+        outcome: `done`, `failed` or `retry`.
+    """
+
+    id: int
+    url: str
+    laps: Laps
+    queued: float
+    timing: Timing
+    outcome: str
+    reason: str
+    status: int | None = None
+    read_at: float = 0.0
+    read_seconds: float | None = None
+    worker: int = 0
+
+    @classmethod
+    def of(cls, entry: Visit | Retry, response: Response | None, page: Page | None, laps: Laps, queued: float) -> Self:
+        """A turn that ended with this entry; without a response there is no page either."""
+        return cls(
+            id=entry.request.id,
+            url=entry.request.url.href,
+            laps=laps,
+            queued=queued,
+            timing=response.timing if response else Timing(total=laps.fetched - laps.started),
+            outcome="retry" if isinstance(entry, Retry) else entry.state.name.lower(),
+            reason=entry.reason,
+            status=response.status if response else None,
+            read_at=page.read_at if page else 0.0,
+            read_seconds=page.seconds if page else None,
+            worker=page.worker if page else 0,
+        )
+
+    @classmethod
+    def errand(cls, origin: str, reason: str | None, started: float, ended: float) -> Self:
+        """A host's robots.txt was asked for; `reason` is why its rules are not known, None = they are."""
+        return cls(
+            id=0,
+            url=f"{origin}/robots.txt",
+            laps=Laps(started, ended, ended, ended),
+            queued=0.0,
+            timing=Timing(total=ended - started),
+            outcome="failed" if reason else "done",
+            reason=reason or "ok",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupDone:
+    """One group commit: appended to the files, synced, committed; and whose turns it made safe, by their rows."""
+
+    began: float
+    appended: float
+    synced: float
+    committed: float
+    visits: tuple[int, ...] = ()
+    finds: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased:
+    """The frontier handed out so many URLs, on the storage thread."""
+
+    began: float
+    ended: float
+    urls: int
