@@ -1,0 +1,68 @@
+"""The chapter on concurrency: every command runs as printed, and what the page shows of it is what it prints.
+
+CRAWLER_WRITE_DOCS=1 writes down what each prints on this machine; do that on one with nothing else to do.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.lineup import MODELS
+from crawler.site.plan import SitePlan
+from support.faults import site_process
+
+CHAPTER = Path(__file__).parent.parent / "docs" / "concurrency.md"
+SERVED = "http://127.0.0.1:8000"
+COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)  # a line after a dollar, and what it printed
+COMMANDS = [command for command, _ in COMMAND.findall(CHAPTER.read_text("utf-8"))]
+
+
+@pytest.fixture(scope="module")
+def where(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all commands of the chapter: one reads what another wrote."""
+    return tmp_path_factory.mktemp("chapter")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What `crawler serve --plain --latency 0.02` serves, on another port."""
+    log = tmp_path_factory.mktemp("site") / "requests.jsonl"
+    with site_process(SitePlan.plain(pages=1000, latency=0.02), log) as running:
+        yield running.site.base_urls[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_chapter_prints_what_stands_there(command: str, where: Path, site: str) -> None:
+    """It ends well, and the same models answer; how quick they were is this machine's."""
+    done = subprocess.run(
+        command.replace(SERVED, site).split(),
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=where,
+        env={**os.environ, "COLUMNS": "100", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        timeout=110,
+    )
+    printed = done.stdout.replace(site, SERVED).rstrip() + "\n"
+
+    assert done.returncode == 0, done.stderr
+    if os.environ.get("CRAWLER_WRITE_DOCS"):
+        _write(command, printed)
+    shown = dict(COMMAND.findall(CHAPTER.read_text("utf-8")))[command]
+    assert _rows(printed) == _rows(shown)
+
+
+def _rows(text: str) -> list[str]:
+    """Which models have a row, in their order; without any, how many lines begin at the margin."""
+    first = [line.split()[0] for line in text.splitlines() if line[:1].strip()]
+    return [word for word in first if word in MODELS] or [str(bool(first))]
+
+
+def _write(command: str, printed: str) -> None:
+    text = CHAPTER.read_text("utf-8")
+    CHAPTER.write_text(COMMAND.sub(lambda found: f"$ {command}\n{printed}" if found[1] == command else found[0], text))
