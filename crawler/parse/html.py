@@ -60,7 +60,13 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
 
 
 _EMPTY = re.compile(rb"<(script|style|title|textarea|iframe|noframes|noembed|xmp)(?=[\t\n\r /])[^<>]{0,4096}+(?<=/)>")
-_CDATA = re.compile(rb"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
+_MARKUP = re.compile(
+    rb"<!--(?:-?>|.*?(?:--!?>|\Z))"
+    rb"|<\?[^>]*+"
+    rb"|<[a-zA-Z](?:[^=>]++|=[\t\n\f\r ]*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))?)*+"
+    rb"|<!\[CDATA\[(?P<section>.*?)(?:\]\]>|\Z)",
+    re.DOTALL,
+)  # what begins always ends, with the page if with nothing else: so no byte is looked at twice
 
 
 def from_xhtml(xhtml: bytes) -> bytes:
@@ -70,11 +76,14 @@ def from_xhtml(xhtml: bytes) -> bytes:
     and a CDATA section is a comment that ends at the first `>`. The rest of XHTML reads the same, and pages of this
     type are too often not well-formed for an XML parser.
     """
-    return _CDATA.sub(_escaped, _EMPTY.sub(rb"\g<0></\1>", xhtml))
+    html = _EMPTY.sub(rb"\g<0></\1>", xhtml)
+    return _MARKUP.sub(_escaped, html) if b"<![CDATA[" in html else html
 
 
-def _escaped(section: re.Match[bytes]) -> bytes:
-    return section[1].replace(b"&", b"&amp;").replace(b"<", b"&lt;")
+def _escaped(markup: re.Match[bytes]) -> bytes:
+    """A CDATA section as text; within a comment or a tag there is none (XML, 2.7)."""
+    section = markup["section"]
+    return markup[0] if section is None else section.replace(b"&", b"&amp;").replace(b"<", b"&lt;")
 
 
 def _title(tree: LexborHTMLParser) -> str | None:

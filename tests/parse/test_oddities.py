@@ -274,6 +274,10 @@ DOCUMENTS: list[tuple[bytes, str | None, str | None, list[str]]] = [
         ["script /d/s", "a /d/x"],  # but not in XHTML
     ),
     (b"<p><![CDATA[ > <a href='x'> ]]><a href='y'/></p>", "application/xhtml+xml", "utf-8", ["a /d/y"]),
+    (b"<p><![CDATA[ <!-- ]]><a href='x'/><!-- > --></p>", "application/xhtml+xml", "utf-8", ["a /d/x"]),
+    (b"<p><!-- <![CDATA[ --><a href='x'/></p>", "application/xhtml+xml", "utf-8", ["a /d/x"]),  # none in a comment,
+    (b"<p title = '\"<![CDATA[>'><a href='x'/></p>", "application/xhtml+xml", "utf-8", ["a /d/x"]),  # nor in a tag
+    (b"<?xml version='1.0'?><?y <![CDATA[ ?><a href='x'/>", "application/xhtml+xml", "utf-8", ["a /d/x"]),
     (
         b"<!DOCTYPE html><html xmlns='x'><a href='x'/></html>",
         "application/xml",
