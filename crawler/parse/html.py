@@ -3,7 +3,7 @@
 Rules
 - The page is read as a browser without scripts reads it: `<noscript>` counts, comments, scripts and the content of
   `<template>` do not, and of an attribute that is written twice the first counts.
-- References are resolved against the first `<base>` that has an href, wherever on the page it stands.
+- References are resolved against the first `<base>` of HTML that has an href, wherever on the page it stands.
 - An empty `href` of `<a>` and `<area>` is the page itself; an empty source is none, as the standard has it.
 Strategy: one walk over the tree, which dispatches on lexbor's number of the tag and takes all attributes of a tag at
 once: a third of what one CSS query with the same tags takes, and in document order.
@@ -45,8 +45,8 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         tree = LexborHTMLParser(html)
     except SelectolaxError:  # lexbor takes any bytes; all that can fail is to get memory for the tree
         raise MemoryError("the page's tree does not fit into memory") from None
-    if (base := tree.css_first("base[href]")) is not None:
-        references.set_base(base.attributes["href"] or "")
+    if (base := _base(tree)) is not None:
+        references.set_base(base)
     page = _Page(references, frozenset({"robots", agent.lower()} - {""}))
     _walk(tree, page)
     selected = select(tree, wants.selectors) if wants.selectors else None
@@ -84,6 +84,15 @@ def _escaped(markup: re.Match[bytes]) -> bytes:
     """A CDATA section as text; within a comment or a tag there is none (XML, 2.7)."""
     section = markup["section"]
     return markup[0] if section is None else section.replace(b"&", b"&amp;").replace(b"<", b"&lt;")
+
+
+def _base(tree: LexborHTMLParser) -> str | None:
+    """The href of the first `<base>` that has one; an element of SVG or MathML with that name is none.
+
+    The two are told apart as they are serialised: that of HTML is void, so it is empty and has no end tag.
+    """
+    bases = tree.css("base[href]:empty")
+    return next((base.attributes["href"] or "" for base in bases if not (base.html or "").endswith("</base>")), None)
 
 
 def _title(tree: LexborHTMLParser) -> str | None:

@@ -179,6 +179,10 @@ MARKUP: list[tuple[str, list[str]]] = [
     ("<base href='ftp://other/'><a href=x><a href=http://h/y>", ["a /y"]),  # a base, and nothing fetchable under it
     ("<!-- <base href=/b/> --><a href=x>", ["a /d/x"]),
     ("<template><base href=/b/></template><a href=x>", ["a /d/x"]),
+    ("<svg><base href=/s/></svg><base href=/b/><a href=x>", ["a /b/x"]),  # one of SVG is another element
+    ("<svg><base href=/s/ /></svg><math><base href=/m/>y</math><a href=x>", ["a /d/x"]),
+    ("<svg><foreignObject><base href=/b/></foreignObject></svg><a href=x>", ["a /b/x"]),  # HTML within SVG
+    ("<base href='/" + "b" * 9000 + "/'><a href=x>", ["a /d/x"]),  # too long to be one
     ("x" * 5000 + "<base href=/b/><a href=x>", ["a /b/x"]),  # after 4 KB
     # link
     ("<link rel=canonical href=x>", ["canonical /d/x"]),
