@@ -3,6 +3,7 @@
 Rules
 - The page is read as a browser without scripts reads it: `<noscript>` counts, comments, scripts and the content of
   `<template>` do not, and of an attribute that is written twice the first counts.
+- A template that declares a shadow root is part of the page: what it points at counts, where it stands.
 - References are resolved against the first `<base>` of HTML that has an href, wherever on the page it stands.
 - An empty `href` of `<a>` and `<area>` is the page itself; an empty source is none, as the standard has it.
 Strategy: one walk over the tree, which dispatches on lexbor's number of the tag and takes all attributes of a tag at
@@ -102,13 +103,33 @@ def _title(tree: LexborHTMLParser) -> str | None:
 
 def _walk(tree: LexborHTMLParser, page: _Page) -> None:
     """Read every tag that matters."""
-    nodes = tree.root.traverse() if tree.root else iter(())
+    nodes = _elements(tree.root) if tree.root else iter(())
     try:
         for node in nodes:
             if read_tag := _TAGS.get(node.tag_id):
                 read_tag(page, node.attributes)
     except TooManyLinks:
         _walk_on(nodes, page)
+
+
+def _elements(root: LexborNode) -> Iterator[LexborNode]:
+    """Every element, in document order; those of a shadow root come behind the template that declares it."""
+    trees = [root.traverse()]
+    while trees:
+        for node in trees[-1]:
+            yield node
+            if node.tag_id == _TEMPLATE and (shadow := _shadow_root(node)):
+                trees.append(shadow.traverse())
+                break
+        else:
+            trees.pop()
+
+
+def _shadow_root(template: LexborNode) -> LexborNode | None:
+    """What a template declares (HTML, 4.12.3, `shadowrootmode`); None = it is inert, or one of SVG."""
+    if (template.attributes.get("shadowrootmode") or "").lower() not in {"open", "closed"} or template.first_child:
+        return None
+    return next(iter(template.template_fragments()), None)
 
 
 def _walk_on(nodes: Iterator[LexborNode], page: _Page) -> None:
@@ -205,6 +226,7 @@ def _read_directives(page: _Page, attributes: _Attributes) -> None:
 
 
 _META = number("meta")
+_TEMPLATE = number("template")
 _TAGS = {
     _META: _read_meta,
     number("a"): _read_anchor(LinkKind.A),

@@ -144,6 +144,14 @@ MARKUP: list[tuple[str, list[str]]] = [
     ("<noembed><a href=x></noembed>", []),
     ("<plaintext><a href=x>", []),
     ("<template><a href=x></template>", []),  # inert
+    ("<p><template shadowrootmode=open><a href=x></template><a href=y>", ["a /d/x", "a /d/y"]),  # a part of the page
+    (
+        "<p><template shadowrootmode=Closed><p><template shadowrootmode=open><a href=x></template><a href=y>",
+        ["a /d/x", "a /d/y"],
+    ),
+    ("<p><template shadowrootmode=what><a href=x></template>", []),
+    ("<template><p><template shadowrootmode=open><a href=x></template></template>", []),  # inert, with all in it
+    ("<svg><template shadowrootmode=open><a href=x></template></svg>", ["a /d/x"]),  # no template, but an element
     ("<noscript><a href=x></noscript>", ["a /d/x"]),  # there are no scripts here
     ("<noscript><meta http-equiv=refresh content='0;url=x'></noscript>", ["refresh /d/x"]),
     ("<![CDATA[<a href=x>]]>", []),  # a comment, in HTML
@@ -179,6 +187,7 @@ MARKUP: list[tuple[str, list[str]]] = [
     ("<base href='ftp://other/'><a href=x><a href=http://h/y>", ["a /y"]),  # a base, and nothing fetchable under it
     ("<!-- <base href=/b/> --><a href=x>", ["a /d/x"]),
     ("<template><base href=/b/></template><a href=x>", ["a /d/x"]),
+    ("<p><template shadowrootmode=open><base href=/b/></template><a href=x>", ["a /d/x"]),  # of the document alone
     ("<svg><base href=/s/></svg><base href=/b/><a href=x>", ["a /b/x"]),  # one of SVG is another element
     ("<svg><base href=/s/ /></svg><math><base href=/m/>y</math><a href=x>", ["a /d/x"]),
     ("<svg><foreignObject><base href=/b/></foreignObject></svg><a href=x>", ["a /b/x"]),  # HTML within SVG
