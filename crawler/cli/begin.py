@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from crawler.cli.defaults import contact_note, defaults_file, read_defaults
+from crawler.cli.defaults import defaults_file, read_defaults
+from crawler.cli.notes import notes
 from crawler.cli.options import given, look_up
 from crawler.core.config import configure, plain_values
 from crawler.core.sitemaps import sitemap_in
@@ -72,8 +73,9 @@ def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) ->
             needs=secrets.needs,
         )
         folder.write_facts(facts)
-    if not parameters["quiet"] and (note := contact_note(config.fetch, folder.seeds)):
-        click.echo(note, err=True)
+    if not parameters["quiet"]:
+        for note in notes(config, folder.seeds, follows=command == "crawl"):
+            click.echo(note, err=True)
     return carry_out(folder, facts, config, quiet=parameters["quiet"], as_json_too=parameters["as_json"])
 
 
