@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from crawler.cli.defaults import contact_note, defaults_file, read_defaults
+from crawler.cli.defaults import defaults_file, read_defaults
+from crawler.cli.notes import notes
 from crawler.cli.options import given, look_up
 from crawler.cli.tracefile import trace_file, trace_option
 from crawler.core.config import configure, plain_values
@@ -75,8 +76,9 @@ def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) ->
             needs=secrets.needs,
         )
         folder.write_facts(facts)
-    if not parameters["quiet"] and (note := contact_note(config.fetch, folder.seeds)):
-        click.echo(note, err=True)
+    if not parameters["quiet"]:
+        for note in notes(config, folder.seeds, follows=command == "crawl"):
+            click.echo(note, err=True)
     quiet, as_json_too = parameters["quiet"], parameters["as_json"]
     return carry_out(folder, facts, config, quiet=quiet, as_json_too=as_json_too, trace=trace)
 

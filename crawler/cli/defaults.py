@@ -1,4 +1,4 @@
-"""The user's own defaults: a file of options that holds for every crawl and fetch, and what should stand in it.
+"""The user's own defaults: a file of options that holds for every crawl and fetch.
 
 Rules
 - It lies where the XDG base directory specification puts it: `$XDG_CONFIG_HOME/crawler/config.toml`, and
@@ -8,16 +8,9 @@ Runs on: the main thread.
 """
 
 import os
-from itertools import chain
 from pathlib import Path
 
-from crawler.core.config import FetchConfig
-from crawler.core.lists import BatchBuilder, LineSplitter
-from crawler.core.politeness import is_loopback
-from crawler.core.text import safe
 from crawler.crawl.folder import read_toml
-
-_LOOKED_AT = 64 * 1024  # bytes of the list, before the run begins
 
 
 def defaults_file() -> Path:
@@ -34,25 +27,3 @@ def read_defaults() -> dict[str, object]:
     """
     path = defaults_file()
     return read_toml(path) if path.exists() else {}
-
-
-def contact_note(config: FetchConfig, seeds: Path) -> str | None:
-    """What to tell a user who visits other people's servers without a name; None = nothing.
-
-    Of a long list only the beginning is looked at.
-    """
-    if config.contact or config.is_renamed or not _leads_to_others(seeds):
-        return None
-    return (
-        "note: no server can tell whom to ask about this crawler. Say so once, with a line such as\n"
-        f'        contact = "you@example.org"\n      in {safe(str(defaults_file()))} (or each time, with --contact)'
-    )
-
-
-def _leads_to_others(seeds: Path) -> bool:
-    with seeds.open("rb") as file:
-        block = file.read(_LOOKED_AT)
-    splitter, builder = LineSplitter(), BatchBuilder()
-    for line, offset in chain(splitter.feed(block), splitter.finish()):
-        builder.add(line, offset)
-    return any(not is_loopback(find.url.host_port) for find in builder.build(last=True).finds)

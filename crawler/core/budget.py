@@ -67,3 +67,9 @@ class Budget:
         if self._deadline is not None and now >= self._deadline:
             return f"--max-time {limits.max_time:.12g}"
         return None
+
+    @property
+    def closed(self) -> str | None:
+        """Why URLs may be pending though nothing else stopped the run, in the option's words: their hosts are full."""
+        limit = self._config.max_pages_per_host
+        return None if limit is None else f"--max-pages-per-host {limit}"

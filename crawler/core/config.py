@@ -26,7 +26,8 @@ class ScopeConfig:
     scope: Annotated[
         str,
         Help(
-            "Follow links to the seeds' hosts, to their registrable domains, below their folders, or anywhere.",
+            "Follow links to the seeds' hosts, to their registrable domains, below their folders (/docs/ with its last "
+            "slash), or anywhere.",
             Kind.TEXT,
             metavar="host|domain|prefix|all",
         ),

@@ -76,7 +76,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a crawl ended: its account, and why it stopped early; None = nothing eligible is pending."""
+    """How a crawl ended: its account, and why it stopped early; None = nothing is pending."""
 
     totals: Totals
     stopped_by: str | None
@@ -119,7 +119,8 @@ class Crawl:
                     await self._dispatch_all(slots)
                 await slots.idle()
             await journal.settle()
-        return Ending(self._totals, self._stopped_by)
+        closed = self._budget.closed if self._totals.pending else None
+        return Ending(self._totals, self._stopped_by or closed)
 
     def _begin(self, opened: Opened) -> None:
         self._totals = opened.totals

@@ -3,7 +3,8 @@
 Rules
 - The page is read as a browser without scripts reads it: `<noscript>` counts, comments, scripts and the content of
   `<template>` do not, and of an attribute that is written twice the first counts.
-- References are resolved against the first `<base>` that has an href, wherever on the page it stands.
+- A template that declares a shadow root is part of the page: what it points at counts, where it stands.
+- References are resolved against the first `<base>` of HTML that has an href, wherever on the page it stands.
 - An empty `href` of `<a>` and `<area>` is the page itself; an empty source is none, as the standard has it.
 Strategy: one walk over the tree, which dispatches on lexbor's number of the tag and takes all attributes of a tag at
 once: a third of what one CSS query with the same tags takes, and in document order.
@@ -42,8 +43,8 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         MemoryError: its tree does not fit into this process.
     """
     tree = parse_tree(html)
-    if (base := tree.css_first("base[href]")) is not None:
-        references.set_base(base.attributes["href"] or "")
+    if (base := _base(tree)) is not None:
+        references.set_base(base)
     page = _Page(references, frozenset({"robots", agent.lower()} - {""}))
     _walk(tree, page)
     selected = select(tree, wants.selectors) if wants.selectors else None
@@ -69,7 +70,13 @@ def parse_tree(html: bytes) -> LexborHTMLParser:
 
 
 _EMPTY = re.compile(rb"<(script|style|title|textarea|iframe|noframes|noembed|xmp)(?=[\t\n\r /])[^<>]{0,4096}+(?<=/)>")
-_CDATA = re.compile(rb"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
+_MARKUP = re.compile(
+    rb"<!--(?:-?>|.*?(?:--!?>|\Z))"
+    rb"|<\?[^>]*+"
+    rb"|<[a-zA-Z](?:[^=>]++|=[\t\n\f\r ]*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))?)*+"
+    rb"|<!\[CDATA\[(?P<section>.*?)(?:\]\]>|\Z)",
+    re.DOTALL,
+)  # what begins always ends, with the page if with nothing else: so no byte is looked at twice
 
 
 def from_xhtml(xhtml: bytes) -> bytes:
@@ -79,11 +86,23 @@ def from_xhtml(xhtml: bytes) -> bytes:
     and a CDATA section is a comment that ends at the first `>`. The rest of XHTML reads the same, and pages of this
     type are too often not well-formed for an XML parser.
     """
-    return _CDATA.sub(_escaped, _EMPTY.sub(rb"\g<0></\1>", xhtml))
+    html = _EMPTY.sub(rb"\g<0></\1>", xhtml)
+    return _MARKUP.sub(_escaped, html) if b"<![CDATA[" in html else html
 
 
-def _escaped(section: re.Match[bytes]) -> bytes:
-    return section[1].replace(b"&", b"&amp;").replace(b"<", b"&lt;")
+def _escaped(markup: re.Match[bytes]) -> bytes:
+    """A CDATA section as text; within a comment or a tag there is none (XML, 2.7)."""
+    section = markup["section"]
+    return markup[0] if section is None else section.replace(b"&", b"&amp;").replace(b"<", b"&lt;")
+
+
+def _base(tree: LexborHTMLParser) -> str | None:
+    """The href of the first `<base>` that has one; an element of SVG or MathML with that name is none.
+
+    The two are told apart as they are serialised: that of HTML is void, so it is empty and has no end tag.
+    """
+    bases = tree.css("base[href]:empty")
+    return next((base.attributes["href"] or "" for base in bases if not (base.html or "").endswith("</base>")), None)
 
 
 def _title(tree: LexborHTMLParser) -> str | None:
@@ -93,13 +112,33 @@ def _title(tree: LexborHTMLParser) -> str | None:
 
 def _walk(tree: LexborHTMLParser, page: _Page) -> None:
     """Read every tag that matters."""
-    nodes = tree.root.traverse() if tree.root else iter(())
+    nodes = _elements(tree.root) if tree.root else iter(())
     try:
         for node in nodes:
             if read_tag := _TAGS.get(node.tag_id):
                 read_tag(page, node.attributes)
     except TooManyLinks:
         _walk_on(nodes, page)
+
+
+def _elements(root: LexborNode) -> Iterator[LexborNode]:
+    """Every element, in document order; those of a shadow root come behind the template that declares it."""
+    trees = [root.traverse()]
+    while trees:
+        for node in trees[-1]:
+            yield node
+            if node.tag_id == _TEMPLATE and (shadow := _shadow_root(node)):
+                trees.append(shadow.traverse())
+                break
+        else:
+            trees.pop()
+
+
+def _shadow_root(template: LexborNode) -> LexborNode | None:
+    """What a template declares (HTML, 4.12.3, `shadowrootmode`); None = it is inert, or one of SVG."""
+    if (template.attributes.get("shadowrootmode") or "").lower() not in {"open", "closed"} or template.first_child:
+        return None
+    return next(iter(template.template_fragments()), None)
 
 
 def _walk_on(nodes: Iterator[LexborNode], page: _Page) -> None:
@@ -196,6 +235,7 @@ def _read_directives(page: _Page, attributes: _Attributes) -> None:
 
 
 _META = number("meta")
+_TEMPLATE = number("template")
 _TAGS = {
     _META: _read_meta,
     number("a"): _read_anchor(LinkKind.A),

@@ -26,6 +26,7 @@ _SCHEME = re.compile(r"[\0- ]*+([a-z][a-z0-9+.-]*+):", re.IGNORECASE)
 _NOT_ASCII = re.compile(r"[^\0-\x7f]+")
 _AS_IS_IN_QUERY = frozenset(range(0x21, 0x7F)) - frozenset(b"\"#&';<>")
 _NO_BASE = frozenset({"data", "javascript"})
+_UNREADABLE = frozenset({Reason.NOT_A_URL, Reason.URL_TOO_LONG})
 
 
 class TooManyLinks(Exception):
@@ -67,12 +68,13 @@ class References:
     def set_base(self, reference: str) -> None:
         """Resolve against this from now on (HTML, "set the frozen base URL").
 
-        A base of a scheme that is not fetched stays a base: then relative references lead nowhere.
+        A base of a scheme that is not fetched stays a base: then relative references lead nowhere. One that is too
+        long is none, as if it could not be parsed.
         """
         try:
             self.base = parse(reference, self._document)
         except UrlError as error:
-            is_no_base = error.reason is Reason.NOT_A_URL or _scheme(reference) in _NO_BASE
+            is_no_base = error.reason in _UNREADABLE or _scheme(reference) in _NO_BASE
             self.base = self._document if is_no_base else None
 
     def add(self, reference: str, kind: LinkKind, *, nofollow: bool = False, lastmod: str | None = None) -> None:

@@ -20,6 +20,7 @@ MOST_HOSTS = 100
 """Hosts in `summary.json`: the busiest, and those that had trouble."""
 
 _SHOWN_HOSTS = 8  # lines of the text, at the most
+_OF_THE_RUN = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"})  # over all its lives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Summary:
     """The contract of `summary.json`; times in seconds, latency in milliseconds, `peak_rss_mb` in MiB.
 
     Attributes:
-        stopped_by: the budget or signal that ended the run early; None = nothing eligible is pending.
+        stopped_by: the budget or signal that ended the run early; None = nothing is pending.
         latency: from dispatch to the last byte, of URLs that had a response; p50, p90, p99.
         lines: what became of the lines of the list; they add up to `read`.
         unread: done URLs that were not read, or not in full, by reason.
@@ -177,5 +178,5 @@ def _where(summary: Summary, folder: str) -> str:
     if not summary.pending:
         return safe(folder)
     budget, _, spent = (summary.stopped_by or "").partition(" ")
-    more = f" {budget} N, N above {spent}" if budget in {"--max-pages", "--max-bytes"} else ""
+    more = f" {budget} N, N above {spent}" if budget in _OF_THE_RUN else ""
     return f"{safe(folder)} (go on with: crawler resume {shlex.quote(safe(folder))}{more})"

@@ -1,42 +1,12 @@
-"""cli.defaults: the user's own file of options, and the note about a name that servers can ask."""
+"""cli.defaults: the user's own file of options."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from crawler.cli import run
-from crawler.cli.defaults import contact_note, defaults_file
+from crawler.cli.defaults import defaults_file
 from crawler.cli.main import _run
-from crawler.core.config import RunConfig, configure
-
-NOTE = (
-    "note: no server can tell whom to ask about this crawler. Say so once, with a line such as\n"
-    '        contact = "you@example.org"\n      in {file} (or each time, with --contact)'
-)
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's own file, in an empty folder; it is not there yet."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "settings" / "crawler" / "config.toml"
-    path.parent.mkdir(parents=True)
-    return path
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
-    """The configs with which runs would have begun."""
-    found: list[RunConfig] = []
-
-    def carry_out(_folder: object, _facts: object, config: RunConfig, **_: Any) -> int:
-        found.append(config)
-        return 0
-
-    monkeypatch.setattr(run, "carry_out", carry_out)
-    return found
+from crawler.core.config import RunConfig
 
 
 @pytest.mark.parametrize("command", ["crawl", "fetch"])
@@ -84,37 +54,3 @@ def test_without_a_setting_the_file_is_below_the_home_folder(
     monkeypatch.setenv("XDG_CONFIG_HOME", setting) if setting is not None else monkeypatch.delenv("XDG_CONFIG_HOME")
 
     assert defaults_file() == tmp_path / ".config" / "crawler" / "config.toml"
-
-
-@pytest.mark.parametrize(
-    ("options", "line", "is_told"),
-    [
-        ({}, "http://127.0.0.1:8000/", False),
-        ({}, "http://localhost/", False),
-        ({}, "nonsense", False),
-        ({}, "https://example.org/", True),
-        ({"contact": "me@example.org"}, "https://example.org/", False),
-        ({"user-agent": "mine/1.0"}, "https://example.org/", False),
-    ],
-)
-def test_who_visits_others_is_asked_for_a_contact(
-    own: Path, tmp_path: Path, options: dict[str, object], line: str, *, is_told: bool
-) -> None:
-    """The own machine needs no contact, and who gave one or has a name is not asked."""
-    seeds = tmp_path / "seeds.txt"
-    seeds.write_text(f"# a list\nhttp://127.0.0.1/\n{line}\n", "utf-8")
-
-    note = contact_note(configure(options).fetch, seeds)
-
-    assert note == (NOTE.format(file=own) if is_told else None)
-
-
-@pytest.mark.parametrize("quiet", [False, True])
-def test_the_note_is_printed_once_at_the_start(
-    own: Path, started: list[RunConfig], capsys: pytest.CaptureFixture[str], *, quiet: bool
-) -> None:
-    """Before the run shows anything; a quiet one says nothing."""
-    assert _run(["fetch", "https://example.org/", "-o", "out", *(["--quiet"] if quiet else [])]) == 0
-
-    assert len(started) == 1
-    assert capsys.readouterr().err == ("" if quiet else NOTE.format(file=own) + "\n")

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import sqlite3
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -74,6 +75,28 @@ async def test_a_spent_budget_can_be_resumed_with_a_larger_one(tmp_path: Path) -
 
     assert len(records(tmp_path)) == 35
     assert ending.totals.pending == 15
+
+
+async def test_the_pages_of_a_host_are_exact_in_every_life(tmp_path: Path) -> None:
+    """Each host gets so many lines and no more; that some have URLs left is told, until a larger budget takes them."""
+
+    def answer(request: Request) -> Response:
+        number, size = int(request.url.target[1:]), 40 if request.url.port == 8080 else 3
+        links = (f"<a href=/{link}>" for link in (2 * number + 1, 2 * number + 2) if link < size)
+        headers = ((b"Content-Type", b"text/html"),)
+        return Response(request=request, status=200, headers=headers, body="".join(links).encode())
+
+    seeds = [f"http://127.0.0.1:{port}/{number}" for port in (8080, 8081) for number in range(3)]
+    for most, left in ((2, True), (2, True), (9, True), (17, True), (100, False)):
+        ending = await crawl(tmp_path, seeds, FakeFetcher(default=answer), command="crawl", max_pages_per_host=most)
+
+        assert set(urls(tmp_path).values()) == {1}
+        lines = Counter(url.rpartition("/")[0] for url in urls(tmp_path))
+        assert lines == {"http://127.0.0.1:8080": min(most, 40), "http://127.0.0.1:8081": min(most, 3)}
+        assert (ending.stopped_by, ending.totals.pending > 0) == (
+            f"--max-pages-per-host {most}" if left else None,
+            left,
+        )
 
 
 async def test_max_bytes_stops_dispatching(tmp_path: Path) -> None:

@@ -497,21 +497,24 @@ async def test_a_finished_run_has_nothing_left(
     assert "already complete" not in first
 
 
+@pytest.mark.parametrize("budget", ["--max-pages", "--max-pages-per-host"])
 async def test_a_spent_budget_is_resumed_with_a_larger_one(
-    tmp_path: Path, listed: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, listed: Path, capfd: pytest.CaptureFixture[str], budget: str
 ) -> None:
     """A budget ends the run early and in order; a larger one goes on, and with the same one nothing is left to do."""
     out = tmp_path / "out"
 
-    codes = [await crawler("fetch", listed, "-o", out, "--max-pages", 5)]
-    early = capfd.readouterr().err
+    codes = [await crawler("fetch", listed, "-o", out, budget, 5)]
+    early, stopped_by = capfd.readouterr().err, [summary(out)["stopped_by"]]
     codes.append(await crawler("resume", out))
     lines = len(records(out))
-    codes.append(await crawler("resume", out, "--max-pages", 100))
+    stopped_by.append(summary(out)["stopped_by"])
+    codes.append(await crawler("resume", out, budget, 100))
 
     assert codes == [0, 0, 0]
-    assert "stopped by --max-pages 5: 20 URLs" in early
-    assert f"go on with: crawler resume {out} --max-pages N, N above 5)" in early
+    assert f"stopped by {budget} 5: 20 URLs" in early
+    assert f"go on with: crawler resume {out} {budget} N, N above 5)" in early
+    assert [*stopped_by, summary(out)["stopped_by"]] == [f"{budget} 5", f"{budget} 5", None]
     assert lines == 5
     assert len(records(out)) == 20
     assert max(urls(out).values()) == 1

@@ -143,6 +143,8 @@ MONSTERS: list[tuple[Callable[[], bytes], int | None]] = [
     (lambda: b"<div>" * DEEP + b"<a href=x>", 1),
     (lambda: b"<span>" * 1_000_000 + b"<a href=x>", 1),
     (lambda: b"<template>" * 100_000 + b"<a href=x>", 0),
+    (lambda: b"<p><template shadowrootmode=open>" * 100_000 + b"<a href=x>", 1),
+    (lambda: b"<svg>" + b"<base href=x>" * 100_000 + b"<g><a href=x>", 1),
     (lambda: b"<table>" * 100_000 + b"<a href=x>", 1),
     (lambda: b"<svg><foreignObject>" * 100_000 + b"<a href=x>", 1),
     (lambda: b"<form action=x>" * 100_000, 1),

@@ -144,6 +144,14 @@ MARKUP: list[tuple[str, list[str]]] = [
     ("<noembed><a href=x></noembed>", []),
     ("<plaintext><a href=x>", []),
     ("<template><a href=x></template>", []),  # inert
+    ("<p><template shadowrootmode=open><a href=x></template><a href=y>", ["a /d/x", "a /d/y"]),  # a part of the page
+    (
+        "<p><template shadowrootmode=Closed><p><template shadowrootmode=open><a href=x></template><a href=y>",
+        ["a /d/x", "a /d/y"],
+    ),
+    ("<p><template shadowrootmode=what><a href=x></template>", []),
+    ("<template><p><template shadowrootmode=open><a href=x></template></template>", []),  # inert, with all in it
+    ("<svg><template shadowrootmode=open><a href=x></template></svg>", ["a /d/x"]),  # no template, but an element
     ("<noscript><a href=x></noscript>", ["a /d/x"]),  # there are no scripts here
     ("<noscript><meta http-equiv=refresh content='0;url=x'></noscript>", ["refresh /d/x"]),
     ("<![CDATA[<a href=x>]]>", []),  # a comment, in HTML
@@ -179,6 +187,11 @@ MARKUP: list[tuple[str, list[str]]] = [
     ("<base href='ftp://other/'><a href=x><a href=http://h/y>", ["a /y"]),  # a base, and nothing fetchable under it
     ("<!-- <base href=/b/> --><a href=x>", ["a /d/x"]),
     ("<template><base href=/b/></template><a href=x>", ["a /d/x"]),
+    ("<p><template shadowrootmode=open><base href=/b/></template><a href=x>", ["a /d/x"]),  # of the document alone
+    ("<svg><base href=/s/></svg><base href=/b/><a href=x>", ["a /b/x"]),  # one of SVG is another element
+    ("<svg><base href=/s/ /></svg><math><base href=/m/>y</math><a href=x>", ["a /d/x"]),
+    ("<svg><foreignObject><base href=/b/></foreignObject></svg><a href=x>", ["a /b/x"]),  # HTML within SVG
+    ("<base href='/" + "b" * 9000 + "/'><a href=x>", ["a /d/x"]),  # too long to be one
     ("x" * 5000 + "<base href=/b/><a href=x>", ["a /b/x"]),  # after 4 KB
     # link
     ("<link rel=canonical href=x>", ["canonical /d/x"]),
@@ -274,6 +287,10 @@ DOCUMENTS: list[tuple[bytes, str | None, str | None, list[str]]] = [
         ["script /d/s", "a /d/x"],  # but not in XHTML
     ),
     (b"<p><![CDATA[ > <a href='x'> ]]><a href='y'/></p>", "application/xhtml+xml", "utf-8", ["a /d/y"]),
+    (b"<p><![CDATA[ <!-- ]]><a href='x'/><!-- > --></p>", "application/xhtml+xml", "utf-8", ["a /d/x"]),
+    (b"<p><!-- <![CDATA[ --><a href='x'/></p>", "application/xhtml+xml", "utf-8", ["a /d/x"]),  # none in a comment,
+    (b"<p title = '\"<![CDATA[>'><a href='x'/></p>", "application/xhtml+xml", "utf-8", ["a /d/x"]),  # nor in a tag
+    (b"<?xml version='1.0'?><?y <![CDATA[ ?><a href='x'/>", "application/xhtml+xml", "utf-8", ["a /d/x"]),
     (
         b"<!DOCTYPE html><html xmlns='x'><a href='x'/></html>",
         "application/xml",

@@ -171,6 +171,7 @@ def test_the_json_holds_every_host_that_was_chosen() -> None:
     ("stopped_by", "more"),
     [
         ("--max-bytes 5242880", " --max-bytes N, N above 5242880"),
+        ("--max-pages-per-host 20", " --max-pages-per-host N, N above 20"),
         ("--max-time 10", ""),
         ("interrupted", ""),
         (None, ""),

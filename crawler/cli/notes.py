@@ -1,0 +1,69 @@
+"""What a user is told before a run begins: what others will see of them, and what their seeds mean.
+
+Of a long list only the beginning is looked at.
+Runs on: the main thread.
+"""
+
+from itertools import chain
+from pathlib import Path
+
+from crawler.cli.defaults import defaults_file
+from crawler.core.config import FetchConfig, RunConfig
+from crawler.core.lists import BatchBuilder, LineSplitter
+from crawler.core.models import Find
+from crawler.core.politeness import is_loopback
+from crawler.core.scope import Scope, ScopeMode
+from crawler.core.text import safe
+
+_LOOKED_AT = 64 * 1024  # bytes of the list
+
+
+def notes(config: RunConfig, seeds: Path, *, follows: bool) -> list[str]:
+    """Everything that is to be told; `seeds` is the run's list, and `follows` = links are followed from it."""
+    finds = _beginning(seeds)
+    scope = scope_note(config.scope.scope, finds) if follows else None
+    return [note for note in (contact_note(config.fetch, finds), scope) if note]
+
+
+def contact_note(config: FetchConfig, seeds: tuple[Find, ...]) -> str | None:
+    """What to tell a user who visits other people's servers without a name; None = nothing."""
+    if config.contact or config.is_renamed or all(is_loopback(find.url.host_port) for find in seeds):
+        return None
+    return (
+        "note: no server can tell whom to ask about this crawler. Say so once, with a line such as\n"
+        f'        contact = "you@example.org"\n      in {safe(str(defaults_file()))} (or each time, with --contact)'
+    )
+
+
+def scope_note(mode: str, seeds: tuple[Find, ...]) -> str | None:
+    """What to tell a user who may have meant the folder `docs` with http://h/docs; None = nothing.
+
+    Its folder is `/`, as wget (`--no-parent`) and Heritrix have it. Where another seed has that in scope, it was meant.
+    """
+    if mode != ScopeMode.PREFIX:
+        return None
+    scope = Scope(mode)
+    meant = {scope.brings(find.url) for find in seeds if not _may_be_a_folder(find)}
+    for find in filter(_may_be_a_folder, seeds):
+        if meant.isdisjoint(scope.places(find.url)):
+            path = find.url.href.partition("?")[0]
+            folder = path[: path.rindex("/") + 1]
+            return f"note: scope prefix: {safe(folder, 200)} (end the URL with / to crawl only {safe(path, 200)}/)"
+    return None
+
+
+def _may_be_a_folder(find: Find) -> bool:
+    """Whether the last part of its path is a name without a dot: of a folder as well as of a page."""
+    name = find.url.target.partition("?")[0].rpartition("/")[2]
+    return bool(name) and "." not in name and not find.sitemap
+
+
+def _beginning(seeds: Path) -> tuple[Find, ...]:
+    """The first URLs of the list, those that are whole."""
+    with seeds.open("rb") as file:
+        block = file.read(_LOOKED_AT)
+    splitter, builder = LineSplitter(), BatchBuilder()
+    last = splitter.finish() if len(block) < _LOOKED_AT else ()
+    for line, offset in chain(splitter.feed(block), last):
+        builder.add(line, offset)
+    return builder.build(last=True).finds
