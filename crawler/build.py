@@ -19,14 +19,12 @@ from crawler.core.models import Request, RobotsCopy
 from crawler.core.outcomes import Judge
 from crawler.core.politeness import Paces, RateGate
 from crawler.core.protocols import Fetcher, Frontier, Observer, Parser, Sink
-from crawler.core.records import moment
 from crawler.core.robots import Lesson
 from crawler.core.scope import LinkJudge, Scope
-from crawler.core.trace import Trace
 from crawler.core.urls import Url
 from crawler.core.workbench import Workbench
 from crawler.crawl.engine import Crawl, Parts
-from crawler.crawl.folder import RunFacts, RunFolder, write_whole
+from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.crawl.journal import BOUNDS, Journal
 from crawler.crawl.robots_cache import RobotsCache, ask
 from crawler.fetch.http import HttpFetcher
@@ -41,7 +39,6 @@ from crawler.parse.reader import Reader, Task
 from crawler.parse.reading import Wants
 from crawler.parse.select import check_selector
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
-from crawler.report.trace import About, trace_json
 from crawler.runtime import loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.lane import Limits
@@ -50,7 +47,7 @@ from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
 
 MEMORY = 256 * 1024 * 1024  # bodies in flight, all fetches together
-_TRACED = 0.05  # seconds between two samples of a run that is traced
+_OBSERVED = 0.05  # seconds between two samples of a run that somebody observes
 _SPARE_FILES = 256  # open files that are not connections: the frontier, the output, libraries, idle connections
 
 
@@ -58,13 +55,13 @@ _SPARE_FILES = 256  # open files that are not connections: the frontier, the out
 class Show:
     """Where a run shows itself: `sample` every `seconds` while it runs, `note` for what happens once.
 
-    `trace` is the file that gets what ran when, at an orderly end; None = nobody observes.
+    `observe` is told facts and more samples; None = nobody observes.
     """
 
     sample: Callable[[Sample], None]
     note: Callable[[str], None]
     seconds: float
-    trace: Path | None = None
+    observe: Observer | None = None
 
 
 def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tuple[Summary, int | None]:
@@ -75,22 +72,13 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
     """
     config = _within_open_files(config, show)
     loop.collect_less_often()
-    clock = Clock()
-    trace, started = Trace(clock.monotonic()) if show.trace else None, clock.wall()
 
     async def main(stop: loop.Stop) -> tuple[Summary, int | None]:
-        return await _conduct(folder, facts, config, show, stop, trace), stop.signal
+        return await _conduct(folder, facts, config, show, stop), stop.signal
 
     summary, signal = loop.run(main)
     folder.write_summary(as_json(summary))
-    if show.trace and trace is not None:
-        write_whole(show.trace, trace_json(trace, _about(facts, config, started)))
     return summary, signal
-
-
-def _about(facts: RunFacts, config: RunConfig, started: float) -> About:
-    command = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])}"
-    return About(command=command, pid=os.getpid(), started=moment(started), slots=config.engine.concurrency)
 
 
 def check_files(config: RunConfig) -> None:
@@ -107,17 +95,15 @@ def check_files(config: RunConfig) -> None:
     rules_of(config, follows=True)
 
 
-async def _conduct(
-    folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop, observe: Observer | None
-) -> Summary:
+async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop) -> Summary:
     async with AsyncExitStack() as stack:
-        parts = replace(await assemble(stack, folder, facts, config), say=show.note, observe=observe)
+        parts = replace(await assemble(stack, folder, facts, config), say=show.note, observe=show.observe)
         lag = await stack.enter_async_context(loop.LagProbe())
         watch = _Watch(parts, lag)
         await stack.enter_async_context(background(every, show.seconds, lambda: show.sample(watch.look())))
-        if observe is not None:
+        if (observe := show.observe) is not None:
             parts.journal.observe(observe)
-            await stack.enter_async_context(background(every, _TRACED, lambda: observe(watch.look())))
+            await stack.enter_async_context(background(every, _OBSERVED, lambda: observe(watch.look())))
         ending = await Crawl(parts, stop).run()
         return summarize(
             ending.totals,

@@ -110,11 +110,14 @@ def test_the_snippets_of_the_documents_run(code: str, running: RunningSite) -> N
     assert done.stdout.startswith("200 ")
 
 
-def test_the_commands_of_the_readme_run(running: RunningSite, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "at_least"), [("README.md", 9), ("docs/timeline.md", 3)])
+def test_the_commands_of_a_page_run(page: str, at_least: int, running: RunningSite, tmp_path: Path) -> None:
     """Every line that begins, goes on with or asks about a run ends well, on a small site, in the order of the page."""
     (tmp_path / "urls.txt").write_text(f"{running.site.base_urls[0]}/\n", "utf-8")
-    lines = [line.partition("  #")[0].strip() for block in blocks("") for line in block.splitlines()]
-    commands = [line for line in lines if re.match(r"crawler (crawl|fetch|resume|verify|hosts|why|load) ", line)]
+    lines = [line.partition("  #")[0].strip() for block in blocks("", page) for line in block.splitlines()]
+    commands = [
+        line for line in lines if re.match(r"crawler (crawl|fetch|resume|verify|hosts|why|load|timeline) ", line)
+    ]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     for command in commands:
@@ -130,7 +133,7 @@ def test_the_commands_of_the_readme_run(running: RunningSite, tmp_path: Path) ->
         )
         assert done.returncode == 0, (command, done.stderr)
 
-    assert len(commands) >= 9
+    assert len(commands) >= at_least
 
 
 def test_the_library_s_options_are_documented() -> None:

@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 
 from crawler.build import Show, check_files, run
+from crawler.cli.tracefile import Tracing
 from crawler.core.config import RunConfig
 from crawler.core.errors import ReaderGone, UsageError
 from crawler.core.reasons import Reason
@@ -36,11 +37,13 @@ def carry_out(
     trace: Path | None = None,
 ) -> int:
     """Run to the end and give the exit code."""
+    tracing = Tracing(trace, facts, config) if trace else None
+    observe = tracing.observer if tracing else None
     title = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])} -> {folder.path}"
     log(folder, f"{facts.command} begins or goes on as process {os.getpid()}")
     try:
         with _view(title, quiet=quiet, to_stdout=config.output.to_stdout) as view:
-            show = Show(sample=view.sample, note=view.note, seconds=view.SECONDS, trace=trace)
+            show = Show(sample=view.sample, note=view.note, seconds=view.SECONDS, observe=observe)
             summary, signum = run(folder, facts, config, show)
     except ReaderGone as error:
         log(folder, f"ended early: {error}")
@@ -51,6 +54,8 @@ def carry_out(
         log(folder, f"ended by {type(error).__name__}: {error}")
         raise
     log(folder, as_text(summary, None).splitlines()[0])
+    if tracing:
+        tracing.write()
     if as_json_too:
         click.echo(as_json(summary), nl=False)
     if not quiet:

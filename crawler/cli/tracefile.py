@@ -1,14 +1,18 @@
-"""`--trace FILE`: where a run's trace is to go, found out to be possible before anything begins.
+"""`--trace FILE`: whether it can be written is found out before anything begins; it is written at an orderly end.
 
 Runs on: the main thread.
 """
 
+import os
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import click
 
+from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
+from crawler.core.records import moment
+from crawler.crawl.folder import RunFacts, write_whole
 
 _BEGINS = b'{"displayTimeUnit"'  # as traces do
 
@@ -40,6 +44,33 @@ def trace_file(name: str | None, folder: Path) -> Path | None:
     if path.exists() and not (path.is_file() and _is_trace(path)):
         raise UsageError(f"--trace: {name}: is there and is no trace; it would be lost")
     return path
+
+
+class Tracing:
+    """The trace of one life of a run: `observer` while it lasts, and then a file."""
+
+    def __init__(self, path: Path, facts: RunFacts, config: RunConfig) -> None:
+        from crawler.core.trace import Trace
+        from crawler.runtime.clock import Clock
+
+        clock = Clock()
+        self._path = path
+        self._command = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])}"
+        self._slots = config.engine.concurrency
+        self._started = clock.wall()
+        self.observer = Trace(clock.monotonic())
+
+    def write(self) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            StorageError: the disk failed; the run itself is safe.
+        """
+        from crawler.report.trace import About, trace_json
+
+        started = moment(self._started)
+        about = About(command=self._command, pid=os.getpid(), started=started, slots=self._slots)
+        write_whole(self._path, trace_json(self.observer, about))
 
 
 def _existing(folder: Path) -> Path:

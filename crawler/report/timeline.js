@@ -5,7 +5,7 @@ const run = JSON.parse(document.getElementById("data").textContent);
 const plot = document.getElementById("plot"), pen = plot.getContext("2d");
 const tip = document.getElementById("tip"), picked = document.getElementById("picked");
 const night = matchMedia("(prefers-color-scheme: dark)");
-const LEFT = 158, RIGHT = 12, CURVE = 28, SHORTEST = 20; // pixels; microseconds
+const LEFT = 158, RIGHT = 24, CURVE = 28, SHORTEST = 20; // pixels; microseconds
 let view = { begin: run.begin, end: run.end }, hover = null, rows = [], sections = [], curves = [], height = 0;
 
 const colour = (name) => (run.kinds[name] || run.kinds.asking)[night.matches ? 1 : 0];

@@ -282,12 +282,12 @@ def _legend(picture: _Picture, timeline: Timeline) -> None:
         if not names:
             continue
         picture.text(24, picture.y, title.partition(" ·")[0], "s")
-        x = _LEFT + 6.0
+        x = _LEFT + 14.0
         for name in names:
             words = KINDS[name].meaning
             width = 19 + 5.7 * len(words) + 16
             if x + width > WIDTH - _RIGHT:
-                x, picture.y = _LEFT + 6.0, picture.y + 20
+                x, picture.y = _LEFT + 14.0, picture.y + 20
             line = f"M{x:.0f} {picture.y - 4:.1f}h13"
             picture.front(f'<path class="{class_of(name)}" stroke-width="12" d="{line}"/>')
             picture.text(x + 19, picture.y, words, "t")

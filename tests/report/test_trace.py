@@ -121,6 +121,17 @@ def test_a_turn_whose_group_was_left_out_has_no_arrow() -> None:
     assert trace["otherData"]["stride"] == 1
 
 
+def test_each_try_leads_to_its_own_group() -> None:
+    """A URL that is tried twice has two turns, and two groups that made them safe."""
+    groups = [GroupDone(began=at, appended=at, synced=at, committed=at + 0.1, visits=(1,)) for at in (0.6, 1.6)]
+
+    trace = file_of(turn(0.0, outcome="retry"), turn(1.0), *groups)
+
+    arrows = [(event["ph"], event["ts"]) for event in trace["traceEvents"] if event["name"] == "journal"]
+    assert arrows == [("s", 400_000), ("f", 600_000), ("s", 1_400_000), ("f", 1_600_000)]
+    assert list(faults(trace)) == []
+
+
 SPAN = {"ph": "X", "name": "a", "cat": "c", "ts": 0, "dur": 10, "pid": 1, "tid": 1}
 
 
