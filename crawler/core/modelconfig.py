@@ -22,7 +22,7 @@ MODELS = (
     "asyncio-threads",
     "pipeline",
 )
-"""Each model by name, from the simplest on; its file in `crawler/models/` is called so, too."""
+"""Each model by name, from the simplest on; `lineup.py` knows its file in `crawler/models/`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
