@@ -66,7 +66,7 @@ def command(**parameters: Any) -> int:
 
 
 def _check(parameters: Mapping[str, Any]) -> None:
-    from crawler.lineup import check
+    from crawler.models.contest import check
 
     check(parameters["site"])
     if parameters["page"] and not parameters["sweep"]:
@@ -88,7 +88,7 @@ def _alone(name: str, config: ModelsConfig, site: str) -> int:
 
 
 def _compare(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str], None]) -> int:
-    from crawler.lineup import compare
+    from crawler.models.contest import compare
     from crawler.report.models import models_json, models_text
 
     with _server(config, parameters["site"]) as server:
@@ -101,7 +101,7 @@ def _compare(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[s
 
 
 def _sweep(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str], None]) -> int:
-    from crawler.lineup import sweep
+    from crawler.models.contest import sweep
     from crawler.report.sweep import sweep_json, sweep_text
     from crawler.report.sweeppage import sweep_page
 
@@ -126,7 +126,7 @@ def _gil(parameters: dict[str, Any], show: Callable[[str], None]) -> int:
 
 
 def _server(config: ModelsConfig, site: str | None) -> AbstractContextManager[Any]:
-    from crawler.lineup import Server, serving
+    from crawler.models.contest import Server, serving
 
     return nullcontext(Server(site=site)) if site else serving(config.job)
 

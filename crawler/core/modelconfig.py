@@ -22,7 +22,7 @@ MODELS = (
     "asyncio-threads",
     "pipeline",
 )
-"""Each model by name, from the simplest on; its file in `crawler/models/` is called so, too."""
+"""Each model by name, from the simplest on; `lineup.py` knows its file in `crawler/models/`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class CrewConfig:
 
     models: Annotated[
         tuple[str, ...],
-        Help("Only this model; repeatable.", Kind.TEXTS, flag="model", metavar="|".join(MODELS)),
+        Help(f"Only this model of {', '.join(MODELS)}; repeatable.", Kind.TEXTS, flag="model", metavar="NAME"),
     ] = ()
     workers: Annotated[
         int | None,
