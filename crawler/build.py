@@ -120,12 +120,12 @@ async def assemble(
     facts: RunFacts,
     config: RunConfig,
     *,
-    keep: bool = False,
+    reading: Callable[[Task], Task] = lambda task: task,
     around: Callable[[Fetcher], Fetcher] = lambda fetcher: fetcher,
 ) -> Parts:
     """Everything that a crawl in `folder` is made of, opened on `stack`.
 
-    `keep` leaves each body on its visit; what `around` gives for the fetcher takes its place.
+    What `reading` gives for the task of each document, and `around` for the fetcher, takes its place.
     """
     clock = Clock()
     limit = config.engine.concurrency
@@ -141,10 +141,11 @@ async def assemble(
             folder.write_broken(closing.broken())
 
     journal = await stack.enter_async_context(Journal(frontier, sinks, board, clock, derive))
+    task = reading(replace(_task(config, follows=follows), keep=config.output.files))
     fetcher = around(await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=limit)))
     return Parts(
         fetcher=fetcher,
-        parser=await _parser(stack, config, replace(_task(config, follows=follows), keep=keep or config.output.files)),
+        parser=await _parser(stack, config, task),
         journal=journal,
         board=board,
         workbench=Workbench(Paces(config.politeness, limit, ahead=clock.monotonic() - clock.wall()).of, limit),
@@ -187,7 +188,6 @@ def _task(config: RunConfig, *, follows: bool) -> Task:
         follow=follow(config.scope, obey=obey) if follows else follow_lists(obey=obey),
         wants=Wants(text=config.parse.text, selectors=tuple(map(_selector, config.parse.select))),
         extract=config.parse.extract,
-        times=config.parse.times,
     )
 
 

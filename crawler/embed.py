@@ -14,7 +14,7 @@ Runs on: the caller's event loop.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -141,7 +141,9 @@ class _Pages:
         folder, facts = run
         try:
             async with AsyncExitStack() as stack:
-                parts = await assemble(stack, folder, facts, config, keep=True, around=self._slowed)
+                parts = await assemble(
+                    stack, folder, facts, config, reading=partial(replace, keep=True), around=self._slowed
+                )
                 parts.journal.on_commit(partial(self._take, parts.memory))
                 await Crawl(parts, Stop()).run()
         except Exception as error:  # noqa: BLE001 - raised where the pages are read, and not wherever the reader waits

@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -118,7 +119,7 @@ def _pipeline(parse_cost: int, files: Path, job: Job, watch: Watch) -> Results:
         output=OutputConfig(save="jsonl,files"),
         engine=EngineConfig(concurrency=job.tasks, retries=0),
         politeness=PolitenessConfig(robots=False),
-        parse=ParseConfig(workers=job.processes, times=parse_cost),
+        parse=ParseConfig(workers=job.processes),
     )
     run = RunFolder(files.with_name("run"))
     with run.beginning():
@@ -128,7 +129,7 @@ def _pipeline(parse_cost: int, files: Path, job: Job, watch: Watch) -> Results:
 
     async def main(stop: loop.Stop) -> int | None:
         async with AsyncExitStack() as stack:
-            parts = await assemble(stack, run, facts, config)
+            parts = await assemble(stack, run, facts, config, reading=partial(replace, times=parse_cost))
             assert isinstance(parts.parser, LaneParser)  # noqa: S101 - there are workers
             await parts.parser.start()
             lag = await stack.enter_async_context(loop.LagProbe())

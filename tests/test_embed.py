@@ -4,6 +4,8 @@ import asyncio
 import multiprocessing
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,7 +101,9 @@ async def test_a_visit_is_held_until_whoever_hears_of_its_commit_has_heard(tmp_p
 
     async with AsyncExitStack() as stack:
         fetcher = FakeFetcher(default=(200, body))
-        parts = await assemble(stack, folder, facts, config, keep=True, around=lambda _: fetcher)
+        parts = await assemble(
+            stack, folder, facts, config, reading=partial(replace, keep=True), around=lambda _: fetcher
+        )
         parts.journal.on_commit(
             lambda group: seen.extend((visit.size, parts.memory.used) for visit in group.group.visits)
         )

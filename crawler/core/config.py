@@ -258,7 +258,6 @@ class ParseConfig:
         str | None,
         Help("Keep what this function of yours gives for each page as data.", Kind.TEXT, metavar="MODULE:FUNCTION"),
     ] = None
-    times: int = 1  # no knob: `crawler models` reads each page more than once, to make reading cost more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

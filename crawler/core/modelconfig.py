@@ -40,7 +40,7 @@ class CrewConfig:
 
     models: Annotated[
         tuple[str, ...],
-        Help("Only this model; repeatable.", Kind.TEXTS, flag="model", metavar="|".join(MODELS)),
+        Help(f"Only this model of {', '.join(MODELS)}; repeatable.", Kind.TEXTS, flag="model", metavar="NAME"),
     ] = ()
     workers: Annotated[
         int | None,
