@@ -5,6 +5,7 @@ Runs on: anywhere (pure).
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from statistics import median
 from textwrap import wrap
 
 from crawler.core.gilfacts import GilFacts, Lateness
@@ -12,7 +13,7 @@ from crawler.core.text import counted
 from crawler.report.indented import indented
 
 _WIDTH = 80
-_SMALL = 0.25  # of a call, or of the switch interval: later than this, the heartbeat had to wait for it
+_WAITED = 0.1  # of a call, or of the switch interval: later than this, the heartbeat had to wait for it
 
 
 def gil_json(facts: GilFacts) -> bytes:
@@ -30,11 +31,11 @@ def holds(rows: Sequence[Lateness]) -> str:
     """What one kind of work does to the GIL; `rows` has it at each switch interval."""
     call = rows[0].call
     if call is not None:
-        late = min(row.median for row in rows)
-        if late >= _SMALL * call:
+        late = median(row.median for row in rows)
+        if late >= _WAITED * call:
             return f"holds the GIL to its end: a call takes {ms(call)} ms, and the heartbeat waits for it"
         return f"lets go of the GIL: a call takes {ms(call)} ms, and the heartbeat is {ms(late)} ms late"
-    if all(row.median >= _SMALL * row.interval for row in rows):
+    if all(row.median >= _WAITED * row.interval for row in rows):
         return "hands the GIL over when the switch interval ends, and no sooner"
     return "does not keep the heartbeat waiting for as long as the switch interval"
 

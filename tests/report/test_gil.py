@@ -23,7 +23,11 @@ def rows(*late: float, call: float | None = None) -> list[Lateness]:
         (rows(12, 15, 60, call=0.021), "holds the GIL to its end: a call takes 21 ms, and the heartbeat waits for it"),
         (
             rows(0.1, 0.08, 0.09, call=0.013),
-            "lets go of the GIL: a call takes 13 ms, and the heartbeat is 0.08 ms late",
+            "lets go of the GIL: a call takes 13 ms, and the heartbeat is 0.09 ms late",
+        ),
+        (  # of a busy machine, with one interval at which the work had come to a halt
+            rows(14, 31, 0.26, call=0.065),
+            "holds the GIL to its end: a call takes 65 ms, and the heartbeat waits for it",
         ),
     ],
 )
