@@ -6,6 +6,7 @@ const plot = document.getElementById("plot"), pen = plot.getContext("2d");
 const tip = document.getElementById("tip"), picked = document.getElementById("picked");
 const night = matchMedia("(prefers-color-scheme: dark)");
 const LEFT = 158, RIGHT = 24, CURVE = 28, SHORTEST = 20; // pixels; microseconds
+const cycle = run.window * run.stride; // of each, the first window was kept
 let view = { begin: run.begin, end: run.end }, hover = null, rows = [], sections = [], curves = [], height = 0;
 
 const colour = (name) => (run.kinds[name] || run.kinds.asking)[night.matches ? 1 : 0];
@@ -143,14 +144,16 @@ function paintCurve(curve) {
   pen.globalAlpha = 0.3; pen.fillStyle = colour("first byte"); pen.fill(line); pen.globalAlpha = 1;
 }
 
-/** Shade what was not kept; where the stretches are finer than pixels, everything. */
+/** Shade what was not kept of the rows; where the stretches are finer than pixels, everything. */
 function paintGaps() {
   if (run.stride === 1) return;
-  const cycle = run.window * run.stride;
   pen.fillStyle = night.matches ? "#0007" : "#8a94a638";
-  if ((view.end - view.begin) / cycle > width() / 4) { pen.fillRect(LEFT, 18, width(), height); return; }
-  for (let start = Math.floor(view.begin / cycle) * cycle; start < view.end; start += cycle)
-    pen.fillRect(x(start + run.window), 18, x(start + cycle) - x(start + run.window), height);
+  const isFine = (view.end - view.begin) / cycle > width() / 4;
+  for (const { top, height } of sections.filter((part) => part.height)) {
+    if (isFine) { pen.fillRect(LEFT, top, width(), height); continue; }
+    for (let start = Math.floor(view.begin / cycle) * cycle; start < view.end; start += cycle)
+      pen.fillRect(x(start + run.window), top, x(start + cycle) - x(start + run.window), height);
+  }
 }
 
 /** Outline the bar under the pointer, and lead from a turn to the reading of its document and to its group. */
@@ -185,7 +188,7 @@ function paintNames(muted) {
     const y = row.y + row.pitch / 2 + 4;
     if (y - last < 11) continue;
     last = y;
-    pen.fillText(row.pitch > 20 ? `${row.name} · ${busy(row)} % busy` : row.name, LEFT - 8, y);
+    pen.fillText(row.pitch > 20 && run.stride === 1 ? `${row.name} · ${busy(row)} % busy` : row.name, LEFT - 8, y);
   }
   for (const curve of curves) {
     pen.fillText(curve.name, LEFT - 8, curve.y + 12);
@@ -253,6 +256,7 @@ const KEYS = {
   "+": () => zoom(0.6), "=": () => zoom(0.6), "-": () => zoom(1 / 0.6), 0: () => show(0, run.length),
   ArrowLeft: () => move(-0.2), ArrowRight: () => move(0.2), Home: () => show(0, view.end - view.begin),
   End: () => show(run.length, run.length + view.end - view.begin),
+  w: () => { const next = (Math.floor(view.begin / cycle) + 1) * cycle; show(next, next + run.window); },
   n: () => pick(0, 1), p: () => pick(0, -1), j: () => pick(1, 0), k: () => pick(-1, 0),
   Escape: () => { hover = null; picked.replaceChildren(); draw(); },
 };
@@ -264,6 +268,8 @@ plot.addEventListener("keydown", (event) => {
 document.getElementById("in").addEventListener("click", KEYS["+"]);
 document.getElementById("out").addEventListener("click", KEYS["-"]);
 document.getElementById("all").addEventListener("click", KEYS[0]);
+document.getElementById("next").addEventListener("click", KEYS.w);
+document.getElementById("next").hidden = run.stride === 1;
 
 /** Pick a bar with the keys: the next in the row, or the nearest in another row; it is brought into view. */
 function pick(down, right) {

@@ -1,98 +1,31 @@
 """A timeline as a picture: one SVG file for light and dark ground, drawn without any other tool.
 
 Rules
-- Everything of one colour and height is one path of thick lines: a picture of ten thousand bars has 200 KB.
-- What is narrower than a third of a pixel is drawn together with its neighbour; a failure is always seen.
+- It is drawn from top to bottom, each part as high as it needs to be.
+- Where a part of a long run was not kept, its rows are shaded; the curves were.
 Runs on: anywhere (pure).
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from html import escape
 from itertools import pairwise
 
 from crawler.core.text import safe
 from crawler.report.timeline import Bar, Row, Timeline
+from crawler.report.timeline_paper import LEFT, PLOT, RIGHT, WIDTH, Picture, Scale, class_of, xml
 from crawler.report.timeline_words import CURVES, KINDS, SLOTS, STORAGE, UNLUCKY, WORKERS, legend, sentences
 
-WIDTH = 1400
-_LEFT, _RIGHT = 150, 24
-_PLOT = WIDTH - _LEFT - _RIGHT
 _MOST_SLOTS = 256
 _SLOTS_HEIGHT = 340
 _CURVE_HEIGHT = 28
-_THINNEST = 0.3
 _TICKS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """Microseconds to pixels."""
-
-    begin: int
-    end: int
-
-    def x(self, at: float) -> float:
-        at = min(max(at, self.begin), self.end)
-        return _LEFT + (at - self.begin) / (self.end - self.begin) * _PLOT
-
-    def shows(self, begin: int, end: int) -> bool:
-        return end >= self.begin and begin <= self.end
-
-
-class _Picture:
-    """What is drawn, from top to bottom; `y` is how far it is."""
-
-    def __init__(self, scale: _Scale) -> None:
-        self.scale = scale
-        self.y = 0.0
-        self._paths: dict[tuple[str, float], list[str]] = defaultdict(list)
-        self._reach: dict[tuple[str, float], float] = {}
-        self._texts: list[str] = []
-        self._behind: list[str] = []
-
-    def text(self, x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> None:
-        shown = "".join(c for c in text if c not in "\ufffe\uffff")
-        self._texts.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(shown)}</text>'
-        )
-
-    def behind(self, element: str) -> None:
-        self._behind.append(element)
-
-    def front(self, element: str) -> None:
-        self._texts.append(element)
-
-    def bar(self, kind: str, begin: int, end: int, y: float, height: float) -> None:
-        """A rectangle; one that would not be seen beside its neighbour is left out."""
-        if not self.scale.shows(begin, end):
-            return
-        left, right = self.scale.x(begin), self.scale.x(end)
-        if right - left < _THINNEST:
-            if self._reach.get((kind, y), -1.0) > left - _THINNEST:
-                return
-            right = left + _THINNEST
-        self._reach[kind, y] = right
-        self._paths[kind, height].append(f"M{left:.1f} {y + height / 2:.1f}h{right - left:.1f}")
-
-    def done(self) -> Iterator[str]:
-        yield from self._behind
-        for (kind, height), pieces in self._paths.items():
-            yield f'<path class="{class_of(kind)}" stroke-width="{height:.1f}" d="{"".join(pieces)}"/>'
-        yield from self._texts
-
-
-def class_of(kind: str) -> str:
-    """The style of a kind."""
-    return "k-" + (kind if kind in KINDS else "asking").replace(" ", "-")
 
 
 def timeline_svg(timeline: Timeline, begin: float = 0.0, end: float | None = None) -> str:
     """The picture of the stretch from `begin` to `end`, in seconds; None = to the end of the run."""
     last = timeline.length if end is None else min(timeline.length, round(end * 1e6))
     first = min(max(0, round(begin * 1e6)), last - 1)
-    picture = _Picture(_Scale(first, max(last, first + 1)))
+    scale = Scale(first, max(last, first + 1))
+    picture = Picture(scale, list(_gaps(scale, timeline)))
     _head(picture, timeline)
     top = picture.y
     _ticks(picture)
@@ -102,20 +35,14 @@ def timeline_svg(timeline: Timeline, begin: float = 0.0, end: float | None = Non
     _rows(picture, STORAGE, [timeline.storage])
     _curves(picture, timeline)
     _grid(picture, top + 8)
-    _shade(picture, timeline, top + 8)
     _legend(picture, timeline)
     height = picture.y + 14
     body = "\n".join(picture.done())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}"'
-        f' height="{height:.0f}" role="img" aria-label="{_xml(_title(timeline))}">\n<style>{_style()}</style>\n'
+        f' height="{height:.0f}" role="img" aria-label="{xml(_title(timeline))}">\n<style>{_style()}</style>\n'
         f'<rect width="100%" height="100%" rx="10" class="ground"/>\n{body}\n</svg>\n'
     )
-
-
-def _xml(text: str) -> str:
-    """Text for XML, which has no way to write two of Unicode's non-characters."""
-    return escape("".join(c for c in text if c not in "\ufffe\uffff"))
 
 
 def _title(timeline: Timeline) -> str:
@@ -137,7 +64,7 @@ def _style() -> str:
     return f"{_LIGHT}\n{light}\n@media(prefers-color-scheme:dark){{{_DARK}\n{dark}}}"
 
 
-def _head(picture: _Picture, timeline: Timeline) -> None:
+def _head(picture: Picture, timeline: Timeline) -> None:
     picture.text(24, 32, _title(timeline), "h")
     picture.y = 52
     for sentence in sentences(timeline):
@@ -146,7 +73,7 @@ def _head(picture: _Picture, timeline: Timeline) -> None:
     picture.y += 12
 
 
-def _ticks(picture: _Picture) -> None:
+def _ticks(picture: Picture) -> None:
     scale = picture.scale
     step = tick_step((scale.end - scale.begin) / _TICKS)
     for at in range(-(-scale.begin // step) * step, scale.end + 1, step):
@@ -154,7 +81,7 @@ def _ticks(picture: _Picture) -> None:
     picture.y += 8
 
 
-def _grid(picture: _Picture, top: float) -> None:
+def _grid(picture: Picture, top: float) -> None:
     scale = picture.scale
     step = tick_step((scale.end - scale.begin) / _TICKS)
     for at in range(-(-scale.begin // step) * step, scale.end + 1, step):
@@ -176,16 +103,17 @@ def _moment(at: int) -> str:
     return f"{at / 1e6:.6f}".rstrip("0").rstrip(".") + " s"
 
 
-def _title_row(picture: _Picture, title: tuple[str, str], height: float) -> None:
+def _title_row(picture: Picture, title: tuple[str, str], height: float) -> None:
     """A title, what it says, and the ground of the rows below it."""
     picture.y += 22
     picture.text(24, picture.y - 3, title[0], "s")
     picture.text(24 + 8 * len(title[0]), picture.y - 3, title[1], "m")
     picture.y += 6
-    picture.behind(f'<rect x="{_LEFT}" y="{picture.y:.1f}" width="{_PLOT}" height="{height:.1f}" class="lane"/>')
+    if height:
+        picture.ground(height)
 
 
-def _slots(picture: _Picture, timeline: Timeline) -> None:
+def _slots(picture: Picture, timeline: Timeline) -> None:
     rows = timeline.slots[:_MOST_SLOTS]
     pitch = min(14.0, _SLOTS_HEIGHT / max(1, len(rows)))
     height = pitch - 2 if pitch > 6 else pitch * 0.85
@@ -194,16 +122,16 @@ def _slots(picture: _Picture, timeline: Timeline) -> None:
     for number, row in enumerate(rows):
         y = picture.y + number * pitch + (pitch - height) / 2
         if number % labelled == 0:
-            picture.text(_LEFT - 8, y + height / 2 + 4, row.name, "t", "end")
+            picture.text(LEFT - 8, y + height / 2 + 4, row.name, "t", "end")
         for bar in row.bars:
             _bar(picture, bar, y, height)
     picture.y += pitch * len(rows)
     if (more := len(timeline.slots) - len(rows)) > 0:
-        picture.text(_LEFT - 8, picture.y + 12, f"and {more:,} more", "t", "end")
+        picture.text(LEFT - 8, picture.y + 12, f"and {more:,} more", "t", "end")
         picture.y += 14
 
 
-def _bar(picture: _Picture, bar: Bar, y: float, height: float) -> None:
+def _bar(picture: Picture, bar: Bar, y: float, height: float) -> None:
     if not picture.scale.shows(bar.begin, bar.end):
         return
     if bar.name in KINDS:
@@ -214,32 +142,32 @@ def _bar(picture: _Picture, bar: Bar, y: float, height: float) -> None:
         picture.bar("bad", bar.begin, bar.end, y + height * 0.7, height * 0.3)
 
 
-def _rows(picture: _Picture, title: tuple[str, str], rows: Sequence[Row]) -> None:
+def _rows(picture: Picture, title: tuple[str, str], rows: Sequence[Row]) -> None:
     pitch, scale = 24.0, picture.scale
     _title_row(picture, title, pitch * len(rows))
     for row in rows:
-        busy = f"{row.name} · {row.busy(scale.begin, scale.end):.0%} busy"
-        picture.text(_LEFT - 8, picture.y + 16, busy, "t", "end")
+        busy = f" · {row.busy(scale.begin, scale.end):.0%} busy" if picture.is_whole else ""
+        picture.text(LEFT - 8, picture.y + 16, row.name + busy, "t", "end")
         for bar in row.bars:
             _bar(picture, bar, picture.y + 2, pitch - 4)
         picture.y += pitch
 
 
-def _curves(picture: _Picture, timeline: Timeline) -> None:
+def _curves(picture: Picture, timeline: Timeline) -> None:
     if not timeline.curves:
         return
     gap = 8
     _title_row(picture, CURVES, 0)
     for name, points in timeline.curves.items():
-        picture.behind(f'<rect x="{_LEFT}" y="{picture.y:.1f}" width="{_PLOT}" height="{_CURVE_HEIGHT}" class="lane"/>')
+        picture.behind(f'<rect x="{LEFT}" y="{picture.y:.1f}" width="{PLOT}" height="{_CURVE_HEIGHT}" class="lane"/>')
         most = max(value for _, value in points)
-        picture.text(_LEFT - 8, picture.y + 12, name, "t", "end")
-        picture.text(_LEFT - 8, picture.y + 24, f"most {most:,.4g}", "t", "end")
+        picture.text(LEFT - 8, picture.y + 12, name, "t", "end")
+        picture.text(LEFT - 8, picture.y + 24, f"most {most:,.4g}", "t", "end")
         picture.front(_area(picture, points, most))
         picture.y += _CURVE_HEIGHT + gap
 
 
-def _area(picture: _Picture, points: Sequence[tuple[int, float]], most: float) -> str:
+def _area(picture: Picture, points: Sequence[tuple[int, float]], most: float) -> str:
     scale, foot = picture.scale, picture.y + _CURVE_HEIGHT
     tall = (_CURVE_HEIGHT - 3) / (most or 1)
     shown = [(scale.x(at), foot - max(0.0, value) * tall) for at, value in _cut(points, scale)]
@@ -250,7 +178,7 @@ def _area(picture: _Picture, points: Sequence[tuple[int, float]], most: float) -
     return f'<path class="c" d="{closed}"/><path class="l" d="M{line}"/>'
 
 
-def _cut(points: Sequence[tuple[int, float]], scale: _Scale) -> Iterator[tuple[float, float]]:
+def _cut(points: Sequence[tuple[int, float]], scale: Scale) -> Iterator[tuple[float, float]]:
     """The points in view, and where the line comes in and goes out."""
     for (before, low), (after, high) in pairwise(points):
         for edge in (scale.begin, scale.end):
@@ -260,34 +188,30 @@ def _cut(points: Sequence[tuple[int, float]], scale: _Scale) -> Iterator[tuple[f
             yield after, high
 
 
-def _shade(picture: _Picture, timeline: Timeline, top: float) -> None:
-    """Cover what was not kept; where the stretches are finer than pixels, everything."""
+def _gaps(scale: Scale, timeline: Timeline) -> Iterator[tuple[int, int]]:
+    """What was not kept; where the stretches are finer than pixels, everything."""
+    cycle = timeline.window * timeline.stride
     if timeline.stride == 1:
         return
-    scale, cycle = picture.scale, timeline.window * timeline.stride
-    if (scale.end - scale.begin) / cycle > _PLOT / 4:
-        gaps = [(scale.begin, scale.end)]
+    if (scale.end - scale.begin) / cycle > PLOT / 4:
+        yield scale.begin, scale.end
     else:
-        starts = range(scale.begin // cycle * cycle, scale.end, cycle)
-        gaps = [(start + timeline.window, start + cycle) for start in starts]
-    for begin, end in gaps:
-        left, right = scale.x(begin), scale.x(end)
-        size = f'width="{right - left:.1f}" height="{picture.y - top:.1f}"'
-        picture.front(f'<rect x="{left:.1f}" y="{top:.1f}" {size} class="shade"/>')
+        for start in range(scale.begin // cycle * cycle, scale.end, cycle):
+            yield start + timeline.window, start + cycle
 
 
-def _legend(picture: _Picture, timeline: Timeline) -> None:
+def _legend(picture: Picture, timeline: Timeline) -> None:
     picture.y += 20
     for (title, _), names in zip((SLOTS, WORKERS, STORAGE), (names for _, names in legend(timeline)), strict=True):
         if not names:
             continue
         picture.text(24, picture.y, title.partition(" ·")[0], "s")
-        x = _LEFT + 14.0
+        x = LEFT + 14.0
         for name in names:
             words = KINDS[name].meaning
             width = 19 + 5.7 * len(words) + 16
-            if x + width > WIDTH - _RIGHT:
-                x, picture.y = _LEFT + 14.0, picture.y + 20
+            if x + width > WIDTH - RIGHT:
+                x, picture.y = LEFT + 14.0, picture.y + 20
             line = f"M{x:.0f} {picture.y - 4:.1f}h13"
             picture.front(f'<path class="{class_of(name)}" stroke-width="12" d="{line}"/>')
             picture.text(x + 19, picture.y, words, "t")
