@@ -51,7 +51,7 @@ def crossover(sweep: Sweep) -> str:
         if not runs or runs[-1][0] != leader:
             runs.append((leader, cpu_label(point)))
     first, *others = runs
-    parts = [f"{first[0]} leads at {first[1]} of CPU per page"]
+    parts = [f"In the lead: {first[0]} at {first[1]} of CPU per page"]
     parts += [f"{name} from {cpu} on" for name, cpu in others]
     lead = ", ".join(parts) + ("" if others else ", and everywhere else")
     wrong = "" if all(point.agree for point in sweep.points) else " Not all models came to the same results."

@@ -123,8 +123,8 @@ def test_the_lead_changes_where_another_is_clearly_quicker() -> None:
     sweep = swept(a=(400, 100, 50, 20), b=(390, 110, 52, 80))
 
     assert sweep.leaders == ("a", "a", "a", "b")
-    assert crossover(sweep) == "a leads at 1 ms of CPU per page, b from 8 ms on."
-    assert crossover(swept(a=(2, 2), b=(1, 1))) == "a leads at 1 ms of CPU per page, and everywhere else."
+    assert crossover(sweep) == "In the lead: a at 1 ms of CPU per page, b from 8 ms on."
+    assert crossover(swept(a=(2, 2), b=(1, 1))) == "In the lead: a at 1 ms of CPU per page, and everywhere else."
 
 
 def test_the_plot_puts_each_letter_at_its_rate() -> None:
