@@ -97,13 +97,12 @@ def check_files(config: RunConfig) -> None:
 
 async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop) -> Summary:
     async with AsyncExitStack() as stack:
-        parts = replace(await assemble(stack, folder, facts, config), say=show.note, observe=show.observe)
+        parts = replace(await assemble(stack, folder, facts, config), say=show.note)
         lag = await stack.enter_async_context(loop.LagProbe())
         watch = _Watch(parts, lag)
         await stack.enter_async_context(background(every, show.seconds, lambda: show.sample(watch.look())))
-        if (observe := show.observe) is not None:
-            parts.journal.observe(observe)
-            await stack.enter_async_context(background(every, _OBSERVED, lambda: observe(watch.look())))
+        if show.observe is not None:
+            parts = await observed(stack, parts, lag, show.observe)
         ending = await Crawl(parts, stop).run()
         return summarize(
             ending.totals,
@@ -112,6 +111,14 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
             hosts=await parts.journal.hosts(agent_of(config), MOST_HOSTS),
             examples=await parts.journal.examples(),
         )
+
+
+async def observed(stack: AsyncExitStack, parts: Parts, lag: loop.LagProbe, observer: Observer) -> Parts:
+    """The same parts; while `stack` is open, `observer` is told what they do."""
+    watch = _Watch(parts, lag)
+    parts.journal.observe(observer)
+    await stack.enter_async_context(background(every, _OBSERVED, lambda: observer(watch.look())))
+    return replace(parts, observe=observer)
 
 
 async def assemble(

@@ -16,12 +16,13 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from crawler.build import assemble
+from crawler.build import assemble, observed
 from crawler.core.config import EngineConfig, OutputConfig, ParseConfig, PolitenessConfig, RunConfig
 from crawler.core.gilfacts import GilFacts
 from crawler.core.modelconfig import JobConfig, ModelsConfig
 from crawler.core.modelfacts import ClientCosts, Figures
 from crawler.core.models import Request, Response
+from crawler.core.protocols import Observer
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.crawl.engine import Crawl
@@ -64,18 +65,18 @@ MODELS: dict[str, Model] = {
     "asyncio-threads": asyncio_threads.run,
     "pipeline": pipeline.run,
 }
-_THREADS, _TASKS = 32, 256
+_THREADS, TASKS = 32, 256
 _GIL_PAGES, _READINGS, _TRIES, _SHARES, _HEARTBEAT = 200, 8, 3, (1, 2, 4), 0.8  # the best of some tries counts
 
 
 # --- in the process of one model ----------------------------------------------------------------------------------
 
 
-def alone(name: str, config: ModelsConfig, site: str) -> Figures:
-    """One model does the job in this process, which ends with whoever started it."""
+def alone(name: str, config: ModelsConfig, site: str, observer: Observer | None = None) -> Figures:
+    """One model does the job in this process, which ends with whoever started it; the pipeline tells an observer."""
     die_with(os.getppid())
     with TemporaryDirectory() as folder:
-        job = job_of(config, site, Path(folder))
+        job = job_of(config, site, Path(folder), observer)
         return measure(name, MODELS[name], job, Path(folder) / "files")
 
 
@@ -86,12 +87,12 @@ def clients_alone(config: ModelsConfig, site: str) -> ClientCosts:
         return client_costs(job_of(config, site, Path(folder)))
 
 
-def job_of(config: ModelsConfig, site: str, folder: Path) -> Job:
+def job_of(config: ModelsConfig, site: str, folder: Path, observer: Observer | None = None) -> Job:
     """The job at a built-in site that is served there; its files go below `folder`."""
     run, workers = RunConfig(), config.crew.workers
     (files := folder / "files").mkdir()
     reader = Reader(Task(max_decoded=run.fetch.max_decoded, keep=True, times=config.job.parse_cost))
-    tasks, hands = workers or _TASKS, workers or os.cpu_count() or 1
+    tasks, hands = workers or TASKS, workers or os.cpu_count() or 1
     return Job(
         requests=[Request(url=parse(url), named=True) for url in _urls(config.job, site)],
         work=Work(
@@ -101,7 +102,7 @@ def job_of(config: ModelsConfig, site: str, folder: Path) -> Job:
             write=partial(write_loose, files),
         ),
         open_fetcher=partial(HttpFetcher, run.fetch, clock=Clock(), idle_limit=tasks),
-        pipeline=partial(_pipeline, config.job.parse_cost, files),
+        pipeline=partial(_pipeline, config.job.parse_cost, files, observer),
         threads=workers or _THREADS,
         tasks=tasks,
         processes=hands,
@@ -113,7 +114,7 @@ def _urls(job: JobConfig, site: str) -> Iterator[str]:
     return Site(SitePlan.plain(pages=job.pages), [site.rstrip("/")]).urls()
 
 
-def _pipeline(parse_cost: int, files: Path, job: Job, watch: Watch) -> Results:
+def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job, watch: Watch) -> Results:
     """What `crawler fetch --save jsonl,files` does, without politeness towards strangers and without a second try."""
     config = RunConfig(
         output=OutputConfig(save="jsonl,files"),
@@ -133,6 +134,8 @@ def _pipeline(parse_cost: int, files: Path, job: Job, watch: Watch) -> Results:
             assert isinstance(parts.parser, LaneParser)  # noqa: S101 - there are workers
             await parts.parser.start()
             lag = await stack.enter_async_context(loop.LagProbe())
+            if observer is not None:
+                parts = await observed(stack, parts, lag, observer)
             with watch:
                 await Crawl(parts, stop).run()
             watch.lag = lag.worst

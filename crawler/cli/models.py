@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from crawler.cli.options import KnobCommand, given, knobs, writable
+from crawler.cli.tracefile import Tracing, trace_file
 from crawler.core.errors import UsageError
 from crawler.core.modelconfig import MODELS, MODELS_OPTIONS, ModelsConfig, configure_models
 
@@ -50,22 +51,23 @@ class ModelsCommand(KnobCommand):
     type=click.Choice(_ALONE),
     help="Run one model, in this very process, and print its figures as JSON: what the command starts for each row.",
 )
+@click.option("--trace", metavar="FILE", help="Write what the pipeline ran when, as a trace for `crawler timeline`.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
 def command(**parameters: Any) -> int:
     """Fetch, read and write pages of the built-in site under each concurrency model, and say what each one did."""
     asked = given(parameters, MODELS_OPTIONS)
     config = configure_models({**_SWEPT, **asked} if parameters["sweep"] else asked)
-    _check(parameters)
+    _check(config, parameters)
     if parameters["alone"]:
-        return _alone(parameters["alone"], config, parameters["site"])
+        return _alone(parameters["alone"], config, parameters)
     with _progress(quiet=parameters["quiet"]) as show:
         if parameters["gil"]:
             return _gil(parameters, show)
         return (_sweep if parameters["sweep"] else _compare)(config, parameters, show)
 
 
-def _check(parameters: Mapping[str, Any]) -> None:
+def _check(config: ModelsConfig, parameters: Mapping[str, Any]) -> None:
     from crawler.models.contest import check
 
     check(parameters["site"])
@@ -75,15 +77,24 @@ def _check(parameters: Mapping[str, Any]) -> None:
         raise UsageError("--sweep and --parse-cost: give one of them, a sweep tries several costs")
     if parameters["alone"] and not parameters["site"]:
         raise UsageError("--alone: give a --site, too; `crawler serve --plain` serves one")
+    run = (parameters["alone"],) if parameters["alone"] else config.crew.chosen
+    if parameters["trace"] and ("pipeline" not in run or parameters["sweep"] or parameters["gil"]):
+        raise UsageError("--trace: only the pipeline can be traced, in a comparison or --alone")
 
 
-def _alone(name: str, config: ModelsConfig, site: str) -> int:
+def _alone(name: str, config: ModelsConfig, parameters: Mapping[str, Any]) -> int:
     import msgspec
 
-    from crawler.lineup import alone, clients_alone
+    from crawler.lineup import TASKS, alone, clients_alone
 
-    figures = clients_alone(config, site) if name == "clients" else alone(name, config, site)
-    click.echo(msgspec.json.encode(figures))
+    site, trace = parameters["site"], trace_file(parameters["trace"])
+    tracing = Tracing(trace, "models --alone pipeline", config.crew.workers or TASKS) if trace else None
+    if name == "clients":
+        click.echo(msgspec.json.encode(clients_alone(config, site)))
+    else:
+        click.echo(msgspec.json.encode(alone(name, config, site, tracing.observer if tracing else None)))
+    if tracing:
+        tracing.write()
     return 0
 
 
@@ -91,8 +102,9 @@ def _compare(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[s
     from crawler.models.contest import compare
     from crawler.report.models import models_json, models_text
 
+    trace = trace_file(parameters["trace"])
     with _server(config, parameters["site"]) as server:
-        comparison = compare(config, server, show)
+        comparison = compare(config, server, show, trace)
     show("")
     click.echo(
         models_json(comparison) if parameters["as_json"] else models_text(comparison), nl=not parameters["as_json"]

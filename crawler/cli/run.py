@@ -37,9 +37,10 @@ def carry_out(
     trace: Path | None = None,
 ) -> int:
     """Run to the end and give the exit code."""
-    tracing = Tracing(trace, facts, config) if trace else None
+    command = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])}"
+    tracing = Tracing(trace, command, config.engine.concurrency) if trace else None
     observe = tracing.observer if tracing else None
-    title = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])} -> {folder.path}"
+    title = f"{command} -> {folder.path}"
     log(folder, f"{facts.command} begins or goes on as process {os.getpid()}")
     try:
         with _view(title, quiet=quiet, to_stdout=config.output.to_stdout) as view:

@@ -9,10 +9,9 @@ from tempfile import TemporaryFile
 
 import click
 
-from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
 from crawler.core.records import moment
-from crawler.crawl.folder import RunFacts, write_whole
+from crawler.crawl.folder import write_whole
 
 _BEGINS = b'{"displayTimeUnit"'  # as traces do
 
@@ -21,8 +20,8 @@ trace_option = click.option(
 )
 
 
-def trace_file(name: str | None, folder: Path) -> Path | None:
-    """The file that is named, which may lie in the run's own `folder`, be that there or not.
+def trace_file(name: str | None, folder: Path | None = None) -> Path | None:
+    """The file that is named, which may lie in the run's own `folder`, be that there or not; None = it has none.
 
     Raises:
         UsageError: it cannot be written, or is there and is something else.
@@ -30,7 +29,7 @@ def trace_file(name: str | None, folder: Path) -> Path | None:
     if name is None:
         return None
     path = Path(name)
-    is_own = path.parent.resolve() == folder.resolve()
+    is_own = folder is not None and path.parent.resolve() == folder.resolve()
     where = _existing(path.parent) if is_own else path.parent
     if not where.is_dir():
         raise UsageError(f"--trace: {name}: there is no folder {path.parent}")
@@ -47,16 +46,16 @@ def trace_file(name: str | None, folder: Path) -> Path | None:
 
 
 class Tracing:
-    """The trace of one life of a run: `observer` while it lasts, and then a file."""
+    """The trace of one life of a run with so many `slots`: `observer` while it lasts, and then a file."""
 
-    def __init__(self, path: Path, facts: RunFacts, config: RunConfig) -> None:
+    def __init__(self, path: Path, command: str, slots: int) -> None:
         from crawler.core.trace import Trace
         from crawler.runtime.clock import Clock
 
         clock = Clock()
         self._path = path
-        self._command = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])}"
-        self._slots = config.engine.concurrency
+        self._command = command
+        self._slots = slots
         self._started = clock.wall()
         self.observer = Trace(clock.monotonic())
 

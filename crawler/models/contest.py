@@ -56,8 +56,8 @@ class Server:
     pid: int = 0
 
 
-def compare(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> Comparison:
-    """The job under each model, one after the other; `show` is told which one begins.
+def compare(config: ModelsConfig, server: Server, show: Callable[[str], None], trace: Path | None = None) -> Comparison:
+    """The job under each model, one after the other; `show` is told which begins, `trace` has what the pipeline did.
 
     Raises:
         KeyboardInterrupt: and then nothing that was started runs any more.
@@ -67,7 +67,7 @@ def compare(config: ModelsConfig, server: Server, show: Callable[[str], None]) -
     rows = []
     for number, name in enumerate(config.crew.chosen, 1):
         show(f"model {number} of {len(config.crew.chosen)}: {name}")
-        rows.append(_row(name, config, server))
+        rows.append(_row(name, config, server, trace if name == "pipeline" else None))
     return Comparison(
         pages=config.job.pages,
         latency=config.job.latency,
@@ -116,9 +116,9 @@ def serving(job: JobConfig) -> Iterator[Server]:
             process.stdin.close()  # its leash
 
 
-def _row(name: str, config: ModelsConfig, server: Server) -> Figures:
+def _row(name: str, config: ModelsConfig, server: Server, trace: Path | None) -> Figures:
     before = cpu_of(server.pid) if server.pid else 0.0
-    ended = _start(name, config, server)
+    ended = _start(name, config, server, trace)
     if ended.killer:
         figures = Figures(model=name, ended=f"killed by {ended.killer}")
     else:
@@ -132,8 +132,8 @@ def _row(name: str, config: ModelsConfig, server: Server) -> Figures:
     )
 
 
-def _start(name: str, config: ModelsConfig, server: Server) -> Ended:
-    wanted = arguments(config.job, config.crew.workers)
+def _start(name: str, config: ModelsConfig, server: Server, trace: Path | None = None) -> Ended:
+    wanted = arguments(config.job, config.crew.workers) + (["--trace", str(trace)] if trace else [])
     command = [sys.executable, "-m", "crawler", "models", "--alone", name, "--site", server.site, *wanted]
     with TemporaryDirectory(prefix="models-") as folder:  # for its files, which are gone even if it is killed
         return run_apart(command, {**os.environ, "TMPDIR": folder})

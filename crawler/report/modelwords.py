@@ -6,6 +6,8 @@ Rules
 - From BUSY cores on a model computed; on a busy machine also one that wanted as many, and had less than one request in
   flight on average. Any other waited. From PAST cores on, more than one thread computed at a time: some C code lets go
   of the GIL, and who hands it over has work, too, so one process may use a little more than one core.
+- Threads that want the GIL at the same time put each other to sleep, FOUGHT times for each page and more; threads that
+  only rest do not.
 Runs on: anywhere (pure).
 """
 
@@ -17,6 +19,7 @@ from crawler.core.text import counted, duration
 BUSY = 0.85
 PAST = 1.35
 MISSED = 0.1  # cores
+FOUGHT = 5  # times for each page
 LATE = 0.1  # seconds
 
 
@@ -47,11 +50,11 @@ def _cores(row: Figures, latency: float) -> str:
 def _computes(row: Figures, used: str) -> str:
     if row.processes > 1:
         return f"computes: {used} in {row.processes} processes"
-    if _is_late(row):
-        return f"computes: {used}"
-    if row.threads > 1:
+    if row.threads == 1:
+        return f"computes: {used}, its one thread has no use for another"
+    if row.voluntary >= FOUGHT * row.pages:
         return f"the GIL: {row.threads} threads, {used}"
-    return f"computes: {used}, its one thread has no use for another"
+    return f"computes: {used}"
 
 
 def _missed(row: Figures) -> str:

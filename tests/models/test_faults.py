@@ -19,6 +19,7 @@ from crawler.runtime.tree import pids
 from crawler.site.plan import SitePlan
 from crawler.site.truth import Site
 from support.siteserver import HandMadeSite
+from support.traces import faults
 
 PAGES = 20
 PATHS = list(Site(SitePlan.plain(pages=PAGES)).paths(0))
@@ -114,6 +115,23 @@ async def test_a_page_that_fails_is_one_failed_page(model: str, site: HandMadeSi
 
     assert told["pages"] == PAGES - 2
     assert told["failures"] == {site.url(PATHS[3]): "status 500", site.url(PATHS[5]): "connection_lost"}
+
+
+async def test_the_pipeline_s_part_of_a_comparison_can_be_traced(site: HandMadeSite, tmp_path: Path) -> None:
+    """Each page has its turn in the trace, which is valid; what no pipeline takes part in has none."""
+    trace = tmp_path / "trace.json"
+
+    async with models(site, "--model", "pipeline", "--model", "sequential", "--trace", str(trace)) as child:
+        _, errors = await child.communicate()
+    async with models(site, "--model", "threads", "--trace", str(trace)) as other:
+        _, refusal = await other.communicate()
+
+    assert child.returncode == 0, errors.decode()
+    told = json.loads(trace.read_bytes())
+    assert list(faults(told)) == []
+    turns = [event["args"]["url"] for event in told["traceEvents"] if event.get("cat") == "turn"]
+    assert sorted(turns) == sorted(site.url(path) for path in PATHS)
+    assert (other.returncode, b"--trace: only the pipeline" in refusal) == (2, True)
 
 
 @pytest.mark.parametrize("model", [name for name in MODELS if "process" in name or name == "pipeline"])

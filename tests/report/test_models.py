@@ -26,9 +26,10 @@ def row(seconds: float = 1.0, *, pages: int = 100, model: str = "a", **figures: 
         (row(0.25, cpu=0.1, threads=33), 0.05, "waits overlap: 20 requests at once, 0.40 cores used"),
         (row(2.0, cpu=0.8), 0.0, "waits for the server and the disk: 0.40 cores used"),
         (row(2.0, cpu=2.0), 0.0, "computes: 1.00 cores, its one thread has no use for another"),
-        (row(2.0, cpu=2.2, threads=33), 0.02, "the GIL: 33 threads, 1.10 cores"),
+        (row(1.0, cpu=0.9, threads=5, voluntary=100), 0.02, "computes: 0.90 cores"),
+        (row(2.0, cpu=2.2, threads=33, voluntary=2000), 0.02, "the GIL: 33 threads, 1.10 cores"),
         (
-            row(2.0, cpu=1.2, delayed=0.8, threads=33),
+            row(2.0, cpu=1.2, delayed=0.8, threads=33, voluntary=500),
             0.01,
             "the GIL: 33 threads, 0.60 cores, and 0.40 threads at a time waited for a core",
         ),
