@@ -11,6 +11,7 @@ from crawler.cli.options import KnobCommand, given, knobs, writable
 from crawler.cli.tracefile import Tracing, trace_file
 from crawler.core.errors import UsageError
 from crawler.core.modelconfig import MODELS, MODELS_OPTIONS, ModelsConfig, configure_models
+from crawler.runtime.loop import terminable
 
 EXAMPLES = """\b
 Examples:
@@ -61,7 +62,7 @@ def command(**parameters: Any) -> int:
     _check(config, parameters)
     if parameters["alone"]:
         return _alone(parameters["alone"], config, parameters)
-    with _progress(quiet=parameters["quiet"]) as show:
+    with terminable(), _progress(quiet=parameters["quiet"]) as show:
         if parameters["gil"]:
             return _gil(parameters, show)
         return (_sweep if parameters["sweep"] else _compare)(config, parameters, show)
@@ -71,6 +72,9 @@ def _check(config: ModelsConfig, parameters: Mapping[str, Any]) -> None:
     from crawler.models.contest import check
 
     check(parameters["site"])
+    chosen = [f"--{name}" for name in ("sweep", "gil", "alone") if parameters[name]]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)}: give one of them")
     if parameters["page"] and not parameters["sweep"]:
         raise UsageError("--html: give --sweep, too; it is what the page shows")
     if parameters["sweep"] and parameters["parse_cost"]:
@@ -88,7 +92,7 @@ def _alone(name: str, config: ModelsConfig, parameters: Mapping[str, Any]) -> in
     from crawler.lineup import TASKS, alone, clients_alone
 
     site, trace = parameters["site"], trace_file(parameters["trace"])
-    tracing = Tracing(trace, "models --alone pipeline", config.crew.workers or TASKS) if trace else None
+    tracing = Tracing(trace, "models, the pipeline", config.crew.workers or TASKS) if trace else None
     if name == "clients":
         click.echo(msgspec.json.encode(clients_alone(config, site)))
     else:
@@ -113,6 +117,7 @@ def _compare(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[s
 
 
 def _sweep(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str], None]) -> int:
+    from crawler.crawl.folder import write_whole
     from crawler.models.contest import sweep
     from crawler.report.sweep import sweep_json, sweep_text
     from crawler.report.sweeppage import sweep_page
@@ -121,9 +126,9 @@ def _sweep(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str
     with _server(config, parameters["site"]) as server:
         swept = sweep(config, server, show)
     show("")
-    if page is not None:
-        page.write_text(sweep_page(swept), "utf-8")
     click.echo(sweep_json(swept) if parameters["as_json"] else sweep_text(swept), nl=not parameters["as_json"])
+    if page is not None:
+        write_whole(page, [sweep_page(swept).encode()])
     return 0 if swept.is_whole else 1
 
 

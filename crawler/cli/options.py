@@ -128,6 +128,8 @@ def writable(option: str, name: str | None) -> Path | None:
     """
     if name is None:
         return None
+    if Path(name).is_dir():
+        raise UsageError(f"--{option}: {name}: is a folder; expected a file")
     try:
         Path(name).touch()
     except OSError as error:

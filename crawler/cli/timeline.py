@@ -23,7 +23,7 @@ _SECONDS = click.FloatRange(0, 1e8)
 @click.option("--from", "begin", type=_SECONDS, default=0.0, help="Show it from this second on.  [default: 0]")
 @click.option("--to", "end", type=_SECONDS, help="Show it up to this second.  [default: the end]")
 def command(file: str, *, output: str | None, svg: str | None, begin: float, end: float | None) -> None:
-    """Draw the trace in FILE, which crawl, fetch or resume wrote with --trace, as a page that needs nothing else."""
+    """Draw the trace in FILE, which a command wrote with --trace, as a page that needs nothing else."""
     from crawler.report.timeline import read_timeline
     from crawler.report.timeline_page import timeline_page
     from crawler.report.timeline_svg import timeline_svg
@@ -34,16 +34,20 @@ def command(file: str, *, output: str | None, svg: str | None, begin: float, end
     if begin * 1e6 >= timeline.length:
         raise UsageError(f"--from {begin:g}: the run lasted {timeline.length / 1e6:.3f} seconds")
     page = Path(output) if output else None if svg else Path(file).with_suffix(".html")
+    if svg and page and Path(svg).resolve() == page.resolve():
+        raise UsageError(f"{svg}: is named twice, by -o and by --svg")
     if svg:
-        _write(Path(svg), timeline_svg(timeline, begin, end), trace=Path(file))
+        _write(Path(svg), timeline_svg(timeline, begin, end), ".svg", trace=Path(file))
     if page:
-        _write(page, timeline_page(timeline, begin, end), trace=Path(file))
+        _write(page, timeline_page(timeline, begin, end), ".html", trace=Path(file))
 
 
 def _content(path: Path) -> bytes:
     from crawler.report.timeline import LARGEST
 
     try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path}: is no file")
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
@@ -53,7 +57,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _write(path: Path, text: str, *, trace: Path) -> None:
+def _write(path: Path, text: str, suffix: str, *, trace: Path) -> None:
     from crawler.crawl.folder import write_whole
 
     if path.resolve() == trace.resolve():
@@ -61,6 +65,8 @@ def _write(path: Path, text: str, *, trace: Path) -> None:
     try:
         if path.is_dir() or not path.parent.is_dir():
             raise UsageError(f"{path}: expected a file in a folder that is there")
+        if path.is_symlink() or (path.exists() and not (path.is_file() and path.suffix == suffix)):
+            raise UsageError(f"{path}: is there already, and only a file that ends with {suffix} is replaced")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     write_whole(path, [text.encode("utf-8", "replace")])

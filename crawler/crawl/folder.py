@@ -236,12 +236,16 @@ def write_whole(path: Path, parts: Iterable[bytes]) -> None:
     """Write a file so that it is whole or not there, whatever happens meanwhile."""
     partial = _partial(path)
     with _gate(path):
-        with partial.open("wb") as out:
-            for part in parts:
-                out.write(part)
-            out.flush()
-            os.fsync(out.fileno())
-        partial.rename(path)
+        try:
+            with partial.open("wb") as out:
+                for part in parts:
+                    out.write(part)
+                out.flush()
+                os.fsync(out.fileno())
+            partial.rename(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)  # a full disk needs its room
+            raise
         _sync(path.parent)
 
 

@@ -17,6 +17,7 @@ from crawler.core.errors import CrawlerError
 from crawler.core.modelfacts import Figures
 from crawler.core.text import error_line
 from crawler.models.job import Failure, Job, Model, Page, Results
+from crawler.runtime.lane import CannotStart, WorkerDied
 from crawler.runtime.tree import Cost, Crowd, age, cost_so_far, crowd_of
 
 
@@ -50,7 +51,7 @@ def measure(name: str, model: Model, job: Job, folder: Path) -> Figures:
     job.work.prepare()
     try:
         results = model(job, watch)
-    except (BrokenExecutor, CrawlerError) as error:
+    except (BrokenExecutor, CrawlerError, WorkerDied, CannotStart) as error:
         ended = error_line(error, 300)
     return Figures(
         model=name,

@@ -2,7 +2,7 @@
 
 Waits overlap, for the price of a task each instead of a thread. But a loop is one thread: while it parses or writes,
 nobody is served. Loop lag is the time that a timer, or an answer that has arrived, waits for its turn.
-Runs on: the event loop.
+Runs on: the event loop. (uvloop keeps four threads that look up names; they rest here.)
 """
 
 import asyncio

@@ -13,7 +13,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,14 +56,27 @@ class Server:
     pid: int = 0
 
 
-def compare(config: ModelsConfig, server: Server, show: Callable[[str], None], trace: Path | None = None) -> Comparison:
+def client_costs(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> ClientCosts:
+    """What the clients cost: at a site that answers at once, where it is ours to choose."""
+    show("the two clients, each by itself")
+    at_once = replace(config, job=replace(config.job, latency=0.0))
+    with serving(at_once.job) if server.pid else nullcontext(server) as quick:
+        return msgspec.json.decode(_output("clients", _start("clients", at_once, quick)), type=ClientCosts)
+
+
+def compare(
+    config: ModelsConfig,
+    server: Server,
+    show: Callable[[str], None],
+    trace: Path | None = None,
+    clients: ClientCosts | None = None,
+) -> Comparison:
     """The job under each model, one after the other; `show` is told which begins, `trace` has what the pipeline did.
 
     Raises:
         KeyboardInterrupt: and then nothing that was started runs any more.
     """
-    show("the two clients, each by itself")
-    costs = _output("clients", _start("clients", config, server))
+    clients = clients or client_costs(config, server, show)
     rows = []
     for number, name in enumerate(config.crew.chosen, 1):
         show(f"model {number} of {len(config.crew.chosen)}: {name}")
@@ -75,16 +88,19 @@ def compare(config: ModelsConfig, server: Server, show: Callable[[str], None], t
         cores=os.cpu_count() or 1,
         python=interpreter(),
         rows=tuple(rows),
-        clients=msgspec.json.decode(costs, type=ClientCosts),
+        clients=clients,
     )
 
 
 def sweep(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> Sweep:
     """The comparison at each of COSTS, from a job of waiting to one of computing."""
+    clients = client_costs(config, server, show)
 
     def at(cost: int) -> Comparison:
         job = replace(config.job, parse_cost=cost)
-        return compare(replace(config, job=job), server, lambda text: show(f"read {cost} times, {text}"))
+        return compare(
+            replace(config, job=job), server, lambda text: show(f"read {cost} times, {text}"), clients=clients
+        )
 
     return Sweep(points=tuple(map(at, COSTS)))
 
@@ -121,6 +137,8 @@ def _row(name: str, config: ModelsConfig, server: Server, trace: Path | None) ->
     ended = _start(name, config, server, trace)
     if ended.killer:
         figures = Figures(model=name, ended=f"killed by {ended.killer}")
+    elif ended.code not in {0, 130}:
+        figures = Figures(model=name, ended=f"exit code {ended.code}: {ended.errors.strip()[-300:]}")
     else:
         figures = msgspec.json.decode(_output(name, ended), type=Figures)
     return replace(
@@ -135,7 +153,7 @@ def _row(name: str, config: ModelsConfig, server: Server, trace: Path | None) ->
 def _start(name: str, config: ModelsConfig, server: Server, trace: Path | None = None) -> Ended:
     wanted = arguments(config.job, config.crew.workers) + (["--trace", str(trace)] if trace else [])
     command = [sys.executable, "-m", "crawler", "models", "--alone", name, "--site", server.site, *wanted]
-    with TemporaryDirectory(prefix="models-") as folder:  # for its files, which are gone even if it is killed
+    with TemporaryDirectory(prefix="models-") as folder:  # for its files, which are gone even if that process is killed
         return run_apart(command, {**os.environ, "TMPDIR": folder})
 
 

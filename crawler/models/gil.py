@@ -17,6 +17,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from statistics import median
 
+from crawler.core.errors import WorkersMissing
 from crawler.core.gilfacts import Lateness, Speed
 from crawler.core.models import Response
 from crawler.runtime.lane import sigint_blocked
@@ -58,22 +59,31 @@ def in_threads(work: Work, times: int, count: int) -> Speed:
 
 
 def in_processes(work: Work, times: int, count: int, prepare: Work) -> Speed:
-    """The same in processes, each of which calls `prepare` first; both must be such that they can be pickled."""
+    """The same in processes, each of which calls `prepare` first; both must be such that they can be pickled.
+
+    Raises:
+        WorkersMissing: one of them died.
+    """
     spawning = multiprocessing.get_context("spawn")
     pipes = [spawning.Pipe() for _ in range(count)]
-    crew = [
-        spawning.Process(target=_process, args=(end, prepare, work, times // count), daemon=True) for _, end in pipes
-    ]
+    crew = [spawning.Process(target=_process, args=(end,), daemon=True) for _, end in pipes]
     with sigint_blocked():
         for process in crew:
             process.start()
-    for pipe, _ in pipes:
-        pipe.recv()
-    began, cost = time.monotonic(), cost_so_far()
-    for pipe, _ in pipes:
-        pipe.send(None)
-    for pipe, _ in pipes:
-        pipe.recv()
+    for _, end in pipes:
+        end.close()  # a pipe ends with its process, if nobody else holds that end
+    try:
+        for pipe, _ in pipes:  # not with its start: what a process that died would have read is waited for without end
+            pipe.send((prepare, work, times // count))
+        for pipe, _ in pipes:
+            pipe.recv()
+        began, cost = time.monotonic(), cost_so_far()
+        for pipe, _ in pipes:
+            pipe.send(None)
+        for pipe, _ in pipes:
+            pipe.recv()
+    except (EOFError, OSError):
+        raise WorkersMissing("one of the processes that were measured has died: measure again") from None
     speed = _speed("processes", count, began, (cost_so_far() - cost).cpu)
     for process in crew:
         process.join()
@@ -133,10 +143,11 @@ def _beats(seconds: float) -> list[float]:
     return late
 
 
-def _process(pipe: Connection, prepare: Work, work: Work, times: int) -> None:
-    prepare()
-    pipe.send(None)
-    with suppress(EOFError):  # the parent is gone
+def _process(pipe: Connection) -> None:
+    with suppress(EOFError, OSError):  # the parent is gone
+        prepare, work, times = pipe.recv()
+        prepare()
+        pipe.send(None)
         pipe.recv()
         for _ in range(times):
             work()

@@ -42,8 +42,11 @@ def holds(rows: Sequence[Lateness]) -> str:
 
 def gains(facts: GilFacts) -> str:
     """What more threads and more processes brought."""
-    best = {kind: max(facts.speed_up(one) for one in facts.speeds if one.kind == kind) for kind in _kinds(facts)}
-    said = ", ".join(f"more {kind} are up to {gain:.1f} times as quick" for kind, gain in best.items())
+    best = {
+        kind: max(facts.speed_up(one) for one in facts.speeds if one.kind == kind and one.count > 1)
+        for kind in _kinds(facts)
+    }
+    said = ", ".join(f"more {kind} are at best {gain:.1f} times as quick" for kind, gain in best.items())
     return f"Than one thread, {said}; there are {counted(facts.cores, 'core')}."
 
 

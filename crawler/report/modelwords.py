@@ -64,9 +64,9 @@ def _missed(row: Figures) -> str:
 def _waits(overlap: float, used: str, latency: float) -> str:
     if not latency:
         return f"waits for the server and the disk: {used} used"
-    if overlap < 1.5:
+    if overlap < 1.2:
         return f"waits: {used} used, one request at a time"
-    return f"waits overlap: {overlap:.0f} requests at once, {used} used"
+    return f"waits overlap: {overlap:.{overlap < 10:d}f} requests at once, {used} used"
 
 
 def _lag(row: Figures) -> list[str]:

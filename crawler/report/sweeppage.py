@@ -11,7 +11,7 @@ from crawler.core.modelfacts import Sweep
 from crawler.report.modelwords import sentence
 from crawler.report.sweep import cpu_label, crossover, title
 
-_COLOURS = ("#4e79a7", "#f28e2b", "#b07aa1", "#59a14f", "#2f7d32", "#e15759", "#9c755f", "#111111")
+_COLOURS = ("#4e79a7", "#f28e2b", "#b07aa1", "#59a14f", "#e15759", "#76b7b2", "#9c755f", "#111111")
 _LEFT, _TOP, _PLOT_WIDTH, _PLOT_HEIGHT, _NAMES = 70, 20, 640, 380, 190
 _LINE = 16  # between two names beside the plot
 

@@ -6,6 +6,7 @@ Rules
 Runs on: anywhere; it reads the page's template beside this file.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import astuple
 from html import escape
@@ -33,9 +34,7 @@ def timeline_page(timeline: Timeline, begin: float = 0.0, end: float | None = No
         "data": data,
     }
     page = here.with_name("timeline.html").read_text("utf-8")
-    for name, part in parts.items():  # the data last: nothing in it is looked at any more
-        page = page.replace(f"{{{{{name}}}}}", part)
-    return page
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], page)  # nothing that is put in is looked at again
 
 
 class _Data:

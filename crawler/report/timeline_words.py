@@ -30,7 +30,7 @@ KINDS: Mapping[str, Kind] = {
     "first byte": Kind("#8fb4f5", "#3f6fc4", "waits for the server's first byte"),
     "body": Kind("#2f62d0", "#82aaff", "receives the body"),
     "asking": Kind("#aab4c3", "#66748a", "robots.txt, or no answer came"),
-    "to a worker": Kind("#f3e3c3", "#4d432f", "waits for a worker to be free, or to start"),
+    "to a worker": Kind("#f3e3c3", "#4d432f", "waits to be handed to a worker"),
     "in a worker": Kind("#f0962e", "#f5a94f", "is read by a worker"),
     "way back": Kind("#fbd08f", "#86663a", "waits for its batch, and for the loop"),
     "on the loop": Kind("#e5533d", "#ff7b66", "is read on the loop: all others wait"),
@@ -74,7 +74,7 @@ def sentences(timeline: Timeline) -> Iterator[str]:
             f" it was, they would take {duration(whole / 1e6)}: {beside}."
         )
     if lags := [value for _, value in timeline.curves.get("loop lag (ms)", ())]:
-        yield f"The event loop was never more than {duration(max(lags) / 1e3)} late."
+        yield f"The event loop was never more than {duration(max(0.0, *lags) / 1e3)} late."
     if timeline.stride > 1:
         stretch = duration(timeline.window / 1e6)
         yield f"A long run: one in {timeline.stride:,} stretches of {stretch} was kept, and the others are shaded."

@@ -157,10 +157,14 @@ def test_a_trace_is_drawn(running: RunningSite, tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (["missing.json"], "No such file"),
-        (["folder"], "Is a directory"),
+        (["folder"], "is no file"),
         (["notes.json"], "is no trace"),
         (["t.json", "-o", "t.json"], "is the trace itself"),
         (["t.json", "-o", "missing/t.html"], "a folder that is there"),
+        (["t.json", "-o", "notes.json"], "is there already"),
+        (["t.json", "--svg", "page.html"], "is there already"),
+        (["t.json", "-o", "/dev/null"], "is there already"),
+        (["t.json", "-o", "a.svg", "--svg", "a.svg"], "is named twice"),
         (["t.json", "--from", "9999"], "the run lasted"),
         (["t.json", "--from", "1", "--to", "0.5"], "is not after"),
     ],
@@ -169,6 +173,7 @@ def test_what_cannot_be_drawn_is_refused(arguments: list[str], says: str, tmp_pa
     """One line, exit 2, and nothing is written."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "notes.json").write_text("{}", "utf-8")
+    (tmp_path / "page.html").touch()
     about = About(command="fetch", pid=7, started="", slots=2)
     (tmp_path / "t.json").write_bytes(b"".join(trace_json(Trace(0.0), about)))
     before = sorted(tmp_path.iterdir())

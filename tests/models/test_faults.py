@@ -93,6 +93,11 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+def entries(folder: Path) -> list[str]:
+    """What lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 def command_line(pid: int) -> bytes:
     """What it was started with."""
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
@@ -224,3 +229,51 @@ def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], said: str) 
 
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("model", ["processes", "process-pool", "pipeline"])
+async def test_a_worker_that_is_killed_at_its_start_hangs_nobody(model: str, site: HandMadeSite) -> None:
+    """The model ends all the same: with every page but one at the most, or by saying that it cannot."""
+    async with models(site, "--alone", model, "--workers", "2") as child:
+        while not (found := workers(child.pid)):  # noqa: ASYNC110 - somebody else's child sends no event
+            await asyncio.sleep(0.005)
+        os.kill(found[0], signal.SIGKILL)
+        told = await figures(child)
+
+    assert told["pages"] >= PAGES - 1 or told["ended"]
+
+
+async def test_a_process_of_the_gil_s_measurement_that_is_killed_hangs_nobody() -> None:
+    """One line, and the exit code of missing workers."""
+    command = [sys.executable, "-m", "crawler", "models", "--gil"]
+    child = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE, process_group=0)
+    try:
+        while not (found := workers(child.pid)):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.005)
+        os.kill(found[0], signal.SIGKILL)
+        _, errors = await child.communicate()
+    finally:
+        if child.returncode is None:
+            os.killpg(child.pid, signal.SIGKILL)
+
+    assert (child.returncode, errors.count(b"\n")) == (6, 1), errors.decode()
+
+
+async def test_sigterm_leaves_no_file_behind(
+    site: HandMadeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a model had written is cleared away, and its process has ended."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    gate = Gate(site)
+
+    async with models(site, "--model", "threads") as child:
+        while not entries(tmp_path):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.005)
+        family = list(pids(child.pid))
+        child.terminate()
+        gate.opened.set()
+        await child.communicate()
+
+    await gone(family)
+    assert child.returncode == 143
+    assert entries(tmp_path) == []

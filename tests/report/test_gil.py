@@ -49,7 +49,7 @@ def test_the_report_says_what_more_threads_and_processes_bring() -> None:
     )
 
     assert gains(facts) == (
-        "Than one thread, more threads are up to 1.1 times as quick, more processes are up to 2.0 times as quick; "
+        "Than one thread, more threads are at best 1.1 times as quick, more processes are at best 2.0 times as quick; "
         "there are 2 cores."
     )
     assert gil_text(facts).startswith("CPython 3.13.0, free-threaded build, without a GIL; 2 cores\n")

@@ -45,7 +45,7 @@ def row(seconds: float = 1.0, *, pages: int = 100, model: str = "a", **figures: 
         (
             row(1.0, cpu=0.5, threads=5, lag=0.003),
             0.02,
-            "waits overlap: 2 requests at once, 0.50 cores used; its loop was never later than 3 ms",
+            "waits overlap: 2.0 requests at once, 0.50 cores used; its loop was never later than 3 ms",
         ),
         (
             row(1.0, cpu=0.5, failures={"u": "status 500"}),
