@@ -36,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.site.base_urls[0]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS, ids=COMMANDS)
 def test_a_command_of_the_chapter_prints_what_stands_there(command: str, where: Path, site: str) -> None:
     """It ends well, and the same models answer; how quick they were is this machine's."""
     done = subprocess.run(
