@@ -8,7 +8,8 @@ Runs on: as many processes as asked for, spawned; the main thread collects.
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing.synchronize import Barrier
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
 
 from crawler.core.models import Request
 from crawler.models.job import Job, Result, Results, Watch, Work
@@ -16,34 +17,42 @@ from crawler.runtime.lane import sigint_blocked
 from crawler.runtime.worker import die_with
 
 _work: list[Work] = []  # in a worker: one, from `_enter` on
-_ready: list[Barrier] = []  # likewise: nobody goes on before all are here
+_LOOK_AGAIN = 0.05  # seconds
 
 
 def run(job: Job, watch: Watch) -> Results:
     """Do the job; on Ctrl-C, `map` takes back what has not begun, and the pool waits for the rest."""
     spawning = multiprocessing.get_context("spawn")
-    ready = spawning.Barrier(job.processes)
-    with ProcessPoolExecutor(job.processes, spawning, _enter, (os.getpid(), ready, job.work)) as pool:
-        with sigint_blocked():
-            greetings = [
-                pool.submit(_greet) for _ in range(job.processes)
-            ]  # a process starts when there is work for it
-        for greeting in greetings:
-            greeting.result()  # an error, if one of them has died
-        with watch:
-            results = pool.map(_page, job.requests)
-            return {request.url.href: result for request, result in zip(job.requests, results, strict=True)}
+    entered, entrance = spawning.Pipe(duplex=False)
+    with ProcessPoolExecutor(job.processes, spawning, _enter, (os.getpid(), entrance, job.work)) as pool:
+        try:
+            _start(pool, job.processes, entered)
+            with watch:
+                results = pool.map(_page, job.requests)
+                return {request.url.href: result for request, result in zip(job.requests, results, strict=True)}
+        except BrokenProcessPool:
+            for process in multiprocessing.active_children():  # one that has just begun is overlooked by the pool
+                process.kill()
+            raise
 
 
-def _enter(parent: int, ready: Barrier, work: Work) -> None:
+def _start(pool: ProcessPoolExecutor, count: int, entered: Connection) -> None:
+    """Have so many processes ready, or an error if one has died."""
+    with sigint_blocked():
+        for _ in range(count):  # a process starts when there is work for it
+            pool.submit(os.getpid)
+    while count:
+        if entered.poll(_LOOK_AGAIN):
+            count -= entered.recv()
+        else:
+            pool.submit(os.getpid)  # of the newest one's death the pool learns when there is work
+
+
+def _enter(parent: int, entrance: Connection, work: Work) -> None:
     die_with(parent)
     work.prepare()
     _work.append(work)
-    _ready.append(ready)
-
-
-def _greet() -> None:
-    _ready[0].wait()
+    entrance.send(1)
 
 
 def _page(request: Request) -> Result:
