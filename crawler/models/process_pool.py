@@ -38,14 +38,17 @@ def run(job: Job, watch: Watch) -> Results:
 
 def _start(pool: ProcessPoolExecutor, count: int, entered: Connection) -> None:
     """Have so many processes ready, or an error if one has died."""
-    with sigint_blocked():
-        for _ in range(count):  # a process starts when there is work for it
-            pool.submit(os.getpid)
-    while count:
-        if entered.poll(_LOOK_AGAIN):
-            count -= entered.recv()
-        else:
-            pool.submit(os.getpid)  # of the newest one's death the pool learns when there is work
+    try:
+        with sigint_blocked():
+            for _ in range(count):  # a process starts when there is work for it
+                pool.submit(os.getpid)
+        while count:
+            if entered.poll(_LOOK_AGAIN):
+                count -= entered.recv()
+            else:
+                pool.submit(os.getpid)  # of the newest one's death the pool learns when there is work
+    except (OSError, RuntimeError) as error:  # it breaks while it is given work: "handle is closed"
+        raise BrokenProcessPool("a process died at its start") from error
 
 
 def _enter(parent: int, entrance: Connection, work: Work) -> None:

@@ -267,7 +267,7 @@ async def test_sigterm_leaves_no_file_behind(
     gate = Gate(site)
 
     async with models(site, "--model", "threads") as child:
-        while not entries(tmp_path):  # noqa: ASYNC110 - as above
+        while not any(name.startswith("models-") for name in entries(tmp_path)):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.005)
         family = list(pids(child.pid))
         child.terminate()
