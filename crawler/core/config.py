@@ -8,11 +8,11 @@ Runs on: anywhere (pure).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated
 
 from crawler.core.errors import UsageError
-from crawler.core.options import Help, Kind, Option, check_names, options_of, plain, read_option
+from crawler.core.options import Help, Kind, Option, check_names, options_of, plain, turned
 from crawler.version import __version__
 
 MIB = 1024 * 1024
@@ -314,12 +314,7 @@ def configure(values: Mapping[str, object], *, base: RunConfig | None = None, wh
         UsageError: no such option, or a value that the option does not take.
     """
     check_names(values, OPTIONS, where or "options")
-    config = base or RunConfig()
-    for name, value in values.items():
-        option = OPTIONS[name]
-        part: Any = getattr(config, option.group)
-        changed = replace(part, **{option.field: read_option(option, value, where)})
-        config = replace(config, **{option.group: changed})
+    config = turned(base or RunConfig(), values, OPTIONS, where)
     _check_together(config)
     return config
 

@@ -9,10 +9,10 @@ Runs on: anywhere (pure).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from crawler.core.errors import UsageError
-from crawler.core.options import Help, Kind, Option, check_names, options_of, read_option
+from crawler.core.options import Help, Kind, Option, check_names, options_of, turned
 from crawler.core.pacer import SECOND, Curve, Stage
 from crawler.core.thresholds import Threshold, parse_threshold
 
@@ -168,12 +168,7 @@ def configure_load(values: Mapping[str, object]) -> LoadConfig:
         UsageError: no such option, a value that it does not take, or options that contradict each other.
     """
     check_names(values, LOAD_OPTIONS, "options")
-    config = LoadConfig()
-    for name, value in values.items():
-        option = LOAD_OPTIONS[name]
-        part: Any = getattr(config, option.group)
-        changed = replace(part, **{option.field: read_option(option, value)})
-        config = replace(config, **{option.group: changed})
+    config = turned(LoadConfig(), values, LOAD_OPTIONS)
     config = replace(config, shape=_completed(config.shape))
     _check(config)
     return config

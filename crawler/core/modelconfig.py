@@ -6,11 +6,11 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated
 
 from crawler.core.errors import UsageError
-from crawler.core.options import Help, Kind, Option, check_names, options_of, plain, read_option
+from crawler.core.options import Help, Kind, Option, check_names, options_of, plain, turned
 
 MODELS = (
     "sequential",
@@ -73,12 +73,7 @@ def configure_models(values: Mapping[str, object]) -> ModelsConfig:
         UsageError: no such option or model, or a value that the option does not take.
     """
     check_names(values, MODELS_OPTIONS, "options")
-    config = ModelsConfig()
-    for name, value in values.items():
-        option = MODELS_OPTIONS[name]
-        part: Any = getattr(config, option.group)
-        changed = replace(part, **{option.field: read_option(option, value)})
-        config = replace(config, **{option.group: changed})
+    config = turned(ModelsConfig(), values, MODELS_OPTIONS)
     for name in config.crew.models:
         if name not in MODELS:
             raise UsageError(f"--model: expected one of {', '.join(MODELS)}, got {name[:40]!r}")

@@ -9,12 +9,14 @@ Runs on: anywhere (pure).
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from difflib import get_close_matches
 from enum import Enum
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from crawler.core.errors import UsageError
+
+C = TypeVar("C")
 
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -239,3 +241,18 @@ def check_names(names: Mapping[str, object], known: Mapping[str, Option], where:
             near = get_close_matches(name.replace("_", "-"), known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
             raise UsageError(f"{where}: there is no option {name[:60]!r}{hint}")
+
+
+def turned(config: C, values: Mapping[str, object], options: Mapping[str, Option], where: str = "") -> C:
+    """The config with these knobs turned, each in its group; `where` is the file that they stand in.
+
+    Raises:
+        UsageError: a value that its option does not take.
+    """
+    found: Any = config
+    for name, value in values.items():
+        option = options[name]
+        part = replace(getattr(found, option.group), **{option.field: read_option(option, value, where)})
+        found = replace(found, **{option.group: part})
+    whole: C = found
+    return whole
