@@ -8,8 +8,9 @@ Rules
 - Heap order is the earliest moment that politeness allows, so the top may be asked if anything may.
 - The last quarter of the slots is for hosts that have less than their fair share of them: a host that answers slowly
   never takes what the quick ones need, and one alone may have all.
-- A host leaves memory only by `forget`, with nothing queued or in flight and its rest over. Whoever keeps what is known
-  of it has been told by then, so the next lease that opens the host brings that back.
+- A host leaves memory only by `forget`, with nothing queued or in flight, and its rest over or so long that its leases
+  were handed back. Whoever keeps what is known of it has been told by then, so the next lease that opens the host
+  brings that back; a lease that is on its way meanwhile finds the host here, and its rest with it.
 Strategy: a due time that moved later moves its entry only when that surfaces; each step costs O(log hosts).
 Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
@@ -66,6 +67,7 @@ class Workbench:
         self._leaving: list[tuple[float, int, _Bench]] = []
         self._hungry: dict[Host, None] = {}
         self._aside: set[Host] = set()
+        self._withdrawn: dict[Host, None] = {}
         self._gone: list[Host] = []
         self._order = 0
         self._queued = 0
@@ -184,7 +186,7 @@ class Workbench:
             self._offer(bench)
 
     def withdraw(self, host: Host, now: float) -> list[Request]:
-        """What waits of a host that rests for long is taken back, and the host forgotten, if nothing is in flight."""
+        """What waits of a host that rests for long is taken back, if nothing is in flight; then it may be forgotten."""
         bench = self._hosts[host]
         if bench.in_flight or bench.pace.due - now <= LONG_REST:
             return []
@@ -193,7 +195,9 @@ class Workbench:
         self._busy -= bench.is_busy
         bench.queue.clear()
         bench.aside.clear()
-        self._drop(bench)
+        self._aside.discard(host)
+        self._hungry.pop(host, None)
+        self._withdrawn[host] = None
         return requests
 
     # --- when, and what more -------------------------------------------------------------------------------------
@@ -214,7 +218,11 @@ class Workbench:
         return found
 
     def forget(self, now: float) -> tuple[Host, ...]:
-        """Hosts that are here no longer: nothing of them is queued or in flight, and their rest is over."""
+        """Hosts that are here no longer: nothing of them is queued or in flight, and their rest is over, or long."""
+        for host in self._withdrawn:
+            if not (bench := self._hosts[host]).is_busy:
+                self._drop(bench)
+        self._withdrawn.clear()
         while self._leaving and self._leaving[0][0] <= now:
             _, _, bench = heapq.heappop(self._leaving)
             bench.is_leaving = False
