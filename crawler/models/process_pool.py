@@ -28,12 +28,13 @@ def run(job: Job, watch: Watch) -> Results:
         try:
             _start(pool, job.processes, entered)
             with watch:
-                results = pool.map(_page, job.requests)
-                return {request.url.href: result for request, result in zip(job.requests, results, strict=True)}
+                pages = pool.map(_page, job.requests)
+                results = {request.url.href: page for request, page in zip(job.requests, pages, strict=True)}
         except BrokenProcessPool:
-            for process in multiprocessing.active_children():  # one that has just begun is overlooked by the pool
-                process.kill()
+            _kill_all()  # one that has just begun is overlooked by the pool
             raise
+        _kill_all()  # asked to end, they may wait for ever: one that died took the lock of their queue with it
+        return results
 
 
 def _start(pool: ProcessPoolExecutor, count: int, entered: Connection) -> None:
@@ -49,6 +50,11 @@ def _start(pool: ProcessPoolExecutor, count: int, entered: Connection) -> None:
                 pool.submit(os.getpid)  # of the newest one's death the pool learns when there is work
     except (OSError, RuntimeError) as error:  # it breaks while it is given work: "handle is closed"
         raise BrokenProcessPool("a process died at its start") from error
+
+
+def _kill_all() -> None:
+    for process in multiprocessing.active_children():
+        process.kill()
 
 
 def _enter(parent: int, entrance: Connection, work: Work) -> None:
