@@ -123,18 +123,24 @@ def given(parameters: Mapping[str, Any], options: Mapping[str, Option] = OPTIONS
 def writable(option: str, name: str | None) -> Path | None:
     """The file that an option names, which can be written: better found out before ten minutes of work than after them.
 
+    What was not there before is not there afterwards: the work may be given up.
+
     Raises:
         UsageError: it cannot.
     """
     if name is None:
         return None
-    if Path(name).is_dir():
-        raise UsageError(f"--{option}: {name}: is a folder; expected a file")
+    path = Path(os.path.realpath(name))  # where a link leads, a file is made and taken away
     try:
-        Path(name).touch()
+        if path.is_dir():
+            raise UsageError(f"--{option}: {name}: is a folder; expected a file")
+        is_new = not path.exists()
+        path.touch()
+        if is_new:
+            path.unlink()
     except OSError as error:
         raise UsageError(f"--{option}: {name}: {error.strerror}") from None
-    return Path(name)
+    return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def check(site: str | None) -> None:
     if not Path("/proc/self/smaps_rollup").exists():
         raise UsageError("crawler models reads in /proc what each process costs, and only Linux has it")
     try:
-        is_ours = site is None or is_loopback(parse(site).host_port)
+        is_ours = site is None or (is_loopback(parse(site).host_port) and parse(site).target == "/")
     except UrlError:
         is_ours = False
     if not is_ours:

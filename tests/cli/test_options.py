@@ -8,7 +8,7 @@ import tomli_w
 
 from crawler.cli import run
 from crawler.cli.main import _run
-from crawler.cli.options import given, look_up, told
+from crawler.cli.options import given, look_up, told, writable
 from crawler.core.config import OPTIONS, RunConfig
 from crawler.core.errors import UsageError
 from crawler.core.options import Kind, Option
@@ -236,3 +236,23 @@ def test_a_secret_of_a_config_file_is_not_stored(started: Started) -> None:
     assert started.value("bearer") == "hunter2"
     assert started.facts.needs == ("bearer",)
     assert b"hunter2" not in Path("out/config.toml").read_bytes()
+
+
+def test_a_file_that_may_be_written_is_not_made_yet(tmp_path: Path) -> None:
+    """The work before it may be given up; what is there stays, with all that it holds, and a link stays a link."""
+    old, link = tmp_path / "old", tmp_path / "link"
+    old.write_text("kept")
+    link.symlink_to(tmp_path / "nothing")
+
+    for path in (old, link, tmp_path / "new"):
+        assert writable("html", str(path)) == path.resolve()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "old"]
+    assert (old.read_text(), link.is_symlink()) == ("kept", True)
+
+
+@pytest.mark.parametrize(("name", "said"), [("", "is a folder"), ("no/file", "No such file"), ("x" * 300, "too long")])
+def test_a_file_that_cannot_be_written_is_refused_at_once(name: str, said: str, tmp_path: Path) -> None:
+    """With the system's reason."""
+    with pytest.raises(UsageError, match=said):
+        writable("html", f"{tmp_path}/{name}")

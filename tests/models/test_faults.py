@@ -215,6 +215,7 @@ async def test_a_model_that_is_killed_is_told_in_its_row(site: HandMadeSite) -> 
     [
         (("--site", "http://192.0.2.1/"), "--site: expected a site of this machine"),
         (("--site", "nonsense"), "--site: expected a site of this machine"),
+        (("--site", "http://127.0.0.1:8000/?a=1"), "--site: expected a site of this machine"),
         (("--model", "goroutines"), "--model: expected one of sequential, "),
         (("--alone", "threads"), "--alone: give a --site, too"),
         (("--html", "x"), "--html: give --sweep, too"),
