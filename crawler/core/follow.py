@@ -12,7 +12,9 @@ Runs on: anywhere (pure); travels to worker processes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from crawler.core.config import ScopeConfig
 from crawler.core.links import LISTED, NAVIGATION, Link, LinkKind

@@ -9,6 +9,8 @@ Runs on: anywhere (pure).
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 
@@ -78,9 +80,8 @@ ASSETS = frozenset(
 """What a browser fetches to show a page."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """One place that a document points at.
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """One place that a document points at. A struct, as `Url` is and for the same reason.
 
     Attributes:
         lastmod: when it was last changed, as a sitemap or a feed says, in RFC 3339.

@@ -9,7 +9,7 @@ Runs on: anywhere (pure).
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple, Self
+from typing import Self
 
 import msgspec
 
@@ -156,9 +156,10 @@ class Record:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Find:
+class Find(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """A URL that was come across: a line of a list, a link, the target of a redirect.
+
+    A struct, as `Url` is and for the same reason.
 
     Attributes:
         line: its line in `seeds.txt`; None for anything but a seed.
@@ -182,24 +183,7 @@ class Find:
     refusal: Reason | None = None
 
 
-class _Packed(NamedTuple):
-    """A find from a page as plain values."""
-
-    href: str
-    scheme: str
-    host: str
-    port: int
-    depth: int
-    hops: int
-    chain: int
-    seed: bool
-    foreign: bool
-    sitemap: bool
-    lastmod: str | None
-    refusal: Reason | None
-
-
-_PACKER, _UNPACKER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(tuple[_Packed, ...])
+_PACKER, _UNPACKER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(tuple[Find, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +199,8 @@ class Finds:
     @classmethod
     def of(cls, finds: Iterable[Find]) -> Self:
         """These finds, in their order."""
-        packed = tuple(map(_packed, finds))
-        return cls(_PACKER.encode(packed), len(packed)) if packed else cls()
+        listed = tuple(finds)
+        return cls(_PACKER.encode(listed), len(listed)) if listed else cls()
 
     @property
     def size(self) -> int:
@@ -227,28 +211,7 @@ class Finds:
         return self.count
 
     def __iter__(self) -> Iterator[Find]:
-        return map(_unpacked, _UNPACKER.decode(self.packed) if self.packed else ())
-
-
-def _packed(find: Find) -> tuple[object, ...]:
-    url = find.url
-    where = url.href, url.scheme, url.host, url.port
-    way = find.depth, find.hops, find.chain, find.seed, find.foreign
-    return *where, *way, find.sitemap, find.lastmod, find.refusal
-
-
-def _unpacked(packed: _Packed) -> Find:
-    return Find(
-        url=Url(packed.href, packed.scheme, packed.host, packed.port),
-        depth=packed.depth,
-        hops=packed.hops,
-        chain=packed.chain,
-        seed=packed.seed,
-        foreign=packed.foreign,
-        sitemap=packed.sitemap,
-        lastmod=packed.lastmod,
-        refusal=packed.refusal,
-    )
+        return iter(_UNPACKER.decode(self.packed) if self.packed else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

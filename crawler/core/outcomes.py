@@ -10,6 +10,8 @@ Runs on: anywhere (pure). Jitter and the wall clock come in as arguments.
 
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from crawler.core import records
 from crawler.core.errors import FetchError, UrlError
 from crawler.core.merging import hop
@@ -62,7 +64,8 @@ class Judge:
         find = hop(request.url, request, target)
         if not self.links or find.seed:
             return find
-        return replace(find, refusal=self.links.refusal(target, find.depth, is_sitemap=find.sitemap) or find.refusal)
+        refusal = self.links.refusal(target, find.depth, is_sitemap=find.sitemap)
+        return msgspec.structs.replace(find, refusal=refusal or find.refusal)
 
     def error(self, request: Request, error: FetchError, turn: Turn) -> Visit | Retry:
         """What a failed try means."""

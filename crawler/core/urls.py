@@ -10,7 +10,6 @@ Runs on: anywhere (pure).
 """
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NewType
@@ -18,6 +17,7 @@ from urllib.parse import unquote
 
 # Both follow the WHATWG standard; parsing and reading four attributes takes can_ada 2 us and ada_url 18 us.
 import can_ada
+import msgspec
 
 from crawler.core.errors import UrlError
 from crawler.core.reasons import Reason
@@ -43,9 +43,10 @@ _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HEADLESS = "no http:// or https:// in front"
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
-    """One resource of the web in its only spelling; equal and hashed by `href` alone.
+class Url(msgspec.Struct, frozen=True, array_like=True):
+    """One resource of the web in its only spelling: the rest follows from `href`.
+
+    A struct, and no dataclass, because a page has hundreds: made and unpacked in a sixth of the time.
 
     Attributes:
         href: ASCII, absolute, with a path that starts with a slash.
@@ -55,9 +56,9 @@ class Url:
     """
 
     href: str
-    scheme: str = field(compare=False)
-    host: str = field(compare=False)
-    port: int = field(compare=False)
+    scheme: str
+    host: str
+    port: int
 
     @property
     def origin(self) -> str:
@@ -85,9 +86,6 @@ class Url:
 
     def __str__(self) -> str:
         return self.href
-
-    def __reduce__(self) -> tuple[type["Url"], tuple[str, str, str, int]]:
-        return Url, (self.href, self.scheme, self.host, self.port)
 
 
 def parse(text: str, base: Url | None = None, *, max_length: int = 8192) -> Url:

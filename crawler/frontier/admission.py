@@ -10,9 +10,10 @@ Runs on: the storage thread, inside a transaction.
 
 import sqlite3
 from collections import deque
-from dataclasses import replace
 from operator import attrgetter
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from crawler.core.histogram import bucket
 from crawler.core.merging import Row, first, hop, is_nearer, merged

@@ -9,7 +9,8 @@ Runs on: anywhere (pure).
 """
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crawler.core.errors import UrlError
 from crawler.core.links import BadLink, Link, LinkKind

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from crawler.core import merging
 from crawler.core.config import ScopeConfig
@@ -255,7 +256,7 @@ def test_what_a_redirect_leads_to_is_judged_again(begin: Callable[[Rules], Life]
     leased = life.lease()
     life.finish(leased[A], Find(url=parse(f"{A}r"), depth=1, hops=10))
     redirect = life.lease()[f"{A}r"]
-    life.finish(redirect, replace(onward(redirect, f"{A}secret"), refusal=Reason.DEPTH_LIMIT))
+    life.finish(redirect, structs.replace(onward(redirect, f"{A}secret"), refusal=Reason.DEPTH_LIMIT))
 
     life.finish(leased[f"{A}2"], link(f"{A}r"))
 
@@ -405,7 +406,7 @@ def answer(page: Page, request: Request, judge: LinkJudge) -> list[Find]:
     if page.to and page.to != request.url.href:
         finds.append(onward(request, page.to))
     judged = [
-        replace(find, refusal=(None if find.seed else judge.refusal(find.url, find.depth)) or find.refusal)
+        find if find.seed else structs.replace(find, refusal=judge.refusal(find.url, find.depth) or find.refusal)
         for find in finds
     ]
     return [*(link(url, request.depth + 1, refusal=Reason.NOFOLLOW) for url in page.nofollow), *judged]
