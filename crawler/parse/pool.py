@@ -5,7 +5,7 @@ Rules
 - Whatever goes wrong with a document costs its page alone; only that no worker can be started ends the crawl.
 - A document that ends its worker, twice, goes once more to be sealed only: it is kept, and its reason says what it did.
   Should even that end the worker, the digest is of the raw bytes.
-Runs on: the loop; `_read` and `_seal` in a worker.
+Runs on: the loop. What is done in a worker is `worker.py`.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from crawler.core.errors import WorkersMissing
 from crawler.core.models import Page, Response
 from crawler.core.reasons import Reason
 from crawler.core.text import error_line
-from crawler.parse import heap
+from crawler.parse import worker
 from crawler.parse.inline import seal_in_steps
-from crawler.parse.reader import Job, Reader, Task, bare, is_document, job_of
+from crawler.parse.reader import Job, Task, bare, is_document, job_of
 from crawler.runtime.lane import CannotStart, Death, Limits, WorkerDied
 from crawler.runtime.processes import Lanes
 
@@ -33,7 +33,7 @@ _REASONS = {
 
 def lanes(task: Task, count: int, limits: Limits) -> Lanes:
     """Lanes whose workers do the `task`."""
-    return Lanes(count, limits=limits, prepare=partial(_prepare, task))
+    return Lanes(count, limits=limits, prepare=partial(worker.prepare, task))
 
 
 class LaneParser:
@@ -59,7 +59,7 @@ class LaneParser:
             page = bare(job, await seal_in_steps(job, self._task), self._task)
             return replace(page, seconds=time.monotonic() - started, read_at=started)
         try:
-            return await self._lanes.run(_read, job)
+            return await self._lanes.run(worker.read, job)
         except CannotStart as error:
             _give_up(error)
         except WorkerDied as death:
@@ -69,7 +69,7 @@ class LaneParser:
 
     async def _sealed(self, job: Job, problem: Reason) -> Page:
         try:
-            page = await self._lanes.run(_seal, job)
+            page = await self._lanes.run(worker.seal, job)
         except CannotStart as error:
             _give_up(error)
         except Exception:  # noqa: BLE001 - as above
@@ -82,21 +82,3 @@ def _give_up(error: CannotStart) -> NoReturn:
         f"{error} What a worker said of it stands above, if anything. `crawler resume` goes on where this run stopped;"
         " with --workers 0 it reads documents without worker processes. (In a script: workers=0.)"
     ) from error
-
-
-# --- in the worker -----------------------------------------------------------------------------------------------
-
-_readers: list[Reader] = []  # one, from `_prepare` on
-
-
-def _prepare(task: Task) -> None:
-    heap.prepare()
-    _readers.append(Reader(task))
-
-
-def _read(job: Job) -> Page:
-    return _readers[0].read(job)
-
-
-def _seal(job: Job) -> Page:
-    return _readers[0].bare(job)
