@@ -116,7 +116,7 @@ def _is_utf_8(body: bytes) -> bool:
 
 def _of_meta(head: bytes) -> str | None:
     """The first `<meta>` that declares an encoding; running out of bytes in the middle of anything is None."""
-    at = head.find(b"<")
+    at = head.find(b"<") if b"<meta" in head.lower() else -1
     while at >= 0:
         if head.startswith(b"<!--", at):
             end = head.find(b"-->", at + 2)  # the dashes of `<!-->` count

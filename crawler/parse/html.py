@@ -43,7 +43,7 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         MemoryError: its tree does not fit into this process.
     """
     tree = parse_tree(html)
-    if (base := _base(tree)) is not None:
+    if _BASE.search(html) and (base := _base(tree)) is not None:
         references.set_base(base)
     page = _Page(references, frozenset({"robots", agent.lower()} - {""}))
     _walk(tree, page)
@@ -94,6 +94,9 @@ def _escaped(markup: re.Match[bytes]) -> bytes:
     """A CDATA section as text; within a comment or a tag there is none (XML, 2.7)."""
     section = markup["section"]
     return markup[0] if section is None else section.replace(b"&", b"&amp;").replace(b"<", b"&lt;")
+
+
+_BASE = re.compile(rb"<base[\t\n\f\r />]", re.IGNORECASE)  # without one, the tree need not be searched
 
 
 def _base(tree: LexborHTMLParser) -> str | None:

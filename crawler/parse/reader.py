@@ -72,8 +72,9 @@ class Job(NamedTuple):
 
 def job_of(response: Response) -> Job:
     """The job of reading this response."""
+    request = response.request
     return Job(
-        replace(response.request, headers=(), body=None),
+        replace(request, headers=(), body=None) if request.headers or request.body else request,
         response.status,
         response.header("content-type"),
         response.header_list("content-encoding"),

@@ -16,13 +16,10 @@ class Clock:
 
     __slots__ = ()
 
-    def monotonic(self) -> float:
-        """Seconds since some moment of the past; only differences mean something."""
-        return time.monotonic()
-
-    def wall(self) -> float:
-        """Seconds since 1970-01-01 UTC; may jump when someone sets the machine's clock."""
-        return time.time()
+    monotonic = staticmethod(time.monotonic)
+    """Seconds since some moment of the past; only differences mean something."""
+    wall = staticmethod(time.time)
+    """Seconds since 1970-01-01 UTC; may jump when someone sets the machine's clock."""
 
     async def sleep(self, seconds: float) -> None:
         """Let other tasks run for at least this long; zero or less is one turn of the loop."""
