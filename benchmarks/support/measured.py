@@ -35,11 +35,15 @@ class Cost:
 
 
 def measured(command: list[str], folder: Path) -> Cost:
-    """Run a command in a folder; what it says goes to `said.txt` there."""
+    """Run a command in a folder; what it says goes to `said.txt` there.
+
+    A program may keep its compiled modules, as one that is installed has them.
+    """
     words = folder / "said.txt"
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with ended_by_sigterm(), words.open("wb") as said:
         began = time.monotonic()
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        process = subprocess.Popen(command, cwd=folder, env=usual, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
             peak = _watch(process.pid)
         except BaseException:
