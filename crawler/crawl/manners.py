@@ -105,20 +105,26 @@ class Manners:
                 pace.reached()
                 pace.crawl_delay = self._robots.crawl_delay(request.url)
             else:
-                self._miss(pace, request.url.origin, lesson, lesson.reason)
+                self._miss(pace, lesson, lesson.reason)
+                self._mourn(request.url.origin, pace, lesson.message)
             return lesson
         finally:
             self._workbench.end_errand(host, self._clock.monotonic())
             self._remember(host, pace)
 
-    def _miss(self, pace: Pace, origin: str, lesson: Lesson, reason: Reason) -> None:
-        attempts = min(ROBOTS_ATTEMPTS, self._ways.retries + 1)
+    def _miss(self, pace: Pace, lesson: Lesson, reason: Reason) -> None:
+        attempts = min(ROBOTS_ATTEMPTS, self._ways.retries + 1) if reason is not Reason.BLOCKED_ADDRESS else 1
         pace.miss_robots(reason, self._clock.monotonic(), retry_after=lesson.retry_after, attempts=attempts)
-        if pace.down or not self._mourned:  # the first one explains why nothing happens; a list may have thousands
-            self._mourned += 1
-            then = "given up, and what is left of it fails" if pace.down else "it is asked again"
-            if self._mourned <= _NOTES:
-                self._ways.say(f"{origin}/robots.txt cannot be had ({lesson.message}): {then}")
+
+    def _mourn(self, name: str, pace: Pace, why: str) -> None:
+        """Say why nothing happens: when it begins, and of each host that is given up. A list may have thousands."""
+        if self._mourned and not pace.down:
+            return
+        self._mourned += 1
+        if self._mourned <= _NOTES:
+            again = max(0.0, pace.due - self._clock.monotonic())
+            then = "given up, and its URLs fail" if pace.down else f"asked again in {again:.1f} s"
+            self._ways.say(f"{name}: {why}; {then}")
 
     # --- while it is asked ---------------------------------------------------------------------------------------
 
@@ -137,7 +143,10 @@ class Manners:
             self._hear(pace, _told(response, asked_at, self._clock.wall()))
             return response
         except FetchError as error:
+            was_down = pace.down
             self._hear(pace, Heard(asked_at=asked_at, failure=error.reason if error.counted else Reason.CLIENT_LIMIT))
+            if error.reason.blames_host and not was_down:
+                self._mourn(host, pace, str(error))
             raise
         finally:
             self._workbench.release(host, self._clock.monotonic())

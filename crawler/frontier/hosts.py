@@ -8,7 +8,7 @@ Runs on: the storage thread; what changes rows, inside a transaction.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass, fields
 
 from crawler.core.models import HostState
@@ -31,7 +31,11 @@ class _Pages:
 
 
 class Hosts:
-    """The hosts of the database `db`; `scope` tells which of them come into scope together."""
+    """The hosts of the database `db`; `scope` tells which of them come into scope together.
+
+    Attributes:
+        given_up: by an earlier life of the run, and not leased in this one yet: until then the row says why.
+    """
 
     def __init__(self, db: sqlite3.Connection, scope: Scope) -> None:
         self._db = db
@@ -40,6 +44,7 @@ class Hosts:
         self._ready: Counter[int] = Counter()
         self._pages: dict[int, _Pages] = {}
         self._troubles: Counter[tuple[int, Reason]] = Counter()
+        self.given_up = {Host(name) for (name,) in db.execute("SELECT name FROM host WHERE down IS NOT NULL")}
 
     def id(self, host: Host) -> int:
         """The row of a host; it is made when there is none."""
@@ -78,6 +83,12 @@ class Hosts:
         columns = ", ".join(f"{name} = ?" for name in _STATE)
         rows = [(*astuple(state), self.id(host)) for host, state in states.items()]
         self._db.executemany(f"UPDATE host SET {columns} WHERE id = ?", rows)  # noqa: S608
+
+    def give_another_chance(self, hosts: Collection[Host]) -> None:
+        """These were given up by an earlier life of the run, and are asked again in this one."""
+        self.given_up.difference_update(hosts)
+        chance = "UPDATE host SET down = NULL, failures = 0, failing_since = NULL WHERE name = ?"
+        self._db.executemany(chance, [(host,) for host in hosts])
 
     def state(self, host: Host) -> HostState:
         """What is remembered of a host that is there."""

@@ -84,8 +84,6 @@ class SqliteFrontier:
         latest = now + LONGEST_WAIT  # the clock may have been set back while nobody looked
         self._db.execute("UPDATE url SET not_before = ?1 WHERE not_before > ?1", (latest,))
         self._db.execute("UPDATE host SET due = ?1 WHERE due > ?1", (latest,))
-        # A host that was given up gets another chance with every life of the run.
-        self._db.execute("UPDATE host SET down = NULL, failures = 0, failing_since = NULL WHERE down IS NOT NULL")
         return Opened(
             totals=self._tally.totals(),
             cursor=cursor,
@@ -168,6 +166,9 @@ class SqliteFrontier:
             self._wake_retries(now)
             requests = self._leasing.next(wanted, now)
             fresh = {request.url.host_port for request in requests} - wanted.shares.keys()
+            if given_up := fresh & self._hosts.given_up:
+                with self._transaction():
+                    self._hosts.give_another_chance(given_up)
             (retry,) = self._db.execute(f"SELECT min(not_before) FROM url WHERE {schema.WAITING}").fetchone()  # noqa: S608
             moments = [moment for moment in (retry, self._leasing.next_rested(now)) if moment is not None]
             return Lease(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.core.errors import FetchError
 from crawler.core.models import Request, Response
 from crawler.core.reasons import Reason
 from crawler.runtime.loop import Stop
@@ -127,6 +128,51 @@ async def test_a_host_that_was_given_up_gets_another_chance_from_a_resume(tmp_pa
     ending = await crawl(tmp_path, (), FakeFetcher(), robots=True)
 
     assert (ending.totals.done, ending.totals.failed, ending.totals.pending) == (1, 1, 0)
+    assert host_row(tmp_path, "down") is None
+
+
+async def test_a_host_of_which_nothing_is_left_stays_given_up(tmp_path: Path) -> None:
+    """A resume that does not ask it again still tells why it was given up."""
+    dead = FakeFetcher({f"{BASE}/robots.txt": refused(), f"{OTHER}/robots.txt": (404, b"")})
+    await crawl(tmp_path, [*pages(1), *pages(2, OTHER)], dead, robots=True, retries=0, max_pages=2)
+
+    ending = await crawl(tmp_path, (), FakeFetcher(), robots=True)
+
+    assert (ending.totals.done, ending.totals.failed, ending.totals.pending) == (2, 1, 0)
+    assert host_row(tmp_path, "down") == Reason.CONNECT_REFUSED
+
+
+async def test_the_user_hears_why_nothing_happens(tmp_path: Path) -> None:
+    """Once when a host cannot be reached, and when it is given up; and how long it is left alone."""
+    said: list[str] = []
+
+    await crawl(tmp_path, pages(3), FakeFetcher(default=refused()), robots=True, retries=1, say=said.append)
+
+    assert said == [
+        f"{BASE}: robots.txt: {refused()}; asked again in 1.0 s",
+        f"{BASE}: robots.txt: {refused()}; given up, and its URLs fail",
+    ]
+
+
+async def test_the_user_hears_of_a_server_that_goes_away(tmp_path: Path) -> None:
+    """One line, however many requests were in flight."""
+    said: list[str] = []
+    fetcher = FakeFetcher(default=refused())
+
+    await crawl(tmp_path, pages(8), fetcher, retries=0, concurrency=8, say=said.append)
+
+    assert said == [f"127.0.0.1:8080: {refused()}; asked again in 0.5 s"]
+
+
+async def test_a_robots_txt_at_a_forbidden_address_is_asked_for_once(tmp_path: Path) -> None:
+    """Nothing changes by asking again: its URLs fail with that reason."""
+    blocked = FetchError(Reason.BLOCKED_ADDRESS, "it is not to be asked")
+    fetcher = FakeFetcher({f"{BASE}/robots.txt": blocked})
+
+    ending = await crawl(tmp_path, pages(2), fetcher, robots=True)
+
+    assert (fetcher.asked, ending.totals.failed) == ([f"{BASE}/robots.txt"], 2)
+    assert {record["reason"] for record in records(tmp_path)} == {"blocked_address"}
 
 
 async def test_a_server_that_restarts_fails_nothing(tmp_path: Path) -> None:
@@ -155,3 +201,10 @@ async def test_a_budget_counts_what_fails_unasked(tmp_path: Path) -> None:
 
     assert sum(urls(tmp_path).values()) == 20
     assert ending.stopped_by == "--max-pages 20"
+
+
+async def test_a_budget_that_the_last_page_spends_stops_nothing(tmp_path: Path) -> None:
+    """Nothing is left, so the run is complete."""
+    ending = await crawl(tmp_path, pages(3), FakeFetcher(), max_pages=3)
+
+    assert (ending.totals.done, ending.stopped_by) == (3, None)

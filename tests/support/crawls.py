@@ -1,7 +1,7 @@
 """Whole crawls in a test: a real frontier, journal and engine, and whatever fetcher the test gives."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +23,13 @@ async def crawl(
     *,
     stop: Stop | None = None,
     command: str = "fetch",
+    say: Callable[[str], None] = lambda _: None,
     **options: object,
 ) -> Ending:
-    """Fetch a list in `folder`, or go on with what is there; options by their name, with underscores."""
+    """Fetch a list in `folder`, or go on with what is there; options by their name, with underscores.
+
+    What the user would be told goes to `say`.
+    """
     run = RunFolder(folder)
     _write_once(run, lines)
     values: dict[str, object] = {
@@ -36,7 +40,7 @@ async def crawl(
     facts = RunFacts(command=command, sources=(Source("list", 1),), options={})
     async with AsyncExitStack() as stack:
         parts = await assemble(stack, run, facts, configure(values), around=lambda _: fetcher)
-        return await Crawl(replace(parts, jitter=lambda: 0.0), stop or Stop()).run()
+        return await Crawl(replace(parts, jitter=lambda: 0.0, say=say), stop or Stop()).run()
 
 
 def _write_once(run: RunFolder, lines: Iterable[str]) -> None:
