@@ -55,8 +55,8 @@ class Figures:
 
     @property
     def rate(self) -> float:
-        """Results per second."""
-        return self.asked / self.seconds if self.seconds else 0.0
+        """Pages per second, those that failed left out: failing is quick."""
+        return self.pages / self.seconds if self.seconds else 0.0
 
     @property
     def cores(self) -> float:
@@ -70,7 +70,7 @@ class Figures:
 
     def overlap(self, latency: float) -> float:
         """Requests in flight on average, as far as they waited for the server's latency (Little's law)."""
-        return self.rate * latency
+        return self.asked / self.seconds * latency if self.seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,8 +119,9 @@ class Crawl:
                     await self._dispatch_all(slots)
                 await slots.idle()
             await journal.settle()
-        closed = self._budget.closed if self._totals.pending else None
-        return Ending(self._totals, self._stopped_by or closed)
+        if self._imported and not self._totals.pending:
+            return Ending(self._totals, None)  # the last page may be the budget's last, too
+        return Ending(self._totals, self._stopped_by or self._budget.closed)
 
     def _begin(self, opened: Opened) -> None:
         self._totals = opened.totals

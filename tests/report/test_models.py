@@ -65,6 +65,13 @@ def test_the_numbers_decide_the_sentence(figures: Figures, latency: float, said:
     assert sentence(figures, latency) == said
 
 
+def test_failing_quickly_is_no_speed() -> None:
+    """Pages per second are pages; what was in flight on average counts what failed, too."""
+    half = row(2.0, pages=10, failures={f"u{n}": "status 500" for n in range(10)})
+
+    assert (half.rate, half.overlap(0.5)) == (5.0, 5.0)
+
+
 AMOUNTS = st.floats(0, 10)
 
 
