@@ -77,6 +77,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; an error is one line, never a traceback."""
     streams.claim()
+    sys.warnoptions.append("ignore:resource_tracker")  # after a kill -9, Python's helper tells of what it cleans up
     sys.exit(_run(arguments))
 
 

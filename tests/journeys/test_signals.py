@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from crawler.runtime.tasks import background, every
+from crawler.runtime.tree import pids
 from support.crawls import urls
 from support.siteserver import HandMadeSite
 
@@ -196,6 +197,20 @@ async def test_an_interrupted_list_is_no_run(
     assert said == says
     assert not out.exists()
     assert not site.requests
+
+
+async def test_nothing_is_said_after_kill_9(tmp_path: Path, site: HandMadeSite, listed: Path) -> None:
+    """Workers and helpers end with the program, silently; standard error is theirs, too."""
+    Gate(site)
+    site.add_page("/0", "<title>this one is read by a worker</title>")
+
+    async with crawler("fetch", listed, "-o", tmp_path / "out", "--quiet", "--workers", "2") as child:
+        while len(list(pids(child.pid))) < 4:  # noqa: ASYNC110 - itself, Python's helper, a worker and its guard
+            await asyncio.sleep(0.01)
+        child.kill()
+        _, errors = await child.communicate()
+
+    assert errors == b""
 
 
 async def test_a_list_that_was_never_whole_cannot_be_resumed(tmp_path: Path, site: HandMadeSite) -> None:
