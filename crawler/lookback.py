@@ -3,12 +3,14 @@
 Runs on: the main thread. Nothing in the run's folder is changed (`frontier/reading.py`).
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from msgspec import to_builtins
 
 from crawler.build import agent_of, rules_of
-from crawler.core.config import OPTIONS, RunConfig, configure
+from crawler.core.budget import spent_by_all_lives
+from crawler.core.config import OPTIONS, BudgetConfig, RunConfig, configure
 from crawler.core.models import RobotsCopy
 from crawler.core.urls import Url
 from crawler.crawl.folder import RunFacts, RunFolder, place_of
@@ -35,13 +37,20 @@ def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
         RunInUse: somebody works on it.
         StorageDamaged: the frontier cannot be read at all.
     """
+    config = stored_config(folder, facts)
     with FrontierAudit(folder.frontier) as audit:
-        hosts = audit.hosts(agent_of(stored_config(folder, facts)), MOST_HOSTS)
+        hosts = audit.hosts(agent_of(config), MOST_HOSTS)
         account = summarize(audit.totals(), peak_rss_mb=0, stopped_by=None, hosts=hosts, examples=audit.examples())
         summary = to_builtins(account)
         for of_a_life in ("peak_rss_mb", "stopped_by"):
             del summary[of_a_life]
-        return compare(audit, folder, facts, summary)
+        return replace(compare(audit, folder, facts, summary), spent=_spent(audit, config.budget))
+
+
+def _spent(audit: FrontierAudit, config: BudgetConfig) -> str | None:
+    most = config.max_pages_per_host
+    closed = f"--max-pages-per-host {most}" if most is not None and audit.are_hosts_closed(most) else None
+    return spent_by_all_lives(config, audit.totals()) or closed
 
 
 def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:

@@ -6,6 +6,7 @@ import click
 
 from crawler.core.text import counted, safe
 from crawler.crawl.folder import RunFolder
+from crawler.report.phrases import going_on
 
 EXAMPLES = """\b
 Examples:
@@ -25,6 +26,6 @@ def command(folder: str) -> int:
         verdict = verify(run_folder, run_folder.read_facts())
     for finding in verdict.findings:
         click.echo(safe(finding, 1000), err=True)
-    pending = f", {counted(verdict.pending, 'URL')} pending (crawler resume {folder})" if verdict.pending else ""
-    click.echo(f"{'not clean' if verdict.findings else 'clean'}: {counted(verdict.lines, 'line')} of output{pending}")
+    rest = f", {counted(verdict.pending, 'URL')} pending ({going_on(folder, verdict.spent)})" if verdict.pending else ""
+    click.echo(f"{'not clean' if verdict.findings else 'clean'}: {counted(verdict.lines, 'line')} of output{rest}")
     return 5 if verdict.findings else 0

@@ -7,6 +7,7 @@ Runs on: anywhere (pure).
 """
 
 from crawler.core.config import BudgetConfig
+from crawler.core.models import Totals
 
 
 class Budget:
@@ -73,3 +74,8 @@ class Budget:
         """Why URLs may be pending though nothing else stopped the run, in the option's words: their hosts are full."""
         limit = self._config.max_pages_per_host
         return None if limit is None else f"--max-pages-per-host {limit}"
+
+
+def spent_by_all_lives(config: BudgetConfig, totals: Totals) -> str | None:
+    """The budget of a whole run that is spent, in its option's words; the time is each life's own."""
+    return Budget(config, started=0, pages=totals.done + totals.failed, size=totals.bytes).spent(0)

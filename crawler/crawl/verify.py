@@ -64,11 +64,13 @@ class Verdict:
         lines: lines of output that were read.
         findings: everything that is wrong, one sentence each; empty = clean.
         pending: URLs that a resume would go on with.
+        spent: the budget that keeps a resume from them, in its option's words; None = none does.
     """
 
     lines: int
     findings: tuple[str, ...]
     pending: int
+    spent: str | None = None
 
 
 def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[str, object]) -> Verdict:

@@ -71,6 +71,13 @@ class FrontierAudit:
             found = dict(self._db.execute("SELECT state, count(*) FROM url GROUP BY state"))
         return {state: found.get(state, 0) for state in State}
 
+    def are_hosts_closed(self, most: int) -> bool:
+        """Whether nothing can be asked for before a host may have more lines of output than this."""
+        with self._gate():
+            pending = "SELECT 1 FROM url JOIN host ON host.id = url.host WHERE state = 0 AND pages < ? LIMIT 1"
+            is_list_read = self._db.execute("SELECT 1 FROM meta WHERE key = 'seeds_finished' AND value").fetchone()
+            return bool(is_list_read) and self._db.execute(pending, (most,)).fetchone() is None
+
     def examples(self) -> dict[str, tuple[str, ...]]:
         """The first URLs that are skipped, or not read, for each reason."""
         with self._gate():

@@ -5,7 +5,7 @@ Runs on: anywhere (pure).
 
 from dataclasses import dataclass
 
-from crawler.core.budget import Budget
+from crawler.core.budget import spent_by_all_lives
 from crawler.core.config import RunConfig
 from crawler.core.history import StoredUrl, UrlHistory
 from crawler.core.models import State
@@ -59,9 +59,8 @@ class Case:
 
     @property
     def spent(self) -> str | None:
-        """The budget of the whole run that is spent, in its option's words; the time of a life is not known here."""
-        now, size = self.asked.now, self.history.totals.bytes
-        return Budget(self.config.budget, started=now, pages=self.lines, size=size).spent(now)
+        """The budget of the whole run that is spent, in its option's words."""
+        return spent_by_all_lives(self.config.budget, self.history.totals)
 
     @property
     def most_of_host(self) -> str:

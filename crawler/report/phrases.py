@@ -3,13 +3,14 @@
 Runs on: anywhere (pure).
 """
 
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from crawler.core import traps
 from crawler.core.history import StoredUrl
 from crawler.core.reasons import Reason
-from crawler.core.text import counted
+from crawler.core.text import counted, safe
 
 SHAPES = {
     Reason.TRAP_URL_LENGTH: f"it has more than {traps.MOST_CHARACTERS:,} characters",
@@ -40,6 +41,15 @@ SKIPPED = {
     **dict.fromkeys((*SHAPES, *FAMILIES), "it looks like one of a site without end"),
 }
 """Why a URL is not asked for."""
+
+_OF_ALL_LIVES = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"})
+
+
+def going_on(folder: str, stopped_by: str | None) -> str:
+    """The command that goes on with a run; a budget of all its lives has to grow, or that would do nothing."""
+    budget, _, spent = (stopped_by or "").partition(" ")
+    more = f" {budget} N, N above {spent}" if budget in _OF_ALL_LIVES else ""
+    return f"crawler resume {shlex.quote(safe(folder))}{more}"
 
 
 def moment(seconds: float) -> str:

@@ -15,12 +15,12 @@ from crawler.core.models import Totals
 from crawler.core.text import counted, duration, safe, size
 from crawler.report.hosts import SORTS, WIDTH, HostRow, host_row, hosts_text
 from crawler.report.indented import indented
+from crawler.report.phrases import going_on
 
 MOST_HOSTS = 100
 """Hosts in `summary.json`: the busiest, and those that had trouble."""
 
 _SHOWN_HOSTS = 8  # lines of the text, at the most
-_OF_THE_RUN = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"})  # over all its lives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +177,4 @@ def rejected(lines: dict[str, int]) -> int:
 def _where(summary: Summary, folder: str) -> str:
     if not summary.pending:
         return safe(folder)
-    budget, _, spent = (summary.stopped_by or "").partition(" ")
-    more = f" {budget} N, N above {spent}" if budget in _OF_THE_RUN else ""
-    return f"{safe(folder)} (go on with: crawler resume {shlex.quote(safe(folder))}{more})"
+    return f"{safe(folder)} (go on with: {going_on(folder, summary.stopped_by)})"

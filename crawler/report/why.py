@@ -13,7 +13,7 @@ from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge, Scope, ScopeMode
 from crawler.report.case import Asked, Case
 from crawler.report.chain import Answer, Step, Verdict
-from crawler.report.phrases import FAMILIES, SHAPES, SKIPPED, moment, outcome, quoted, tries
+from crawler.report.phrases import FAMILIES, SHAPES, SKIPPED, going_on, moment, outcome, quoted, tries
 from crawler.report.steps import chain
 
 
@@ -93,10 +93,10 @@ _LARGER = {
 
 
 def _change(case: Case, refusals: Sequence[Reason]) -> tuple[str, ...]:
-    row, resume = case.row, f"crawler resume {shlex.quote(case.asked.folder)}"
+    row = case.row
     by_itself = f"crawler fetch {shlex.quote(case.asked.url.href)}"
     if row is None and not case.history.is_list_read:
-        return (resume,)
+        return (going_on(case.asked.folder, None),)
     if row is None and not refusals:
         return ("a page that links to it", by_itself) if case.asked.follows else (by_itself,)
     if row is None or row.state is State.SKIPPED:
@@ -107,7 +107,8 @@ def _change(case: Case, refusals: Sequence[Reason]) -> tuple[str, ...]:
         return (f"a new run with a larger {larger}" if larger else "nothing: it is done",)
     if row.state is State.FAILED:
         return (by_itself,)
-    return (_go_on(case, resume),)
+    stopped_by = case.spent or (case.most_of_host if case.history.is_host_closed else None)
+    return (going_on(case.asked.folder, stopped_by),)
 
 
 def _begun(case: Case, reason: Reason) -> str:
@@ -133,10 +134,3 @@ def _wider(case: Case) -> ScopeMode:
         if scope.site(case.asked.url.host_port) in {scope.site(host) for host in case.history.borders.named}:
             return mode
     return ScopeMode.ALL
-
-
-def _go_on(case: Case, resume: str) -> str:
-    if budget := case.spent or (case.most_of_host if case.history.is_host_closed else None):
-        option, _, limit = budget.partition(" ")
-        return f"{resume} {option} N, N above {limit}"
-    return resume

@@ -505,15 +505,17 @@ async def test_a_spent_budget_is_resumed_with_a_larger_one(
     out = tmp_path / "out"
 
     codes = [await crawler("fetch", listed, "-o", out, budget, 5)]
-    early, stopped_by = capfd.readouterr().err, [summary(out)["stopped_by"]]
+    codes.append(await crawler("verify", out))
+    (audited, early), stopped_by = capfd.readouterr(), [summary(out)["stopped_by"]]
     codes.append(await crawler("resume", out))
     lines = len(records(out))
     stopped_by.append(summary(out)["stopped_by"])
     codes.append(await crawler("resume", out, budget, 100))
 
-    assert codes == [0, 0, 0]
+    assert codes == [0, 0, 0, 0]
     assert f"stopped by {budget} 5: 20 URLs" in early
     assert f"go on with: crawler resume {out} {budget} N, N above 5)" in early
+    assert audited == f"clean: 5 lines of output, 15 URLs pending (crawler resume {out} {budget} N, N above 5)\n"
     assert [*stopped_by, summary(out)["stopped_by"]] == [f"{budget} 5", f"{budget} 5", None]
     assert lines == 5
     assert len(records(out)) == 20
