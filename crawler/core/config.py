@@ -267,7 +267,7 @@ class OutputConfig:
     save: Annotated[
         str,
         Help(
-            "What to keep: jsonl (pages.jsonl), files (each page as a file, too), or - for JSON lines on stdout.",
+            "What to keep, separated by commas: jsonl (pages.jsonl) or - (JSON lines on stdout); files (each page as one).",
             Kind.TEXT,
             metavar="jsonl|files|-",
         ),
@@ -285,7 +285,7 @@ class OutputConfig:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What `save` lists, parted by commas."""
+        """What `save` lists, separated by commas."""
         return tuple(self.save.split(","))
 
 
@@ -330,8 +330,10 @@ def plain_values(config: RunConfig) -> dict[str, object]:
 
 
 def _check_together(config: RunConfig) -> None:
-    if not {*config.output.kinds} <= {"jsonl", "files", "-"} or {"jsonl", "-"} <= {*config.output.kinds}:
-        raise UsageError(f"--save: expected jsonl, files or -, parted by commas, got {config.output.save[:40]!r}")
+    if not {*config.output.kinds} <= {"jsonl", "files", "-"}:
+        raise UsageError(f"--save: expected jsonl, files or -, separated by commas, got {config.output.save[:40]!r}")
+    if {"jsonl", "-"} <= {*config.output.kinds}:
+        raise UsageError("--save: give jsonl or -, not both: lines go to pages.jsonl, or to standard output")
     if config.scope.discover_sitemaps and not config.politeness.robots:
         raise UsageError("--discover-sitemaps and --no-robots: give one of them, the sitemaps are named in robots.txt")
     if config.fetch.basic_auth and config.fetch.bearer:

@@ -51,12 +51,12 @@ def refresh(content: str) -> str | None:
 
 
 def has_token(tokens: str, token: str) -> bool:
-    """Whether a token, in lower case, is in a list that is parted by white space."""
+    """Whether a token, in lower case, is in a list that is separated by white space."""
     return token in tokens.lower().split()
 
 
 def directives(content: str) -> frozenset[str]:
-    """The directives for robots of a `content`: parted by commas, or by white space where none has a value."""
+    """The directives for robots of a `content`: separated by commas, or by white space where none has a value."""
     parts = (part.strip() for part in content[:MAX_DIRECTIVES].lower().split(","))
     return frozenset(word for part in parts for word in ([part] if ":" in part else part.split()))
 

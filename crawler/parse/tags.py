@@ -15,7 +15,7 @@ def number(name: str) -> int:
 
 
 def numbers(names: str) -> frozenset[int]:
-    """The numbers of several tags, parted by white space."""
+    """The numbers of several tags, separated by white space."""
     return frozenset(map(number, names.split()))
 
 

@@ -131,7 +131,8 @@ def test_text_and_native_values_configure_alike() -> None:
         ({"concurency": 1}, "^run.toml: there is no option 'concurency'; did you mean 'concurrency'"),
         ({"max_pages": 1}, "did you mean 'max-pages'"),
         ({"concurrency": 0}, "^run.toml: --concurrency: expected a whole number, 1 or more, got 0$"),
-        ({"save": "xml"}, "^--save: expected jsonl, files or -, parted by commas, got 'xml'$"),
+        ({"save": "xml"}, "^--save: expected jsonl, files or -, separated by commas, got 'xml'$"),
+        ({"save": "jsonl,-"}, "^--save: give jsonl or -, not both: lines go to pages.jsonl, or to standard output$"),
         ({"user": "a:b", "bearer": "c"}, "^--user and --bearer: give one of them, not both$"),
     ],
 )
