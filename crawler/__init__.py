@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from crawler.fetch.client import Fetcher, fetch
     from crawler.fetch.fetched import Fetched
     from crawler.load.run import load_test
+    from crawler.parse.extract import PageSource
 
 __all__ = [
     "CrawledPage",
@@ -34,6 +35,7 @@ __all__ = [
     "FetchError",
     "Fetched",
     "Fetcher",
+    "PageSource",
     "Reason",
     "UrlError",
     "UsageError",
@@ -49,6 +51,7 @@ _HOMES = {
     "FetchError": "crawler.core.errors",
     "Fetched": "crawler.fetch.fetched",
     "Fetcher": "crawler.fetch.client",
+    "PageSource": "crawler.parse.extract",
     "Reason": "crawler.core.reasons",
     "UrlError": "crawler.core.errors",
     "UsageError": "crawler.core.errors",

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from crawler.cli.main import COMMANDS
 from crawler.core.config import OPTIONS
 from crawler.core.loadconfig import LOAD_OPTIONS
 from crawler.core.modelconfig import MODELS_OPTIONS
+from crawler.core.models import Timing
 from crawler.core.options import Option
 from crawler.core.reasons import Reason
+from crawler.core.records import milliseconds
 from crawler.fetch.ask import Options
 from crawler.report.reference import options_table
 from crawler.site.plan import SitePlan
@@ -143,6 +146,25 @@ def test_the_library_s_options_are_documented() -> None:
     for name in Options.__annotations__:
         assert f"`{name}`" in table, name
         assert re.search(rf"\b{name}\b", crawler.Fetcher.__doc__ or ""), name
+
+
+def test_what_a_function_is_given_is_documented() -> None:
+    """Every field of a PageSource stands in the table, and what is made of them."""
+    table = (ROOT / "docs" / "library.md").read_text("utf-8").partition("| of the page |")[2].partition("\n\n")[0]
+
+    for name in (*(field.name for field in fields(crawler.PageSource)), "text", "css(selector)"):
+        assert f"`{name}`" in table, name
+
+
+def test_the_fields_of_timing_are_documented() -> None:
+    """Each has a row, or a place in one."""
+    table = REFERENCE.read_text("utf-8").partition("### timing")[2].partition("\n\nThe parts")[0]
+
+    assert re.findall(r"^\| (`.+?`) \|", table, re.MULTILINE) == [
+        "`queue`",
+        "`dns`, `connect`, `tls`",
+        *(f"`{name}`" for name in list(milliseconds(Timing()))[4:]),
+    ]
 
 
 FETCH = """

@@ -267,7 +267,7 @@ class OutputConfig:
     save: Annotated[
         str,
         Help(
-            "What to keep, separated by commas: jsonl (pages.jsonl) or - (JSON lines on stdout); files (each page as one).",
+            "What to keep, separated by commas: jsonl (pages.jsonl) or - (lines on stdout), files (each page as one, too).",
             Kind.TEXT,
             metavar="jsonl|files|-",
         ),
