@@ -1,10 +1,11 @@
-"""The crawl for scripts: pages come as they are committed, and whoever reads them slowly slows the crawl.
+"""The crawl for scripts, and the load test: pages come as they are committed; whoever reads them slowly slows the crawl.
 
 Rules
 - A page is given when its commit is on disk; leaving the loop ends the crawl in order.
 - Until it is given it counts in the crawl's memory, bodies and links included: at most AHEAD pages wait, and no more
   bytes of them than a crawl may hold.
 - What ends the crawl early comes out of the reader's loop as it is, after the pages that were committed before.
+- What an error says of an option is said of its keyword.
 - The run lives in a folder like every other: one of the caller's, which `crawler resume` can go on with, or a temporary
   one that is gone afterwards.
 - Documents are read in this process unless `workers` is given.
@@ -15,24 +16,30 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
 from crawler.build import assemble, check_files
-from crawler.core.config import RunConfig, configure, plain_values
+from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
 from crawler.core.errors import UsageError
+from crawler.core.loadconfig import LOAD_OPTIONS
+from crawler.core.loadresult import LoadResult
 from crawler.core.models import Committed, Request, Response, Visit
+from crawler.core.options import check_names, in_keywords, keywords_of
 from crawler.core.protocols import Fetcher, Room
 from crawler.crawl.engine import Crawl
 from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.load import run as load
 from crawler.parse.extract import PageSource
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import Account, ByteBudget, Slots
 
 AHEAD = 100  # pages that may wait for the reader before the crawl does
+_CRAWL = keywords_of([*OPTIONS, "output"])
+_LOAD = keywords_of(LOAD_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +98,10 @@ async def crawl(
     """
     if isinstance(seeds, str):
         raise UsageError("a list of seeds is wanted, and this is one text: write [seed]")
-    config = configure({"workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}})
-    check_files(config)
-    with _folder(output) as path:
+    check_names(options, _CRAWL.values(), "crawl")
+    with in_keywords(_CRAWL), _folder(output) as path:
+        config = configure({"workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}})
+        check_files(config)
         pages = _Pages()
         run = _begin(RunFolder(path), seeds, config)
         # Not `background`, which is a generator: a loop that ends closes those that are left in any order.
@@ -104,6 +112,13 @@ async def crawl(
                 if on_page is not None:
                     on_page(page)
                 yield page
+
+
+@wraps(load.load_test)
+async def load_test(url: str, **options: object) -> LoadResult:  # noqa: D103 - has that of what it wraps
+    check_names(options, _LOAD.values(), "load_test")
+    with in_keywords(_LOAD):
+        return await load.load_test(url, **options)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 from crawler.build import assemble
 from crawler.cli.main import _run
 from crawler.core.config import configure
-from crawler.core.errors import InternalError, StorageError, WorkersMissing
+from crawler.core.errors import InternalError, StorageError, TargetRefused, UsageError, WorkersMissing
 from crawler.core.models import Committed, Group, Page, Request, Response, State, Totals, Visit
 from crawler.core.outcomes import Judge
 from crawler.core.reasons import Reason
@@ -21,7 +21,7 @@ from crawler.core.records import Turn, answered
 from crawler.core.urls import parse
 from crawler.crawl.engine import Crawl
 from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.embed import AHEAD, _Pages, crawl
+from crawler.embed import AHEAD, _Pages, crawl, load_test
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import ByteBudget
 from crawler.sinks.jsonl import JsonlSink
@@ -251,3 +251,29 @@ async def test_workers_that_cannot_start_come_out_of_the_loop(
     with pytest.raises(WorkersMissing, match="ended with exit code 1"):
         async with asyncio.timeout(10):
             [page async for page in crawl([site.url("/")], workers=1, extract="particular:act")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_pagez": 1}, "crawl: there is no option 'max_pagez'; did you mean 'max_pages'?"),
+        ({"max_pages": 0}, "max_pages: expected a whole number, 1 or more, got 0"),
+        ({"robots": False, "discover_sitemaps": True}, "discover_sitemaps and robots=False: give one of them"),
+        ({"output": __file__}, "is a file: give another output"),
+    ],
+)
+async def test_an_error_names_keywords(options: dict[str, object], message: str) -> None:
+    """A script has no flags, so what is wrong with its keywords is said of these."""
+    with pytest.raises(UsageError) as raised:
+        await anext(crawl(["http://127.0.0.1:1/"], **options))  # type: ignore[arg-type]
+
+    assert message in str(raised.value)
+    assert "--" not in str(raised.value)
+
+
+async def test_a_load_test_names_keywords() -> None:
+    """As its refusal does, the error that everybody meets first."""
+    with pytest.raises(TargetRefused, match=r"or its owner agreed: i_may_test 192\.0\.2\.1$"):
+        await load_test("http://192.0.2.1/")
+    with pytest.raises(UsageError, match="load_test: there is no option 'connection'; did you mean 'connections'"):
+        await load_test("http://192.0.2.1/", connection=1)

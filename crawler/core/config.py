@@ -267,7 +267,7 @@ class OutputConfig:
     save: Annotated[
         str,
         Help(
-            "What to keep, separated by commas: jsonl (pages.jsonl) or - (lines on stdout), files (each page as one, too).",
+            "What to keep, separated by commas: jsonl (pages.jsonl) or - (the same on stdout); files (each page in one).",
             Kind.TEXT,
             metavar="jsonl|files|-",
         ),

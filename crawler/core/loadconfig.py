@@ -199,9 +199,11 @@ def _check(config: LoadConfig) -> None:
     if request.body is not None and request.body_file is not None:
         raise UsageError("--body and --body-file: give one of them, not both")
     if shape.processes > shape.connections:
-        raise UsageError(f"--processes {shape.processes}: more than there are connections (-c {shape.connections})")
+        raise UsageError(
+            f"--processes {shape.processes}: more than there are connections (--connections {shape.connections})"
+        )
     if shape.requests is not None and shape.requests < shape.processes:
-        raise UsageError(f"--requests {shape.requests}: fewer than there are processes (-t {shape.processes})")
+        raise UsageError(f"--requests {shape.requests}: fewer than there are processes (--processes {shape.processes})")
     config.gate.statuses()
     config.gate.gates()
 

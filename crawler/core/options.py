@@ -2,19 +2,21 @@
 
 Rules
 - A knob is a dataclass field annotated with `Help`; flags, TOML keys, `--help` and the reference derive from it.
+- A message names an option as the command line does, `--max-pages`; what a script calls says it in keywords.
 - Each kind reads text (a flag) and native values (TOML) alike; what it refuses, it refuses with what is expected.
 Runs on: anywhere (pure).
 """
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, replace
 from difflib import get_close_matches
 from enum import Enum
 from typing import Any, TypeVar, get_type_hints
 
-from crawler.core.errors import UsageError
+from crawler.core.errors import CrawlerError, UsageError
 
 C = TypeVar("C")
 
@@ -234,7 +236,30 @@ def plain(value: object) -> object:
     return value
 
 
-def check_names(names: Mapping[str, object], known: Mapping[str, Option], where: str) -> None:
+def keywords_of(names: Iterable[str]) -> dict[str, str]:
+    """The keywords of a script by the names of the options."""
+    return {name: name.replace("-", "_") for name in names}
+
+
+_OPTION = re.compile(r"--(no-)?([a-z][a-z-]*[a-z])")
+
+
+@contextmanager
+def in_keywords(keywords: Mapping[str, str]) -> Iterator[None]:
+    """What an error that leaves the block says of an option is said of its keyword: `max_pages`, `robots=False`."""
+
+    def keyword(found: re.Match[str]) -> str:
+        no, name = found.groups()
+        return keywords[name] + "=False" * bool(no) if name in keywords else found[0]
+
+    try:
+        yield
+    except CrawlerError as error:
+        error.args = tuple(_OPTION.sub(keyword, part) if isinstance(part, str) else part for part in error.args)
+        raise
+
+
+def check_names(names: Iterable[str], known: Collection[str], where: str) -> None:
     """Refuse a key that is no option, naming the nearest one that is."""
     for name in names:
         if name not in known:

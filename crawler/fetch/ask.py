@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 from crawler.core import urls
-from crawler.core.config import FetchConfig
+from crawler.core.config import OPTIONS, FetchConfig
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.models import Request
 from crawler.core.options import check_names
@@ -81,6 +81,14 @@ class Ways:
     max_redirects: int = 10
     retries: int = 3
     cookies: bool | Headers = False
+
+
+KEYWORDS = {
+    name: "auth" if option.field == "basic_auth" else option.field
+    for name, option in OPTIONS.items()
+    if option.field in {*Options.__annotations__, "basic_auth"}
+}
+"""What a `Fetcher` calls the options that messages name."""
 
 
 def configured(options: Options) -> tuple[Ways, FetchConfig]:

@@ -21,10 +21,11 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from crawler.core.decode import DecodeProblem, codings, decode_steps
 from crawler.core.errors import CrawlerError, FetchError, UsageError
 from crawler.core.models import Request, Response
+from crawler.core.options import in_keywords
 from crawler.core.outcomes import REDIRECTS
 from crawler.core.reasons import Reason
 from crawler.core.retry import RETRY_STATUSES, delay, retry_after
-from crawler.fetch.ask import Ask, Options, configured, request_of
+from crawler.fetch.ask import KEYWORDS, Ask, Options, configured, request_of
 from crawler.fetch.fetched import Fetched
 from crawler.fetch.hops import redirected
 from crawler.fetch.http import HttpFetcher
@@ -67,9 +68,11 @@ class Fetcher:
         Raises:
             UsageError: an option is unknown, or names a file that cannot be read.
         """
-        self._ways, self._config = configured(options)
-        self._clock = Clock()
-        self._http = HttpFetcher(self._config, clock=self._clock, idle_limit=self._ways.concurrency)
+        with in_keywords(KEYWORDS):
+            self._ways, self._config = configured(options)
+            self._clock = Clock()
+            self._http = HttpFetcher(self._config, clock=self._clock, idle_limit=self._ways.concurrency)
+        self._is_open = False
 
     def __repr__(self) -> str:
         return f"<Fetcher concurrency={self._ways.concurrency} {self._http!r}>"
@@ -77,12 +80,18 @@ class Fetcher:
     async def __aenter__(self) -> Self:
         self._jars = CookieJars() if self._ways.cookies else None
         await self._http.__aenter__()
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_open = False
         await self._http.__aexit__(kind, error, trace)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise UsageError("a Fetcher has to be open: use `async with crawler.Fetcher() as fetcher`")
 
     async def get(self, url: str, **ask: Unpack[Ask]) -> Fetched:
         """The page at `url`; see `request`."""
@@ -118,9 +127,11 @@ class Fetcher:
             UrlError: `url` is none that is fetched.
             FetchError: there was no usable answer. A status such as 404 is an answer.
         """
+        self._check_open()
         try:
             async with asyncio.timeout(ask.get("timeout")):
-                return await self._answer(url, request_of(method, url, ask))
+                with in_keywords(KEYWORDS):
+                    return await self._answer(url, request_of(method, url, ask))
         except TimeoutError:
             raise FetchError(Reason.TOTAL_TIMEOUT, f"it was not done within {ask.get('timeout'):g} s") from None
 
@@ -130,6 +141,7 @@ class Fetcher:
         `urls` is read as slots become free, so it may be endless. Leaving the loop ends what is in flight. What `urls`
         itself raises is raised here, as it is, after the answers to the URLs before it.
         """
+        self._check_open()
         turns: _Turns = asyncio.Queue(self._ways.concurrency)
         async with Slots(self._ways.concurrency) as slots:
             start = partial(self._start_in_order if ordered else self._start, slots, turns)

@@ -80,5 +80,5 @@ class LaneParser:
 def _give_up(error: CannotStart) -> NoReturn:
     raise WorkersMissing(
         f"{error} What a worker said of it stands above, if anything. `crawler resume` goes on where this run stopped;"
-        " with --workers 0 it reads documents without worker processes. (In a script: workers=0.)"
+        " with --workers 0 it reads documents without worker processes."
     ) from error

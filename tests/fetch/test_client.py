@@ -534,6 +534,29 @@ def test_an_unknown_option_is_named() -> None:
         Fetcher(concurency=3)  # type: ignore[call-arg] # that is the point
 
 
+async def test_a_fetcher_that_is_not_open_says_how_to_open_it() -> None:
+    """Before `async with` and after it, for one URL as for many."""
+    fetcher = Fetcher()
+    async with fetcher:
+        pass
+
+    for closed in (Fetcher(), fetcher):
+        with pytest.raises(UsageError, match=r"use `async with crawler\.Fetcher\(\) as fetcher`"):
+            await closed.get(BAD)
+        with pytest.raises(UsageError, match="async with"):
+            await anext(closed.stream([BAD]))
+
+
+async def test_an_error_names_keywords() -> None:
+    """A script has no flags: neither when a Fetcher is made nor in what a request ends with."""
+    with pytest.raises(UsageError, match=r"^cookies_file: 'missing': no such file"):
+        Fetcher(cookies_file="missing")
+    private = _answer(b"", "Location: http://10.0.0.1/", status="302 Found")
+    async with raw_server(answering(private)) as where, Fetcher(retries=0) as fetcher:
+        with pytest.raises(FetchError, match=r"host by name: allow_nets 10\.0\.0\.1/32 allows it"):
+            await fetcher.get(_url(where))
+
+
 async def test_a_good_answer_raises_nothing() -> None:
     """`raise_for_status` passes what is below 400."""
     async with raw_server(answering(OK)) as where, Fetcher() as fetcher:
