@@ -24,6 +24,7 @@ from crawler.core.models import BrokenLink, RejectedLine
 from crawler.core.sitemaps import sitemap_in
 from crawler.core.text import safe
 from crawler.core.urls import parse
+from crawler.crawl.astray import no_run
 from crawler.crawl.sources import copy_source
 from crawler.version import __version__
 
@@ -173,12 +174,8 @@ class RunFolder:
             UsageError: there is no run here, or its list was never read completely.
             StorageDamaged: `config.toml` cannot be read.
         """
-        if not self.path.is_dir():
-            raise UsageError(f"{self.path}: there is no such folder")
         if not self.config.exists():
-            if any(self.path.glob("*.partial")):
-                raise UsageError(f"{self.path} holds no run, only its beginning: remove it, and start again")
-            raise UsageError(f"{self.path} holds no run: there is no config.toml in it; start it with `crawler fetch`")
+            raise UsageError(no_run(self.path))
         if not self.seeds.exists():
             raise UsageError(f"{self.path}: seeds.txt is missing; put it back, or start a new run")
         try:
