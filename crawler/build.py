@@ -90,7 +90,7 @@ def check_files(config: RunConfig) -> None:
     HttpFetcher(config.fetch, clock=Clock())
     tls_for(config.fetch, trusted=True)
     if config.parse.workers != 0 and (config.parse.extract or "").startswith("__main__:"):
-        raise UsageError("extract: a worker does not see the main script: give a module, or have no workers (0)")
+        raise UsageError("--extract: a worker does not see the main script: give a module, or have no workers (0)")
     Reader(_task(config, follows=True))
     rules_of(config, follows=True)
 
@@ -202,7 +202,10 @@ def _selector(text: str) -> tuple[str, str]:
     name, _, css = text.partition("=")
     if not (name and css):
         raise UsageError(f"--select: expected NAME=CSS, got {text[:80]!r}")
-    check_selector(css)
+    try:
+        check_selector(css)
+    except UsageError as error:
+        raise UsageError(f"--select: {error}") from None
     return name, css
 
 

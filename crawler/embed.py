@@ -1,4 +1,4 @@
-"""The crawl for scripts, and the load test: pages come as they are committed; whoever reads them slowly slows the crawl.
+"""The crawl for scripts, and the load test: pages come as they are committed; who reads slowly slows the crawl.
 
 Rules
 - A page is given when its commit is on disk; leaving the loop ends the crawl in order.

@@ -31,6 +31,8 @@ def command(url: str, folder: str, *, as_json: bool) -> None:
     try:
         wanted = parse(url)
     except UrlError as error:
+        if "://" in folder and Path(url).is_dir():
+            raise UsageError(f"the URL comes first: crawler why URL {safe(url, 200)}") from None
         raise UsageError(f"{safe(shown, 200)}: {error}") from None
     run_folder = RunFolder(Path(folder))
     with terminable():  # a copy of the frontier may have to be removed

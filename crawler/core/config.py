@@ -267,7 +267,7 @@ class OutputConfig:
     save: Annotated[
         str,
         Help(
-            "What to keep, separated by commas: jsonl (pages.jsonl) or - (the same on stdout); files (each page in one).",
+            "What to keep, separated by commas: jsonl (pages.jsonl) or - (on stdout); files (each page as a file).",
             Kind.TEXT,
             metavar="jsonl|files|-",
         ),

@@ -124,4 +124,5 @@ def _compiled(option: str, patterns: Iterable[str]) -> Iterable[re.Pattern[str]]
         try:
             yield re.compile(text)
         except (re.error, OverflowError, RecursionError) as error:
-            raise UsageError(f"--{option}: {text[:80]!r} is no regular expression: {error}") from None
+            meant = r"; what a shell writes *.html is \.html$ here" if text.startswith("*") else ""
+            raise UsageError(f"--{option}: {text[:80]!r} is no regular expression: {error}{meant}") from None

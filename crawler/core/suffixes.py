@@ -27,6 +27,11 @@ def registrable_domain(host: str) -> str:
     return f"{domain}." if host.endswith(".") else domain
 
 
+def is_domain(host: str) -> bool:
+    """Whether the name lies under a suffix that the list has: that of `urls.txt` it has not."""
+    return PublicSuffixList(accept_unknown=False).privatesuffix(host) is not None
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()

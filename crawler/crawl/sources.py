@@ -14,8 +14,10 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from crawler.core.addresses import written_address
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.sitemaps import sitemap_in
+from crawler.core.suffixes import is_domain
 from crawler.core.text import safe
 from crawler.core.urls import credentials, parse
 
@@ -35,9 +37,20 @@ def check_sources(sources: Sequence[str]) -> None:
             _check_url(source)
         elif not Path(source).is_file():
             what = "is a folder, not a list" if Path(source).is_dir() else "no such file"
-            raise UsageError(f"{safe(source)}: {what}; a URL begins with http:// or https://, - is standard input")
+            raise UsageError(f"{safe(source)}: {what}; {_meant(source)} - is standard input")
         elif not os.access(source, os.R_OK):
             raise UsageError(f"{safe(source)}: not readable; check its permissions")
+
+
+def _meant(source: str) -> str:
+    """What somebody may have meant who named no file: a file's name has the form of a host's, but no domain's end."""
+    try:
+        host = parse(f"http://{source}").host
+    except UrlError:
+        host = ""
+    if host and source.startswith(host) and (written_address(host) or is_domain(host)):
+        return f"did you mean http://{safe(source, 200)}?"
+    return "a URL begins with http:// or https://,"
 
 
 def _check_url(source: str) -> None:

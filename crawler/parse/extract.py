@@ -76,9 +76,9 @@ def load(name: str) -> Extractor:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too, while it is imported
-        raise UsageError(f"extract: {safe(name, 80)!r} cannot be imported: {error_line(error)}") from None
+        raise UsageError(f"--extract: {safe(name, 80)!r} cannot be imported: {error_line(error)}") from None
     if not callable(found):
-        raise UsageError(f"extract: expected module:function, got {name[:80]!r}")
+        raise UsageError(f"--extract: expected module:function, got {name[:80]!r}")
     extractor: Extractor = found
     return extractor
 

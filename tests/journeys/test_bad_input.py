@@ -57,10 +57,16 @@ def one_line(capfd: pytest.CaptureFixture[str]) -> str:
 
 REFUSED: dict[str, tuple[list[str], str]] = {
     "a URL that is none": (["http://[::1/"], "its host or port is not valid"),
-    "a relative URL": (["www.example.com/x"], "no such file; a URL begins with http"),
+    "a host": (["example.com"], "example.com: no such file; did you mean http://example.com? - is standard input"),
+    "a relative URL": (["www.example.com/x"], "did you mean http://www.example.com/x?"),
+    "a host and its port": (["localhost:8000"], "did you mean http://localhost:8000?"),
+    "an address": (["127.0.0.1"], "did you mean http://127.0.0.1?"),
     "another scheme": (["ftp://127.0.0.1/"], "only http and https are fetched"),
     "a password in a URL": (["http://bob:hunter2@127.0.0.1/"], "give the password with --user"),
-    "a list that is missing": (["missing.txt"], "missing.txt: no such file"),
+    "a list that is missing": (
+        ["missing.txt"],
+        "missing.txt: no such file; a URL begins with http:// or https://, - is",
+    ),
     "a folder as a list": (["."], "is a folder, not a list"),
     "a cursor in a name": (["a\x1b[2Jb"], r"a\u001b[2Jb: no such file"),
     "one good and one bad": ([URL, "missing.txt"], "missing.txt: no such file"),
@@ -81,8 +87,16 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "two ways to log in": ([URL, "--user", "a:b", "--bearer", "c"], "--user and --bearer: give one of them"),
     "a variable that is not set": ([URL, "--bearer", "env:NOT_SET"], "the environment variable NOT_SET is not set"),
     "a secret's file that is missing": ([URL, "--bearer", "file:missing"], "missing"),
-    "a function of the main script": ([URL, "--extract", "__main__:f"], "a worker does not see the main script"),
-    "a function that is missing": ([URL, "--extract", "missing:f"], "'missing:f' cannot be imported: ModuleNotFound"),
+    "a function of the main script": (
+        [URL, "--extract", "__main__:f"],
+        "--extract: a worker does not see the main script",
+    ),
+    "a function that is missing": (
+        [URL, "--extract", "missing:f"],
+        "--extract: 'missing:f' cannot be imported: Module",
+    ),
+    "a name that is no function": ([URL, "--extract", "f"], "--extract: expected module:function, got 'f'"),
+    "a selector that is none": ([URL, "--select", "a=h1["], "--select: 'h1[' is no CSS selector: write one as in"),
     "a function in a module that fails": (
         [URL, "--extract", "asyncio.windows_events:f"],
         "'asyncio.windows_events:f' cannot be imported: ImportError: win32 only",
@@ -217,6 +231,31 @@ def test_a_folder_without_a_run_is_refused(
 
     assert _run([command, folder]) == 2
     assert message in one_line(capfd)
+
+
+@pytest.mark.parametrize("command", ["resume", "verify", "hosts"])
+def test_who_names_another_folder_is_told_where_the_run_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], half_done: Path, command: str
+) -> None:
+    """The folder above runs, or a file inside one; what only looks like a run is none."""
+    monkeypatch.chdir(tmp_path)
+    Path("output/mine").mkdir(parents=True)
+    Path("output/mine/config.toml").touch()
+    Path("output/b").symlink_to(half_done)
+
+    said = []
+    for folder in ("output", "output/b/pages.jsonl", "output/mine/config.toml"):
+        assert _run([command, folder]) == 2
+        said.append(one_line(capfd))
+    Path("output/a").symlink_to(half_done)
+    assert _run([command, "output"]) == 2
+
+    assert said == [
+        "crawler: output holds no run itself; output/b does",
+        "crawler: output/b/pages.jsonl is a file of a run: name the folder, output/b",
+        "crawler: output/mine/config.toml is a file, and no folder of a run",
+    ]
+    assert one_line(capfd) == "crawler: output holds no run itself; output/a and 1 more do"
 
 
 @pytest.mark.parametrize(

@@ -591,6 +591,13 @@ def test_what_is_no_url_is_refused(run: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == f"crawler: {message}\n"
 
 
+def test_a_folder_in_front_of_the_url_is_told_the_order(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two arguments are swapped easily."""
+    assert _run(["why", str(run), "http://site.example/a"]) == 2
+
+    assert capsys.readouterr().err == f"crawler: the URL comes first: crawler why URL {run}\n"
+
+
 def test_a_password_is_not_repeated(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was typed is shown without it."""
     assert _run(["why", "http://me:hunter2@site.example/a", str(run)]) == 0
