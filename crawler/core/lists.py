@@ -8,6 +8,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from crawler.core.urls import credentials, parse
 LONGEST_LINE = 65_536
 _SHOWN = 200
 _BOM = b"\xef\xbb\xbf"
+_SCHEME = re.compile(rb"(?:https?|ftps?|sftp|ssh|wss?)://|(?:mailto|xmpp|sips?):", re.IGNORECASE)
+_ADDRESS = re.compile(rb"(?:mailto|xmpp|sips?):[^:;/?#%@\\\s]+@[^@]*", re.IGNORECASE)
 
 
 class LineSplitter:
@@ -102,9 +105,7 @@ class BatchBuilder:
         self._finds.append(find)
 
     def _reject(self, reason: Reason, message: str, raw: bytes) -> None:
-        if b"@" in raw:  # whatever stands before it may be a password
-            raw = b"***@" + raw.rpartition(b"@")[2]
-        text = raw[:_SHOWN].decode("utf-8", "backslashreplace")
+        text = _masked(raw)[:_SHOWN].decode("utf-8", "backslashreplace")
         self._rejected.append(RejectedLine(line=self.line, reason=reason, message=message, text=text))
 
     def build(self, *, last: bool) -> SeedBatch:
@@ -122,3 +123,12 @@ class BatchBuilder:
         self._lines = self._blank = self._comments = 0
         self._finds, self._rejected = [], []
         return batch
+
+
+def _masked(raw: bytes) -> bytes:
+    """The line without what may be a password: all before its last @, but a scheme, and the name in an address."""
+    before, at, host = raw.rpartition(b"@")
+    if not at or _ADDRESS.fullmatch(raw):
+        return raw
+    scheme = _SCHEME.match(before)
+    return (scheme[0] if scheme else b"") + b"***@" + host

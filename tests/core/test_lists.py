@@ -146,7 +146,11 @@ def test_blanks_and_comments_are_counted() -> None:
         (b"\xff", Reason.NOT_UTF8, "byte 1 ", "\\xff"),
         (b"x" * 1_000_000, Reason.LINE_TOO_LONG, "65536", ""),
         (b"\x00", Reason.RELATIVE_URL, "no http://", "\x00"),
-        (b"mailto:me@h", Reason.UNSUPPORTED_SCHEME, "mailto", "***@h"),
+        (b"mailto:me@h", Reason.UNSUPPORTED_SCHEME, "mailto", "mailto:me@h"),
+        (b"XMPP:me@h/there", Reason.UNSUPPORTED_SCHEME, "xmpp", "XMPP:me@h/there"),
+        (b"sip:me:secret@h", Reason.UNSUPPORTED_SCHEME, "sip", "sip:***@h"),
+        (b"ftp://me:secret@h/a", Reason.UNSUPPORTED_SCHEME, "ftp", "ftp://***@h/a"),
+        (b"me:secret@h", Reason.UNSUPPORTED_SCHEME, "me", "***@h"),
     ],
     ids=lambda value: repr(value)[:20],
 )
@@ -171,6 +175,13 @@ def test_a_refused_line_says_why(line: bytes, reason: Reason, message: str, text
         b"http://me:hunter2/@h:99999/",
         b"http://me:hunter2@h/\xff",
         b"me:hunter2@h",
+        b"hunter2@h",
+        b"sip:me:hunter2@h",
+        b"mailto:me@h?cc=hunter2@h",
+        b"mailto:me%3Ahunter2@h",
+        b"mailto://me:hunter2@h",
+        b"mailto:me http://hunter2@h/",
+        b"Sitemap: ftp://me:hunter2@h/",
     ],
 )
 def test_no_password_of_a_list_is_repeated(line: bytes) -> None:
