@@ -9,11 +9,11 @@ from crawler.cli.options import KnobCommand, knobs
 
 EXAMPLES = """\b
 Examples:
-  crawler crawl https://example.com/                     its whole host
-  crawler crawl https://example.com/docs/ --scope prefix only what lies below /docs/
+  crawler crawl https://example.com/  # its whole host
+  crawler crawl https://example.com/docs/ --scope prefix  # only below /docs/
   crawler crawl https://example.com/ --max-depth 2 --max-pages 1000
   crawler crawl seeds.txt --exclude '\\?print=' --assets
-  crawler crawl --sitemap https://example.com/sitemap.xml --max-depth 0   what it lists
+  crawler crawl --sitemap https://example.com/sitemap.xml --max-depth 0
   crawler crawl https://example.com/ --discover-sitemaps
   crawler crawl https://example.com/ --select 'price=.price::text' -o shop
 """

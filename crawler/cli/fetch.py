@@ -9,11 +9,11 @@ from crawler.cli.options import KnobCommand, knobs
 
 EXAMPLES = """\b
 Examples:
-  crawler fetch urls.txt                        into output/<time>-urls
-  crawler fetch https://example.com/ -o out     one URL
-  grep -o 'http[^"]*' page | crawler fetch -    from standard input
-  crawler fetch --sitemap https://example.com/sitemap.xml   what it lists
-  crawler fetch urls.txt --save - | jq .status  JSON lines on standard output
+  crawler fetch urls.txt  # a folder in output/, named after time and list
+  crawler fetch https://example.com/ -o out  # one URL
+  grep -o 'http[^"]*' page | crawler fetch -  # from standard input
+  crawler fetch --sitemap https://example.com/sitemap.xml  # what it lists
+  crawler fetch urls.txt --save - | jq .status  # lines on standard output
   crawler fetch urls.txt --header 'X-Key: env:KEY' --rate 5
 """
 

@@ -11,12 +11,12 @@ from crawler.core.loadconfig import LOAD_OPTIONS, LoadConfig, configure_load
 
 EXAMPLES = """\b
 Examples:
-  crawler load http://127.0.0.1:8000/                      as much as 64 users can
-  crawler load http://127.0.0.1:8000/ -c 10 -n 5000        5,000 requests by 10
-  crawler load http://127.0.0.1:8000/ --rate 500 -d 30     a rate, whatever happens
-  crawler load URL --rate 500 --poisson --seed 7           as of independent users
-  crawler load URL --stages 10s:100,30s:1000,10s:0         up and down again
-  crawler load URL --threshold 'p99<50ms' --threshold 'errors<0.1%'   exit 8 if not
+  crawler load http://127.0.0.1:8000/  # as much as 64 users can
+  crawler load http://127.0.0.1:8000/ -c 10 -n 5000  # 5,000 requests by 10
+  crawler load http://127.0.0.1:8000/ --rate 500 -d 30  # whatever happens
+  crawler load http://127.0.0.1:8000/ --rate 500 --poisson --seed 7
+  crawler load http://127.0.0.1:8000/ --stages 10s:100,30s:1000,10s:0
+  crawler load http://127.0.0.1:8000/ --threshold 'p99<50ms'  # exit 8 if not
 """
 THRESHOLD_MISSED = 8
 

@@ -36,13 +36,13 @@ COMMANDS = {
 
 EXAMPLES = """\b
 Examples:
-  crawler serve                           a site to try things on
-  crawler crawl https://example.com/      follow the links of a site
-  crawler fetch urls.txt -o output/mine   fetch a list of URLs
-  crawler resume output/mine              go on after a Ctrl-C or a crash
-  crawler verify output/mine              check that nothing is missing
+  crawler serve                          # a site to try things on
+  crawler crawl https://example.com/     # follow the links of a site
+  crawler fetch urls.txt -o output/mine  # fetch a list of URLs
+  crawler resume output/mine             # go on after a Ctrl-C or a crash
+  crawler verify output/mine             # check that nothing is missing
   crawler why https://example.com/a output/mine
-  crawler load http://127.0.0.1:8000/     how much the site can take
+  crawler load http://127.0.0.1:8000/    # how much the site can take
 """
 
 

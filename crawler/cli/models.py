@@ -15,12 +15,12 @@ from crawler.runtime.loop import terminable
 
 EXAMPLES = """\b
 Examples:
-  crawler models                                  300 pages, 20 ms each: waiting
-  crawler models --latency 0 --parse-cost 40      no waiting, computing
-  crawler models --sweep --html models.html       from the one to the other
-  crawler models --gil                            who holds the GIL, and for how long
+  crawler models                              # 300 pages, 20 ms each: waiting
+  crawler models --latency 0 --parse-cost 40  # no waiting, computing
+  crawler models --sweep --html models.html   # from one to the other
+  crawler models --gil                        # who holds the GIL how long
   crawler models --model threads --model asyncio --latency 0.2
-  crawler models --alone pipeline --site http://127.0.0.1:8000   one, to profile
+  crawler models --alone pipeline --site http://127.0.0.1:8000  # to profile
 """
 _SWEPT = {"pages": 100, "latency": 0.05}
 _ALONE = (*MODELS, "clients")

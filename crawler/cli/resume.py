@@ -16,9 +16,9 @@ from crawler.crawl.folder import RunFolder
 
 EXAMPLES = """\b
 Examples:
-  crawler resume output/mine                     go on with the options of the run
-  crawler resume output/mine --concurrency 16    but more gently
-  crawler resume output/mine --max-pages 5000    with a larger budget
+  crawler resume output/mine                   # go on, with its options
+  crawler resume output/mine --concurrency 16  # but more gently
+  crawler resume output/mine --max-pages 5000  # with a larger budget
 """
 
 

@@ -17,9 +17,9 @@ from crawler.crawl.folder import RunFolder
 
 EXAMPLES = """\b
 Examples:
-  crawler robots https://example.com/a              ask the server now, for our own product token
-  crawler robots https://example.com/a Googlebot    which rules are another robot's
-  crawler robots https://example.com/a --run output/mine    by the copy that a run keeps
+  crawler robots https://example.com/a  # ask now, for our product token
+  crawler robots https://example.com/a Googlebot  # another robot's rules
+  crawler robots https://example.com/a --run output/mine  # a run's own copy
   crawler robots https://example.com/a --json | jq .rule
 """
 

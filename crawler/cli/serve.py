@@ -9,30 +9,40 @@ from pathlib import Path
 import click
 
 from crawler.cli import streams
-from crawler.core.errors import UsageError
+from crawler.core.errors import UrlError, UsageError
+from crawler.core.politeness import is_loopback
+from crawler.core.urls import parse
 
 EXAMPLES = """\b
 Examples:
-  crawler serve                                  1,000 pages on http://127.0.0.1:8000
-  crawler serve --pages 200 --list urls.txt      and write the list of its URLs
-  crawler fetch urls.txt                         (in another terminal)
-  crawler serve --hosts 5 --log requests.jsonl   five hosts, and a log of every request
+  crawler serve                              # 1,000 pages on port 8000
+  crawler serve --pages 200 --list site.txt  # and write the list of its URLs
+  crawler fetch site.txt                     # in another terminal
+  crawler serve --hosts 5 --log log.jsonl    # five hosts, and a log
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.option(
-    "--pages", type=click.IntRange(1, 10_000_000), default=1000, show_default=True, help="Pages of each host."
+    "--pages",
+    metavar="N",
+    type=click.IntRange(1, 10_000_000),
+    default=1000,
+    help="Pages of each host.  [default: 1000]",
 )
 @click.option(
-    "--hosts", type=click.IntRange(1, 250), default=1, show_default=True, help="Virtual hosts, each at its own address."
+    "--hosts", metavar="N", type=click.IntRange(1, 250), default=1, help="Hosts, each at its own address.  [default: 1]"
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 = any free port.")
-@click.option("--address", default="127.0.0.1", show_default=True, help="A loopback address.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed is another site.")
-@click.option("--latency", type=click.FloatRange(0, 60), default=0.0, help="Seconds before every answer.")
+@click.option(
+    "--port", metavar="N", type=click.IntRange(0, 65535), default=8000, help="0 = any free port.  [default: 8000]"
+)
+@click.option("--address", metavar="IP", default="127.0.0.1", help="A loopback address.  [default: 127.0.0.1]")
+@click.option("--seed", metavar="N", type=int, default=1, help="Another seed is another site.  [default: 1]")
+@click.option(
+    "--latency", metavar="SECONDS", type=click.FloatRange(0, 60), default=0.0, help="Wait before every answer."
+)
 @click.option("--plain", is_flag=True, help="Only pages that answer 200.")
-@click.option("--list", "list_file", metavar="FILE", help="Write the URL of every page here.")
+@click.option("--list", "list_file", metavar="FILE", help="Write the URL of every page here; a list of yours is kept.")
 @click.option("--log", "log_file", metavar="FILE", help="Append each request here as a line of JSON.")
 def command(**options: object) -> int:
     """Serve the built-in site until Ctrl-C: pages, links, redirects, 404s, slow pages, robots.txt, sitemap."""
@@ -40,6 +50,8 @@ def command(**options: object) -> int:
 
     address = str(options["address"])
     _check_loopback(address)
+    if options["list_file"]:
+        _check_list(Path(str(options["list_file"])))
     raise_open_files()
     try:
         run(partial(_serve, options, address))
@@ -57,6 +69,22 @@ def _check_loopback(address: str) -> None:
         loopback = False
     if not loopback:
         raise UsageError(f"--address: expected a loopback address such as 127.0.0.1, got {address[:60]!r}")
+
+
+def _check_list(path: Path) -> None:
+    """Refuse a file that holds more than URLs of this machine, as `serve` writes them: somebody's own would be lost."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        if not all(map(_is_own, file)):
+            raise UsageError(f"--list: {path} holds more than URLs of this machine; give another file, or remove it")
+
+
+def _is_own(line: str) -> bool:
+    try:
+        return is_loopback(parse(line).host_port)
+    except UrlError:
+        return False
 
 
 def _refusal(error: OSError, where: str) -> str:

@@ -9,8 +9,8 @@ from crawler.core.errors import UsageError
 EXAMPLES = """\b
 Examples:
   crawler crawl https://example.com/ --trace trace.json
-  crawler timeline trace.json                          trace.html, for any browser
-  crawler timeline trace.json --svg crawl.svg          a picture instead
+  crawler timeline trace.json  # trace.html, for any browser
+  crawler timeline trace.json --svg crawl.svg  # a picture instead
   crawler timeline trace.json --from 2 --to 3.5 -o second.html
 """
 _SECONDS = click.FloatRange(0, 1e8)
@@ -20,8 +20,10 @@ _SECONDS = click.FloatRange(0, 1e8)
 @click.argument("file", metavar="FILE")
 @click.option("-o", "--output", metavar="OUT.html", help="The page.  [default: FILE with .html at its end]")
 @click.option("--svg", metavar="OUT.svg", help="Draw a picture, and make the page only where -o asks for it.")
-@click.option("--from", "begin", type=_SECONDS, default=0.0, help="Show it from this second on.  [default: 0]")
-@click.option("--to", "end", type=_SECONDS, help="Show it up to this second.  [default: the end]")
+@click.option(
+    "--from", "begin", metavar="SECONDS", type=_SECONDS, default=0.0, help="Show it from this second on.  [default: 0]"
+)
+@click.option("--to", "end", metavar="SECONDS", type=_SECONDS, help="Show it up to this second.  [default: the end]")
 def command(file: str, *, output: str | None, svg: str | None, begin: float, end: float | None) -> None:
     """Draw the trace in FILE, which a command wrote with --trace, as a page that needs nothing else."""
     from crawler.report.timeline import read_timeline

@@ -68,6 +68,17 @@ def test_help_has_examples_of_real_options(command: tuple[str, ...]) -> None:
     assert [flag for flag in re.findall(r" (--?[a-z][a-z-]*)", examples) if flag not in known] == []
 
 
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_examples_can_be_pasted(command: tuple[str, ...]) -> None:
+    """Each line is a command that a terminal shows whole, and what is said of it is a comment to the shell."""
+    lines = help_of(*command).partition("Examples:\n")[2].splitlines()
+
+    for line in map(str.strip, lines):
+        _, gap, said = line.partition("  ")
+        assert len(f"  {line}") <= 78, line
+        assert not gap or said.lstrip().startswith("# "), line
+
+
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """`--version` prints the version."""
     assert _run(["--version"]) == 0

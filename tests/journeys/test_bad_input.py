@@ -288,6 +288,19 @@ def test_serve_refuses_what_it_should_not_do(
     assert message in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("own", ["https://example.com/\n", "http://127.0.0.1:8000/\n# mine\n", "\xff", "\n"])
+def test_serve_writes_over_no_list_but_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str], own: str) -> None:
+    """A file that holds anything besides URLs of this machine is somebody's, and stays as it is."""
+    path = tmp_path / "urls.txt"
+    path.write_text(own, "latin-1")
+
+    code = _run(["serve", "--port", "0", "--list", str(path)])
+
+    assert code == 2
+    assert "holds more than URLs of this machine; give another file, or remove it" in one_line(capfd)
+    assert path.read_text("latin-1") == own
+
+
 def test_serve_names_a_port_that_is_taken(capfd: pytest.CaptureFixture[str]) -> None:
     """A port in use is named, with the way out."""
     with socket.socket() as taken:
