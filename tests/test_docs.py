@@ -25,6 +25,7 @@ from crawler.site.plan import SitePlan
 from support.faults import RunningSite, site_process
 
 ROOT = Path(__file__).parent.parent
+DEMO = ROOT / "examples" / "demo.py"
 REFERENCE = ROOT / "docs" / "reference.md"
 
 
@@ -75,10 +76,10 @@ def test_reasons_that_are_named_exist() -> None:
     assert set(re.findall(r"`([a-z_]+)`", row)) - {"reason"} <= {reason.value for reason in Reason}
 
 
-@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("example", sorted({*(ROOT / "examples").glob("*.py")} - {DEMO}), ids=lambda path: path.name)
 def test_examples_run(example: Path, running: RunningSite, tmp_path: Path) -> None:
-    """Each example ends well, pasted as it stands; those that take a URL get the built-in site's."""
-    arguments = [] if example.name == "demo.py" else [running.site.base_urls[0] + "/"]
+    """Each example ends well, pasted as it stands, with the URL of the built-in site."""
+    arguments = [running.site.base_urls[0] + "/"]
 
     done = subprocess.run(
         [sys.executable, str(example), *arguments],
@@ -91,6 +92,33 @@ def test_examples_run(example: Path, running: RunningSite, tmp_path: Path) -> No
 
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_the_demo_ends_as_the_readme_says(tmp_path: Path) -> None:
+    """Line by line, but for the figures of a machine, what is cut, and the order of the hosts."""
+    shown = next(block for block in blocks("") if block.startswith("$ crawler crawl output/demo"))
+
+    done = subprocess.run(
+        [sys.executable, str(DEMO)],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=tmp_path,
+        timeout=100,
+    )
+
+    assert done.returncode == 0, done.stdout
+    told = {_kind(line) for line in done.stdout.splitlines()}
+    assert [line for line in shown.splitlines() if _kind(line) not in told] == []
+    assert "exit code" in shown
+    assert done.stdout.splitlines()[-2].startswith('{"url":'), "the end is the first line of the output"
+
+
+def _kind(line: str) -> str:
+    """What a line says without its figures."""
+    shown = " ".join(line.partition(" ...")[0].split())[:60]
+    return re.sub(r"[\d.,:]+(?: (?:ms|s|[KMG]iB)\b)?", "0", shown)
 
 
 def blocks(language: str, page: str = "README.md") -> list[str]:
@@ -116,7 +144,7 @@ def test_the_snippets_of_the_documents_run(code: str, running: RunningSite) -> N
 @pytest.mark.parametrize(("page", "at_least"), [("README.md", 9), ("docs/timeline.md", 3)])
 def test_the_commands_of_a_page_run(page: str, at_least: int, running: RunningSite, tmp_path: Path) -> None:
     """Every line that begins, goes on with or asks about a run ends well, on a small site, in the order of the page."""
-    (tmp_path / "urls.txt").write_text(f"{running.site.base_urls[0]}/\n", "utf-8")
+    (tmp_path / "site.txt").write_text(f"{running.site.base_urls[0]}/\n", "utf-8")
     lines = [line.partition("  #")[0].strip() for block in blocks("", page) for line in block.splitlines()]
     commands = [
         line for line in lines if re.match(r"crawler (crawl|fetch|resume|verify|hosts|why|load|timeline) ", line)
