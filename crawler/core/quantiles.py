@@ -38,7 +38,7 @@ class Quantile:
 
 def needed(share: float) -> int:
     """How many values a percentile needs."""
-    return ceil(round(_BEYOND / (1 - share), 6))
+    return ceil(round(_BEYOND / round(1 - share, 9), 6))  # 1 - 0.99999 is a little less than a hundred-thousandth
 
 
 def quantile(known: Mapping[int, int], share: float, bounds: Mapping[int, int] | None = None) -> Quantile | None:

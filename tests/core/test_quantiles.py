@@ -14,7 +14,9 @@ def table(values: list[int]) -> Counter[int]:
     return Counter(bucket(value, FINE) for value in values)
 
 
-@pytest.mark.parametrize(("share", "count"), [(0.5, 20), (0.9, 100), (0.99, 1000), (0.999, 10_000), (0.9999, 100_000)])
+@pytest.mark.parametrize(
+    ("share", "count"), [(0.5, 20), (0.9, 100), (0.99, 1000), (0.999, 10_000), (0.9999, 100_000), (0.99999, 1_000_000)]
+)
 def test_a_percentile_needs_ten_values_beyond_it(share: float, count: int) -> None:
     """One value fewer, and it is not given."""
     assert needed(share) == count
