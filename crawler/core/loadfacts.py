@@ -37,7 +37,6 @@ class Sheet:
         whole: service times of answers that came in one piece: their first byte was their last.
         split: service times of the others, whose `first_byte` and `body` are apart.
         statuses: by status code.
-        bytes: all that was received, heads included.
     """
 
     whole: Table = field(default_factory=_table)
@@ -45,7 +44,6 @@ class Sheet:
     first_byte: Table = field(default_factory=_table)
     body: Table = field(default_factory=_table)
     statuses: Table = field(default_factory=_table)
-    bytes: int = 0
 
     @property
     def count(self) -> int:
@@ -56,7 +54,6 @@ class Sheet:
         """Add another share."""
         for name in ("whole", "split", "first_byte", "body", "statuses"):
             add_to(getattr(self, name), [getattr(other, name)])
-        self.bytes += other.bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +108,7 @@ class Phase:
         waiting: how long one waited because every connection was busy.
         late: requests sent more than a millisecond after they were due, for either cause.
         timed_out, shed, in_flight: lower bounds of response times that nobody knows.
+        bytes: all that was received, of good answers and of others, heads included.
         connect, tls: what opening connections took.
         opened, closed_by_server: connections.
         surplus: connections given up because the server sent more than the answer.
@@ -134,6 +132,7 @@ class Phase:
     timed_out: Table = field(default_factory=_table)
     shed: Table = field(default_factory=_table)
     in_flight: Table = field(default_factory=_table)
+    bytes: int = 0
     connect: Table = field(default_factory=_table)
     tls: Table = field(default_factory=_table)
     opened: int = 0
@@ -211,7 +210,7 @@ _TABLES = (
     *("response", "pacing", "waiting", "failed", "timed_out", "shed", "in_flight"),
     *("connect", "tls"),
 )
-_SUMS = ("scheduled", "sent", "answered", "late", "opened", "closed_by_server", "surplus")
+_SUMS = ("scheduled", "sent", "answered", "late", "bytes", "opened", "closed_by_server", "surplus")
 
 
 @dataclass(slots=True, kw_only=True)

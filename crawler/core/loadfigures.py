@@ -31,7 +31,7 @@ def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
         "failed_ms": times(phase.failed),
         "failures": {kind: _failure_figures(failure) for kind, failure in phase.failures.items()},
         "statuses": {str(status): n for status, n in sorted(_statuses(phase).items())},
-        "bytes": phase.fresh.bytes + phase.reused.bytes,
+        "bytes": phase.bytes,
         "connections": {
             "opened": phase.opened,
             "closed_by_server": phase.closed_by_server,

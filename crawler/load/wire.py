@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
     """One connection, which carries one request at a time; a virtual user of a closed loop."""
 
     __slots__ = (
-        *("_is_awaiting", "_phase", "_reader", "_size", "_split", "_transport", "_write"),
+        *("_is_awaiting", "_phase", "_reader", "_split", "_transport", "_write"),
         *("intended", "is_busy", "is_failed", "is_over", "is_used", "pool", "sent", "tcp_time", "tls_began"),
     )
 
@@ -96,7 +96,6 @@ class Connection(asyncio.Protocol):
         self._is_awaiting = False  # the request is sent and nothing of its answer has come
         self._reader: AnswerReader | None = None
         self._split = 0  # when the first piece of an answer came that is not complete yet
-        self._size = 0  # of the answer so far
 
     @property
     def is_open(self) -> bool:
@@ -178,11 +177,12 @@ class Connection(asyncio.Protocol):
             if rest == len(data) - end:
                 now = pool.now()
                 took = now - self.sent
-                sheet = self._phase.reused
+                phase = self._phase
+                phase.bytes += len(data)
+                sheet = phase.reused
                 shift = took.bit_length() - 11
                 sheet.whole[(shift << 10) + (took >> shift) if shift > 0 else took] += 1
                 sheet.statuses[status] += 1
-                sheet.bytes += len(data)
                 if pool.left:
                     pool.left -= 1
                     self.sent = self.intended = now
@@ -191,7 +191,7 @@ class Connection(asyncio.Protocol):
                 else:
                     self._is_awaiting = False
                     if pool.is_paced:
-                        note(self._phase.response, now - self.intended)
+                        note(phase.response, now - self.intended)
                     self._next(now)
                 return
         self._read(data)
@@ -234,13 +234,13 @@ class Connection(asyncio.Protocol):
         if self._is_awaiting:
             self._is_awaiting = False
             self._reader.begin()
-            self._size = 0
             self._split = self.pool.now()
         return self._reader
 
     def _read(self, data: bytes) -> None:
         if self.is_over:
             return
+        self._phase.bytes += len(data)
         if not self.is_busy:
             if not is_blank(data):
                 self._phase.surplus += 1
@@ -248,7 +248,6 @@ class Connection(asyncio.Protocol):
             return
         is_first = self._is_awaiting
         reader = self._reading()
-        self._size += len(data)
         try:
             reader.feed(data)
         except FetchError as error:
@@ -301,7 +300,6 @@ class Connection(asyncio.Protocol):
         if self.pool.is_paced:
             note(phase.response, now - self.intended)
         sheet.statuses[reader.status] += 1
-        sheet.bytes += self._size
         self._split = 0
 
     def _next(self, now: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from crawler.core.histogram import FINE, mean, middle
-from crawler.core.loadfacts import Phase, merged
+from crawler.core.loadfacts import merged
 from crawler.core.loadfigures import label
 from crawler.core.loadresult import LoadResult, cpu_per_request
 from crawler.core.quantiles import SHARES, needed, quantile
@@ -61,7 +61,7 @@ def _asked(result: LoadResult) -> Iterator[str]:
     parts += [f"warm-up {duration(asked.warmup)}"] if asked.warmup else []
     yield from _row("Load", ", ".join(parts))
     rate_text = f"{result.requests_per_second:,.1f} requests/s over {duration(result.seconds)}"
-    yield from _row("Rate", f"{rate_text}, {size(_bytes(result.total) / max(result.seconds, 1e-9))}/s{_late(result)}")
+    yield from _row("Rate", f"{rate_text}, {size(result.total.bytes / max(result.seconds, 1e-9))}/s{_late(result)}")
     if asked.allowed_host:
         yield from _row("", f"{safe(asked.allowed_host)} is not this machine; --i-may-test was given")
     if asked.insecure:
@@ -72,10 +72,6 @@ def _late(result: LoadResult) -> str:
     if result.asked.mode == "closed":
         return ""
     return f", {result.total.late:,} sent more than 1 ms late"
-
-
-def _bytes(phase: Phase) -> int:
-    return phase.fresh.bytes + phase.reused.bytes
 
 
 def _times(result: LoadResult) -> Iterator[str]:

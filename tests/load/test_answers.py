@@ -143,7 +143,7 @@ def test_a_head_without_end_is_cut() -> None:
 @pytest.mark.parametrize("name", ANSWERS)
 def test_the_fast_path_says_what_the_full_parser_says(name: str) -> None:
     """An answer to the second request of a connection, with every head known and with none, gives the same account."""
-    raw, *_ = ANSWERS[name]
+    raw, status, _, is_surplus = ANSWERS[name]
 
     accounts = []
     for is_known in (True, False):
@@ -163,6 +163,8 @@ def test_the_fast_path_says_what_the_full_parser_says(name: str) -> None:
                 connection.data_received(part)
             connection.connection_lost(None)
             accounts.append(pool.account())
+            if isinstance(status, int) and not is_surplus:
+                assert pool.phase.bytes == len(HELLO) + len(raw)
 
     first = accounts[0]
     assert all(account == first for account in accounts)

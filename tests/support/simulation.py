@@ -181,7 +181,6 @@ class Account:
             "ok": phase.ok,
             "statuses": dict(phase.reused.statuses),
             "failures": {kind: failure.count for kind, failure in phase.failures.items()},
-            "bytes": 0 if self.over else phase.reused.bytes,  # what is surplus is counted if it comes along
             "over": self.over > 0,
             "surplus": phase.surplus,
         }
