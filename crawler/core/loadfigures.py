@@ -97,6 +97,11 @@ def label(share: float) -> str:
     return f"p{round(share * 100, 6):g}"
 
 
+def percent(share: float) -> str:
+    """A share for people, never rounded up to the whole."""
+    return f"{share * 100:.0f} %" if share >= 1 else f"{min(share * 100, 99.9):.1f} %"
+
+
 def _quantile_figures(one: Quantile) -> dict[str, object]:
     figures: dict[str, object] = {"value": one.value / 1e6, "ci95": [one.low / 1e6, one.high / 1e6]}
     return {**figures, "at_least": True} if one.at_least else figures

@@ -16,8 +16,9 @@ import msgspec
 
 from crawler.core.histogram import FINE, mean, middle
 from crawler.core.loadfacts import Client, Phase, Table, merged, sum_up
-from crawler.core.loadfigures import phase_figures, times
-from crawler.core.quantiles import Quantile, quantile
+from crawler.core.loadfigures import label, phase_figures, times
+from crawler.core.loadshare import own_parts
+from crawler.core.quantiles import Quantile, needed, quantile
 from crawler.version import __version__
 
 SCHEMA = 1
@@ -26,6 +27,7 @@ SCHEMA = 1
 class Verdict(StrEnum):
     """What the figures are worth; the first that applies."""
 
+    NOTHING_OK = "NOTHING-OK"
     TOO_SHORT = "TOO-SHORT"
     CLIENT_BOUND = "CLIENT-BOUND"
     RATE_NOT_REACHED = "RATE-NOT-REACHED"
@@ -75,7 +77,7 @@ class LoadResult:
     """The result of a load test; times in seconds.
 
     Attributes:
-        verdict: what the figures are worth, and `because` the figure that decided it.
+        verdict: what the figures are worth, `because` the figure that decided it, and `advice` what to do next.
         interrupted: it was ended before its time.
         gave_up: it ended itself, since not one connection could be opened.
     """
@@ -85,6 +87,7 @@ class LoadResult:
     clients: tuple[Client, ...]
     verdict: Verdict
     because: str
+    advice: str = ""
     interrupted: bool = False
     gave_up: bool = False
 
@@ -139,6 +142,12 @@ class LoadResult:
         """A percentile of the response time, with its confidence interval; None = the sample cannot carry it."""
         return quantile(self.response, share, self.unanswered)
 
+    def wanting(self, share: float) -> str:
+        """What the sample lacks to carry a percentile of the response time."""
+        have = sum(self.response.values()) + sum(self.unanswered.values())
+        kind = "ok or unanswered" if self.unanswered else "ok"
+        return f"{needed(share):,} {kind} requests are needed, {have:,} {'is' if have == 1 else 'are'} here"
+
     def percentile(self, percent: float) -> float | None:
         """A percentile of the response time in seconds; None = the sample cannot carry it."""
         found = self.quantile(percent / 100)
@@ -177,9 +186,10 @@ class LoadResult:
         return None if worst is None else middle(worst, FINE) / 1e9
 
     @property
-    def client_share(self) -> float:
-        """The client's own part of what it measured, 0 to 1: late sending and late reading."""
-        return own_share(self.asked, self.total, self.lag)[0]
+    def client_share(self) -> dict[str, float]:
+        """The client's own part of each percentile (p50, p90...), at most, 0 to 1: late sending and late reading."""
+        parts = own_parts(self.total, self.lag, is_open=self.asked.mode == "open")
+        return {label(own.share): own.part for own in parts}
 
     def to_json(self) -> str:
         """The report as JSON, on one line."""
@@ -192,6 +202,7 @@ class LoadResult:
             "tool": f"crawler/{__version__}",
             "verdict": str(self.verdict),
             "because": self.because,
+            "advice": self.advice,
             "interrupted": self.interrupted,
             "asked": {key: value for key, value in asdict(self.asked).items() if value not in (None, ())},
             **phase_figures(self.total, is_open=self.asked.mode == "open"),
@@ -200,27 +211,11 @@ class LoadResult:
         }
 
 
-def own_share(asked: Asked, total: Phase, lag: Mapping[int, int]) -> tuple[float, float]:
-    """The client's part of the mean times, 0 to 1, and its mean lateness in nanoseconds.
-
-    An answer is read late by the loop's lag, which is in every service time. In an open loop a request may be sent
-    late, too; and where late reading kept connections busy, waiting for them hides it from the response time. So the
-    larger of both shares counts.
-    """
-    read_late = mean(lag, FINE) or 0.0
-    late = read_late + (mean(total.pacing, FINE) or 0.0)
-    service = mean(total.service(), FINE) or 0.0
-    shares = [read_late / service] if service else []
-    if asked.mode == "open" and (response := mean(total.response, FINE)):
-        shares.append(late / response)
-    return min(1.0, max(shares, default=0.0)), late
-
-
 def _client_figures(result: LoadResult) -> dict[str, object]:
     return {
         "processes": [{"cpu": client.cpu, "cpu_seconds": client.cpu_seconds} for client in result.clients],
         "cpu_us_per_request": cpu_per_request(result),
-        "share_of_response": result.client_share,
+        "share_at_most": result.client_share,
         "loop_lag_ms": times(result.lag),
         "gc_pauses_ms": times(merged(*(client.pauses for client in result.clients))),
     }

@@ -143,13 +143,14 @@ async def _until(is_true: Callable[[], bool]) -> None:
 def _result(asked: Asked, answers: list[tuple[Record, bool]], *, interrupted: bool) -> LoadResult:
     phases = merge_phases([record.phases for record, _ in answers])
     clients = [record.client for record, _ in answers]
-    verdict, because = judge(asked, phases, clients)
+    verdict, because, advice = judge(asked, phases, clients)
     return LoadResult(
         asked=asked,
         phases=tuple(phases),
         clients=tuple(clients),
         verdict=verdict,
         because=because,
+        advice=advice,
         interrupted=interrupted,
         gave_up=all(gave_up for _, gave_up in answers),
     )

@@ -1,9 +1,10 @@
-"""What the figures of a load test are worth, and the one figure that decides it.
+"""What the figures of a load test are worth, the one figure that decides it, and what to do next.
 
 Rules, in this order
+- NOTHING-OK: not one request was answered well, so nothing is known of the good ones.
 - TOO-SHORT: under a second, or under 100 answers: no percentile but the median means anything.
-- CLIENT-BOUND: this tool was the limit, or part of it. It had no processor time left, its loop came so late that a
-  twentieth of the measured time is its own, or this machine ran out of files or ports.
+- CLIENT-BOUND: this tool was the limit, or part of it. It had no processor time left, its own lateness is a twentieth
+  of the median or the p90 or half of the p99 or the p99.9, or this machine ran out of files or ports.
 - RATE-NOT-REACHED: under 99 % of what came due was sent in time to count.
 - SERVER-BOUND: the client had time to spare and waited for the server: always so in a closed loop; in an open one when
   more than one request in a hundred found every connection busy.
@@ -12,83 +13,126 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from crawler.core.loadfacts import Client, Phase, merged, sum_up
-from crawler.core.loadresult import Asked, Verdict, own_share
+from crawler.core.loadfigures import label, percent
+from crawler.core.loadresult import Asked, Verdict
+from crawler.core.loadshare import own_parts
 from crawler.core.reasons import Reason
+from crawler.core.text import counted
 
 _SECONDS = 1.0
 _ANSWERS = 100
 _CPU = 0.9  # of a core, in any process
-_SHARE = 0.05  # of the mean service or response time
+_BULK = 0.05  # of the p50 and the p90
+_TAIL = (
+    0.5  # of what lies beyond, where every machine's pauses are: from there on it says more of us than of the server
+)
 _LATE = 100_000  # ns; what is smaller decides nothing, whatever its share
 _REACHED = 0.99
 _WAITED = 0.01
+_KINDS = 3  # of failures
 
 
-def judge(asked: Asked, phases: Sequence[Phase], clients: Sequence[Client]) -> tuple[Verdict, str]:
-    """The verdict, and why."""
+class Judgement(NamedTuple):
+    """A verdict, the figure that decided it, and what to do next."""
+
+    verdict: Verdict
+    because: str
+    advice: str
+
+
+def judge(asked: Asked, phases: Sequence[Phase], clients: Sequence[Client]) -> Judgement:
+    """What the test is worth."""
     total = sum_up(phases)
     return (
-        _too_short(total)
+        _nothing_ok(total)
+        or _too_short(total)
         or _client_bound(asked, total, clients)
         or (_rate_not_reached(total) if asked.mode == "open" else None)
         or _server_bound(asked, total, clients)
-        or (Verdict.OK, f"{_percent(_sent_share(total))} of the schedule was sent; {_spare(clients)}")
+        or _fine(total, clients)
     )
 
 
-def _too_short(total: Phase) -> tuple[Verdict, str] | None:
-    answers = total.answered
-    if not total.ok:
-        worst = max(total.failures, key=lambda kind: total.failures[kind].count, default="nothing was sent")
-        return Verdict.TOO_SHORT, f"no request was answered well: {worst}"
-    if answers < _ANSWERS:
-        return Verdict.TOO_SHORT, f"{answers} answers; at least {_ANSWERS} are needed"
+def _nothing_ok(total: Phase) -> Judgement | None:
+    if total.ok or not total.scheduled:
+        return None
+    counts = {kind: failure.count for kind, failure in total.failures.items()}
+    counts |= {name.replace("_", " "): total.outcomes[name] for name in ("shed", "in_flight")}
+    most = sorted(((count, kind) for kind, count in counts.items() if count), reverse=True)[:_KINDS]
+    because = f"no request was ok: {', '.join(f'{count:,} {kind}' for count, kind in most)}"
+    return Judgement(Verdict.NOTHING_OK, because, "see Outcome; --expect-status says which statuses are good answers")
+
+
+def _too_short(total: Phase) -> Judgement | None:
+    advice = f"test longer, such as -d 10; a p99 needs {counted(1000, 'request')}"
+    if not total.scheduled:
+        return Judgement(Verdict.TOO_SHORT, "nothing was sent", advice)
+    if total.answered < _ANSWERS:
+        because = f"{counted(total.answered, 'answer')}; at least {_ANSWERS} are needed"
+        return Judgement(Verdict.TOO_SHORT, because, advice)
     if total.seconds < _SECONDS:
-        return Verdict.TOO_SHORT, f"measured for {total.seconds:.2f} s; at least {_SECONDS:.0f} s is needed"
+        because = f"measured for {total.seconds:.2f} s; at least {_SECONDS:.0f} s is needed"
+        return Judgement(Verdict.TOO_SHORT, because, advice)
     return None
 
 
-def _client_bound(asked: Asked, total: Phase, clients: Sequence[Client]) -> tuple[Verdict, str] | None:
+def _client_bound(asked: Asked, total: Phase, clients: Sequence[Client]) -> Judgement | None:
     if (failure := total.failures.get(Reason.CLIENT_LIMIT)) is not None:
-        return Verdict.CLIENT_BOUND, f"this machine ran out: {failure.first.detail} ({failure.count:,} times)"
+        because = f"this machine ran out: {failure.first.detail}, {counted(failure.count, 'time')}"
+        advice = "fewer connections (-c), keep-alive, or a higher limit (ulimit -n)"
+        return Judgement(Verdict.CLIENT_BOUND, because, advice)
     cpu = max(client.cpu for client in clients)
     if cpu >= _CPU:
-        return Verdict.CLIENT_BOUND, f"the client used {_percent(cpu)} of a core; more --processes, or a lower rate"
+        advice = "more processes (-t 2) where cores are free, a lower rate, or an idler machine"
+        return Judgement(Verdict.CLIENT_BOUND, f"the client used {percent(cpu)} of a core", advice)
     lag = merged(*(client.lag for client in clients))
-    share, late = own_share(asked, total, lag)
-    if late >= _LATE and share >= _SHARE:
-        own = f"{late / 1e6:.2g} ms per request, sent or read late"
-        return Verdict.CLIENT_BOUND, f"{_percent(share)} of the measured time is the client's own: {own}"
+    for own in own_parts(total, lag, is_open=asked.mode == "open"):
+        if own.late >= _LATE and own.part >= (_BULK if own.share <= 0.9 else _TAIL):
+            what = f"{percent(own.part)} of the {own.kind} time's {label(own.share)}"
+            because = f"up to {what} is the client's own: {own.late / 1e6:.2f} of {own.time / 1e6:.2f} ms"
+            advice = "an idler machine, a lower rate or -c, or more processes (-t 2)"
+            if own.time < _LATE / _BULK:
+                advice += "; against answers this short the time that a client takes to wake up always shows"
+            return Judgement(Verdict.CLIENT_BOUND, because, advice)
     return None
 
 
-def _rate_not_reached(total: Phase) -> tuple[Verdict, str] | None:
-    share = _sent_share(total)
-    if share >= _REACHED:
+def _rate_not_reached(total: Phase) -> Judgement | None:
+    if _sent_share(total) >= _REACHED:
         return None
-    return Verdict.RATE_NOT_REACHED, f"{_percent(share)} of the scheduled requests could be sent"
+    shed = total.outcomes["shed"]
+    afterwards = (total.scheduled - total.sent - shed) / total.scheduled
+    because = (
+        f"of {counted(total.scheduled, 'scheduled request')} {percent(_sent_share(total))} were sent in time,"
+        f" {percent(afterwards)} in the grace after the end, {percent(shed / total.scheduled)} never"
+    )
+    return Judgement(Verdict.RATE_NOT_REACHED, because, "a lower rate, or more connections (-c) if the server is idle")
 
 
-def _server_bound(asked: Asked, total: Phase, clients: Sequence[Client]) -> tuple[Verdict, str] | None:
+def _server_bound(asked: Asked, total: Phase, clients: Sequence[Client]) -> Judgement | None:
     if asked.mode == "closed":
-        return Verdict.SERVER_BOUND, f"the client waited for the server; {_spare(clients)}"
+        advice = f"this is the server's limit at -c {asked.connections}; try others to see whether it has more"
+        return Judgement(Verdict.SERVER_BOUND, f"the client waited for the server; {_spare(clients)}", advice)
     waited = sum(total.waiting.values())
     if waited <= _WAITED * total.sent:
         return None
-    share = _percent(waited / total.sent)
-    return Verdict.SERVER_BOUND, f"{share} of the requests found all {asked.connections} connections busy"
+    because = f"{percent(waited / total.sent)} of the requests that were sent had waited for a free connection"
+    advice = f"a lower rate, or more connections than -c {asked.connections} if the server can use them"
+    return Judgement(Verdict.SERVER_BOUND, because, advice)
+
+
+def _fine(total: Phase, clients: Sequence[Client]) -> Judgement:
+    because = f"{percent(_sent_share(total))} of the schedule was sent in time; {_spare(clients)}"
+    return Judgement(Verdict.OK, because, "the server takes this rate; a higher one shows where it bends")
 
 
 def _sent_share(total: Phase) -> float:
-    """How much of what came due was sent in the time that it was meant for."""
+    """How much of what came due was sent before the end of the test."""
     return total.sent / total.scheduled if total.scheduled else 0.0
 
 
 def _spare(clients: Sequence[Client]) -> str:
-    return f"the client used {_percent(max(client.cpu for client in clients))} of a core"
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %" if share < 0.995 else f"{share * 100:.0f} %"
+    return f"the client used {percent(max(client.cpu for client in clients))} of a core"

@@ -8,9 +8,9 @@ from textwrap import wrap
 
 from crawler.core.histogram import FINE, mean, middle
 from crawler.core.loadfacts import merged
-from crawler.core.loadfigures import label
+from crawler.core.loadfigures import label, percent
 from crawler.core.loadresult import LoadResult, cpu_per_request
-from crawler.core.quantiles import SHARES, needed, quantile
+from crawler.core.quantiles import SHARES, Quantile, quantile
 from crawler.core.text import counted, duration, safe, size
 
 _WIDTH = 80
@@ -21,7 +21,8 @@ _MANY = 5  # kinds of failures
 
 def load_text(result: LoadResult, gates: Sequence[tuple[str, bool, str]] = ()) -> str:
     """The report; `gates` are threshold, whether it was kept, and the figure."""
-    lines = [*_verdict(result), *gate_text(gates), *_asked(result), *_times(result), *_outcomes(result)]
+    lines = [*_verdict(result), *gate_text(gates), *_asked(result), *_times(result)]
+    lines += [*_sending(result), *_outcomes(result)]
     lines += [*_connections(result), *_phases_of_a_request(result), *_stages(result), *_client(result)]
     return "\n".join(lines)
 
@@ -33,6 +34,8 @@ def _row(title: str, text: str) -> list[str]:
 
 def _verdict(result: LoadResult) -> Iterator[str]:
     yield from _row("Verdict", f"{result.verdict} ({result.because})")
+    if result.advice:
+        yield from _row("Next", result.advice)
     if result.interrupted:
         yield from _row("", "interrupted: this is what was measured until then")
     if result.gave_up:
@@ -54,24 +57,18 @@ def _asked(result: LoadResult) -> Iterator[str]:
         load = f"closed loop, {counted(asked.connections, 'connection')}"
     else:
         kind = f"Poisson, seed {asked.seed}" if asked.arrivals == "poisson" else "constant gaps"
-        rate = f"{asked.rate:g}/s" if asked.rate else "stages"
+        rate = f"{asked.rate:,.12g}/s" if asked.rate else "stages"
         load = f"open loop, {rate}, {kind}, {counted(asked.connections, 'connection')}"
     parts = [load, "1 process" if asked.processes == 1 else f"{asked.processes} processes"]
     parts += [] if asked.keep_alive else ["no keep-alive"]
     parts += [f"warm-up {duration(asked.warmup)}"] if asked.warmup else []
     yield from _row("Load", ", ".join(parts))
     rate_text = f"{result.requests_per_second:,.1f} requests/s over {duration(result.seconds)}"
-    yield from _row("Rate", f"{rate_text}, {size(result.total.bytes / max(result.seconds, 1e-9))}/s{_late(result)}")
+    yield from _row("Rate", f"{rate_text}, {size(result.total.bytes / max(result.seconds, 1e-9))}/s received")
     if asked.allowed_host:
         yield from _row("", f"{safe(asked.allowed_host)} is not this machine; --i-may-test was given")
     if asked.insecure:
         yield from _row("", "certificates were not verified (--insecure)")
-
-
-def _late(result: LoadResult) -> str:
-    if result.asked.mode == "closed":
-        return ""
-    return f", {result.total.late:,} sent more than 1 ms late"
 
 
 def _times(result: LoadResult) -> Iterator[str]:
@@ -81,6 +78,8 @@ def _times(result: LoadResult) -> Iterator[str]:
         yield _latency("  response", result.response, unanswered)
         yield _latency("  service", result.service)
         yield _latency("  sent late", result.total.pacing)
+        if result.total.waiting:
+            yield _latency("  waited", result.total.waiting)
     else:
         yield _latency("  service", result.service, unanswered)
     if result.total.failed:
@@ -91,14 +90,17 @@ def _times(result: LoadResult) -> Iterator[str]:
 
 def _latency(title: str, table: Mapping[int, int], bounds: Mapping[int, int] | None = None) -> str:
     both = merged(table, bounds or {})
-    cells = []
-    for share in _SHOWN:
-        one = quantile(table, share, bounds)
-        cells.append("-" if one is None else f"{'>=' if one.at_least else ''}{_ms(one.value)}")
+    cells = [_value(quantile(table, share, bounds)) for share in _SHOWN]
     if both:
         most = max(both)
         cells += [f"{'>=' if bounds and most in bounds else ''}{_ms(middle(most, FINE))}", _ms(mean(both, FINE) or 0)]
+    else:
+        cells += ["-", "-"]
     return f"{title:<{_INDENT}}" + "".join(f"{cell:>9}" for cell in cells)
+
+
+def _value(one: Quantile | None) -> str:
+    return f"{'>=' if one.at_least else ''}{_ms(one.value)}" if one else "-"
 
 
 def _ms(nanoseconds: float) -> str:
@@ -109,15 +111,34 @@ def _ms(nanoseconds: float) -> str:
 
 def _intervals(result: LoadResult) -> Iterator[str]:
     found = [(share, result.quantile(share)) for share in SHARES]
-    shown = [f"{label(share)} {_ms(one.low)} - {_ms(one.high)}" for share, one in found if one and share in _SHOWN]
-    if shown:
-        yield from _row("  95 % sure", ", ".join(shown))
+    beyond = [f"{label(share)} {_value(one)}" for share, one in found if one and share not in _SHOWN]
+    if beyond:
+        yield from _row("  beyond", f"{', '.join(beyond)} ({_judged(result)})")
+    sure = [f"{label(share)} {_interval(one)}" for share, one in found if one]
+    if sure:
+        yield from _row("  95 % sure", ", ".join(sure))
     missing = next((share for share, one in found if one is None), None)
     if missing is not None:
-        have = sum(result.response.values()) + sum(result.unanswered.values())
-        yield from _row(
-            "  not shown", f"{label(missing)} and beyond: {needed(missing):,} requests are needed, {have:,} are here"
-        )
+        yield from _row("  not shown", f"{label(missing)} and beyond: {result.wanting(missing)}")
+
+
+def _interval(one: Quantile) -> str:
+    return f">={_ms(one.low)}" if one.at_least else f"{_ms(one.low)} - {_ms(one.high)}"
+
+
+def _judged(result: LoadResult) -> str:
+    """The time that is judged: in a closed loop a request is due when it is sent."""
+    return "response" if result.asked.mode == "open" else "service"
+
+
+def _sending(result: LoadResult) -> Iterator[str]:
+    if result.asked.mode == "closed":
+        return
+    free, waited = (sum(table.values()) for table in (result.total.pacing, result.total.waiting))
+    parts = [f"{free:,} over a connection that was free (sent late)"]
+    parts += [f"{waited:,} after all had been busy (waited)"] if waited else []
+    late = f"{result.total.late:,} of these {free + waited:,} more than 1 ms after the due moment"
+    yield from _row("Sent", f"{', '.join(parts)}; {late}")
 
 
 def _outcomes(result: LoadResult) -> Iterator[str]:
@@ -128,7 +149,7 @@ def _outcomes(result: LoadResult) -> Iterator[str]:
     unanswered = sum(ended[name] for name in ("timed_out", "shed", "in_flight"))
     if unanswered:
         yield from _row(
-            "", f"the {unanswered:,} without an answer count in the response time with what they had waited"
+            "", f"without an answer: {unanswered:,}; each counts in the {_judged(result)} time with what it had waited"
         )
     statuses = merged(total.fresh.statuses, total.reused.statuses)
     if statuses:
@@ -140,7 +161,7 @@ def _outcomes(result: LoadResult) -> Iterator[str]:
         port = f", port {worst.port}" if worst.port else ""
         yield from _row("  failed", f"{kind} {failure.count:,}: {when}{port}; {safe(worst.detail)}")
     if len(kinds) > _MANY:
-        yield from _row("", f"and {len(kinds) - _MANY} more kinds: see the JSON")
+        yield from _row("", f"and {counted(len(kinds) - _MANY, 'more kind')}: see the JSON")
 
 
 def _connections(result: LoadResult) -> Iterator[str]:
@@ -185,11 +206,11 @@ def _phases_of_a_request(result: LoadResult) -> Iterator[str]:
 def _stages(result: LoadResult) -> Iterator[str]:
     if len(result.phases) < 2:
         return
-    yield "Phases          seconds  requests/s      ok  failed  p50, ms  p99, ms"
+    yield "Phases          seconds  requests/s      ok  not ok  p50, ms  p99, ms"
     for phase in result.phases:
         table = phase.response if result.asked.mode == "open" else phase.service()
         cells = [quantile(table, share, phase.unanswered()) for share in (0.5, 0.99)]
-        shown = [f"{'>=' if one.at_least else ''}{_ms(one.value)}" if one else "-" for one in cells]
+        shown = [_value(one) for one in cells]
         counts = f"{phase.ok:>8,}{phase.scheduled - phase.ok:>8,}"
         yield f"  {phase.name[:14]:<14}{phase.seconds:>7.1f}{phase.rate:>12,.1f}{counts}{shown[0]:>9}{shown[1]:>9}"
 
@@ -204,7 +225,9 @@ def _client(result: LoadResult) -> Iterator[str]:
         parts.append(f"{counted(sum(pauses.values()), 'GC pause')}, longest {_ms(most)} ms")
     else:
         parts.append("no GC pause")
-    parts.append(f"{result.client_share * 100:.1f} % of the measured time is the client's own")
+    if shares := result.client_share:
+        own = ", ".join(f"{percent(part)} of {name}" for name, part in shares.items())
+        parts.append(f"up to {own} is the client's own")
     if result.asked.shares_machine:
         parts.append(f"the server shares this machine's {counted(result.asked.cores, 'core')}")
     yield from _row("Client", "; ".join(parts))

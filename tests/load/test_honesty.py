@@ -170,18 +170,47 @@ def busy(simulation: Simulation, loop: Loop) -> None:
 
 @pytest.mark.parametrize("rate", [None, 500.0])
 def test_a_client_that_is_slowed_is_called_the_limit_with_its_share(rate: float | None) -> None:
-    """20 ms in every 100 are the client's own: of an arrival's mean of 3 ms, 2 ms are lag."""
+    """20 ms in every 100 are the client's own: the p90 holds up to 10 ms of them, and is named."""
     loop, _ = simulated(lambda _n, _now: MILLISECOND, rate=rate, disturb=busy, seconds=5)
 
     measured(loop)
     client = loop.parts.gauge.client
     client.seconds, client.cpu_seconds = 5.0, 2.0
-    verdict, because = judge(asked("open" if rate else "closed"), loop.phases, [client])
+    verdict, because, advice = judge(asked("open" if rate else "closed"), loop.phases, [client])
 
     assert verdict is Verdict.CLIENT_BOUND
-    assert "the client's own" in because
+    assert because.startswith("up to ")
+    assert "p90 is the client's own" in because  # a fifth of the time is in the p90 and not in the median
+    assert "idler machine" in advice
     assert mean(client.lag, FINE) == pytest.approx(2 * MILLISECOND, rel=0.15)
     assert max(middle(number, FINE) for number in client.lag) == pytest.approx(20 * MILLISECOND, rel=0.3)
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(500.0, Verdict.OK), (2000.0, Verdict.CLIENT_BOUND)])
+def test_one_pause_of_the_client_is_blamed_for_the_percentile_that_it_reaches(rate: float, verdict: Verdict) -> None:
+    """60 ms of 10 s are in no p99, although they are a tenth of the mean; where a p99.9 is shown, it is theirs."""
+
+    def pause(simulation: Simulation, _: Loop) -> None:
+        simulation.at(5 * SECOND, lambda _: simulation.block(60 * MILLISECOND))
+
+    loop, _ = simulated(lambda _n, _now: MILLISECOND, rate=rate, disturb=pause, seconds=10)
+    client = loop.parts.gauge.client
+    client.seconds, client.cpu_seconds = 10.0, 2.0
+    found, because, _ = judge(asked("open"), loop.phases, [client])
+
+    assert (mean(client.lag, FINE) or 0) > 0.1 * (mean(measured(loop).response, FINE) or 0)
+    assert found is verdict
+    assert ("p99.9" in because) is (verdict is Verdict.CLIENT_BOUND)
+
+
+def test_a_server_that_never_answers_is_not_called_a_short_test() -> None:
+    """The verdict says that nothing was ok, and what became of the requests instead."""
+    loop, _ = simulated(lambda _n, _now: None, rate=100, connections=8, seconds=3)
+
+    verdict, because, advice = judge(asked("open", 8), loop.phases, [Client(seconds=3)])
+
+    assert (verdict, because) == (Verdict.NOTHING_OK, "no request was ok: 292 shed, 8 in flight")
+    assert "--expect-status" in advice
 
 
 def test_a_queue_does_not_hide_a_slow_client() -> None:
@@ -190,7 +219,7 @@ def test_a_queue_does_not_hide_a_slow_client() -> None:
     client = loop.parts.gauge.client
     client.seconds, client.cpu_seconds = 5.0, 2.0
 
-    verdict, _ = judge(asked("open", 4), loop.phases, [client])
+    verdict, *_ = judge(asked("open", 4), loop.phases, [client])
 
     assert (mean(measured(loop).response, FINE) or 0) > 10 * (mean(client.lag, FINE) or 0)
     assert verdict is Verdict.CLIENT_BOUND
@@ -200,7 +229,7 @@ def test_a_client_with_time_to_spare_is_not_blamed() -> None:
     """The same load without the disturbance is the server's."""
     loop, _ = simulated(lambda _n, _now: MILLISECOND, seconds=5)
 
-    verdict, _ = judge(asked("closed"), loop.phases, [Client(seconds=5, cpu_seconds=2)])
+    verdict, *_ = judge(asked("closed"), loop.phases, [Client(seconds=5, cpu_seconds=2)])
 
     assert verdict is Verdict.SERVER_BOUND
 
@@ -209,10 +238,14 @@ def test_a_rate_beyond_the_server_is_not_reached() -> None:
     """Eight connections of 100 ms manage 80/s, half of what was asked for."""
     loop, _ = simulated(lambda _n, _now: 100 * MILLISECOND, rate=160, connections=8, seconds=10)
 
-    verdict, because = judge(asked("open", 8), loop.phases, [Client(seconds=10, cpu_seconds=0.1)])
+    verdict, because, advice = judge(asked("open", 8), loop.phases, [Client(seconds=10, cpu_seconds=0.1)])
 
+    total = measured(loop)
     assert verdict is Verdict.RATE_NOT_REACHED
-    assert because.startswith("50")
+    assert because.startswith("of 1,600 scheduled requests 50.0 % were sent in time, 5.0 % in the grace")
+    assert because.endswith(", 45.0 % never")
+    assert total.scheduled - total.outcomes["shed"] == 880
+    assert "-c" in advice
 
 
 def test_shares_merge_into_the_whole() -> None:

@@ -1,0 +1,50 @@
+"""load.verdict: the limits between one verdict and the next; what leads to them is in test_honesty."""
+
+import pytest
+
+from crawler.core.histogram import FINE, bucket
+from crawler.core.loadfacts import Client, Phase
+from crawler.core.loadresult import Asked, Verdict
+from crawler.load.verdict import judge
+
+MS = 1_000_000
+ASKED = Asked(
+    url="http://h/",
+    address="h:80",
+    method="GET",
+    mode="closed",
+    connections=1,
+    processes=1,
+    keep_alive=True,
+    timeout=10,
+    grace=1,
+    cores=2,
+    good="status below 400",
+)
+
+
+@pytest.mark.parametrize(
+    ("late", "moments", "milliseconds", "named"),
+    [
+        (0.9, 1000, 20, None),  # under a twentieth of all
+        (1.1, 1000, 20, "p50"),
+        (1.1, 200, 20, "p90"),
+        (9.0, 20, 20, None),  # under half of the p99
+        (11.0, 20, 20, "p99"),
+        (0.09, 1000, 1, None),  # a large share of little
+    ],
+)
+def test_the_client_is_named_with_the_percentile_that_it_reaches(
+    late: float, moments: int, milliseconds: int, named: str | None
+) -> None:
+    """So many moments of a thousand were so many milliseconds late, and the server takes so long."""
+    phase = Phase(name="measured", end=10**10, scheduled=2000, sent=2000, answered=2000)
+    phase.reused.whole[bucket(milliseconds * MS, FINE)] = 2000
+    client = Client(seconds=10, cpu_seconds=1)
+    client.lag[0] = 1000 - moments
+    client.lag[bucket(round(late * MS), FINE)] = moments
+
+    verdict, because, _ = judge(ASKED, [phase], [client])
+
+    assert verdict is (Verdict.CLIENT_BOUND if named else Verdict.SERVER_BOUND)
+    assert named is None or f"of the service time's {named} is the client's own" in because
