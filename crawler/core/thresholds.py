@@ -36,17 +36,15 @@ class Threshold:
 
     def check(self, result: LoadResult) -> tuple[bool, str]:
         """Whether it is kept, and the figure or what stands in its way."""
-        if result.interrupted:
-            return False, "interrupted"
-        if result.verdict is Verdict.CLIENT_BOUND:
-            return False, "client-bound"
+        doubts = ["interrupted"] if result.interrupted else []
+        doubts += ["client-bound"] if result.verdict is Verdict.CLIENT_BOUND else []
         value, is_bound = self._value(result)
         if value is None:
-            return False, f"not known: {result.total.scheduled:,} requests cannot carry it"
+            return False, "; ".join([self._wanting(result), *doubts])
         shown = f"{'at least ' if is_bound else ''}{self._shown(value)}"
-        if is_bound and self.sign in {"<", "<="}:
-            return False, shown
-        return _COMPARE[self.sign](value, self.limit), shown
+        is_known = not doubts and not (is_bound and self.sign in {"<", "<="})
+        is_kept = is_known and _COMPARE[self.sign](value, self.limit)
+        return is_kept, f"{shown}, but {' and '.join(doubts)}" if doubts else shown
 
     def _value(self, result: LoadResult) -> tuple[float | None, bool]:
         """The figure, and whether it is only a lower bound."""
@@ -58,8 +56,18 @@ class Threshold:
             return result.mean, bool(result.unanswered)
         if self.figure == "max":
             return result.max, bool(result.unanswered)
-        found = result.quantile(float(self.figure[1:]) / 100)
+        found = result.quantile(self._share)
         return (found.value / 1e9, found.at_least) if found else (None, False)
+
+    def _wanting(self, result: LoadResult) -> str:
+        if not result.total.scheduled:
+            return "nothing was sent"
+        return result.wanting(self._share) if self.figure.startswith("p") else "no request was ok"
+
+    @property
+    def _share(self) -> float:
+        """Of a percentile: p99.9 is 0.999."""
+        return float(self.figure[1:]) / 100
 
     def _shown(self, value: float) -> str:
         if self.figure == "errors":

@@ -75,6 +75,29 @@ def test_a_test_that_is_worth_nothing_passes_no_gate(change: dict[str, object]) 
 
 
 @pytest.mark.parametrize(
+    ("gate", "figure"),
+    [
+        ("p99<50ms", "1,000 ok requests are needed, 400 are here; interrupted; client-bound"),
+        ("p50<50ms", "9.998 ms, but interrupted and client-bound"),
+        ("errors<1%", "0 %, but interrupted and client-bound"),
+    ],
+)
+def test_a_missed_gate_names_all_that_stands_in_its_way(gate: str, figure: str) -> None:
+    """What the sample lacks comes first, since it would be lacking in a test without the other faults, too."""
+    poor = replace(result(ok=400), interrupted=True, verdict=Verdict.CLIENT_BOUND)
+
+    assert parse_threshold(gate).check(poor) == (False, figure)
+
+
+def test_the_missing_requests_are_counted_as_the_percentiles_count_them() -> None:
+    """Failed ones do not help a percentile; unanswered ones do."""
+    assert parse_threshold("p90<1s").check(result(ok=1, failed=500))[1] == "100 ok requests are needed, 1 is here"
+    waiting = parse_threshold("p90<1s").check(result(ok=50, unanswered=40))[1]
+    assert waiting == "100 ok or unanswered requests are needed, 90 are here"
+    assert parse_threshold("mean<1s").check(result(ok=0, failed=500))[1] == "no request was ok"
+
+
+@pytest.mark.parametrize(
     "text", ["", "p99", "p99<", "p99<50", "p999<5ms", "speed<5", "errors<5ms", "p99<50ms!", "p99=5ms"]
 )
 def test_what_is_no_gate_is_refused_with_examples(text: str) -> None:
