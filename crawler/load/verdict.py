@@ -26,9 +26,7 @@ _SECONDS = 1.0
 _ANSWERS = 100
 _CPU = 0.9  # of a core, in any process
 _BULK = 0.05  # of the p50 and the p90
-_TAIL = (
-    0.5  # of what lies beyond, where every machine's pauses are: from there on it says more of us than of the server
-)
+_TAIL = 0.5  # of what lies beyond, where every machine's pauses are: from there on it tells more of us than of others
 _LATE = 100_000  # ns; what is smaller decides nothing, whatever its share
 _REACHED = 0.99
 _WAITED = 0.01
