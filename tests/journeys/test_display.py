@@ -125,7 +125,7 @@ def test_a_terminal_shows_the_run_and_is_left_clean(tmp_path: Path, listed: Path
     ):
         assert re.search(shown, terminal.text), shown
     given_up, complete, *_ = end_of_notes(terminal.screen)
-    assert given_up.startswith("http://127.0.0.1:2/robots.txt cannot")
+    assert given_up.startswith("http://127.0.0.1:2: robots.txt: nothing")
     assert complete.startswith("complete: 63 URLs = 60 done")
     assert "━" not in "".join(terminal.screen)
     assert "in flight" not in "".join(terminal.screen)
