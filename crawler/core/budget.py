@@ -2,9 +2,12 @@
 
 Rules
 - reserved + written never exceeds the limit; a reservation is kept through retries and given back by a skipped URL.
+- Once every page is written or reserved, only what holds one goes on: what is in flight, and what awaits its retry.
 - Bytes and time are not reserved: once spent, nothing more is dispatched and what is in flight is finished.
 Runs on: anywhere (pure).
 """
+
+from collections.abc import Set as AbstractSet
 
 from crawler.core.config import BudgetConfig
 from crawler.core.models import Totals
@@ -18,6 +21,7 @@ class Budget:
         self._pages = pages
         self._size = size
         self._reserved: set[int] = set()
+        self._awaited: set[int] = set()
         self._deadline = None if config.max_time is None else started + config.max_time
 
     @property
@@ -27,6 +31,7 @@ class Budget:
 
     def reserve(self, url_id: int) -> bool:
         """Take a page for this URL; False when there is none left for it now."""
+        self._awaited.discard(url_id)
         if self._config.max_pages is None or url_id in self._reserved:
             return True
         if self.is_full:
@@ -34,10 +39,15 @@ class Budget:
         self._reserved.add(url_id)
         return True
 
+    def put_off(self, url_id: int) -> None:
+        """The URL waits for another try, and keeps its page."""
+        if url_id in self._reserved:
+            self._awaited.add(url_id)
+
     @property
-    def reserved(self) -> int:
-        """Pages that are kept for URLs whose lines are not committed yet."""
-        return len(self._reserved)
+    def awaited(self) -> AbstractSet[int]:
+        """URLs that hold a page and wait for another try."""
+        return self._awaited
 
     @property
     def is_full(self) -> bool:
@@ -47,16 +57,20 @@ class Budget:
 
     def write(self, url_id: int, size: int) -> None:
         """The URL's line is committed, with so many body bytes."""
-        self._reserved.discard(url_id)
+        self._leave(url_id)
         self._pages += 1
         self._size += size
 
     def give_back(self, url_id: int) -> bool:
         """The URL ended without a line; True when that freed a page for another."""
         if url_id in self._reserved:
-            self._reserved.discard(url_id)
+            self._leave(url_id)
             return True
         return False
+
+    def _leave(self, url_id: int) -> None:
+        self._reserved.discard(url_id)
+        self._awaited.discard(url_id)
 
     def spent(self, now: float) -> str | None:
         """Why nothing more may be dispatched, in the option's words; None = go on."""

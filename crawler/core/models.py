@@ -7,6 +7,7 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Self
@@ -386,12 +387,15 @@ class Wanted:
         shares: so many more of each of these hosts.
         gone: hosts that had leases and are to be told anew if they are opened again.
         new_hosts: so many others may be opened, earliest due first, each with at most `new_share` URLs.
+        awaited: these URLs, as far as they are due, and nothing else: no page of the budget is left for any other;
+            None = there are pages.
     """
 
     shares: Mapping[Host, int] = field(default_factory=dict)
     gone: tuple[Host, ...] = ()
     new_hosts: int = 0
     new_share: int = 0
+    awaited: AbstractSet[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -206,6 +206,11 @@ class Workbench:
         """When it is worth asking `take` again, unless something is released or added before; None = not by waiting."""
         return self._heap[0][0] if self._heap else None
 
+    @property
+    def hungry(self) -> int:
+        """How many hosts run low."""
+        return len(self._hungry)
+
     def shares(self) -> dict[Host, int]:
         """How many more each host here can use that runs low; asking again asks for others first."""
         found = {}

@@ -89,6 +89,7 @@ class Crawl:
         self._parts = parts
         self._stop = stop
         self._alarm = Alarm()
+        self._moment: float | None = None
         ways = Ways(
             jitter=parts.jitter,
             say=parts.say,
@@ -102,6 +103,7 @@ class Crawl:
             parts.clock,
             concurrency=parts.slots.limit,
             on_lease=self._leased,
+            awaited=lambda: self._budget.awaited if self._budget.is_full else None,
         )
         parts.journal.on_commit(self._committed)
 
@@ -168,13 +170,28 @@ class Crawl:
         """A slot, and what is to run in it; None = nothing more is to start."""
         await self._parts.slots.acquire()
         while not self._is_over():
-            if job := self._dispatch(self._parts.clock.monotonic()):
+            if job := self._dispatch(self._now()):
                 return job
-            if not self._budget.is_full:
+            if not self._awaits_pages:
                 self._supply.idle()
             await self._alarm.wait(self._pause())
         self._parts.slots.release()
         return None
+
+    def _now(self) -> float:
+        """One moment for a whole turn of the loop: none of the tasks begins before its end, and counts as sent then."""
+        if self._moment is None:
+            self._moment = self._parts.clock.monotonic()
+            asyncio.get_running_loop().call_soon(self._begin_turn)
+        return self._moment
+
+    def _begin_turn(self) -> None:
+        self._moment = None
+
+    @property
+    def _awaits_pages(self) -> bool:
+        """Every page is in somebody's hands: there is nobody to look for."""
+        return self._budget.is_full and not self._budget.awaited
 
     def _is_over(self) -> bool:
         if self._stop.draining:
@@ -189,8 +206,8 @@ class Crawl:
         parts = self._parts
         if parts.rate.due(now) > now:
             return None
-        if self._budget.is_full and self._budget.reserved <= parts.slots.in_flight:
-            return None  # every page is in somebody's hands: there is nobody to look for
+        if self._awaits_pages:
+            return None
         while found := parts.workbench.take(now, parts.slots.free + 1):
             if job := self._job(*found, now):
                 return job
@@ -218,7 +235,7 @@ class Crawl:
     def _pause(self) -> float | None:
         """Seconds until something is due by itself; None = only an event can change anything."""
         now = self._parts.clock.monotonic()
-        due = self._parts.workbench.next_due()
+        due = None if self._awaits_pages else self._parts.workbench.next_due()
         moments = [] if due is None else [max(due, self._parts.rate.due(now))]
         if self._budget.deadline is not None:
             moments.append(self._budget.deadline)
@@ -289,6 +306,8 @@ class Crawl:
     def _committed(self, committed: Committed) -> None:
         self._totals = committed.totals
         freed = False
+        for retry in committed.group.retries:
+            self._budget.put_off(retry.request.id)
         for visit in committed.group.visits:
             if visit.record is not None:
                 self._budget.write(visit.request.id, visit.record.bytes or 0)

@@ -4,11 +4,14 @@ Rules
 - A lease is asked for when the stock is low, or nothing of it is due though there are slots, and something may have
   changed: a commit, or a retry or a host that came due.
 - A few of each host's URLs are enough while many hosts are here, so memory is bounded by STOCK requests.
+- When no page of the budget is left, only what holds one and waits for its retry is asked for.
+- There is nothing to lease when all hosts that run low were asked in vain, since the last commit.
 - The end is judged on an answer asked for after the last acknowledged commit, with nothing leased.
 Runs on: the loop.
 """
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from crawler.core.models import Committed, Lease, Wanted
 from crawler.core.protocols import Clock
@@ -25,7 +28,8 @@ _STOCK = 40_000
 class Supply:
     """Leases from the `journal` to the `workbench`, for `concurrency` fetches at once.
 
-    `on_lease` hears every answer.
+    `on_lease` hears every answer;
+    `awaited` tells which URLs alone may still be asked for, None = any.
     """
 
     def __init__(
@@ -36,16 +40,19 @@ class Supply:
         *,
         concurrency: int,
         on_lease: Callable[[Lease], None],
+        awaited: Callable[[], AbstractSet[int] | None],
     ) -> None:
         self._journal = journal
         self._workbench = workbench
         self._clock = clock
         self._concurrency = concurrency
         self._on_lease = on_lease
+        self._awaited = awaited
         self._hunger = Alarm()
         self._commits = 0
         self._judged = -1
         self._dry = False
+        self._in_vain = 0  # hosts that were asked since the last lease that gave something
         self._is_idle = False
         self._last = Lease()
         journal.on_commit(self._committed)
@@ -76,16 +83,22 @@ class Supply:
         before, self._is_idle = self._commits, False
         wanted = self._wanted(self._clock.monotonic())
         lease = await self._journal.lease(wanted)
-        self._last, self._judged, self._dry = lease, before, not lease.requests
+        self._last, self._judged = lease, before
+        self._in_vain = 0 if lease.requests else self._in_vain + len(wanted.shares)
+        were_all_asked = wanted.awaited is not None or self._in_vain >= self._workbench.hungry
+        self._dry = not lease.requests and self._commits == before and were_all_asked
         self._workbench.add(lease.requests, lease.hosts, self._clock.monotonic())
         self._on_lease(lease)
         self.taken()
 
     def _wanted(self, now: float) -> Wanted:
+        gone = self._workbench.forget(now)
+        if (awaited := self._awaited()) is not None:
+            return Wanted(gone=gone, awaited=frozenset(awaited))
         hosts = self._workbench.hosts
         new_hosts = min(_NEW_HOSTS, max(0, _MOST_HOSTS - hosts))
         return Wanted(
-            gone=self._workbench.forget(now),
+            gone=gone,
             shares=self._workbench.shares(),
             new_hosts=new_hosts,
             new_share=max(1, min(_NEW_HOST_SHARE, _STOCK // (hosts + new_hosts + 1))),
@@ -99,5 +112,6 @@ class Supply:
     def _committed(self, committed: Committed) -> None:
         self._commits += 1
         self._dry = False
+        self._in_vain = 0
         if self._is_idle or self._workbench.queued < self._concurrency:
             self._hunger.set()

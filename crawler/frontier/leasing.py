@@ -14,7 +14,7 @@ Runs on: the storage thread.
 """
 
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from crawler.core.models import Request, Wanted
@@ -52,6 +52,7 @@ class Leasing:
         self._leased: dict[int, int] = {}  # url id -> host id
         self._per_host: Counter[int] = Counter()
         self._open: set[int] = set()  # hosts that the other side knows
+        self._put_off: defaultdict[int, set[int]] = defaultdict(set)  # host id -> URLs that wait for another try
         self._alone: int | None = None
         self.is_list_read = False
 
@@ -66,21 +67,27 @@ class Leasing:
         self._open.difference_update(map(self._hosts.id, wanted.gone))
         if self.is_list_read and not self._by_level:
             self._level = _NO_LIMIT
-        requests = self._ready(wanted, now)
-        if not requests and not self._leased:
-            requests = self._suspect()
-            if not requests and self._descend():
-                requests = self._ready(wanted, now) or self._suspect()
+        if wanted.awaited is not None:
+            requests = self._due(wanted.awaited)
+        else:
+            requests = self._ready(wanted, now)
+            if not requests and not self._leased:
+                requests = self._suspect(now)
+                if not requests and self._descend():
+                    requests = self._ready(wanted, now) or self._suspect(now)
         self.remember(requests)
         self._open.update(self._leased[request.id] for request in requests)
         return requests
 
     def next_rested(self, now: float) -> float | None:
         """When the first host that rests for long may be leased again; None = none rests so."""
-        (due,) = self._db.execute(
-            "SELECT min(due) FROM host WHERE ready > 0 AND due > ? AND pages < ?", (now + LONG_REST, self._host_pages)
-        ).fetchone()
-        return None if due is None else float(due) - LONG_REST
+        rests = "due > ? AND pages < ?"
+        queries = (
+            f"SELECT min(due) FROM host WHERE ready > 0 AND {rests}",  # noqa: S608
+            f"SELECT min(due) FROM host JOIN url ON url.host = host.id WHERE {schema.SUSPECT} AND {rests}",  # noqa: S608
+        )
+        dues = [self._db.execute(query, (now + LONG_REST, self._host_pages)).fetchone()[0] for query in queries]
+        return min((float(due) - LONG_REST for due in dues if due is not None), default=None)
 
     def remember(self, requests: Iterable[Request]) -> None:
         """These are in somebody's hands."""
@@ -88,6 +95,7 @@ class Leasing:
             host_id = self._hosts.id(request.url.host_port)
             self._leased[request.id] = host_id
             self._per_host[host_id] += 1
+            self._put_off.get(host_id, set()).discard(request.id)
 
     def forget(self, requests: Iterable[Request]) -> None:
         """These are not any more."""
@@ -100,6 +108,12 @@ class Leasing:
                 del self._per_host[host_id]
             if request.id == self._alone:
                 self._alone = None
+
+    def put_off(self, requests: Iterable[Request]) -> None:
+        """These wait for another try, and keep their places among their hosts' pages."""
+        if self._host_pages != _NO_LIMIT:
+            for request in requests:
+                self._put_off[self._hosts.id(request.url.host_port)].add(request.id)
 
     def parked(self) -> tuple[Request, ...]:
         """URLs that were alone when the process died, again and again."""
@@ -138,14 +152,26 @@ class Leasing:
 
     def _take(self, host_id: int, share: int) -> list[Request]:
         """The first `share` ready URLs of a host that are not leased yet and fit into its pages."""
+        put_off = self._put_off.get(host_id, set())
+        again = self._due(put_off)[:share]
+        share -= len(again)
         if self._host_pages != _NO_LIMIT:
-            share = min(share, self._pages_left(host_id))
+            share = min(share, self._pages_left(host_id) - len(put_off))
         rows = self._db.execute(
             f"SELECT id FROM url WHERE host = ? AND depth <= ? AND {schema.READY} ORDER BY depth, id LIMIT ?",  # noqa: S608
-            (host_id, self._level, max(0, share) + self._per_host[host_id]),
+            (host_id, self._level, max(0, share) + self._per_host[host_id] + len(put_off)),
         )
-        ids = [url_id for (url_id,) in rows if url_id not in self._leased][: max(0, share)]
-        return [_request(self._db.execute(f"{_COLUMNS} WHERE url.id = ?", (url_id,)).fetchone()) for url_id in ids]
+        ids = [url_id for (url_id,) in rows if url_id not in self._leased and url_id not in put_off]
+        return again + [self._read(url_id) for url_id in ids[: max(0, share)]]
+
+    def _due(self, url_ids: Iterable[int]) -> list[Request]:
+        """Those of these URLs that are ready, and not leased yet."""
+        is_ready = f"SELECT 1 FROM url WHERE id = ? AND {schema.READY}"  # noqa: S608
+        waiting = sorted(url_id for url_id in url_ids if url_id not in self._leased)
+        return [self._read(url_id) for url_id in waiting if self._db.execute(is_ready, (url_id,)).fetchone()]
+
+    def _read(self, url_id: int) -> Request:
+        return _request(self._db.execute(f"{_COLUMNS} WHERE url.id = ?", (url_id,)).fetchone())
 
     def _pages_left(self, host_id: int) -> int:
         (pages,) = self._db.execute("SELECT pages FROM host WHERE id = ?", (host_id,)).fetchone()
@@ -153,12 +179,12 @@ class Leasing:
 
     # --- what comes only when nothing is ready -------------------------------------------------------------------
 
-    def _suspect(self) -> list[Request]:
+    def _suspect(self, now: float) -> list[Request]:
         """One URL that was in flight at repeated deaths; the fewest go first, so that a kill hits another."""
         row = self._db.execute(
             f"SELECT id FROM url WHERE {schema.SUSPECT} AND not_before IS NULL AND depth <= ? AND {_OPEN}"  # noqa: S608
-            " ORDER BY depth, deaths, id LIMIT 1",
-            (self._level, self._host_pages),
+            " AND (SELECT due FROM host WHERE host.id = url.host) <= ? ORDER BY depth, deaths, id LIMIT 1",
+            (self._level, self._host_pages, now + LONG_REST),
         ).fetchone()
         if row is None:
             return []
@@ -167,10 +193,10 @@ class Leasing:
 
     def _descend(self) -> bool:
         """Go on to the next depth that has something; False while this one still waits for a retry or the seeds."""
-        if self._level == _NO_LIMIT or (self._level >= 0 and not self.is_list_read):
+        if self._level == _NO_LIMIT:
             return False
         lowest = self._lowest_depth()
-        if lowest is None or lowest <= self._level:
+        if lowest is None or lowest <= self._level or (lowest > 0 and not self.is_list_read):
             return False
         self._level = lowest
         return True

@@ -225,6 +225,8 @@ class SqliteFrontier:
         self._leasing.forget(visit.request for visit in group.visits)
         self._leasing.forget(retry.request for retry in group.retries)
         self._leasing.forget(group.returned)
+        self._leasing.put_off(retry.request for retry in group.retries)
+        self._leasing.put_off(request for request in group.returned if request.attempts)
         return Committed(group=group, totals=self._tally.totals())
 
     def _write_robots(self, robots: Mapping[str, RobotsCopy]) -> None:
