@@ -1,0 +1,203 @@
+"""Crawls that could wait for ever, ask too early or spin; most on virtual time. A `Stall` is a wait for nothing."""
+
+import asyncio
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from crawler.core.models import Request, Response
+from crawler.core.protocols import Room
+from crawler.crawl.engine import Crawl
+from crawler.runtime.loop import Stop
+from crawler.testing import FakeFetcher
+from support import crawls
+from support.crawls import records, urls
+from support.virtual import EPOCH, START, crawl
+
+A, B, C = (f"http://127.0.0.{n}:8080" for n in (1, 2, 3))
+HTML = ((b"Content-Type", b"text/html"),)
+
+
+def failing(times: int, status: int = 503) -> Callable[[Request], Response]:
+    """So many bad answers, then a good one."""
+    return lambda request: Response(request=request, status=status if request.attempts < times else 200)
+
+
+def linking(*targets: str) -> Callable[[Request], Response]:
+    """A page with these links."""
+    body = "".join(f"<a href={target}>" for target in targets).encode()
+    return lambda request: Response(request=request, status=200, headers=HTML, body=body)
+
+
+class SlowAt(FakeFetcher):
+    """One host takes three seconds."""
+
+    async def fetch(self, request: Request, room: Room | None = None) -> Response:
+        """Wait, then answer."""
+        if request.url.href.startswith(C):
+            await asyncio.sleep(3)
+        return await super().fetch(request, room)
+
+
+@pytest.mark.parametrize("hosts", [1, 20])
+@pytest.mark.parametrize("concurrency", [4, 64])
+def test_the_last_page_of_the_budget_may_need_another_try(tmp_path: Path, hosts: int, concurrency: int) -> None:
+    """It is asked for again, though whatever else waits may not be."""
+    names = [f"http://127.0.1.{n}:8080" for n in range(hosts)]
+    fetcher = FakeFetcher({f"{names[-1]}/{page}": failing(1) for page in range(20)})
+    lines = [f"{name}/{page}" for page in range(20) for name in names]
+
+    ending = crawl(tmp_path, lines, fetcher, max_pages=hosts, concurrency=concurrency, delay=0.5, per_host=4)
+
+    assert (ending.totals.done, ending.stopped_by) == (hosts, f"--max-pages {hosts}")
+
+
+@pytest.mark.parametrize(("hosts", "most"), [((A, B), 10), ((A, B, C), 13)])
+def test_what_waits_for_another_try_keeps_its_place_on_its_host(
+    tmp_path: Path, hosts: tuple[str, ...], most: int
+) -> None:
+    """Both budgets are reached exactly: no other page of the host takes the place in between."""
+    fetcher = SlowAt({f"{A}/0": failing(3, 500)})
+    lines = [f"{host}/{page}" for page in range(8) for host in hosts]
+
+    crawl(tmp_path, lines, fetcher, max_pages=most, max_pages_per_host=5, per_host=1, delay=0.2, concurrency=8)
+
+    assert sum(urls(tmp_path).values()) == most
+    assert max(sum(url.startswith(host) for url in urls(tmp_path)) for host in hosts) <= 5
+
+
+def dispatches(crawl: Crawl, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The moments at which the crawl looks for something to start, from now on."""
+    seen: list[float] = []
+    find = crawl._dispatch
+
+    def counting(now: float) -> object:
+        seen.append(now)
+        return find(now)
+
+    monkeypatch.setattr(crawl, "_dispatch", counting)
+    return seen
+
+
+def test_waiting_for_the_last_pages_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While every page of the budget is in flight nobody looks for more."""
+    found: list[list[float]] = []
+
+    crawl(
+        tmp_path,
+        [f"{C}/{page}" for page in range(10)],
+        SlowAt(),
+        look=lambda _, seen: found.append(dispatches(seen, monkeypatch)),
+        max_pages=2,
+        concurrency=4,
+        per_host=4,
+    )
+
+    assert sum(0.5 < moment - START < 2.5 for moment in found[0]) <= 1
+
+
+def test_hosts_that_have_nothing_more_hide_none_that_has(tmp_path: Path) -> None:
+    """Thousands of hosts rest and run low; the one behind them in the line is asked for all of its pages."""
+    others = [f"http://127.{1 + n // 62500}.{n // 250 % 250}.{n % 250 + 1}:8080/" for n in range(2500)]
+    rest = ((b"Retry-After", b"55"),)
+    fetcher = FakeFetcher(
+        dict.fromkeys(others, lambda request: Response(request=request, status=503, headers=rest)),
+    )
+    lines = [*(f"{A}/{n}" for n in range(12)), *others]
+
+    crawl(tmp_path, lines, fetcher, retries=0, delay=1.0, per_host=1)
+
+    assert sum(urls(tmp_path).values()) == len(lines)
+
+
+def test_a_resume_reads_the_list_before_it_goes_deeper(tmp_path: Path) -> None:
+    """What the end of the list names is a seed in the second life, too, and no link of depth 1."""
+    pages = {f"{A}/seed": linking("/x"), f"{A}/x": linking("/y"), f"{A}/y": linking()}
+    lines = [f"{A}/seed", *["# a comment"] * 200_000, f"{A}/x"]
+    stop = Stop()
+
+    def drain(request: Request) -> Response:
+        stop.request_drain()
+        return pages[f"{A}/seed"](request)
+
+    crawl(tmp_path, lines, FakeFetcher({**pages, f"{A}/seed": drain}), stop=stop, command="crawl", max_depth=1)
+    assert set(urls(tmp_path)) == {f"{A}/seed"}
+    crawl(tmp_path, (), FakeFetcher(pages), command="crawl", max_depth=1)
+
+    assert {record["url"]: record["depth"] for record in records(tmp_path)} == {
+        f"{A}/seed": 0,
+        f"{A}/x": 0,
+        f"{A}/y": 1,
+    }
+
+
+def suspected(folder: Path, *suspects: str, **host: float) -> None:
+    """What lives leave behind that were killed twice with these URLs in flight."""
+    with closing(sqlite3.connect(folder / "frontier.sqlite")) as db, db:
+        for url in suspects:
+            db.execute("UPDATE url SET deaths = 2 WHERE url = ?", (url,))
+        for name, due in host.items():
+            db.execute("UPDATE host SET due = ? WHERE name = ?", (due, name))
+        db.execute(
+            "UPDATE host SET ready = (SELECT count(*) FROM url"
+            " WHERE url.host = host.id AND state = 0 AND not_before IS NULL AND deaths < 2)"
+        )
+
+
+def test_a_suspect_waits_for_no_page_that_another_holds(tmp_path: Path) -> None:
+    """The last page is of a URL that waits for another try, and is given to it."""
+    crawl(tmp_path, [f"{A}/{n}" for n in range(3)], FakeFetcher(), max_pages=1)
+    suspected(tmp_path, f"{A}/2")
+
+    crawl(tmp_path, (), FakeFetcher({f"{A}/1": failing(1, 500)}), max_pages=2)
+
+    assert set(urls(tmp_path)) == {f"{A}/0", f"{A}/1"}
+
+
+def test_a_suspect_whose_host_rests_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """It comes when its host may be asked; the others go on meanwhile."""
+    crawl(tmp_path, [f"{A}/0", f"{A}/1", f"{B}/0", f"{B}/1"], FakeFetcher(), max_pages=1)
+    suspected(tmp_path, f"{A}/1", **{"127.0.0.1:8080": EPOCH + START + 3000})
+    fetcher = FakeFetcher({f"{B}/0": failing(1, 500)})
+
+    crawl(tmp_path, (), fetcher)
+
+    moments = dict(zip(fetcher.asked, fetcher.moments, strict=True))  # of each, the last
+    assert moments[f"{B}/0"] < START + 10
+    assert START + 2990 < moments[f"{A}/1"] < START + 3010
+
+
+async def test_a_burst_that_lasts_longer_than_a_delay_asks_nobody_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is started in one turn of the loop goes out after it, so it counts as started at one moment."""
+    hosts = [f"http://127.1.{n // 250}.{n % 250 + 1}:8080" for n in range(60)]
+    fetcher = FakeFetcher()
+
+    class Dawdling(Crawl):
+        def _job(self, request: Request, since: float, now: float) -> object:  # type: ignore[override]
+            end = self._parts.clock.monotonic() + 0.004
+            while self._parts.clock.monotonic() < end:
+                pass
+            return super()._job(request, since, now)
+
+    monkeypatch.setattr(crawls, "Crawl", Dawdling)
+
+    await crawls.crawl(
+        tmp_path,
+        [f"{host}/{n}" for n in range(3) for host in hosts],
+        fetcher,
+        delay=0.1,
+        per_host=4,
+        concurrency=500,
+    )
+
+    moments = defaultdict(list)
+    for url, moment in zip(fetcher.asked, fetcher.moments, strict=True):
+        moments[url.split("/")[2]].append(moment)
+    assert min(later - earlier for of in moments.values() for earlier, later in pairwise(of)) >= 0.095
