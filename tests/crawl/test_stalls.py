@@ -2,13 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crawler.core.models import Request, Response
 from crawler.core.protocols import Room
@@ -23,9 +27,16 @@ A, B, C = (f"http://127.0.0.{n}:8080" for n in (1, 2, 3))
 HTML = ((b"Content-Type", b"text/html"),)
 
 
-def failing(times: int, status: int = 503) -> Callable[[Request], Response]:
-    """So many bad answers, then a good one."""
-    return lambda request: Response(request=request, status=status if request.attempts < times else 200)
+def failing(times: int, status: int = 503, *, rest: int | None = None) -> Callable[[Request], Response]:
+    """So many bad answers, which may ask for a rest, then a good one."""
+    head = () if rest is None else ((b"Retry-After", str(rest).encode()),)
+
+    def answer(request: Request) -> Response:
+        if request.attempts >= times:
+            return Response(request=request, status=200)
+        return Response(request=request, status=status, headers=head)
+
+    return answer
 
 
 def linking(*targets: str) -> Callable[[Request], Response]:
@@ -69,6 +80,36 @@ def test_what_waits_for_another_try_keeps_its_place_on_its_host(
 
     assert sum(urls(tmp_path).values()) == most
     assert max(sum(url.startswith(host) for url in urls(tmp_path)) for host in hosts) <= 5
+
+
+HOSTS = st.lists(st.lists(st.sampled_from([0, 0, 0, 1, 2]), min_size=1, max_size=12), min_size=1, max_size=5)
+OPTIONS = st.fixed_dictionaries(
+    {
+        "delay": st.sampled_from([0.0, 0.5, 5.0, 70.0]),
+        "per_host": st.sampled_from([1, 4]),
+        "concurrency": st.sampled_from([1, 3, 64]),
+    },
+    optional={"max_pages": st.integers(1, 20), "max_pages_per_host": st.integers(1, 6)},
+)
+
+
+@given(hosts=HOSTS, options=OPTIONS, rest=st.sampled_from([None, 1, 30, 61, 300]))
+def test_every_crawl_comes_to_its_end(hosts: list[list[int]], options: dict[str, Any], rest: int | None) -> None:
+    """Pages that fail up to twice, hosts that ask for rests, and both budgets, which are never passed, and reached."""
+    answers = {
+        f"http://127.0.0.{host}:8080/{page}": failing(fails, rest=rest)
+        for host, pages in enumerate(hosts, 1)
+        for page, fails in enumerate(pages)
+    }
+    per_host = options.get("max_pages_per_host", 100)
+    possible = sum(min(per_host, len(pages)) for pages in hosts)
+    with TemporaryDirectory() as folder:
+        crawl(Path(folder), answers, FakeFetcher(answers), **options)
+        lines = urls(Path(folder))
+
+    assert set(lines.values()) <= {1}
+    assert sum(lines.values()) == min(possible, options.get("max_pages", possible))
+    assert max(Counter(url.split("/")[2] for url in lines).values()) <= per_host
 
 
 def dispatches(crawl: Crawl, monkeypatch: pytest.MonkeyPatch) -> list[float]:
