@@ -355,6 +355,7 @@ class HostState:
         latency: of its answers, smoothed, in seconds; None = none was measured.
         failures: attempts to reach it that failed in a row; see `core/pace.py` for how they count.
         failing_since: the first of them.
+        robots_attempts: attempts to get its robots.txt that failed in a row.
         down: why the host was given up; None = it was not.
     """
 
@@ -366,6 +367,7 @@ class HostState:
     latency: float | None = None
     failures: int = 0
     failing_since: float | None = None
+    robots_attempts: int = 0
     down: Reason | None = None
 
 

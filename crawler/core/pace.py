@@ -111,7 +111,7 @@ class Pace:
         self._sent_at: float | None = None
         self._eased_at = self._probed_at = -1.0
         self._probes = 0
-        self._robots_attempts = 0
+        self._robots_attempts = state.robots_attempts
         self._noted = self._news()
 
     # --- what is in force ----------------------------------------------------------------------------------------
@@ -240,6 +240,7 @@ class Pace:
             latency=self._latency,
             failures=self._failures,
             failing_since=None if self._failing_since is None else self._failing_since - self._ahead,
+            robots_attempts=self._robots_attempts,
             down=self.down,
         )
 
@@ -255,7 +256,7 @@ class Pace:
         return self.state(now)
 
     def _news(self) -> tuple[object, ...]:
-        return self._window, self._penalty, self._failures, self.down
+        return self._window, self._penalty, self._failures, self._robots_attempts, self.down
 
     def __repr__(self) -> str:
         delay, cause = self._longest()

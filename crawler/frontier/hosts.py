@@ -87,8 +87,10 @@ class Hosts:
     def give_another_chance(self, hosts: Collection[Host]) -> None:
         """These were given up by an earlier life of the run, and are asked again in this one."""
         self.given_up.difference_update(hosts)
-        chance = "UPDATE host SET down = NULL, failures = 0, failing_since = NULL WHERE name = ?"
-        self._db.executemany(chance, [(host,) for host in hosts])
+        self._db.executemany(
+            "UPDATE host SET down = NULL, failures = 0, failing_since = NULL, robots_attempts = 0 WHERE name = ?",
+            [(host,) for host in hosts],
+        )
 
     def state(self, host: Host) -> HostState:
         """What is remembered of a host that is there."""

@@ -25,7 +25,7 @@ import sqlite3
 from crawler.core.errors import StorageDamaged
 
 APPLICATION_ID = 0x63726C72  # "crlr"
-VERSION = 4
+VERSION = 5
 
 SUSPECT_DEATHS = 2
 PARKED_DEATHS = 4
@@ -53,6 +53,7 @@ CREATE TABLE host (
     latency REAL,
     failures INTEGER NOT NULL DEFAULT 0,
     failing_since REAL,
+    robots_attempts INTEGER NOT NULL DEFAULT 0,
     down TEXT,
     pages INTEGER NOT NULL DEFAULT 0,
     failed INTEGER NOT NULL DEFAULT 0,

@@ -282,6 +282,21 @@ def test_robots_that_cannot_be_had_rests_the_host_and_in_the_end_gives_it_up() -
     assert pace.down is Reason.ROBOTS_UNREACHABLE
 
 
+def test_attempts_to_get_robots_outlive_what_is_in_memory() -> None:
+    """A host that is forgotten while it rests is given up after as many attempts as any other."""
+    state = HostState()
+
+    for lease in range(4):
+        pace = Pace(PUBLIC, state)
+        assert pace.down is None
+        pace.miss_robots(Reason.ROBOTS_UNREACHABLE, 100.0 * lease, retry_after=61.0, attempts=4)
+        news = pace.news(100.0 * lease + 90.0)
+        assert news is not None
+        state = news
+
+    assert state.down is Reason.ROBOTS_UNREACHABLE
+
+
 def test_a_robots_that_comes_at_last_forgives() -> None:
     """The count begins anew."""
     pace = Pace(PUBLIC)
@@ -293,6 +308,7 @@ def test_a_robots_that_comes_at_last_forgives() -> None:
 
     assert pace.down is None
     assert pace.due == 21.0
+    assert pace.state(20.0).robots_attempts == 1
 
 
 EVENTS = st.lists(

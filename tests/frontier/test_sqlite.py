@@ -215,6 +215,18 @@ def test_the_host_that_was_due_first_is_opened_first(run: Run) -> None:
     assert run.lease().hosts == {A: HostState(due=NOW + 9)}
 
 
+def test_another_chance_is_a_whole_one(run: Run) -> None:
+    """Failures that gave a host up in an earlier life count no longer; how gently it is to be asked still does."""
+    given_up = HostState(penalty=2.0, failures=20, failing_since=NOW, robots_attempts=4, down=Reason.CONNECT_REFUSED)
+    run.add("http://a/1")
+    run.commit(hosts={A: given_up})
+    run.end()
+
+    run.begin()
+
+    assert run.lease().hosts == {A: HostState(penalty=2.0)}
+
+
 def test_within_a_host_depth_then_discovery_decides(run: Run) -> None:
     """What is nearer to a seed goes first, and of equals what was found first."""
     run.add("http://a/seed")
