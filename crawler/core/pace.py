@@ -172,7 +172,7 @@ class Pace:
             return
         self.reached()
         if heard.retry_after:
-            self._rest(now + min(heard.retry_after, LONGEST_REST))
+            self.rest(heard.retry_after, now)
         if heard.latency is not None and self._bounds.heeds_latency:
             before = heard.latency if self._latency is None else self._latency
             self._latency = before + _SMOOTHING * (heard.latency - before)
@@ -185,6 +185,10 @@ class Pace:
         """Somebody answers there: earlier failures count no longer."""
         self._failures = self._probes = self._robots_attempts = 0
         self._failing_since = None
+
+    def rest(self, seconds: float, now: float) -> None:
+        """It asked to be left alone for so long: nothing is due before, an hour at the most."""
+        self._rest(now + min(seconds, LONGEST_REST))
 
     def miss_robots(self, failure: Reason, now: float, *, retry_after: float | None, attempts: int) -> None:
         """Its robots.txt could not be had, so nothing may be asked; after `attempts` times it is given up."""

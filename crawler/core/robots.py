@@ -38,11 +38,13 @@ class Lesson:
         reason: why the rules are not known; None = they are, be it from a copy that stays in force.
         message: what happened, for people.
         retry_after: seconds for which the server asked to be left alone; None = it did not.
+        is_answered: there was an answer, whatever it said.
     """
 
     reason: Reason | None
     message: str = ""
     retry_after: float | None = None
+    is_answered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

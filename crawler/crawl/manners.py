@@ -102,7 +102,7 @@ class Manners:
         try:
             lesson = await self._robots.learn(request, room)
             if lesson.reason is None:
-                pace.reached()
+                self._heed(pace, lesson)
                 pace.crawl_delay = self._robots.crawl_delay(request.url)
             else:
                 self._miss(pace, lesson, lesson.reason)
@@ -111,6 +111,13 @@ class Manners:
         finally:
             self._workbench.end_errand(host, self._clock.monotonic())
             self._remember(host, pace)
+
+    def _heed(self, pace: Pace, lesson: Lesson) -> None:
+        """An old copy may be in force, because nobody answered or somebody asked for a rest."""
+        if lesson.is_answered:
+            pace.reached()
+        if lesson.retry_after:
+            pace.rest(lesson.retry_after, self._clock.monotonic())
 
     def _miss(self, pace: Pace, lesson: Lesson, reason: Reason) -> None:
         attempts = min(ROBOTS_ATTEMPTS, self._ways.retries + 1) if reason is not Reason.BLOCKED_ADDRESS else 1

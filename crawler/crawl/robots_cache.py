@@ -118,7 +118,7 @@ class RobotsCache:
         self._believe(name, copy)
         await self._keeper.put_robots(name, copy)
         since = moment(copy.fetched_at)
-        return Lesson(None, f"{failure.message}; the copy of {since} stays in force", failure.retry_after)
+        return replace(failure, reason=None, message=f"{failure.message}; the copy of {since} stays in force")
 
     def _known(self, url: Url) -> _Origin | None:
         if (origin := self._origins.get(url.origin)) is not None:
@@ -146,7 +146,7 @@ async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Cloc
     try:
         response = await _answer(fetcher, request, room)
     except FetchError as error:
-        return Lesson(error.reason, f"robots.txt: {error}")
+        return Lesson(error.reason, f"robots.txt: {error}", is_answered=False)
     return judge(response, clock.wall())
 
 

@@ -215,7 +215,8 @@ async def test_after_a_failure_nothing_is_known() -> None:
 
     lessons = [await learned(cache), await learned(cache)]
 
-    assert lessons == [Lesson(Reason.CONNECT_REFUSED, "robots.txt: connection refused")] * 2
+    failed = Lesson(Reason.CONNECT_REFUSED, "robots.txt: connection refused", is_answered=False)
+    assert lessons == [failed] * 2
     assert len(fetcher.asked) == 2
     assert not cache.knows(parse(HERE))
     assert not cache.allows(parse(HERE))
