@@ -47,6 +47,7 @@ _GAIN = 0.1  # of the rate that is allowed without trouble, for each good answer
 _SMOOTHING = 0.2  # the share of the latest answer in the latency
 _PROBES = (0.5, 1.0, 2.0)  # seconds between failures to reach it; the last from then on
 _ROBOTS_RESTS = (1.0, 3.0, 6.0)  # seconds between attempts to get its robots.txt
+_NEWS = 1.25  # a slowness that is so many times what was noted is worth noting; each answer moves it a little
 _GIVEN_UP = 500  # how many of its URLs are taken at once, to be failed
 _NO_STATE = HostState()
 
@@ -112,7 +113,7 @@ class Pace:
         self._eased_at = self._probed_at = -1.0
         self._probes = 0
         self._robots_attempts = state.robots_attempts
-        self._noted = self._news()
+        self._noted, self._noted_slowness = self._news(), self._slowness
 
     # --- what is in force ----------------------------------------------------------------------------------------
 
@@ -147,14 +148,19 @@ class Pace:
         """The delay and what decides it."""
         if self.down:
             return 0.0, "down"
-        slow = min(self._latency or 0.0, LONGEST_DELAY) if self._bounds.heeds_latency else 0.0
         delays = (
             (self._bounds.delay, self._bounds.cause),
             (min(self.crawl_delay or 0.0, LONGEST_REST), "crawl-delay"),
-            (slow, "latency"),
+            (self._slowness, "latency"),
             (self._penalty, "trouble"),
         )
         return max(delays, key=lambda delay: delay[0])
+
+    @property
+    def _slowness(self) -> float:
+        """The delay that its latency asks for; a quick host asks for none."""
+        slow = min(self._latency or 0.0, LONGEST_DELAY) if self._bounds.heeds_latency else 0.0
+        return slow if slow > self._bounds.delay else 0.0
 
     # --- what happens --------------------------------------------------------------------------------------------
 
@@ -253,10 +259,10 @@ class Pace:
 
     def news(self, now: float) -> HostState | None:
         """The state, if it is worth remembering since it was last given; None = it says nothing new."""
-        news = self._news()
-        if news == self._noted and self.due <= now:
+        news, slowness = self._news(), self._slowness
+        if news == self._noted and _is_near(slowness, self._noted_slowness) and self.due <= now:
             return None
-        self._noted = news
+        self._noted, self._noted_slowness = news, slowness
         return self.state(now)
 
     def _news(self) -> tuple[object, ...]:
@@ -265,3 +271,7 @@ class Pace:
     def __repr__(self) -> str:
         delay, cause = self._longest()
         return f"<Pace {delay:.3g} s ({cause}), {self.limit} at once{f', down: {self.down}' if self.down else ''}>"
+
+
+def _is_near(slowness: float, noted: float) -> bool:
+    return noted / _NEWS <= slowness <= noted * _NEWS

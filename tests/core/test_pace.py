@@ -385,6 +385,24 @@ def test_news_are_told_once() -> None:
     assert [state.due for state in resting if state] == [11.0, 11.0]
 
 
+def test_slowness_is_news_when_it_changes_much() -> None:
+    """A host that is slow is due again when it has answered: what is remembered of it follows by a quarter or so."""
+    pace, fixed = Pace(PUBLIC), Pace(replace(PUBLIC, heeds_latency=False))
+
+    told = []
+    for number, latency in enumerate([0.4] * 10 + [8.0] * 30 + [8.4, 7.6] * 30 + [0.1] * 30):
+        for host in (pace, fixed):
+            host.sent(now := 10.0 * number)
+            answer(host, now + latency, asked_at=now, latency=latency)
+        if news := pace.news(now + 9.9):
+            told.append(news.latency or 0.0)
+        assert Pace(PUBLIC, HostState(latency=told[-1] if told else None)).delay == pytest.approx(pace.delay, rel=0.26)
+        assert fixed.news(now + 9.9) is None
+
+    assert told[0] == pytest.approx(0.4 + 0.2 * 7.6)
+    assert 8 <= len(told) <= 16
+
+
 def test_a_pace_tells_of_itself() -> None:
     """Its repr says what is in force and why."""
     pace = Pace(PUBLIC)
