@@ -5,15 +5,16 @@ Rules
 - A copy is believed for 24 hours, then the server is asked again. While it cannot be reached the old copy stays in
   force, for an hour more at a time (2.4).
 - Without a copy nothing is allowed. Whether and when to ask again after a failure is the engine's business.
-- What is known is bounded in origins and in bytes; the origins that were not asked about for longest are forgotten.
-Strategy: a copy is read when somebody asks about it, not when it comes.
+- What is known is bounded in origins and in bytes. The origins that were not asked about for longest are forgotten;
+  those that decided about no URL yet come last, since a host that loses its rules before its first page asks again.
+Strategy: a copy is read when somebody asks about it, not when it comes. The rules take a multiple of the body, so they
+have a bound of their own: beyond it they are dropped, and read again when somebody asks.
 Runs on: the loop.
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Protocol
 
 from crawler.core.errors import FetchError, UrlError
@@ -27,9 +28,10 @@ from crawler.core.robots_text import LONGEST
 from crawler.core.urls import Url, parse
 
 _ORIGINS = 10_000
-_BYTES = 128 * 1024 * 1024
+_BYTES = 128 * 1024 * 1024  # of bodies
 _ORIGIN_BYTES = 1024
-_READ_FACTOR = 16  # what the rules of a body take, in bodies; measured up to 15
+_RULES_BYTES = 128 * 1024 * 1024  # so reading them again is rare: 3 KB take 1 to 2 ms, 512 KiB 60 to 250
+_RULES_FACTOR = 16  # what the rules of a body take, in bodies; measured up to 15
 
 
 class Keeper(Protocol):
@@ -46,16 +48,16 @@ class _Origin:
 
     copy: RobotsCopy
     expires: float
-    agent: str
+    rules: Rules | None = None  # None = its body was not read, or the rules were dropped
     are_sitemaps_taken: bool = False
-
-    @cached_property
-    def rules(self) -> Rules:
-        return Rules(self.copy.body, self.agent)
 
     @property
     def weight(self) -> int:
-        return _ORIGIN_BYTES + _READ_FACTOR * len(self.copy.body)
+        return _ORIGIN_BYTES + len(self.copy.body)
+
+    @property
+    def rules_weight(self) -> int:
+        return _RULES_FACTOR * len(self.copy.body)
 
 
 class RobotsCache:
@@ -66,38 +68,43 @@ class RobotsCache:
         self._keeper = keeper
         self._clock = clock
         self._agent = agent
-        self._origins: OrderedDict[str, _Origin] = OrderedDict()
+        self._new: OrderedDict[str, _Origin] = OrderedDict()  # they decided about no URL yet
+        self._used: OrderedDict[str, _Origin] = OrderedDict()
         self._weight = 0
+        self._read: OrderedDict[str, _Origin] = OrderedDict()  # their rules are at hand
+        self._read_weight = 0
 
     def remember(self, copies: Mapping[str, RobotsCopy]) -> None:
         """Take over copies that were stored, stale ones as stale; what is known from later stays."""
         for name, copy in copies.items():
-            known = self._origins.get(name)
+            known = self._find(name)
             if known is None or known.copy.fetched_at < copy.fetched_at:
                 self._believe(name, copy)
 
     def knows(self, url: Url) -> bool:
         """Whether the rules of this URL's origin are known and still believed."""
-        origin = self._known(url)
+        origin = self._find(url.origin)
         return origin is not None and self._clock.monotonic() < origin.expires
 
     def allows(self, url: Url) -> bool:
         """Whether the rules of its origin, stale ones too, let us ask for this URL; without rules nothing may be."""
-        origin = self._known(url)
-        return origin is not None and origin.rules.allows(url)
+        if (origin := self._find(name := url.origin)) is None:
+            return False
+        self._use(name, origin)
+        return self._rules(name, origin).allows(url)
 
     def crawl_delay(self, url: Url) -> float | None:
         """Seconds between two requests that the rules of its origin ask for; None = they do not, or are not known."""
-        origin = self._known(url)
-        return origin.rules.crawl_delay if origin else None
+        origin = self._find(url.origin)
+        return self._rules(url.origin, origin).crawl_delay if origin else None
 
     def take_sitemaps(self, url: Url) -> tuple[str, ...]:
         """The sitemaps that the robots.txt of its origin names, as they are written there; once for each copy."""
-        origin = self._known(url)
+        origin = self._find(url.origin)
         if origin is None or origin.are_sitemaps_taken:
             return ()
         origin.are_sitemaps_taken = True
-        return origin.rules.sitemaps
+        return self._rules(url.origin, origin).sitemaps
 
     async def learn(self, request: Request, room: Room) -> Lesson:
         """Ask for the robots.txt of this request's origin; `room` is where its bytes are counted."""
@@ -111,7 +118,7 @@ class RobotsCache:
 
     async def _hold_on(self, name: str, failure: Lesson) -> Lesson:
         """An old copy stays in force while the server cannot be reached; without one the failure stands."""
-        if (origin := self._origins.get(name)) is None:
+        if (origin := self._find(name)) is None:
             return failure
         now, old = self._clock.wall(), origin.copy
         copy = replace(old, fetched_at=min(old.fetched_at, now), expires_at=now + STALE_LIFETIME)
@@ -120,25 +127,44 @@ class RobotsCache:
         since = moment(copy.fetched_at)
         return replace(failure, reason=None, message=f"{failure.message}; the copy of {since} stays in force")
 
-    def _known(self, url: Url) -> _Origin | None:
-        if (origin := self._origins.get(url.origin)) is not None:
-            self._origins.move_to_end(url.origin)
-        return origin
-
     def _believe(self, name: str, copy: RobotsCopy) -> None:
         now = self._clock.wall()
         # A copy from the future comes from a clock that was set back since: nobody knows its age.
         left = min(copy.expires_at - now, LIFETIME) if copy.fetched_at <= now else 0.0
         self._forget(name)
-        origin = _Origin(copy, self._clock.monotonic() + left, self._agent)
-        self._origins[name] = origin
+        origin = self._new[name] = _Origin(copy, self._clock.monotonic() + left)
         self._weight += origin.weight
-        while len(self._origins) > _ORIGINS or self._weight > _BYTES:
-            self._forget(next(iter(self._origins)))
+        while len(self._new) + len(self._used) > _ORIGINS or self._weight > _BYTES:
+            self._forget(next(iter(self._used or self._new)))
+
+    def _find(self, name: str) -> _Origin | None:
+        return self._new.get(name) or self._used.get(name)
+
+    def _use(self, name: str, origin: _Origin) -> None:
+        self._new.pop(name, None)
+        self._used[name] = origin
+        self._used.move_to_end(name)
 
     def _forget(self, name: str) -> None:
-        if origin := self._origins.pop(name, None):
+        self._drop_rules(name)
+        if origin := self._new.pop(name, None) or self._used.pop(name, None):
             self._weight -= origin.weight
+
+    def _rules(self, name: str, origin: _Origin) -> Rules:
+        if (rules := origin.rules) is None:
+            rules = origin.rules = Rules(origin.copy.body, self._agent)
+            self._read[name] = origin
+            self._read_weight += origin.rules_weight
+            while self._read_weight > _RULES_BYTES:
+                self._drop_rules(next(iter(self._read)))
+        else:
+            self._read.move_to_end(name)
+        return rules
+
+    def _drop_rules(self, name: str) -> None:
+        if origin := self._read.pop(name, None):
+            origin.rules = None
+            self._read_weight -= origin.rules_weight
 
 
 async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Clock) -> RobotsCopy | Lesson:

@@ -278,7 +278,7 @@ def test_an_older_copy_replaces_no_newer_one() -> None:
     assert not cache.allows(parse(f"{HERE}/a"))
 
 
-@pytest.mark.parametrize(("limit", "most"), [("_ORIGINS", 10), ("_BYTES", 10 * (1024 + 16 * len(BODY)))])
+@pytest.mark.parametrize(("limit", "most"), [("_ORIGINS", 10), ("_BYTES", 10 * (1024 + len(BODY)))])
 def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch, limit: str, most: int) -> None:
     """In origins and in bytes; who was asked about last is kept."""
     monkeypatch.setattr(robots_cache, limit, most)
@@ -288,13 +288,49 @@ def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch, limit: str, m
     for number in range(1000, 1100):
         cache.remember({f"http://h:{number}": a_copy(clock, age=1)})
         cache.remember({f"http://h:{number}": a_copy(clock)})
-        assert cache.knows(parse("http://h:1000"))
+        assert cache.allows(parse(f"http://h:{number}"))
+        assert cache.allows(parse("http://h:1000"))
 
-    assert [number for number in range(1000, 1100) if cache.knows(parse(f"http://h:{number}"))] == [
-        1000,
-        *range(1091, 1100),
-    ]
-    assert cache._weight == 10 * (1024 + 16 * len(BODY))
+    assert known(cache, range(1000, 1100)) == [1000, *range(1091, 1100)]
+    assert cache._weight == 10 * (1024 + len(BODY))
+    assert cache._read_weight == 10 * 16 * len(BODY)
+
+
+@pytest.mark.parametrize(("limit", "most"), [("_ORIGINS", 10), ("_BYTES", 10 * (1024 + len(BODY)))])
+def test_a_copy_that_decided_about_nothing_yet_stays_longest(
+    monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    """Who loses it before the first page asks for it again: where all hosts do, no page is ever asked for."""
+    monkeypatch.setattr(robots_cache, limit, most)
+    clock = FakeClock()
+    cache = a_cache(clock=clock)
+    for number in range(1000, 1010):
+        cache.remember({f"http://h:{number}": a_copy(clock)})
+    for number in range(1005, 1010):
+        assert cache.allows(parse(f"http://h:{number}"))
+
+    cache.remember({f"http://h:{number}": a_copy(clock) for number in range(1010, 1016)})
+
+    assert known(cache, range(1000, 1020)) == [*range(1001, 1005), *range(1010, 1016)]
+
+
+def test_rules_are_read_again_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a body says takes a multiple of it: the rules that nobody asked for are dropped, and no copy with them."""
+    monkeypatch.setattr(robots_cache, "_RULES_BYTES", 10 * 16 * len(BODY))
+    clock, urls = FakeClock(), [parse(f"http://h:{number}/a") for number in range(1000, 1100)]
+    cache = a_cache(clock=clock)
+    cache.remember({url.origin: a_copy(clock) for url in urls})
+
+    for _ in range(2):
+        assert [(cache.allows(url), cache.crawl_delay(url)) for url in urls] == [(False, 2.0)] * 100
+
+    assert cache._read_weight == 10 * 16 * len(BODY)
+    assert cache._weight == 100 * (1024 + len(BODY))
+
+
+def known(cache: RobotsCache, numbers: range) -> list[int]:
+    """Those of these hosts whose rules are at hand."""
+    return [number for number in numbers if cache.knows(parse(f"http://h:{number}"))]
 
 
 async def test_where_a_redirect_leads_nobody_was_named() -> None:
