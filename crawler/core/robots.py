@@ -26,7 +26,7 @@ from crawler.core.robots_text import LONGEST, Rule, section, whole_lines
 from crawler.core.urls import Url
 
 LIFETIME = 24 * 3600.0  # RFC 9309, 2.4
-STALE_LIFETIME = 3600.0  # for which an older copy stays in force while the server cannot be reached
+STALE_LIFETIME = 2 * 3600.0  # while the server cannot give it; longer than the longest rest, or no page comes between
 MAX_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 
 

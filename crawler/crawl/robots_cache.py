@@ -3,7 +3,7 @@
 Rules
 - One fetch per origin, however many URLs wait for it: their host gives nothing else meanwhile.
 - A copy is believed for 24 hours, then the server is asked again. While it cannot be reached the old copy stays in
-  force, for an hour more at a time (2.4).
+  force, for two hours more at a time (2.4).
 - Without a copy nothing is allowed. Whether and when to ask again after a failure is the engine's business.
 - What is known is bounded in origins and in bytes. The origins that were not asked about for longest are forgotten;
   those that decided about no URL yet come last, since a host that loses its rules before its first page asks again.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.models import Request, Response, RobotsCopy
+from crawler.core.pace import LONGEST_REST
 from crawler.core.protocols import Fetcher
 from crawler.core.reasons import Reason
 from crawler.core.robots import LIFETIME, Lesson
@@ -222,8 +223,11 @@ async def test_after_a_failure_nothing_is_known() -> None:
     assert not cache.allows(parse(HERE))
 
 
-async def test_a_stale_copy_stays_in_force_from_hour_to_hour() -> None:
-    """As long as the server cannot be reached, and kept so; its first answer replaces it."""
+async def test_a_stale_copy_stays_in_force_for_two_hours_at_a_time() -> None:
+    """As long as the server cannot be reached, and kept so; its first answer replaces it.
+
+    After the longest rest of its host there is time for a page.
+    """
     clock, kept = FakeClock(), Kept()
     fetcher = FakeFetcher({f"{HERE}/robots.txt": (503, b"")})
     cache = a_cache(fetcher, clock, kept)
@@ -236,8 +240,10 @@ async def test_a_stale_copy_stays_in_force_from_hour_to_hour() -> None:
         assert lesson.reason is None
         assert lesson.message.startswith("robots.txt: the server answered 503; the copy of 2023-10-")
         assert (cache.knows(parse(HERE)), cache.allows(parse(f"{HERE}/a"))) == (True, False)
-        assert kept.copies[HERE] == replace(copy, expires_at=clock.wall() + HOUR)
-        clock.advance(HOUR)
+        assert kept.copies[HERE] == replace(copy, expires_at=clock.wall() + 2 * HOUR)
+        clock.advance(LONGEST_REST + 60)
+        assert cache.knows(parse(HERE))
+        clock.advance(2 * HOUR - LONGEST_REST - 60)
     cache._fetcher = FakeFetcher({f"{HERE}/robots.txt": (404, b"")})
     await learned(cache)
 

@@ -73,7 +73,7 @@ def outcome(condition: Condition, state: State) -> Outcome:
     if condition.effect is Effect.OPEN:
         return Outcome((True, True, True), 24 * HOUR)
     if state is State.STALE:
-        return Outcome((False, True, False), HOUR, None, condition.retry_after)
+        return Outcome((False, True, False), 2 * HOUR, None, condition.retry_after)
     return Outcome((False, False, False), None, condition.reason, condition.retry_after)
 
 
