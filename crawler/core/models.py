@@ -357,6 +357,7 @@ class HostState:
         failing_since: the first of them.
         robots_attempts: attempts to get its robots.txt that failed in a row.
         down: why the host was given up; None = it was not.
+        rest_until: the end of the rest that it had when it was given up, for a later life; 0 = none.
     """
 
     due: float = 0.0
@@ -369,6 +370,7 @@ class HostState:
     failing_since: float | None = None
     robots_attempts: int = 0
     down: Reason | None = None
+    rest_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,7 +108,7 @@ class Pace:
         self._latency = state.latency
         self._failures = state.failures
         self._failing_since = None if state.failing_since is None else state.failing_since + ahead
-        self._rest_until = state.due + ahead
+        self._rest_until = max(state.due, state.rest_until) + ahead
         self._sent_at: float | None = None
         self._eased_at = self._probed_at = -1.0
         self._probes = 0
@@ -199,11 +199,11 @@ class Pace:
     def miss_robots(self, failure: Reason, now: float, *, retry_after: float | None, attempts: int) -> None:
         """Its robots.txt could not be had, so nothing may be asked; after `attempts` times it is given up."""
         self._robots_attempts += 1
+        self.rest(retry_after or 0.0, now)
         if self._robots_attempts >= attempts:
             self.down = failure
-            return
-        rest = _ROBOTS_RESTS[min(self._robots_attempts, len(_ROBOTS_RESTS)) - 1]
-        self._rest(now + max(rest, min(retry_after or 0.0, LONGEST_REST)))
+        else:
+            self._rest(now + _ROBOTS_RESTS[min(self._robots_attempts, len(_ROBOTS_RESTS)) - 1])
 
     def _rest(self, until: float) -> None:
         self._rest_until = max(self._rest_until, until)
@@ -252,6 +252,7 @@ class Pace:
             failing_since=None if self._failing_since is None else self._failing_since - self._ahead,
             robots_attempts=self._robots_attempts,
             down=self.down,
+            rest_until=self._rest_until - self._ahead if self.down and self._rest_until > now else 0.0,
         )
 
     def _cause_of_rest(self) -> str:

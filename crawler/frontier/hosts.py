@@ -88,7 +88,8 @@ class Hosts:
         """These were given up by an earlier life of the run, and are asked again in this one."""
         self.given_up.difference_update(hosts)
         self._db.executemany(
-            "UPDATE host SET down = NULL, failures = 0, failing_since = NULL, robots_attempts = 0 WHERE name = ?",
+            "UPDATE host SET down = NULL, rest_until = 0, failures = 0, failing_since = NULL, robots_attempts = 0"
+            " WHERE name = ?",
             [(host,) for host in hosts],
         )
 

@@ -297,6 +297,20 @@ def test_attempts_to_get_robots_outlive_what_is_in_memory() -> None:
     assert state.down is Reason.ROBOTS_UNREACHABLE
 
 
+def test_the_rest_of_a_host_that_is_given_up_is_for_a_later_life() -> None:
+    """What is left of it fails at once; who asks it again then does so when the rest is over."""
+    ahead = -500.0
+    pace, unrested = Pace(PUBLIC, ahead=ahead), Pace(PUBLIC)
+
+    pace.miss_robots(Reason.ROBOTS_UNREACHABLE, 10.0, retry_after=1000.0, attempts=1)
+    unrested.miss_robots(Reason.CONNECT_REFUSED, 10.0, retry_after=None, attempts=1)
+    state = pace.state(10.0)
+
+    assert (pace.due, state.due, state.rest_until) == (0.0, 0.0, 1510.0)
+    assert Pace(PUBLIC, state, ahead).state(20.0) == state
+    assert pace.state(1010.0).rest_until == unrested.state(10.0).rest_until == 0.0
+
+
 def test_a_robots_that_comes_at_last_forgives() -> None:
     """The count begins anew."""
     pace = Pace(PUBLIC)

@@ -227,6 +227,22 @@ def test_another_chance_is_a_whole_one(run: Run) -> None:
     assert run.lease().hosts == {A: HostState(penalty=2.0)}
 
 
+def test_a_host_that_was_given_up_at_rest_is_asked_again_after_it(run: Run) -> None:
+    """In its own life it is leased at once, so that its URLs fail; a later life waits."""
+    given_up = HostState(down=Reason.ROBOTS_UNREACHABLE, rest_until=NOW + 1000)
+    run.add("http://a/1")
+    run.commit(hosts={A: given_up})
+    assert run.lease().hosts == {A: given_up}
+    run.end()
+
+    run.open.clear()
+    run.begin()
+
+    assert not run.lease().requests
+    run.now += 990
+    assert run.lease().hosts == {A: HostState(due=NOW + 1000)}
+
+
 def test_within_a_host_depth_then_discovery_decides(run: Run) -> None:
     """What is nearer to a seed goes first, and of equals what was found first."""
     run.add("http://a/seed")
