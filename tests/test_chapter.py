@@ -59,8 +59,9 @@ def test_a_command_of_the_chapter_prints_what_stands_there(command: str, where: 
 
 def _rows(text: str) -> list[str]:
     """Which models have a row, in their order; without any, how many lines begin at the margin."""
-    first = [line.split()[0] for line in text.splitlines() if line[:1].strip()]
-    return [word for word in first if word in MODELS] or [str(bool(first))]
+    first = [line.split()[:2] for line in text.splitlines() if line[:1].strip()]
+    rows = [words[0] for words in first if words[0] in MODELS and words[-1][0].isdigit()]  # prose may wrap at a name
+    return rows or [str(bool(first))]
 
 
 def _write(command: str, printed: str) -> None:
