@@ -23,9 +23,10 @@ from crawler.version import __version__
 if TYPE_CHECKING:
     from crawler.core.errors import CrawlerError, FetchError, UrlError, UsageError
     from crawler.core.reasons import Reason
-    from crawler.embed import CrawledPage, crawl, load_test
+    from crawler.embed import CrawledPage, crawl
     from crawler.fetch.client import Fetcher, fetch
     from crawler.fetch.fetched import Fetched
+    from crawler.load.run import load_test
     from crawler.parse.extract import PageSource
 
 __all__ = [
@@ -54,7 +55,7 @@ _HOMES = {
     "Reason": "crawler.core.reasons",
     "UrlError": "crawler.core.errors",
     "UsageError": "crawler.core.errors",
-    "load_test": "crawler.embed",
+    "load_test": "crawler.load.run",
 }
 
 

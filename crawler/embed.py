@@ -1,4 +1,4 @@
-"""The crawl for scripts, and the load test: pages come as they are committed; who reads slowly slows the crawl.
+"""The crawl for scripts: pages come as they are committed, and whoever reads them slowly slows the crawl.
 
 Rules
 - A page is given when its commit is on disk; leaving the loop ends the crawl in order.
@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,21 +25,17 @@ import msgspec
 from crawler.build import assemble, check_files
 from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
 from crawler.core.errors import UsageError
-from crawler.core.loadconfig import LOAD_OPTIONS
-from crawler.core.loadresult import LoadResult
 from crawler.core.models import Committed, Request, Response, Visit
 from crawler.core.options import check_names, in_keywords, keywords_of
 from crawler.core.protocols import Fetcher, Room
 from crawler.crawl.engine import Crawl
 from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.load import run as load
 from crawler.parse.extract import PageSource
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import Account, ByteBudget, Slots
 
 AHEAD = 100  # pages that may wait for the reader before the crawl does
 _CRAWL = keywords_of([*OPTIONS, "output"])
-_LOAD = keywords_of(LOAD_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +108,6 @@ async def crawl(
                 if on_page is not None:
                     on_page(page)
                 yield page
-
-
-@wraps(load.load_test)
-async def load_test(url: str, **options: object) -> LoadResult:  # noqa: D103 - has that of what it wraps
-    check_names(options, _LOAD.values(), "load_test")
-    with in_keywords(_LOAD):
-        return await load.load_test(url, **options)
 
 
 @contextmanager

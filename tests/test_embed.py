@@ -21,7 +21,8 @@ from crawler.core.records import Turn, answered
 from crawler.core.urls import parse
 from crawler.crawl.engine import Crawl
 from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.embed import AHEAD, _Pages, crawl, load_test
+from crawler.embed import AHEAD, _Pages, crawl
+from crawler.load.run import load_test
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import ByteBudget
 from crawler.sinks.jsonl import JsonlSink

@@ -17,9 +17,10 @@ from functools import partial
 from pathlib import Path
 
 from crawler.core.errors import InternalError
-from crawler.core.loadconfig import LoadConfig, configure_load, nanoseconds
+from crawler.core.loadconfig import LOAD_OPTIONS, LoadConfig, configure_load, nanoseconds
 from crawler.core.loadfacts import Record, merge_phases
 from crawler.core.loadresult import Asked, LoadResult
+from crawler.core.options import check_names, in_keywords, keywords_of
 from crawler.core.pacer import Share
 from crawler.core.quantiles import quantile
 from crawler.load.board import Board, Progress
@@ -39,6 +40,7 @@ _SOON = 20_000_000  # ns between "all are ready" and the start
 _PERCENTILES = 20  # watches between two looks at percentiles: about a second
 _LONGEST = 30 * 24 * 3600.0  # seconds, for a test without a duration
 _MEMORY = 4 << 30
+_KEYWORDS = keywords_of(LOAD_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +65,14 @@ async def load_test(url: str, **options: object) -> LoadResult:
         UsageError: an option is impossible.
         TargetRefused: the target is not this machine.
     """
-    config = configure_load({name.replace("_", "-"): value for name, value in options.items()})
-    asked, plan = await prepare(url, config)
-    if config.shape.processes > 1:
-        return await _in_processes(asked, plan, Stop(), lambda _: None, 1.0)
-    record, gave_up = await conduct(plan)
-    return _result(asked, [(record, gave_up)], interrupted=False)
+    check_names(options, _KEYWORDS.values(), "load_test")
+    with in_keywords(_KEYWORDS):
+        config = configure_load({name.replace("_", "-"): value for name, value in options.items()})
+        asked, plan = await prepare(url, config)
+        if config.shape.processes > 1:
+            return await _in_processes(asked, plan, Stop(), lambda _: None, 1.0)
+        record, gave_up = await conduct(plan)
+        return _result(asked, [(record, gave_up)], interrupted=False)
 
 
 def run(url: str, config: LoadConfig, show: Show, seconds: float) -> tuple[LoadResult, int | None]:
