@@ -2,35 +2,31 @@
 
 Rules
 - An answer belongs to a request only if it came after it. Bytes that nobody asked for end the connection, before the
-  request, after the answer, and behind it in the same segment.
-- A response's head has at most 256 KiB, 256 headers and 32 KiB per line, with at most 10 interim responses before it.
+  request, after the answer, and behind it in the same segment; an answer that was complete before them is good.
+- How answers are framed is `core.http1`'s word; here it meets sockets and clocks.
 - A server that is silent for too long is told apart: before the first byte, or after it.
+- A body that nobody takes is not read on: past 256 KiB the socket waits.
 - A connection ends at once, never politely: a slot must not wait for a server that is being left.
-Strategy: aiohttp's protocol and parser; what is overridden is pinned by tests that fail if aiohttp stops calling it.
+Strategy: aiohttp's protocol, as its pool wants one, and as it reads the answer of a proxy that opens a tunnel; what is
+overridden is pinned by tests that fail if aiohttp stops calling it.
 Runs on: the event loop.
 """
 
 import select
-from asyncio import AbstractEventLoop, BaseTransport
+from asyncio import AbstractEventLoop, BaseTransport, Future
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from aiohttp import ClientPayloadError
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import RawResponseMessage
-from aiohttp.streams import StreamReader
 
 from crawler.core.errors import FetchError
+from crawler.core.http1 import Head, ResponseReader
 from crawler.core.reasons import Reason
+from crawler.core.text import safe
 
-MAX_HEAD = 256 * 1024
-MAX_LINE = 32 * 1024
-MAX_HEADERS = 256
-MAX_INTERIM = 10
-
-Answer = tuple[RawResponseMessage, StreamReader]
+_MOST_HELD = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +84,14 @@ class GuardedHandler(ResponseHandler):
         self._watch = watch
         self._idle = idle
         self._poll: select.poll | None = None
-        self._is_asked = False
-        self._is_answered = False
-        self._interim = 0
-        self._head_bytes = 0
+        self._is_tunnelling = False  # aiohttp has asked a proxy, and reads its answer
+        self._reader: ResponseReader | None = None  # of the answer to the latest request; None = there was none
+        self._pieces: deque[bytes] = deque()  # of its body, not taken yet
+        self._held = 0  # bytes of them
+        self._is_pausing = False
+        self._error: Exception | None = None
+        self._waiter: Future[None] | None = None
+        self._silent_since = 0.0
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Take note of when, and of who it is."""
@@ -101,118 +101,186 @@ class GuardedHandler(ResponseHandler):
         if peer := transport.get_extra_info("peername"):
             self.peer = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
 
+    # --- for whoever asks ----------------------------------------------------------------------------------------
+
     def ask(self, message: bytes, *, without_body: bool) -> None:
-        """Send a request and expect its answer; `without_body` as for HEAD."""
+        """Send a request and expect its answer; `without_body` as for HEAD.
+
+        Raises:
+            FetchError: the connection is gone already.
+        """
         transport = self.transport
         if transport is None:
             raise self._silence()
-        self.set_response_params(
-            skip_payload=without_body,
-            read_until_eof=True,
-            auto_decompress=False,
-            read_timeout=self._watch.first_byte,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-            max_headers=MAX_HEADERS,
-        )
-        transport.write(message)
-        self.start_timeout()
-
-    def set_response_params(self, **params: Any) -> None:
-        """A request is about to be sent; aiohttp calls this too, for the tunnel through a proxy."""
-        self._is_asked = True
-        self._is_answered = False
+        self._reader = ResponseReader(self._hold, bodiless=without_body)
         self.first_byte_at = None
-        self._interim = self._head_bytes = 0
-        super().set_response_params(**params)
+        transport.write(message)
+        self._silent_since = self._watch.now()
+        self._arm(self._watch.first_byte)
+
+    async def head(self) -> Head:
+        """The head of the answer.
+
+        Raises:
+            FetchError: there is none, or none that can be read.
+        """
+        reader = cast("ResponseReader", self._reader)
+        while reader.head is None:
+            await self._news()
+        return reader.head
+
+    async def piece(self) -> bytes:
+        """The next bytes of the body; empty = that was all.
+
+        Raises:
+            FetchError: it ends too early, or is framed wrongly.
+        """
+        while not self._pieces:
+            if self.is_complete:
+                return b""
+            await self._news()
+        piece = self._pieces.popleft()
+        self._held -= len(piece)
+        if self._is_pausing and self._held < _MOST_HELD:
+            self._is_pausing = False
+            self._silent_since = self._watch.now()  # our own pause was not the server's
+            if self.transport is not None:
+                self.transport.resume_reading()
+        return piece
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole answer has come; some of its body may still be there to be taken."""
+        return self._reader is not None and self._reader.is_done
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no byte of the body is left, here or on the way."""
+        return self.is_complete and not self._pieces
+
+    @property
+    def should_close(self) -> bool:
+        """Whether it can carry no further request; aiohttp's pool asks, too."""
+        reader = self._reader
+        if reader is not None and not (reader.is_done and reader.keep_alive and not reader.surplus):
+            return True
+        return self._error is not None or super().should_close
 
     def is_reusable(self) -> bool:
         """True when nothing at all has come since the last answer, not even into the kernel's buffer."""
-        return self.is_connected() and not self.should_close and not self._has_begun_another() and not self._has_input()
-
-    def data_received(self, data: bytes) -> None:
-        """Parse what came, if someone waits for it."""
-        if data and not self._is_asked:
-            self._refuse()
-            return
-        if data and self.first_byte_at is None:
-            self.first_byte_at = self._watch.now()
-        if not self._is_answered:
-            self._head_bytes += len(data)
-        self.read_timeout = None  # most answers are complete with these bytes and need no timer
-        super().data_received(data)
-        self._look_on()
-
-    def _look_on(self) -> None:
-        """What is still to come, and how long it may take."""
-        self.read_timeout = self._watch.idle
-        if self._is_answered:
-            self._is_asked = self._payload is not None and not self._payload.is_eof()
-        elif self._head_bytes > MAX_HEAD:
-            self.fail(_too_heavy())
-        if self._is_asked and not self._reading_paused and self.transport is not None and self.exception() is None:
-            self.start_timeout()
-
-    def feed_data(self, data: Answer, size: int = 0) -> None:
-        """The head of a response is complete; only the first final one is an answer."""
-        code = data[0].code
-        if self._is_answered:
-            self._refuse()
-        elif code >= 200:
-            self._is_answered = True
-            if self._head_bytes > MAX_HEAD and sum(len(n) + len(v) for n, v in data[0].raw_headers) > MAX_HEAD:
-                self.fail(_too_heavy())
-            else:
-                super().feed_data(data, size)
-        else:
-            self._interim += 1
-            self._judge_interim(code)
-
-    def fail(self, error: Exception) -> None:
-        """End the connection; whoever waits for its answer gets this error."""
-        payload = self._payload
-        self.abort()
-        self._payload = payload
-        self.set_exception(error)
-
-    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
-        """Whoever waits gets this error, for the head or for the body."""
-        super().set_exception(exc, *cause)
-        if self._payload is not None and not self._payload.is_eof() and self._payload.exception() is None:
-            self._payload.set_exception(exc, *cause)
+        return self.is_connected() and not self.should_close and not self._has_input()
 
     def close(self) -> None:
         """Gone at once: a polite end of TLS may linger for half a minute, and the slot with it."""
         self.abort()
 
+    # --- what aiohttp and the transport call ---------------------------------------------------------------------
+
+    def set_response_params(self, **params: Any) -> None:
+        """A proxy is about to be asked for a tunnel, by aiohttp."""
+        self._is_tunnelling = True
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came, if someone waits for it."""
+        reader = self._reader
+        if reader is None and self._is_tunnelling:
+            super().data_received(data)
+        elif reader is None or reader.is_done:
+            self._refuse()
+        elif self._error is None:
+            self._read(reader, data)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """A reset in the middle of a body is no end of it, even of one that has no length."""
         self._idle.discard(self)
-        if exc is not None and self._payload is not None and not self._payload.is_eof():
-            self._payload.set_exception(ClientPayloadError("the connection broke within the body"), exc)
+        reader = self._reader
+        if reader is not None and not reader.is_done and self._error is None:
+            try:
+                if exc is not None:
+                    raise self._broken(exc)
+                reader.finish()
+            except FetchError as error:
+                self._error = error
+            self._wake()
         super().connection_lost(exc)
 
     def _on_read_timeout(self) -> None:
-        if self.first_byte_at is None:
-            limit = self._watch.first_byte
-            self.fail(FetchError(Reason.FIRST_BYTE_TIMEOUT, f"the server did not begin to answer within {limit:g} s"))
+        if self._is_tunnelling and self._reader is None:
+            super()._on_read_timeout()
+            return
+        limit = self._watch.idle if self.first_byte_at else self._watch.first_byte
+        left = self._silent_since + limit - self._watch.now()
+        if self._is_pausing:
+            self._arm(limit)
+        elif left > 0:
+            self._arm(left)
+        elif self.first_byte_at is None:
+            self._fail(FetchError(Reason.FIRST_BYTE_TIMEOUT, f"the server did not begin to answer within {limit:g} s"))
         else:
-            limit = self._watch.idle
-            self.fail(FetchError(Reason.IDLE_TIMEOUT, f"the server paused for more than {limit:g} s"))
+            self._fail(FetchError(Reason.IDLE_TIMEOUT, f"the server paused for more than {limit:g} s"))
 
-    def _judge_interim(self, code: int) -> None:
-        if code < 100:
-            self.fail(FetchError(Reason.PROTOCOL_ERROR, f"{code} is no status"))
-        elif code == 101:
-            self.fail(FetchError(Reason.PROTOCOL_ERROR, "the server switched to a protocol that nobody asked for"))
-        elif self._interim > MAX_INTERIM:
-            message = f"the server sent more than {MAX_INTERIM} interim responses"
-            self.fail(FetchError(Reason.PROTOCOL_ERROR, message))
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def _read(self, reader: ResponseReader, data: bytes) -> None:
+        now = self._silent_since = self._watch.now()
+        if self.first_byte_at is None:
+            self.first_byte_at = now
+            if (idle := self._watch.idle) < self._watch.first_byte:
+                self._arm(idle)  # else the timer that runs comes early enough
+        try:
+            reader.feed(data)
+        except FetchError as error:
+            self._fail(error)
+            return
+        if reader.is_done:
+            self._drop_timeout()
+            if reader.surplus:
+                self._refuse()
+        elif self._held >= _MOST_HELD and not self._is_pausing and self.transport is not None:
+            self._is_pausing = True
+            self.transport.pause_reading()
+        self._wake()
+
+    def _hold(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._held += len(piece)
+
+    async def _news(self) -> None:
+        """Wait until something has come, or has gone wrong."""
+        if self._error is not None:
+            raise self._error
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _arm(self, seconds: float) -> None:
+        """Have a look at the silence after so many seconds: one timer for an answer, not one for each piece of it."""
+        self.read_timeout = seconds
+        self.start_timeout()
+
+    def _fail(self, error: FetchError) -> None:
+        """End the connection; whoever waits for its answer gets this error."""
+        self.abort()
+        self._error = error
+        self._wake()
 
     def _refuse(self) -> None:
         self.unasked = True
-        self._is_asked = False
         self.abort()
+
+    def _broken(self, cause: BaseException) -> FetchError:
+        if self.first_byte_at is None:
+            return FetchError(
+                Reason.CONNECTION_LOST, f"the connection broke before any answer: {safe(str(cause), 200)}"
+            )
+        return FetchError(Reason.TRUNCATED, f"the connection broke within the answer: {safe(str(cause), 200)}")
 
     def _silence(self) -> FetchError:
         """Why a connection that was just made cannot carry a request."""
@@ -220,19 +288,8 @@ class GuardedHandler(ResponseHandler):
             return FetchError(Reason.PROTOCOL_ERROR, "the server spoke before it was asked")
         return FetchError(Reason.CONNECTION_LOST, "the server closed the connection at once")
 
-    def _has_begun_another(self) -> bool:
-        """True when the segment that completed the last answer held the beginning of another one."""
-        try:
-            return self._parser is not None and self._parser.feed_eof() is not None
-        except HttpProcessingError:
-            return True
-
     def _has_input(self) -> bool:
         if self._poll is None:
             self._poll = select.poll()
             self._poll.register(cast("Any", self.transport).get_extra_info("socket").fileno(), select.POLLIN)
         return bool(self._poll.poll(0))
-
-
-def _too_heavy() -> FetchError:
-    return FetchError(Reason.HEADER_LIMIT, f"the response's head has more than {MAX_HEAD // 1024} KiB")

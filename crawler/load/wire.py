@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from crawler.core.errors import FetchError
+from crawler.core.http1 import HEAD_END, Head, ResponseReader, is_blank
 from crawler.core.loadfacts import Example, Phase, note
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
-from crawler.load.answers import HEAD_END, AnswerReader, KeepingReader, is_blank
 
 _MAX_HEADS = 1024
 _UNKNOWN = (-9, 0)  # a length that nothing has
@@ -49,9 +49,30 @@ class Exchange:
         """Whether this status counts as a good answer."""
         return status < 400 if self.statuses is None else status in self.statuses
 
-    def reader(self) -> AnswerReader:
+    def reader(self) -> ResponseReader:
         """A reader for its answers."""
-        return KeepingReader(bodiless=self.bodiless) if self.body is not None else AnswerReader(bodiless=self.bodiless)
+        kind = ResponseReader if self.body is None else KeepingReader
+        return kind(bodiless=self.bodiless)
+
+
+class KeepingReader(ResponseReader):
+    """Keeps the body of the answer."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, *, bodiless: bool = False) -> None:
+        self._pieces: list[bytes] = []
+        super().__init__(self._pieces.append, bodiless=bodiless)
+
+    def begin(self) -> None:
+        """Take the next bytes for those of a new answer."""
+        super().begin()
+        self._pieces.clear()
+
+    @property
+    def body(self) -> bytes:
+        """The body so far, without chunk framing."""
+        return b"".join(self._pieces)
 
 
 class Pool(Protocol):
@@ -94,7 +115,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._write: Callable[[bytes], object] = _not_open
         self._is_awaiting = False  # the request is sent and nothing of its answer has come
-        self._reader: AnswerReader | None = None
+        self._reader: ResponseReader | None = None
         self._split = 0  # when the first piece of an answer came that is not complete yet
 
     @property
@@ -227,7 +248,7 @@ class Connection(asyncio.Protocol):
         self._is_awaiting = True
         self._write(self.pool.request)
 
-    def _reading(self) -> AnswerReader:
+    def _reading(self) -> ResponseReader:
         """The reader of the answer that has begun, or begins now."""
         if self._reader is None:
             self._reader = self.pool.exchange.reader()
@@ -259,25 +280,25 @@ class Connection(asyncio.Protocol):
                 self._remember(reader, data)
             self._answered(reader)
 
-    def _remember(self, reader: AnswerReader, data: bytes) -> None:
+    def _remember(self, reader: ResponseReader, data: bytes) -> None:
         """Know this head the next time, if the answer to it is good and its head alone says how long it is."""
         pool = self.pool
         usual = reader.is_plain and not is_blank(data[:4]) and reader.keep_alive and not reader.surplus
-        if usual and pool.exchange.keep_alive and pool.exchange.body is None and pool.exchange.is_good(reader.status):
+        if usual and pool.exchange.keep_alive and pool.exchange.body is None and pool.exchange.is_good(_status(reader)):
             if len(pool.heads) >= _MAX_HEADS:
                 pool.heads.clear()
             end = data.find(HEAD_END) + len(HEAD_END)
-            pool.heads[data[:end]] = (len(data) - end, reader.status)
+            pool.heads[data[:end]] = (len(data) - end, _status(reader))
 
-    def _answered(self, reader: AnswerReader) -> None:
+    def _answered(self, reader: ResponseReader) -> None:
         """A whole answer is here: judge it."""
-        now, exchange = self.pool.now(), self.pool.exchange
-        if not exchange.is_good(reader.status):
-            self._phase.fail(f"status_{reader.status}", self._example(now, f"answered with status {reader.status}"))
+        now, exchange, status = self.pool.now(), self.pool.exchange, _status(reader)
+        if not exchange.is_good(status):
+            self._phase.fail(f"status_{status}", self._example(now, f"answered with status {status}"))
         elif exchange.body is not None and exchange.body not in getattr(reader, "body", b""):
             self._phase.fail("unexpected_body", self._example(now, "the body does not hold what is expected"))
         else:
-            self._good(reader, now)
+            self._good(status, now)
         if not exchange.keep_alive:
             self.close()
         elif not reader.keep_alive:
@@ -288,7 +309,7 @@ class Connection(asyncio.Protocol):
             self.close()
         self._next(now)
 
-    def _good(self, reader: AnswerReader, now: int) -> None:
+    def _good(self, status: int, now: int) -> None:
         phase = self._phase
         sheet = phase.reused if self.is_used else phase.fresh
         if self._split:
@@ -299,7 +320,7 @@ class Connection(asyncio.Protocol):
             note(sheet.whole, now - self.sent)
         if self.pool.is_paced:
             note(phase.response, now - self.intended)
-        sheet.statuses[reader.status] += 1
+        sheet.statuses[status] += 1
         self._split = 0
 
     def _next(self, now: int) -> None:
@@ -321,6 +342,11 @@ class Connection(asyncio.Protocol):
 
     def _example(self, now: int, detail: str) -> Example:
         return Example(at=now - self.pool.origin, took=now - self.sent, port=self.port, detail=safe(detail, 120))
+
+
+def _status(reader: ResponseReader) -> int:
+    """The status of an answer whose head was read."""
+    return cast("Head", reader.head).status
 
 
 def _not_open(_: bytes) -> None:

@@ -62,7 +62,7 @@ async def test_a_head_is_given_up_when_it_is_too_heavy(handler: GuardedHandler, 
         handler.data_received(b"X: " + b"y" * 8 * 1024 + b"\r\n")
 
     with pytest.raises(FetchError) as caught:
-        await handler.read()
+        await handler.head()
     assert caught.value.reason == Reason.HEADER_LIMIT
     transport.abort.assert_called_once_with()
 

@@ -1,6 +1,8 @@
 """fetch.http: one request in, one response out."""
 
 import asyncio
+import gzip
+import zlib
 from typing import Any
 
 import pytest
@@ -83,6 +85,77 @@ async def test_a_redirect_is_a_response() -> None:
 
     assert response.header("location") == "/b"
     assert len(heads) == 1
+
+
+REDIRECT = b"HTTP/1.1 301 Moved\r\nLocation: /b\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        REDIRECT + b"Content-Length: 154\r\n\r\n",
+        REDIRECT + b"Content-Length: 154\r\n\r\n<html>",
+        REDIRECT + b"Transfer-Encoding: chunked\r\n\r\n",
+        REDIRECT + b"Transfer-Encoding: chunked\r\n\r\n9\r\nhal",
+        REDIRECT + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        REDIRECT + b"\r\n",
+    ],
+)
+@pytest.mark.parametrize("is_held", [True, False], ids=["held open", "closed"])
+async def test_a_redirect_is_its_head(answer: bytes, is_held: bool) -> None:
+    """Whatever becomes of its body, it is a redirect, and soon (Fetch standard, HTTP-redirect fetch)."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        if is_held:
+            await reader.read()
+
+    async with raw_server(serve) as where, open_fetcher() as fetcher:
+        async with asyncio.timeout(2):
+            response = await fetcher.fetch(ask(where, "/a"))
+
+    assert (response.status, response.header("location")) == (301, "/b")
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 302 Found\r\n", b"HTTP/1.1 302 Found\r\nLocation:\r\n"])
+async def test_what_leads_nowhere_has_to_be_whole(head: bytes) -> None:
+    """Without a Location it is a page, and a page that is cut is no page."""
+    async with raw_server(saying(head + b"Content-Length: 9\r\n\r\n")) as where, open_fetcher() as fetcher:
+        assert (await failure(fetcher, ask(where))).reason == Reason.TRUNCATED
+
+
+@pytest.mark.both_loops
+@pytest.mark.parametrize("surplus", [b"X", b"EXTRA" * 100_000, b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n?"])
+async def test_what_follows_an_answer_belongs_to_nobody(surplus: bytes) -> None:
+    """The answer is good as far as its framing says, and no other request meets the rest (RFC 9112, 6.3)."""
+    connections: list[None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(None)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + surplus)
+        await reader.read()
+
+    async with raw_server(serve) as where, open_fetcher() as fetcher:
+        bodies = [(await fetcher.fetch(ask(where, path))).body for path in ("/1", "/2", "/3")]
+
+    assert bodies == [b"good"] * 3
+    assert len(connections) == 3
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_transfer_codings_are_taken_off(coding: str) -> None:
+    """A body that is packed for the way is unpacked, and no longer than the limit (RFC 9112, 7)."""
+    packed = gzip.compress(b"page" * 1000) if coding == "gzip" else zlib.compress(b"page" * 1000)
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + coding.encode() + b", chunked\r\n\r\n"
+    answer = head + b"%x\r\n" % len(packed) + packed + b"\r\n0\r\n\r\n"
+    async with raw_server(answering(answer)) as where, open_fetcher() as whole, open_fetcher(max_body=999) as short:
+        page, cut = await whole.fetch(ask(where)), await short.fetch(ask(where))
+
+    assert (page.body, page.cut) == (b"page" * 1000, False)
+    assert cut.cut
+    assert cut.body + b"e" == b"page" * 250
 
 
 async def test_a_request_with_a_body_is_framed() -> None:
