@@ -110,6 +110,7 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
             stopped_by=ending.stopped_by,
             hosts=await parts.journal.hosts(agent_of(config), MOST_HOSTS),
             examples=await parts.journal.examples(),
+            lost_seeds=await parts.journal.lost_seeds(),
         )
 
 

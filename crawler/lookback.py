@@ -40,7 +40,14 @@ def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
     config = stored_config(folder, facts)
     with FrontierAudit(folder.frontier) as audit:
         hosts = audit.hosts(agent_of(config), MOST_HOSTS)
-        account = summarize(audit.totals(), peak_rss_mb=0, stopped_by=None, hosts=hosts, examples=audit.examples())
+        account = summarize(
+            audit.totals(),
+            peak_rss_mb=0,
+            stopped_by=None,
+            hosts=hosts,
+            examples=audit.examples(),
+            lost_seeds=audit.lost_seeds(),
+        )
         summary = to_builtins(account)
         for of_a_life in ("peak_rss_mb", "stopped_by"):
             del summary[of_a_life]

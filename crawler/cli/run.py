@@ -99,10 +99,10 @@ def _check_list(summary: Summary, folder: RunFolder) -> None:
 
 
 def exit_code(summary: Summary, signum: int | None) -> int:
-    """0 done; 1 done, some URLs failed or were redirected too often; 130 or 143 ended by a signal."""
+    """0 done; 1 done, some URLs failed, were not read in full or redirect too often; 130 or 143 ended by a signal."""
     if signum is not None and summary.stopped_by is not None:
         return 128 + signum
-    return 1 if summary.failed or summary.skipped.get(Reason.HOP_LIMIT) else 0
+    return 1 if summary.failed or summary.unread or summary.skipped.get(Reason.HOP_LIMIT) else 0
 
 
 def log(folder: RunFolder, text: str) -> None:

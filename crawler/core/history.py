@@ -30,6 +30,22 @@ class HostRobots:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostSeeds:
+    """Seeds that brought nothing, all for the same reason.
+
+    Attributes:
+        status: of their answer; None = there was none.
+        seeds: how many there are.
+        example: the URL of the first of them.
+    """
+
+    reason: Reason
+    status: int | None
+    seeds: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostReport:
     """One host of a run, for its operator.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from crawler.core.facts import GroupDone, Leased, Turned
-from crawler.core.history import ChiefHosts
+from crawler.core.history import ChiefHosts, LostSeeds
 from crawler.core.metrics import Sample
 from crawler.core.models import (
     BrokenLink,
@@ -108,6 +108,10 @@ class Frontier(Protocol):
 
     def examples(self) -> Mapping[str, tuple[str, ...]]:
         """The first URLs that are skipped, or not read, for each reason, as of the last commit."""
+        ...
+
+    def lost_seeds(self) -> tuple[LostSeeds, ...]:
+        """The seeds that brought nothing, the most frequent reason first, as of the last commit."""
         ...
 
     def hosts(self, agent: str, most: int) -> ChiefHosts:

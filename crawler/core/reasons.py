@@ -92,7 +92,7 @@ class Reason(StrEnum):
     @property
     def is_unread(self) -> bool:
         """True when there was a final response that was not read, or not in full."""
-        return self in _UNREAD
+        return self in UNREAD
 
     @property
     def blames_host(self) -> bool:
@@ -100,7 +100,7 @@ class Reason(StrEnum):
         return self in _BLAMES_HOST
 
 
-_UNREAD = frozenset(
+UNREAD = frozenset(
     {
         Reason.BODY_LIMIT,
         Reason.DECODED_LIMIT,

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from crawler.core.facts import GroupDone, Leased
-from crawler.core.history import ChiefHosts
+from crawler.core.history import ChiefHosts, LostSeeds
 from crawler.core.models import (
     Committed,
     Find,
@@ -175,6 +175,10 @@ class Journal:
     async def examples(self) -> Mapping[str, tuple[str, ...]]:
         """The first URLs that are skipped, or not read, for each reason, as of the last commit."""
         return await self._thread.call(self._frontier.examples)
+
+    async def lost_seeds(self) -> tuple[LostSeeds, ...]:
+        """The seeds that brought nothing, as of the last commit."""
+        return await self._thread.call(self._frontier.lost_seeds)
 
     async def hosts(self, agent: str, most: int) -> ChiefHosts:
         """How the hosts stand as of the last commit; see `Frontier.hosts`."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crawler.core.history import ChiefHosts
+from crawler.core.history import ChiefHosts, LostSeeds
 from crawler.core.models import RejectedLine, State, Totals
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
@@ -20,6 +20,7 @@ from crawler.frontier import schema
 from crawler.frontier.examples import examples
 from crawler.frontier.gate import reading_gate
 from crawler.frontier.host_reports import HostReports
+from crawler.frontier.lost_seeds import lost_seeds
 from crawler.frontier.reading import reading
 from crawler.frontier.tally import Tally
 
@@ -82,6 +83,11 @@ class FrontierAudit:
         """The first URLs that are skipped, or not read, for each reason."""
         with self._gate():
             return examples(self._db, self._tally.totals())
+
+    def lost_seeds(self) -> tuple[LostSeeds, ...]:
+        """The seeds that brought nothing, the most frequent reason first."""
+        with self._gate():
+            return lost_seeds(self._db)
 
     def hosts(self, agent: str, most: int) -> ChiefHosts:
         """The busiest and the most troubled hosts; see `core.protocols.Frontier`."""

@@ -2,7 +2,8 @@
 
 Rules
 - Broken is what failed, what answered with a status of 400 or more, what redirects in a circle, and where more
-  redirects in a row lead than are followed.
+  redirects in a row lead than are followed. A page that was not read in full is listed, too: what the rest of it links
+  to is not checked.
 - A page that leads to a redirect leads to where that ends: what is told are pages, not the redirects between.
 - What stands in a page as a link and is no URL is broken without being asked for.
 Runs on: the storage thread.
@@ -36,8 +37,9 @@ def _not_had(db: sqlite3.Connection) -> Iterator[BrokenLink]:
     circles = _in_circles(db)
     rows = db.execute(
         "SELECT id, url, status, reason FROM url"
-        " WHERE state = ? OR (state = ? AND (status >= 400 OR reason = ?)) OR (state = ? AND reason = ?) ORDER BY id",
-        (State.FAILED, State.DONE, Reason.REDIRECT, State.SKIPPED, Reason.HOP_LIMIT),
+        " WHERE state = ? OR (state = ? AND (status >= 400 OR reason NOT IN (?, ?))) OR (state = ? AND reason = ?)"
+        " ORDER BY id",
+        (State.FAILED, State.DONE, Reason.OK, Reason.HTTP_STATUS, State.SKIPPED, Reason.HOP_LIMIT),
     )
     for url_id, url, status, reason in rows:
         if reason != Reason.REDIRECT or url_id in circles:

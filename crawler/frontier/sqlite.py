@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crawler.core.errors import StorageDamaged
-from crawler.core.history import ChiefHosts
+from crawler.core.history import ChiefHosts, LostSeeds
 from crawler.core.models import (
     BrokenLink,
     Committed,
@@ -37,6 +37,7 @@ from crawler.frontier.gate import storage_gate
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.hosts import Hosts
 from crawler.frontier.leasing import Leasing
+from crawler.frontier.lost_seeds import lost_seeds
 from crawler.frontier.rules import Rules
 from crawler.frontier.tally import Tally
 
@@ -250,6 +251,11 @@ class SqliteFrontier:
         """The first URLs that are skipped, or not read, for each reason."""
         with storage_gate(self._path.name):
             return examples(self._db, self._tally.totals())
+
+    def lost_seeds(self) -> tuple[LostSeeds, ...]:
+        """The seeds that brought nothing, the most frequent reason first."""
+        with storage_gate(self._path.name):
+            return lost_seeds(self._db)
 
     def hosts(self, agent: str, most: int) -> ChiefHosts:
         """The busiest and the most troubled hosts; see `core.protocols.Frontier`."""

@@ -42,6 +42,19 @@ SKIPPED = {
 }
 """Why a URL is not asked for."""
 
+UNREAD = {
+    Reason.BODY_LIMIT: "it is longer than --max-body, and was cut there",
+    Reason.DECODED_LIMIT: "it unpacks to more than --max-decoded",
+    Reason.DECODE_ERROR: "its content coding is damaged or unknown",
+    Reason.PARSE_TIMEOUT: "reading it took longer than --parse-timeout",
+    Reason.PARSE_CRASH: "reading it ended its process",
+    Reason.PARSE_MEMORY: "reading it took more memory than a worker may have",
+    Reason.EXTRACT_ERROR: "the function of --extract raised an error",
+    Reason.LINK_LIMIT: "it has more links than are taken",
+    Reason.DATA_LIMIT: "it gives more data than is taken",
+}
+"""Why an answer was not read, or not in full."""
+
 _OF_ALL_LIVES = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crawler.core.histogram import percentile
-from crawler.core.history import ChiefHosts
+from crawler.core.history import ChiefHosts, LostSeeds
 from crawler.core.models import Totals
 from crawler.core.text import counted, duration, safe, size
 from crawler.report.hosts import SORTS, WIDTH, HostRow, host_row, hosts_text
@@ -20,6 +20,7 @@ from crawler.report.phrases import going_on
 MOST_HOSTS = 100
 """Hosts in `summary.json`: the busiest, and those that had trouble."""
 
+_SHOWN_LOST = 3  # reasons in the line about seeds
 _SHOWN_HOSTS = 8  # lines of the text, at the most
 
 
@@ -32,6 +33,7 @@ class Summary:
         latency: from dispatch to the last byte, of URLs that had a response; p50, p90, p99.
         lines: what became of the lines of the list; they add up to `read`.
         unread: done URLs that were not read, or not in full, by reason.
+        lost_seeds: the seeds that brought nothing, by reason and status, the most frequent first.
         examples: the first URLs that were skipped or not read, by reason.
         hosts: the busiest and the most troubled, at most 100; `more_hosts` is how many there are besides.
     """
@@ -51,6 +53,7 @@ class Summary:
     statuses: dict[str, int]
     retries: int
     lines: dict[str, int]
+    lost_seeds: list[LostSeeds]
     examples: dict[str, list[str]]
     stopped_by: str | None
     hosts: list[HostRow]
@@ -64,6 +67,7 @@ def summarize(
     stopped_by: str | None,
     hosts: ChiefHosts | None = None,
     examples: Mapping[str, Sequence[str]] | None = None,
+    lost_seeds: Sequence[LostSeeds] = (),
 ) -> Summary:
     """The figures of a run over all its lives; the peak memory is this life's."""
     chief = hosts or ChiefHosts()
@@ -84,6 +88,7 @@ def summarize(
         statuses={str(status): n for status, n in sorted(totals.statuses.items())},
         retries=totals.retries,
         lines=dict(totals.lines),
+        lost_seeds=list(lost_seeds),
         examples={reason: list(urls) for reason, urls in sorted((examples or {}).items())},
         stopped_by=stopped_by,
         hosts=[host_row(report) for report in chief.hosts],
@@ -114,6 +119,7 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
     speed = f"{summary.pages_per_second:,.1f} pages/s, peak memory {summary.peak_rss_mb:,.0f} MiB"
     lines = [
         f"{head}: {counted(summary.discovered, 'URL')} = {account}",
+        *([f"  {_lost_line(summary)}"] if summary.lost_seeds else []),
         f"  {size(summary.bytes)} in {duration(summary.seconds)}: {speed}",
     ]
     if summary.latency["p50"] is not None:
@@ -134,6 +140,20 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
     if folder:
         lines.append(f"  {_where(summary, folder)}")
     return lines
+
+
+def _lost_line(summary: Summary) -> str:
+    """Which seeds brought nothing, above everything else: whoever listed them waits for them."""
+    lost = sum(kind.seeds for kind in summary.lost_seeds)
+    listed = max(lost, summary.lines.get("url", 0))
+    told = [
+        f"{kind.reason if kind.status is None or kind.reason.is_unread else f'status {kind.status}'}"
+        f"{f' {kind.seeds:,}' if lost > 1 else ''} ({safe(kind.example, 100)})"
+        for kind in summary.lost_seeds[:_SHOWN_LOST]
+    ]
+    more = len(summary.lost_seeds) - len(told)
+    rest = f" and {counted(more, 'other reason')}" if more else ""
+    return f"nothing from {lost:,} of {counted(listed, 'seed')}: {', '.join(told)}{rest}"
 
 
 def _host_lines(summary: Summary, folder: str | None) -> list[str]:

@@ -13,7 +13,7 @@ from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge, Scope, ScopeMode
 from crawler.report.case import Asked, Case
 from crawler.report.chain import Answer, Step, Verdict
-from crawler.report.phrases import FAMILIES, SHAPES, SKIPPED, going_on, moment, outcome, quoted, tries
+from crawler.report.phrases import FAMILIES, SHAPES, SKIPPED, UNREAD, going_on, moment, outcome, quoted, tries
 from crawler.report.steps import chain
 
 
@@ -44,7 +44,9 @@ def _refusals(case: Case, steps: Sequence[Step]) -> list[Reason]:
 
 def _known(case: Case, row: StoredUrl) -> str:
     if row.state is State.DONE:
-        return f"Fetched: {outcome(row)}{_led(case)}."
+        unread = UNREAD.get(row.reason) if row.reason else None
+        but = f", but not read in full: {unread}" if unread else ""
+        return f"Fetched: {outcome(row)}{_led(case)}{but}."
     if row.state is State.FAILED:
         return f"Failed: {outcome(row)}, after {tries(row.attempts)}."
     if row.state is State.SKIPPED:

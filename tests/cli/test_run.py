@@ -11,8 +11,11 @@ from crawler.build import Show
 from crawler.cli import run
 from crawler.core.config import RunConfig
 from crawler.core.errors import StorageError
+from crawler.core.models import Totals
+from crawler.core.reasons import UNREAD, Reason
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.live.terminal import PlainView, TerminalView
+from crawler.report.summary import summarize
 
 EVIL = ["\x1b[2J\x1b[31m", "\x1b]0;title\x07", "\x9b31m", "\r", "\x08\x7f", "\u202e", "\u2066", "\ud800"]
 
@@ -76,3 +79,21 @@ def test_lines_on_standard_output_leave_no_room_for_a_display(
     monkeypatch.setattr(sys, "stderr", _Screen())
 
     assert isinstance(run._view("title", quiet=False, to_stdout=to_stdout), view)
+
+
+@pytest.mark.parametrize(
+    ("totals", "code"),
+    [
+        (Totals(discovered=1, done=1), 0),
+        (Totals(discovered=1, done=1, statuses={404: 1}), 0),
+        (Totals(discovered=1, failed=1), 1),
+        (Totals(discovered=1, skipped={Reason.HOP_LIMIT: 1}), 1),
+        (Totals(discovered=1, skipped={Reason.ROBOTS_DENIED: 1}), 0),
+        *[(Totals(discovered=1, done=1, unread={reason: 1}), 1) for reason in sorted(UNREAD)],
+    ],
+)
+def test_what_was_not_had_or_not_read_shows_in_the_exit_code(totals: Totals, code: int) -> None:
+    """1 if anything failed, has too many redirects in front, or was not read in full; an error page is an answer."""
+    summary = summarize(totals, peak_rss_mb=1, stopped_by=None)
+
+    assert run.exit_code(summary, None) == code

@@ -110,3 +110,16 @@ async def test_standard_output_that_a_program_reads_is_left_alone(
     assert json.loads(shown.out if option == ("--json",) else shown.out.splitlines()[0])
     assert "    on " in shown.err
     assert "    on " not in shown.out
+
+
+async def test_a_page_that_was_not_read_is_listed(tmp_path: Path) -> None:
+    """What it links to is not checked, so nobody may take silence for a good answer."""
+    async with HandMadeSite() as site:
+        site.add_page("/", links=["/packed"])
+        site.add_page("/packed", body=b"\x1f\x8b\x08broken", headers=[("Content-Encoding", "gzip")])
+
+        code = await check(tmp_path / "run", site)
+
+        front, packed = site.url("/"), site.url("/packed")
+    assert code == 1
+    assert broken(tmp_path / "run") == [(packed, 200, "decode_error", [front])]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crawler.core.histogram import bucket
-from crawler.core.history import ChiefHosts, HostReport, HostRobots
+from crawler.core.history import ChiefHosts, HostReport, HostRobots, LostSeeds
 from crawler.core.models import HostState, Totals
 from crawler.core.reasons import Reason
 from crawler.core.urls import Host
@@ -205,3 +205,24 @@ def test_a_folder_cannot_write_to_the_terminal() -> None:
 
     assert "\x1b" not in shown
     assert shown.endswith("crawler resume 'my out\\u001b[31m')")
+
+
+def test_seeds_that_brought_nothing_are_told_first() -> None:
+    """Below the account itself, with their reasons and an example of each; nobody looks for it further down."""
+    lost = [
+        LostSeeds(reason=Reason.CONNECT_REFUSED, status=None, seeds=1500, example="http://a/"),
+        LostSeeds(reason=Reason.HTTP_STATUS, status=404, seeds=2, example="http://b/\x1b[2J"),
+        LostSeeds(reason=Reason.DECODE_ERROR, status=200, seeds=1, example="http://c/"),
+        LostSeeds(reason=Reason.ROBOTS_DENIED, status=None, seeds=1, example="http://d/"),
+    ]
+    totals = replace(TOTALS, lines={"read": 2000, "url": 2000})
+
+    many = as_text(summarize(totals, peak_rss_mb=64.0, stopped_by=None, lost_seeds=lost), None).splitlines()
+    one = as_text(summarize(TOTALS, peak_rss_mb=64.0, stopped_by=None, lost_seeds=lost[2:3]), None).splitlines()
+
+    assert many[1] == (
+        "  nothing from 1,504 of 2,000 seeds: connect_refused 1,500 (http://a/), status 404 2 (http://b/\\u001b[2J),"
+        " decode_error 1 (http://c/) and 1 other reason"
+    )
+    assert one[1] == "  nothing from 1 of 9 seeds: decode_error (http://c/)"
+    assert "nothing from" not in as_text(a_summary(), None)

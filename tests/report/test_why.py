@@ -8,7 +8,7 @@ import pytest
 from crawler.core.config import configure
 from crawler.core.history import Borderline, HostReport, Leader, StoredUrl, Target, Try, UrlHistory
 from crawler.core.models import HostState, RobotsCopy, State, Totals
-from crawler.core.reasons import Reason
+from crawler.core.reasons import UNREAD, Reason
 from crawler.core.traps import Family
 from crawler.core.urls import Host, parse
 from crawler.report.case import Asked
@@ -326,3 +326,12 @@ def test_nothing_that_is_stored_writes_to_the_terminal() -> None:
     )
 
     assert "\x1b" not in "\n".join(chain_text(ask(robots=copy, listed="in line 1 of \x1b[31m")))
+
+
+@pytest.mark.parametrize("reason", sorted(UNREAD))
+def test_an_answer_that_was_not_read_is_told_as_such(reason: Reason) -> None:
+    """Whatever kept it from being read in full has words of its own, and is never told as a page like any other."""
+    answer = ask(row=a_row(reason=reason))
+
+    assert answer.conclusion.startswith(f"Fetched: 200 ({reason}), but not read in full: ")
+    assert len(answer.conclusion) > len(f"Fetched: 200 ({reason}), but not read in full: .")

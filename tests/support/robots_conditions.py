@@ -153,7 +153,7 @@ def _conditions() -> Iterator[Condition]:
     for name, answer, reason in (
         ("closed without an answer", b"", Reason.CONNECTION_LOST),
         ("no answer in time", NEVER, Reason.FIRST_BYTE_TIMEOUT),
-        ("a head that breaks off", b"HTTP/1.1 200 OK\r\nContent-Le", Reason.CONNECTION_LOST),
+        ("a head that breaks off", b"HTTP/1.1 200 OK\r\nContent-Le", Reason.TRUNCATED),
         ("a body that breaks off", http(200, RULES).replace(b"Length: ", b"Length: 9"), Reason.TRUNCATED),
         ("a body that stops coming", http(200, RULES).replace(b"Length: ", b"Length: 9") + NEVER, Reason.IDLE_TIMEOUT),
         ("an answer that is not HTTP", b"220 mail.example ESMTP\r\n\r\n", Reason.PROTOCOL_ERROR),

@@ -1,0 +1,30 @@
+"""Seeds that brought nothing: not a page that was read in full, whether by themselves or by where they redirect.
+
+Rules
+- A seed is lost if it failed, was skipped, was answered with a status of 400 or more, or was not read in full. The
+  target of a seed's redirect is a seed, too: so a redirect is judged by where it ends.
+Strategy: one pass over all rows when the account is made, since a URL may become a seed after its turn.
+Runs on: the storage thread.
+"""
+
+import sqlite3
+
+from crawler.core.history import LostSeeds
+from crawler.core.models import State
+from crawler.core.reasons import Reason
+
+_UNREAD = tuple(reason for reason in Reason if reason.is_unread)
+_MARKS = ", ".join("?" * len(_UNREAD))
+_LOST = (
+    "SELECT reason, status, count(*), url, min(id) FROM url"  # noqa: S608 - with min(), SQLite takes `url` from its row
+    f" WHERE seed = 1 AND (state IN (?, ?) OR (state = ? AND (status >= 400 OR reason IN ({_MARKS}))))"
+    " GROUP BY reason, status ORDER BY count(*) DESC, min(id)"
+)
+
+
+def lost_seeds(db: sqlite3.Connection) -> tuple[LostSeeds, ...]:
+    """The lost seeds by reason and status, the most frequent first, each with the first one in the list."""
+    found = db.execute(_LOST, (State.FAILED, State.SKIPPED, State.DONE, *_UNREAD))
+    return tuple(
+        LostSeeds(reason=Reason(reason), status=status, seeds=n, example=url) for reason, status, n, url, _ in found
+    )
