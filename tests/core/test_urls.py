@@ -81,7 +81,7 @@ REFUSED = [
     ("http://1.2.3.256/", Reason.NOT_A_URL),  # ends in a number, so it must be an IPv4 address
     ("http://[::1/", Reason.NOT_A_URL),
     ("http://[fe80::1%25eth0]/", Reason.NOT_A_URL),  # a zone has no place in a URL
-    ("http://xn--a/", Reason.NOT_A_URL),  # damaged punycode
+    ("http://xn--a.ä/", Reason.NOT_A_URL),  # damaged punycode beside what is to be encoded
     ("http://h/\ud800", Reason.NOT_A_URL),  # half a character
     ("\udcff", Reason.NOT_A_URL),  # how Python shows a byte that is not UTF-8
     ("example.com/page", Reason.RELATIVE_URL),
