@@ -51,7 +51,7 @@ def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
         summary = to_builtins(account)
         for of_a_life in ("peak_rss_mb", "stopped_by"):
             del summary[of_a_life]
-        return replace(compare(audit, folder, facts, summary), spent=_spent(audit, config.budget))
+        return replace(compare(audit, folder, facts, config.output, summary), spent=_spent(audit, config.budget))
 
 
 def _spent(audit: FrontierAudit, config: BudgetConfig) -> str | None:

@@ -51,16 +51,16 @@ def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bo
 
 
 def _stored(folder: RunFolder, url: Url, knobs_given: dict[str, object]) -> tuple[RobotsCopy, RunConfig]:
-    """The run's copy for this URL, and as much of its config as tells who asks."""
-    from crawler.lookback import stored_robots
+    """The run's copy for this URL, and its config, which tells who asks."""
+    from crawler.lookback import stored_config, stored_robots
     from crawler.runtime.loop import terminable
 
     if knobs_given:
         raise UsageError(f"--{next(iter(knobs_given))} is about asking a server, and --run asks none: give one of them")
-    options = folder.read_facts().options
+    config = stored_config(folder, folder.read_facts())
     with terminable():  # a copy of the frontier may have to be removed
         found = stored_robots(folder, url)
     if found is None:
-        why = "was started with --no-robots" if options.get("robots") is False else "has asked for none"
+        why = "has asked for none" if config.politeness.robots else "was started with --no-robots"
         raise UsageError(f"{folder.path} holds no robots.txt of {url.origin}: the run {why}")
-    return found, configure({name: value for name, value in options.items() if name == "user-agent"})
+    return found, config

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from crawler.core.config import OutputConfig
 from crawler.core.models import RejectedLine, Totals
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.crawl.recount import FirstFew, Recount, Rows, lines_of
@@ -73,7 +74,9 @@ class Verdict:
     spent: str | None = None
 
 
-def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[str, object]) -> Verdict:
+def verify(
+    audit: Audit, folder: RunFolder, facts: RunFacts, output: OutputConfig, summary: Mapping[str, object]
+) -> Verdict:
     """Audit the run in `folder`; `summary` is what `summary.json` must say if its last life ended in order."""
     findings = list(audit.problems())
     if damage := folder.seeds_damage(facts):
@@ -81,7 +84,7 @@ def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[st
     totals = audit.totals()
     lines = 0
     committed = audit.files().get(folder.pages.name)
-    if committed is not None or facts.options.get("save") != "-":
+    if committed is not None or not output.to_stdout:
         recount = Recount(audit, folder.pages, committed or 0)
         findings += recount.findings(totals)
         lines = recount.lines

@@ -57,9 +57,9 @@ async def crawler(*arguments: object) -> int:
     return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
 
 
-async def killed(site: HandMadeSite, listed: Path, out: Path) -> None:
+async def killed(site: HandMadeSite, listed: Path, out: Path, *more: object) -> None:
     """A run that was killed when all but one of its pages were asked for."""
-    async with program("fetch", listed, "-o", out, "--concurrency", 4, "--quiet"):
+    async with program("fetch", listed, "-o", out, "--concurrency", 4, "--quiet", *more):
         await site.asked(PAGES + 1)
 
 
@@ -79,6 +79,42 @@ async def test_a_finished_run_is_not_changed(tmp_path: Path, site: HandMadeSite,
 
     assert code == 0
     assert state(out) == before
+
+
+SAVED = ["jsonl", "files", "jsonl,files", "files,jsonl", "-", "-,files", "files,-"]
+
+
+@pytest.mark.parametrize("command", ["fetch", "crawl"])
+@pytest.mark.parametrize("save", SAVED)
+async def test_a_finished_run_is_clean_whatever_it_kept(
+    tmp_path: Path, site: HandMadeSite, listed: Path, command: str, save: str
+) -> None:
+    """Lines in a file, on standard output, pages as files: each combination can be audited."""
+    site.add_page(f"/{HELD}", "in time")
+    out = tmp_path / "out"
+    await crawler(command, listed, "-o", out, "--quiet", "--save", save, "--workers", 0)
+
+    code = await crawler("verify", out)
+
+    assert code == 0
+    assert (out / "pages.jsonl").exists() == ("-" not in save)
+    assert (out / "files").exists() == ("files" in save)
+
+
+@pytest.mark.parametrize("save", ["files", "jsonl,files", "-", "-,files"])
+async def test_a_killed_run_is_clean_whatever_it_kept(
+    tmp_path: Path, site: HandMadeSite, listed: Path, save: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What was killed has nothing to be mended but a tail, and is clean once it was gone on with."""
+    out = tmp_path / "out"
+    await killed(site, listed, out, "--save", save)
+
+    code = await crawler("verify", out)
+
+    printed = capfd.readouterr()
+    assert code == (5 if "bytes after the last commit" in printed.err else 0)
+    site.add_page(f"/{HELD}", "in time")
+    assert [await crawler("resume", out, "--quiet"), await crawler("verify", out)] == [0, 0]
 
 
 async def test_a_killed_run_is_not_changed(
