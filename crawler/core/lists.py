@@ -1,7 +1,8 @@
 """Lists of URLs: bytes become lines, and each line becomes a find, a blank, a comment or a refusal with a reason.
 
 Rules
-- One URL per line; blank lines and lines that begin with `#` are counted and skipped; CRLF and a BOM are fine.
+- One URL per line; blank lines and lines that begin with `#` are counted and skipped; CRLF is fine, and so is a byte
+  order mark, which stands within the text where lists were put together.
 - A line `Sitemap: URL`, spelled as in a robots.txt, lists a sitemap.
 - Every line is accounted for once: no line is ever dropped without a reason.
 - A line longer than `LONGEST_LINE` is never held whole in memory.
@@ -74,7 +75,7 @@ class BatchBuilder:
         if raw is None:
             self._reject(Reason.LINE_TOO_LONG, f"longer than {LONGEST_LINE} bytes", b"")
             return
-        line = (raw.removeprefix(_BOM) if self.line == 1 else raw).strip(b" \t\r\f\v")
+        line = raw.removeprefix(_BOM).strip(b" \t\r\f\v")
         if not line:
             self._blank += 1
         elif line.startswith(b"#"):
@@ -90,7 +91,9 @@ class BatchBuilder:
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
-            self._reject(Reason.NOT_UTF8, f"byte {error.start + 1} of the line is not UTF-8", line)
+            self._reject(
+                Reason.NOT_UTF8, f"byte {error.start + 1} of the line is not UTF-8: save the list as UTF-8", line
+            )
             return
         sitemap = sitemap_in(text)
         try:

@@ -2,7 +2,8 @@
 
 Rules
 - What cannot be read is refused before anything is made.
-- A copy is byte for byte; only a missing last newline is added, so that the next list begins on a line of its own.
+- A copy is UTF-8 (`core/transcode.py`), and byte for byte what is that already; only a missing last newline is added,
+  so that the next list begins on a line of its own.
 Runs on: the main thread before the loop starts.
 """
 
@@ -19,6 +20,7 @@ from crawler.core.errors import UrlError, UsageError
 from crawler.core.sitemaps import sitemap_in
 from crawler.core.suffixes import is_domain
 from crawler.core.text import safe
+from crawler.core.transcode import Transcoder
 from crawler.core.urls import credentials, parse
 
 
@@ -65,15 +67,20 @@ def _check_url(source: str) -> None:
 
 
 def copy_source(source: str, out: BinaryIO) -> int:
-    """Append one source, ended by a newline; returns its number of lines."""
+    """Append one source, ended by a newline; returns its number of lines.
+
+    Raises:
+        UsageError: it is packed.
+    """
     if "://" in source:
         out.write(source.encode("utf-8", "surrogateescape") + b"\n")
         return 1
-    counter = _LineCounter(out)
+    counter, transcoder = _LineCounter(out), Transcoder(safe(source))
     with nullcontext(cast("BufferedReader", sys.stdin.buffer)) if source == "-" else Path(source).open("rb") as file:
         # One system call at a time: `read` would make several without looking whether Ctrl-C was pressed between them.
         while block := file.read1(1024 * 1024):
-            counter.write(block)
+            counter.write(transcoder.feed(block))
+    counter.write(transcoder.finish())
     counter.end_line()
     return counter.lines
 

@@ -142,7 +142,12 @@ def test_blanks_and_comments_are_counted() -> None:
         (b"http://h:22/", Reason.BLOCKED_PORT, "port 22", "http://h:22/"),
         (b"mailto:me", Reason.UNSUPPORTED_SCHEME, "mailto", "mailto:me"),
         (b"http://h/" + b"a" * 9000, Reason.URL_TOO_LONG, "9009", "http://h/" + "a" * 191),
-        (b"http://h/\xff\xfe", Reason.NOT_UTF8, "byte 10 ", "http://h/\\xff\\xfe"),
+        (
+            b"http://h/\xff\xfe",
+            Reason.NOT_UTF8,
+            "byte 10 of the line is not UTF-8: save the list as UTF-8",
+            "http://h/\\xff\\xfe",
+        ),
         (b"\xff", Reason.NOT_UTF8, "byte 1 ", "\\xff"),
         (b"x" * 1_000_000, Reason.LINE_TOO_LONG, "65536", ""),
         (b"\x00", Reason.RELATIVE_URL, "no http://", "\x00"),
@@ -200,14 +205,15 @@ def test_a_control_character_within_a_line_does_not_end_it() -> None:
     assert [find.url.href for find in batch.finds] == ["http://h/a%0Bb%0C%1Cc%C2%85d"]
 
 
-def test_a_byte_order_mark_counts_at_the_start_only() -> None:
-    """A mark elsewhere is part of a line, also where a new life begins to read."""
-    text = b"http://h/a\n\xef\xbb\xbfhttp://h/b\n"
+def test_a_byte_order_mark_is_no_part_of_a_url() -> None:
+    """A mark stands before a line wherever lists were put together, also where a new life begins to read."""
+    text = b"\xef\xbb\xbfhttp://h/a\n\xef\xbb\xbfhttp://h/b\n\xef\xbb\xbf# note\n\xef\xbb\xbf\n"
 
     (first, *_) = read(text, batch=1)
     (rest,) = resumed(text, first)
 
-    assert [line.line for line in one(text).rejected] == [line.line for line in rest.rejected] == [2]
+    assert [find.url.href for find in (*first.finds, *rest.finds)] == ["http://h/a", "http://h/b"]
+    assert (rest.comments, rest.blank) == (1, 1)
 
 
 def test_a_line_of_any_length_takes_little_memory() -> None:

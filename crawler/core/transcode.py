@@ -1,0 +1,99 @@
+"""A list as people have it becomes UTF-8 with line feeds, block by block: UTF-16, UTF-32, line ends of old Macs.
+
+Rules
+- What is UTF-8 with line feeds passes as it is, byte for byte.
+- A byte order mark names the encoding. Without one, UTF-16 and UTF-32 show themselves by their zero bytes: text in
+  ASCII, as URLs are, has none in UTF-8, and one or three beside each letter in those.
+- What cannot be decoded becomes a byte that is no UTF-8, so its line is rejected as `not_utf8`: no URL is made of it.
+- Line ends are counted before and after alike: a carriage return is one only where the beginning has no line feed.
+- What is packed is refused, with the command that unpacks it.
+Strategy: the beginning, `HEAD` bytes, is held until it is whole, and decides; memory is bounded by it and the block.
+Runs on: anywhere (pure).
+"""
+
+import codecs
+from io import IncrementalNewlineDecoder
+
+from crawler.core.errors import UsageError
+
+HEAD = 65_536
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_PACKED = (
+    (b"\x1f\x8b", "gzip", "gzip -dc"),
+    (b"PK\x03\x04", "zip (a spreadsheet is, too: save it as CSV)", "unzip -p"),
+    (b"\xfd7zXZ\x00", "xz", "xz -dc"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"),
+    (b"BZh", "bzip2", "bzip2 -dc"),
+)
+_LOST = "\ufffd".encode()
+
+
+class Transcoder:
+    """Turns the blocks of the list `name` into blocks of UTF-8."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._head: bytes | None = b""  # None = it has decided
+        self._codec: str | None = None
+        self._decoder: IncrementalNewlineDecoder | codecs.IncrementalDecoder | None = None
+
+    def feed(self, block: bytes) -> bytes:
+        """What is known to be text behind this block.
+
+        Raises:
+            UsageError: it is no text, but packed.
+        """
+        if self._head is None:
+            return self._turned(block)
+        self._head += block
+        return self._begin() if len(self._head) >= HEAD else b""
+
+    def finish(self) -> bytes:
+        """The rest.
+
+        Raises:
+            UsageError: it is no text, but packed.
+        """
+        rest = self._begin() if self._head is not None else b""
+        return rest + self._turned(b"", last=True)
+
+    def _begin(self) -> bytes:
+        head, self._head = self._head or b"", None
+        for mark, what, command in _PACKED:
+            if head.startswith(mark):
+                file = "FILE" if self._name == "-" else self._name
+                raise UsageError(f"{self._name}: packed with {what}: `{command} {file} | crawler fetch -` reads it")
+        self._codec = _encoding(head)
+        text = head.decode(self._codec, "replace") if self._codec else head.decode("latin-1") if b"\r" in head else ""
+        if "\r" in text and "\n" not in text:
+            decoder = codecs.getincrementaldecoder(self._codec or "latin-1")("replace")
+            self._decoder = IncrementalNewlineDecoder(decoder, translate=True)
+        elif self._codec:
+            self._decoder = codecs.getincrementaldecoder(self._codec)("replace")
+        return self._turned(head)
+
+    def _turned(self, block: bytes, *, last: bool = False) -> bytes:
+        if self._decoder is None:
+            return block
+        text = self._decoder.decode(block, last)
+        return text.encode().replace(_LOST, b"\xff") if self._codec else text.encode("latin-1")
+
+
+def _encoding(head: bytes) -> str | None:
+    """The encoding of a list that begins so; None = UTF-8, or none that is known."""
+    for mark, codec in _MARKS:
+        if head.startswith(mark):
+            return codec
+    if b"\0" not in head:
+        return None
+    return next((codec for _, codec in _MARKS if _is_mostly_ascii(head.decode(codec, "replace"))), None)
+
+
+def _is_mostly_ascii(text: str) -> bool:
+    return 2 * sum("\0" < letter < "\x80" for letter in text) > len(text)
