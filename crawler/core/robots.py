@@ -3,25 +3,19 @@
 Rules
 - 2xx: the first 512 KiB decide. Any other 3xx, after five redirects, and 4xx: everything is allowed. 429, 5xx and no
   answer: nothing is, until somebody could ask again (2.3.1).
-- `core/robots_text.py` chooses the lines that concern us. Which of them decides about a path is protego's word: the
-  longest, and among equals the one that allows (2.2.2).
-Strategy: protego looks for what follows a wildcard behind what came before it and never goes back, so a pattern costs
-one pass over the URL. Patterns without wildcards cost one `startswith` together, the others are bounded in number.
+- `core/robots_text.py` chooses the lines that concern us, `core/robots_match.py` the one of them that decides about a
+  URL. `/robots.txt` itself is always allowed (2.2.2).
 Runs on: anywhere (pure).
 """
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import reduce
-from urllib.parse import quote
-
-from protego import Protego
 
 from crawler.core.decode import STEP, DecodeProblem, codings, decode_steps
 from crawler.core.models import Response, RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.retry import retry_after
+from crawler.core.robots_match import Patterns
 from crawler.core.robots_text import LONGEST, Rule, section, whole_lines
 from crawler.core.urls import Url
 
@@ -85,62 +79,27 @@ class Rules:
         said = section(body, agent)
         self.crawl_delay = said.crawl_delay
         self.sitemaps = said.sitemaps
-        self._paths = _paths(said.rules) if said.rules else None
+        self._patterns = Patterns(said.rules) if said.rules else None
 
     def allows(self, url: Url) -> bool:
         """Whether we may ask for this URL, which is one of the origin that the body belongs to."""
-        return self._paths is None or _allows(self._paths, url)
+        if self._patterns is None:
+            return True
+        rule = _decisive(self._patterns, url)
+        return rule is None or rule.allow
 
 
 def ruling(body: bytes, url: Url, agent: str) -> Ruling:
-    """Which line of a body decides about this URL, as `Rules` would; a second at the most, so for people."""
-    rules = section(body, agent).rules
-    if not rules:
+    """Name the line of a body that decides about this URL."""
+    rule = _decisive(Patterns(section(body, agent).rules), url)
+    if rule is None:
         return Ruling(allowed=True)
-    allowed = _allows(_paths(rules), url)
-    if _is_robots(url):
-        return Ruling(allowed=allowed)
-    matching = [rule for rule in rules if rule.allow is allowed and _matches(rule, url)]
-    if not matching:
-        return Ruling(allowed=allowed)
-    decisive = reduce(lambda best, rule: best if _outweighs(best, rule, url) else rule, matching)
-    return Ruling(allowed=allowed, line=decisive.line, rule=decisive.text, group=decisive.group)
+    return Ruling(allowed=rule.allow, line=rule.line, rule=rule.text, group=rule.group)
 
 
-# --- which of two lines protego heeds --------------------------------------------------------------------------------
-
-
-def _paths(rules: Iterable[Rule]) -> Protego:
-    return _heeding(*(("Allow" if rule.allow else "Disallow", rule.pattern) for rule in rules))
-
-
-_LINE_BREAKS = {ord(char): quote(char) for char in "\v\f\x1c\x1d\x1e\x85\u2028\u2029"}  # lines end there for Python
-
-
-def _heeding(*lines: tuple[str, str]) -> Protego:
-    """What protego makes of these lines."""
-    text = "\n".join(f"{name}: {pattern.translate(_LINE_BREAKS)}" for name, pattern in lines)
-    return Protego.parse(f"User-agent: *\n{text}")
-
-
-def _allows(paths: Protego, url: Url) -> bool:
-    return bool(paths.can_fetch(url.href, "*"))
-
-
-def _matches(rule: Rule, url: Url) -> bool:
-    """Alone, a Disallow that matches forbids; an Allow lets what "/" forbids, since nothing is shorter."""
-    if not rule.allow:
-        return not _allows(_paths((rule,)), url)
-    return _allows(_heeding(("Disallow", "/"), ("Allow", rule.pattern)), url)
-
-
-def _outweighs(one: Rule, other: Rule, url: Url) -> bool:
-    """Of two that match, whether the first is at least as long: as an Allow it would beat the other as a Disallow."""
-    return _allows(_heeding(("Allow", one.pattern), ("Disallow", other.pattern)), url)
-
-
-def _is_robots(url: Url) -> bool:
-    return url.target.partition("?")[0] == "/robots.txt"  # always allowed (RFC 9309, 2.2.2)
+def _decisive(patterns: Patterns, url: Url) -> Rule | None:
+    target = url.target
+    return None if target.partition("?")[0] == "/robots.txt" else patterns.decisive(target)
 
 
 # --- the body of an answer -------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """The lines of a robots.txt that concern one robot (RFC 9309, 2.1 and 2.2).
 
 Rules
-- A body is CR, LF or CRLF lines of UTF-8, whatever else stands in it; what is no line of robots.txt is ignored, and
-  comes between no lines that are (2.2.4). Fields are spelled as freely as protego takes them.
+- A body is CR, LF or CRLF lines of UTF-8. Other lines are ignored and separate nothing (2.2.4). An octet that is no
+  UTF-8 stays one in a pattern, as a lone surrogate; texts for people have U+FFFD in its place.
+- A list of agents ends at the first Allow or Disallow after it, and at no other line, as in Google's parser.
 - The groups of a product token are merged, whatever its case; those of `*` count where there is none (2.2.1).
 - At most 512 KiB, and of them whole lines. What is beyond a bound can only forbid more: a Disallow then counts as far
   as its first `*`, an Allow not at all.
@@ -15,9 +16,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 LONGEST = 512 * 1024  # RFC 9309, 2.5: at least 500 KiB
-MAX_WILDCARDS = 1000  # patterns; a URL of 8,192 characters then costs 35 ms at the very worst
+MAX_WILDCARDS = 1000  # patterns; a URL of 8,192 characters then costs 40 ms at the very worst
 MAX_SITEMAPS = 1000
 MAX_CRAWL_DELAY = 3600.0
+_NO_DELAY = -1.0
 
 _MAX_URL = 8192
 _MAX_PATTERN = 3 * _MAX_URL  # with every character escaped
@@ -53,27 +55,30 @@ def section(body: bytes, agent: str) -> Section:
     ours, everybodys, sitemaps = _Group(), _Group(), dict[str, None]()
     token = _token(agent)
     names: dict[str, str] = {}  # whom the group that is being read is for, by token; of all names only ours and `*`
-    is_open = False
+    delay, is_open = _NO_DELAY, False
     for line in _lines(body):
-        if line.field == "agent":
-            names, is_open = names if is_open else {}, True
-            if (name := _token(line.value)) in {token, "*"}:
-                names.setdefault(name, line.value)
-        elif line.field == "sitemap":
+        if line.field == "sitemap":
             if line.value and len(line.value) <= _MAX_URL and len(sitemaps) < MAX_SITEMAPS:
-                sitemaps.setdefault(line.value)
+                sitemaps.setdefault(_shown(line.value))
             continue
-        else:
+        is_rule = line.field in {"allow", "disallow"}
+        if line.field == "agent":
+            if not is_open:
+                names, delay, is_open = {}, _NO_DELAY, True
+            if (name := _token(line.value)) in {token, "*"}:
+                names.setdefault(name, _shown(line.value))
+        elif is_rule:
             is_open = False
+        elif line.field == "delay":
+            delay = max(delay, _seconds(line.value))
         for name, written in names.items():
             group = ours if name == token else everybodys
             group.is_present = True
-            if line.field in {"allow", "disallow"}:
+            group.delay = max(group.delay, delay)
+            if is_rule:
                 group.add(line, written)
-            elif line.field == "delay" and (delay := _seconds(line.value)) is not None:
-                group.delays.append(delay)
     chosen = ours if ours.is_present else everybodys
-    return Section(chosen.rules, max(chosen.delays, default=None), tuple(sitemaps))
+    return Section(chosen.rules, None if chosen.delay == _NO_DELAY else chosen.delay, tuple(sitemaps))
 
 
 def whole_lines(body: bytes, *, is_cut: bool) -> bytes:
@@ -98,7 +103,7 @@ class _Group:
 
     def __init__(self) -> None:
         self.is_present = False
-        self.delays: list[float] = []
+        self.delay = _NO_DELAY
         self._rules: dict[tuple[bool, str], Rule] = {}
         self._wildcards = 0
 
@@ -112,7 +117,7 @@ class _Group:
         allow = line.field == "allow"
         pattern = line.value
         if pattern and (allow, pattern) not in self._rules and (pattern := self._bounded(pattern, allow=allow)):
-            self._rules.setdefault((allow, pattern), Rule(line.number, allow, pattern, line.text, group))
+            self._rules.setdefault((allow, pattern), Rule(line.number, allow, pattern, _shown(line.text), group))
 
     def _bounded(self, pattern: str, *, allow: bool) -> str:
         """The pattern as it counts; empty = not at all."""
@@ -123,14 +128,13 @@ class _Group:
         return "" if allow or len(plain) > _MAX_PATTERN else plain or "/"
 
 
-# What protego takes, misspelled or not; all but the fields of the whole site end a list of agents.
+# Misspelled or not, as Google's parser and protego take them.
 _FIELDS = {
     "agent": ("user-agent", "useragent", "user agent"),
     "allow": ("allow",),
     "disallow": ("disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"),
     "delay": ("crawl-delay", "crawl delay"),
     "sitemap": ("sitemap", "sitemaps", "site-map"),
-    "other": ("request-rate", "request rate", "visit-time", "visit time"),
 }
 _NAMES = {name: field for field, names in _FIELDS.items() for name in names}
 _LINE = re.compile(rf"({'|'.join(_NAMES)})(?:\s*:|\s|$)(.*)", re.IGNORECASE | re.DOTALL | re.ASCII)
@@ -138,7 +142,7 @@ _SECONDS = re.compile(r"[0-9]{1,10}(?:\.[0-9]{0,10})?|\.[0-9]{1,10}", re.ASCII)
 
 
 def _lines(body: bytes) -> Iterator[_Line]:
-    text = whole_lines(body, is_cut=False).decode("utf-8-sig", "replace")
+    text = whole_lines(body, is_cut=False).decode("utf-8-sig", "surrogateescape")
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         written = line.partition("#")[0].strip() if line else ""
         if written and (found := _LINE.match(written)):
@@ -151,5 +155,10 @@ def _token(name: str) -> str:
     return first if first == "*" else first.replace("*", "").lower()
 
 
-def _seconds(value: str) -> float | None:
-    return min(float(value), MAX_CRAWL_DELAY) if _SECONDS.fullmatch(value) else None
+def _seconds(value: str) -> float:
+    return min(float(value), MAX_CRAWL_DELAY) if _SECONDS.fullmatch(value) else _NO_DELAY
+
+
+def _shown(text: str) -> str:
+    """Return it as UTF-8 that can be written, with U+FFFD for each octet that is none."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

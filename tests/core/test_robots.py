@@ -80,7 +80,7 @@ def test_the_longest_match_decides(text: str, path: str, *, expected: bool) -> N
         (["User-agent: crawler", "", "Disallow: /"], False),  # blank lines part nothing
         (["User-agent: crawler", "Sitemap: http://h/s", "User-agent: other", "Disallow: /"], False),
         (["User-agent: crawler", "Noindex: /x", "User-agent: other", "Disallow: /"], False),  # 2.2.4
-        (["User-agent: crawler", "Crawl-delay: 1", "User-agent: other", "Disallow: /"], True),
+        (["User-agent: crawler", "Crawl-delay: 1", "User-agent: other", "Disallow: /"], False),  # 2.2.4, too
         (["User-agent: crawler*", "Disallow: /"], False),
         (["User agent crawler", "Dissallow /"], False),
     ],
@@ -161,7 +161,7 @@ def test_a_crawl_delay_is_a_plain_number(values: list[str], expected: float | No
 
 def test_the_crawl_delay_is_our_groups() -> None:
     """Nobody else's waits are ours."""
-    lines = ("User-agent: *", "Crawl-delay: 9", "User-agent: crawler", "Disallow: /x")
+    lines = ("User-agent: *", "Crawl-delay: 9", "Disallow: /", "User-agent: crawler", "Disallow: /x")
 
     assert rules(*lines).crawl_delay is None
     assert rules(*lines, agent="other").crawl_delay == 9
@@ -227,28 +227,38 @@ def test_the_deciding_line_is_named(path: str, agent: str, expected: Ruling) -> 
     assert ruling(SAMPLE, at(path), agent) == expected
 
 
-PIECES = st.sampled_from(
-    ["/", "a", "b", "%41", "%2F", "%", "é", "*", "**", "$", "?", "index.html", "=", "%3d", "~", "\x85"]
-)
-PATTERNS = st.lists(PIECES, max_size=6).map("".join)
-PATHS = st.lists(PIECES.filter(lambda piece: piece != "\x85"), max_size=6).map(lambda parts: "/" + "".join(parts))
-RULE_LINES = st.builds("{}: {}".format, st.sampled_from(["Allow", "Disallow", "disallow", "DISSALLOW "]), PATTERNS)
-AGENT_LINES = st.builds("User-agent: {}".format, st.sampled_from(["*", "crawler", "Crawler", "other", "zebra"]))
-OTHER_LINES = st.sampled_from(["", "# x", "Sitemap: http://h/s", "Crawl-delay: 2", "Disallow: /a # b"])
-FILES = st.lists(st.one_of(AGENT_LINES, RULE_LINES, RULE_LINES, OTHER_LINES), max_size=12)
+PIECES = ["/", "a", "b", "%41", "%2F", "é", "*", "**", "index.html", "=", "%3d", "~"]
+ODD_PIECES = [*PIECES, "%", "$", "?", "%2A", "%24", "%E3", "\x85"]
+OTHER_LINES = ["", "# x", "Sitemap: http://h/s", "Host: h", "Noindex: /", "Disallow: /a # b"]
 
 
-@given(FILES, PATHS)
+def _paths(pieces: list[str]) -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(pieces), max_size=6).map("".join)
+
+
+def _files(pieces: list[str], others: list[str]) -> st.SearchStrategy[list[str]]:
+    kinds = st.sampled_from(["Allow", "Disallow", "disallow", "DISSALLOW "])
+    rule_lines = st.builds("{}: {}".format, kinds, _paths(pieces))
+    agents = st.builds("User-agent: {}".format, st.sampled_from(["*", "crawler", "Crawler", "other", "zebra"]))
+    return st.lists(st.one_of(agents, rule_lines, rule_lines, st.sampled_from(others)), max_size=12)
+
+
+@given(_files([*PIECES, "$"], OTHER_LINES), _paths(PIECES).map("/{}".format))
 def test_the_verdict_is_protegos(lines: list[str], path: str) -> None:
-    """For a whole file, with groups and all, the crawl and the explanation say what protego says."""
-    text, url = "\n".join(lines).replace("\x85", "~"), at(path)
+    """For a whole file, with groups and all, the crawl and the explanation say what protego says.
+
+    It differs on purpose where the two are not asked here: it takes octets that are no UTF-8 for U+FFFD, a final `$`
+    for the character as well, `?` for three octets, `%2F` of a query for no slash, and ends a list of agents at a
+    Crawl-delay.
+    """
+    text, url = "\n".join(lines), at(path)
 
     expected = Protego.parse(text).can_fetch(url.href, AGENT)
 
     assert Rules(text.encode(), AGENT).allows(url) == ruling(text.encode(), url, AGENT).allowed == expected
 
 
-@given(FILES, PATHS)
+@given(_files(ODD_PIECES, [*OTHER_LINES, "Crawl-delay: 2"]), _paths(ODD_PIECES).map("/{}".format))
 def test_the_deciding_line_decides(lines: list[str], path: str) -> None:
     """Alone against all lines of the other kind it prevails; and no line is named only where none matches."""
     body, url = "\n".join(lines).encode(), at(path)
