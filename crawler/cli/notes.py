@@ -13,7 +13,8 @@ from crawler.core.lists import BatchBuilder, LineSplitter
 from crawler.core.models import Find
 from crawler.core.politeness import is_loopback
 from crawler.core.scope import Scope, ScopeMode
-from crawler.core.text import safe
+from crawler.core.text import counted, safe
+from crawler.fetch.identity import cookies_of
 
 _LOOKED_AT = 64 * 1024  # bytes of the list
 
@@ -33,6 +34,16 @@ def contact_note(config: FetchConfig, seeds: tuple[Find, ...]) -> str | None:
         "note: no server can tell whom to ask about this crawler. Say so once, with a line such as\n"
         f'        contact = "you@example.org"\n      in {safe(str(defaults_file()))} (or each time, with --contact)'
     )
+
+
+def cookies_note(config: FetchConfig, now: float) -> str | None:
+    """Say how many cookies have expired, since pages may then ask for a login; None = there is nothing to say."""
+    cookies = cookies_of(config)
+    if expired := sum(cookie.is_expired(now) for cookie in cookies):
+        return f"note: --load-cookies: {expired:,} of {counted(len(cookies), 'cookie')} have expired and are not sent"
+    if config.cookies_file is not None and not cookies:
+        return "note: --load-cookies: the file holds no cookie"
+    return None
 
 
 def scope_note(mode: str, seeds: tuple[Find, ...]) -> str | None:

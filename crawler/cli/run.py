@@ -6,6 +6,7 @@ Runs on: the main thread.
 import os
 import shlex
 import sys
+import time
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +17,7 @@ import click
 from rich.console import Console
 
 from crawler.build import Show, check_files, run
+from crawler.cli.notes import cookies_note
 from crawler.cli.tracefile import Tracing
 from crawler.core.config import RunConfig
 from crawler.core.errors import ReaderGone, UsageError
@@ -41,6 +43,8 @@ def carry_out(
     tracing = Tracing(trace, command, config.engine.concurrency) if trace else None
     observe = tracing.observer if tracing else None
     title = f"{command} -> {folder.path}"
+    if not quiet and (told := cookies_note(config.fetch, time.time())):
+        click.echo(told, err=True)
     log(folder, f"{facts.command} begins or goes on as process {os.getpid()}")
     try:
         with _view(title, quiet=quiet, to_stdout=config.output.to_stdout) as view:

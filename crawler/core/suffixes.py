@@ -29,9 +29,19 @@ def registrable_domain(host: str) -> str:
 
 def is_domain(host: str) -> bool:
     """Whether the name lies under a suffix that the list has: that of `urls.txt` it has not."""
-    return PublicSuffixList(accept_unknown=False).privatesuffix(host) is not None
+    return _listed().privatesuffix(host) is not None
+
+
+def is_public_suffix(host: str) -> bool:
+    """Whether the list has the name itself, so that nobody can speak for all hosts below it."""
+    return _listed().publicsuffix(host) == host
 
 
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
+
+
+@cache
+def _listed() -> PublicSuffixList:
+    return PublicSuffixList(accept_unknown=False)

@@ -3,22 +3,25 @@
 Rules
 - `--header`, `--user` and the bearer token go only to hosts that the user named, and stay away from a request to which
   only a redirect from another origin led: another scheme or port is another origin, up to https as well as down from
-  it. A file's cookies go to their own domains, the secure ones over TLS alone. Everyone else sees the user agent, what
-  is accepted, and the request's own headers.
-- A header of the request replaces the user's, the user's replaces ours. Framing is ours alone.
+  it. A file's cookies go to their own domains (`core/cookies.py`). Everyone else sees the user agent, what is accepted,
+  and the request's own headers.
+- A header of the request replaces the user's, the user's replaces ours. Framing is ours alone. A file's cookies stand
+  in front of another Cookie header's, in one line (RFC 6265, 5.4).
 - Nothing here can start a new line.
 Runs on: the event loop; the cookie file is read once, at the start.
 """
 
 import re
 from base64 import b64encode
-from http.cookiejar import LoadError, MozillaCookieJar
-from urllib.request import Request as CookieRequest
+from collections.abc import Callable
+from pathlib import Path
 
 from crawler.core.config import FetchConfig
+from crawler.core.cookies import Cookie, CookieJar, read_cookies
 from crawler.core.errors import UsageError
 from crawler.core.models import Request
 from crawler.core.text import safe
+from crawler.runtime.clock import Clock
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -27,7 +30,8 @@ _ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "upgrade"})
 _EXPECT_BODY = frozenset({"POST", "PUT", "PATCH"})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\ud7ff\ue000-\U0010ffff]*")
+# A byte that is no UTF-8 stands as a lone surrogate in what comes from a file or from the command line.
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\ud7ff\udc80-\udcff\ue000-\U0010ffff]*")
 
 
 def basic(name: str, password: str) -> str:
@@ -35,14 +39,36 @@ def basic(name: str, password: str) -> str:
     return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
 
 
+def cookies_of(config: FetchConfig) -> tuple[Cookie, ...]:
+    """Read the cookies of the user's file, those that have expired among them.
+
+    Raises:
+        UsageError: the file cannot be read, or a line of it is no cookie.
+    """
+    path = config.cookies_file
+    if path is None:
+        return ()
+    try:
+        return read_cookies(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise UsageError(f"--load-cookies: {path!r}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--load-cookies: {path!r} cannot be read: {safe(str(error))}") from None
+    except UsageError as error:
+        raise UsageError(f"--load-cookies: {path!r}, {error}") from None
+
+
 class Identity:
     """The headers of every request of one fetcher.
 
     Args:
         to_proxy: what is said to the proxy that sees http requests in clear; None = there is no proxy.
+        now: the wall clock, by which cookies expire.
     """
 
-    def __init__(self, config: FetchConfig, to_proxy: Headers | None = None) -> None:
+    def __init__(
+        self, config: FetchConfig, to_proxy: Headers | None = None, now: Callable[[], float] = Clock.wall
+    ) -> None:
         ours: Headers = (
             ("User-Agent", config.full_user_agent),
             ("Accept", _ACCEPT),
@@ -51,8 +77,9 @@ class Identity:
         full = _over(ours, (*_authorization(config), *config.headers))
         self._headers = {True: full, False: ours}
         self._ready = {trusted: _lines(headers) for trusted, headers in self._headers.items() if not _has_host(headers)}
-        self._cookies = _cookies(config.cookies_file)
+        self._jar = CookieJar(cookies_of(config)) if config.cookies_file is not None else None
         self._to_proxy = to_proxy
+        self._now = now
 
     def message(self, request: Request) -> bytes:
         """The request as it goes on the wire.
@@ -62,26 +89,20 @@ class Identity:
         """
         url = request.url
         host = url.origin.partition("://")[2]
-        own = (*self._cookie(request), *request.headers)
+        own = request.headers
         target = url.target
         if self._to_proxy is not None and url.scheme == "http":
             own = (*own, *self._to_proxy)
             target = url.href
         trusted = request.named and not request.foreign
-        if own or trusted not in self._ready:
-            lines = _lines(_over(_over((("Host", host),), self._headers[trusted]), own))
+        cookie = self._jar.header(url, self._now()) if self._jar else ""
+        if own or cookie or trusted not in self._ready:
+            headers = _over(_over((("Host", host),), self._headers[trusted]), own)
+            lines = _lines(_before(cookie, headers) if cookie else headers)
         else:
             lines = f"Host: {host}\r\n{self._ready[trusted]}"
         head = f"{request.method} {target} HTTP/1.1\r\n{lines}{_length(request)}\r\n"
-        return head.encode() + (request.body or b"")
-
-    def _cookie(self, request: Request) -> Headers:
-        if self._cookies is None:
-            return ()
-        asked = CookieRequest(request.url.href)  # noqa: S310 - never opened; the jar wants to see one
-        self._cookies.add_cookie_header(asked)
-        value = asked.get_header("Cookie")
-        return (("Cookie", value),) if value else ()
+        return head.encode("utf-8", "surrogateescape") + (request.body or b"")
 
 
 def _authorization(config: FetchConfig) -> Headers:
@@ -90,24 +111,18 @@ def _authorization(config: FetchConfig) -> Headers:
     return (("Authorization", f"Bearer {config.bearer}"),) if config.bearer else ()
 
 
-def _cookies(path: str | None) -> MozillaCookieJar | None:
-    if path is None:
-        return None
-    jar = MozillaCookieJar(path)
-    try:
-        jar.load(ignore_discard=True)
-    except FileNotFoundError:
-        raise UsageError(f"--load-cookies: {path!r}: no such file") from None
-    except (OSError, ValueError, LoadError) as error:
-        raise UsageError(f"--load-cookies: {path!r} is no cookies.txt file to read: {safe(str(error))}") from error
-    return jar
-
-
 def _over(under: Headers, over: Headers) -> Headers:
     """Both, with those of `over` instead of their namesakes below, and framing left out."""
     replaced = {name.lower() for name, _ in over} | _FRAMING
     kept = tuple((name, value) for name, value in under if name.lower() not in replaced)
     return (*kept, *((name, value) for name, value in over if name.lower() not in _FRAMING))
+
+
+def _before(cookie: str, headers: Headers) -> Headers:
+    """Put these cookies in front of those that stand in the headers: a request has one Cookie line at the most."""
+    others = [value for name, value in headers if name.lower() == "cookie"]
+    kept = tuple((name, value) for name, value in headers if name.lower() != "cookie")
+    return (*kept, ("Cookie", "; ".join([cookie, *others])))
 
 
 def _has_host(headers: Headers) -> bool:

