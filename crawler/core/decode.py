@@ -3,52 +3,48 @@
 Rules
 - Output comes in steps of at most 256 KiB, so a caller can let others run between two of them, and no bomb is unpacked
   further than the limit. The limit also binds what an inner layer unpacks to.
+- Where a coding is not known, the bytes are the document as they are, under all codings that are named with it (Fetch
+  standard, "handle content codings").
 - At most 3 layers (curl and urllib3: 5), at most 1024 gzip members or zstd frames, a zstd window of at most 8 MiB
   (RFC 9659).
-- What is cut short or damaged is an error, never a shorter document. Bytes after a complete stream are ignored, as
-  browsers do, unless they start another gzip member or zstd frame.
-- An empty body is empty under any known coding.
-Strategy: gzip and deflate through isal, several times as fast as zlib.
+- A damaged or shortened body is a problem, raised behind all that could be unpacked; `core/streams.py` says what damage
+  is. Bytes after a complete stream are ignored, as browsers do, unless they start another gzip member or zstd frame.
+- An empty body is empty under any coding.
 Runs on: anywhere (pure); a worker process, or the loop in steps.
 """
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
-import brotli
-from isal import igzip_lib
-
-from crawler.core.errors import ParseError
 from crawler.core.reasons import Reason
+from crawler.core.streams import CODINGS, STEP, Coding, DecodeProblem, Source, unpacked
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+__all__ = ["STEP", "DecodeProblem", "codings", "decode", "decode_steps", "is_unknown", "looks_binary", "salvaged"]
 
-STEP = 256 * 1024
 MAX_LAYERS = 3
 MAX_MEMBERS = 1024
 
 _NOTHING = frozenset({"", "identity"})
 _HEAD = 4
 _SLICE = 64 * 1024
-_ZSTD_WINDOW_LOG = 23
-_ZSTD_MAGIC = (b"\x28\xb5\x2f\xfd", *(bytes((0x50 + n, 0x2A, 0x4D, 0x18)) for n in range(16)))  # frame, skippable
-_IsalError: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment] # its stub says instance, not class
-_DAMAGE = (_IsalError, brotli.error, zstd.ZstdError, EOFError)
-
-
-class DecodeProblem(ParseError):
-    """A content coding is unknown, damaged, or unpacks to more than the limit; the reason says which."""
+_SNIFFED = 1445
+_BINARY = re.compile(rb"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
 
 def codings(header_value: str | None) -> tuple[str, ...]:
-    """The codings of a Content-Encoding value in the order they were applied, lower case, without `identity`."""
+    """The codings of a Content-Encoding value that are to be removed, in the order they were applied, lower case."""
+    names = _named(header_value)
+    return () if any(name not in CODINGS for name in names) else names
+
+
+def is_unknown(header_value: str | None) -> bool:
+    """Whether a Content-Encoding value names a coding that cannot be removed, so that none is."""
+    return any(name not in CODINGS for name in _named(header_value))
+
+
+def _named(header_value: str | None) -> tuple[str, ...]:
     names = (name.strip().lower() for name in (header_value or "").split(","))
-    return tuple(name.removeprefix("x-") if name == "x-gzip" else name for name in names if name not in _NOTHING)
+    return tuple("gzip" if name == "x-gzip" else name for name in names if name not in _NOTHING)
 
 
 def decode(body: bytes, codings: Sequence[str], limit: int) -> bytes:
@@ -61,153 +57,50 @@ def decode(body: bytes, codings: Sequence[str], limit: int) -> bytes:
 
 
 def decode_steps(body: bytes, codings: Sequence[str], limit: int) -> Iterator[bytes]:
-    """The document in pieces of at most `STEP` bytes; raises like `decode`, possibly after some pieces."""
-    layers = [_layer(name) for name in codings]
-    if len(layers) > MAX_LAYERS:
+    """The document in pieces of at most `STEP` bytes, some of them empty; raises like `decode`, also after pieces."""
+    if len(codings) > MAX_LAYERS:
         raise DecodeProblem(
-            Reason.DECODE_ERROR, f"{len(layers)} content codings are stacked, and {MAX_LAYERS} are taken"
+            Reason.DECODE_ERROR, f"{len(codings)} content codings are stacked, and {MAX_LAYERS} are taken"
         )
+    if not codings and len(body) > limit:
+        raise _too_much(limit)
     pieces = _slices(body)
-    for layer in reversed(layers) if body else ():
-        pieces = _bounded(layer.unpacked(pieces), limit)
-    return _bounded(pieces, limit)
+    for name in reversed(codings):
+        pieces = _layer(CODINGS[name], Source(pieces), limit)
+    return iter(pieces)
 
 
-class _Source:
-    """Bytes that come in pieces, with a place to put back what was taken too early."""
+def salvaged(body: bytes, pieces: Iterable[bytes]) -> bytes:
+    """The content of a damaged body of which these pieces could be unpacked.
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._returned = b""
-
-    def take(self) -> bytes:
-        """The next piece; empty at the end."""
-        piece, self._returned = self._returned, b""
-        return piece or next(self._pieces, b"")
-
-    def put_back(self, piece: bytes) -> None:
-        self._returned = piece + self._returned
-
-    def peek(self, size: int) -> bytes:
-        """The next bytes, `size` or more unless the end comes before; they stay."""
-        piece = self.take()
-        while len(piece) < size and (more := next(self._pieces, b"")):
-            piece += more
-        self._returned = piece
-        return piece
+    The body itself, if that is none of it, or if the body is text, which packed bytes that unpack to more are not.
+    """
+    content = b"".join(pieces)
+    return content if len(content) > len(body) or (content and looks_binary(body)) else body
 
 
-class _Decoder(Protocol):
-    """One gzip member, zstd frame or brotli stream."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /, max_length: int) -> bytes: ...
+def looks_binary(body: bytes) -> bool:
+    """Whether there is a binary data byte in its first bytes (MIME Sniffing, 3 and 5)."""
+    return _BINARY.search(body, 0, _SNIFFED) is not None
 
 
-def _slices(body: bytes) -> Iterator[bytes]:
-    return (body[start : start + _SLICE] for start in range(0, len(body), _SLICE))
+def _slices(body: bytes) -> Iterable[bytes]:
+    return (body[start : start + _SLICE] for start in range(0, len(body), _SLICE)) if len(body) > _SLICE else (body,)
 
 
-def _bounded(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
+def _layer(coding: Coding, source: Source, limit: int) -> Iterator[bytes]:
     size = 0
-    for piece in pieces:
-        size += len(piece)
-        if size > limit:
-            raise DecodeProblem(Reason.DECODED_LIMIT, f"it unpacks to more than {limit} bytes")
-        yield piece
-
-
-def _layer(name: str) -> "_Layer":
-    if name not in _LAYERS:
-        raise DecodeProblem(Reason.DECODE_ERROR, f"the content coding {name[:40]!r} is not known")
-    return _LAYERS[name]
-
-
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    """One coding: `start` sees a stream's first bytes, `magic` tells a further stream from garbage."""
-
-    start: Callable[[bytes], _Decoder]
-    magic: tuple[bytes, ...] = ()
-
-    def unpacked(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        source = _Source(pieces)
+    if source.peek(1):
         for _ in range(MAX_MEMBERS):
-            decoder = self.start(source.peek(_HEAD))
-            yield from _one_stream(decoder, source)
-            source.put_back(decoder.unused_data)
-            if not (self.magic and source.peek(_HEAD).startswith(self.magic)):
+            for piece in unpacked(coding, source):
+                size += len(piece)
+                if size > limit:
+                    raise _too_much(limit)
+                yield piece
+            if not (coding.magic and source.peek(_HEAD).startswith(coding.magic)):
                 return
         raise DecodeProblem(Reason.DECODE_ERROR, f"it has more than {MAX_MEMBERS} members")
 
 
-def _one_stream(decoder: _Decoder, source: _Source) -> Iterator[bytes]:
-    try:
-        while not decoder.eof:
-            piece = source.take() if decoder.needs_input else b""
-            if decoder.needs_input and not piece:
-                raise EOFError("it ends too early")
-            if output := decoder.decompress(piece, max_length=STEP):
-                yield output
-    except _DAMAGE as error:
-        raise DecodeProblem(Reason.DECODE_ERROR, f"its content coding is damaged: {str(error)[:200]}") from error
-
-
-class _Brotli:
-    """Brotli with the manners of the other decoders."""
-
-    unused_data = b""
-
-    def __init__(self) -> None:
-        self._inner = brotli.Decompressor()
-        self._is_full = False
-
-    @property
-    def eof(self) -> bool:
-        return bool(self._inner.is_finished())
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._is_full and bool(self._inner.can_accept_more_data())
-
-    def decompress(self, data: bytes, /, max_length: int) -> bytes:
-        soft_limit = max_length // 2  # it may give back almost twice what it is told
-        output: bytes = self._inner.process(data, output_buffer_limit=soft_limit)
-        self._is_full = len(output) >= soft_limit  # then more may wait inside, with all input taken
-        return output
-
-
-def _igzip(flag: int) -> _Decoder:
-    decoder: _Decoder = igzip_lib.IgzipDecompressor(flag=flag)
-    return decoder
-
-
-def _start_gzip(_first: bytes) -> _Decoder:
-    return _igzip(igzip_lib.DECOMP_GZIP)
-
-
-def _start_deflate(first: bytes) -> _Decoder:
-    """Zlib as the RFC has it, or the bare deflate stream that some servers send; every browser takes both."""
-    is_zlib = len(first) > 1 and first[0] & 0x0F == 8 and int.from_bytes(first[:2], "big") % 31 == 0
-    return _igzip(igzip_lib.DECOMP_ZLIB if is_zlib else igzip_lib.DECOMP_DEFLATE)
-
-
-def _start_brotli(_first: bytes) -> _Decoder:
-    return _Brotli()
-
-
-def _start_zstd(_first: bytes) -> _Decoder:
-    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
-
-
-_LAYERS = {
-    "gzip": _Layer(_start_gzip, magic=(b"\x1f\x8b",)),
-    "deflate": _Layer(_start_deflate),
-    "br": _Layer(_start_brotli),
-    "zstd": _Layer(_start_zstd, magic=_ZSTD_MAGIC),
-}
+def _too_much(limit: int) -> DecodeProblem:
+    return DecodeProblem(Reason.DECODED_LIMIT, f"it unpacks to more than {limit} bytes")

@@ -18,6 +18,8 @@ from crawler.core.links import BadLink
 from crawler.core.reasons import Reason
 from crawler.core.urls import Host, Url
 
+_BLANK = b" \t\r\n"  # RFC 9110, 5.6.3; 0x85 and 0xA0 are blank to a text, and halves of letters in UTF-8
+
 
 class State(IntEnum):
     """Where a discovered URL stands; exactly one, always. The numbers are stored in the frontier."""
@@ -118,7 +120,7 @@ class Response:
     def header_values(self, name: str) -> Iterator[str]:
         """Each value of a header, in order."""
         wanted = name.lower().encode("latin-1")
-        return (value.decode("latin-1").strip() for key, value in self.headers if key.lower() == wanted)
+        return (value.strip(_BLANK).decode("latin-1") for key, value in self.headers if key.lower() == wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

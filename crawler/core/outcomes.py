@@ -18,11 +18,10 @@ from crawler.core.merging import hop
 from crawler.core.models import Find, Page, Request, Response, Retry, State, Visit
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn
+from crawler.core.redirects import target
 from crawler.core.retry import RETRY_STATUSES, delay, retry_after
 from crawler.core.scope import LinkJudge
-from crawler.core.urls import Url, parse
-
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+from crawler.core.urls import Url
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +43,16 @@ class Judge:
                 asked = retry_after(response.header("retry-after"), turn.now)
                 return _again(request, Reason.RETRY_STATUS, turn, asked)
             return _finished(response, page, Reason.RETRY_STATUS, turn)
-        if response.status in REDIRECTS and (location := response.header("location")):
-            return self._redirected(response, page, location, turn)
+        try:
+            to = target(response)
+        except UrlError:
+            return _finished(response, page, Reason.BAD_REDIRECT, turn)
+        if to is not None:
+            reason = Reason.REDIRECT_LOOP if to == request.url else Reason.REDIRECT
+            return _finished(response, page, reason, turn, self._hop(request, to))
         if page.problem or response.cut:
             return _finished(response, page, page.problem or Reason.BODY_LIMIT, turn)
         return _finished(response, page, Reason.OK if response.status < 300 else Reason.HTTP_STATUS, turn)
-
-    def _redirected(self, response: Response, page: Page, location: str, turn: Turn) -> Visit:
-        request = response.request
-        try:
-            target = parse(as_utf8(location), request.url)
-        except UrlError:
-            return _finished(response, page, Reason.BAD_REDIRECT, turn)
-        reason = Reason.REDIRECT_LOOP if target == request.url else Reason.REDIRECT
-        return _finished(response, page, reason, turn, self._hop(request, target))
 
     def _hop(self, request: Request, target: Url) -> Find:
         """The target of a redirect; what its URL is refused for is said before what its way is refused for."""
@@ -124,11 +119,3 @@ def _finished(response: Response, page: Page, reason: Reason, turn: Turn, led: F
         content=page.content,
         size=page.weight,
     )
-
-
-def as_utf8(value: str) -> str:
-    """Header text as servers mean it: UTF-8 where it is that, latin-1 otherwise."""
-    try:
-        return value.encode("latin-1").decode()
-    except UnicodeDecodeError:
-        return value

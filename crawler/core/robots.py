@@ -8,10 +8,9 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 
-from crawler.core.decode import STEP, DecodeProblem, codings, decode_steps
+from crawler.core.decode import STEP, DecodeProblem, codings, decode_steps, salvaged
 from crawler.core.models import Response, RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.retry import retry_after
@@ -107,12 +106,12 @@ def _decisive(patterns: Patterns, url: Url) -> Rule | None:
 
 def _decoded(response: Response) -> bytes:
     """As much as can be read: a file that is too long or cut short still forbids what its beginning forbids."""
-    content: list[bytes] = []
-    if layers := codings(response.header_list("content-encoding")):
-        with suppress(DecodeProblem):
-            for step in decode_steps(response.body, layers, LONGEST + STEP):
-                content.append(step)  # noqa: PERF402 - what came before a problem is kept
-            return whole_lines(b"".join(content), is_cut=False)
-    if content:
-        return whole_lines(b"".join(content), is_cut=True)
-    return whole_lines(response.body, is_cut=response.cut)
+    layers, content = codings(response.header_list("content-encoding")), list[bytes]()
+    try:
+        for step in decode_steps(response.body, layers, LONGEST + STEP) if layers else (response.body,):
+            content.append(step)
+    except DecodeProblem:
+        if (found := salvaged(response.body, content)) is not response.body:
+            return whole_lines(found, is_cut=True)
+        content = [response.body]
+    return whole_lines(b"".join(content), is_cut=response.cut)

@@ -109,9 +109,9 @@ _NORMAL = {f"{octet:02X}": chr(octet) if chr(octet) in _PLAIN else f"%{octet:02X
 
 
 def _normal(text: str) -> str:
-    """Return the normal form of a path or pattern; bytes that are no UTF-8 stand in it as lone surrogates."""
+    """Return the normal form of a path or pattern."""
     if not text.isascii():
-        text = text.encode("utf-8", "surrogateescape").decode("latin-1")
+        text = text.encode("utf-8", "surrogatepass").decode("latin-1")
     return _ODD.sub(_normal_octet, text)
 
 

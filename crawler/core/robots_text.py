@@ -1,8 +1,8 @@
 """The lines of a robots.txt that concern one robot (RFC 9309, 2.1 and 2.2).
 
 Rules
-- A body is CR, LF or CRLF lines of UTF-8. Other lines are ignored and separate nothing (2.2.4). An octet that is no
-  UTF-8 stays one in a pattern, as a lone surrogate; texts for people have U+FFFD in its place.
+- A body is CR, LF or CRLF lines of UTF-8, with octets that are none percent-encoded. Other lines are ignored and
+  separate nothing (2.2.4).
 - A list of agents ends at the first Allow or Disallow after it, and at no other line, as in Google's parser.
 - The groups of a product token are merged, whatever its case; those of `*` count where there is none (2.2.1).
 - At most 512 KiB, and of them whole lines. What is beyond a bound can only forbid more: a Disallow then counts as far
@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from crawler.core.text import from_octets
 
 LONGEST = 512 * 1024  # RFC 9309, 2.5: at least 500 KiB
 MAX_WILDCARDS = 1000  # patterns; a URL of 8,192 characters then costs 40 ms at the very worst
@@ -59,14 +61,14 @@ def section(body: bytes, agent: str) -> Section:
     for line in _lines(body):
         if line.field == "sitemap":
             if line.value and len(line.value) <= _MAX_URL and len(sitemaps) < MAX_SITEMAPS:
-                sitemaps.setdefault(_shown(line.value))
+                sitemaps.setdefault(line.value)
             continue
         is_rule = line.field in {"allow", "disallow"}
         if line.field == "agent":
             if not is_open:
                 names, delay, is_open = {}, _NO_DELAY, True
             if (name := _token(line.value)) in {token, "*"}:
-                names.setdefault(name, _shown(line.value))
+                names.setdefault(name, line.value)
         elif is_rule:
             is_open = False
         elif line.field == "delay":
@@ -117,7 +119,7 @@ class _Group:
         allow = line.field == "allow"
         pattern = line.value
         if pattern and (allow, pattern) not in self._rules and (pattern := self._bounded(pattern, allow=allow)):
-            self._rules.setdefault((allow, pattern), Rule(line.number, allow, pattern, _shown(line.text), group))
+            self._rules.setdefault((allow, pattern), Rule(line.number, allow, pattern, line.text, group))
 
     def _bounded(self, pattern: str, *, allow: bool) -> str:
         """The pattern as it counts; empty = not at all."""
@@ -142,7 +144,7 @@ _SECONDS = re.compile(r"[0-9]{1,10}(?:\.[0-9]{0,10})?|\.[0-9]{1,10}", re.ASCII)
 
 
 def _lines(body: bytes) -> Iterator[_Line]:
-    text = whole_lines(body, is_cut=False).decode("utf-8-sig", "surrogateescape")
+    text = from_octets(whole_lines(body, is_cut=False)).removeprefix("\ufeff")
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         written = line.partition("#")[0].strip() if line else ""
         if written and (found := _LINE.match(written)):
@@ -157,8 +159,3 @@ def _token(name: str) -> str:
 
 def _seconds(value: str) -> float:
     return min(float(value), MAX_CRAWL_DELAY) if _SECONDS.fullmatch(value) else _NO_DELAY
-
-
-def _shown(text: str) -> str:
-    """Return it as UTF-8 that can be written, with U+FFFD for each octet that is none."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

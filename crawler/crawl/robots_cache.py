@@ -19,10 +19,10 @@ from typing import Protocol
 
 from crawler.core.errors import FetchError, UrlError
 from crawler.core.models import Request, Response, RobotsCopy
-from crawler.core.outcomes import REDIRECTS, as_utf8
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
 from crawler.core.records import moment
+from crawler.core.redirects import target
 from crawler.core.robots import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, Lesson, Rules, judge
 from crawler.core.robots_text import LONGEST
 from crawler.core.urls import Url, parse
@@ -183,13 +183,17 @@ async def _answer(fetcher: Fetcher, request: Request, room: Room | None) -> Resp
     )
     for _ in range(MAX_REDIRECTS):
         response = await _fetch(fetcher, step, request, room)
-        if (target := _target(response)) is None:
+        try:
+            url = target(response)
+        except UrlError:
+            return response
+        if url is None:
             return response
         step = replace(
             step,
-            url=target,
-            named=step.named and target.host_port == step.url.host_port,
-            foreign=step.foreign or target.origin != step.url.origin,
+            url=url,
+            named=step.named and url.host_port == step.url.host_port,
+            foreign=step.foreign or url.origin != step.url.origin,
         )
     return await _fetch(fetcher, step, request, room)
 
@@ -202,14 +206,3 @@ async def _fetch(fetcher: Fetcher, step: Request, request: Request, room: Room |
             message = f"it is at {step.url.origin}: {error}"  # the host that is to be judged did answer
             raise FetchError(Reason.ROBOTS_UNREACHABLE, message, counted=error.counted) from error
         raise
-
-
-def _target(response: Response) -> Url | None:
-    """Where a redirect leads; None = it is none, or leads to no URL."""
-    location = response.header("location")
-    if response.status not in REDIRECTS or not location:
-        return None
-    try:
-        return parse(as_utf8(location), response.request.url)
-    except UrlError:
-        return None

@@ -22,8 +22,8 @@ from crawler.core.decode import DecodeProblem, codings, decode_steps
 from crawler.core.errors import CrawlerError, FetchError, UsageError
 from crawler.core.models import Request, Response
 from crawler.core.options import in_keywords
-from crawler.core.outcomes import REDIRECTS
 from crawler.core.reasons import Reason
+from crawler.core.redirects import is_redirect
 from crawler.core.retry import RETRY_STATUSES, delay, retry_after
 from crawler.fetch.ask import KEYWORDS, Ask, Options, configured, request_of
 from crawler.fetch.fetched import Fetched
@@ -239,7 +239,7 @@ class Fetcher:
     async def _decoded(self, response: Response) -> bytes:
         """The content; a redirect's stays as it came, since nobody reads it and it may be a bomb."""
         layers = codings(response.header_list("content-encoding"))
-        if not layers or response.status in REDIRECTS:
+        if not layers or is_redirect(response):
             return response.body
         steps: list[bytes] = []
         try:

@@ -12,11 +12,10 @@ Runs on: anywhere (pure).
 
 from dataclasses import replace
 
-from crawler.core import urls
 from crawler.core.errors import FetchError, UrlError
 from crawler.core.models import Request, Response
-from crawler.core.outcomes import REDIRECTS, as_utf8
 from crawler.core.reasons import Reason
+from crawler.core.redirects import target
 
 _HARMLESS = frozenset({"user-agent", "accept", "accept-language", "accept-encoding", "accept-charset", "range"})
 _OF_BODY = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
@@ -28,14 +27,13 @@ def redirected(response: Response) -> Request | None:
     Raises:
         FetchError: BAD_REDIRECT, when the target is no URL that we fetch or would be sent a body of another origin's.
     """
-    location = response.header("location") if response.status in REDIRECTS else None
-    if location is None:
-        return None
-    request = response.request
     try:
-        url = urls.parse(as_utf8(location), request.url)
+        url = target(response)
     except UrlError as error:
         raise FetchError(Reason.BAD_REDIRECT, f"it redirects to what is not fetched: {error}") from error
+    if url is None:
+        return None
+    request = response.request
     hop = replace(_repeated(request, response.status), url=url, hops=request.hops + 1, referrer=request.url.href)
     return hop if url.origin == request.url.origin else _abroad(hop)
 

@@ -17,7 +17,7 @@ import re
 from dataclasses import replace
 from enum import Enum
 
-from crawler.core.decode import DecodeProblem, decode_steps
+from crawler.core.decode import DecodeProblem, decode_steps, looks_binary
 from crawler.core.reasons import Reason
 from crawler.core.records import media_type
 from crawler.parse import charset, feeds, html, listing
@@ -67,6 +67,7 @@ _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
 _SILENT = frozenset(
     {"text/plain", "application/octet-stream", "unknown/unknown", "application/unknown", "*/*", "binary/octet-stream"}
 )
+_BYTES = frozenset({"application/octet-stream", "binary/octet-stream"})  # of those, what says that it is no text
 _XHTML = frozenset({"application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
 _XML = frozenset({"text/xml", "application/xml"})
 _GZIP = frozenset({"application/gzip", "application/x-gzip"})
@@ -104,15 +105,15 @@ def _form_of_sitemap(body: bytes) -> Form | None:
 
 
 _GZIP_MAGIC = b"\x1f\x8b\x08"
+_COMPRESSED = (_GZIP_MAGIC, b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 _MAGIC = (  # MIME Sniffing, 6 and 7.1, and the archives and programs of today
     *(b"%PDF-", b"%!PS-Adobe-", b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"\0\0\1\0"),
     *(b"OggS\0", b"ID3\2", b"ID3\3", b"ID3\4", b"\x1aE\xdf\xa3", b"MThd\0", b"fLaC\0", b"\xff\xfb", b"FLV\1"),
     *(b"wOFF", b"wOF2", b"OTTO\0", b"\0\1\0\0", b"ttcf\0"),
-    *(_GZIP_MAGIC, b"PK\3\4", b"Rar!\x1a", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"),
+    *(*_COMPRESSED, b"PK\3\4", b"Rar!\x1a", b"7z\xbc\xaf"),
     *(b"\x7fELF", b"MZ\x90\0", b"\xca\xfe\xba\xbe", b"\0asm"),
 )
 _CONTAINER = re.compile(rb"\0\0[\0-\2].ftyp|RIFF....(?:WEBP|AVI |WAVE)", re.DOTALL)
-_BINARY = re.compile(rb"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _PAGE = re.compile(
     rb"[\t\n\f\r ]*+<"
     rb"(?:!--|(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\t\n\f\r >])",
@@ -143,7 +144,24 @@ def sniff(body: bytes) -> Form:
         return Form.XML
     if _PAGE.match(head):
         return Form.HTML
-    return Form.OTHER if head.startswith(_MAGIC) or _BINARY.search(head) else Form.TEXT
+    return Form.OTHER if head.startswith(_MAGIC) or looks_binary(head) else Form.TEXT
+
+
+def is_packed(content_type: str | None, body: bytes, *, is_sitemap: bool = False) -> bool:
+    """Whether these bytes, under a coding that could not be removed, are not the text that they should be.
+
+    Other files are binary anyway, and so is what is sent as bytes and nothing more.
+    """
+    essence, label = media_type(content_type)
+    expected = form_of(essence, b"")
+    if essence in _BYTES or expected in {Form.OTHER, Form.GZIP}:
+        return False
+    head = body[:SNIFFED]
+    if not looks_binary(charset.utf_8(head, charset.of_html(head, label))):
+        return False
+    if head.startswith(_GZIP_MAGIC):
+        return not (is_sitemap or expected is Form.XML)  # which are opened
+    return head.startswith(_COMPRESSED) or not (head.startswith(_MAGIC) or _CONTAINER.match(head))
 
 
 def _read_gzip(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:

@@ -13,7 +13,8 @@ from dataclasses import replace
 from crawler.core.models import Page, Response
 from crawler.core.reasons import Reason
 from crawler.core.text import error_line
-from crawler.parse.reader import Job, Reader, Sealed, Task, bare, job_of, seal_steps
+from crawler.parse.reader import Reader, Task, bare
+from crawler.parse.sealing import Job, Sealed, job_of, seal_steps
 
 
 class InlineParser:

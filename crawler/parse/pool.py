@@ -20,7 +20,8 @@ from crawler.core.reasons import Reason
 from crawler.core.text import error_line
 from crawler.parse import worker
 from crawler.parse.inline import seal_in_steps
-from crawler.parse.reader import Job, Task, bare, is_document, job_of
+from crawler.parse.reader import Task, bare, is_document
+from crawler.parse.sealing import Job, job_of
 from crawler.runtime.lane import CannotStart, Death, Limits, WorkerDied
 from crawler.runtime.processes import Lanes
 

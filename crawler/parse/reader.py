@@ -3,33 +3,29 @@
 Rules
 - Sealing (content codings off, size, digest) comes first and needs nothing of the document, so that a document which
   cannot be read is kept all the same.
-- A redirect's body is never decoded: nobody reads it, and a bomb in it would cost what a page costs.
-- A body whose coding is damaged or unpacks beyond the limit keeps its raw bytes' digest, and says so in `problem`.
-- Links are taken from successful responses only; what an error page points at is its server's menu.
+- Links are taken from 2xx and such 3xx; what an error page points at is its server's menu.
 Runs on: a worker process, or the loop of whoever has none.
 """
 
-import hashlib
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import msgspec
 
-from crawler.core.decode import DecodeProblem, codings, decode_steps
 from crawler.core.errors import ParseError, UsageError
 from crawler.core.follow import Follow
-from crawler.core.models import Finds, Page, Request, Response
-from crawler.core.outcomes import REDIRECTS
+from crawler.core.models import Finds, Page, Response
 from crawler.core.reasons import Reason
 from crawler.core.records import media_type
 from crawler.parse.attributes import directives
 from crawler.parse.document import Form, form_of, read
 from crawler.parse.extract import Extractor, PageSource, check_size, extract, load
 from crawler.parse.reading import Document, Reading, Wants
+from crawler.parse.sealing import Job, Sealed, job_of, seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,44 +48,6 @@ class Task:
     extract: str | None = None
     keep: bool = False
     times: int = 1
-
-
-class Job(NamedTuple):
-    """One response, as it travels: what reading needs, and no more."""
-
-    request: Request
-    status: int
-    content_type: str | None
-    coding: str
-    robots: tuple[str, ...]
-    body: bytes
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The content codings to be removed."""
-        return () if self.status in REDIRECTS else codings(self.coding)
-
-
-def job_of(response: Response) -> Job:
-    """The job of reading this response."""
-    request = response.request
-    return Job(
-        replace(request, headers=(), body=None) if request.headers or request.body else request,
-        response.status,
-        response.header("content-type"),
-        response.header_list("content-encoding"),
-        tuple(response.header_values("x-robots-tag")),
-        response.body,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A body without its content codings, or as it came where they could not be removed."""
-
-    content: bytes
-    sha256: str
-    problem: Reason | None = None
 
 
 _READ = frozenset({Form.HTML, Form.XHTML, Form.XML, Form.GZIP})
@@ -126,7 +84,7 @@ class Reader:
     def tell(self, job: Job, sealed: Sealed) -> Page:
         """The page of a sealed document."""
         page = bare(job, sealed, self._task)
-        if sealed.problem or job.status in REDIRECTS:
+        if sealed.is_opaque or job.redirects:
             return page
         form = _form(job, sealed.content)
         if not self._is_read(job, form):
@@ -148,7 +106,10 @@ class Reader:
             robots=_concerning(_directives(job, self._task, reading)),
             bad_links=reading.bad_examples if self._follows(job) else (),
             data=data.encoded,
-            problem=data.problem or reading.problem or (Reason.LINK_LIMIT if reading.links_cut else None),
+            problem=sealed.problem
+            or data.problem
+            or reading.problem
+            or (Reason.LINK_LIMIT if reading.links_cut else None),
             error=data.error,
         )
 
@@ -158,7 +119,7 @@ class Reader:
 
     def _follows(self, job: Job) -> bool:
         follow = self._task.follow
-        return follow is not None and follow.heeds(job.request) and 200 <= job.status < 300
+        return follow is not None and follow.heeds(job.request) and 200 <= job.status < 400 and not job.redirects
 
     def _finds(self, job: Job, reading: Reading) -> Finds:
         if self._task.follow is None or not reading.links or not self._follows(job):
@@ -223,29 +184,9 @@ def _directives(job: Job, task: Task, reading: Reading | None = None) -> frozens
     return _header_directives(job.robots, task.agent) | (reading.robots if reading else frozenset())
 
 
-def seal(job: Job, max_decoded: int) -> Sealed:
-    """Decode and digest in one go."""
-    steps = list(seal_steps(job, max_decoded))
-    return steps[-1]  # type: ignore[return-value]  # the last one is always the seal
-
-
-def seal_steps(job: Job, max_decoded: int) -> Iterator[Sealed | None]:
-    """Decode and digest in steps of at most 256 KiB: None after each, and at last the seal."""
-    pieces, digest = [], hashlib.sha256()
-    try:
-        for piece in decode_steps(job.body, job.layers, max_decoded) if job.layers else [job.body]:
-            digest.update(piece)
-            pieces.append(piece)
-            yield None
-    except DecodeProblem as problem:
-        yield Sealed(job.body, hashlib.sha256(job.body).hexdigest(), problem.reason)
-    else:
-        yield Sealed(pieces[0] if len(pieces) == 1 else b"".join(pieces), digest.hexdigest())
-
-
 def is_document(job: Job) -> bool:
     """Whether a body may be one that is read: the bytes of a coded one cannot be looked at yet."""
-    if job.status in REDIRECTS:
+    if job.redirects:
         return False
     return bool(job.layers) or _form(job, job.body) is not Form.OTHER
 

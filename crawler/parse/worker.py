@@ -5,7 +5,8 @@ Runs on: a worker process.
 
 from crawler.core.models import Page
 from crawler.parse import heap
-from crawler.parse.reader import Job, Reader, Task
+from crawler.parse.reader import Reader, Task
+from crawler.parse.sealing import Job
 
 _readers: list[Reader] = []  # one, from `prepare` on
 

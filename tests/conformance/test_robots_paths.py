@@ -187,11 +187,11 @@ def test_a_wildcard_never_needs_to_go_back(pattern: str, target: str) -> None:
     assert covers(pattern, target) is (pattern != "" and re.match(regex, target) is not None)
 
 
-def test_people_see_text_in_place_of_octets_that_are_none() -> None:
-    """A rule that is no UTF-8 is told with U+FFFD, so that it can be written; so are a group and a sitemap."""
+def test_octets_that_are_no_text_are_told_as_urls_write_them() -> None:
+    """A rule that is no UTF-8 is told percent-encoded, so that it can be written; so are a group and a sitemap."""
     body = b"Sitemap: http://h/\xe9\nUser-agent: *\nUser-agent: crawler/\xe9\nDisallow: /\xe9\n"
 
     found = ruling(body, parse("http://h/%E9"), AGENT)
 
-    assert found == Ruling(allowed=False, line=4, rule="Disallow: /\ufffd", group="crawler/\ufffd")
-    assert Rules(body, AGENT).sitemaps == ("http://h/\ufffd",)
+    assert found == Ruling(allowed=False, line=4, rule="Disallow: /%E9", group="crawler/%E9")
+    assert Rules(body, AGENT).sitemaps == ("http://h/%E9",)

@@ -22,8 +22,9 @@ from crawler.core.records import MAX_DATA
 from crawler.core.text import error_line
 from crawler.core.urls import parse
 from crawler.parse.extract import PageSource, load
-from crawler.parse.reader import Reader, Task, is_document, job_of
+from crawler.parse.reader import Reader, Task, is_document
 from crawler.parse.reading import Wants
+from crawler.parse.sealing import job_of
 
 HTML = b"<title> A  page </title><a href=/b>b</a><a href=/c rel=nofollow>c</a><img src=/i.png><a href='#top'>top</a>"
 CRAWL = Task(max_decoded=10**6, agent="crawler", follow=follow(ScopeConfig(), obey=True))
@@ -90,13 +91,19 @@ def test_a_page_tells_its_title_links_and_finds() -> None:
     [
         (answer(gzip.compress(HTML), Content_Encoding="gzip"), 4, 3),
         (answer(status=404), 4, 0),  # an error page has a title and a menu, and leads nowhere
-        (answer(status=301), None, 0),
+        (answer(status=301, Location="/x"), None, 0),  # a redirect is no page
+        (answer(status=302), 4, 3),  # a redirect status without a target is one (Fetch standard, "location URL")
+        (answer(status=307, Location=""), 4, 3),
+        (answer(status=300, Location="/x"), 4, 3),  # a choice for people (RFC 9110, 15.4.1)
+        (answer(gzip.compress(HTML), status=303, Content_Encoding="gzip"), 4, 3),
         (answer(content_type="image/png"), None, 0),
         (answer(b"%PDF-1.7\0", content_type=""), None, 0),
         (answer(b"<!doctype html><a href=x>", content_type=""), 1, 1),  # nobody says what it is, but it shows
         (answer(b"plain <a href=x>", content_type="text/plain"), None, 0),
         (answer(b"<rss><channel><item><link>/i</link></item></channel></rss>", content_type="text/xml"), 1, 1),
-        (answer(HTML[:20], content_type="text/html", Content_Encoding="gzip"), None, 0),  # damaged
+        (answer(Content_Encoding="gzip"), 4, 3),  # a lie
+        (answer(Content_Encoding="utf-8"), 4, 3),  # no coding at all
+        (answer(gzip.compress(HTML)[:9], Content_Encoding="gzip"), None, 0),  # nothing of it is there
     ],
 )
 def test_what_is_read_and_what_is_followed(response: Response, links: int | None, finds: int) -> None:
@@ -353,7 +360,8 @@ def test_only_what_may_be_a_document_travels() -> None:
     assert is_document(job_of(answer()))
     assert is_document(job_of(answer(content_type="image/png", Content_Encoding="br")))
     assert not is_document(job_of(answer(content_type="image/png")))
-    assert not is_document(job_of(answer(status=302)))
+    assert not is_document(job_of(answer(status=302, Location="/x")))
+    assert is_document(job_of(answer(status=302)))
 
 
 LISTED = replace(answer().request, sitemap=True, hops=2, depth=1)

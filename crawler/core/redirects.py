@@ -1,0 +1,30 @@
+"""Which responses redirect, and where to (Fetch standard, "location URL"; RFC 9110, 15.4).
+
+Rules
+- A redirect has a redirect status and a Location that is not empty. Any other 3xx is an answer like others, with a page
+  of its own.
+- Bytes stay bytes: a Location that is not UTF-8 names its octets, each percent-encoded as it is.
+Runs on: anywhere (pure).
+"""
+
+from crawler.core.models import Response
+from crawler.core.text import from_octets
+from crawler.core.urls import Url, parse
+
+_STATUSES = frozenset({301, 302, 303, 307, 308})
+
+
+def is_redirect(response: Response) -> bool:
+    """Whether a response leads elsewhere, and so is no page: its body is of no use to anybody."""
+    return response.status in _STATUSES and bool(response.header("location"))
+
+
+def target(response: Response) -> Url | None:
+    """Where a response redirects to; None = it does not.
+
+    Raises:
+        UrlError: its Location is no URL that can be fetched.
+    """
+    if response.status not in _STATUSES or not (location := response.header("location")):
+        return None
+    return parse(from_octets(location.encode("latin-1")), response.request.url)

@@ -1,0 +1,263 @@
+"""One packed stream is unpacked: a gzip member, a zlib or bare deflate stream, a brotli stream, a zstd frame.
+
+Rules
+- A stream that was flushed and never closed is whole, and so is one that lacks its trailer, or a part of it: nothing of
+  the document is missing. Any other end before the end, a wrong checksum and invalid bits are damage.
+- Of a damaged stream everything in front of the damage is unpacked.
+Strategy: deflate through isal, several times as fast as zlib. What is wrong with a stream that does not come to its end
+is found by unpacking it once more, without the wrapping, or byte by byte up to the damage (a decoder drops what it
+unpacked in the call that met it). So a sound stream pays nothing for it.
+Runs on: anywhere (pure).
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
+from typing import Protocol, cast
+
+import brotli
+from isal import igzip_lib
+
+from crawler.core.errors import ParseError
+from crawler.core.reasons import Reason
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+STEP = 256 * 1024
+
+_HEAD = 4
+_ZSTD_WINDOW_LOG = 23
+_ZSTD_MAGIC = (b"\x28\xb5\x2f\xfd", *(bytes((0x50 + n, 0x2A, 0x4D, 0x18)) for n in range(16)))  # frame, skippable
+_IsalError: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment] # its stub says instance, not class
+_DAMAGE = (_IsalError, brotli.error, zstd.ZstdError, EOFError)
+
+
+class DecodeProblem(ParseError):
+    """A content coding is damaged, or unpacks to more than the limit; the reason says which."""
+
+
+class Source:
+    """Bytes that come in pieces, with a place to put back what was taken too early."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = filter(None, pieces)  # empty is the end
+        self._returned = b""
+
+    def take(self) -> bytes:
+        """The next piece; empty at the end."""
+        piece, self._returned = self._returned, b""
+        return piece or next(self._pieces, b"")
+
+    def put_back(self, piece: bytes) -> None:
+        """Let this come next."""
+        self._returned = piece + self._returned
+
+    def peek(self, size: int) -> bytes:
+        """The next bytes, `size` or more unless the end comes before; they stay."""
+        if len(self._returned) >= size:
+            return self._returned
+        piece = self.take()
+        while len(piece) < size and (more := next(self._pieces, b"")):
+            piece += more
+        self._returned = piece
+        return piece
+
+
+class _Decoder(Protocol):
+    """What a library has for one stream."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, /, max_length: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a stream is unpacked.
+
+    Attributes:
+        start: makes a decoder.
+        start_bare: makes one for the stream as `bare` makes it: without header, trailer or the promise of a checksum.
+        mark: the bytes with which a flush ends, if it always ends with the same.
+        end: an empty last block.
+    """
+
+    start: Callable[[], _Decoder]
+    start_bare: Callable[[], _Decoder]
+    bare: Callable[[bytes], bytes]
+    mark: bytes
+    end: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """A content coding: `format` knows a stream by its first bytes, `magic` tells a further stream from garbage."""
+
+    format: Callable[[bytes], Format]
+    magic: tuple[bytes, ...] = ()
+
+
+def unpacked(coding: Coding, source: Source) -> Iterator[bytes]:
+    """The content of one stream in pieces of at most `STEP` bytes, some of them empty.
+
+    Raises:
+        DecodeProblem: it is damaged; all that comes before the damage was given.
+    """
+    form = coding.format(source.peek(_HEAD))
+    decoder = form.start()
+    taken: list[bytes] = []
+    size = 0
+    try:
+        while not decoder.eof:
+            piece = b""
+            if decoder.needs_input:
+                if not (piece := source.take()):
+                    break
+                taken.append(piece)
+            if output := decoder.decompress(piece, max_length=STEP):
+                size += len(output)
+                yield output
+    except _DAMAGE as error:
+        yield from _rest(form, taken, size)
+        raise _damaged(str(error)[:200]) from error
+    if decoder.eof:
+        source.put_back(decoder.unused_data)
+    elif not _is_all_there(form, b"".join(taken), size):
+        raise _damaged("it ends too early")
+
+
+def _damaged(how: str) -> DecodeProblem:
+    return DecodeProblem(Reason.DECODE_ERROR, f"its content coding is damaged: {how}")
+
+
+def _is_all_there(form: Format, stream: bytes, size: int) -> bool:
+    """Whether a stream that ends too early, behind `size` bytes of content, lacks no more than its formal end."""
+    if form is _ZSTD and not size:
+        return False  # its header alone: a flush of nothing would not have written even that
+    decoder, bare = form.start_bare(), form.bare(stream)
+    try:
+        for _ in _outputs(decoder, (bare,)):
+            pass
+        if not decoder.eof and bare.endswith(form.mark) and decoder.decompress(form.end, max_length=STEP):
+            return False  # it stopped within a block
+    except _DAMAGE:
+        return False
+    return decoder.eof
+
+
+def _outputs(decoder: _Decoder, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield decoder.decompress(piece, max_length=STEP)
+        while not (decoder.eof or decoder.needs_input):
+            yield decoder.decompress(b"", max_length=STEP)
+        if decoder.eof:
+            return
+
+
+def _rest(form: Format, taken: list[bytes], size: int) -> Iterator[bytes]:
+    """The content that lies between the first `size` bytes of it and the damage."""
+    *whole, last = taken
+    found = bytearray()
+    with suppress(*_DAMAGE):
+        for output in _outputs(form.start(), chain(whole, (last[at : at + 1] for at in range(len(last))))):
+            if size:
+                yield b""  # others run in between, as they did the first time
+            found += output[size:]
+            size = max(0, size - len(output))
+            if len(found) >= STEP:
+                yield bytes(found[:STEP])
+                del found[:STEP]
+    yield bytes(found)
+
+
+# --- gzip and deflate (RFC 1952, 1950, 1951) -------------------------------------------------------------------------
+
+
+def _igzip(flag: int) -> Callable[[], _Decoder]:
+    return lambda: cast("_Decoder", igzip_lib.IgzipDecompressor(flag=flag))
+
+
+def _in_deflate(flag: int, bare: Callable[[bytes], bytes]) -> Format:
+    """A flush ends with an empty stored block, on a byte's border."""
+    return Format(_igzip(flag), _igzip(igzip_lib.DECOMP_DEFLATE), bare, mark=b"\0\0\xff\xff", end=b"\x03\0")
+
+
+def _without_gzip_header(stream: bytes) -> bytes:
+    flags, at = stream[3] if len(stream) > 3 else 0, 10
+    if flags & 4:
+        at += 2 + int.from_bytes(stream[at : at + 2], "little")
+    for flag in (8, 16):  # name and comment, each up to a zero byte
+        if flags & flag:
+            at = stream.find(b"\0", at) + 1 or len(stream)
+    return stream[at + (flags & 2) :]
+
+
+_GZIP = _in_deflate(igzip_lib.DECOMP_GZIP, _without_gzip_header)
+_ZLIB = _in_deflate(igzip_lib.DECOMP_ZLIB, lambda stream: stream[2:])
+_DEFLATE = _in_deflate(igzip_lib.DECOMP_DEFLATE, lambda stream: stream)
+
+
+def _zlib_or_bare(first: bytes) -> Format:
+    """Zlib as the RFC has it, or the bare deflate stream that some servers send; every browser takes both."""
+    is_zlib = len(first) > 1 and first[0] & 0x0F == 8 and int.from_bytes(first[:2], "big") % 31 == 0
+    return _ZLIB if is_zlib else _DEFLATE
+
+
+# --- brotli (RFC 7932) -----------------------------------------------------------------------------------------------
+
+
+class _BrotliDecoder:
+    """Brotli with the manners of the other decoders."""
+
+    unused_data = b""
+
+    def __init__(self) -> None:
+        self._inner = brotli.Decompressor()
+        self._may_hold_more = False
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._inner.is_finished())
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._may_hold_more and bool(self._inner.can_accept_more_data())
+
+    def decompress(self, data: bytes, /, max_length: int) -> bytes:
+        soft_limit = max_length // 2  # it may give back almost twice what it is told
+        output: bytes = self._inner.process(data, output_buffer_limit=soft_limit)
+        self._may_hold_more = bool(output)  # it gives 32 KiB at a time, and has often taken all of its input by then
+        return output
+
+
+_BROTLI = Format(_BrotliDecoder, _BrotliDecoder, lambda stream: stream, mark=b"", end=b"\x03")
+
+
+# --- zstd (RFC 8878) -------------------------------------------------------------------------------------------------
+
+
+def _new_zstd() -> _Decoder:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
+
+
+def _without_checksum(frame: bytes) -> bytes:
+    return frame[:4] + bytes((frame[4] & ~4,)) + frame[5:]  # the flag in the frame header's descriptor
+
+
+_ZSTD = Format(_new_zstd, _new_zstd, _without_checksum, mark=b"", end=b"\x01\0\0")
+
+CODINGS = {
+    "gzip": Coding(lambda _first: _GZIP, magic=(b"\x1f\x8b",)),
+    "deflate": Coding(_zlib_or_bare),
+    "br": Coding(lambda _first: _BROTLI),
+    "zstd": Coding(lambda _first: _ZSTD, magic=_ZSTD_MAGIC),
+}

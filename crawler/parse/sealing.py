@@ -1,0 +1,101 @@
+"""The body of a response is sealed: content codings off, size and digest taken.
+
+Rules
+- A redirect's body is never decoded: nobody reads it, and a bomb in it would cost what a page costs. A 3xx that does
+  not redirect is a page.
+- Of a body whose coding is damaged, what could be unpacked is the content, and `problem` says so. One that unpacks
+  beyond the limit keeps its raw bytes.
+- Bytes under a coding that is not known are the content as they are. If they should be text and are binary, they are
+  taken for packed: `problem` says so, and they are not read.
+Runs on: a worker process, or the loop of whoever has none.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from crawler.core.decode import DecodeProblem, codings, decode_steps, is_unknown, salvaged
+from crawler.core.models import Request, Response
+from crawler.core.reasons import Reason
+from crawler.core.redirects import is_redirect
+from crawler.parse.document import is_packed
+
+
+class Job(NamedTuple):
+    """One response, as it travels: what reading needs, and no more."""
+
+    request: Request
+    status: int
+    content_type: str | None
+    coding: str
+    robots: tuple[str, ...]
+    body: bytes
+    redirects: bool = False
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The content codings to be removed."""
+        return codings(self.coding) if self.coding and not self.redirects else ()
+
+
+def job_of(response: Response) -> Job:
+    """The job of reading this response."""
+    request = response.request
+    return Job(
+        replace(request, headers=(), body=None) if request.headers or request.body else request,
+        response.status,
+        response.header("content-type"),
+        response.header_list("content-encoding"),
+        tuple(response.header_values("x-robots-tag")),
+        response.body,
+        is_redirect(response),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A body without its content codings, or as it came where they could not be removed.
+
+    Attributes:
+        problem: why it is not all that was sent, or not readable.
+        is_opaque: nothing in it can be read.
+    """
+
+    content: bytes
+    sha256: str
+    problem: Reason | None = None
+    is_opaque: bool = False
+
+
+def seal(job: Job, max_decoded: int) -> Sealed:
+    """Decode and digest in one go."""
+    steps = list(seal_steps(job, max_decoded))
+    return steps[-1]  # type: ignore[return-value]  # the last one is always the seal
+
+
+def seal_steps(job: Job, max_decoded: int) -> Iterator[Sealed | None]:
+    """Decode and digest in steps of at most 256 KiB: None after each, and at last the seal."""
+    pieces, digest = [], hashlib.sha256()
+    try:
+        for piece in decode_steps(job.body, job.layers, max_decoded) if job.layers else [job.body]:
+            digest.update(piece)
+            pieces.append(piece)
+            yield None
+    except DecodeProblem as problem:
+        yield _of_damaged(job, pieces, problem.reason)
+    else:
+        content, sha256 = pieces[0] if len(pieces) == 1 else b"".join(pieces), digest.hexdigest()
+        is_opaque = bool(job.coding) and is_unknown(job.coding) and not job.redirects and _is_packed(job, content)
+        yield Sealed(content, sha256, Reason.DECODE_ERROR if is_opaque else None, is_opaque)
+
+
+def _of_damaged(job: Job, pieces: Iterable[bytes], problem: Reason) -> Sealed:
+    """The seal of what a damaged body still holds."""
+    content = salvaged(job.body, pieces) if problem is Reason.DECODE_ERROR else job.body
+    is_opaque = problem is not Reason.DECODE_ERROR or (content is job.body and _is_packed(job, content))
+    return Sealed(content, hashlib.sha256(content).hexdigest(), problem, is_opaque)
+
+
+def _is_packed(job: Job, content: bytes) -> bool:
+    return is_packed(job.content_type, content, is_sitemap=job.request.sitemap)
