@@ -3,6 +3,8 @@
 Rules
 - A URL given here is named: its own loopback or private address may be dialled. See `hops` for where a redirect leads.
 - Retried are only methods that may be sent twice, on errors that may pass and on 408 425 429 500 502 503 504.
+- A circle of redirects is one where the same request would be sent again, cookies included: a page that sets a cookie
+  and redirects to itself, or a POST that is answered 303 there, leads on (Fetch, "HTTP-redirect fetch").
 - `get` and its kin raise; `stream` answers every URL exactly once and puts the error into the answer.
 - Starts no process. A big body is decoded in steps, and others run in between.
 Runs on: the caller's event loop; `fetch` (synchronous) brings its own.
@@ -176,14 +178,17 @@ class Fetcher:
 
     async def _answer(self, requested: str, request: Request) -> Fetched:
         history: list[str] = []
+        sent: set[tuple[object, ...]] = set()
         while True:
             response = await self._persist(request)
+            asked, response = response.request, replace(response, request=request)
             hop = redirected(response) if self._ways.follow_redirects else None
             if hop is None:
                 return await self._fetched(requested, response, tuple(history))
             if hop.hops > self._ways.max_redirects:
                 raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {self._ways.max_redirects} times")
-            if hop.url.href in history or hop.url == request.url:
+            sent.add(_identity(asked))
+            if _identity(self._with_cookies(hop)) in sent:
                 raise FetchError(Reason.REDIRECT_LOOP, f"it redirects in a circle, by way of {hop.url.origin}")
             history.append(request.url.href)
             request = hop
@@ -207,10 +212,11 @@ class Fetcher:
         return await self._exchange(request)
 
     async def _exchange(self, request: Request) -> Response:
+        """The response to one try, whose request has its cookies."""
         response = await self._http.fetch(self._with_cookies(request))
         if self._jars is not None:
             self._jars.take(response)
-        return replace(response, request=request)
+        return response
 
     def _with_cookies(self, request: Request) -> Request:
         if self._jars is None or any(name.lower() == "cookie" for name, _ in request.headers):
@@ -250,6 +256,11 @@ class Fetcher:
         except DecodeProblem as problem:
             raise FetchError(problem.reason, str(problem)) from problem
         return b"".join(steps)
+
+
+def _identity(request: Request) -> tuple[object, ...]:
+    """All that a server sees of a request: where it is repeated, so is the answer."""
+    return request.method, request.url, request.headers, request.body
 
 
 def fetch(urls: Iterable[str], **options: Unpack[Options]) -> list[Fetched]:

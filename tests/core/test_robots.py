@@ -167,6 +167,13 @@ def test_the_crawl_delay_is_our_groups() -> None:
     assert rules(*lines, agent="other").crawl_delay == 9
 
 
+def test_octets_of_a_sitemap_line_stay_octets() -> None:
+    """A robots.txt is UTF-8 (RFC 9309, 2.2); of what is none no URL is made that its server did not write."""
+    body = b"Sitemap: /jos\xe9.xml\nSitemap: /jos\xc3\xa9.xml\n"
+
+    assert Rules(body, "crawler").sitemaps == ("/jos%E9.xml", "/jos\u00e9.xml")
+
+
 def test_sitemaps_belong_to_the_whole_site() -> None:
     """They count in any group, each once and as written, and in a bounded number."""
     lines = (

@@ -201,6 +201,54 @@ async def test_a_bad_redirect_ends(pages: dict[str, Any], reason: Reason) -> Non
     assert caught.value.reason == reason
 
 
+ZIPPED = gzip.compress(b"page")
+SET = "Set-Cookie: seen=1"
+
+
+@pytest.mark.parametrize(
+    ("pages", "method", "cookies", "end"),
+    [
+        ({"a": [_to("/a", "303 See Other"), _answer(b"done")]}, "POST", False, b"done"),
+        ({"a": [_to("/a"), _answer(b"done")]}, "POST", False, b"done"),  # 302 makes it a GET as well
+        ({"a": _to("/a", "307 Same")}, "POST", False, Reason.REDIRECT_LOOP),
+        ({"a": [_answer(b"", SET, "Location: /a", status="302 Found"), _answer(b"in")]}, "GET", True, b"in"),
+        ({"a": [_answer(b"", SET, "Location: /a", status="302 Found"), _answer(b"in")]}, "GET", False, None),
+        ({"a": _answer(b"", SET, "Location: /a", status="302 Found")}, "GET", True, Reason.REDIRECT_LOOP),
+        (
+            {
+                "a": [_to("/login"), _answer(b"in")],
+                "login": _answer(b"", SET, "Location: /a", status="302 Found"),
+            },
+            "GET",
+            True,
+            b"in",
+        ),
+        (
+            {"a": [_answer(b"", f"Set-Cookie: n={n}", "Location: /a", status="302 Found") for n in range(20)]},
+            "GET",
+            True,
+            Reason.REDIRECT_LIMIT,
+        ),
+        ({"a": _answer(b"page", "Location: ", status="302 Found")}, "GET", False, b"page"),
+    ],
+)
+async def test_a_circle_is_the_same_request_again(
+    pages: dict[str, Any], method: str, cookies: bool, end: bytes | Reason | None
+) -> None:
+    """Fetch, "HTTP-redirect fetch": a redirect may lead back to where it came from, ten times in all.
+
+    Only where the same bytes would be sent again (method, URL, cookies) no other answer can be expected.
+    """
+    end = end or Reason.REDIRECT_LOOP
+    async with raw_server(Site(**pages)) as where, Fetcher(cookies=cookies) as fetcher:
+        if isinstance(end, bytes):
+            assert (await fetcher.request(method, _url(where, "/a"))).content == end
+        else:
+            with pytest.raises(FetchError) as caught:
+                await fetcher.request(method, _url(where, "/a"))
+            assert caught.value.reason is end
+
+
 async def test_no_spelling_leads_to_a_forbidden_address() -> None:
     """Redirects to every disguise of every forbidden address: not one connection."""
     dialled: list[None] = []
@@ -325,11 +373,12 @@ async def test_a_pause_of_an_hour_is_not_waited_for() -> None:
     ("answer", "reason"),
     [
         (_answer(b"page", "Content-Encoding: gzip"), Reason.DECODE_ERROR),
+        (_answer(gzip.compress(b"page")[:-9], "Content-Encoding: gzip"), Reason.DECODE_ERROR),
         (_answer(b"page", *["Content-Encoding: gzip"] * 100), Reason.DECODE_ERROR),
         (_answer(gzip.compress(bytes(10**6)), "Content-Encoding: gzip"), Reason.DECODED_LIMIT),
         (_answer(bytes(200_000)), Reason.BODY_LIMIT),
     ],
-    ids=["no gzip", "100 codings", "bomb", "too long"],
+    ids=["no gzip", "cut", "100 codings", "bomb", "too long"],
 )
 async def test_a_body_that_cannot_be_given_whole_is_an_error(answer: bytes, reason: Reason) -> None:
     """Nobody gets half a page without knowing."""
@@ -338,6 +387,15 @@ async def test_a_body_that_cannot_be_given_whole_is_an_error(answer: bytes, reas
             await fetcher.get(_url(where))
 
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("coding", ["UTF-8", "none", "gzip, foo"])
+async def test_bytes_under_an_unknown_coding_are_given_as_they_are(coding: str) -> None:
+    """Fetch, "handle content codings"; a gzip stream that lacks its trailer is whole."""
+    site = Site(a=_answer(b"page", f"Content-Encoding: {coding}"), b=_answer(ZIPPED[:-8], "Content-Encoding: gzip"))
+    async with raw_server(site) as where, Fetcher() as fetcher:
+        assert (await fetcher.get(_url(where, "/a"))).content == b"page"
+        assert (await fetcher.get(_url(where, "/b"))).content == b"page"
 
 
 async def test_errors_are_raised() -> None:
