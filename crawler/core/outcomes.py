@@ -87,6 +87,12 @@ def suspect(request: Request, now: float) -> Visit:
     return _failed(request, Reason.SUSPECT, Turn(now=now), attempts=request.attempts)
 
 
+def in_circle(visit: Visit) -> Visit:
+    """The redirect that, by way of others, leads back to itself: it fails, as one does that leads to itself at once."""
+    record = visit.record and records.failed(visit.record, Reason.REDIRECT_LOOP)
+    return replace(visit, state=State.FAILED, reason=Reason.REDIRECT_LOOP, record=record, finds=())
+
+
 def _again(request: Request, reason: Reason, turn: Turn, asked: float | None = None) -> Retry:
     pause = delay(request.attempts, turn.jitter, asked)
     again = replace(request, attempts=request.attempts + 1)

@@ -94,6 +94,10 @@ class Frontier(Protocol):
         """
         ...
 
+    def mark_circles(self, visits: Sequence[Visit]) -> Sequence[Visit]:
+        """The visits that are to be committed, in order, with each redirect that closes a circle failed."""
+        ...
+
     def commit(self, group: Group) -> Committed:
         """One transaction for all of the group; only then may anybody act on it."""
         ...

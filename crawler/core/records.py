@@ -6,7 +6,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from crawler.core.models import Page, Record, Request, Response, State, Timing
@@ -79,6 +79,11 @@ def unanswered(request: Request, reason: Reason, turn: Turn, *, attempts: int) -
         fetched_at=moment(turn.now),
         timing=milliseconds(Timing(total=turn.total), queue=turn.queued),
     )
+
+
+def failed(record: Record, reason: Reason) -> Record:
+    """The line of a URL that had a response and has failed all the same."""
+    return replace(record, outcome=_OUTCOMES[State.FAILED], reason=reason)
 
 
 def moment(at: float) -> str:

@@ -1,7 +1,8 @@
 """The storage thread's asynchronous face: whatever must be remembered goes in here, and comes back committed.
 
-The group commit, in this order and on the storage thread: append the group's visits to each sink, sync each, then one
-frontier transaction that also holds the files' lengths. A crash between two steps leaves the last commit as the truth.
+The group commit, in this order and on the storage thread: judge which redirects of the group close a circle, append the
+group's visits to each sink, sync each, then one frontier transaction that also holds the files' lengths. A crash
+between two steps leaves the last commit as the truth.
 Rules
 - `put` waits while the inbox is full: that is what slows the crawl down to what the disk takes.
 - Nobody acts on anything before its commit; `on_commit` is called on the loop after it.
@@ -228,7 +229,7 @@ class Journal:
 
     def _commit_entries(self, entries: Sequence[Entry]) -> "_Done":
         began = self._clock.monotonic()
-        visits: Sequence[Visit] = [entry for entry in entries if isinstance(entry, Visit)]
+        visits = self._frontier.mark_circles([entry for entry in entries if isinstance(entry, Visit)])
         files: dict[str, int] = {}
         for sink in self._sinks if visits else ():
             visits = sink.append(visits)

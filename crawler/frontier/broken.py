@@ -1,9 +1,9 @@
 """Which links lead nowhere, and every page that leads there.
 
 Rules
-- Broken is what failed, what answered with a status of 400 or more, what redirects in a circle, and where more
-  redirects in a row lead than are followed. A page that was not read in full is listed, too: what the rest of it links
-  to is not checked.
+- Broken is what failed (a redirect that closes a circle, too), what answered with a status of 400 or more, and where
+  more redirects in a row lead than are followed. A page that was not read in full is listed, too: what the rest of it
+  links to is not checked.
 - A page that leads to a redirect leads to where that ends: what is told are pages, not the redirects between.
 - What stands in a page as a link and is no URL is broken without being asked for.
 Runs on: the storage thread.
@@ -34,18 +34,15 @@ def broken_links(db: sqlite3.Connection) -> Iterator[BrokenLink]:
 
 
 def _not_had(db: sqlite3.Connection) -> Iterator[BrokenLink]:
-    circles = _in_circles(db)
     rows = db.execute(
         "SELECT id, url, status, reason FROM url"
-        " WHERE state = ? OR (state = ? AND (status >= 400 OR reason NOT IN (?, ?))) OR (state = ? AND reason = ?)"
+        " WHERE state = ? OR (state = ? AND (status >= 400 OR reason NOT IN (?, ?, ?))) OR (state = ? AND reason = ?)"
         " ORDER BY id",
-        (State.FAILED, State.DONE, Reason.OK, Reason.HTTP_STATUS, State.SKIPPED, Reason.HOP_LIMIT),
+        (State.FAILED, State.DONE, Reason.OK, Reason.HTTP_STATUS, Reason.REDIRECT, State.SKIPPED, Reason.HOP_LIMIT),
     )
     for url_id, url, status, reason in rows:
-        if reason != Reason.REDIRECT or url_id in circles:
-            why = Reason.REDIRECT_LOOP if url_id in circles else reason
-            pages = tuple(page for (page,) in db.execute(_LEADING_TO, (url_id, Reason.REDIRECT, Reason.REDIRECT)))
-            yield BrokenLink(url=url, status=status, reason=why, pages=pages)
+        pages = tuple(page for (page,) in db.execute(_LEADING_TO, (url_id, Reason.REDIRECT, Reason.REDIRECT)))
+        yield BrokenLink(url=url, status=status, reason=reason, pages=pages)
 
 
 def _no_urls(db: sqlite3.Connection) -> Iterator[BrokenLink]:
@@ -54,25 +51,3 @@ def _no_urls(db: sqlite3.Connection) -> Iterator[BrokenLink]:
     )
     for (text, reason), same in groupby(rows, key=lambda row: row[:2]):
         yield BrokenLink(url=text, status=None, reason=reason, pages=tuple(page for _, _, page in same))
-
-
-def _in_circles(db: sqlite3.Connection) -> set[int]:
-    """The redirects that come back to themselves."""
-    leads = dict(
-        db.execute(
-            "SELECT source, target FROM edge JOIN url ON url.id = source WHERE url.reason = ?", (Reason.REDIRECT,)
-        )
-    )
-    found: set[int] = set()
-    walked: set[int] = set()
-    for start in leads:
-        path: dict[int, None] = {}
-        at = start
-        while at in leads and at not in walked and at not in path:
-            path[at] = None
-            at = leads[at]
-        if at in path:
-            circle = list(path)
-            found.update(circle[circle.index(at) :])
-        walked.update(path)
-    return found

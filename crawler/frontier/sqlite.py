@@ -7,7 +7,7 @@ Runs on: the storage thread.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from crawler.core.models import (
     RejectedLine,
     RobotsCopy,
     SeedCursor,
+    Visit,
     Wanted,
 )
 from crawler.core.reasons import Reason
@@ -32,6 +33,7 @@ from crawler.frontier.admission import Admission
 from crawler.frontier.board import MappedBoard
 from crawler.frontier.borders import Borders
 from crawler.frontier.broken import broken_links
+from crawler.frontier.circles import mark_circles
 from crawler.frontier.examples import examples
 from crawler.frontier.gate import storage_gate
 from crawler.frontier.host_reports import HostReports
@@ -207,6 +209,11 @@ class SqliteFrontier:
         return found
 
     # --- committing ----------------------------------------------------------------------------------------------
+
+    def mark_circles(self, visits: Sequence[Visit]) -> Sequence[Visit]:
+        """The visits that are to be committed, in order, with each redirect that closes a circle failed."""
+        with storage_gate(self._path.name):
+            return mark_circles(self._db, visits)
 
     def commit(self, group: Group) -> Committed:
         """One transaction for all of the group; only then may anybody act on it."""

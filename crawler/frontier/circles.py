@@ -1,0 +1,54 @@
+"""Redirects that lead back to themselves by way of others.
+
+Rules
+- The last redirect of a circle that is committed closes it, and fails, as a redirect to itself does. The others of the
+  circle, and redirects into it, led somewhere: they stay done.
+- A redirect is judged before anything is written, on what is committed and on its own group. So its line, its state and
+  the sums say the same, and a group that is written again after a crash comes to the same.
+- Chains are followed for LONGEST redirects: a server may make one that has no end.
+Strategy: only redirects pay: one look-up, if their target was not asked for yet.
+Runs on: the storage thread.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from crawler.core import outcomes
+from crawler.core.models import Visit
+from crawler.core.reasons import Reason
+
+LONGEST = 1000
+
+_LAST = """
+    WITH RECURSIVE way (id, n) AS (
+        SELECT id, 0 FROM url WHERE key = ?
+        UNION ALL
+        SELECT leads_to, n + 1 FROM way JOIN url USING (id) WHERE reason = ? AND leads_to IS NOT NULL AND n < ?
+    )
+    SELECT key FROM way JOIN url USING (id) ORDER BY n DESC LIMIT 1
+"""
+
+
+def mark_circles(db: sqlite3.Connection, visits: Sequence[Visit]) -> Sequence[Visit]:
+    """The visits of one group, in order, with each redirect that closes a circle failed."""
+    ends: dict[bytes, bytes] = {}  # of the group's redirects: where the chain behind each ended when it was judged
+    marked = []
+    for visit in visits:
+        if visit.reason is Reason.REDIRECT and visit.target is not None:
+            source, end = visit.request.url.key, _end(db, visit.target.key, ends)
+            if end == source:
+                visit = outcomes.in_circle(visit)  # noqa: PLW2901
+            else:
+                ends[source] = end
+        marked.append(visit)
+    return marked
+
+
+def _end(db: sqlite3.Connection, key: bytes, ends: dict[bytes, bytes]) -> bytes:
+    """The last URL of a chain of redirects that begins with this one; the URL itself if it is no redirect."""
+    while True:
+        last = db.execute(_LAST, (key, Reason.REDIRECT, LONGEST)).fetchone()
+        key = last[0] if last else key
+        if key not in ends:
+            return key
+        key = ends[key]
