@@ -118,7 +118,10 @@ class Response:
         return ",".join(self.header_values(name))
 
     def header_values(self, name: str) -> Iterator[str]:
-        """Each value of a header, in order."""
+        """Each value of a header, in order, without the white space of HTTP around it (RFC 9110, 5.6.3).
+
+        What else looks like white space in latin-1 may be the last byte of a letter in UTF-8, such as an a with grave.
+        """
         wanted = name.lower().encode("latin-1")
         return (value.strip(_BLANK).decode("latin-1") for key, value in self.headers if key.lower() == wanted)
 
