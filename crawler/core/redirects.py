@@ -11,12 +11,12 @@ from crawler.core.models import Response
 from crawler.core.text import from_octets
 from crawler.core.urls import Url, parse
 
-_STATUSES = frozenset({301, 302, 303, 307, 308})
+STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 def is_redirect(response: Response) -> bool:
     """Whether a response leads elsewhere, and so is no page: its body is of no use to anybody."""
-    return response.status in _STATUSES and bool(response.header("location"))
+    return response.status in STATUSES and bool(response.header("location"))
 
 
 def target(response: Response) -> Url | None:
@@ -25,6 +25,6 @@ def target(response: Response) -> Url | None:
     Raises:
         UrlError: its Location is no URL that can be fetched.
     """
-    if response.status not in _STATUSES or not (location := response.header("location")):
+    if response.status not in STATUSES or not (location := response.header("location")):
         return None
     return parse(from_octets(location.encode("latin-1")), response.request.url)

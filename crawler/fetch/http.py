@@ -21,13 +21,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, cast
 
+from crawler.core import redirects
 from crawler.core.addresses import AddressPolicy, parse_nets
 from crawler.core.config import FetchConfig
 from crawler.core.decode import STEP, DecodeProblem, decode_steps
 from crawler.core.errors import FetchError
 from crawler.core.http1 import Head
 from crawler.core.models import Request, Response
-from crawler.core.outcomes import REDIRECTS
 from crawler.core.politeness import RateGate
 from crawler.core.protocols import Clock, Room
 from crawler.core.reasons import Reason
@@ -147,7 +147,9 @@ def _is_lost(error: BaseException) -> bool:
 
 
 def _redirects(head: Head) -> bool:
-    return head.status in REDIRECTS and any(name.lower() == b"location" and value for name, value in head.headers)
+    return head.status in redirects.STATUSES and any(
+        name.lower() == b"location" and value for name, value in head.headers
+    )
 
 
 async def _unpacked(body: bytes, codings: tuple[str, ...], intake: "_Intake") -> bytes:
