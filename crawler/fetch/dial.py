@@ -23,7 +23,7 @@ from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.fetch.guard import GuardedConnector, guarded_socket
 from crawler.fetch.handler import IdleConnections, Watch
-from crawler.fetch.names import Resolver
+from crawler.fetch.names import Resolver, check_name
 from crawler.fetch.proxy import Proxy
 from crawler.fetch.secure import Tls, tls_for
 from crawler.fetch.tracing import Trail
@@ -99,6 +99,7 @@ class Dials:
         return self._requests[key]
 
     def _new_request(self, url: Url, *, trusted: bool) -> ClientRequest:
+        check_name(url.host)  # also of what only a proxy looks up
         is_insecure = not {url.host, url.host_port}.isdisjoint(self._config.insecure_hosts)
         proxy = self._proxy
         tunnel = CIMultiDict(

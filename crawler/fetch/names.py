@@ -2,6 +2,8 @@
 
 Rules
 - `localhost`, everything under it (RFC 6761, 6.3) and its like are this machine, without asking anyone.
+- A name with an empty part, or one that is too long, is no name (RFC 1035, 2.3.4): nobody is asked for it. TLS cannot
+  even write it, and its complaint would end on the user's screen.
 - No such name, no answer in time and a failing name server are different outcomes: only the first is final.
 - An answer is an address to be judged at the dial, not here.
 Strategy: c-ares through aiodns; it reads /etc/hosts too. (uvloop's own lookups share four threads, so four slow names
@@ -22,7 +24,20 @@ from crawler.core.reasons import Reason
 from crawler.core.text import safe
 
 _NO_SUCH_NAME = frozenset({dns.ARES_ENODATA, dns.ARES_ENOTFOUND, dns.ARES_ENONAME, dns.ARES_EBADNAME})
+_MAX_NAME, _MAX_PART = 253, 63
 _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+
+
+def check_name(host: str) -> None:
+    """Refuse a host that can be no name; an address passes.
+
+    Raises:
+        FetchError: DNS_NOT_FOUND.
+    """
+    name = host.removesuffix(".")
+    if len(name) > _MAX_NAME or not all(0 < len(part) <= _MAX_PART for part in name.split(".")):
+        limits = f"each of its parts has 1 to {_MAX_PART} characters, all of it at most {_MAX_NAME}"
+        raise FetchError(Reason.DNS_NOT_FOUND, f"{safe(host, 80)} can be no host ({limits}): check the spelling")
 
 
 class Resolver(AbstractResolver):
@@ -40,6 +55,7 @@ class Resolver(AbstractResolver):
         Raises:
             FetchError: DNS_NOT_FOUND, DNS_TEMPORARY or DNS_TIMEOUT.
         """
+        check_name(host)
         if is_this_machine(host):
             return [_found(host, port, kind, address) for kind, address in _LOOPBACK]
         self._dns = self._dns or AsyncResolver()

@@ -26,6 +26,48 @@ async def test_localhost_is_this_machine_without_asking(name: str) -> None:
     assert resolver._dns is None
 
 
+BAD_NAMES = [
+    "a..localhost",
+    ".localhost",
+    "a.localhost..",
+    "..",
+    ".",
+    f"{'a' * 64}.localhost",
+    "b" * 64,
+    "b." * 127 + "c",
+]
+
+
+@pytest.mark.both_loops
+@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_what_can_be_no_name_is_not_looked_up(
+    name: str, scheme: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """RFC 1035, 2.3.4: a part has 1 to 63 octets, a name 253 as it is written; nothing but the error tells of it."""
+    async with raw_server(answering(OK)) as (_, port), open_fetcher() as fetcher:
+        error = await failure(fetcher, ask_url(f"{scheme}://{name}:{port}/"))
+
+    assert error.reason is Reason.DNS_NOT_FOUND
+    assert (caplog.text, *capfd.readouterr()) == ("", "", "")
+
+
+async def test_behind_a_proxy_too() -> None:
+    """It is the proxy that looks names up, and TLS through it that cannot write this one."""
+    tunnel = answering(b"HTTP/1.1 200 OK\r\n\r\n")
+    async with raw_server(tunnel) as (_, port), open_fetcher(proxy=f"http://127.0.0.1:{port}") as fetcher:
+        error = await failure(fetcher, ask_url("https://a..example/"))
+
+    assert error.reason is Reason.DNS_NOT_FOUND
+
+
+@pytest.mark.parametrize("name", ["a" * 63 + ".localhost", "x-.localhost", "a_b.localhost", "localhost."])
+async def test_odd_names_are_names(name: str) -> None:
+    """Whatever else is in it: the letters of a host name are a convention (RFC 2181, 11)."""
+    async with raw_server(answering(OK)) as (_, port), open_fetcher() as fetcher:
+        assert (await fetcher.fetch(ask((name, port)))).body == b"good"
+
+
 @pytest.mark.both_loops
 async def test_a_name_on_this_machine_is_fetched() -> None:
     """A server on one of localhost's two addresses is found."""
