@@ -26,6 +26,10 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
+_MAX_NAME, _MAX_PART = 253, 63
+NO_HOST = f"can be no host: each part of a name has 1 to {_MAX_PART} characters, the whole at most {_MAX_NAME}"
+
+
 class AddressClass(Enum):
     """What kind of place an address is; the value is how a message calls it."""
 
@@ -120,6 +124,12 @@ _METADATA = re.compile(
     r"(?:metadata|instance-data)(?:\..+\.internal|\.internal)?"  # Google's and Amazon's; short in a search domain
     r"|metadata\.goog|metadata\.tencentyun\.com|api\.metadata\.cloud\.ibm\.com|rancher-metadata"
 )
+
+
+def can_be_host(host: str) -> bool:
+    """Whether a URL's host can be looked up: no part of a name is empty or too long (RFC 1035, 2.3.4)."""
+    name = host.removesuffix(".")
+    return len(name) <= _MAX_NAME and all(0 < len(part) <= _MAX_PART for part in name.split("."))
 
 
 def is_this_machine(name: str) -> bool:

@@ -18,13 +18,12 @@ from aiodns import error as dns
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import AsyncResolver
 
-from crawler.core.addresses import is_this_machine
+from crawler.core.addresses import NO_HOST, can_be_host, is_this_machine
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 
 _NO_SUCH_NAME = frozenset({dns.ARES_ENODATA, dns.ARES_ENOTFOUND, dns.ARES_ENONAME, dns.ARES_EBADNAME})
-_MAX_NAME, _MAX_PART = 253, 63
 _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
@@ -34,10 +33,8 @@ def check_name(host: str) -> None:
     Raises:
         FetchError: DNS_NOT_FOUND.
     """
-    name = host.removesuffix(".")
-    if len(name) > _MAX_NAME or not all(0 < len(part) <= _MAX_PART for part in name.split(".")):
-        limits = f"each of its parts has 1 to {_MAX_PART} characters, all of it at most {_MAX_NAME}"
-        raise FetchError(Reason.DNS_NOT_FOUND, f"{safe(host, 80)} can be no host ({limits}): check the spelling")
+    if not can_be_host(host):
+        raise FetchError(Reason.DNS_NOT_FOUND, f"{safe(host, 80)} {NO_HOST}; check the spelling")
 
 
 class Resolver(AbstractResolver):

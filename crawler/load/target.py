@@ -13,7 +13,7 @@ import asyncio
 import socket
 from pathlib import Path
 
-from crawler.core.addresses import AddressClass, classify
+from crawler.core.addresses import NO_HOST, AddressClass, can_be_host, classify
 from crawler.core.errors import TargetRefused, UrlError, UsageError
 from crawler.core.loadconfig import LoadConfig, RequestConfig, nanoseconds
 from crawler.core.text import safe
@@ -62,6 +62,8 @@ def _check_files(config: RequestConfig) -> None:
 
 
 async def _place(url: Url, config: RequestConfig) -> tuple[int, tuple[str, int] | str]:
+    if not can_be_host(url.host):
+        raise UsageError(f"{safe(url.host, 80)} {NO_HOST}")
     if config.unix_socket is not None:
         return socket.AF_UNIX, config.unix_socket
     places = await _addresses(url)

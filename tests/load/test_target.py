@@ -30,6 +30,14 @@ async def test_a_target_is_judged_and_resolved_once(typed: str) -> None:
     assert place.server_name is None
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("name", ["a..localhost", ".localhost", "a" * 64 + ".localhost", "b." * 127 + "c"])
+async def test_what_can_be_no_name_is_refused(scheme: str, name: str) -> None:
+    """RFC 1035, 2.3.4; TLS and the lookup cannot even write it."""
+    with pytest.raises(UsageError, match="can be no host"):
+        await endpoint(target(f"{scheme}://{name}:8000/"), configure_load({}).request)
+
+
 async def test_somebody_else_s_machine_needs_the_user_s_word() -> None:
     """It is refused, and allowed by its own name alone."""
     url = target("http://192.0.2.1/")
