@@ -26,6 +26,7 @@ MOST_HOPS = 10
 _OF_THE_URL = 1
 _GRADES = {
     Reason.OUT_OF_SCOPE: 2,
+    Reason.TRAP_SESSION_ID: 2,
     Reason.DEPTH_LIMIT: 3,
     Reason.HOP_LIMIT: 4,
     Reason.SITEMAP_LIMIT: 5,

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from crawler.core.reasons import Reason
+from crawler.core.sessions import Document, in_session
 from crawler.core.urls import Url
 
 MOST_CHARACTERS = 2083  # as Scrapy; it was Internet Explorer's limit, so sites kept to it
@@ -78,18 +79,19 @@ def _has_repeats(path: str) -> bool:
     return any(segments.count(name) > MOST_REPEATS for name in names if not name.isdigit())
 
 
-def families(url: Url, this_year: int) -> tuple[Family, ...]:
+def families(url: Url, this_year: int, document: Document | None = None) -> tuple[Family, ...]:
     """The families of its host that a found URL belongs to; the first is that of all its URLs.
 
     Args:
         url: any but a seed.
         this_year: four digits, from the caller's clock; what lies far ahead of it makes a calendar.
+        document: links to it, and may show that an id is no session's; None = there is no such evidence.
     """
     target = url.target
     path, mark, query = target.partition("?")
     found = [_HOST]
     if "=" in target or "(S(" in target:
-        found += _sessions(target)
+        found += _sessions(url, document)
     if mark:
         found += _queries(path, query)
     found += _calendars(path, query, this_year)
@@ -102,21 +104,12 @@ def _family(reason: Reason, limit: int, text: str, weight: int = 1) -> Family:
 
 # --- the same page under ever different sessions ------------------------------------------------------------------
 
-# The names that frameworks give (PHP, Java, ASP, ColdFusion, osCommerce, Zen Cart, xt:Commerce) say enough. The names
-# that people give (`sid` is a story, a station or a session) need a value that looks drawn: both letters and digits.
-_SESSION = re.compile(
-    r"(?<=[?&;/])(?:"
-    r"(?:phpsessid|jsessionid|aspsessionid[a-z]*|cfid|cftoken|oscsid|zenid|xtcsid)=[^&;/?]*"
-    r"|(?:s|sid|sess|sessid|session|session[_-]?id)="
-    r"(?:(?=\d*[a-f])(?=[a-f]*\d)[\da-f]{8,}|(?=[a-z_-]*\d)[\w-]{16,})(?![^&;/?])"
-    r"|\(s\(\w+\)\))",
-    re.IGNORECASE | re.ASCII,
-)
 
-
-def _sessions(target: str) -> list[Family]:
-    page, count = _SESSION.subn("", target)
-    return [_family(Reason.TRAP_SESSION_ID, MOST_SESSIONS, page)] if count else []
+def _sessions(url: Url, document: Document | None) -> list[Family]:
+    found = in_session(url.target)
+    if found is None or (found.values and document and document.tells_apart(url.host_port, found.page)):
+        return []
+    return [_family(Reason.TRAP_SESSION_ID, MOST_SESSIONS, found.page)]
 
 
 # --- one path, ever other queries ---------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from crawler.core.histogram import bucket
 from crawler.core.merging import Row, first, hop, is_nearer, merged
 from crawler.core.models import Find, RejectedLine, Request, Retry, SeedBatch, State, Visit
 from crawler.core.reasons import Reason
+from crawler.core.sessions import Document
 from crawler.core.urls import Url, parse
 from crawler.frontier.borders import Borders
 from crawler.frontier.hosts import Hosts
@@ -53,6 +54,7 @@ class Admission:
         self._edges = rules.edges
         self._known = Known(follows=rules.follows)
         self._onward: deque[tuple[Find, int]] = deque()
+        self._document: Document | None = None  # whose links are being entered
 
     def keep(self) -> None:
         """The transaction is committed."""
@@ -62,6 +64,7 @@ class Admission:
         """The transaction was rolled back."""
         self._known.forget()
         self._onward.clear()
+        self._document = None
 
     # --- lines of the list ---------------------------------------------------------------------------------------
 
@@ -161,8 +164,8 @@ class Admission:
         So whatever comes in, new or after all, is counted by the families that may be traps.
         """
         if before is None or before.refusal is not row.refusal:
-            if row.refusal is None and not row.seed and (trap := self._borders.trap(place.url, place.host_id)):
-                row = row._replace(refusal=trap)
+            if row.refusal is None and not row.seed:
+                row = row._replace(refusal=self._borders.trap(place.url, place.host_id, self._document))
             if before is not None:
                 self._count(place, before.refusal, -1)
             self._count(place, row.refusal, 1)
@@ -229,9 +232,11 @@ class Admission:
         """The URL has its final state, and what it led to is known."""
         request, reason, record = visit.request, visit.reason, visit.record
         onto = visit.target
+        self._document = Document(request.url, visit.finds)
         for find in visit.finds:  # before its turn ends, as a page may find a better way to itself
             self._enter(find, referrer=request.id)
             onto = onto or (find.url if _is_hop(find) else None)
+        self._document = None
         self._leave_ready(request)
         attempts, status = (record.attempts, record.status) if record else (request.attempts, None)
         self._db.execute(

@@ -11,6 +11,7 @@ Runs on: the storage thread, inside a transaction.
 import sqlite3
 
 from crawler.core.reasons import Reason
+from crawler.core.sessions import Document
 from crawler.core.traps import Family, families
 from crawler.core.urls import Url
 from crawler.frontier.rules import Rules
@@ -57,11 +58,14 @@ class Borders:
         """The narrowest place that some seed brought in and a URL lies in; None = `covers` says no."""
         return next((place for place in reversed(self._scope.places(url)) if place in self._places), None)
 
-    def trap(self, url: Url, host_id: int) -> Reason | None:
-        """Count a URL that nobody listed; the reason when its family is too large already."""
+    def trap(self, url: Url, host_id: int, document: Document | None) -> Reason | None:
+        """Count a URL that nobody listed; the reason when its family is too large already.
+
+        `document` links to it; None = something else led to it.
+        """
         if not self._has_traps:
             return None
-        found = self.families(url, host_id)
+        found = self.families(url, host_id, document)
         if reason := full_family(found):
             return reason
         for family, n in found:
@@ -70,9 +74,9 @@ class Borders:
             self._changed.add(counter)
         return None
 
-    def families(self, url: Url, host_id: int) -> Families:
+    def families(self, url: Url, host_id: int, document: Document | None = None) -> Families:
         """The families of a URL that nobody listed, and how far each has grown."""
-        return tuple((family, self._count((host_id, family.key))) for family in families(url, self._year))
+        return tuple((family, self._count((host_id, family.key))) for family in families(url, self._year, document))
 
     def _count(self, counter: tuple[int, bytes]) -> int:
         if counter not in self._counts:

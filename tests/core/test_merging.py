@@ -70,7 +70,7 @@ def test_what_is_merged_again_brings_nothing_new(finds: list[Find]) -> None:
     assert [merged(row, find, find.refusal) for find in finds] == [None] * len(finds)
 
 
-@pytest.mark.parametrize("kept", [Reason.EXCLUDED, Reason.TRAP_SESSION_ID])
+@pytest.mark.parametrize("kept", [Reason.EXCLUDED, Reason.TRAP_CALENDAR])
 def test_what_its_url_is_refused_for_is_overcome_by_lists_alone(kept: Reason) -> None:
     """A link does not let in what a pattern or a trap keeps out; a line of the list does, and so does a sitemap."""
     row = first(Find(url=URL, depth=1), kept)
@@ -82,6 +82,18 @@ def test_what_its_url_is_refused_for_is_overcome_by_lists_alone(kept: Reason) ->
         better = merged(row, listed, None)
         assert better is not None
         assert better.refusal is None
+
+
+def test_one_session_too_many_waits_for_another_find() -> None:
+    """The frontier asks again whether it is one, since the document of that find may show that it is none."""
+    row = first(Find(url=URL, depth=1), Reason.TRAP_SESSION_ID)
+
+    better = merged(row, Find(url=URL, depth=2), None)
+
+    assert better is not None
+    assert (better.refusal, better.depth) == (None, 2)
+    for refusal in (Reason.OUT_OF_SCOPE, Reason.DEPTH_LIMIT, Reason.NOFOLLOW):
+        assert merged(row, Find(url=URL, depth=2), refusal) is None
 
 
 def test_what_waits_for_its_place_is_better_than_what_waits_for_another_find() -> None:

@@ -123,6 +123,47 @@ def test_a_link_that_was_first_seen_as_nofollow_is_counted_by_the_traps(begin: C
     assert life.frontier._tally.totals().skipped == {Reason.TRAP_SESSION_ID: 4}
 
 
+TALKS = [f"{A}talk?sid={number:08x}-a1b2-4c3d-8e4f-{number:012x}" for number in range(12)]
+
+
+def test_ids_that_stand_side_by_side_are_pages(begin: Callable[[Rules], Life]) -> None:
+    """A session differs from answer to answer, so several ids in one document tell pages apart: twelve are twelve."""
+    life = begin(HOST)
+    life.read(A)
+
+    life.finish(life.lease()[A], *map(link, TALKS))
+
+    assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 12
+
+
+def test_an_id_in_each_document_is_a_session(begin: Callable[[Rules], Life]) -> None:
+    """Where every answer has another id for the same page, five are asked for, in whatever life of the run."""
+    life = begin(HOST)
+    pages = [f"{A}{number}" for number in range(len(TALKS))]
+    life.read(*pages)
+    leased = life.lease()
+
+    for page, talk in zip(pages, TALKS, strict=True):
+        life.finish(leased[page], link(talk), link(talk.replace("talk", "about")))
+
+    assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 5 + [Reason.TRAP_SESSION_ID] * 7
+
+
+def test_a_later_document_lets_in_what_was_taken_for_a_session(begin: Callable[[Rules], Life]) -> None:
+    """Whichever document comes first, what another shows to be pages are pages."""
+    life = begin(HOST)
+    pages = [f"{A}{number}" for number in range(len(TALKS))]
+    life.read(*pages, f"{A}index")
+    leased = life.lease()
+    for page, talk in zip(pages, TALKS, strict=True):
+        life.finish(leased[page], link(talk))
+
+    life.finish(leased[f"{A}index"], *map(link, TALKS[:11]))
+
+    assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 11 + [Reason.TRAP_SESSION_ID]
+    assert life.frontier._tally.totals().skipped == {Reason.TRAP_SESSION_ID: 1}
+
+
 @pytest.mark.parametrize("kind", [Reason.NOFOLLOW, Reason.DEPTH_LIMIT, Reason.HOP_LIMIT])
 @pytest.mark.parametrize("together", [True, False])
 def test_a_followed_link_waits_for_its_place(begin: Callable[[Rules], Life], kind: Reason, together: bool) -> None:

@@ -194,16 +194,16 @@ def test_an_edge_is_kept_once_for_each_pair(tmp_path: Path) -> None:
 def test_a_trap_closes_its_family_alone(tmp_path: Path) -> None:
     """Session ids of one page are refused from the sixth on, with examples; the list is never refused."""
     run = Life(tmp_path, Rules(traps=True))
-    run.seeds("http://a/", "http://a/p?sid=99aa99aa99aa99aa")
+    run.seeds("http://a/", "http://a/p?PHPSESSID=99aa99aa99aa99aa")
     seed, listed = run.lease().requests
-    finds = [link(f"http://a/p?sid={number:016x}f00d") for number in range(10)]
+    finds = [link(f"http://a/p?PHPSESSID={number:016x}f00d") for number in range(10)]
 
     totals = run.finish(seed, *finds, link("http://a/other"))
 
     assert totals.skipped == {"trap_session_id": 5}
     assert len(run.frontier.examples()["trap_session_id"]) == 3
     run.again()
-    totals = run.finish(listed, *finds, link("http://a/p?sid=0000f00d0000f00d"))
+    totals = run.finish(listed, *finds, link("http://a/p?PHPSESSID=0000f00d0000f00d"))
     assert totals.skipped == {"trap_session_id": 6}
 
 
