@@ -27,6 +27,7 @@ from crawler.crawl.engine import Crawl, Parts
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.crawl.journal import BOUNDS, Journal
 from crawler.crawl.robots_cache import RobotsCache, ask
+from crawler.crawl.seeds import Seeds
 from crawler.fetch.http import HttpFetcher
 from crawler.fetch.secure import tls_for
 from crawler.frontier.board import MappedBoard
@@ -166,7 +167,7 @@ async def assemble(
         jitter=random.random,
         metrics=Metrics(),
         say=lambda _: None,
-        seeds=folder.seeds,
+        seeds=Seeds(folder.seeds, facts.tables),
         budget=config.budget,
         discover=config.scope.discover_sitemaps,
     )

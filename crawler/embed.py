@@ -121,6 +121,8 @@ def _folder(output: str | Path | None) -> Iterator[Path]:
 
 def _begin(folder: RunFolder, seeds: Iterable[str], config: RunConfig) -> tuple[RunFolder, RunFacts]:
     with folder.beginning():
+        if config.lists.column is not None:
+            raise UsageError("--column: it is of lists in files, and seeds are URLs: give those of the column")
         sources = folder.write_seeds(seeds)
         facts = RunFacts(
             command="crawl",

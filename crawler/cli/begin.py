@@ -16,10 +16,10 @@ from crawler.cli.notes import notes
 from crawler.cli.options import given, look_up
 from crawler.cli.tracefile import trace_file, trace_option
 from crawler.core.config import configure, plain_values
-from crawler.core.sitemaps import sitemap_in
-from crawler.core.urls import parse
+from crawler.core.lines import read
 from crawler.crawl.folder import RunFacts, RunFolder, read_toml
-from crawler.crawl.sources import check_sources
+from crawler.crawl.seeds import Seeds
+from crawler.crawl.sources import check_sources, is_line
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -70,14 +70,14 @@ def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) ->
     with terminable(), folder.beginning():
         facts = RunFacts(
             command=command,
-            sources=folder.copy_seeds(sources),
+            sources=folder.copy_seeds(sources, config.lists.column),
             seeds_bytes=folder.seeds.stat().st_size,
             options={**plain_values(config), **secrets.stored},
             needs=secrets.needs,
         )
         folder.write_facts(facts)
     if not parameters["quiet"]:
-        for note in notes(config, folder.seeds, follows=command == "crawl"):
+        for note in notes(config, Seeds(folder.seeds, facts.tables), follows=command == "crawl"):
             click.echo(note, err=True)
     quiet, as_json_too = parameters["quiet"], parameters["as_json"]
     return carry_out(folder, facts, config, quiet=quiet, as_json_too=as_json_too, trace=trace)
@@ -99,10 +99,8 @@ def _default_folder(source: str) -> Path:
     """A folder that is not there yet, named after the moment and what is fetched."""
     if source == "-":
         name = "stdin"
-    elif (sitemap := sitemap_in(source)) is not None:
-        name = parse(sitemap).host
-    elif "://" in source:
-        name = parse(source).host
+    elif is_line(source):
+        name = read(source).url.host
     else:
         name = Path(source).stem
     safe = "".join(c if c.isalnum() or c in ".-_" else "_" for c in name)[:60]

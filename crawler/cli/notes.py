@@ -4,26 +4,38 @@ Of a long list only the beginning is looked at.
 Runs on: the main thread.
 """
 
+from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 from crawler.cli.defaults import defaults_file
 from crawler.core.config import FetchConfig, RunConfig
 from crawler.core.lists import BatchBuilder, LineSplitter
-from crawler.core.models import Find
+from crawler.core.models import Find, SeedBatch
 from crawler.core.politeness import is_loopback
 from crawler.core.scope import Scope, ScopeMode
 from crawler.core.text import counted, safe
+from crawler.crawl.seeds import Seeds
 from crawler.fetch.identity import cookies_of
 
 _LOOKED_AT = 64 * 1024  # bytes of the list
 
 
-def notes(config: RunConfig, seeds: Path, *, follows: bool) -> list[str]:
+def notes(config: RunConfig, seeds: Seeds, *, follows: bool) -> list[str]:
     """Everything that is to be told; `seeds` is the run's list, and `follows` = links are followed from it."""
-    finds = _beginning(seeds)
+    beginning = _beginning(seeds)
+    finds = beginning.finds
     scope = scope_note(config.scope.scope, finds) if follows else None
-    return [note for note in (contact_note(config.fetch, finds), scope) if note]
+    return [note for note in (*_reading_notes(beginning), contact_note(config.fetch, finds), scope) if note]
+
+
+def _reading_notes(beginning: SeedBatch) -> Iterator[str]:
+    """What was read into lines that say something else; the summary tells how many there are in all."""
+    if guess := next((find for find in beginning.finds if find.guess), None):
+        which = guess.url.href.removeprefix("https://").removesuffix("/")
+        more = " (and others)" if beginning.guessed > 1 else ""
+        yield f"note: {safe(which, 100)}{more}: no scheme, so https:// is asked first, then http://"
+    if beginning.unwrapped:
+        yield "note: the quotes or brackets around lines of the list are taken off"
 
 
 def contact_note(config: FetchConfig, seeds: tuple[Find, ...]) -> str | None:
@@ -69,12 +81,12 @@ def _may_be_a_folder(find: Find) -> bool:
     return bool(name) and "." not in name and not find.sitemap
 
 
-def _beginning(seeds: Path) -> tuple[Find, ...]:
-    """The first URLs of the list, those that are whole."""
-    with seeds.open("rb") as file:
+def _beginning(seeds: Seeds) -> SeedBatch:
+    """The first lines of the list, those that are whole."""
+    with seeds.path.open("rb") as file:
         block = file.read(_LOOKED_AT)
-    splitter, builder = LineSplitter(), BatchBuilder()
+    splitter, builder = LineSplitter(), BatchBuilder(tables=seeds.tables)
     last = splitter.finish() if len(block) < _LOOKED_AT else ()
     for line, offset in chain(splitter.feed(block), last):
         builder.add(line, offset)
-    return builder.build(last=True).finds
+    return builder.build(last=True)

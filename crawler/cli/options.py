@@ -21,6 +21,7 @@ from crawler.core.options import Kind, Option
 
 _TITLES = {
     "output": "Output",
+    "lists": "The lists",
     "scope": "Which links to follow",
     "engine": "How much at once",
     "politeness": "Politeness",

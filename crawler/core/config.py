@@ -66,6 +66,21 @@ class ScopeConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListConfig:
+    """How the lists are read."""
+
+    column: Annotated[
+        str | None,
+        Help(
+            "The lists are tables, separated by commas, semicolons or tabs: read this column, by its number from 1 or "
+            "by its name in the first line.",
+            Kind.TEXT,
+            metavar="N|NAME",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
     """How much happens at once."""
 
@@ -294,6 +309,7 @@ class RunConfig:
     """All knobs of a crawl or fetch."""
 
     output: OutputConfig = field(default_factory=OutputConfig)
+    lists: ListConfig = field(default_factory=ListConfig)
     scope: ScopeConfig = field(default_factory=ScopeConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     politeness: PolitenessConfig = field(default_factory=PolitenessConfig)

@@ -3,24 +3,26 @@
 Rules
 - One URL per line; blank lines and lines that begin with `#` are counted and skipped; CRLF is fine, and so is a byte
   order mark, which stands within the text where lists were put together.
-- A line `Sitemap: URL`, spelled as in a robots.txt, lists a sitemap.
+- What a line says is decided in `core/lines.py`; of a row of a table, one column is read (`core/columns.py`).
 - Every line is accounted for once: no line is ever dropped without a reason.
 - A line longer than `LONGEST_LINE` is never held whole in memory.
 Runs on: anywhere (pure).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from crawler.core.columns import Table, at_line, hint
 from crawler.core.errors import UrlError
-from crawler.core.models import Find, RejectedLine, SeedBatch
+from crawler.core.lines import Reading, read
+from crawler.core.models import Find, Guess, RejectedLine, SeedBatch
 from crawler.core.reasons import Reason
-from crawler.core.sitemaps import sitemap_in
-from crawler.core.urls import credentials, parse
 
 LONGEST_LINE = 65_536
 _SHOWN = 200
+_WHITE = b" \t\r\f\v"
+_PERHAPS_ROWS = frozenset({Reason.NOT_A_URL, Reason.RELATIVE_URL, Reason.UNSUPPORTED_SCHEME})
 _BOM = b"\xef\xbb\xbf"
 _SCHEME = re.compile(rb"(?:https?|ftps?|sftp|ssh|wss?)://|(?:mailto|xmpp|sips?):", re.IGNORECASE)
 _ADDRESS = re.compile(rb"(?:mailto|xmpp|sips?):[^:;/?#%@\\\s]+@[^@]*", re.IGNORECASE)
@@ -54,13 +56,20 @@ class LineSplitter:
 
 @dataclass(slots=True)
 class BatchBuilder:
-    """Collects judged lines until they make a `SeedBatch`."""
+    """Collects judged lines until they make a `SeedBatch`.
+
+    Attributes:
+        tables: how the lists are read that were put together, by their first lines; none = line by line.
+    """
 
     line: int = 0
     offset: int = 0
+    tables: Sequence[Table] = ()
     _lines: int = 0
     _blank: int = 0
     _comments: int = 0
+    _guessed: int = 0
+    _unwrapped: int = 0
     _finds: list[Find] = field(default_factory=list)
     _rejected: list[RejectedLine] = field(default_factory=list)
 
@@ -75,36 +84,35 @@ class BatchBuilder:
         if raw is None:
             self._reject(Reason.LINE_TOO_LONG, f"longer than {LONGEST_LINE} bytes", b"")
             return
-        line = raw.removeprefix(_BOM).strip(b" \t\r\f\v")
-        if not line:
+        line = raw.removeprefix(_BOM).strip(b" \r\f\v")
+        table = at_line(self.tables, self.line)
+        if not (shown := line.strip(_WHITE)):
             self._blank += 1
-        elif line.startswith(b"#"):
+        elif shown.startswith(b"#") or (table and table.header == self.line):
             self._comments += 1
         else:
-            self._judge(line)
+            self._judge(line, table)
 
-    def _judge(self, line: bytes) -> None:
-        if b"\t" in line or b"\r" in line:
-            # A browser would drop these and join what is left: of two columns or two lines, a URL that nobody wrote.
-            self._reject(Reason.NOT_A_URL, "a tab or carriage return in the middle: one URL per line", line)
-            return
+    def _judge(self, line: bytes, table: Table | None) -> None:
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
-            self._reject(
-                Reason.NOT_UTF8, f"byte {error.start + 1} of the line is not UTF-8: save the list as UTF-8", line
-            )
+            message = f"byte {error.start + 1} of the line is not UTF-8: save the list as UTF-8"
+            self._reject(Reason.NOT_UTF8, message, line)
             return
-        sitemap = sitemap_in(text)
+        is_row = table is not None and table.column is not None
         try:
-            url = parse(text if sitemap is None else sitemap)
+            value = table.value(text) if table else text
+            found = _read(value.strip(_WHITE.decode()))
         except UrlError as error:
-            self._reject(error.reason, str(error), line)
+            more = "" if is_row or error.reason not in _PERHAPS_ROWS else hint(text)
+            shown = b"" if error.reason is Reason.CREDENTIALS_IN_URL else line.strip(_WHITE)
+            self._reject(error.reason, f"{error}{more}", shown)
             return
-        if "@" in text and credentials(text if sitemap is None else sitemap):
-            self._reject(Reason.CREDENTIALS_IN_URL, "a password does not belong in a list; use --user", b"")
-            return
-        find = Find(url=url, seed=True, named=True, sitemap=sitemap is not None, line=self.line)
+        self._guessed += found.is_guess
+        self._unwrapped += found.is_unwrapped
+        guess = Guess.GUESSED if found.is_guess else Guess.WRITTEN
+        find = Find(url=found.url, seed=True, named=True, sitemap=found.sitemap, line=self.line, guess=guess)
         self._finds.append(find)
 
     def _reject(self, reason: Reason, message: str, raw: bytes) -> None:
@@ -121,11 +129,20 @@ class BatchBuilder:
             comments=self._comments,
             finds=tuple(self._finds),
             rejected=tuple(self._rejected),
+            guessed=self._guessed,
+            unwrapped=self._unwrapped,
             last=last,
         )
-        self._lines = self._blank = self._comments = 0
+        self._lines = self._blank = self._comments = self._guessed = self._unwrapped = 0
         self._finds, self._rejected = [], []
         return batch
+
+
+def _read(text: str) -> Reading:
+    if "\t" in text or "\r" in text:
+        # A browser would drop these and join what is left: of two columns or two lines, a URL that nobody wrote.
+        raise UrlError(Reason.NOT_A_URL, "a tab or carriage return in the middle: one URL per line")
+    return read(text)
 
 
 def _masked(raw: bytes) -> bytes:

@@ -6,6 +6,7 @@ Rules
   itself is refused for (patterns, traps) stays, and only a line of the list or of a sitemap overcomes it.
 - A row is as good as its best find: a seed beats a link, then the smaller depth, then fewer hops, then whoever leads
   there from the same origin. The best find brings all of these, so a row is never better than every way to it.
+- A guess that nobody answered over https waits for a find whose scheme was written, and is allowed then.
 - A hop (a redirect, or a refresh) keeps its source's depth, and leads a seed to a seed and a sitemap to a sitemap, ten
   times in a row at the most.
   A page that is linked to as well may still lead on, and then as a link does: a step further, and to no seed.
@@ -17,6 +18,7 @@ Runs on: anywhere (pure); `hop` in worker processes too.
 
 from typing import NamedTuple, Protocol
 
+from crawler.core.guesses import both
 from crawler.core.models import Find
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
@@ -79,23 +81,27 @@ class Row(NamedTuple):
     sitemap: bool
     lastmod: str | None
     line: int | None
+    guess: int
     refusal: Reason | None
 
 
 def first(find: Find, refusal: Reason | None) -> Row:
     """The row of a URL that was not known before."""
     way = find.seed, find.depth, find.hops, find.chain, find.foreign
-    return Row(*way, find.sitemap, find.lastmod, find.line, refusal)
+    return Row(*way, find.sitemap, find.lastmod, find.line, find.guess, refusal)
 
 
 def merged(row: Row, find: Find, refusal: Reason | None) -> Row | None:
     """The row after one more find, refused or not; None = it brings nothing new."""
-    tells = find.sitemap or find.lastmod is not None or find.line is not None
+    tells = find.sitemap or find.lastmod is not None or find.line is not None or find.guess != row.guess
     if refusal is row.refusal and find.chain >= row.chain and not tells and not is_nearer(find, row):
         return None  # as most do
     best: Reached = row
     chain = row.chain
-    if refusal is row.refusal:
+    guess = _guess(row, find, refusal)
+    if row.refusal is Reason.HTTP_INSTEAD and guess == row.guess:
+        refusal = row.refusal
+    if refusal is row.refusal or row.refusal is Reason.HTTP_INSTEAD:
         if is_nearer(find, row):
             best = find
         chain = min(chain, find.chain)
@@ -103,11 +109,18 @@ def merged(row: Row, find: Find, refusal: Reason | None) -> Row | None:
         best, chain = find, find.chain
     else:
         refusal = row.refusal
-    if best is row and chain == row.chain and not _tells_more(find, row):
+    if best is row and chain == row.chain and guess == row.guess and not _tells_more(find, row):
         return None
     way = best.seed, best.depth, best.hops, chain, best.foreign
     lastmod, line = _most(row.lastmod, find.lastmod), _least(row.line, find.line)
-    return Row(*way, row.sitemap or find.sitemap, lastmod, line, refusal)
+    return Row(*way, row.sitemap or find.sitemap, lastmod, line, guess, refusal)
+
+
+def _guess(row: Row, find: Find, refusal: Reason | None) -> int:
+    """Whether its scheme was written, as all finds say that are not refused."""
+    if refusal:
+        return row.guess
+    return both(row.guess, find.guess) if row.refusal in {None, Reason.HTTP_INSTEAD} else find.guess
 
 
 def is_nearer(one: Reached, other: Reached) -> bool:

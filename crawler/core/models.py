@@ -30,6 +30,14 @@ class State(IntEnum):
     SKIPPED = 3  # never requested, with a reason
 
 
+class Guess(IntEnum):
+    """Whether a URL's scheme was written wherever it was found, or https was guessed (`core/guesses.py`)."""
+
+    WRITTEN = 0
+    GUESSED = 1
+    BOTH = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One thing to ask for.
@@ -46,6 +54,7 @@ class Request:
         sitemap: it was listed as a sitemap, so it is read as one, plain text too.
         lastmod: when its page was last changed, as a sitemap says.
         alone: the process died while it was in flight, so nothing else may be.
+        guess: whether its scheme was written, a value of `Guess`.
         headers: sent in this order, besides those that the fetcher adds.
         most: body bytes to read at the most, where that is less than the fetcher's limit; None = the fetcher's.
     """
@@ -63,6 +72,7 @@ class Request:
     sitemap: bool = False
     lastmod: str | None = None
     alone: bool = False
+    guess: int = Guess.WRITTEN
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
@@ -174,6 +184,7 @@ class Find(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         sitemap: it is to be read as a sitemap, and lies in scope wherever it is.
         lastmod: when its page was last changed, as a sitemap says.
         refusal: why it is not to be fetched; None = allowed. An allowed find beats a refused one.
+        guess: whether its scheme was written, a value of `Guess`.
     """
 
     url: Url
@@ -187,6 +198,7 @@ class Find(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     lastmod: str | None = None
     line: int | None = None
     refusal: Reason | None = None
+    guess: int = Guess.WRITTEN
 
 
 _PACKER, _UNPACKER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(tuple[Find, ...])
@@ -335,6 +347,7 @@ class SeedBatch:
         lines: how many lines these were: `lines == blank + comments + len(rejected) + len(finds)`.
         cursor: bytes of `seeds.txt` that are read once this batch is committed.
         line: the number of the last line in it.
+        guessed: lines without a scheme among the finds, and `unwrapped` those in quotes or brackets.
     """
 
     cursor: int
@@ -344,6 +357,8 @@ class SeedBatch:
     comments: int = 0
     finds: tuple[Find, ...] = ()
     rejected: tuple[RejectedLine, ...] = ()
+    guessed: int = 0
+    unwrapped: int = 0
     last: bool = False
 
 
@@ -459,6 +474,7 @@ class Totals:
         statuses: final responses by HTTP status.
         bytes: body bytes after decoding, summed over the lines of output.
         lines: what became of the lines of the list, by `read`, `blank`, `comment`, `url`, `duplicate` and reason.
+        readings: lines that were not read as they stand: `guessed` without a scheme, `unwrapped` out of quotes.
         latency: fetch latencies as bucket counts of `core.histogram`.
     """
 
@@ -471,6 +487,7 @@ class Totals:
     failures: Mapping[str, int] = field(default_factory=dict)
     statuses: Mapping[int, int] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
+    readings: Mapping[str, int] = field(default_factory=dict)
     bytes: int = 0
     retries: int = 0
     seconds: float = 0.0

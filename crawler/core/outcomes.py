@@ -14,6 +14,7 @@ import msgspec
 
 from crawler.core import records
 from crawler.core.errors import FetchError, UrlError
+from crawler.core.guesses import is_settled, over_http
 from crawler.core.merging import hop
 from crawler.core.models import Find, Page, Request, Response, Retry, State, Visit
 from crawler.core.reasons import Reason
@@ -64,6 +65,8 @@ class Judge:
 
     def error(self, request: Request, error: FetchError, turn: Turn) -> Visit | Retry:
         """What a failed try means."""
+        if error.counted and is_settled(request, error.reason):
+            return http_instead(request, error.reason)
         if not error.counted:
             later = turn.now + delay(0, turn.jitter)
             return Retry(request=request, reason=error.reason, at=turn.now, not_before=later)
@@ -77,8 +80,15 @@ def denied(request: Request) -> Visit:
     return Visit(request=request, state=State.SKIPPED, reason=Reason.ROBOTS_DENIED)
 
 
+def http_instead(request: Request, failure: Reason) -> Visit:
+    """The URL of a line without a scheme, when nobody answers over https: http is asked."""
+    return Visit(request=request, state=State.SKIPPED, reason=Reason.HTTP_INSTEAD, finds=over_http(request, failure))
+
+
 def given_up(request: Request, cause: Reason, now: float) -> Visit:
     """The URL of a host that was given up: it is not asked for, and fails as those before it did."""
+    if is_settled(request, cause):
+        return http_instead(request, cause)
     return _failed(request, cause, Turn(now=now), attempts=request.attempts)
 
 
@@ -101,7 +111,8 @@ def _again(request: Request, reason: Reason, turn: Turn, asked: float | None = N
 
 def _failed(request: Request, reason: Reason, turn: Turn, *, attempts: int) -> Visit:
     record = records.unanswered(request, reason, turn, attempts=attempts)
-    return Visit(request=request, state=State.FAILED, reason=reason, at=turn.now, record=record)
+    finds = over_http(request, reason)
+    return Visit(request=request, state=State.FAILED, reason=reason, at=turn.now, record=record, finds=finds)
 
 
 _FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.BAD_REDIRECT})

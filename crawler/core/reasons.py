@@ -60,6 +60,7 @@ class Reason(StrEnum):
     DEPTH_LIMIT = "depth_limit"
     HOP_LIMIT = "hop_limit"  # more redirects and refreshes in a row lead here than are followed
     SITEMAP_LIMIT = "sitemap_limit"  # sitemaps that list sitemaps that list sitemaps...
+    HTTP_INSTEAD = "http_instead"  # a line without a scheme: nobody answered over https, so http is asked
     NOFOLLOW = "nofollow"  # the page, or each link to it, asks robots not to follow
     EXCLUDED = "excluded"
     NOT_INCLUDED = "not_included"  # --include is given, and no pattern matches
@@ -82,6 +83,7 @@ class Reason(StrEnum):
     CREDENTIALS_IN_URL = "credentials_in_url"
     NOT_UTF8 = "not_utf8"
     LINE_TOO_LONG = "line_too_long"
+    NO_COLUMN = "no_column"  # a row without the column that --column names
     DUPLICATE = "duplicate"
 
     @property

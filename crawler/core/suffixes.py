@@ -27,9 +27,10 @@ def registrable_domain(host: str) -> str:
     return f"{domain}." if host.endswith(".") else domain
 
 
-def is_domain(host: str) -> bool:
-    """Whether the name lies under a suffix that the list has: that of `urls.txt` it has not."""
-    return _listed().privatesuffix(host) is not None
+def is_public(host: str) -> bool:
+    """Whether a name with a dot ends in a suffix that the list has, or is one: `urls.txt` does not, `gov.uk` is."""
+    name = host.removesuffix(".")
+    return "." in name and _listed().publicsuffix(name) is not None
 
 
 def is_public_suffix(host: str) -> bool:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from pathlib import Path
 
 from crawler.core import outcomes
 from crawler.core.budget import Budget
@@ -34,7 +33,7 @@ from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
 from crawler.crawl.manners import Manners, Ways
 from crawler.crawl.robots_cache import RobotsCache
-from crawler.crawl.seeds import import_seeds
+from crawler.crawl.seeds import Seeds, import_seeds
 from crawler.crawl.supply import Supply
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import Account, Alarm, ByteBudget, Slots, background
@@ -68,7 +67,7 @@ class Parts:
     jitter: Callable[[], float]
     metrics: Metrics
     say: Callable[[str], None]
-    seeds: Path
+    seeds: Seeds
     budget: BudgetConfig
     discover: bool = False
     observe: Observer | None = None
@@ -261,7 +260,7 @@ class Crawl:
             response = await self._fetch(request, memory)
         except FetchError as error:
             fetched = clock.monotonic()
-            entry = parts.judge.error(request, error, self._ended(queued, fetched - started))
+            entry = parts.judge.error(self._manners.settled(request), error, self._ended(queued, fetched - started))
         else:
             fetched = clock.monotonic()
             memory.settle()

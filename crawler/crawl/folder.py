@@ -14,18 +14,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import tomli_w
 
+from crawler.core.columns import Table, table_of
 from crawler.core.disk import storage_error
 from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
+from crawler.core.lines import read
+from crawler.core.lists import LONGEST_LINE
 from crawler.core.models import BrokenLink, RejectedLine
-from crawler.core.sitemaps import sitemap_in
 from crawler.core.text import safe
-from crawler.core.urls import parse
 from crawler.crawl.astray import no_run
-from crawler.crawl.sources import copy_source
+from crawler.crawl.sources import copy_source, is_line
 from crawler.version import __version__
 
 _ENCODER = msgspec.json.Encoder()
@@ -33,10 +35,17 @@ _ENCODER = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One of the lists that `seeds.txt` was copied from, and where it begins there."""
+    """One of the lists that `seeds.txt` was copied from, and where it begins there.
+
+    Attributes:
+        is_line: it is no list, but a line that stood on the command line.
+        table: which column of it is read; None = its lines are no rows.
+    """
 
     name: str
     first_line: int
+    is_line: bool = False
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +64,21 @@ class RunFacts:
     seeds_bytes: int = 0
     needs: tuple[str, ...] = ()
 
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """How each source is read, in their order."""
+        return tuple(source.table or Table(first_line=source.first_line) for source in self.sources)
 
-class _Source(msgspec.Struct, rename="kebab"):
+
+class _Source(msgspec.Struct, rename="kebab", omit_defaults=True):
     """A `Source` as `config.toml` spells it."""
 
     name: str
     first_line: int
+    is_line: bool = False
+    column: int | None = None
+    separator: str = ","
+    header: int | None = None
 
 
 class _Run(msgspec.Struct, rename="kebab"):
@@ -140,16 +158,22 @@ class RunFolder:
             write_whole(self.seeds, (_line(url) for url in urls))
         return (Source("seeds", 1),)
 
-    def copy_seeds(self, sources: Sequence[str]) -> tuple[Source, ...]:
-        """Copy every list into `seeds.txt`; `-` is standard input, anything with `://` a line of its own."""
+    def copy_seeds(self, sources: Sequence[str], column: str | None = None) -> tuple[Source, ...]:
+        """Copy every list into `seeds.txt`; `-` is standard input. Of those that are tables, `column` is to be read.
+
+        Raises:
+            UsageError: one has no such column.
+        """
         found: list[Source] = []
         line = 1
         partial = _partial(self.seeds)
         with _gate(self.seeds):
-            with partial.open("wb") as out:
+            with partial.open("w+b") as out:
                 for source in sources:
-                    found.append(Source(source, line))
-                    line += copy_source(source, out)
+                    start, lines, is_one = out.tell(), copy_source(source, out), is_line(source)
+                    table = None if is_one or column is None else table_of(source, column, line, _head(out, start))
+                    found.append(Source(source, line, is_one, table))
+                    line += lines
                 out.flush()
                 os.fsync(out.fileno())
             partial.rename(self.seeds)
@@ -161,7 +185,7 @@ class RunFolder:
         head = f"# A run of crawler {__version__}. `crawler resume` reads this file; `--config` takes it too.\n\n"
         run: dict[str, object] = {
             "command": facts.command,
-            "sources": [{"name": source.name, "first-line": source.first_line} for source in facts.sources],
+            "sources": [msgspec.to_builtins(_spelled(source)) for source in facts.sources],
             "seeds-bytes": facts.seeds_bytes,
             "needs": list(facts.needs),
         }
@@ -183,7 +207,7 @@ class RunFolder:
             run = msgspec.convert(data.pop("run", None), _Run)
         except (UsageError, msgspec.ValidationError) as error:
             raise StorageDamaged(f"{self.config} is damaged ({error}); restore it, or start a new run") from None
-        sources = tuple(Source(source.name, source.first_line) for source in run.sources)
+        sources = tuple(map(_source_of, run.sources))
         return RunFacts(
             command=run.command, sources=sources, options=data, seeds_bytes=run.seeds_bytes, needs=run.needs
         )
@@ -213,6 +237,34 @@ class RunFolder:
     def write_rejected(self, lines: Iterable[RejectedLine], sources: Sequence[Source]) -> None:
         """`rejected.jsonl`, derived from the frontier: every line that did not become a URL of its own."""
         write_whole(self.rejected, (_ENCODER.encode(_rejected(line, sources)) + b"\n" for line in lines))
+
+
+def _spelled(source: Source) -> _Source:
+    found = _Source(source.name, source.first_line, source.is_line)
+    if source.table is None:
+        return found
+    table = source.table
+    return msgspec.structs.replace(found, column=table.column, separator=table.separator, header=table.header)
+
+
+def _source_of(found: _Source) -> Source:
+    table = Table(first_line=found.first_line, column=found.column, separator=found.separator, header=found.header)
+    return Source(found.name, found.first_line, found.is_line, table if found.column is not None else None)
+
+
+def _head(out: BinaryIO, start: int) -> list[str]:
+    """The lines from `start` on up to the first that is neither blank nor a comment; what comes next is written behind.
+
+    Only so much of a line is read as may be one.
+    """
+    lines: list[str] = []
+    out.seek(start)
+    while raw := out.readline(LONGEST_LINE):
+        lines.append(raw.decode("utf-8-sig", "replace").strip("\r\n"))
+        if lines[-1].strip() and not lines[-1].lstrip().startswith("#"):
+            break
+    out.seek(0, os.SEEK_END)
+    return lines
 
 
 def read_toml(path: Path) -> dict[str, object]:
@@ -247,9 +299,8 @@ def write_whole(path: Path, parts: Iterable[bytes]) -> None:
 
 
 def _line(url: str) -> bytes:
-    sitemap = sitemap_in(url.strip())
     try:
-        parse(url if sitemap is None else sitemap)
+        read(url.strip())
     except UrlError as error:
         raise UsageError(f"{safe(url, 80)}: {error}") from None
     return f"{url.strip()}\n".encode()
@@ -258,7 +309,7 @@ def _line(url: str) -> bytes:
 def place_of(sources: Sequence[Source], line: int) -> str:
     """Where a line of `seeds.txt` came from, in words."""
     source = _source(sources, line)
-    if "://" in source.name:
+    if source.is_line:
         return "named on the command line"
     name = "standard input" if source.name == "-" else source.name
     return f"in line {line - source.first_line + 1:,} of {name}"

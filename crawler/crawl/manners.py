@@ -6,15 +6,18 @@ Rules
 - Every answer and every failure is heard by its host's pace, and what a later lease or life must know goes to the
   journal. A host that rests for long hands its leases back.
 - Of a host that was given up nothing is asked: what is left of it fails with the cause.
+- Where nobody answers over https, no other guess is asked (`core/guesses.py`), and the host is not blamed: http may be
+  spoken on the same port. An origin that has answered is no guess any more.
 Runs on: the loop.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crawler.core import outcomes
 from crawler.core.errors import FetchError
-from crawler.core.models import Request, Response, Timing, Visit
+from crawler.core.guesses import is_settled
+from crawler.core.models import Guess, Request, Response, Timing, Visit
 from crawler.core.pace import ROBOTS_ATTEMPTS, Heard, Pace
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
@@ -22,11 +25,12 @@ from crawler.core.retry import RETRY_STATUSES, retry_after
 from crawler.core.robots import Lesson
 from crawler.core.scope import LinkJudge
 from crawler.core.sitemaps import discovered
-from crawler.core.urls import Host
+from crawler.core.urls import Host, Url
 from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
 from crawler.crawl.robots_cache import RobotsCache
 
+_MOST_GUESSES = 10_000  # origins that are remembered; another is asked again
 _NOTES = 5  # about hosts that cannot be had; the summary and `crawler hosts` name them
 
 
@@ -66,20 +70,23 @@ class Manners:
         self._clock = clock
         self._ways = ways
         self._mourned = 0
+        self._answers: dict[str, Reason | None] = {}  # of origins that were guessed: why nobody does, None = somebody
 
     # --- before it is asked --------------------------------------------------------------------------------------
 
     def needs_rules(self, request: Request) -> bool:
         """Whether the robots.txt of its origin has to be asked for first."""
-        if self._robots is None or self._workbench.pace(request.url.host_port).down:
+        if self._robots is None or self._workbench.pace(request.url.host_port).down or self._silence(request):
             return False
         return not self._robots.knows(request.url)
 
     def refusal(self, request: Request) -> Visit | None:
         """What becomes of a URL that is not asked for; None = it may be."""
         pace = self._workbench.pace(request.url.host_port)
+        if failure := self._silence(request):
+            return outcomes.http_instead(request, failure)
         if pace.down:
-            return outcomes.given_up(request, pace.down, self._clock.wall())
+            return outcomes.given_up(self.settled(request), pace.down, self._clock.wall())
         if self._robots is None:
             return None
         pace.crawl_delay = self._robots.crawl_delay(request.url)
@@ -102,8 +109,11 @@ class Manners:
         try:
             lesson = await self._robots.learn(request, room)
             if lesson.reason is None:
+                self._note_guess(request, None)
                 self._heed(pace, lesson)
                 pace.crawl_delay = self._robots.crawl_delay(request.url)
+            elif is_settled(self.settled(request), lesson.reason):
+                self._note_guess(request, lesson.reason)
             else:
                 self._miss(pace, lesson, lesson.reason)
                 self._mourn(request.url.origin, pace, lesson.message)
@@ -133,6 +143,29 @@ class Manners:
             then = "given up, and its URLs fail" if pace.down else f"asked again in {again:.1f} s"
             self._ways.say(f"{name}: {why}; {then}")
 
+    # --- what was guessed ----------------------------------------------------------------------------------------
+
+    def settled(self, request: Request) -> Request:
+        """The request; no guess any more, if its origin has answered."""
+        if not request.guess or not self._has_answered(request.url):
+            return request
+        return replace(request, guess=Guess.WRITTEN)
+
+    def _has_answered(self, url: Url) -> bool:
+        if url.origin in self._answers:
+            return self._answers[url.origin] is None
+        return self._robots is not None and self._robots.knows(url)
+
+    def _silence(self, request: Request) -> Reason | None:
+        """Why nobody answers over https, where that was guessed; None = somebody may."""
+        return self._answers.get(request.url.origin) if request.guess == Guess.GUESSED else None
+
+    def _note_guess(self, request: Request, failure: Reason | None) -> None:
+        if request.guess:
+            if len(self._answers) >= _MOST_GUESSES:
+                self._answers.clear()
+            self._answers[request.url.origin] = failure
+
     # --- while it is asked ---------------------------------------------------------------------------------------
 
     async def fetch(self, request: Request, room: Room) -> Response:
@@ -147,12 +180,16 @@ class Manners:
         try:
             response = await self._fetcher.fetch(request, room)
             pace.sent(asked_at + _until_sent(response.timing))
+            self._note_guess(request, None)
             self._hear(pace, _told(response, asked_at, self._clock.wall()))
             return response
         except FetchError as error:
-            was_down = pace.down
-            self._hear(pace, Heard(asked_at=asked_at, failure=error.reason if error.counted else Reason.CLIENT_LIMIT))
-            if error.reason.blames_host and not was_down:
+            was_down, is_silent = pace.down, error.counted and is_settled(self.settled(request), error.reason)
+            if is_silent:
+                self._note_guess(request, error.reason)
+            is_heard = error.counted and not is_silent
+            self._hear(pace, Heard(asked_at=asked_at, failure=error.reason if is_heard else Reason.CLIENT_LIMIT))
+            if error.reason.blames_host and not (was_down or is_silent):
                 self._mourn(host, pace, str(error))
             raise
         finally:

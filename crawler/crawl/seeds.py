@@ -8,11 +8,13 @@ Runs on: the loop; aiofiles' threads read blocks of 1 MiB (line by line they man
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiofiles
 import aiofiles.os
 
+from crawler.core.columns import Table
 from crawler.core.errors import StorageDamaged
 from crawler.core.lists import BatchBuilder, LineSplitter
 from crawler.core.models import SeedBatch, SeedCursor
@@ -23,20 +25,29 @@ BATCH_LINES = 4000
 _SLICE = 200  # lines judged between two turns of the loop: about 1 ms
 
 
-async def import_seeds(path: Path, cursor: SeedCursor, journal: Journal) -> None:
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """The list of a run, and how each part of it is read."""
+
+    path: Path
+    tables: tuple[Table, ...] = ()
+
+
+async def import_seeds(seeds: Seeds, cursor: SeedCursor, journal: Journal) -> None:
     """Read the list from `cursor` to its end; returns when the last line is committed."""
+    path = seeds.path
     if (await aiofiles.os.stat(path)).st_size < cursor.offset:
         raise StorageDamaged(f"{path.name} is shorter than what was read of it; restore the file, or start a new run")
-    async for batch in _batches(path, cursor):
+    async for batch in _batches(seeds, cursor):
         await journal.flush()
         await journal.put_seeds(batch)
     await journal.flush()
 
 
-async def _batches(path: Path, cursor: SeedCursor) -> AsyncIterator[SeedBatch]:
+async def _batches(seeds: Seeds, cursor: SeedCursor) -> AsyncIterator[SeedBatch]:
     splitter = LineSplitter(cursor.offset)
-    builder = BatchBuilder(line=cursor.line, offset=cursor.offset)
-    async with aiofiles.open(path, "rb") as file:
+    builder = BatchBuilder(line=cursor.line, offset=cursor.offset, tables=seeds.tables)
+    async with aiofiles.open(seeds.path, "rb") as file:
         await file.seek(cursor.offset)
         while block := await file.read(BLOCK):
             for raw, offset in splitter.feed(block):

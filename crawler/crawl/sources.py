@@ -1,6 +1,7 @@
 """What a user may list: a URL, a file of URLs, `-` for standard input, or `Sitemap: URL`; checked first, then copied.
 
 Rules
+- A file's name is one, whatever else it looks like: `example.com` is a host where there is no such file.
 - What cannot be read is refused before anything is made.
 - A copy is UTF-8 (`core/transcode.py`), and byte for byte what is that already; only a missing last newline is added,
   so that the next list begins on a line of its own.
@@ -15,13 +16,14 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from crawler.core.addresses import written_address
 from crawler.core.errors import UrlError, UsageError
+from crawler.core.lines import read
+from crawler.core.reasons import Reason
 from crawler.core.sitemaps import sitemap_in
-from crawler.core.suffixes import is_domain
 from crawler.core.text import safe
 from crawler.core.transcode import Transcoder
-from crawler.core.urls import credentials, parse
+
+_ALSO = "a URL begins with http://, https:// or a host, - is standard input"
 
 
 def check_sources(sources: Sequence[str]) -> None:
@@ -31,39 +33,43 @@ def check_sources(sources: Sequence[str]) -> None:
         UsageError: it says which one and what to write instead.
     """
     for source in sources:
-        if source == "-":
+        if is_line(source):
+            _check_line(source)
+        elif source == "-":
             continue
-        if (sitemap := sitemap_in(source)) is not None:
-            _check_url(sitemap)
-        elif "://" in source:
-            _check_url(source)
         elif not Path(source).is_file():
             what = "is a folder, not a list" if Path(source).is_dir() else "no such file"
-            raise UsageError(f"{safe(source)}: {what}; {_meant(source)} - is standard input")
+            raise UsageError(f"{safe(source)}: {what}; {_ALSO}")
         elif not os.access(source, os.R_OK):
             raise UsageError(f"{safe(source)}: not readable; check its permissions")
 
 
-def _meant(source: str) -> str:
-    """What somebody may have meant who named no file: a file's name has the form of a host's, but no domain's end."""
+def is_line(source: str) -> bool:
+    """Whether a source is a line of a list by itself: a URL, a sitemap, or a host that is no file's name."""
+    if "://" in source or sitemap_in(source) is not None:
+        return True
+    return source != "-" and not Path(source).exists() and _begins_with_host(source)
+
+
+def _begins_with_host(source: str) -> bool:
     try:
-        host = parse(f"http://{source}").host
-    except UrlError:
-        host = ""
-    if host and source.startswith(host) and (written_address(host) or is_domain(host)):
-        return f"did you mean http://{safe(source, 200)}?"
-    return "a URL begins with http:// or https://,"
+        read(source)
+    except UrlError as error:
+        return error.reason is Reason.BLOCKED_PORT
+    return True
 
 
-def _check_url(source: str) -> None:
+def _check_line(source: str) -> None:
     if not source.isprintable():
         raise UsageError(f"{safe(source, 200)}: a URL holds no control characters; give one URL per argument")
     try:
-        parse(source)
+        read(source)
     except UrlError as error:
+        if error.reason is Reason.CREDENTIALS_IN_URL:
+            raise UsageError(
+                "a URL with a password in it would be stored as it is; give the password with --user"
+            ) from None
         raise UsageError(f"{safe(source, 200)}: {error}") from None
-    if credentials(source):
-        raise UsageError("a URL with a password in it would be stored as it is; give the password with --user")
 
 
 def copy_source(source: str, out: BinaryIO) -> int:
@@ -72,7 +78,7 @@ def copy_source(source: str, out: BinaryIO) -> int:
     Raises:
         UsageError: it is packed.
     """
-    if "://" in source:
+    if is_line(source):
         out.write(source.encode("utf-8", "surrogateescape") + b"\n")
         return 1
     counter, transcoder = _LineCounter(out), Transcoder(safe(source))

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from crawler.core.histogram import bucket
 from crawler.core.merging import Row, first, hop, is_nearer, merged
-from crawler.core.models import Find, RejectedLine, Request, Retry, SeedBatch, State, Visit
+from crawler.core.models import Find, Guess, RejectedLine, Request, Retry, SeedBatch, State, Visit
 from crawler.core.reasons import Reason
 from crawler.core.sessions import Document
 from crawler.core.urls import Url, parse
@@ -27,9 +27,11 @@ from crawler.frontier.known import Known
 from crawler.frontier.rules import Rules
 from crawler.frontier.tally import Tally
 
-_ROW = "seed, depth, hops, chain, foreign_hop, sitemap, lastmod, line"  # the fields of a Row, but for its refusal
+_ROW = (
+    "seed, depth, hops, chain, foreign_hop, sitemap, lastmod, line, guess"  # the fields of a Row, but for its refusal
+)
 _WAY = attrgetter("seed", "depth", "hops", "chain", "foreign", "sitemap")  # of it, what a hop passes on
-_INSERT = f"INSERT INTO url (key, url, host, referrer, {_ROW}) VALUES (?{', ?' * 11}) ON CONFLICT DO NOTHING"  # noqa: S608
+_INSERT = f"INSERT INTO url (key, url, host, referrer, {_ROW}) VALUES (?{', ?' * 12}) ON CONFLICT DO NOTHING"  # noqa: S608
 _FIND = f"SELECT id, state, reason, leads_to, {_ROW} FROM url WHERE key = ?"  # noqa: S608
 _IMPROVE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _ROW.split(', '))} WHERE id = ?"  # noqa: S608
 
@@ -80,6 +82,8 @@ class Admission:
         self._tally.add("line", "read", batch.lines)
         self._tally.add("line", "blank", batch.blank)
         self._tally.add("line", "comment", batch.comments)
+        self._tally.add("reading", "guessed", batch.guessed)
+        self._tally.add("reading", "unwrapped", batch.unwrapped)
         cursor = [("seeds_offset", batch.cursor), ("seeds_line", batch.line), ("seeds_finished", int(batch.last))]
         self._db.executemany("REPLACE INTO meta VALUES (?, ?)", cursor)
 
@@ -203,14 +207,24 @@ class Admission:
         self._db.execute(
             "UPDATE url SET leads_to = (SELECT id FROM url WHERE key = ?) WHERE id = ?", (target.key, request.id)
         )
+        place, leads_to, row = self._reached(request)
+        self._known.note(request.id, request.url.key, row)
+        if leads_to is not None and _WAY(row) != _WAY(request):
+            self._lead_on(place, row, leads_to)
+
+    def _reached(self, request: Request) -> tuple[_Place, int | None, Row]:
+        """What the row of a request has become during its turn."""
         host_id, leads_to, *columns = self._db.execute(
             f"SELECT host, leads_to, {_ROW} FROM url WHERE id = ?",  # noqa: S608
             (request.id,),
         ).fetchone()
-        row = Row._make((*columns, None))
-        self._known.note(request.id, request.url.key, row)
-        if leads_to is not None and _WAY(row) != _WAY(request):
-            self._lead_on(_Place(request.id, request.url, host_id), row, leads_to)
+        return _Place(request.id, request.url, host_id), leads_to, Row._make((*columns, None))
+
+    def _leave_open(self, request: Request) -> None:
+        """Nobody answered over https: what names it so, or did so during its turn, has it tried like any other URL."""
+        place, _, row = self._reached(request)
+        skipped = row._replace(refusal=Reason.HTTP_INSTEAD)
+        self._stand(place, skipped, row if row.guess == Guess.BOTH else skipped)
 
     def _lead_on(self, source: _Place, way: Row, target_id: int) -> None:
         """A redirect that had its turn is reached in a better way: so is its target."""
@@ -233,8 +247,9 @@ class Admission:
         request, reason, record = visit.request, visit.reason, visit.record
         onto = visit.target
         self._document = Document(request.url, visit.finds)
+        source = request.id if visit.state is State.DONE else None  # what was not had leads nowhere: the line does
         for find in visit.finds:  # before its turn ends, as a page may find a better way to itself
-            self._enter(find, referrer=request.id)
+            self._enter(find, referrer=source)
             onto = onto or (find.url if _is_hop(find) else None)
         self._document = None
         self._leave_ready(request)
@@ -257,7 +272,10 @@ class Admission:
         if self._edges:
             rows = [(bad.text, bad.reason, request.id) for bad in visit.bad_links]
             self._db.executemany("INSERT OR IGNORE INTO bad_link VALUES (?, ?, ?)", rows)
-        self._lead(request, onto)
+        if reason is Reason.HTTP_INSTEAD:
+            self._leave_open(request)
+        else:
+            self._lead(request, onto)
         self._pass_on()
 
     def _measure(self, visit: Visit) -> None:

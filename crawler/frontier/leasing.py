@@ -28,12 +28,12 @@ _NO_LIMIT = 1 << 30
 
 _COLUMNS = """
     SELECT url.id, url.url, url.depth, url.hops, url.chain, url.attempts, url.seed, url.foreign_hop, url.sitemap,
-        url.lastmod, host.named, source.url
+        url.lastmod, url.guess, host.named, source.url
     FROM url JOIN host ON host.id = url.host LEFT JOIN url AS source ON source.id = url.referrer
 """
 _OPEN = "(SELECT pages FROM host WHERE host.id = url.host) < ?"
 
-_Row = tuple[int, str, int, int, int, int, int, int, int, str | None, int, str | None]
+_Row = tuple[int, str, int, int, int, int, int, int, int, str | None, int, int, str | None]
 
 
 class Leasing:
@@ -214,7 +214,7 @@ class Leasing:
 
 
 def _request(row: _Row, *, alone: bool = False) -> Request:
-    url_id, url, depth, hops, chain, attempts, seed, foreign, sitemap, lastmod, named, referrer = row
+    url_id, url, depth, hops, chain, attempts, seed, foreign, sitemap, lastmod, guess, named, referrer = row
     return Request(
         url=parse(url),
         id=url_id,
@@ -227,6 +227,7 @@ def _request(row: _Row, *, alone: bool = False) -> Request:
         foreign=bool(foreign),
         sitemap=bool(sitemap),
         lastmod=lastmod,
+        guess=guess,
         referrer=referrer,
         alone=alone,
     )

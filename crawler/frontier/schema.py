@@ -12,7 +12,7 @@ Rules
 - `trouble` counts, per host and reason, the tries that failed: those that were repeated and those that were the last.
 - `attempt` holds each try of a URL that was put off: when, why, and until when. The last try is the URL's own row.
 - `url.leads_to` is where a redirect or a refresh leads; `url.sitemap` says that it was listed as a sitemap,
-  `url.lastmod` is what a sitemap says of it.
+  `url.lastmod` is what a sitemap says of it, and `url.guess` whether its scheme was written (`core/guesses.py`).
 - `host.site` is what hosts share that come into scope together, `place` holds what seeds brought into scope, `family`
   how far the families of URLs have grown that may be traps (`core/scope.py`, `core/traps.py`).
 - `edge` says which page leads to which URL, each pair once, and `bad_link` what stands in a page as a link and is no
@@ -25,7 +25,7 @@ import sqlite3
 from crawler.core.errors import StorageDamaged
 
 APPLICATION_ID = 0x63726C72  # "crlr"
-VERSION = 5
+VERSION = 6
 
 SUSPECT_DEATHS = 2
 PARKED_DEATHS = 4
@@ -97,7 +97,8 @@ CREATE TABLE url (
     status INTEGER,
     leads_to INTEGER,
     sitemap INTEGER NOT NULL DEFAULT 0,
-    lastmod TEXT
+    lastmod TEXT,
+    guess INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE attempt (
     url INTEGER,

@@ -68,6 +68,7 @@ class Tally:
             failures=self._whole("failed"),
             statuses={int(name): n for name, n in self._whole("status").items()},
             lines=self._whole("line"),
+            readings=self._whole("reading"),
             bytes=int(sums.get("bytes", 0)),
             retries=int(sums.get("retries", 0)),
             seconds=sums.get("seconds", 0.0),

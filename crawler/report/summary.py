@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from crawler.core.histogram import percentile
 from crawler.core.history import ChiefHosts, LostSeeds
 from crawler.core.models import Totals
+from crawler.core.reasons import Reason
 from crawler.core.text import counted, duration, safe, size
 from crawler.report.hosts import SORTS, WIDTH, HostRow, host_row, hosts_text
 from crawler.report.indented import indented
@@ -32,6 +33,7 @@ class Summary:
         stopped_by: the budget or signal that ended the run early; None = nothing is pending.
         latency: from dispatch to the last byte, of URLs that had a response; p50, p90, p99.
         lines: what became of the lines of the list; they add up to `read`.
+        readings: lines that were not read as they stand: `guessed` had no scheme, `unwrapped` had quotes or brackets.
         unread: done URLs that were not read, or not in full, by reason.
         lost_seeds: the seeds that brought nothing, by reason and status, the most frequent first.
         examples: the first URLs that were skipped or not read, by reason.
@@ -53,6 +55,7 @@ class Summary:
     statuses: dict[str, int]
     retries: int
     lines: dict[str, int]
+    readings: dict[str, int]
     lost_seeds: list[LostSeeds]
     examples: dict[str, list[str]]
     stopped_by: str | None
@@ -89,6 +92,7 @@ def summarize(
         retries=totals.retries,
         lines=dict(totals.lines),
         lost_seeds=list(lost_seeds),
+        readings=dict(totals.readings),
         examples={reason: list(urls) for reason, urls in sorted((examples or {}).items())},
         stopped_by=stopped_by,
         hosts=[host_row(report) for report in chief.hosts],
@@ -137,6 +141,8 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
         lines.append("  nothing to fetch: the list holds no URL")
     if summary.lines.get("read"):
         lines.append(f"  list     {_list_line(summary.lines)}")
+    if summary.readings:
+        lines.append(f"           {_reading_line(summary)}")
     if folder:
         lines.append(f"  {_where(summary, folder)}")
     return lines
@@ -187,6 +193,17 @@ def _list_line(lines: dict[str, int]) -> str:
     parts = sorted(rest.items(), key=lambda item: (item[0] != "url", item[0]))
     where = "; see rejected.jsonl" if rejected(lines) else ""
     return f"{counted(lines['read'], 'line')} = " + " + ".join(f"{n:,} {name}" for name, n in parts) + where
+
+
+def _reading_line(summary: Summary) -> str:
+    """What was read into the lines that say something else."""
+    parts = []
+    if guessed := summary.readings.get("guessed"):
+        n = summary.skipped.get(Reason.HTTP_INSTEAD, 0)
+        parts.append(f"{guessed:,} without a scheme: https asked, and http instead for {n:,}")
+    if unwrapped := summary.readings.get("unwrapped"):
+        parts.append(f"{unwrapped:,} in quotes or brackets, taken off")
+    return "; ".join(parts)
 
 
 def rejected(lines: dict[str, int]) -> int:

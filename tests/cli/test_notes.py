@@ -7,6 +7,7 @@ import pytest
 from crawler.cli.main import _run
 from crawler.cli.notes import cookies_note, notes
 from crawler.core.config import FetchConfig, RunConfig, configure
+from crawler.crawl.seeds import Seeds
 
 NOTE = (
     "note: no server can tell whom to ask about this crawler. Say so once, with a line such as\n"
@@ -14,11 +15,11 @@ NOTE = (
 )
 
 
-def a_list(folder: Path, *lines: str) -> Path:
+def a_list(folder: Path, *lines: str) -> Seeds:
     """A list of these lines."""
     path = folder / "seeds.txt"
     path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    return path
+    return Seeds(path)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_blanks_and_comments_are_counted() -> None:
 @pytest.mark.parametrize(
     ("line", "reason", "message", "text"),
     [
-        (b"example.com/page", Reason.RELATIVE_URL, "no http://", "example.com/page"),
+        (b"page.html", Reason.RELATIVE_URL, "no http://", "page.html"),
         (b"http://h:99999/", Reason.NOT_A_URL, "port", "http://h:99999/"),
         (b"http://h:22/", Reason.BLOCKED_PORT, "port 22", "http://h:22/"),
         (b"mailto:me", Reason.UNSUPPORTED_SCHEME, "mailto", "mailto:me"),

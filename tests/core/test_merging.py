@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.merging import MOST_HOPS, Row, first, hop, is_nearer, merged
-from crawler.core.models import Find, Request
+from crawler.core.models import Find, Guess, Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 
@@ -28,12 +28,14 @@ TOLD = st.fixed_dictionaries(
 REFUSALS = st.sampled_from([None, Reason.OUT_OF_SCOPE, Reason.DEPTH_LIMIT, Reason.HOP_LIMIT, Reason.NOFOLLOW])
 
 
-def found(way: dict[str, Any], told: dict[str, Any], refusal: Reason | None) -> Find:
-    """A find of the URL; what is a seed is refused for nothing."""
-    return Find(url=URL, **way, **told, refusal=None if way["seed"] else refusal)
+def found(way: dict[str, Any], told: dict[str, Any], refusal: Reason | None, guess: Guess) -> Find:
+    """A find of the URL; what is a seed is refused for nothing, and seeds alone are guessed."""
+    is_seed = bool(way["seed"])
+    return Find(url=URL, **way, **told, refusal=None if is_seed else refusal, guess=guess if is_seed else Guess.WRITTEN)
 
 
-FINDS = st.lists(st.builds(found, WAYS, TOLD, REFUSALS), min_size=1, max_size=4)
+GUESSES = st.sampled_from([Guess.WRITTEN, Guess.GUESSED])
+FINDS = st.lists(st.builds(found, WAYS, TOLD, REFUSALS, GUESSES), min_size=1, max_size=4)
 
 
 def row_of(*finds: Find) -> Row:
@@ -68,6 +70,19 @@ def test_what_is_merged_again_brings_nothing_new(finds: list[Find]) -> None:
     row = row_of(*finds)
 
     assert [merged(row, find, find.refusal) for find in finds] == [None] * len(finds)
+
+
+@given(finds=FINDS)
+def test_a_guess_that_led_to_http_waits_for_a_written_scheme(finds: list[Find]) -> None:
+    """Whatever else is found leaves the row skipped, and what lets it in leaves it a seed."""
+    row = first(Find(url=URL, seed=True, guess=Guess.GUESSED), Reason.HTTP_INSTEAD)
+    is_written = any(find.guess == Guess.WRITTEN and find.refusal is None for find in finds)
+
+    for find in finds:
+        row = merged(row, find, find.refusal) or row
+
+    assert (row.refusal, row.guess) == ((None, Guess.BOTH) if is_written else (Reason.HTTP_INSTEAD, Guess.GUESSED))
+    assert row.seed
 
 
 @pytest.mark.parametrize("kept", [Reason.EXCLUDED, Reason.TRAP_CALENDAR])

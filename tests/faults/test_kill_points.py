@@ -53,5 +53,23 @@ def test_a_kill_at_any_step_loses_nothing(tmp_path: Path, listed: list[str], ste
     assert audit.returncode == 0, audit.stderr
 
 
+@pytest.mark.parametrize("step", ["after_sync", "inside_transaction", "before_commit", "after_commit"])
+def test_a_kill_loses_no_guess(tmp_path: Path, listed: list[str], step: str) -> None:
+    """Lines without a scheme lead to http, each once, whenever the run is killed."""
+    folder, chosen = RunFolder(tmp_path), listed[:40]
+    folder.seeds.write_text("".join(f"{url.removeprefix('http://')}\n" for url in chosen), "utf-8")
+    options = plain_values(configure({"concurrency": 10, "robots": False}))
+    size = folder.seeds.stat().st_size
+    folder.write_facts(RunFacts(command="fetch", sources=(Source("list", 1),), options=options, seeds_bytes=size))
+
+    codes = [_run(step, nth, tmp_path) for nth in (1, 2, 3)]
+    assert _run("none", 1, tmp_path) == 0
+
+    assert -signal.SIGKILL in codes
+    assert urls(tmp_path) == dict.fromkeys(chosen, 1)
+    audit = subprocess.run([sys.executable, "-m", "crawler", "verify", str(tmp_path)], check=False, capture_output=True)
+    assert audit.returncode == 0, audit.stderr
+
+
 def _run(step: str, nth: int, folder: Path) -> int:
     return subprocess.run([sys.executable, str(SCRIPT), step, str(nth), str(folder)], check=False).returncode

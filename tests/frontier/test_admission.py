@@ -16,7 +16,8 @@ from msgspec import structs
 from crawler.core import merging
 from crawler.core.config import ScopeConfig
 from crawler.core.merging import hop
-from crawler.core.models import BrokenLink, Find, Group, Request, SeedBatch, State, Visit, Wanted
+from crawler.core.models import BrokenLink, Find, Group, Guess, Request, SeedBatch, State, Visit, Wanted
+from crawler.core.outcomes import http_instead
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn, unanswered
 from crawler.core.scope import LinkJudge, Scope
@@ -40,11 +41,15 @@ class Life:
         self.frontier = SqliteFrontier(self._path, board, create=True, rules=rules)
         self.frontier.open(NOW)
 
-    def read(self, *urls: str, last: bool = True) -> None:
-        """Commit some lines of the list."""
+    def read(self, *urls: str, last: bool = True, guess: Guess = Guess.WRITTEN) -> None:
+        """Commit some lines of the list; guesses are without their scheme."""
         lines = range(self._line + 1, self._line + 1 + len(urls))
         self._line += len(urls)
-        finds = tuple(Find(url=parse(url), seed=True, line=line) for url, line in zip(urls, lines, strict=True))
+        front = "https://" if guess else ""
+        finds = tuple(
+            Find(url=parse(front + url), seed=True, line=line, guess=guess)
+            for url, line in zip(urls, lines, strict=True)
+        )
         batch = SeedBatch(cursor=self._line, line=self._line, lines=len(urls), finds=finds, last=last)
         self.frontier.commit(Group(seeds=(batch,)))
 
@@ -104,6 +109,58 @@ def onward(request: Request, target: str) -> Find:
 
 HOST = Rules(follows=True, scope=Scope("host"), traps=True)
 A, B = "http://a/", "http://b/"
+
+
+# Guesses
+
+
+def guessed(life: Life, *urls: str) -> dict[str, Request]:
+    """Lines without a scheme, read and leased."""
+    life.read(*(url.removeprefix("https://") for url in urls), guess=Guess.GUESSED)
+    return life.lease()
+
+
+def silence(life: Life, request: Request) -> None:
+    """Commit that nobody answered over https."""
+    life.frontier.commit(Group(visits=(http_instead(request, Reason.CONNECT_REFUSED),)))
+
+
+@pytest.mark.parametrize("when", ["before", "during", "after"])
+def test_a_link_with_its_scheme_has_a_guess_tried_whenever_it_comes(begin: Callable[[Rules], Life], when: str) -> None:
+    """Before its turn, during it and after: the URL is fetched like any other in the end."""
+    life = begin(HOST)
+    life.read(A, last=False)
+    page = life.lease()[A]
+    life.read("b/", guess=Guess.GUESSED)
+    if when == "before":
+        life.finish(page, link("https://b/"))
+    request = life.lease()["https://b/"]
+    if when == "during":
+        life.finish(page, link("https://b/"))
+
+    if when == "before":
+        assert request.guess == Guess.BOTH
+        return
+    silence(life, request)
+    if when == "after":
+        assert life.rows()["https://b/"] == Reason.HTTP_INSTEAD
+        life.finish(page, link("https://b/"))
+
+    leased = life.lease()
+    assert leased["https://b/"].guess == Guess.BOTH
+    assert leased["http://b/"].seed
+
+
+def test_a_link_that_may_not_be_followed_leaves_a_guess_alone(begin: Callable[[Rules], Life]) -> None:
+    """It is no reason to ask where nobody answers."""
+    life = begin(HOST)
+    leased = guessed(life, "https://b/")
+    silence(life, leased["https://b/"])
+    page = life.lease()["http://b/"]
+
+    life.finish(page, link("https://b/", refusal=Reason.NOFOLLOW), link("https://b/", refusal=Reason.DEPTH_LIMIT))
+
+    assert life.rows() == {"https://b/": Reason.HTTP_INSTEAD, "http://b/": "DONE"}
 
 
 # One fault each

@@ -139,7 +139,7 @@ async def test_a_list_without_a_url_says_so(tmp_path: Path, capfd: pytest.Captur
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("www.example.com\nnonsense\n# comment\n", "none of the 3 lines is a URL"),
+        ("index.html\nnonsense\n# comment\n", "none of the 3 lines is a URL"),
         ("nonsense\n", "the only line is no URL"),
     ],
 )
@@ -268,14 +268,15 @@ ODD_LINES: Sequence[tuple[bytes, str]] = (
     (b"ftp://127.0.0.1/x", "unsupported_scheme"),
     (b"javascript:alert(1)", "unsupported_scheme"),
     (b"mailto:a@b.example", "unsupported_scheme"),
-    (b"www.example.com/x", "relative_url"),
-    (b"127.0.0.1:8000/x", "relative_url"),
+    (b"index.html", "relative_url"),
+    (b"/x/y", "relative_url"),
+    (b"1,example.com", "relative_url"),
     (b"http://", "not_a_url"),
     (b"http://[::1", "not_a_url"),
     (b"http://127.0.0.1:99999/", "not_a_url"),
     (b"http://two words/", "not_a_url"),
     (b"http://bell\x07.example/", "not_a_url"),
-    (b"http://xn--/", "not_a_url"),
+    ("http://xn--a.\u00e4/".encode(), "not_a_url"),
     ("http://\ufffd.example/".encode(), "not_a_url"),
     (b"http://127.0.0.1/\xff\xfe", "not_utf8"),
     (b"http://127.0.0.1:22/", "blocked_port"),

@@ -1,0 +1,97 @@
+"""The text of one line, or of one SOURCE on the command line, becomes a URL: what is read into it is told.
+
+Rules
+- Quotes and angle brackets around the whole are taken off (RFC 3986, appendix C), and a comma or semicolon behind them.
+- What has no scheme and begins with a host is a guess at https (`core/guesses.py`). A host is an address in full,
+  localhost, or a name that ends as the public suffix list has it: `index.html` and `/path` begin with none. An @ before
+  the path makes it an address of e-mail, or a password.
+- `Sitemap: URL`, spelled as in a robots.txt, lists a sitemap; its URL is read alike.
+- No message repeats the text: it may hold a password.
+Runs on: anywhere (pure).
+"""
+
+import re
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from crawler.core.addresses import is_this_machine
+from crawler.core.errors import UrlError
+from crawler.core.reasons import Reason
+from crawler.core.sitemaps import sitemap_in
+from crawler.core.suffixes import is_public
+from crawler.core.urls import Url, credentials, parse
+
+_QUOTES = {'"': '"', "'": "'", "`": "`", "<": ">", "\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb"}
+_BEGINS_WITH_HOST = re.compile(
+    r"(?://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\x00-\x20\s/?#\\@:\[\]]+)(?::[0-9]{1,5})?(?:[/?#]|\Z)"
+)
+_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+_HEADLESS = "no http:// or https:// in front, and it does not begin with a host: write the whole URL"
+
+
+class Reading(NamedTuple):
+    """What a line says.
+
+    Attributes:
+        is_guess: it has no scheme, and https was put in front.
+        is_unwrapped: quotes or brackets were taken off.
+    """
+
+    url: Url
+    sitemap: bool = False
+    is_guess: bool = False
+    is_unwrapped: bool = False
+
+
+def read(text: str) -> Reading:
+    """What a text without white space around it stands for.
+
+    Raises:
+        UrlError: it is no URL that can be fetched.
+    """
+    bare = unwrapped(text)
+    sitemap = sitemap_in(bare)
+    written = bare if sitemap is None else unwrapped(sitemap)
+    is_guess = False
+    try:
+        url = parse(written)
+    except UrlError as error:
+        if error.reason is not Reason.RELATIVE_URL:
+            raise
+        url, is_guess = _guessed(written), True
+    if "@" in written and credentials(written):
+        raise UrlError(Reason.CREDENTIALS_IN_URL, "a password does not belong in a list; use --user")
+    return Reading(url, sitemap is not None, is_guess, is_unwrapped=bare is not text or written not in {bare, sitemap})
+
+
+def unwrapped(text: str) -> str:
+    """The text without quotes and angle brackets around the whole of it; the same object if there are none."""
+    if text[:1] not in _QUOTES:
+        return text
+    closing = _QUOTES[text[0]]
+    inner = text.rstrip(",; \t")
+    if len(inner) < 2 or not inner.endswith(closing) or closing in inner[1:-1]:
+        return text
+    inner = inner[1:-1].strip()
+    if closing == ">" and inner[:4].upper() == "URL:":
+        inner = inner[4:].lstrip()
+    return unwrapped(inner)
+
+
+def _guessed(text: str) -> Url:
+    found = _BEGINS_WITH_HOST.match(text)
+    if found is not None:
+        url = parse(f"https://{text.removeprefix('//')}")
+        if _is_host(url.host, found["host"]):
+            return url
+    raise UrlError(Reason.RELATIVE_URL, _HEADLESS)
+
+
+def _is_host(host: str, written: str) -> bool:
+    """Whether a URL's host is one by its form; an IPv4 address has to be written in full, since `7` stands for one."""
+    if is_this_machine(host):
+        return True
+    try:
+        return ip_address(host.strip("[]")).version == 6 or host == written
+    except ValueError:
+        return _NAME.fullmatch(host) is not None and is_public(host)
