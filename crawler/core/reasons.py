@@ -18,7 +18,7 @@ class Reason(StrEnum):
     HTTP_STATUS = "http_status"  # a final status outside 2xx that is no redirect, such as 404
     BODY_LIMIT = "body_limit"  # cut at --max-body; what was received is kept
     DECODED_LIMIT = "decoded_limit"  # the content coding unpacks to more than the decoded limit
-    DECODE_ERROR = "decode_error"  # the content coding is damaged or unknown
+    DECODE_ERROR = "decode_error"  # the content coding is damaged, or not known and the body is no text
     PARSE_TIMEOUT = "parse_timeout"  # reading it took too long; what was received is kept
     PARSE_CRASH = "parse_crash"  # reading it ended its process
     PARSE_MEMORY = "parse_memory"  # reading it took too much memory
@@ -48,7 +48,7 @@ class Reason(StrEnum):
     PROXY_FAILED = "proxy_failed"
     CLIENT_LIMIT = "client_limit"  # this machine ran out of files, ports or memory
     RETRY_STATUS = "retry_status"  # 408, 425, 429, 500, 502, 503 or 504, also after the last retry
-    REDIRECT_LOOP = "redirect_loop"
+    REDIRECT_LOOP = "redirect_loop"  # it leads to itself, or closes a circle
     REDIRECT_LIMIT = "redirect_limit"  # where redirects are followed at once, as the library's Fetcher does
     BAD_REDIRECT = "bad_redirect"  # a Location that is no URL we fetch
     ROBOTS_UNREACHABLE = "robots_unreachable"

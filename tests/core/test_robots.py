@@ -255,8 +255,8 @@ def test_the_verdict_is_protegos(lines: list[str], path: str) -> None:
     """For a whole file, with groups and all, the crawl and the explanation say what protego says.
 
     It differs on purpose where the two are not asked here: it takes octets that are no UTF-8 for U+FFFD, a final `$`
-    for the character as well, a URL's own `*` for a wildcard, `?` for three octets, `%2F` of a query for no slash, and ends a list of agents at a
-    Crawl-delay.
+    for the character as well, a URL's own `*` for a wildcard, `?` for three octets, `%2F` of a query for no slash, and
+    ends a list of agents at a Crawl-delay.
     """
     text, url = "\n".join(lines), at(path)
 
