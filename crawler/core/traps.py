@@ -21,7 +21,7 @@ from crawler.core.urls import Url
 
 MOST_CHARACTERS = 2083  # as Scrapy; it was Internet Explorer's limit, so sites kept to it
 MOST_SEGMENTS = 20  # as Heritrix
-MOST_PARAMETERS = 20  # library catalogues and portals have a dozen
+MOST_PARAMETERS = 20  # with a value, as forms send all their fields; library catalogues and portals have a dozen
 # Heritrix refuses the 3rd in a row, Nutch the 3rd with a name between; below /django/django/blob/main/ are more.
 MOST_REPEATS = 5
 
@@ -63,11 +63,16 @@ def refusal(url: Url) -> Reason | None:
     slashes = path.count("/")
     if slashes > MOST_SEGMENTS:
         return Reason.TRAP_PATH_DEPTH
-    if query.count("&") >= MOST_PARAMETERS:
+    if query.count("&") >= MOST_PARAMETERS and _has_parameters(query):
         return Reason.TRAP_QUERY_PARAMETERS
     if slashes > MOST_REPEATS and _has_repeats(path):
         return Reason.TRAP_REPEATED_SEGMENTS
     return None
+
+
+def _has_parameters(query: str) -> bool:
+    """True when too many of its parameters have a value."""
+    return sum(not pair.endswith("=") for pair in query.split("&") if pair) > MOST_PARAMETERS
 
 
 def _has_repeats(path: str) -> bool:
@@ -128,10 +133,14 @@ def _queries(path: str, query: str) -> list[Family]:
 
 _PATH_DATE = re.compile(r"(?<!\d)(\d{4})([/-])(\d\d?)(?:\2(\d\d?))?(?!\d)", re.ASCII)
 _CALENDARS = ("calend", "kalend", "/cal/", "agenda", "month")
+# Names as in candidate=203112 have numbers. Without a name, only what is a date of these centuries is one.
 _QUERY_DATE = re.compile(
-    r"(?:year|yyyy)=(\d{4,9})(?!\d)|(?:date|day|month|week)=(\d{4})-?w?\d\d|=(\d{4})-\d\d-\d\d(?!\d)",
+    r"(?:year|yyyy)=(\d{4,9})(?!\d)"
+    r"|(?<!candi)(?<!man)(?<!up)(?<!vali)(?<!holi)(?<!birth)(?:date|day|month|week)=(\d{4})-?w?\d\d"
+    r"|=((?:1\d|2[01])\d\d)-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)",
     re.IGNORECASE | re.ASCII,
 )
+_LAST_YEAR = 2199  # of a date that no calendar is around: beyond, four digits are the number of a part or a folder
 
 
 def _calendars(path: str, query: str, this_year: int) -> list[Family]:
@@ -170,12 +179,12 @@ def _dated(path: str, query: str) -> _Date | None:
 def _is_date(match: re.Match[str], path: str) -> bool:
     """True for 2031/05/12, below a calendar for 2031/5 too, below events for 2031-05.
 
-    /4512/12 is page 12 of a thread, and /event/4512/2 another page of an event.
+    /4512/12 is page 12 of a thread, /event/4512/2 another page of an event, and /part/4512-12-24 a part.
     """
     month, day = match[3], match[4]
     if not (1 <= int(month) <= 12 and (day is None or 1 <= int(day) <= 31)):
         return False
-    if day is not None and len(month) == len(day) == 2:
+    if day is not None and len(month) == len(day) == 2 and int(match[1]) <= _LAST_YEAR:
         return True
     words = (*_CALENDARS, "event") if match[2] == "-" else _CALENDARS
     return any(word in path[: match.start()].lower() for word in words)

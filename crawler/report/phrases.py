@@ -16,7 +16,7 @@ SHAPES = {
     Reason.TRAP_URL_LENGTH: f"it has more than {traps.MOST_CHARACTERS:,} characters",
     Reason.TRAP_PATH_DEPTH: f"its path has more than {traps.MOST_SEGMENTS} segments",
     Reason.TRAP_REPEATED_SEGMENTS: f"one name stands in its path more than {traps.MOST_REPEATS} times",
-    Reason.TRAP_QUERY_PARAMETERS: f"its query has more than {traps.MOST_PARAMETERS} parameters",
+    Reason.TRAP_QUERY_PARAMETERS: f"its query has more than {traps.MOST_PARAMETERS} parameters with a value",
 }
 """The traps that a URL's shape shows."""
 

@@ -20,6 +20,7 @@ SHAPES: list[tuple[str, Reason | None]] = [
     ("/1?" + "/x" * 30, None),  # what counts are the path's
     ("/?" + "&".join(f"k{n}=1" for n in range(20)), None),
     ("/?" + "&".join(f"k{n}=1" for n in range(21)), Reason.TRAP_QUERY_PARAMETERS),
+    ("/?" + "&".join(f"k{n}=1" for n in range(20)) + "&empty=" * 9 + "&&", None),  # fields that were left empty
     ("/a/a/a/a/a", None),
     ("/a/a/a/a/a/a", Reason.TRAP_REPEATED_SEGMENTS),
     ("/a/a/a/a/a/a/", Reason.TRAP_REPEATED_SEGMENTS),
@@ -139,6 +140,10 @@ DATES = [
     ("/1999/05/", None),  # a month's archive; without a calendar around it, it may be a thread's page
     ("/thread/4512/12", None),
     ("/event/4512/2", None),
+    ("/part/4512-12-24", None),
+    ("/image/4512/12/24/full.jpg", None),
+    ("/calendar/4512/12/24/", FAR),
+    ("/events/4512-12-24/", FAR),
     ("/4512/13/24/", None),  # no 13th month
     ("/4512/12/32/", None),  # no 32nd day
     ("/parts/4512-05", None),
@@ -154,6 +159,11 @@ DATES = [
     ("/?week=2029-W05", FAR),
     ("/?x=2029-01-31", FAR),
     ("/?x=2029-01", None),
+    ("/?x=2029-13-31", None),
+    ("/?x=4512-12-24", None),  # a part's number
+    ("/?candidate=203112", None),
+    ("/?update=203112", None),
+    ("/?startDate=203112", FAR),
     ("/?y=3000&x=2000", None),  # coordinates
     ("/?day=4512", None),
     ("/calendar/1/2029", GUESSED),

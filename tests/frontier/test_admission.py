@@ -193,6 +193,17 @@ def test_ids_that_stand_side_by_side_are_pages(begin: Callable[[Rules], Life]) -
     assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 12
 
 
+def test_a_document_shows_nothing_of_other_finds(begin: Callable[[Rules], Life]) -> None:
+    """A URL that no document links to is counted, whatever the last document showed."""
+    life = begin(HOST)
+    life.read(A)
+    life.finish(life.lease()[A], *map(link, TALKS[:2]))
+
+    life.frontier.commit(Group(finds=tuple(map(link, TALKS[2:]))))
+
+    assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 7 + [Reason.TRAP_SESSION_ID] * 5
+
+
 def test_an_id_in_each_document_is_a_session(begin: Callable[[Rules], Life]) -> None:
     """Where every answer has another id for the same page, five are asked for, in whatever life of the run."""
     life = begin(HOST)

@@ -19,7 +19,7 @@ from support.crawls import crawl
 
 ROBOTS = b"User-agent: *\nDisallow: /private/ # not for robots\n"
 TRAP = "/x/y/x/y/x/y/x/y/x/y/x/y/x"
-SESSIONS = [f"/page?sid={number:032x}" for number in range(6)]
+SESSIONS = [f"/page?PHPSESSID={number:032x}" for number in range(6)]
 LINKS = [
     "/a",
     "/old",
@@ -326,7 +326,7 @@ def test_a_trap_by_its_shape(told: Told) -> None:
 def test_a_trap_by_its_family(told: Told) -> None:
     """How far its family had grown, and how far it may."""
     assert told("http://site.example" + SESSIONS[5]).splitlines() == [
-        "http://site.example/page?sid=00000000000000000000000000000005",
+        "http://site.example/page?PHPSESSID=00000000000000000000000000000005",
         "Not fetched: it looks like one of a site without end.",
         "",
         "      found       by a link on http://site.example/a; 1 page leads to it",
@@ -341,7 +341,7 @@ def test_a_trap_by_its_family(told: Told) -> None:
         "      state       skipped: trap_session_id",
         "",
         "to change it: a new run with --no-traps",
-        "          or: crawler fetch 'http://site.example/page?sid=00000000000000000000000000000005'",
+        "          or: crawler fetch 'http://site.example/page?PHPSESSID=00000000000000000000000000000005'",
     ]
 
 
@@ -498,7 +498,7 @@ def test_a_page_that_was_never_seen_and_is_forbidden(told: Told) -> None:
 
 def test_a_page_that_was_never_seen_and_whose_family_is_full(told: Told) -> None:
     """A link to one session more would be refused."""
-    answer = told("http://site.example/page?sid=99999999999999999999999999999999").splitlines()
+    answer = told("http://site.example/page?PHPSESSID=99999999999999999999999999999999").splitlines()
 
     assert answer[1] == (
         "Never seen. If a page linked to it, it would not be fetched: it looks like one of a site without end."
