@@ -107,17 +107,3 @@ def milliseconds(timing: Timing, *, queue: float | None = None, parse: float | N
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 3)
-
-
-def media_type(content_type: str | None) -> tuple[str | None, str | None]:
-    """The media type in lower case, and its charset parameter, of a Content-Type value (RFC 9110, 8.3)."""
-    if not content_type:
-        return None, None
-    kind, *parameters = content_type.split(";")
-    charset = next((value for value in map(_charset, parameters) if value), None)
-    return kind.strip().lower() or None, charset
-
-
-def _charset(parameter: str) -> str | None:
-    name, _, value = parameter.partition("=")
-    return value.strip().strip('"').lower() or None if name.strip().lower() == "charset" else None

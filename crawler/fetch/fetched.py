@@ -13,9 +13,9 @@ from typing import Any
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.core.errors import CrawlerError, FetchError
+from crawler.core.media_types import media_type
 from crawler.core.models import Timing
 from crawler.core.reasons import Reason
-from crawler.core.records import media_type
 
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 
@@ -49,7 +49,7 @@ class Fetched:
     @property
     def text(self) -> str:
         """The content as text, in the charset of Content-Type or UTF-8; what cannot be read becomes U+FFFD."""
-        charset = media_type(self.headers.get("Content-Type"))[1] or "utf-8"
+        charset = media_type(", ".join(self.headers.getall("Content-Type", ())))[1] or "utf-8"
         try:
             return self.content.decode(charset, errors="replace")
         except (LookupError, ValueError):

@@ -18,8 +18,8 @@ from dataclasses import replace
 from enum import Enum
 
 from crawler.core.decode import DecodeProblem, decode_steps, looks_binary
+from crawler.core.media_types import media_type
 from crawler.core.reasons import Reason
-from crawler.core.records import media_type
 from crawler.parse import charset, feeds, html, listing
 from crawler.parse.reading import Content, Document, Reading, Wants
 from crawler.parse.references import References

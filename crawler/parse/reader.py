@@ -18,9 +18,9 @@ import msgspec
 
 from crawler.core.errors import ParseError, UsageError
 from crawler.core.follow import Follow
+from crawler.core.media_types import media_type
 from crawler.core.models import Finds, Page, Response
 from crawler.core.reasons import Reason
-from crawler.core.records import media_type
 from crawler.parse.attributes import directives
 from crawler.parse.document import Form, form_of, read
 from crawler.parse.extract import Extractor, PageSource, check_size, extract, load

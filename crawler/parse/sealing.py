@@ -45,7 +45,7 @@ def job_of(response: Response) -> Job:
     return Job(
         replace(request, headers=(), body=None) if request.headers or request.body else request,
         response.status,
-        response.header("content-type"),
+        response.header_list("content-type") or None,
         response.header_list("content-encoding"),
         tuple(response.header_values("x-robots-tag")),
         response.body,

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.core.media_types import media_type
 from crawler.core.models import Page, Record, Request, Response, State, Timing
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn, answered, media_type, milliseconds, moment, unanswered
+from crawler.core.records import Turn, answered, milliseconds, moment, unanswered
 from crawler.core.urls import parse
 
 NOW = 1_700_000_000.25
@@ -103,27 +104,6 @@ def test_times_are_milliseconds_with_three_decimals(seconds: float) -> None:
     assert told["body"] == pytest.approx(seconds * 1000, abs=0.0006)
     assert told["body"] == round(told["body"] or 0, 3)
     assert told["tls"] is None
-
-
-@pytest.mark.parametrize(
-    ("value", "kind", "charset"),
-    [
-        (None, None, None),
-        ("", None, None),
-        ("text/html", "text/html", None),
-        ("Text/HTML; Charset=UTF-8", "text/html", "utf-8"),
-        (' text/html ;charset = "ISO-8859-1" ', "text/html", "iso-8859-1"),
-        ("text/html; boundary=x; charset=a; charset=b", "text/html", "a"),
-        ("text/html; charset=", "text/html", None),
-        ('text/html; charset=""', "text/html", None),
-        ("; charset=utf-8", None, "utf-8"),
-        ("text/html;;;", "text/html", None),
-        ("text/html; xcharset=no; charset", "text/html", None),
-    ],
-)
-def test_the_media_type_of_a_header(value: str | None, kind: str | None, charset: str | None) -> None:
-    """Type and charset in lower case, the first charset winning; what is not there is null."""
-    assert media_type(value) == (kind, charset)
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40))
