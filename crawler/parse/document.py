@@ -17,10 +17,11 @@ import re
 from dataclasses import replace
 from enum import Enum
 
+from crawler.core import charset, encodings
 from crawler.core.decode import DecodeProblem, decode_steps, looks_binary
 from crawler.core.media_types import media_type
 from crawler.core.reasons import Reason
-from crawler.parse import charset, feeds, html, listing
+from crawler.parse import feeds, html, listing
 from crawler.parse.reading import Content, Document, Reading, Wants
 from crawler.parse.references import References
 
@@ -98,7 +99,7 @@ _FIRST_URL = re.compile(rb"[\t\n\f\r ]*+https?://", re.IGNORECASE)
 
 def _form_of_sitemap(body: bytes) -> Form | None:
     """How a sitemap is to be read whatever its media type; None = that decides."""
-    if _FIRST_URL.match(charset.marked(body[:SNIFFED])):
+    if _FIRST_URL.match(charset.unmarked(body[:SNIFFED])):
         return Form.TEXT
     found = sniff(body)
     return found if found in {Form.XML, Form.GZIP} else None
@@ -139,7 +140,7 @@ def sniff(body: bytes) -> Form:
     """How a document is to be read, by its first bytes alone."""
     if body.startswith(_GZIP_MAGIC):
         return Form.GZIP
-    head = charset.marked(body[:SNIFFED])
+    head = charset.unmarked(body[:SNIFFED])
     if _LISTING.match(head) or _DECLARED.match(head):
         return Form.XML
     if _PAGE.match(head):
@@ -157,7 +158,7 @@ def is_packed(content_type: str | None, body: bytes, *, is_sitemap: bool = False
     if essence in _BYTES or expected in {Form.OTHER, Form.GZIP}:
         return False
     head = body[:SNIFFED]
-    if not looks_binary(charset.utf_8(head, charset.of_html(head, label))):
+    if not looks_binary(encodings.utf_8(head, charset.of_html(head, label))):
         return False
     if head.startswith(_GZIP_MAGIC):
         return not (is_sitemap or expected is Form.XML)  # which are opened
@@ -190,7 +191,7 @@ def _unpacked(body: bytes) -> tuple[bytes, Reason | None]:
 def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
     encoding = charset.of_xml(document.body, label)
     references = References(document.url)
-    found = feeds.read(charset.text(document.body, encoding).encode(), references)  # XML refuses invalid bytes
+    found = feeds.read(encodings.text(document.body, encoding).encode(), references)  # XML refuses invalid bytes
     if found.root == "html":
         return _read_html(document, label, wants, agent, is_xhtml=True)
     if found.root not in feeds.KNOWN:
@@ -201,7 +202,7 @@ def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -
 def _read_html(document: Document, label: str | None, wants: Wants, agent: str, *, is_xhtml: bool) -> Reading:
     encoding = (charset.of_xml if is_xhtml else charset.of_html)(document.body, label)
     references = References(document.url, encoding)
-    markup = charset.utf_8(document.body, encoding)
+    markup = encodings.utf_8(document.body, encoding)
     content = html.read(html.from_xhtml(markup) if is_xhtml else markup, references, wants, agent)
     return _reading(encoding, references, content)
 
@@ -209,12 +210,12 @@ def _read_html(document: Document, label: str | None, wants: Wants, agent: str, 
 def _read_text(document: Document, label: str | None, wants: Wants) -> Reading:
     body = document.body
     encoding = charset.of_text(body, label)
-    text = charset.text(body[: 4 * MAX_TEXT], encoding)[:MAX_TEXT] if wants.text else None
+    text = encodings.text(body[: 4 * MAX_TEXT], encoding)[:MAX_TEXT] if wants.text else None
     if not document.sitemap:
         return Reading(charset=encoding, text=text)
     references = References(document.url)
     references.base = None  # only whole URLs are listed
-    listing.read(charset.text(body, encoding), references)
+    listing.read(encodings.text(body, encoding), references)
     return _reading(encoding, references, Content(text=text))
 
 

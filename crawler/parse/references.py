@@ -12,11 +12,12 @@ import re
 
 from msgspec.structs import replace
 
+from crawler.core.encoders import percent_encoded
+from crawler.core.encodings import UTF_8
 from crawler.core.errors import UrlError
 from crawler.core.links import BadLink, Link, LinkKind
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
-from crawler.parse import charset
 
 MAX_LINKS = 100_000
 MAX_CHARACTERS = 16_000_000
@@ -24,8 +25,6 @@ MAX_EXAMPLES = 100
 MAX_EXAMPLE_LENGTH = 200
 
 _SCHEME = re.compile(r"[\0- ]*+([a-z][a-z0-9+.-]*+):", re.IGNORECASE)
-_NOT_ASCII = re.compile(r"[^\0-\x7f]+")
-_AS_IS_IN_QUERY = frozenset(range(0x21, 0x7F)) - frozenset(b"\"#&';<>")
 _NO_BASE = frozenset({"data", "javascript"})
 _UNREADABLE = frozenset({Reason.NOT_A_URL, Reason.URL_TOO_LONG})
 
@@ -44,10 +43,10 @@ class References:
         are_cut: there were more than are taken.
     """
 
-    def __init__(self, document: Url, encoding: str = charset.UTF_8) -> None:
+    def __init__(self, document: Url, encoding: str = UTF_8) -> None:
         self._document = document
         self.base: Url | None = document
-        self._encoding = None if encoding == charset.UTF_8 else encoding
+        self._encoding = None if encoding == UTF_8 else encoding
         self._joined: dict[str, Url | None] = {}
         self._links: dict[tuple[str, LinkKind, bool], Link] = {}
         self.bad = 0
@@ -134,8 +133,4 @@ def _in_encoding(reference: str, encoding: str) -> str:
     path, mark, query = reference.partition("?")
     if not mark or query.isascii():
         return reference
-    return path + mark + _NOT_ASCII.sub(lambda run: _percent_encoded(charset.encode(run[0], encoding)), query)
-
-
-def _percent_encoded(data: bytes) -> str:
-    return "".join(chr(byte) if byte in _AS_IS_IN_QUERY else f"%{byte:02X}" for byte in data)
+    return path + mark + percent_encoded(query, encoding)

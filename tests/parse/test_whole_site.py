@@ -1,8 +1,8 @@
 """The built-in site knows what each of its pages holds, so every one of them is read and compared."""
 
+from crawler.core.labels import named
 from crawler.core.links import NAVIGATION, LinkKind
 from crawler.core.urls import parse as url
-from crawler.parse import charset
 from crawler.parse.document import read
 from crawler.parse.reading import Document, Reading
 from crawler.site.plan import SitePlan
@@ -28,7 +28,7 @@ def test_every_page_of_the_site_tells_what_the_site_knows() -> None:
             assert page is not None
             links = {link.url.href for link in told.links or () if link.kind in NAVIGATION}
             assert links == {url(link, url(base + path)).href for link in page.links}, path
-            assert (told.title, told.charset) == (page.title, charset.named(page.charset)), path
+            assert (told.title, told.charset) == (page.title, named(page.charset)), path
             charsets.add(told.charset)
 
     assert charsets >= {"utf-8", "utf-16le", "utf-16be", "windows-1252", "shift_jis"}

@@ -1,10 +1,14 @@
-"""Labels, the prescan, and decoding that never fails."""
+"""Which encoding a document is in, by its mark, its header, its markup and its bytes."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
 
-from crawler.parse import charset
+from crawler.core import charset
+from crawler.core.declared import of_markup
+from crawler.core.encodings import text, utf_8
+from crawler.core.labels import ENCODINGS, named
 
 LABELS = [
     # https://encoding.spec.whatwg.org/#names-and-labels
@@ -64,7 +68,7 @@ LABELS = [
 @pytest.mark.parametrize(("label", "name"), LABELS)
 def test_labels_are_the_standards(label: str | None, name: str | None) -> None:
     """What Python knows besides is no encoding of the web."""
-    assert charset.named(label) == name
+    assert named(label) == name
 
 
 PRESCANS = [
@@ -90,7 +94,6 @@ PRESCANS = [
     (b"<meta http-equiv=content-type content='text/html'>", None),
     (b"<meta http-equiv=content-type charset=koi8-r>", "koi8-r"),
     (b"<meta http-equiv=content-type charset=koi8-r content='charset=utf-8'>", "koi8-r"),
-    (b"<meta http-equiv=content-type charset=nonsense content='charset=utf-8'>", None),
     (b"<meta http-equiv=refresh content='charset=koi8-r'>", None),
     (b"<meta http-equiv=content-type content='charset=koi8-r'>", "koi8-r"),
     (b"<meta http-equiv=content-type content='charset = &quot;koi8-r'>", None),  # entities are not looked at
@@ -120,7 +123,6 @@ PRESCANS = [
     (b"<meta charset=koi8-r name", None),
     (b"<p title='<meta charset=koi8-r>", None),
     (b"<meta charset=koi8-r>".rjust(1024), "koi8-r"),
-    (b"<meta charset=koi8-r>".rjust(1025), None),
     (b"<", None),
     (b"", None),
     # XML
@@ -128,6 +130,8 @@ PRESCANS = [
     (b'<?xml encoding = "koi8-r" >', "koi8-r"),
     (b"<?xml encoding='koi8-r'?><meta charset=utf-8>", "utf-8"),  # meta comes first
     (b"<?xml encoding='utf-16'?>", "utf-8"),
+    (b"<?xml encodings='x' encoding='koi8-r'?>", None),  # only the first "encoding" is looked at
+    (b"<\0?\0x\0<meta charset=koi8-r>", "utf-16le"),  # that comes first
     (b"<?xml encoding=koi8-r?>", None),
     (b"<?xml encoding='koi 8-r'?>", None),
     (b"<?xml encoding='koi8-r'", None),
@@ -140,7 +144,102 @@ PRESCANS = [
 @pytest.mark.parametrize(("head", "name"), PRESCANS)
 def test_the_prescan_finds_what_the_standard_finds(head: bytes, name: str | None) -> None:
     """HTML, "prescan a byte stream to determine its encoding"."""
-    assert charset.prescan(head) == name
+    assert of_markup(head) == name
+
+
+FAR = b"<script>" + b"var a = '<b>';\n" * 80 + b"</script>"  # more than the prescan reads
+KOI8 = b"<meta charset=koi8-r>"
+PARSED = [
+    # behind the first 1024 bytes
+    (FAR + KOI8, "koi8-r"),
+    (FAR + b"<body><p>" + KOI8, "koi8-r"),
+    (FAR + b"<META/CHARSET = 'KOI8-R'/>", "koi8-r"),
+    (FAR + b"<meta http-equiv=Content-Type content='text/html; charset=koi8-r'>", "koi8-r"),
+    (FAR + b"<meta charset=utf-16>", "utf-8"),
+    (FAR + b"<meta charset=x-user-defined>", "windows-1252"),
+    (FAR + b"<meta charset=nonsense><meta name=x content='charset=gbk'>" + KOI8, "koi8-r"),
+    (FAR + KOI8 + b"<meta charset=gbk>", "koi8-r"),
+    (FAR + b"<meta charset='&#107;oi8-r'>", "koi8-r"),  # a parser decodes character references
+    (b" " * 1010 + KOI8, "koi8-r"),  # begun within them
+    (FAR + b"<noscript>" + KOI8 + b"</noscript>", "koi8-r"),  # scripts are not run
+    (FAR + b"<template>" + KOI8 + b"</template>", "koi8-r"),
+    (FAR + b"<svg>" + KOI8, "koi8-r"),
+    (FAR + b"<a href=x<meta charset=gbk>" + KOI8, "koi8-r"),
+    (FAR + b"< <3 <!-->" + KOI8 + b"-->", "koi8-r"),
+    (FAR + b"<!-- x --!>" + KOI8 + b"-->", "koi8-r"),
+    (FAR + b"<title/>" + b"</TITLE >" + KOI8, "koi8-r"),
+    # where none is a tag of the page
+    (FAR + b"<!--" + KOI8 + b"-->", None),
+    (FAR + b"<!-- > " + KOI8, None),
+    (FAR + b"<title>" + KOI8 + b"</title>", None),
+    (FAR + b"<textarea>" + KOI8 + b"</textarea>", None),
+    (FAR + b"<script>" + KOI8 + b"</scripty></script>", None),
+    (FAR + b"<style>" + KOI8, None),
+    (FAR + b"<iframe>" + KOI8 + b"</iframe>", None),
+    (FAR + b"<xmp>" + KOI8 + b"</xmp>", None),
+    (FAR + b"<plaintext>" + KOI8, None),
+    (FAR + b"<p title='" + KOI8 + b"'>", None),
+    (FAR + b"<!doctype '" + KOI8.removesuffix(b">") + b"'>", None),
+    (FAR + b"<metal charset=koi8-r></meta charset=koi8-r>", None),
+    (FAR + b"<meta charset=koi8-r", None),
+    # where a parser finds another one than the prescan
+    (b"<title>" + KOI8 + b"</title><meta charset=gbk>", "gbk"),
+    (b"<script>'" + KOI8 + b"'</script>" + FAR + b"<meta charset=gbk>", "gbk"),
+    (b"<script>'" + KOI8 + b"'</script>", "koi8-r"),
+    (b"<!-- --!><meta charset=gbk><p title='-->" + KOI8 + b"'>", "gbk"),
+    (b"<meta http-equiv=content-type charset=nonsense content='charset=gbk'>" + KOI8, "gbk"),
+    (b"<title>x</title>" + KOI8, "koi8-r"),
+]
+
+
+@pytest.mark.parametrize(("page", "name"), PARSED)
+def test_a_meta_of_the_page_has_the_last_word(page: bytes, name: str | None) -> None:
+    """HTML 13.2.3.4, "changing the encoding while parsing", and 13.2.6.4.4, the start tag "meta"."""
+    assert of_markup(page) == name
+
+
+def test_the_header_and_the_mark_are_certain() -> None:
+    """HTML 13.2.3.1: then no `<meta>` changes anything, wherever it stands."""
+    assert charset.of_html(FAR + KOI8, "gbk") == "gbk"
+    assert charset.of_html(b"\xef\xbb\xbf" + FAR + KOI8, "gbk") == "utf-8"
+    assert charset.of_html(FAR + KOI8, "nonsense") == "koi8-r"
+    assert charset.of_html(FAR + KOI8) == "koi8-r"
+    assert charset.of_xml(FAR + KOI8) == "utf-8"
+
+
+META_PIECES = [
+    KOI8,
+    b"<meta charset=gbk/>",
+    b"<title>",
+    b"</title>",
+    b"<!--",
+    b"-->",
+    b"--!>",
+    b"<script>",
+    b"</script>",
+]
+META_PIECES += [
+    b"<p title='",
+    b"'",
+    b'"',
+    b">",
+    b"<",
+    b"</",
+    b"<noscript>",
+    b"<textarea>",
+    b"</textarea>",
+    b"x",
+    b"=",
+    b"<?x",
+]
+
+
+@given(st.lists(st.sampled_from(META_PIECES), max_size=15).map(b"".join))
+def test_a_meta_of_the_page_is_one_of_its_tree(page: bytes) -> None:
+    """The first one that declares an encoding, as a parser of HTML builds the tree."""
+    metas = LexborHTMLParser(page).css("meta[charset]")
+
+    assert of_markup(FAR + page) == next(filter(None, (named(meta.attributes["charset"]) for meta in metas)), None)
 
 
 @given(st.binary(max_size=2000))
@@ -149,9 +248,9 @@ def test_the_prescan_finds_what_the_standard_finds(head: bytes, name: str | None
 @example(b"<!--" * 500)
 def test_the_prescan_takes_any_bytes(head: bytes) -> None:
     """It gives the name of an encoding or nothing."""
-    found = charset.prescan(head)
+    found = of_markup(head)
 
-    assert found is None or charset.named(found) == found
+    assert found is None or named(found) == found
 
 
 PIECES = [
@@ -164,18 +263,18 @@ MARKUP = st.lists(st.sampled_from(PIECES), max_size=40).map(lambda pieces: "".jo
 @given(MARKUP)
 def test_the_prescan_takes_any_markup(head: bytes) -> None:
     """Also markup that is nearly a declaration."""
-    assert charset.prescan(head) in {None, "koi8-r"}
+    assert of_markup(head) in {None, "koi8-r"}
 
 
-@given(st.binary(max_size=300), st.sampled_from(sorted({name for _, name in LABELS if name})))
+@given(st.binary(max_size=300), st.sampled_from(ENCODINGS))
 def test_decoding_never_fails(body: bytes, encoding: str) -> None:
     """Whatever the bytes, the text can be written as UTF-8."""
-    text = charset.text(body, encoding)
+    decoded = text(body, encoding)
 
-    assert charset.utf_8(body, encoding).decode("utf-8", "replace") == text
+    assert utf_8(body, encoding).decode("utf-8", "replace") == decoded
 
 
-DECODED = [
+DECODED = [  # more of them: tests/conformance/test_encodings.py
     (b"a\x80\x81\x8d\x8f\x90\x9d\xff", "windows-1252", "a\u20ac\x81\x8d\x8f\x90\x9d\xff"),
     (b"\x98\xaa", "windows-1253", "\x98\ufffd"),  # below A0 a control character, above nothing
     (b"\xc3\xa4\xff", "utf-8", "\u00e4\ufffd"),
@@ -191,10 +290,10 @@ DECODED = [
 ]
 
 
-@pytest.mark.parametrize(("body", "encoding", "text"), DECODED)
-def test_bytes_mean_what_the_standard_says(body: bytes, encoding: str, text: str) -> None:
+@pytest.mark.parametrize(("body", "encoding", "right"), DECODED)
+def test_bytes_mean_what_the_standard_says(body: bytes, encoding: str, right: str) -> None:
     """Also where Python's own tables have holes."""
-    assert charset.text(body, encoding) == text
+    assert text(body, encoding) == right
 
 
 DETECTED = [
