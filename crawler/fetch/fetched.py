@@ -1,7 +1,7 @@
 """What the library gives back for one URL.
 
 Rules
-- Content is decoded: content codings are gone. Text is read as the server says, and never fails to be read.
+- Content is decoded: content codings are gone. Text is read as a crawl reads it, and never fails to be read.
 - An answer of `Fetcher.stream` may carry an error instead; then its status is 0 and its content empty.
 Runs on: anywhere.
 """
@@ -12,8 +12,8 @@ from typing import Any
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from crawler.core import charset, encodings
 from crawler.core.errors import CrawlerError, FetchError
-from crawler.core.media_types import media_type
 from crawler.core.models import Timing
 from crawler.core.reasons import Reason
 
@@ -48,12 +48,13 @@ class Fetched:
 
     @property
     def text(self) -> str:
-        """The content as text, in the charset of Content-Type or UTF-8; what cannot be read becomes U+FFFD."""
-        charset = media_type(", ".join(self.headers.getall("Content-Type", ())))[1] or "utf-8"
-        try:
-            return self.content.decode(charset, errors="replace")
-        except (LookupError, ValueError):
-            return self.content.decode(errors="replace")
+        """The content as text; what cannot be read becomes U+FFFD.
+
+        Its encoding is that of a byte order mark, else of Content-Type, else what HTML or XML declares inside; else
+        UTF-8 if the bytes are valid so, and windows-1252 if not.
+        """
+        content_type = ", ".join(self.headers.getall("Content-Type", ()))
+        return encodings.text(self.content, charset.of_response(content_type, self.content))
 
     def json(self) -> Any:
         """The content as JSON.
