@@ -18,11 +18,11 @@ from typing import NamedTuple
 from crawler.core.models import Find
 from crawler.core.urls import Host, Url
 
-_FRAMEWORKS = re.compile(
-    r"(?<=[?&;/])(?:(?:phpsessid|jsessionid|aspsessionid[a-z]*|cfid|cftoken|oscsid|zenid|xtcsid)=[^&;/?]*|\(s\(\w+\)\))",
-    re.IGNORECASE | re.ASCII,
-)
-_PEOPLE = re.compile(r"(?<=[?&;/])(s|sid|sess|sessid|session|session[_-]?id)=([^&;/?]*)", re.IGNORECASE)
+_FRAMEWORKS = r"(?:phpsessid|jsessionid|aspsessionid[a-z]*|cfid|cftoken|oscsid|zenid|xtcsid)="
+_PEOPLE = r"(s|sid|sess|sessid|session|session[_-]?id)="
+_GIVEN = re.compile(rf"(?<=[?&;/])(?:{_FRAMEWORKS}[^&;/?]*|\(s\(\w+\)\))", re.IGNORECASE | re.ASCII)
+_CHOSEN = re.compile(rf"(?<=[?&;/]){_PEOPLE}([^&;/?]*)", re.IGNORECASE | re.ASCII)
+_EITHER = re.compile(rf"[?&;/](?:{_FRAMEWORKS}|{_PEOPLE}|\(s\()", re.IGNORECASE | re.ASCII)
 
 
 class InSession(NamedTuple):
@@ -34,11 +34,13 @@ class InSession(NamedTuple):
 
 def in_session(target: str) -> InSession | None:
     """Take the session ids out of a path and query; None = it has none."""
-    page, count = _FRAMEWORKS.subn("", target)
+    if not _EITHER.search(target):  # as in most URLs
+        return None
+    page, count = _GIVEN.subn("", target)
     if count:
-        return InSession(_PEOPLE.sub(_unless_drawn, page), ())
-    values = tuple(found[2] for found in _PEOPLE.finditer(target) if _is_id(found))
-    return InSession(_PEOPLE.sub(_unless_drawn, target), values) if values else None
+        return InSession(_CHOSEN.sub(_unless_drawn, page), ())
+    values = tuple(found[2] for found in _CHOSEN.finditer(target) if _is_id(found))
+    return InSession(_CHOSEN.sub(_unless_drawn, target), values) if values else None
 
 
 class Document:

@@ -136,7 +136,8 @@ _CALENDARS = ("calend", "kalend", "/cal/", "agenda", "month")
 # Names as in candidate=203112 have numbers. Without a name, only what is a date of these centuries is one.
 _QUERY_DATE = re.compile(
     r"(?:year|yyyy)=(\d{4,9})(?!\d)"
-    r"|(?<!candi)(?<!man)(?<!up)(?<!vali)(?<!holi)(?<!birth)(?:date|day|month|week)=(\d{4})-?w?\d\d"
+    r"|(?:date(?<!candidate)(?<!mandate)(?<!update)(?<!validate)|day(?<!holiday)(?<!birthday)|month|week)"
+    r"=(\d{4})-?w?\d\d"
     r"|=((?:1\d|2[01])\d\d)-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)",
     re.IGNORECASE | re.ASCII,
 )
