@@ -14,8 +14,8 @@ from crawler.core.decode import STEP, DecodeProblem, codings, decode_steps, salv
 from crawler.core.models import Response, RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.retry import retry_after
-from crawler.core.robots_match import Patterns
-from crawler.core.robots_text import LONGEST, Rule, section, whole_lines
+from crawler.core.robots_match import Decision, Patterns
+from crawler.core.robots_text import LONGEST, section, whole_lines
 from crawler.core.urls import Url
 
 LIFETIME = 24 * 3600.0  # RFC 9309, 2.4
@@ -84,21 +84,23 @@ class Rules:
         """Whether we may ask for this URL, which is one of the origin that the body belongs to."""
         if self._patterns is None:
             return True
-        rule = _decisive(self._patterns, url)
-        return rule is None or rule.allow
+        found = _decide(self._patterns, url)
+        return found is None or found.allow
 
 
 def ruling(body: bytes, url: Url, agent: str) -> Ruling:
     """Name the line of a body that decides about this URL."""
-    rule = _decisive(Patterns(section(body, agent).rules), url)
-    if rule is None:
+    rules = section(body, agent).rules
+    found = _decide(Patterns(rules), url)
+    if found is None:
         return Ruling(allowed=True)
+    rule = rules[found.place]
     return Ruling(allowed=rule.allow, line=rule.line, rule=rule.text, group=rule.group)
 
 
-def _decisive(patterns: Patterns, url: Url) -> Rule | None:
+def _decide(patterns: Patterns, url: Url) -> Decision | None:
     target = url.target
-    return None if target.partition("?")[0] == "/robots.txt" else patterns.decisive(target)
+    return None if target.partition("?")[0] == "/robots.txt" else patterns.decide(target)
 
 
 # --- the body of an answer -------------------------------------------------------------------------------------------

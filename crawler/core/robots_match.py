@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from crawler.core.robots_text import Rule
 
-_Weight = tuple[int, bool, int]  # octets, whether it allows, and its place from the end; the greatest decides
+_Weight = tuple[int, bool, int]  # octets, whether it allows, and its place below zero; the greatest decides
 
 
 class _Wildcard(NamedTuple):
@@ -46,24 +46,30 @@ class _Wildcard(NamedTuple):
         return url.find(self.tail, at) >= 0
 
 
+class Decision(NamedTuple):
+    """The rule that decides about a URL, by its place among those that concern us, and what it says."""
+
+    place: int
+    allow: bool
+
+
 class Patterns:
-    """The Allow and Disallow rules that concern one robot."""
+    """The Allow and Disallow rules that concern one robot; their texts are not kept."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._rules = tuple(rules)
         self._prefixes: dict[str, _Weight] = {}
         self._whole: dict[str, _Weight] = {}  # patterns that end in `$` and have no wildcard
         self._wildcards: list[_Wildcard] = []
-        for number, rule in enumerate(self._rules):
+        for place, rule in enumerate(rules):
             for pattern in _spellings(rule):
-                self._add(pattern, rule.allow, -number)
+                self._add(pattern, rule.allow, place)
         self._lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
         self._wildcards.sort(reverse=True)
 
     def _add(self, pattern: str, allow: bool, place: int) -> None:  # noqa: FBT001 - a part of the weight
         is_anchored = pattern.endswith("$")
         head, *others = _normal_parts(pattern.removesuffix("$"))
-        weight = (len(head) + sum(map(len, others)) + len(others) + is_anchored, allow, place)
+        weight = (len(head) + sum(map(len, others)) + len(others) + is_anchored, allow, -place)
         if others:
             middle = tuple(text for text in others[:-1] if text)
             self._wildcards.append(_Wildcard(weight, head, middle, others[-1], is_anchored))
@@ -71,13 +77,13 @@ class Patterns:
             known = self._whole if is_anchored else self._prefixes
             known[head] = max(weight, known.get(head, weight))
 
-    def decisive(self, target: str) -> Rule | None:
+    def decide(self, target: str) -> Decision | None:
         """Return the rule that decides about a URL's path and query; None = no rule matches, which allows."""
         if _ODD.search(target):
             weight = max((found for url in _normal_targets(target) if (found := self._heaviest(url))), default=None)
         else:
             weight = self._heaviest(target)
-        return self._rules[-weight[2]] if weight else None
+        return Decision(-weight[2], weight[1]) if weight else None
 
     def _heaviest(self, url: str) -> _Weight | None:
         heaviest = self._whole.get(url)
