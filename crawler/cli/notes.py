@@ -52,7 +52,7 @@ def cookies_note(config: FetchConfig, now: float) -> str | None:
     """Say how many cookies have expired, since pages may then ask for a login; None = there is nothing to say."""
     cookies = cookies_of(config)
     if expired := sum(cookie.is_expired(now) for cookie in cookies):
-        return f"note: --load-cookies: {expired:,} of {counted(len(cookies), 'cookie')} have expired and are not sent"
+        return f"note: --load-cookies: {counted(expired, 'cookie')} of {len(cookies):,} expired, and will not be sent"
     if config.cookies_file is not None and not cookies:
         return "note: --load-cookies: the file holds no cookie"
     return None

@@ -113,7 +113,7 @@ def test_the_note_on_the_scope_is_printed_at_the_start(
     ("expiries", "expected"),
     [
         (["0", "4102444800"], None),
-        (["0", "1", "2"], "note: --load-cookies: 2 of 3 cookies have expired and are not sent"),
+        (["0", "1", "2"], "note: --load-cookies: 2 cookies of 3 expired, and will not be sent"),
         ([], "note: --load-cookies: the file holds no cookie"),
     ],
 )
@@ -128,3 +128,15 @@ def test_expired_cookies_are_told(tmp_path: Path, expiries: list[str], expected:
 def test_without_a_file_of_cookies_there_is_nothing_to_tell() -> None:
     """Most runs have none."""
     assert cookies_note(FetchConfig(), 1_700_000_000.0) is None
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_run_begins_with_the_note_on_cookies(tmp_path: Path, capsys: pytest.CaptureFixture[str], quiet: bool) -> None:
+    """On standard error, unless the run is a quiet one."""
+    (tmp_path / "cookies.txt").write_text("h\tFALSE\t/\tFALSE\t1\tname\tvalue\n")
+    seeds = a_list(tmp_path, "# no URL")
+    options = ["--load-cookies", str(tmp_path / "cookies.txt"), "-o", str(tmp_path / "out")]
+
+    assert _run(["fetch", str(seeds), *options, *(["--quiet"] if quiet else [])]) == 0
+
+    assert ("note: --load-cookies: 1 cookie of 1 expired," in capsys.readouterr().err) is not quiet
