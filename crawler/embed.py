@@ -23,14 +23,16 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from crawler.build import assemble, check_files
+from crawler.core import encodings
+from crawler.core.charset import of_response
 from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
 from crawler.core.errors import UsageError
+from crawler.core.labels import named
 from crawler.core.models import Committed, Request, Response, Visit
 from crawler.core.options import check_names, in_keywords, keywords_of
 from crawler.core.protocols import Fetcher, Room
 from crawler.crawl.engine import Crawl
 from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.parse.extract import PageSource
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import Account, ByteBudget, Slots
 
@@ -69,10 +71,11 @@ class CrawledPage:
 
     @property
     def text(self) -> str:
-        """The content as text, in the charset in which it was read; what cannot be read becomes U+FFFD."""
-        return PageSource(
-            url=self.url, status=0, content_type=None, content=self.content, encoding=self.charset or "utf-8"
-        ).text
+        """The content as text; what cannot be read becomes U+FFFD.
+
+        In the charset in which it was read; of what was not read, in that which its header or the content tells.
+        """
+        return encodings.text(self.content, named(self.charset) or of_response(self.content_type, self.content))
 
 
 async def crawl(

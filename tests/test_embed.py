@@ -21,7 +21,7 @@ from crawler.core.records import Turn, answered
 from crawler.core.urls import parse
 from crawler.crawl.engine import Crawl
 from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.embed import AHEAD, _Pages, crawl
+from crawler.embed import AHEAD, CrawledPage, _Pages, crawl
 from crawler.load.run import load_test
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import ByteBudget
@@ -65,6 +65,37 @@ async def others(before: set[asyncio.Task[object]]) -> None:
     await asyncio.sleep(0)  # in which the loop hears of a generator that was left
     async with asyncio.timeout(10):
         await asyncio.wait(asyncio.all_tasks() - before)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "charset", "content", "text"),
+    [
+        ("text/html", "euc-jp", b"\xad\xa1", "\u2460"),  # as it was read
+        ("text/plain", "gb2312", b"\x80", "\u20ac"),  # the label of a header, of what was not read
+        ("text/plain", "punycode", b"abc-\xe9 ", "abc-\u00e9 "),
+        ("text/html", None, b"<meta charset=koi8-r>\xc1", "<meta charset=koi8-r>\u0430"),
+        (None, None, "\u0430".encode(), "\u0430"),
+    ],
+)
+def test_the_text_of_a_page(content_type: str | None, charset: str | None, content: bytes, text: str) -> None:
+    """Labels of the Encoding standard are understood, and no codec of Python's besides."""
+    page = CrawledPage(
+        url="http://h/",
+        outcome="done",
+        status=200,
+        reason="ok",
+        content_type=content_type,
+        charset=charset,
+        title=None,
+        depth=0,
+        referrer=None,
+        redirect_to=None,
+        links=(),
+        data=None,
+        content=content,
+    )
+
+    assert page.text == text
 
 
 async def test_pages_come_with_what_they_hold(site: HandMadeSite) -> None:

@@ -11,6 +11,7 @@ import codecs
 from functools import lru_cache
 
 from crawler.core import iso2022jp, multibyte
+from crawler.core.labels import named
 
 UTF_8 = "utf-8"
 UTF_16 = {"utf-16le": codecs.BOM_UTF16_LE, "utf-16be": codecs.BOM_UTF16_BE}
@@ -47,7 +48,13 @@ def utf_8(body: bytes, encoding: str) -> bytes:
 
 @lru_cache
 def single_byte(encoding: str) -> str:
-    """Return the 256 characters of a single-byte encoding; U+FFFD stands where it has none."""
+    """Return the 256 characters of a single-byte encoding; U+FFFD stands where it has none.
+
+    Raises:
+        LookupError: it is no name of an encoding of the web.
+    """
+    if named(encoding) != encoding:
+        raise LookupError(f"{encoding!r} is no name of an encoding: take what named() gives for a label")
     if encoding == "x-user-defined":
         return "".join(chr(byte if byte < 0x80 else 0xF780 - 0x80 + byte) for byte in range(256))
     codec = _CODECS.get(encoding) or encoding.replace("windows-", "cp")

@@ -85,6 +85,13 @@ def test_there_are_228_labels_of_40_encodings() -> None:
     assert all(label == label.strip().lower() for label in LABELS)
 
 
+@pytest.mark.parametrize("name", ["punycode", "rot13", "latin1", "UTF-8", "idna", "cp037", ""])
+def test_no_other_codec_can_be_reached(name: str) -> None:
+    """Some of Python's take quadratic time, and a label is no name."""
+    with pytest.raises(LookupError):
+        text(b"abc", name)
+
+
 MEANINGS = [
     # index jis0208 has the rows of NEC and IBM, and the symbols of Windows
     ("euc-jp", b"\xad\xa1", "\u2460"),
