@@ -59,6 +59,7 @@ LABELS = [
     ("rot13", None),
     ("utf 8", None),
     ("\u017futf8", None),
+    ("\u212aoi8-r", None),  # the sign of kelvin, which is k in lower case
     ("\ud800", None),
     ("", None),
     (None, None),
