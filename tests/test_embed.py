@@ -108,6 +108,13 @@ async def test_pages_come_with_what_they_hold(site: HandMadeSite) -> None:
     assert pages[site.url("/")].links == tuple(site.url(f"/{number}") for number in range(10))
 
 
+async def test_a_seed_without_a_scheme_is_asked_over_http_where_https_is_not_spoken(site: HandMadeSite) -> None:
+    """Scripts name hosts as the command line does."""
+    pages = [page.url async for page in crawl([site.url("/").removeprefix("http://")], max_depth=0)]
+
+    assert pages == [site.url("/")]
+
+
 async def test_what_waits_for_the_reader_counts_in_the_memory() -> None:
     """A page's bytes are held until the reader takes it, and a hundred pages slow the crawl."""
     memory, pages = ByteBudget(10**9), _Pages()
@@ -292,6 +299,7 @@ async def test_workers_that_cannot_start_come_out_of_the_loop(
         ({"max_pages": 0}, "max_pages: expected a whole number, 1 or more, got 0"),
         ({"robots": False, "discover_sitemaps": True}, "discover_sitemaps and robots=False: give one of them"),
         ({"output": __file__}, "is a file: give another output"),
+        ({"column": "2"}, "column: it is of lists in files, and seeds are URLs: give those of the column"),
     ],
 )
 async def test_an_error_names_keywords(options: dict[str, object], message: str) -> None:

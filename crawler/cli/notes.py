@@ -29,7 +29,7 @@ def notes(config: RunConfig, seeds: Seeds, *, follows: bool) -> list[str]:
 
 
 def _reading_notes(beginning: SeedBatch) -> Iterator[str]:
-    """What was read into lines that say something else; the summary tells how many there are in all."""
+    """Tell of lines that are not read as they stand; the summary counts them all."""
     if guess := next((find for find in beginning.finds if find.guess), None):
         which = guess.url.href.removeprefix("https://").removesuffix("/")
         more = " (and others)" if beginning.guessed > 1 else ""

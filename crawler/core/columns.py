@@ -1,4 +1,4 @@
-"""Lists that are tables: which column holds the URL, and what a row has there.
+"""Lists that are tables: the column that holds the URL, and its value in a row.
 
 Rules
 - A column is named by its number, from 1, or by its name in the first line of its list that is neither blank nor a
@@ -40,7 +40,7 @@ class Table:
     header: int | None = None
 
     def value(self, row: str) -> str:
-        """What the row has in the column.
+        """Return the field of a row in the column.
 
         Raises:
             UrlError: it has nothing there.
@@ -56,7 +56,7 @@ class Table:
 
 
 def table_of(name: str, column: str | None, first_line: int, lines: Sequence[str]) -> Table:
-    """How the list `name` is read; `lines` are its first, up to the one that is neither blank nor a comment.
+    """Decide how the list `name` is read; `lines` are its first, up to the one that is neither blank nor a comment.
 
     Raises:
         UsageError: its first line names no such column.
@@ -79,13 +79,13 @@ def table_of(name: str, column: str | None, first_line: int, lines: Sequence[str
 
 
 def at_line(tables: Sequence[Table], line: int) -> Table | None:
-    """The table that a line lies in."""
+    """Find the table that a line lies in."""
     place = bisect_right(tables, line, key=lambda table: table.first_line)
     return tables[place - 1] if place else None
 
 
 def hint(line: str) -> str:
-    """What to say of a refused line that is a row with a URL in it; empty = it is none."""
+    """Advise on a refused line that is a row with a URL in it; empty = it is none."""
     for separator in filter(line.__contains__, _SEPARATORS):
         for number, field in enumerate(islice(_fields(line, separator), _LOOKED_AT), 1):
             if _is_url(field.strip()):

@@ -1,4 +1,4 @@
-"""The text of one line, or of one SOURCE on the command line, becomes a URL: what is read into it is told.
+"""The text of one line, or of one SOURCE on the command line, becomes a URL; a guess is marked as one.
 
 Rules
 - Quotes and angle brackets around the whole are taken off (RFC 3986, appendix C), and a comma or semicolon behind them.
@@ -12,7 +12,8 @@ Runs on: anywhere (pure).
 
 import re
 from ipaddress import ip_address
-from typing import NamedTuple
+
+import msgspec
 
 from crawler.core.addresses import is_this_machine
 from crawler.core.errors import UrlError
@@ -29,8 +30,8 @@ _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 _HEADLESS = "no http:// or https:// in front, and it does not begin with a host: write the whole URL"
 
 
-class Reading(NamedTuple):
-    """What a line says.
+class Reading(msgspec.Struct, frozen=True):
+    """The meaning of a line.
 
     Attributes:
         is_guess: it has no scheme, and https was put in front.
@@ -44,7 +45,7 @@ class Reading(NamedTuple):
 
 
 def read(text: str) -> Reading:
-    """What a text without white space around it stands for.
+    """Read a text that has no white space around it.
 
     Raises:
         UrlError: it is no URL that can be fetched.
@@ -61,11 +62,12 @@ def read(text: str) -> Reading:
         url, is_guess = _guessed(written), True
     if "@" in written and credentials(written):
         raise UrlError(Reason.CREDENTIALS_IN_URL, "a password does not belong in a list; use --user")
-    return Reading(url, sitemap is not None, is_guess, is_unwrapped=bare is not text or written not in {bare, sitemap})
+    is_unwrapped = bare is not text or (written is not bare and written is not sitemap)
+    return Reading(url, sitemap is not None, is_guess, is_unwrapped)
 
 
 def unwrapped(text: str) -> str:
-    """The text without quotes and angle brackets around the whole of it; the same object if there are none."""
+    """Return the text without quotes and angle brackets around the whole of it; the same object if there are none."""
     if text[:1] not in _QUOTES:
         return text
     closing = _QUOTES[text[0]]
@@ -88,7 +90,7 @@ def _guessed(text: str) -> Url:
 
 
 def _is_host(host: str, written: str) -> bool:
-    """Whether a URL's host is one by its form; an IPv4 address has to be written in full, since `7` stands for one."""
+    """Say whether a URL's host is one by its form; an IPv4 address stands there in full, since `7` is one, too."""
     if is_this_machine(host):
         return True
     try:

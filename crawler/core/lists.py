@@ -21,7 +21,8 @@ from crawler.core.reasons import Reason
 
 LONGEST_LINE = 65_536
 _SHOWN = 200
-_WHITE = b" \t\r\f\v"
+_WHITE_TEXT = " \t\r\f\v"
+_WHITE = _WHITE_TEXT.encode()
 _PERHAPS_ROWS = frozenset({Reason.NOT_A_URL, Reason.RELATIVE_URL, Reason.UNSUPPORTED_SCHEME})
 _BOM = b"\xef\xbb\xbf"
 _SCHEME = re.compile(rb"(?:https?|ftps?|sftp|ssh|wss?)://|(?:mailto|xmpp|sips?):", re.IGNORECASE)
@@ -85,7 +86,7 @@ class BatchBuilder:
             self._reject(Reason.LINE_TOO_LONG, f"longer than {LONGEST_LINE} bytes", b"")
             return
         line = raw.removeprefix(_BOM).strip(b" \r\f\v")
-        table = at_line(self.tables, self.line)
+        table = at_line(self.tables, self.line) if self.tables else None
         if not (shown := line.strip(_WHITE)):
             self._blank += 1
         elif shown.startswith(b"#") or (table and table.header == self.line):
@@ -100,18 +101,20 @@ class BatchBuilder:
             message = f"byte {error.start + 1} of the line is not UTF-8: save the list as UTF-8"
             self._reject(Reason.NOT_UTF8, message, line)
             return
-        is_row = table is not None and table.column is not None
         try:
             value = table.value(text) if table else text
-            found = _read(value.strip(_WHITE.decode()))
+            found = _read(value.strip(_WHITE_TEXT))
         except UrlError as error:
+            is_row = table is not None and table.column is not None
             more = "" if is_row or error.reason not in _PERHAPS_ROWS else hint(text)
             shown = b"" if error.reason is Reason.CREDENTIALS_IN_URL else line.strip(_WHITE)
             self._reject(error.reason, f"{error}{more}", shown)
             return
-        self._guessed += found.is_guess
-        self._unwrapped += found.is_unwrapped
-        guess = Guess.GUESSED if found.is_guess else Guess.WRITTEN
+        guess = Guess.WRITTEN
+        if found.is_guess:
+            guess, self._guessed = Guess.GUESSED, self._guessed + 1
+        if found.is_unwrapped:
+            self._unwrapped += 1
         find = Find(url=found.url, seed=True, named=True, sitemap=found.sitemap, line=self.line, guess=guess)
         self._finds.append(find)
 

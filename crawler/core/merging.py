@@ -6,7 +6,7 @@ Rules
   itself is refused for (patterns, traps) stays, and only a line of the list or of a sitemap overcomes it.
 - A row is as good as its best find: a seed beats a link, then the smaller depth, then fewer hops, then whoever leads
   there from the same origin. The best find brings all of these, so a row is never better than every way to it.
-- A guess that nobody answered over https waits for a find whose scheme was written, and is allowed then.
+- A guess that no server answered over https waits for a find whose scheme was written, and is allowed then.
 - A hop (a redirect, or a refresh) keeps its source's depth, and leads a seed to a seed and a sitemap to a sitemap, ten
   times in a row at the most.
   A page that is linked to as well may still lead on, and then as a link does: a step further, and to no seed.
@@ -117,7 +117,7 @@ def merged(row: Row, find: Find, refusal: Reason | None) -> Row | None:
 
 
 def _guess(row: Row, find: Find, refusal: Reason | None) -> int:
-    """Whether its scheme was written, as all finds say that are not refused."""
+    """Join what all finds that are not refused say of its scheme."""
     if refusal:
         return row.guess
     return both(row.guess, find.guess) if row.refusal in {None, Reason.HTTP_INSTEAD} else find.guess

@@ -81,7 +81,7 @@ def denied(request: Request) -> Visit:
 
 
 def http_instead(request: Request, failure: Reason) -> Visit:
-    """The URL of a line without a scheme, when nobody answers over https: http is asked."""
+    """Skip the URL of a line without a scheme that no server answers over https, and find the one over http."""
     return Visit(request=request, state=State.SKIPPED, reason=Reason.HTTP_INSTEAD, finds=over_http(request, failure))
 
 

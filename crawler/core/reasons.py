@@ -60,7 +60,7 @@ class Reason(StrEnum):
     DEPTH_LIMIT = "depth_limit"
     HOP_LIMIT = "hop_limit"  # more redirects and refreshes in a row lead here than are followed
     SITEMAP_LIMIT = "sitemap_limit"  # sitemaps that list sitemaps that list sitemaps...
-    HTTP_INSTEAD = "http_instead"  # a line without a scheme: nobody answered over https, so http is asked
+    HTTP_INSTEAD = "http_instead"  # a line without a scheme: no server answered over https, so http is asked
     NOFOLLOW = "nofollow"  # the page, or each link to it, asks robots not to follow
     EXCLUDED = "excluded"
     NOT_INCLUDED = "not_included"  # --include is given, and no pattern matches

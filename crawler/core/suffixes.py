@@ -28,7 +28,7 @@ def registrable_domain(host: str) -> str:
 
 
 def is_public(host: str) -> bool:
-    """Whether a name with a dot ends in a suffix that the list has, or is one: `urls.txt` does not, `gov.uk` is."""
+    """Say whether a name with a dot ends in a suffix that the list has, or is one: `urls.txt` does not, `gov.uk` is."""
     name = host.removesuffix(".")
     return "." in name and _listed().publicsuffix(name) is not None
 

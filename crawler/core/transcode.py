@@ -44,7 +44,7 @@ class Transcoder:
         self._decoder: IncrementalNewlineDecoder | codecs.IncrementalDecoder | None = None
 
     def feed(self, block: bytes) -> bytes:
-        """What is known to be text behind this block.
+        """Take a block, and give what is whole.
 
         Raises:
             UsageError: it is no text, but packed.
@@ -55,7 +55,7 @@ class Transcoder:
         return self._begin() if len(self._head) >= HEAD else b""
 
     def finish(self) -> bytes:
-        """The rest.
+        """Give the rest.
 
         Raises:
             UsageError: it is no text, but packed.
@@ -69,7 +69,7 @@ class Transcoder:
             if head.startswith(mark):
                 file = "FILE" if self._name == "-" else self._name
                 raise UsageError(f"{self._name}: packed with {what}: `{command} {file} | crawler fetch -` reads it")
-        self._codec = _encoding(head)
+        self._codec = encoding_of(head)
         text = head.decode(self._codec, "replace") if self._codec else head.decode("latin-1") if b"\r" in head else ""
         if "\r" in text and "\n" not in text:
             decoder = codecs.getincrementaldecoder(self._codec or "latin-1")("replace")
@@ -85,14 +85,19 @@ class Transcoder:
         return text.encode().replace(_LOST, b"\xff") if self._codec else text.encode("latin-1")
 
 
-def _encoding(head: bytes) -> str | None:
-    """The encoding of a list that begins so; None = UTF-8, or none that is known."""
+def encoding_of(head: bytes) -> str | None:
+    """Tell the encoding of a list that begins so; None = UTF-8, or none that is known."""
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return codec
     if b"\0" not in head:
         return None
     return next((codec for _, codec in _MARKS if _is_mostly_ascii(head.decode(codec, "replace"))), None)
+
+
+def decoded(data: bytes, encoding: str) -> str:
+    """Decode the whole of a list, its mark left out; what is damaged becomes U+FFFD."""
+    return data.decode(encoding, "replace").removeprefix("\ufeff")
 
 
 def _is_mostly_ascii(text: str) -> bool:

@@ -39,7 +39,7 @@ _BAD_PORTS = frozenset(
 # `localhost:8000/x` is a URL of the scheme "localhost" to the standard; whoever wrote it meant a host and its port.
 _HOST_AND_PORT = re.compile(r"[^:/?#]+:[0-9]{1,5}(?:[/?#]|$)")
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_HEADLESS = "no http:// or https:// in front"
+_HEADLESS = "no http:// or https:// in front: write the whole URL"
 
 
 class Url(msgspec.Struct, frozen=True, array_like=True):

@@ -66,7 +66,7 @@ class RunFacts:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """How each source is read, in their order."""
+        """The tables of all sources, in their order."""
         return tuple(source.table or Table(first_line=source.first_line) for source in self.sources)
 
 
@@ -253,7 +253,7 @@ def _source_of(found: _Source) -> Source:
 
 
 def _head(out: BinaryIO, start: int) -> list[str]:
-    """The lines from `start` on up to the first that is neither blank nor a comment; what comes next is written behind.
+    """Read the lines from `start` on up to the first that is neither blank nor a comment; writing goes on at the end.
 
     Only so much of a line is read as may be one.
     """

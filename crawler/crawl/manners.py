@@ -6,8 +6,8 @@ Rules
 - Every answer and every failure is heard by its host's pace, and what a later lease or life must know goes to the
   journal. A host that rests for long hands its leases back.
 - Of a host that was given up nothing is asked: what is left of it fails with the cause.
-- Where nobody answers over https, no other guess is asked (`core/guesses.py`), and the host is not blamed: http may be
-  spoken on the same port. An origin that has answered is no guess any more.
+- Where no server answers over https, no other guess is asked (`core/guesses.py`), and the host is not blamed: it may
+  speak http on the same port. An origin that has answered is no guess any more.
 Runs on: the loop.
 """
 
@@ -70,7 +70,7 @@ class Manners:
         self._clock = clock
         self._ways = ways
         self._mourned = 0
-        self._answers: dict[str, Reason | None] = {}  # of origins that were guessed: why nobody does, None = somebody
+        self._answers: dict[str, Reason | None] = {}  # of guessed origins: why none came, None = one came
 
     # --- before it is asked --------------------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class Manners:
     # --- what was guessed ----------------------------------------------------------------------------------------
 
     def settled(self, request: Request) -> Request:
-        """The request; no guess any more, if its origin has answered."""
+        """Return the request; it is no guess any more, if its origin has answered."""
         if not request.guess or not self._has_answered(request.url):
             return request
         return replace(request, guess=Guess.WRITTEN)
@@ -157,7 +157,7 @@ class Manners:
         return self._robots is not None and self._robots.knows(url)
 
     def _silence(self, request: Request) -> Reason | None:
-        """Why nobody answers over https, where that was guessed; None = somebody may."""
+        """Return why no server answers over https, where that was guessed; None = one may."""
         return self._answers.get(request.url.origin) if request.guess == Guess.GUESSED else None
 
     def _note_guess(self, request: Request, failure: Reason | None) -> None:

@@ -27,7 +27,7 @@ _SLICE = 200  # lines judged between two turns of the loop: about 1 ms
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """The list of a run, and how each part of it is read."""
+    """The list of a run, and the tables in it."""
 
     path: Path
     tables: tuple[Table, ...] = ()

@@ -45,7 +45,7 @@ def check_sources(sources: Sequence[str]) -> None:
 
 
 def is_line(source: str) -> bool:
-    """Whether a source is a line of a list by itself: a URL, a sitemap, or a host that is no file's name."""
+    """Say whether a source is a line of a list by itself: a URL, a sitemap, or a host that is no file's name."""
     if "://" in source or sitemap_in(source) is not None:
         return True
     return source != "-" and not Path(source).exists() and _begins_with_host(source)

@@ -213,7 +213,7 @@ class Admission:
             self._lead_on(place, row, leads_to)
 
     def _reached(self, request: Request) -> tuple[_Place, int | None, Row]:
-        """What the row of a request has become during its turn."""
+        """Read what the row of a request has become during its turn."""
         host_id, leads_to, *columns = self._db.execute(
             f"SELECT host, leads_to, {_ROW} FROM url WHERE id = ?",  # noqa: S608
             (request.id,),
@@ -221,7 +221,7 @@ class Admission:
         return _Place(request.id, request.url, host_id), leads_to, Row._make((*columns, None))
 
     def _leave_open(self, request: Request) -> None:
-        """Nobody answered over https: what names it so, or did so during its turn, has it tried like any other URL."""
+        """Skip a guess until a find names its scheme; one that came during its turn has it tried at once."""
         place, _, row = self._reached(request)
         skipped = row._replace(refusal=Reason.HTTP_INSTEAD)
         self._stand(place, skipped, row if row.guess == Guess.BOTH else skipped)
@@ -247,7 +247,7 @@ class Admission:
         request, reason, record = visit.request, visit.reason, visit.record
         onto = visit.target
         self._document = Document(request.url, visit.finds)
-        source = request.id if visit.state is State.DONE else None  # what was not had leads nowhere: the line does
+        source = request.id if visit.state is State.DONE else None  # what was not had leads nowhere: its line does
         for find in visit.finds:  # before its turn ends, as a page may find a better way to itself
             self._enter(find, referrer=source)
             onto = onto or (find.url if _is_hop(find) else None)

@@ -21,6 +21,7 @@ from crawler.core import charset, encodings
 from crawler.core.decode import DecodeProblem, decode_steps, looks_binary
 from crawler.core.media_types import media_type
 from crawler.core.reasons import Reason
+from crawler.core.transcode import decoded, encoding_of
 from crawler.parse import feeds, html, listing
 from crawler.parse.reading import Content, Document, Reading, Wants
 from crawler.parse.references import References
@@ -99,7 +100,9 @@ _FIRST_URL = re.compile(rb"[\t\n\f\r ]*+https?://", re.IGNORECASE)
 
 def _form_of_sitemap(body: bytes) -> Form | None:
     """How a sitemap is to be read whatever its media type; None = that decides."""
-    if _FIRST_URL.match(charset.unmarked(body[:SNIFFED])):
+    head = body[:SNIFFED]
+    encoding = encoding_of(head)
+    if _FIRST_URL.match(decoded(head, encoding).encode() if encoding else charset.unmarked(head)):
         return Form.TEXT
     found = sniff(body)
     return found if found in {Form.XML, Form.GZIP} else None
@@ -215,7 +218,8 @@ def _read_text(document: Document, label: str | None, wants: Wants) -> Reading:
         return Reading(charset=encoding, text=text)
     references = References(document.url)
     references.base = None  # only whole URLs are listed
-    listing.read(encodings.text(body, encoding), references)
+    unicode = encoding_of(body[:SNIFFED])  # also without a mark, as in any list
+    listing.read(decoded(body, unicode) if unicode else encodings.text(body, encoding), references)
     return _reading(encoding, references, Content(text=text))
 
 

@@ -35,7 +35,7 @@ SKIPPED = {
     Reason.DEPTH_LIMIT: "it is too far from a seed",
     Reason.HOP_LIMIT: "it comes at the end of too many redirects and refreshes in a row",
     Reason.SITEMAP_LIMIT: "it comes at the end of too many sitemaps that list one another",
-    Reason.HTTP_INSTEAD: "its line has no scheme, nobody answered over https, and http was asked",
+    Reason.HTTP_INSTEAD: "its line has no scheme, no server answered over https, and http was asked",
     Reason.NOFOLLOW: "whoever links to it asks robots not to follow",
     Reason.EXCLUDED: "a pattern of --exclude matches it",
     Reason.NOT_INCLUDED: "no pattern of --include matches it",

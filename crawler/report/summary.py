@@ -196,7 +196,7 @@ def _list_line(lines: dict[str, int]) -> str:
 
 
 def _reading_line(summary: Summary) -> str:
-    """What was read into the lines that say something else."""
+    """Count the lines that were not read as they stand."""
     parts = []
     if guessed := summary.readings.get("guessed"):
         n = summary.skipped.get(Reason.HTTP_INSTEAD, 0)

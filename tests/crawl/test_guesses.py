@@ -1,4 +1,4 @@
-"""Lines without a scheme in whole crawls: https is asked, and http where nobody answers."""
+"""Lines without a scheme in whole crawls: https is asked, and http where no server answers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import FetchError
-from crawler.core.guesses import NOBODY_ANSWERS
+from crawler.core.guesses import NO_ANSWER
 from crawler.core.models import Request, Response
 from crawler.core.reasons import Reason
 from crawler.frontier.audit import FrontierAudit
@@ -18,7 +18,7 @@ PAGE = (200, b"<title>here</title>")
 
 def silent(reason: Reason = Reason.CONNECT_REFUSED) -> FakeFetcher:
     """Hosts that answer over http alone."""
-    return answering(over_https=lambda _: FetchError(reason, "nobody"))
+    return answering(over_https=lambda _: FetchError(reason, "no server"))
 
 
 def answering(over_https: Callable[[Request], Response | FetchError]) -> FakeFetcher:
@@ -45,8 +45,10 @@ def problems(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("robots", [False, True])
-@pytest.mark.parametrize("reason", sorted(NOBODY_ANSWERS))
-async def test_http_is_asked_where_nobody_answers_over_https(tmp_path: Path, reason: Reason, *, robots: bool) -> None:
+@pytest.mark.parametrize("reason", sorted(NO_ANSWER))
+async def test_http_is_asked_where_no_server_answers_over_https(
+    tmp_path: Path, reason: Reason, *, robots: bool
+) -> None:
     """The first failure decides, be it of robots.txt; every line is accounted for, and so is each URL."""
     fetcher = silent(reason)
 
@@ -91,7 +93,7 @@ async def test_any_other_failure_is_one(tmp_path: Path, reason: Reason) -> None:
 
 @pytest.mark.parametrize("robots", [False, True])
 async def test_a_dead_port_is_asked_for_few_of_many_lines(tmp_path: Path, *, robots: bool) -> None:
-    """What nobody answers once is not asked a hundred times."""
+    """A port that gives no answer once is not asked a hundred times."""
     fetcher = silent()
 
     await crawl(tmp_path, [f"example.com/{n}" for n in range(100)], fetcher, robots=robots, per_host=2, delay=0)
@@ -141,11 +143,11 @@ async def test_a_line_with_http_is_the_same_url(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", ["link", "redirect"])
 async def test_what_leads_to_https_by_name_has_it_tried(tmp_path: Path, way: str) -> None:
-    """A page over http that leads to https, where nobody answers, does not end as if nothing were missing."""
+    """A page over http that leads to https, where no server answers, does not end as if nothing were missing."""
 
     def answer(request: Request) -> Response | FetchError:
         if request.url.scheme == "https":
-            return FetchError(Reason.CONNECT_REFUSED, "nobody")
+            return FetchError(Reason.CONNECT_REFUSED, "no server")
         if way == "redirect":
             return Response(request=request, status=301, headers=((b"Location", b"https://example.com/"),))
         body = b"<a href='https://example.com/'>"

@@ -121,7 +121,7 @@ def guessed(life: Life, *urls: str) -> dict[str, Request]:
 
 
 def silence(life: Life, request: Request) -> None:
-    """Commit that nobody answered over https."""
+    """Commit that no server answered over https."""
     life.frontier.commit(Group(visits=(http_instead(request, Reason.CONNECT_REFUSED),)))
 
 
@@ -152,7 +152,7 @@ def test_a_link_with_its_scheme_has_a_guess_tried_whenever_it_comes(begin: Calla
 
 
 def test_a_link_that_may_not_be_followed_leaves_a_guess_alone(begin: Callable[[Rules], Life]) -> None:
-    """It is no reason to ask where nobody answers."""
+    """A refused link gives no reason to ask again."""
     life = begin(HOST)
     leased = guessed(life, "https://b/")
     silence(life, leased["https://b/"])

@@ -80,6 +80,21 @@ async def test_standard_input_is_read_in_any_encoding(
     assert had(tmp_path / "out") == {site.url(path) for path in PATHS}
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+async def test_a_sitemap_that_is_a_list_is_read_in_any_encoding(
+    tmp_path: Path, site: HandMadeSite, codec: str, end: str
+) -> None:
+    """What a line `Sitemap:` names is read as the list itself is."""
+    site.add_page("/list.txt", end.join(site.url(path) for path in PATHS).encode(codec), content_type="text/plain")
+    out = tmp_path / "out"
+
+    code = await crawler("fetch", f"Sitemap: {site.url('/list.txt')}", "-o", out, "--quiet", "--workers", 0)
+
+    assert code == 0
+    assert had(out) == {site.url(path) for path in ("/list.txt", *PATHS)}
+
+
 async def test_a_packed_list_is_refused_and_leaves_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The message has the command that unpacks it."""
     (tmp_path / "list.gz").write_bytes(gzip.compress(b"http://127.0.0.1:9/\n"))
@@ -109,7 +124,7 @@ async def test_a_host_on_the_command_line_falls_back_to_http(
     assert await crawler("verify", out) == 0
     await crawler("why", site.url("/").replace("http:", "https:"), out)
     told = " ".join(capfd.readouterr().out.split())
-    assert "Not fetched: its line has no scheme, nobody answered over https, and http was asked." in told
+    assert "Not fetched: its line has no scheme, no server answered over https, and http was asked." in told
     assert "to change it: a new run with the scheme in front or: crawler fetch https://" in told
 
 
