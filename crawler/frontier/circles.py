@@ -46,9 +46,11 @@ def mark_circles(db: sqlite3.Connection, visits: Sequence[Visit]) -> Sequence[Vi
 
 def _end(db: sqlite3.Connection, key: bytes, ends: dict[bytes, bytes]) -> bytes:
     """The last URL of a chain of redirects that begins with this one; the URL itself if it is no redirect."""
+    seen: set[bytes] = set()  # a circle longer than LONGEST was not found, and leads round and round
     while True:
         last = db.execute(_LAST, (key, Reason.REDIRECT, LONGEST)).fetchone()
         key = last[0] if last else key
-        if key not in ends:
+        if key not in ends or key in seen:
             return key
+        seen.add(key)
         key = ends[key]

@@ -176,12 +176,14 @@ def test_a_chain_is_followed_so_far(tmp_path: Path) -> None:
     count = LONGEST + 500
     run = Run(tmp_path, {f"http://a/{n}": f"http://a/{(n + 1) % count}" for n in range(count)})
     run.seeds(list(run.site))
+    run.site["http://a/in"] = f"http://a/{count - 1}"
+    run.seeds(["http://a/in"])
     while requests := run.lease():
-        *others, last = sorted(requests, key=lambda request: int(request.url.target[1:]))
+        way_in, *others, last = sorted(requests, key=lambda request: int("0" + request.url.target[1:].strip("in")))
         run.commit(*others)
-        (visit,) = run.commit(last)
+        visits = run.commit(last, way_in)
 
-    assert visit.reason is Reason.REDIRECT
+    assert [visit.reason for visit in visits] == [Reason.REDIRECT, Reason.REDIRECT]
     run.frontier.close()
 
 
