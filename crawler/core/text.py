@@ -7,17 +7,16 @@ Runs on: anywhere (pure).
 
 import re
 
-_OCTETS = re.compile("[\udc80-\udcff]+")  # bytes that are no UTF-8, as "surrogateescape" decodes them
+_OCTETS = {0xDC00 + byte: f"%{byte:02X}" for byte in range(0x80, 0x100)}  # as "surrogateescape" decodes them
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def from_octets(raw: bytes) -> str:
     """Bytes as text: UTF-8, with each byte that is none percent-encoded, as URLs write octets."""
-    return _OCTETS.sub(_percent_encoded, raw.decode("utf-8", "surrogateescape"))
-
-
-def _percent_encoded(found: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogateescape"))
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "surrogateescape").translate(_OCTETS)
 
 
 def safe(text: str, limit: int = 500) -> str:
