@@ -24,6 +24,10 @@ from crawler.core.retry import RETRY_STATUSES, delay, retry_after
 from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url
 
+_OF_A_CUT = frozenset(
+    {None, Reason.XML_ERROR}
+)  # a document that was cut is not well-formed, and says no more than that
+
 
 @dataclass(frozen=True, slots=True)
 class Judge:
@@ -51,9 +55,7 @@ class Judge:
         if to is not None:
             reason = Reason.REDIRECT_LOOP if to == request.url else Reason.REDIRECT
             return _finished(response, page, reason, turn, self._hop(request, to))
-        if page.problem or response.cut:
-            return _finished(response, page, page.problem or Reason.BODY_LIMIT, turn)
-        return _finished(response, page, Reason.OK if response.status < 300 else Reason.HTTP_STATUS, turn)
+        return _finished(response, page, _of_page(response, page), turn)
 
     def _hop(self, request: Request, target: Url) -> Find:
         """The target of a redirect; what its URL is refused for is said before what its way is refused for."""
@@ -73,6 +75,13 @@ class Judge:
         if error.reason.is_transient and request.attempts < self.retries:
             return _again(request, error.reason, turn)
         return _failed(request, error.reason, turn, attempts=request.attempts + 1)
+
+
+def _of_page(response: Response, page: Page) -> Reason:
+    """The reason of a page: `ok` only if it was read in full."""
+    if response.cut and page.problem in _OF_A_CUT:
+        return Reason.BODY_LIMIT
+    return page.problem or (Reason.OK if response.status < 300 else Reason.HTTP_STATUS)
 
 
 def denied(request: Request) -> Visit:

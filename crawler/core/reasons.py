@@ -25,6 +25,8 @@ class Reason(StrEnum):
     EXTRACT_ERROR = "extract_error"  # the user's own function raised
     LINK_LIMIT = "link_limit"  # it has more links than are taken; the first ones are
     DATA_LIMIT = "data_limit"  # it gives more data than is taken
+    XML_ERROR = "xml_error"  # its XML is not well-formed, or declares entities; what could be read of it was
+    NOT_A_SITEMAP = "not_a_sitemap"  # it was listed as a sitemap and is none
 
     # failed: no usable response
     DNS_NOT_FOUND = "dns_not_found"
@@ -113,6 +115,8 @@ UNREAD = frozenset(
         Reason.EXTRACT_ERROR,
         Reason.LINK_LIMIT,
         Reason.DATA_LIMIT,
+        Reason.XML_ERROR,
+        Reason.NOT_A_SITEMAP,
     }
 )
 _DIAL_FAILURES = frozenset(

@@ -11,17 +11,17 @@ from collections.abc import Iterator
 MAX_DIRECTIVES = 1000  # characters of them that are looked at
 MAX_CANDIDATES = 1000
 
-_SPACE = "\t\n\f\r "
+SPACE = "\t\n\f\r "  # ASCII white space (Infra): nothing else separates or surrounds a value
 _CANDIDATE = re.compile(
-    rf"[{_SPACE},]*+(?P<url>[^{_SPACE}]++)"
+    rf"[{SPACE},]*+(?P<url>[^{SPACE}]++)"
     r"(?:(?<=,)|(?P<descriptors>(?:[^,(]++|\([^)]*+\)?)*+,?+))"  # a URL that ends with a comma has none
 )
 _WIDTH = re.compile(r"0*+[1-9][0-9]*+w")
 _HEIGHT = re.compile(r"0*+[1-9][0-9]*+h")
 _DENSITY = re.compile(r"(?:[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+x")
 _REFRESH = re.compile(
-    rf"[{_SPACE}]*+(?:[0-9]++|(?=\.))[0-9.]*+(?=[;,{_SPACE}])[{_SPACE}]*+[;,]?+[{_SPACE}]*+"
-    rf"(?:url[{_SPACE}]*+=[{_SPACE}]*+)?+",
+    rf"[{SPACE}]*+(?:[0-9]++|(?=\.))[0-9.]*+(?=[;,{SPACE}])[{SPACE}]*+[;,]?+[{SPACE}]*+"
+    rf"(?:url[{SPACE}]*+=[{SPACE}]*+)?+",
     re.IGNORECASE,
 )
 

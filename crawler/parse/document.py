@@ -2,13 +2,15 @@
 
 Rules
 - The media type decides (MIME Sniffing standard, https://mimesniff.spec.whatwg.org/), and the bytes decide only where
-  it says nothing: absent, malformed, text/plain or application/octet-stream. Then at most SNIFFED bytes are looked at.
+  it says nothing: absent, malformed or application/octet-stream, which some servers send for all names without an
+  ending. Then at most SNIFFED bytes are looked at. Of text/plain they decide only whether it is text (section 7.2).
 - Feeds and sitemaps are known by their root element, under any media type of XML and, as in browsers, text/html too.
 - What is sent as text/html is read as HTML, also a page that starts like XML: browsers do the same. Only what starts
   as images, films, fonts, archives and programs do is none: random bytes have tags in them, and some would be links.
 - A gzip file (`sitemap.xml.gz`) is opened only to look for XML, up to the size that the sitemap protocol allows.
 - What was listed as a sitemap is one if its bytes say so, under any media type: XML, a gzip file, or text that lists
-  one URL per line.
+  one URL per line. If it is none, the reading says so.
+- What cannot be read, or only in part, has a problem; only an empty page of HTML is all that there is.
 - No bytes make reading fail. How long it may take, and how much memory, is bounded by whoever runs it.
 Runs on: a worker process.
 """
@@ -23,6 +25,7 @@ from crawler.core.media_types import media_type
 from crawler.core.reasons import Reason
 from crawler.core.transcode import decoded, encoding_of
 from crawler.parse import feeds, html, listing
+from crawler.parse.front import MAX_FRONT, start_of
 from crawler.parse.reading import Content, Document, Reading, Wants
 from crawler.parse.references import References
 
@@ -32,6 +35,8 @@ MAX_TITLE = 1000
 MAX_TEXT = 1_000_000
 
 _LINKS_ONLY = Wants()
+_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_REPLACEMENT = "\ufffd".encode()
 
 
 class Form(Enum):
@@ -56,6 +61,13 @@ def read(document: Document, wants: Wants = _LINKS_ONLY, *, agent: str = "", for
     """
     essence, label = media_type(document.content_type)
     form = form or form_of(essence, document.body, is_sitemap=document.sitemap)
+    reading = _read(document, label, wants, agent, form)
+    if document.sitemap and not reading.is_listing and reading.problem in {None, Reason.XML_ERROR}:
+        return replace(reading, problem=Reason.NOT_A_SITEMAP)
+    return reading
+
+
+def _read(document: Document, label: str | None, wants: Wants, agent: str, form: Form) -> Reading:
     if form is Form.GZIP:
         return _read_gzip(document, label, wants, agent)
     if form is Form.XML:
@@ -67,7 +79,7 @@ def read(document: Document, wants: Wants = _LINKS_ONLY, *, agent: str = "", for
 
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
 _SILENT = frozenset(
-    {"text/plain", "application/octet-stream", "unknown/unknown", "application/unknown", "*/*", "binary/octet-stream"}
+    {"application/octet-stream", "unknown/unknown", "application/unknown", "*/*", "binary/octet-stream"}
 )
 _BYTES = frozenset({"application/octet-stream", "binary/octet-stream"})  # of those, what says that it is no text
 _XHTML = frozenset({"application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
@@ -84,27 +96,35 @@ def form_of(essence: str | None, body: bytes, *, is_sitemap: bool = False) -> Fo
 def _form_of(essence: str | None, body: bytes) -> Form:
     if not essence or essence in _SILENT or not _MEDIA_TYPE.fullmatch(essence):
         return sniff(body)
-    if essence == "text/html":
-        return _form_of_html(body)
+    if essence in {"text/html", "text/plain"}:
+        return _form_of_html(body) if essence == "text/html" else _text_or_binary(body)
     if essence in _XHTML:
         return Form.XHTML
-    if essence in _XML or essence.endswith("+xml"):
+    if _is_xml(essence):
         return Form.GZIP if body.startswith(_GZIP_MAGIC) else Form.XML
     if essence in _GZIP:
         return Form.GZIP
     return Form.TEXT if essence.startswith("text/") or essence in _TEXT or essence.endswith("+json") else Form.OTHER
 
 
-_FIRST_URL = re.compile(rb"[\t\n\f\r ]*+https?://", re.IGNORECASE)
+def _is_xml(essence: str) -> bool:
+    return essence in _XML or essence.endswith("+xml")
+
+
+_FIRST_URL = re.compile(rb"(?:[\t\n\f\r ]++|#[^\r\n]*+)*+https?://", re.IGNORECASE)
 
 
 def _form_of_sitemap(body: bytes) -> Form | None:
     """How a sitemap is to be read whatever its media type; None = that decides."""
-    head = body[:SNIFFED]
+    head = body[:MAX_FRONT]
     encoding = encoding_of(head)
-    if _FIRST_URL.match(decoded(head, encoding).encode() if encoding else charset.unmarked(head)):
+    head = decoded(head, encoding).encode() if encoding else charset.unmarked(head)
+    if _FIRST_URL.match(head):
         return Form.TEXT
-    found = sniff(body)
+    start = start_of(head.decode("latin-1"))
+    if start.is_behind_junk:
+        return Form.XML
+    found = sniff(head[start.at :])
     return found if found in {Form.XML, Form.GZIP} else None
 
 
@@ -148,6 +168,11 @@ def sniff(body: bytes) -> Form:
         return Form.XML
     if _PAGE.match(head):
         return Form.HTML
+    return _text_or_binary(head)
+
+
+def _text_or_binary(body: bytes) -> Form:
+    head = charset.unmarked(body[:SNIFFED])
     return Form.OTHER if head.startswith(_MAGIC) or looks_binary(head) else Form.TEXT
 
 
@@ -172,12 +197,14 @@ def _read_gzip(document: Document, label: str | None, wants: Wants, agent: str) 
     """A gzip file in which there is XML, or a sitemap; nothing of any other."""
     body, problem = _unpacked(document.body)
     unpacked = replace(document, body=body)
-    form = sniff(body)
+    form = (_form_of_sitemap(body) if document.sitemap else None) or sniff(body)
     if form is Form.XML:
-        return replace(_read_xml(unpacked, label, wants, agent), problem=problem)
-    if not document.sitemap:
-        return Reading()
-    return replace(_read_text(unpacked, label, wants) if form is Form.TEXT else Reading(), problem=problem)
+        reading = _read_xml(unpacked, label, wants, agent)
+        return replace(reading, problem=problem or reading.problem)
+    if document.sitemap:
+        return replace(_read_text(unpacked, label, wants) if form is Form.TEXT else Reading(), problem=problem)
+    is_missed = _is_xml(media_type(document.content_type)[0] or "")
+    return Reading(problem=problem or Reason.XML_ERROR) if is_missed else Reading()
 
 
 def _unpacked(body: bytes) -> tuple[bytes, Reason | None]:
@@ -192,14 +219,20 @@ def _unpacked(body: bytes) -> tuple[bytes, Reason | None]:
 
 
 def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
-    encoding = charset.of_xml(document.body, label)
-    references = References(document.url)
-    found = feeds.read(encodings.text(document.body, encoding).encode(), references)  # XML refuses invalid bytes
+    body = document.body
+    at = 0 if body.startswith((b"<?xml", *_MARKS)) else start_of(body[:MAX_FRONT].decode("latin-1")).at
+    encoding = charset.of_xml(body[at : at + MAX_FRONT], label)
+    text = encodings.text(body, encoding)
+    start = start_of(text)
+    is_damaged = "\ufffd" in text and (encoding != encodings.UTF_8 or text.count("\ufffd") != body.count(_REPLACEMENT))
+    found = feeds.read(text[start.at :] if start.at else text, document.url, is_damaged=is_damaged)
     if found.root == "html":
         return _read_html(document, label, wants, agent, is_xhtml=True)
+    problem = Reason.XML_ERROR if found.is_broken or start.is_behind_junk else None
     if found.root not in feeds.KNOWN:
-        return Reading(charset=encoding)
-    return _reading(encoding, references, Content(title=found.title))
+        return Reading(charset=encoding, problem=problem)
+    reading = _reading(encoding, found.references, Content(title=found.title))
+    return replace(reading, is_listing=True, problem=problem)
 
 
 def _read_html(document: Document, label: str | None, wants: Wants, agent: str, *, is_xhtml: bool) -> Reading:
@@ -220,7 +253,7 @@ def _read_text(document: Document, label: str | None, wants: Wants) -> Reading:
     references.base = None  # only whole URLs are listed
     unicode = encoding_of(body[:SNIFFED])  # also without a mark, as in any list
     listing.read(decoded(body, unicode) if unicode else encodings.text(body, encoding), references)
-    return _reading(encoding, references, Content(text=text))
+    return replace(_reading(encoding, references, Content(text=text)), is_listing=bool(references.links))
 
 
 def _reading(encoding: str, references: References, content: Content) -> Reading:

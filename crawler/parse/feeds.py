@@ -2,18 +2,22 @@
 
 Rules
 - The root element decides what it is, not the media type.
-- What came before an error in the XML is kept.
-- No entity is ever declared: a document that declares one is read up to there. So nothing can unfold, and nothing
-  outside is fetched. Entities of HTML that nobody declared (`&nbsp;`) are left out of the text.
+- XML that is not well-formed is read on where that is safe (`loose_xml.py`), and the listing says so.
+- A reference of which the document does not tell all (a character that XML forbids, an entity that nobody knows, an
+  element inside) is a bad one: a URL that nobody wrote is never made.
+- No entity is ever declared, so nothing can unfold, and nothing outside is fetched. A document that declares one is
+  read without it, and is a broken one.
 - Of the entries, the first 50,000 are read: the sitemap protocol's limit. What else they name (translations, pictures)
   never takes the place of one: it is left out as soon as the entries that may still come need the room.
 - A date belongs to its own entry alone.
 - Elements are known by their local names, since feeds use prefixes that they do not declare; `loc` must have the
   root's own prefix, or images would be taken for pages.
-Strategy: expat, event by event; what is kept is a path of names, one text and the references.
+Strategy: expat, event by event; what is kept is a path of names, one text and the references. What expat refuses is
+read once more, by a reader that forgives; so is what has a document type: expat leaves its entities out without a word.
 Runs on: a worker process.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
@@ -22,7 +26,9 @@ from xml.parsers import expat
 from crawler.core.dates import as_rfc_3339
 from crawler.core.errors import UrlError
 from crawler.core.links import LISTED, LinkKind
-from crawler.core.urls import parse
+from crawler.core.urls import Url, parse
+from crawler.parse.attributes import SPACE
+from crawler.parse.loose_xml import UNKNOWN, LooseReader
 from crawler.parse.references import MAX_LINKS, References, TooManyLinks
 
 MAX_DEPTH: Final = 200
@@ -37,6 +43,8 @@ _ENTRIES: Final[Mapping[str, str]] = {
     "feed": "entry",
 }
 KNOWN = frozenset(_ENTRIES)
+_WHOLE_URL = re.compile(r"[\0- ]*+https?://", re.IGNORECASE)
+_REGISTRY = "http://www.iana.org/assignments/relation/"
 _RELATIONS: Final[Mapping[str, LinkKind]] = {  # of a link with an href: RFC 4287, 4.2.7.2, and RFC 5005
     "alternate": LinkKind.ITEM,
     "enclosure": LinkKind.ENCLOSURE,
@@ -47,42 +55,77 @@ _RELATIONS: Final[Mapping[str, LinkKind]] = {  # of a link with an href: RFC 428
 
 
 class Listing(NamedTuple):
-    """What a feed or a sitemap is: the local name of its root element, and its title."""
+    """A feed or a sitemap: the local name of its root element (None = it has none), its title, and what it points at.
+
+    `is_broken`: it is not well-formed, or declares entities; what could be read of it was.
+    """
 
     root: str | None
     title: str | None
+    references: References
+    is_broken: bool = False
 
 
-def read(xml: bytes, references: References) -> Listing:
-    """Read a feed or a sitemap in UTF-8; what it points at is added to `references`. Of other XML, only the root."""
-    reader = _Reader(references)
-    with suppress(expat.ExpatError, TooManyLinks, _Enough):
-        _parser(reader).Parse(xml, True)  # noqa: FBT003 - expat takes no names
-    return Listing(reader.root, reader.title)
+def read(xml: str, document: Url, *, is_damaged: bool = False) -> Listing:
+    """Read a feed or a sitemap, and of other XML only the root.
+
+    `is_damaged`: some of its bytes are no characters, and U+FFFD stands for each.
+    """
+    reader = _Reader(References(document), is_damaged=is_damaged)
+    is_refused = False
+    try:
+        with suppress(TooManyLinks, _Enough):
+            _parser(reader).Parse(xml, True)  # noqa: FBT003 - expat takes no names
+        return reader.listing(is_broken=is_damaged)
+    except expat.ExpatError:
+        is_refused = True
+    except _HasDoctype:
+        pass
+    reader = _Reader(References(document), is_damaged=True)
+    loose = LooseReader(reader, frozenset(_ENTRIES.values()))
+    with suppress(TooManyLinks, _Enough):
+        loose.read(xml)
+    return reader.listing(is_broken=is_damaged or loose.is_broken or (is_refused and not loose.guesses))
 
 
 class _Enough(Exception):
     """Nothing further of this document is to be read."""
 
 
-class _Reader:
-    """The state between expat's events."""
+class _HasDoctype(Exception):
+    """The document has a document type, so expat cannot be trusted with its entities."""
 
-    def __init__(self, references: References) -> None:
+
+class _Reader:
+    """The state between the events of a document; `is_damaged`: UNKNOWN in it stands for what it does not tell."""
+
+    def __init__(self, references: References, *, is_damaged: bool) -> None:
         self.root: str | None = None
         self.title: str | None = None
+        self.text: list[str] = []
+        self.is_guessed = False
         self._references = references
+        self._is_damaged = is_damaged
+        self._has_guessed_links = False
+        self._is_leaf = True  # nothing has ended inside the innermost element
+        self._is_permalink = True
         self._path: list[str] = []
         self._prefix = ""
-        self.text: list[str] = []
         self._bases: list[tuple[int, str]] = []  # depth and xml:base, resolved
         self._entries = 0
         self._entry: dict[tuple[str, LinkKind], None] | None = None  # what this entry lists; None = outside of any
         self._entry_depth = 0
         self._date: str | None = None
 
+    def listing(self, *, is_broken: bool) -> Listing:
+        """Return what was read."""
+        is_broken = is_broken or self._has_guessed_links
+        return Listing(self.root, self.title, self._references, is_broken)
+
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Take an element's start."""
         if len(self._path) >= MAX_DEPTH:
+            self._references.are_cut = True
             raise _Enough
         prefix, _, local = name.rpartition(":")
         if not self._path:
@@ -93,10 +136,14 @@ class _Reader:
         self._path.append(local if local != "loc" or prefix == self._prefix else name)
         if base := attributes.get("xml:base"):
             self._bases.append((len(self._path), self._absolute(base)))
+            self._has_guessed_links |= self.is_guessed
+        self._is_leaf = True
         self._take_attributes(local, attributes)
+        self.is_guessed = False
 
     def _open(self, prefix: str, root: str) -> None:
-        self.root, self._prefix = root, prefix
+        if self.root is None or root in KNOWN:
+            self.root, self._prefix = root, prefix
         if root not in KNOWN:
             raise _Enough
 
@@ -117,16 +164,20 @@ class _Reader:
         match name, attributes:
             case "link", {"href": href} if self.root in _SITEMAPS:
                 self._add(href, LinkKind.ALTERNATE)
-            case "link", {"href": href} if kind := _RELATIONS.get(attributes.get("rel", "alternate")):
-                self._add(href, kind)
+            case "link", {"href": href} if kind := _RELATIONS.get(_relation(attributes)):
+                self._add(href, LinkKind.HOME if kind is LinkKind.ITEM and "source" in self._path else kind)
+            case "guid", _:
+                self._is_permalink = _is_permalink(attributes)
             case "enclosure" | "content", {"url": url}:  # media:content, that is
                 self._add(url, LinkKind.ENCLOSURE)
             case "content", {"src": source}:  # Atom: the entry's text is elsewhere
                 self._add(source, LinkKind.ITEM)
 
     def end(self, _name: str) -> None:
+        """Take an element's end."""
         self._take_text("".join(self.text))
         self.text.clear()
+        self.is_guessed, self._is_leaf = False, False
         if self._bases and self._bases[-1][0] == len(self._path):
             self._bases.pop()
         self._path.pop()
@@ -137,7 +188,7 @@ class _Reader:
         match self._path:
             case [*_, "item", "link"] | ["rss" | "RDF", "channel", "link"]:
                 self._add(text, LinkKind.ITEM)
-            case [*_, "item", "guid"] if text.strip().startswith(("http://", "https://")):
+            case [*_, "item", "guid"] if self._is_permalink and _WHOLE_URL.match(text):
                 self._add(text, LinkKind.ITEM)
             case ["urlset", "url", "loc"]:
                 self._add(text, LinkKind.LOC)
@@ -153,9 +204,13 @@ class _Reader:
                 self.title = self.title or text
 
     def _add(self, reference: str, kind: LinkKind) -> None:
-        if reference.isspace() or not reference:
+        if not reference.strip(SPACE):
             return
         absolute = self._absolute(reference)
+        if not self._is_leaf or (self._is_damaged and UNKNOWN in absolute):
+            self._references.refuse(absolute)
+            return
+        self._has_guessed_links |= self.is_guessed
         if self._entry is None:
             kind = LinkKind.HOME if kind is LinkKind.ITEM else kind
         elif kind in LISTED:
@@ -166,19 +221,35 @@ class _Reader:
             self._references.add(absolute, kind)
 
     def _absolute(self, reference: str) -> str:
-        """Resolved against the nearest xml:base (RFC 4287, 2), if there is one and it is a URL."""
+        """Resolved against the nearest xml:base (RFC 4287, 2), if there is one and it is a URL.
+
+        What an incomplete base makes of a relative reference is incomplete.
+        """
         if not self._bases:
             return reference
+        base = self._bases[-1][1]
+        if self._is_damaged and UNKNOWN in base and not _WHOLE_URL.match(reference):
+            return UNKNOWN + reference
         with suppress(UrlError):
-            return parse(reference, parse(self._bases[-1][1], self._references.base)).href
+            return parse(reference, parse(base, self._references.base)).href
         return reference
+
+
+def _relation(attributes: Mapping[str, str]) -> str:
+    """The relation of an Atom link: a name, or the same as a URL of the registry (RFC 4287, 4.2.7.2)."""
+    return attributes.get("rel", "alternate").strip(SPACE).removeprefix(_REGISTRY)
+
+
+def _is_permalink(attributes: Mapping[str, str]) -> bool:
+    """Whether a guid is a URL: it is one unless it says that it is none (RSS 2.0, "<guid> sub-element of <item>")."""
+    said = (value for name, value in attributes.items() if name.lower() == "ispermalink")
+    return next(said, "true").strip(SPACE).lower() != "false"
 
 
 def _parser(reader: _Reader) -> expat.XMLParserType:
     parser = expat.ParserCreate("utf-8")  # whatever its declaration says: it was decoded before
     parser.buffer_text = True
-    parser.UseForeignDTD(True)  # noqa: FBT003 - with a DTD elsewhere, an unknown entity is no error
-    parser.EntityDeclHandler = _refuse
+    parser.StartDoctypeDeclHandler = _refuse
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text.append
@@ -186,4 +257,4 @@ def _parser(reader: _Reader) -> expat.XMLParserType:
 
 
 def _refuse(*_declaration: object) -> NoReturn:
-    raise _Enough
+    raise _HasDoctype

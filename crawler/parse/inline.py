@@ -13,7 +13,7 @@ from dataclasses import replace
 from crawler.core.models import Page, Response
 from crawler.core.reasons import Reason
 from crawler.core.text import error_line
-from crawler.parse.reader import Reader, Task, bare
+from crawler.parse.reader import Reader, Task
 from crawler.parse.sealing import Job, Sealed, job_of, seal_steps
 
 
@@ -32,9 +32,9 @@ class InlineParser:
         try:
             page = self._reader.tell(job, sealed)
         except MemoryError as error:
-            page = replace(bare(job, sealed, self._task), problem=Reason.PARSE_MEMORY, error=error_line(error))
+            page = replace(self._reader.unread(job, sealed), problem=Reason.PARSE_MEMORY, error=error_line(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's
-            page = replace(bare(job, sealed, self._task), problem=Reason.PARSE_CRASH, error=error_line(error))
+            page = replace(self._reader.unread(job, sealed), problem=Reason.PARSE_CRASH, error=error_line(error))
         return replace(page, seconds=time.monotonic() - started, read_at=started)
 
 

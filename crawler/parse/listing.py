@@ -2,6 +2,7 @@
 
 Rules
 - A line is a whole URL; blank lines and those that begin with `#`, which some write, are none.
+- A line with bytes that are no characters is a bad one: nobody wrote the URL that could be made of it.
 - The first 50,000 are taken, as of any sitemap.
 Runs on: a worker process.
 """
@@ -11,6 +12,7 @@ from io import StringIO
 
 from crawler.core.links import LinkKind
 from crawler.parse.feeds import MAX_ENTRIES
+from crawler.parse.loose_xml import UNKNOWN
 from crawler.parse.references import References, TooManyLinks
 
 
@@ -25,4 +27,7 @@ def read(text: str, references: References) -> None:
                 references.are_cut = True
                 return
             entries += 1
-            references.add(url, LinkKind.LOC)
+            if UNKNOWN in url:
+                references.refuse(url)
+            else:
+                references.add(url, LinkKind.LOC)

@@ -8,9 +8,7 @@ Runs on: a worker process, or the loop of whoever has none.
 """
 
 import os
-import re
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -21,9 +19,9 @@ from crawler.core.follow import Follow
 from crawler.core.media_types import media_type
 from crawler.core.models import Finds, Page, Response
 from crawler.core.reasons import Reason
-from crawler.parse.attributes import directives
 from crawler.parse.document import Form, form_of, read
 from crawler.parse.extract import Extractor, PageSource, check_size, extract, load
+from crawler.parse.headers import header_directives
 from crawler.parse.reading import Document, Reading, Wants
 from crawler.parse.sealing import Job, Sealed, job_of, seal
 
@@ -79,16 +77,24 @@ class Reader:
     def bare(self, job: Job) -> Page:
         """The page, sealed and not read."""
         started = time.monotonic()
-        return _timed(bare(job, seal(job, self._task.max_decoded), self._task), started)
+        return _timed(self.unread(job, seal(job, self._task.max_decoded)), started)
+
+    def unread(self, job: Job, sealed: Sealed) -> Page:
+        """The page of a sealed document that is not read; its headers count all the same."""
+        page = bare(job, sealed, self._task)
+        is_missed = job.request.sitemap and _is_success(job)
+        return replace(page, problem=Reason.NOT_A_SITEMAP) if is_missed and not page.problem else page
 
     def tell(self, job: Job, sealed: Sealed) -> Page:
         """The page of a sealed document."""
         page = bare(job, sealed, self._task)
-        if sealed.is_opaque or job.redirects:
+        if job.redirects:
             return page
+        if sealed.is_opaque:
+            return self.unread(job, sealed)
         form = _form(job, sealed.content)
         if not self._is_read(job, form):
-            return page
+            return self.unread(job, sealed)
         document = Document(
             url=job.request.url,
             body=sealed.content,
@@ -106,10 +112,7 @@ class Reader:
             robots=_concerning(_directives(job, self._task, reading)),
             bad_links=reading.bad_examples if self._follows(job) else (),
             data=data.encoded,
-            problem=sealed.problem
-            or data.problem
-            or reading.problem
-            or (Reason.LINK_LIMIT if reading.links_cut else None),
+            problem=sealed.problem or data.problem or _problem(job, reading),
             error=data.error,
         )
 
@@ -119,7 +122,7 @@ class Reader:
 
     def _follows(self, job: Job) -> bool:
         follow = self._task.follow
-        return follow is not None and follow.heeds(job.request) and 200 <= job.status < 400 and not job.redirects
+        return follow is not None and follow.heeds(job.request) and _is_success(job)
 
     def _finds(self, job: Job, reading: Reading) -> Finds:
         if self._task.follow is None or not reading.links or not self._follows(job):
@@ -147,6 +150,18 @@ class Reader:
 
 def _timed(page: Page, started: float) -> Page:
     return replace(page, seconds=time.monotonic() - started, read_at=started, worker=os.getpid())
+
+
+def _is_success(job: Job) -> bool:
+    """Whether it is a page to go on from: 2xx, or a 3xx that leads nowhere else."""
+    return 200 <= job.status < 400 and not job.redirects
+
+
+def _problem(job: Job, reading: Reading) -> Reason | None:
+    """Why a document was not read in full; nothing is missing of an error page, which leads nowhere."""
+    if reading.problem in {Reason.XML_ERROR, Reason.NOT_A_SITEMAP} and not _is_success(job):
+        return None
+    return reading.problem or (Reason.LINK_LIMIT if reading.links_cut else None)
 
 
 class _Data(NamedTuple):
@@ -181,14 +196,14 @@ def bare(job: Job, sealed: Sealed, task: Task) -> Page:
 
 def _directives(job: Job, task: Task, reading: Reading | None = None) -> frozenset[str]:
     """What header and document say to robots, as far as it is meant for this one."""
-    return _header_directives(job.robots, task.agent) | (reading.robots if reading else frozenset())
+    return header_directives(job.robots, task.agent) | (reading.robots if reading else frozenset())
 
 
 def is_document(job: Job) -> bool:
     """Whether a body may be one that is read: the bytes of a coded one cannot be looked at yet."""
     if job.redirects:
         return False
-    return bool(job.layers) or _form(job, job.body) is not Form.OTHER
+    return bool(job.layers or job.request.sitemap) or _form(job, job.body) is not Form.OTHER
 
 
 def _form(job: Job, content: bytes) -> Form:
@@ -207,30 +222,9 @@ def _source(job: Job, content: bytes, reading: Reading) -> PageSource:
     )
 
 
-def _header_directives(values: Iterable[str], agent: str) -> frozenset[str]:
-    """The directives of X-Robots-Tag that concern this robot: a `name:` in front holds until the next one.
-
-    Each header begins anew, and the date of `unavailable_after` has colons that follow no name.
-    """
-    mine: list[str] = []
-    for value in values:
-        is_mine = True
-        for part in value.split(","):
-            name, colon, rest = (text.strip() for text in part.partition(":"))
-            if colon and _NAME.fullmatch(name) and name.lower() not in _WITH_VALUE:
-                is_mine, part = name.lower() == agent.lower(), rest  # noqa: PLW2901
-            if is_mine:
-                mine.append(part)
-    return directives(",".join(mine))
-
-
-_NAME = re.compile(r"[A-Za-z_-]+")
-
-
 def _concerning(directives: frozenset[str]) -> tuple[str, ...] | None:
     """Those of them that forbid something; a page may hold any number of others."""
     return tuple(sorted(directives & _FORBIDDING)) or None
 
 
 _FORBIDDING = frozenset({"noindex", "nofollow", "none", "noarchive", "nosnippet", "noimageindex"})
-_WITH_VALUE = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})

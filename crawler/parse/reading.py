@@ -61,7 +61,9 @@ class Reading:
         title: with white space collapsed, at most 1,000 characters; None = it has none.
         links: distinct by URL, kind and nofollow, in document order; None = it is no document that can have links.
         links_cut: it points at more different places than are taken, or lists more entries; the first ones are kept.
-        problem: why its gzip file could not be unpacked to its end; None = it was, or is none.
+        problem: why it was not read, or not in full: its gzip file is damaged or too large, its XML is broken, or it is
+            no sitemap although it was listed as one; None = nothing is missing.
+        is_listing: it is a feed or a sitemap.
         bad_links: how many different references are no valid URL that may be fetched.
         bad_examples: the first of them.
         ignored_links: how many different references have another scheme, such as mailto, javascript and data.
@@ -76,6 +78,7 @@ class Reading:
     links: tuple[Link, ...] | None = None
     links_cut: bool = False
     problem: Reason | None = None
+    is_listing: bool = False
     bad_links: int = 0
     bad_examples: tuple[BadLink, ...] = ()
     ignored_links: int = 0

@@ -93,10 +93,24 @@ class References:
         elif lastmod and link.lastmod is None:
             self._links[key] = replace(link, lastmod=lastmod)
 
-    def _join(self, text: str) -> Url | None:
+    def refuse(self, reference: str) -> None:
+        """Count a reference as a bad one, since not all of it is known.
+
+        Raises:
+            TooManyLinks: it is one too many, and was not counted.
+        """
+        if reference not in self._joined:
+            self._check_room()
+            self._joined[reference] = None
+            self._count(reference, Reason.NOT_A_URL)
+
+    def _check_room(self) -> None:
         if len(self._joined) >= MAX_LINKS or len(self._links) >= MAX_LINKS or self._room < 0:
             self.are_cut = True
             raise TooManyLinks
+
+    def _join(self, text: str) -> Url | None:
+        self._check_room()
         url = self._joined[text] = self._parse(text)
         self._room -= len(url.href) if url else 0
         return url

@@ -134,6 +134,8 @@ def test_a_header_ends_with_its_last_byte() -> None:
         (PAGE, True, Reason.BODY_LIMIT),
         (Page(size=3, sha256="", problem=Reason.DECODE_ERROR), False, Reason.DECODE_ERROR),
         (Page(size=3, sha256="", problem=Reason.DECODED_LIMIT), True, Reason.DECODED_LIMIT),
+        (Page(size=3, sha256="", problem=Reason.XML_ERROR), True, Reason.BODY_LIMIT),  # it is not whole, of course
+        (Page(size=3, sha256="", problem=Reason.XML_ERROR), False, Reason.XML_ERROR),
     ],
 )
 @pytest.mark.parametrize("status", [200, 404])

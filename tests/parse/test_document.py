@@ -56,10 +56,25 @@ FORMS = [
     ("image/png", b"<html>", Form.OTHER),  # what says it is something is believed
     ("application/pdf", b"<html>", Form.OTHER),
     ("video/mp4", b"", Form.OTHER),
+    # text/plain is text or binary, and never a page or a feed (MIME Sniffing, 7.2)
+    *(
+        ("text/plain", body, form)
+        for body, form in (
+            (b"", Form.TEXT),
+            (b"<!DOCTYPE html><a href=x>", Form.TEXT),
+            (b"\xef\xbb\xbf<html>", Form.TEXT),
+            (b"\xff\xfe" + "<html>".encode("utf-16le"), Form.TEXT),
+            (b"<?xml version='1.0'?><rss>", Form.TEXT),
+            (b"<urlset>", Form.TEXT),
+            (b"\x1f\x8b\x08", Form.OTHER),
+            (b"text\0", Form.OTHER),
+            (PNG, Form.OTHER),
+        )
+    ),
     # where the media type says nothing, the bytes decide
     *(
         (silent, body, form)
-        for silent in (None, "", "text/plain", "application/octet-stream", "html", "text/html, text/html", "*/*", "/")
+        for silent in (None, "", "application/octet-stream", "html", "text/html, text/html", "*/*", "/")
         for body, form in (
             (b"", Form.TEXT),
             (b"plain text", Form.TEXT),

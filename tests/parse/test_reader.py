@@ -449,3 +449,37 @@ def test_a_sitemap_that_is_cut_says_so() -> None:
         (Reason.DECODED_LIMIT, 1),
         (Reason.LINK_LIMIT, 50_000),
     ]
+
+
+BROKEN = b"<urlset><url><loc>http://h/a?x&y</loc></url></urlset>"
+
+
+@pytest.mark.parametrize(
+    ("response", "problem"),
+    [
+        (answer(BROKEN, content_type="text/xml"), Reason.XML_ERROR),
+        (answer(b"", content_type="text/xml"), Reason.XML_ERROR),
+        (answer(b"", content_type="text/html"), None),  # an empty page has nothing that could be missing
+        (answer(BROKEN, content_type="text/xml", status=404), None),  # nothing of an error page is followed
+        (listed(BROKEN), Reason.XML_ERROR),
+        (listed(HTML, content_type="text/html"), Reason.NOT_A_SITEMAP),
+        (listed(b"{}", content_type="application/json"), Reason.NOT_A_SITEMAP),
+        (listed(b"\x89PNG\r\n\x1a\n\0", content_type="image/png"), Reason.NOT_A_SITEMAP),
+        (listed(b""), Reason.NOT_A_SITEMAP),
+        (replace(listed(HTML), status=404), None),
+        (replace(listed(b"", content_type="image/png"), status=404), None),
+        (replace(listed(b""), status=301), Reason.NOT_A_SITEMAP),
+        (replace(listed(b""), status=301, headers=((b"Location", b"/map"),)), None),
+    ],
+)
+def test_what_was_not_read_in_full_says_so(response: Response, problem: Reason | None) -> None:
+    """So it never ends as `ok`, and the summary counts it as unread."""
+    page = read(response, FETCH)
+
+    assert page.problem is problem
+    assert problem is None or problem.is_unread
+
+
+def test_whatever_was_listed_as_a_sitemap_goes_to_a_worker() -> None:
+    """There it is seen that it is none."""
+    assert is_document(job_of(listed(b"\x89PNG\r\n\x1a\n\0", content_type="image/png")))

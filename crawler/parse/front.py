@@ -1,0 +1,49 @@
+"""The start of an XML document behind what does not belong to it.
+
+Rules
+- White space, byte order marks and comments in front say nothing, and are left out.
+- Anything else in front (a notice that a script printed, say) is left out too, and makes the document a broken one. It
+  is looked for in the first MAX_FRONT characters, and ends at an XML declaration or the root of a feed or sitemap.
+- A document that begins with an element of its own is left alone, whatever it holds; only elements of HTML, with which
+  scripts mark up their messages, can stand in front.
+Runs on: anywhere (pure).
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from crawler.parse.feeds import KNOWN
+
+MAX_FRONT: Final = 64 * 1024
+
+_NOTHING = re.compile("(?:[\t\n\v\f\r \ufeff]++|\xef\xbb\xbf|<!--.*?-->)*+", re.DOTALL)  # a mark may be read as latin-1
+_BEGINNING = re.compile(
+    rf"<(?:\?xml[\t\n\r ]|!DOCTYPE[\t\n\r ](?![\t\n\r ]*+html)"
+    rf"|(?:[\w.-]++:)?+(?:{'|'.join(sorted(KNOWN))})[\t\n\r />])"
+)
+_OWN_ELEMENT = re.compile(
+    r"<(?!/?(?:a|b|br|center|div|em|font|h[1-6]|hr|i|li|link|noscript|ol|p|pre|script|small|span|strong|style|table"
+    r"|u|ul)[\t\n\r />])[A-Za-z_!?]",
+    re.IGNORECASE,
+)
+
+
+class Start(NamedTuple):
+    """The start of a document: its first character, and whether anything but white space and comments is before it."""
+
+    at: int
+    is_behind_junk: bool
+
+
+def start_of(text: str) -> Start:
+    """Return the start of a document; one that has no known start begins behind white space."""
+    at = _end(text)
+    if _BEGINNING.match(text, at) or _OWN_ELEMENT.match(text, at):
+        return Start(at, is_behind_junk=False)
+    found = _BEGINNING.search(text, at, at + MAX_FRONT)
+    return Start(found.start(), is_behind_junk=True) if found else Start(at, is_behind_junk=False)
+
+
+def _end(text: str) -> int:
+    nothing = _NOTHING.match(text)
+    return nothing.end() if nothing else 0
