@@ -1,12 +1,31 @@
-"""Headers that say of a document what it may say itself: directives for robots.
+"""Headers that say of a document what it may say itself: directives for robots, and where it refreshes to.
 
 Runs on: anywhere (pure).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from crawler.parse.attributes import directives
+from crawler.core.links import LinkKind
+from crawler.core.text import from_octets
+from crawler.core.urls import Url
+from crawler.parse.attributes import directives, refresh
+from crawler.parse.references import References
+
+MAX_REFRESHES: Final = 10
+
+
+def refreshes(values: Sequence[str], document: Url) -> References:
+    """Return what Refresh headers lead to (HTML, "create and initialize a Document object").
+
+    Each is resolved against the document's URL, which no `<base>` changes. Values are latin-1 text, as headers are.
+    """
+    references = References(document)
+    for value in values[:MAX_REFRESHES]:
+        if target := refresh(from_octets(value.encode("latin-1"))):
+            references.add(target, LinkKind.REFRESH)
+    return references
 
 
 def header_directives(values: Iterable[str], agent: str) -> frozenset[str]:

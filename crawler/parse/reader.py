@@ -21,7 +21,7 @@ from crawler.core.models import Finds, Page, Response
 from crawler.core.reasons import Reason
 from crawler.parse.document import Form, form_of, read
 from crawler.parse.extract import Extractor, PageSource, check_size, extract, load
-from crawler.parse.headers import header_directives
+from crawler.parse.headers import header_directives, refreshes
 from crawler.parse.reading import Document, Reading, Wants
 from crawler.parse.sealing import Job, Sealed, job_of, seal
 
@@ -82,6 +82,8 @@ class Reader:
     def unread(self, job: Job, sealed: Sealed) -> Page:
         """The page of a sealed document that is not read; its headers count all the same."""
         page = bare(job, sealed, self._task)
+        if job.refreshes:
+            page = replace(page, finds=self._finds(job, _refreshed(job, Reading())))
         is_missed = job.request.sitemap and _is_success(job)
         return replace(page, problem=Reason.NOT_A_SITEMAP) if is_missed and not page.problem else page
 
@@ -102,12 +104,15 @@ class Reader:
             sitemap=job.request.sitemap,
         )
         reading = read(document, self._task.wants, agent=self._task.agent, form=form)
+        can_link = reading.links is not None
+        if job.refreshes:
+            reading = _refreshed(job, reading)
         data = self._data(job, sealed.content, reading)
         return replace(
             page,
             charset=reading.charset or page.charset,
             title=reading.title,
-            links=None if reading.links is None else len({link.url for link in reading.links}),
+            links=len({link.url for link in reading.links or ()}) if can_link else None,
             finds=self._finds(job, reading),
             robots=_concerning(_directives(job, self._task, reading)),
             bad_links=reading.bad_examples if self._follows(job) else (),
@@ -194,6 +199,13 @@ def bare(job: Job, sealed: Sealed, task: Task) -> Page:
     )
 
 
+def _refreshed(job: Job, reading: Reading) -> Reading:
+    """The reading with what the Refresh headers lead to, as if the document said it."""
+    references = refreshes(job.refreshes, job.request.url)
+    links = tuple(dict.fromkeys((*(reading.links or ()), *references.links)))
+    return replace(reading, links=links, bad_examples=(*reading.bad_examples, *references.examples))
+
+
 def _directives(job: Job, task: Task, reading: Reading | None = None) -> frozenset[str]:
     """What header and document say to robots, as far as it is meant for this one."""
     return header_directives(job.robots, task.agent) | (reading.robots if reading else frozenset())
@@ -203,7 +215,7 @@ def is_document(job: Job) -> bool:
     """Whether a body may be one that is read: the bytes of a coded one cannot be looked at yet."""
     if job.redirects:
         return False
-    return bool(job.layers or job.request.sitemap) or _form(job, job.body) is not Form.OTHER
+    return bool(job.layers or job.refreshes or job.request.sitemap) or _form(job, job.body) is not Form.OTHER
 
 
 def _form(job: Job, content: bytes) -> Form:

@@ -32,6 +32,7 @@ class Job(NamedTuple):
     robots: tuple[str, ...]
     body: bytes
     redirects: bool = False
+    refreshes: tuple[str, ...] = ()
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -50,6 +51,7 @@ def job_of(response: Response) -> Job:
         tuple(response.header_values("x-robots-tag")),
         response.body,
         is_redirect(response),
+        tuple(response.header_values("refresh")),
     )
 
 

@@ -230,7 +230,7 @@ def test_broken_xml_is_read_on_and_says_that_it_is_broken(
         ("words\n/relative", "text/plain"),
         (b"\x89PNG\r\n\x1a\n\0", "image/png"),
         (gzip.compress(b"words", mtime=0), "application/gzip"),
-        (gzip.compress(gzip.compress(SOUND.encode()), mtime=0), "application/gzip"),
+        (gzip.compress(gzip.compress(SOUND.encode(), mtime=0), mtime=0), "application/gzip"),
     ],
 )
 def test_what_was_listed_as_a_sitemap_and_is_none_says_so(body: bytes | str, content_type: str | None) -> None:
