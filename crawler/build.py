@@ -195,7 +195,11 @@ def _task(config: RunConfig, *, follows: bool) -> Task:
         max_decoded=config.fetch.max_decoded,
         agent=agent_of(config),
         follow=follow(config.scope, obey=obey) if follows else follow_lists(obey=obey),
-        wants=Wants(text=config.parse.text, selectors=tuple(map(_selector, config.parse.select))),
+        wants=Wants(
+            text=config.parse.text,
+            selectors=tuple(map(_selector, config.parse.select)),
+            assets=follows and config.scope.assets,
+        ),
         extract=config.parse.extract,
     )
 

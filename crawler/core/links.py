@@ -24,7 +24,7 @@ class LinkKind(StrEnum):
     FRAME = "frame"
     IFRAME = "iframe"
     REFRESH = "refresh"  # <meta http-equiv=refresh>
-    FORM = "form"  # one that is sent with GET, without its fields
+    FORM = "form"  # one that is sent with GET, without its fields; a button's `formaction` too
 
     # <link>, by its rel
     CANONICAL = "canonical"
@@ -32,13 +32,14 @@ class LinkKind(StrEnum):
     NEXT = "next"
     PREV = "prev"
     FEED = "feed"  # the alternate that is RSS or Atom
-    STYLESHEET = "stylesheet"
+    STYLESHEET = "stylesheet"  # `@import` too
     ICON = "icon"
     MANIFEST = "manifest"
     PRELOAD = "preload"  # modulepreload, prefetch and prerender too
     LINK = "link"  # any other
 
-    IMG = "img"  # <input type=image> and a sitemap's image:loc too
+    IMG = "img"  # <input type=image>, a sitemap's image:loc, `background=` and what a drawing draws too
+    STYLE = "style"  # `url()` in a style sheet, a `<style>` or a `style=`
     SRCSET = "srcset"
     SCRIPT = "script"
     OBJECT = "object"
@@ -74,7 +75,7 @@ ASSETS = frozenset(
     {
         *(LinkKind.STYLESHEET, LinkKind.SCRIPT, LinkKind.IMG, LinkKind.SRCSET, LinkKind.ICON, LinkKind.MANIFEST),
         *(LinkKind.OBJECT, LinkKind.EMBED, LinkKind.AUDIO, LinkKind.VIDEO, LinkKind.SOURCE, LinkKind.TRACK),
-        *(LinkKind.POSTER, LinkKind.PRELOAD, LinkKind.ENCLOSURE),
+        *(LinkKind.POSTER, LinkKind.PRELOAD, LinkKind.ENCLOSURE, LinkKind.STYLE),
     }
 )
 """What a browser fetches to show a page."""

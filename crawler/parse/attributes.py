@@ -16,9 +16,12 @@ _CANDIDATE = re.compile(
     rf"[{SPACE},]*+(?P<url>[^{SPACE}]++)"
     r"(?:(?<=,)|(?P<descriptors>(?:[^,(]++|\([^)]*+\)?)*+,?+))"  # a URL that ends with a comma has none
 )
-_WIDTH = re.compile(r"0*+[1-9][0-9]*+w")
-_HEIGHT = re.compile(r"0*+[1-9][0-9]*+h")
-_DENSITY = re.compile(r"(?:[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+x")
+_WIDTH = r"0*+[1-9][0-9]*+w"
+_HEIGHT = r"0*+[1-9][0-9]*+h"
+_DENSITY = r"(?:[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+x"
+_DESCRIPTORS = re.compile(  # one width, a width and a height, one density, or nothing
+    rf"[{SPACE}]*+(?:(?:{_WIDTH}(?:[{SPACE}]++{_HEIGHT})?|{_HEIGHT}[{SPACE}]++{_WIDTH}|{_DENSITY})[{SPACE}]*+)?,?"
+)
 _REFRESH = re.compile(
     rf"[{SPACE}]*+(?:[0-9]++|(?=\.))[0-9.]*+(?=[;,{SPACE}])[{SPACE}]*+[;,]?+[{SPACE}]*+"
     rf"(?:url[{SPACE}]*+=[{SPACE}]*+)?+",
@@ -26,16 +29,24 @@ _REFRESH = re.compile(
 )
 
 
+class TooManyCandidates(Exception):
+    """MAX_CANDIDATES of a `srcset` are read, and there is another."""
+
+
 def candidates(srcset: str) -> Iterator[str]:
-    """The URLs of a `srcset` (HTML, "parse a srcset attribute"); those with descriptors that are none are left out."""
-    at = 0
-    for _ in range(MAX_CANDIDATES):
-        if not (found := _CANDIDATE.match(srcset, at)):
-            return
+    """The URLs of a `srcset` (HTML, "parse a srcset attribute"); those with descriptors that are none are left out.
+
+    Raises:
+        TooManyCandidates: there are more than MAX_CANDIDATES.
+    """
+    at = count = 0
+    while found := _CANDIDATE.match(srcset, at):
+        if (count := count + 1) > MAX_CANDIDATES:
+            raise TooManyCandidates
         url, at = found["url"], found.end()
         if url.endswith(","):
             yield url.rstrip(",")
-        elif _are_valid(found["descriptors"].removesuffix(",")):
+        elif _DESCRIPTORS.fullmatch(found["descriptors"]):
             yield url
 
 
@@ -52,18 +63,22 @@ def refresh(content: str) -> str | None:
 
 def has_token(tokens: str, token: str) -> bool:
     """Whether a token, in lower case, is in a list that is separated by white space."""
-    return token in tokens.lower().split()
+    lowered = tokens.lower()
+    return token in lowered and token in _WORD.findall(lowered)
+
+
+def words(text: str) -> list[str]:
+    """The words between ASCII white space (Infra, "split on ASCII whitespace")."""
+    return _WORD.findall(text)
+
+
+_WORD = re.compile(rf"[^{SPACE}]++")
 
 
 def directives(content: str) -> frozenset[str]:
-    """The directives for robots of a `content`: separated by commas, or by white space where none has a value."""
+    """The directives for robots of a `content`: separated by commas, or by white space where none has a value.
+
+    White space is any here: no standard says which, and a wish that is heard in vain costs less than one that is lost.
+    """
     parts = (part.strip() for part in content[:MAX_DIRECTIVES].lower().split(","))
     return frozenset(word for part in parts for word in ([part] if ":" in part else part.split()))
-
-
-def _are_valid(descriptors: str) -> bool:
-    """One width, a width and a height, or one density, or nothing."""
-    words = descriptors.split(maxsplit=2)
-    if len(words) == 2:
-        return any(map(_WIDTH.fullmatch, words)) and any(map(_HEIGHT.fullmatch, words))
-    return not words or (len(words) == 1 and bool(_WIDTH.fullmatch(words[0]) or _DENSITY.fullmatch(words[0])))

@@ -16,18 +16,21 @@ Runs on: a worker process.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from enum import Enum
 
 from crawler.core import charset, encodings
 from crawler.core.decode import DecodeProblem, decode_steps, looks_binary
+from crawler.core.labels import named
 from crawler.core.media_types import media_type
 from crawler.core.reasons import Reason
 from crawler.core.transcode import decoded, encoding_of
 from crawler.parse import feeds, html, listing
 from crawler.parse.front import MAX_FRONT, start_of
 from crawler.parse.reading import Content, Document, Reading, Wants
-from crawler.parse.references import References
+from crawler.parse.references import References, TooManyLinks
+from crawler.parse.styles import read_sheet
 
 SNIFFED = 1445  # the standard's "resource header"
 MAX_UNPACKED = 50 * 1024 * 1024  # https://www.sitemaps.org/protocol.html
@@ -46,6 +49,7 @@ class Form(Enum):
     XHTML = "xhtml"
     XML = "xml"
     GZIP = "gzip"
+    CSS = "css"
     TEXT = "text"
     OTHER = "other"
 
@@ -74,7 +78,9 @@ def _read(document: Document, label: str | None, wants: Wants, agent: str, form:
         return _read_xml(document, label, wants, agent)
     if form in {Form.HTML, Form.XHTML}:
         return _read_html(document, label, wants, agent, is_xhtml=form is Form.XHTML)
-    return _read_text(document, label, wants) if form is Form.TEXT else Reading()
+    if form is Form.CSS and wants.assets:
+        return _read_css(document, label, wants)
+    return _read_text(document, label, wants) if form in {Form.TEXT, Form.CSS} else Reading()
 
 
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -82,9 +88,14 @@ _SILENT = frozenset(
     {"application/octet-stream", "unknown/unknown", "application/unknown", "*/*", "binary/octet-stream"}
 )
 _BYTES = frozenset({"application/octet-stream", "binary/octet-stream"})  # of those, what says that it is no text
-_XHTML = frozenset({"application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
+_FORMS = {
+    "application/xhtml+xml": Form.XHTML,
+    "application/vnd.wap.xhtml+xml": Form.XHTML,
+    "application/gzip": Form.GZIP,
+    "application/x-gzip": Form.GZIP,
+    "text/css": Form.CSS,
+}
 _XML = frozenset({"text/xml", "application/xml"})
-_GZIP = frozenset({"application/gzip", "application/x-gzip"})
 _TEXT = frozenset({"application/json", "application/javascript", "application/ecmascript", "application/x-javascript"})
 
 
@@ -98,12 +109,10 @@ def _form_of(essence: str | None, body: bytes) -> Form:
         return sniff(body)
     if essence in {"text/html", "text/plain"}:
         return _form_of_html(body) if essence == "text/html" else _text_or_binary(body)
-    if essence in _XHTML:
-        return Form.XHTML
+    if form := _FORMS.get(essence):
+        return form
     if _is_xml(essence):
         return Form.GZIP if body.startswith(_GZIP_MAGIC) else Form.XML
-    if essence in _GZIP:
-        return Form.GZIP
     return Form.TEXT if essence.startswith("text/") or essence in _TEXT or essence.endswith("+json") else Form.OTHER
 
 
@@ -243,17 +252,33 @@ def _read_html(document: Document, label: str | None, wants: Wants, agent: str, 
     return _reading(encoding, references, content)
 
 
+_SHEET_CHARSET = re.compile(rb'@charset "([^"]{1,100}+)";')
+
+
+def _read_css(document: Document, label: str | None, wants: Wants) -> Reading:
+    """A style sheet, in the encoding that CSS Syntax 3, 3.2 finds; its URLs are in UTF-8 whatever that is."""
+    declared = _SHEET_CHARSET.match(document.body)
+    told = named(declared[1].decode("latin-1")) if declared and not named(label) else None
+    reading = _read_text(document, "utf-8" if told in {"utf-16le", "utf-16be"} else told or label, wants)
+    references = References(document.url)
+    with suppress(TooManyLinks):
+        read_sheet(encodings.text(document.body, reading.charset or encodings.UTF_8), references)
+    content = Content(text=reading.text, data_cut=reading.data_cut)
+    return _reading(reading.charset or encodings.UTF_8, references, content)
+
+
 def _read_text(document: Document, label: str | None, wants: Wants) -> Reading:
     body = document.body
     encoding = charset.of_text(body, label)
-    text = encodings.text(body[: 4 * MAX_TEXT], encoding)[:MAX_TEXT] if wants.text else None
+    text = encodings.text(body[: 4 * MAX_TEXT + 4], encoding) if wants.text else None
+    content = Content(text=text and text[:MAX_TEXT], data_cut=text is not None and len(text) > MAX_TEXT)
     if not document.sitemap:
-        return Reading(charset=encoding, text=text)
+        return Reading(charset=encoding, text=content.text, data_cut=content.data_cut)
     references = References(document.url)
     references.base = None  # only whole URLs are listed
     unicode = encoding_of(body[:SNIFFED])  # also without a mark, as in any list
     listing.read(decoded(body, unicode) if unicode else encodings.text(body, encoding), references)
-    return replace(_reading(encoding, references, Content(text=text)), is_listing=bool(references.links))
+    return replace(_reading(encoding, references, content), is_listing=bool(references.links))
 
 
 def _reading(encoding: str, references: References, content: Content) -> Reading:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from io import StringIO
 
 from crawler.core.links import LinkKind
+from crawler.parse.attributes import SPACE
 from crawler.parse.feeds import MAX_ENTRIES
 from crawler.parse.loose_xml import UNKNOWN
 from crawler.parse.references import References, TooManyLinks
@@ -21,7 +22,7 @@ def read(text: str, references: References) -> None:
     entries = 0
     with suppress(TooManyLinks):
         for line in StringIO(text, newline=None):
-            if not (url := line.strip()) or url.startswith("#"):
+            if not (url := line.strip(SPACE)) or url.startswith("#"):
                 continue
             if entries == MAX_ENTRIES:
                 references.are_cut = True

@@ -123,7 +123,8 @@ class Reader:
 
     def _is_read(self, job: Job, form: Form) -> bool:
         wants_text = job.request.sitemap or self._task.wants.text or self._extractor is not None
-        return form in _READ or (form is Form.TEXT and wants_text)
+        is_sheet = form is Form.CSS and self._task.wants.assets
+        return form in _READ or is_sheet or (form in {Form.TEXT, Form.CSS} and wants_text)
 
     def _follows(self, job: Job) -> bool:
         follow = self._task.follow

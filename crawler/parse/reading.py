@@ -35,10 +35,12 @@ class Wants:
     Attributes:
         text: the visible text.
         selectors: names and CSS selectors that `check_selector` took.
+        assets: what style sheets, styles and drawings load, too.
     """
 
     text: bool = False
     selectors: tuple[tuple[str, str], ...] = ()
+    assets: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

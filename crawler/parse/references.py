@@ -44,10 +44,11 @@ class References:
     """
 
     def __init__(self, document: Url, encoding: str = UTF_8) -> None:
-        self._document = document
         self.base: Url | None = document
+        self._fallback: Url | None = document
         self._encoding = None if encoding == UTF_8 else encoding
         self._joined: dict[str, Url | None] = {}
+        self._most = MAX_LINKS  # that may still be joined to this base
         self._links: dict[tuple[str, LinkKind, bool], Link] = {}
         self.bad = 0
         self.examples: list[BadLink] = []
@@ -63,7 +64,12 @@ class References:
     @property
     def taken(self) -> int:
         """How many different references were taken, bad ones included."""
-        return len(self._joined)
+        return MAX_LINKS - self._most + len(self._joined)
+
+    def begin_at(self, base: Url | None) -> None:
+        """Resolve against this from now on, and against what `set_base` makes of it: another document begins."""
+        self._fallback = base
+        self._resolve_against(base)
 
     def set_base(self, reference: str) -> None:
         """Resolve against this from now on (HTML, "set the frozen base URL").
@@ -72,10 +78,16 @@ class References:
         long is none, as if it could not be parsed.
         """
         try:
-            self.base = parse(reference, self._document)
+            self._resolve_against(parse(reference, self._fallback))
         except UrlError as error:
             is_no_base = error.reason in _UNREADABLE or _scheme(reference) in _NO_BASE
-            self.base = self._document if is_no_base else None
+            self._resolve_against(self._fallback if is_no_base else None)
+
+    def _resolve_against(self, base: Url | None) -> None:
+        if base != self.base:
+            self.base = base
+            self._most -= len(self._joined)
+            self._joined.clear()
 
     def add(self, reference: str, kind: LinkKind, *, nofollow: bool = False, lastmod: str | None = None) -> None:
         """Take one reference; of several dates that come with it, the first counts.
@@ -100,18 +112,15 @@ class References:
             TooManyLinks: it is one too many, and was not counted.
         """
         if reference not in self._joined:
-            self._check_room()
-            self._joined[reference] = None
-            self._count(reference, Reason.NOT_A_URL)
+            self._join(reference, is_known=False)
 
-    def _check_room(self) -> None:
-        if len(self._joined) >= MAX_LINKS or len(self._links) >= MAX_LINKS or self._room < 0:
+    def _join(self, text: str, *, is_known: bool = True) -> Url | None:
+        if len(self._joined) >= self._most or len(self._links) >= MAX_LINKS or self._room < 0:
             self.are_cut = True
             raise TooManyLinks
-
-    def _join(self, text: str) -> Url | None:
-        self._check_room()
-        url = self._joined[text] = self._parse(text)
+        url = self._joined[text] = self._parse(text) if is_known else None
+        if not is_known:
+            self._count(text, Reason.NOT_A_URL)
         self._room -= len(url.href) if url else 0
         return url
 

@@ -59,20 +59,31 @@ class Selected(NamedTuple):
 def select(tree: LexborHTMLParser, selectors: Sequence[tuple[str, str]]) -> Selected:
     """What each selector gives, in document order."""
     data: dict[str, list[str]] = {name: [] for name, _ in selectors}
-    room = MAX_SELECTED
+    room, are_cut = MAX_SELECTED, False
     for name, css in selectors:
-        for value in islice(_compiled(css).values(tree), MAX_VALUES):
+        values = iter(_compiled(css).values(tree))
+        for value in islice(values, MAX_VALUES):
             room -= len(value[:MAX_VALUE]) + _VALUE
             if room < 0:
                 return Selected(data, are_cut=True)
+            are_cut |= len(value) > MAX_VALUE
             data[name].append(value[:MAX_VALUE])
-    return Selected(data, are_cut=False)
+        are_cut |= next(values, None) is not None
+    return Selected(data, are_cut=are_cut)
 
 
-def visible_text(tree: LexborHTMLParser) -> str:
+class VisibleText(NamedTuple):
+    """The text that a reader sees; `is_cut` = there is more of it than is taken."""
+
+    text: str
+    is_cut: bool
+
+
+def visible_text(tree: LexborHTMLParser) -> VisibleText:
     """What a reader sees, one line for each block, white space collapsed."""
-    blocks = "".join(_pieces(tree.root)).split(_BREAK) if tree.root else []
-    return "\n".join(line for block in blocks if (line := " ".join(block.split())))
+    pieces = _pieces(tree.root) if tree.root else _Pieces([], is_cut=False)
+    lines = (" ".join(block.split()) for block in "".join(pieces.pieces).split(_BREAK))
+    return VisibleText("\n".join(filter(None, lines)), pieces.is_cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +134,28 @@ def _texts_inside(nodes: Iterable[LexborNode]) -> Iterator[str]:
                 yield inner.text_content or ""
 
 
-def _pieces(root: LexborNode) -> list[str]:
+class _Pieces(NamedTuple):
+    pieces: list[str]
+    is_cut: bool
+
+
+def _pieces(root: LexborNode) -> _Pieces:
     """The visible text nodes, with edges where a block or a cell starts or ends."""
     hidden = {node.mem_id for node in root.css("[hidden]")}
     pieces: list[str] = []
     room = MAX_TEXT
     node: LexborNode | None = root
-    while node is not None and room > 0:
+    while node is not None and room >= 0:
         inside = None
         if (tag := node.tag_id) == TEXT:
-            pieces.append((node.text_content or "")[:room])
-            room -= len(pieces[-1])
+            text = node.text_content or ""
+            pieces.append(text[:room])
+            room -= len(text)
         elif tag not in _INVISIBLE and node.mem_id not in hidden:
             pieces.append(_EDGES.get(tag, ""))
             inside = node.first_child
         node = inside or _after(node, root, pieces)
-    return pieces
+    return _Pieces(pieces, is_cut=room < 0)
 
 
 def _after(node: LexborNode, root: LexborNode, pieces: list[str]) -> LexborNode | None:

@@ -83,6 +83,33 @@ async def test_a_missing_picture_is_broken_where_assets_are_links(tmp_path: Path
     ]
 
 
+async def test_a_missing_picture_of_a_style_is_broken_too(tmp_path: Path) -> None:
+    """From sheet to sheet, each against its own URL."""
+    async with HandMadeSite() as site:
+        site.add_page("/", "<link rel=stylesheet href=/css/a.css>")
+        site.add_page("/css/a.css", "@import 'b/b.css';", content_type="text/css")
+        site.add_page("/css/b/b.css", "p{background:url(missing.png)}", content_type="text/css")
+
+        code = await check(tmp_path / "run", site, "--assets")
+
+    page = site.url("/css/b/b.css")
+    assert (code, broken(tmp_path / "run")) == (
+        1,
+        [(site.url("/css/b/missing.png"), 404, "http_status", [page])],
+    )
+
+
+async def test_a_page_that_only_refreshes_by_its_header_leads_on(tmp_path: Path) -> None:
+    """Though there is nothing in it to be read."""
+    async with HandMadeSite() as site:
+        site.add_page("/", content_type="text/plain", headers=[("Refresh", "0; url=/new")])
+        site.add_page("/new", links=["/missing"])
+
+        code = await check(tmp_path / "run", site)
+
+    assert (code, [url for url, *_ in broken(tmp_path / "run")]) == (1, [site.url("/missing")])
+
+
 async def test_without_a_check_nothing_is_listed(tmp_path: Path) -> None:
     """A crawl that was not asked to check ends well, whatever its pages point at."""
     async with HandMadeSite() as site:

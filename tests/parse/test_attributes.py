@@ -1,10 +1,30 @@
 """The grammars inside attributes."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.parse.attributes import MAX_CANDIDATES, candidates, directives, has_token, refresh
+from crawler.parse.attributes import (
+    MAX_CANDIDATES,
+    TooManyCandidates,
+    candidates,
+    directives,
+    has_token,
+    refresh,
+    words,
+)
+
+
+def taken(srcset: str) -> list[str]:
+    """The candidates that come before there are too many."""
+    found: list[str] = []
+    with suppress(TooManyCandidates):
+        for url in candidates(srcset):
+            found.append(url)  # noqa: PERF402 - what came before the error counts
+    return found
+
 
 SRCSETS = [
     ("", []),
@@ -28,6 +48,11 @@ SRCSETS = [
     ("a 2X, b", ["b"]),
     ("a 100h, b", ["b"]),  # a height without a width
     ("a 1x 2x, b", ["b"]),
+    ("a\u00a02x, b", ["a\u00a02x", "b"]),  # only ASCII white space separates
+    ("a 2x\u00a0, b", ["b"]),
+    ("a 100w\u00a0100h, b", ["b"]),
+    ("a\x0b2x", ["a\x0b2x"]),
+    ("a\u3000b 2x", ["a\u3000b"]),
     ("a 1x 100w, b", ["b"]),
     ("a (b, c) d, e", ["e"]),  # commas within parentheses part nothing
     ("a (b, c", []),
@@ -45,7 +70,31 @@ def test_a_srcset_gives_its_candidates(srcset: str, urls: list[str]) -> None:
 @pytest.mark.parametrize("part", ["a,", "a, ", ",", " ", "(", "a (", "a 1x,", "a (,) "])
 def test_a_srcset_of_megabytes_is_read_in_one_pass(part: str) -> None:
     """Whatever it is made of: its candidates are bounded, and no pattern goes back."""
-    assert len(list(candidates(part * 500_000))) <= MAX_CANDIDATES
+    assert len(taken(part * 500_000)) <= MAX_CANDIDATES
+
+
+def test_a_srcset_that_is_cut_says_so() -> None:
+    """After a thousand candidates; those before have been given."""
+    srcset = [f"{at} {at + 1}w" for at in range(MAX_CANDIDATES + 1)]
+
+    assert len(taken(", ".join(srcset))) == MAX_CANDIDATES
+    with pytest.raises(TooManyCandidates):
+        list(candidates(", ".join(srcset)))
+    assert len(list(candidates(", ".join(srcset[1:])))) == MAX_CANDIDATES
+
+
+@pytest.mark.parametrize("space", list("\t\n\f\r "))
+def test_ascii_white_space_separates_tokens(space: str) -> None:
+    """Infra, "split on ASCII whitespace"."""
+    assert has_token(f"a{space}NoFollow", "nofollow")
+    assert words(f"{space}a{space}b") == ["a", "b"]
+
+
+@pytest.mark.parametrize("other", list("\x0b\x1c\x1f\x85\u00a0\u2003\u2028\u3000"))
+def test_no_other_white_space_separates_tokens(other: str) -> None:
+    """Though Python's own methods know more of it."""
+    assert not has_token(f"a{other}nofollow", "nofollow")
+    assert words(f"a{other}b") == [f"a{other}b"]
 
 
 REFRESHES = [

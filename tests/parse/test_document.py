@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from html import escape
 
 import pytest
 from hypothesis import given
@@ -50,7 +51,7 @@ FORMS = [
     ("image/svg+xml", b"<svg>", Form.XML),
     ("application/atom+xml", b"<feed>", Form.XML),
     ("application/gzip", b"", Form.GZIP),
-    ("text/css", b"<html>", Form.TEXT),
+    ("text/css", b"<html>", Form.CSS),
     ("application/json", b"{}", Form.TEXT),
     ("application/ld+json", b"{}", Form.TEXT),
     ("image/png", b"<html>", Form.OTHER),  # what says it is something is believed
@@ -163,6 +164,12 @@ MONSTERS: list[tuple[Callable[[], bytes], int | None]] = [
     (lambda: b"<table>" * 100_000 + b"<a href=x>", 1),
     (lambda: b"<svg><foreignObject>" * 100_000 + b"<a href=x>", 1),
     (lambda: b"<form action=x>" * 100_000, 1),
+    (lambda: b"<form><button formaction=x>" * 100_000, 1),
+    (lambda: b"<form>" + b"<div>" * 10_000 + b"<button formaction=x></button>" * 10_000, 0),  # its form is too far
+    (lambda: b"<form id=f></form>" + b"<button form=f formaction=x></button>" * 100_000, 1),
+    (lambda: b"<iframe srcdoc='<a href=x>'></iframe>" * 20_000, 1),
+    (lambda: b"<iframe srcdoc='" + b"<a href=x>" * 500_000 + b"'></iframe>", 1),
+    (lambda: b"<img srcset='" + b"a (" * 1_000_000 + b"'>", 0),
     (lambda: b"".join(b"<b id=%d>" % at for at in range(2000)) + b"<p><a href=x>" * 10, 1),
     (lambda: b"<a " + b" ".join(b"a%d=1" % at for at in range(10_000)) + b" href=x>", 1),
     (lambda: b"<a href=x " + b"a=1 " * 1_000_000 + b">", 1),
@@ -207,6 +214,35 @@ def test_bad_links_without_end_are_bounded_too() -> None:
     told = reading(b"".join(b"<a/href=//[%x>" % at for at in range(MAX_LINKS + 1)), wants=Wants())
 
     assert (told.links, told.bad_links, told.links_cut) == ((), MAX_LINKS, True)
+
+
+def test_documents_in_documents_are_bounded() -> None:
+    """Ten deep, and ten thousand of a page; what is left out is said."""
+    page = "<a href=end>"
+    for at in range(12):
+        page = f"<a href={at}><iframe srcdoc='{escape(page, quote=True)}'></iframe>"
+
+    nested, many = reading(page.encode()), reading(b"<iframe srcdoc='<a href=x>'></iframe>" * 10_001)
+
+    assert [link.url.target for link in nested.links or ()] == [f"/d/{at}" for at in range(11, 0, -1)]
+    assert (nested.links_cut, many.links_cut) == (True, True)
+    assert not reading(b"<iframe srcdoc='<a href=x>'></iframe>" * 10_000).links_cut
+
+
+def test_a_srcset_of_too_many_candidates_says_so() -> None:
+    """The first thousand are links, and so is what stands behind."""
+    told = reading(b"<img srcset='%s'><a href=y>" % b", ".join(b"%d %dw" % (at, at + 1) for at in range(1001)))
+
+    assert (len(told.links or ()), told.links_cut) == (1001, True)
+
+
+def test_text_that_is_too_long_says_so() -> None:
+    """The first million characters are kept."""
+    page, text = reading(b"<p>" + b"x" * 1_000_001), reading(b"x" * 1_000_001, "text/plain")
+
+    assert [(len(told.text or ""), told.data_cut) for told in (page, text)] == [(1_000_000, True)] * 2
+    assert not reading(b"<b>" + b"x" * 1_000_000).data_cut
+    assert not reading(b"x" * 1_000_000, "text/plain").data_cut
 
 
 NARROW = """

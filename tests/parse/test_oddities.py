@@ -230,6 +230,49 @@ MARKUP: list[tuple[str, list[str]]] = [
     ("<form action=x method=post><form action=y>", []),  # a form within a form is none
     ("<form action=x method=Dialog></form><form action></form><form></form>", []),
     ("<form action=x></form><form action=y></form>", ["form /d/x", "form /d/y"]),
+    # buttons that send a form elsewhere (HTML, 4.10.19.6 and 4.10.22.3)
+    ("<form><button formaction=x>", ["form /d/x"]),
+    ("<form action=y><button formaction=x>", ["form /d/y", "form /d/x"]),
+    ("<form><input type=submit formaction=x><input type=Image formaction=y>", ["form /d/x", "form /d/y"]),
+    ("<form><button formaction=x type=what>", ["form /d/x"]),  # a submit button, if it is none that is known
+    ("<form><button formaction=x type=button><button formaction=y type=RESET><input formaction=z>", []),
+    ("<form method=post><button formaction=x>", []),
+    ("<form method=post><button formaction=x formmethod=get>", ["form /d/x"]),
+    ("<form><button formaction=x formmethod=Post><button formaction=x formmethod=dialog>", []),
+    ("<form method=post><button formaction=x formmethod=what>", ["form /d/x"]),  # GET, if it is none that is known
+    ("<form rel=nofollow><div><button formaction=x>", ["form /d/x nofollow"]),
+    ("<button formaction=x>", []),  # it belongs to no form, and sends nothing
+    ("<form id=f></form><button form=f formaction=x>", ["form /d/x"]),
+    ("<form id=f method=post></form><form><button form=f formaction=x></form>", []),
+    ("<form id=f></form><form id=f method=post></form><button form=f formaction=x>", ["form /d/x"]),  # the first
+    ("<form><button form=g formaction=x><button form formaction=x></form>", []),
+    ("<form><button formaction><button formaction=''></form>", []),
+    ("<form><input type=image src=i formaction=x>", ["img /d/i", "form /d/x"]),
+    # documents inside (HTML, "process the iframe attributes" and "fallback base URL")
+    ("<iframe srcdoc='<a href=x>'></iframe><a href=y>", ["a /d/y", "a /d/x"]),
+    ("<iframe srcdoc='<a href=x>' src=y></iframe>", ["a /d/x"]),  # the document stands in place of the source
+    ("<iframe srcdoc src=y></iframe>", []),
+    ("<base href=/b/><iframe srcdoc='<a href=x>'></iframe>", ["a /b/x"]),
+    ("<iframe srcdoc='<base href=b/><a href=x>'></iframe><a href=x>", ["a /d/x", "a /d/b/x"]),
+    ("<iframe srcdoc='<base href=/b/><a href=x>'></iframe><iframe srcdoc='<a href=x>'></iframe>", ["a /b/x", "a /d/x"]),
+    ("<iframe srcdoc='<base href=data:,x><a href=x>'></iframe>", ["a /d/x"]),
+    ("<iframe srcdoc='<img src=x><form action=y><iframe src=z>'></iframe>", ["img /d/x", "form /d/y", "iframe /d/z"]),
+    (
+        "<iframe srcdoc=\"<base href=/b/><iframe srcdoc='<a href=x>'></iframe>\"></iframe>",
+        ["a /b/x"],
+    ),
+    ("<iframe srcdoc='&lt;a href=&quot;x&amp;amp;y&quot;>'></iframe>", ["a /d/x&y"]),  # escaped twice
+    ("<iframe srcdoc='<meta http-equiv=refresh content=0;x>'></iframe>", ["iframe /d/x"]),  # the frame goes there
+    ("<template><iframe srcdoc='<a href=x>'></iframe></template>", []),
+    # only ASCII white space surrounds and separates
+    ("<a href=x rel='a\u00a0nofollow'>", ["a /d/x"]),
+    ("<a href=x rel='a\x0bnofollow'>", ["a /d/x"]),
+    ("<a href=x rel='a\fnofollow'>", ["a /d/x nofollow"]),
+    ("<link rel='icon\u00a0x' href=x>", ["link /d/x"]),
+    ("<img src='\u00a0'>", ["img /d/%C2%A0"]),
+    ("<img srcset='a\u00a02x'>", ["srcset /d/a%C2%A02x"]),
+    # what only a crawl with assets looks for
+    ("<svg><image href=x /><use href='y#z'/></svg><body background=z style='a:url(x)'><style>b{c:url(y)}</style>", []),
     # refresh
     ("<meta http-equiv=refresh content='5; url=x'>", ["refresh /d/x"]),
     ("<meta http-equiv=REFRESH content=0;URL=x>", ["refresh /d/x"]),

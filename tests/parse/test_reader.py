@@ -189,6 +189,16 @@ def test_assets_are_followed_when_wanted() -> None:
     assert "/i.png" in found(read(answer(), task))
 
 
+def test_style_sheets_are_followed_when_wanted() -> None:
+    """They are documents then; else they are text, which nobody reads."""
+    task = replace(CRAWL, follow=follow(ScopeConfig(assets=True), obey=True), wants=Wants(assets=True))
+    sheet = answer(b"@import 'b.css';a{b:url(i.png)}", content_type="text/css")
+
+    assert is_document(job_of(sheet))
+    assert found(read(sheet, task)) == {"/b.css": None, "/i.png": None}
+    assert (read(sheet).links, found(read(sheet))) == (None, {})
+
+
 @pytest.mark.parametrize(
     ("config", "refusal"),
     [

@@ -1,0 +1,195 @@
+"""The references of each element of HTML, by lexbor's number of its tag.
+
+Rules
+- An empty `href` of `<a>` and `<area>` is the page itself; an empty source is none, as the standard has it.
+- Only ASCII white space separates and surrounds values.
+Runs on: a worker process.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from crawler.core.links import LinkKind
+from crawler.parse.attributes import SPACE, TooManyCandidates, candidates, directives, has_token, refresh, words
+from crawler.parse.references import References
+from crawler.parse.tags import number
+
+MAX_CLIMB: Final = 100  # elements around a button among which its form is looked for
+
+Attributes = Mapping[str, str | None]
+
+
+@dataclass(slots=True)
+class Page:
+    """The part of a page that a walk fills.
+
+    Attributes:
+        robot_names: the names by which directives for robots may address this one.
+        is_whole: it is the document itself, and not one inside (`srcdoc`).
+        documents: those inside, as they are written.
+        forms: the attributes of the forms that have an id; None = they were not needed yet.
+    """
+
+    tree: LexborHTMLParser
+    references: References
+    robot_names: frozenset[str]
+    is_whole: bool = True
+    robots: set[str] = field(default_factory=set)
+    documents: list[str] = field(default_factory=list)
+    forms: dict[str, Attributes] | None = None
+
+
+_TagReader = Callable[[Page, LexborNode, Attributes], None]
+
+
+def _read_anchor(kind: LinkKind) -> _TagReader:
+    def read_tag(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+        name = "href" if "href" in attributes else "xlink:href"  # SVG 2: href, and xlink:href if it is absent
+        if name in attributes:
+            rel = attributes.get("rel")
+            nofollow = rel is not None and has_token(rel, "nofollow")
+            page.references.add(attributes[name] or "", kind, nofollow=nofollow)
+
+    return read_tag
+
+
+def _read_sources(*sources: tuple[str, LinkKind]) -> _TagReader:
+    def read_tag(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+        for name, kind in sources:
+            if value := attributes.get(name):
+                _add_source(page, value, kind)
+
+    return read_tag
+
+
+def _add_source(page: Page, value: str, kind: LinkKind) -> None:
+    if kind is LinkKind.SRCSET:
+        try:
+            for url in candidates(value):
+                page.references.add(url, kind)
+        except TooManyCandidates:
+            page.references.are_cut = True
+    elif value.strip(SPACE):
+        page.references.add(value, kind)
+
+
+_RELATIONS = {
+    "stylesheet": LinkKind.STYLESHEET,
+    "canonical": LinkKind.CANONICAL,
+    "next": LinkKind.NEXT,
+    "prev": LinkKind.PREV,
+    "previous": LinkKind.PREV,
+    "icon": LinkKind.ICON,
+    "apple-touch-icon": LinkKind.ICON,
+    "apple-touch-icon-precomposed": LinkKind.ICON,
+    "mask-icon": LinkKind.ICON,
+    "manifest": LinkKind.MANIFEST,
+    "preload": LinkKind.PRELOAD,
+    "modulepreload": LinkKind.PRELOAD,
+    "prefetch": LinkKind.PRELOAD,
+    "prerender": LinkKind.PRELOAD,
+    "feed": LinkKind.FEED,
+    "alternate": LinkKind.ALTERNATE,
+}
+_FEEDS = frozenset({"application/rss+xml", "application/atom+xml"})
+_HOSTS_ONLY = frozenset({"preconnect", "dns-prefetch"})  # these name a host, and nothing to fetch
+
+
+def _read_link(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+    relations = words((attributes.get("rel") or "").lower())
+    if href := attributes.get("href"):
+        kind = next((kind for name, kind in _RELATIONS.items() if name in relations), LinkKind.LINK)
+        if kind is LinkKind.ALTERNATE and (attributes.get("type") or "").strip(SPACE).lower() in _FEEDS:
+            kind = LinkKind.FEED
+        if kind is not LinkKind.LINK or _HOSTS_ONLY.isdisjoint(relations):
+            _add_source(page, href, kind)
+    if candidates := attributes.get("imagesrcset"):
+        _add_source(page, candidates, LinkKind.SRCSET)
+
+
+def _read_form(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+    _add_action(page, attributes.get("action"), attributes.get("method"), attributes)
+
+
+def _read_button(page: Page, node: LexborNode, attributes: Attributes) -> None:
+    """A button that sends its form to a place of its own; one that has no form sends nothing (HTML, 4.10.19.6)."""
+    action = attributes.get("formaction")
+    if not action or (attributes.get("type") or "submit").lower() in {"reset", "button"}:
+        return
+    form = _form_of(page, node, attributes)
+    if form is not None:
+        _add_action(page, action, attributes.get("formmethod", form.get("method")), form)
+
+
+def _add_action(page: Page, action: str | None, method: str | None, form: Attributes) -> None:
+    if action and (method or "").lower() not in {"post", "dialog"}:
+        page.references.add(action, LinkKind.FORM, nofollow=has_token(form.get("rel") or "", "nofollow"))
+
+
+def _form_of(page: Page, node: LexborNode, attributes: Attributes) -> Attributes | None:
+    """The form that an element belongs to: the one that it names, or the one that it is in; None = none."""
+    if "form" in attributes:
+        if page.forms is None:
+            page.forms = {form.attributes["id"] or "": form.attributes for form in reversed(page.tree.css("form[id]"))}
+        return page.forms.get(attributes["form"] or "")
+    around: LexborNode | None = node
+    for _ in range(MAX_CLIMB):
+        around = around.parent if around else None
+        if around is not None and around.tag_id == _FORM:
+            return around.attributes
+    return None
+
+
+def _read_input(page: Page, node: LexborNode, attributes: Attributes) -> None:
+    kind = (attributes.get("type") or "").lower()
+    if kind == "image" and (source := attributes.get("src")):
+        _add_source(page, source, LinkKind.IMG)
+    if kind in {"image", "submit"}:
+        _read_button(page, node, attributes)
+
+
+def _read_iframe(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+    """The frame's source, unless a document stands in its place (HTML, "process the iframe attributes")."""
+    if "srcdoc" in attributes:
+        page.documents.append(attributes["srcdoc"] or "")
+    elif source := attributes.get("src"):
+        _add_source(page, source, LinkKind.IFRAME)
+
+
+def _read_meta(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+    read_directives(page, attributes)
+    content = attributes.get("content")
+    if content and (attributes.get("http-equiv") or "").lower() == "refresh" and (url := refresh(content)):
+        page.references.add(url, LinkKind.REFRESH if page.is_whole else LinkKind.IFRAME)
+
+
+def read_directives(page: Page, attributes: Attributes) -> None:
+    """Read what a `<meta>` says to robots, if it is meant for this one."""
+    if (attributes.get("name") or "").strip().lower() in page.robot_names:
+        page.robots |= directives(attributes.get("content") or "")
+
+
+_FORM = number("form")
+META = number("meta")
+TAGS: Mapping[int, _TagReader] = {
+    META: _read_meta,
+    number("a"): _read_anchor(LinkKind.A),
+    number("area"): _read_anchor(LinkKind.AREA),
+    number("link"): _read_link,
+    number("img"): _read_sources(("src", LinkKind.IMG), ("srcset", LinkKind.SRCSET)),
+    number("source"): _read_sources(("src", LinkKind.SOURCE), ("srcset", LinkKind.SRCSET)),
+    number("iframe"): _read_iframe,
+    number("frame"): _read_sources(("src", LinkKind.FRAME)),
+    _FORM: _read_form,
+    number("button"): _read_button,
+    number("object"): _read_sources(("data", LinkKind.OBJECT)),
+    number("embed"): _read_sources(("src", LinkKind.EMBED)),
+    number("audio"): _read_sources(("src", LinkKind.AUDIO)),
+    number("video"): _read_sources(("src", LinkKind.VIDEO), ("poster", LinkKind.POSTER)),
+    number("track"): _read_sources(("src", LinkKind.TRACK)),
+    number("script"): _read_sources(("src", LinkKind.SCRIPT)),
+    number("input"): _read_input,
+}

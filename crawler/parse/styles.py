@@ -1,0 +1,76 @@
+"""The references of a page's styles and drawings, which only a crawl with assets looks for.
+
+Rules
+- `<style>` and `style=` as CSS has it (`css.py`), and so the attributes of SVG that are styles (SVG 2, 6.6).
+- A drawing loads `<image>` and `<feImage>`, and `<use>` where it is in another file (SVG 2, 5.5 and 12.3).
+- `background=` is an image (HTML, 15.3.3 and 15.3.8).
+Runs on: a worker process.
+"""
+
+from collections.abc import Iterable
+
+from selectolax.lexbor import LexborNode
+
+from crawler.core.links import LinkKind
+from crawler.parse.attributes import SPACE
+from crawler.parse.css import Reference, sheet_references, style_references
+from crawler.parse.elements import Attributes, Page
+from crawler.parse.references import References
+from crawler.parse.tags import number, numbers
+
+_STYLE = number("style")
+_SCRIPT = number("script")
+_IMAGES = numbers("image feimage")
+_WITH_BACKGROUND = numbers("body table thead tbody tfoot tr td th")
+_UNKNOWN = 100_000  # tags that lexbor has no number for have larger ones
+_STYLED = (
+    "style",
+    "fill",
+    "stroke",
+    "filter",
+    "mask",
+    "clip-path",
+    "cursor",
+    "marker-start",
+    "marker-mid",
+    "marker-end",
+)
+
+
+def read_sheet(css: str, references: References) -> None:
+    """Add what a style sheet loads.
+
+    Raises:
+        TooManyLinks: there is one too many.
+    """
+    _add(sheet_references(css), references)
+
+
+def read_styles(page: Page, node: LexborNode, attributes: Attributes) -> None:
+    """Add what the style of an element loads, or the element itself, if it is drawn.
+
+    Raises:
+        TooManyLinks: there is one too many.
+    """
+    tag = node.tag_id
+    if tag == _STYLE and (attributes.get("type") or "text/css").lower() == "text/css":
+        read_sheet(node.text(), page.references)
+    elif tag in _IMAGES or (tag > _UNKNOWN and node.tag == "use"):
+        _add_source(page, attributes.get("href", attributes.get("xlink:href")), LinkKind.IMG)
+    elif tag == _SCRIPT:
+        _add_source(page, attributes.get("xlink:href"), LinkKind.SCRIPT)
+    elif tag in _WITH_BACKGROUND:
+        _add_source(page, attributes.get("background"), LinkKind.IMG)
+    for name in _STYLED if attributes else ():
+        if (value := attributes.get(name)) and "(" in value:
+            _add(style_references(value), page.references)
+
+
+def _add_source(page: Page, source: str | None, kind: LinkKind) -> None:
+    if source and source.strip(SPACE)[:1] not in {"", "#"}:
+        page.references.add(source, kind)
+
+
+def _add(found: Iterable[Reference], references: References) -> None:
+    for reference in found:
+        references.add(reference.url, LinkKind.STYLESHEET if reference.is_import else LinkKind.STYLE)
