@@ -53,7 +53,7 @@ async def test_whatever_a_function_does_costs_its_page_its_data(
 
         printed = capfd.readouterr()
         lines = {line["url"].removeprefix(site.url("/")): line for line in map(json.loads, printed.out.splitlines())}
-    assert code == 0
+    assert code == 1
     assert {act: told(lines[act]) for act in ACTS} == TOLD
     assert {act: (lines[act]["outcome"], lines[act]["title"]) for act in ACTS} == {act: ("done", act) for act in ACTS}
     assert all(lines[f"{act}/next"]["data"] == {"fine": True} for act in ACTS)

@@ -264,6 +264,27 @@ async def test_sitemaps_without_end_come_to_one(tmp_path: Path, site: HandMadeSi
     assert skipped(tmp_path / "out") == {"sitemap_limit": 1}
 
 
+async def test_a_sitemap_that_is_broken_or_none_is_told(tmp_path: Path, site: HandMadeSite) -> None:
+    """All that can be read is fetched; the summary counts what was not, names it, and the code is 1."""
+    entries = "".join(f"<url><loc>{site.url('/landed')}{query}</loc></url>" for query in ("?a=1&b=2", "", "?c=1"))
+    site.add_page("/broken.xml", f"Warning: x\n<urlset>{entries}</urlset>", content_type="text/xml")
+    site.add_page("/none.xml", "<!doctype html><title>Not found</title>")
+    asked = [f"--sitemap={site.url(path)}" for path in ("/broken.xml", "/none.xml")]
+
+    code = await crawler("fetch", *asked, "-o", tmp_path / "out", "--quiet")
+
+    summary = json.loads((tmp_path / "out" / "summary.json").read_bytes())
+    assert code == 1
+    assert summary["unread"] == {"not_a_sitemap": 1, "xml_error": 1}
+    assert {reason: summary["examples"][reason] for reason in summary["unread"]} == {
+        "not_a_sitemap": [site.url("/none.xml")],
+        "xml_error": [site.url("/broken.xml")],
+    }
+    assert sorted(site.targets) == sorted(
+        ["/broken.xml", "/landed", "/landed?a=1&b=2", "/landed?c=1", "/none.xml", "/robots.txt"]
+    )
+
+
 async def test_a_gzip_bomb_is_a_line_like_any_other(tmp_path: Path, site: HandMadeSite) -> None:
     """10 MB that unpack to more than 2 GB: what comes before the limit is followed."""
     head = b"<urlset><url><loc>/landed</loc></url>"
@@ -273,7 +294,7 @@ async def test_a_gzip_bomb_is_a_line_like_any_other(tmp_path: Path, site: HandMa
 
     code = await crawler("fetch", "--sitemap", site.url("/bomb.xml.gz"), "-o", tmp_path / "out", "--quiet")
 
-    assert code == 0
+    assert code == 1
     reasons = {str(line["url"]).removeprefix(site.url("")): line["reason"] for line in records(tmp_path / "out")}
     assert reasons == {"/bomb.xml.gz": "decoded_limit", "/landed": "ok"}
 

@@ -74,7 +74,7 @@ def test_a_page_that_kills_its_worker_is_seen(running: RunningSite, tmp_path: Pa
         "--workers", "1", cwd=tmp_path,
     )  # fmt: skip
 
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     trace = read(tmp_path / "t.json")
     (turn,) = turns(trace)
     (reading,) = [event for event in trace["traceEvents"] if event.get("cat") == "read"]
