@@ -236,13 +236,34 @@ def test_a_srcset_of_too_many_candidates_says_so() -> None:
     assert (len(told.links or ()), told.links_cut) == (1001, True)
 
 
+TEXT = Wants(text=True)
+
+
 def test_text_that_is_too_long_says_so() -> None:
     """The first million characters are kept."""
-    page, text = reading(b"<p>" + b"x" * 1_000_001), reading(b"x" * 1_000_001, "text/plain")
+    cut = reading(b"<b>" + b"x" * 1_000_001, wants=TEXT), reading(b"x" * 1_000_001, "text/plain", TEXT)
+    whole = reading(b"<b>" + b"x" * 1_000_000, wants=TEXT), reading(b"x" * 1_000_000, "text/plain", TEXT)
 
-    assert [(len(told.text or ""), told.data_cut) for told in (page, text)] == [(1_000_000, True)] * 2
-    assert not reading(b"<b>" + b"x" * 1_000_000).data_cut
-    assert not reading(b"x" * 1_000_000, "text/plain").data_cut
+    assert [(len(told.text or ""), told.data_cut) for told in cut] == [(1_000_000, True)] * 2
+    assert [(len(told.text or ""), told.data_cut) for told in whole] == [(1_000_000, False)] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "is_cut"),
+    [
+        (b"<i>x" * 10_000, False),
+        (b"<i></i>" * 10_001, True),
+        (b"<i>" + b"x" * 100_000, False),
+        (b"<i>" + b"x" * 100_001, True),
+    ],
+    ids=["as many as are taken", "one value more", "as long as is taken", "one character more"],
+)
+def test_data_that_is_cut_says_so(body: bytes, is_cut: bool) -> None:
+    """In number and in length."""
+    assert (
+        reading(body, wants=Wants(selectors=(("texts", "i::text"),) if b"x" in body else (("texts", "i"),))).data_cut
+        == is_cut
+    )
 
 
 NARROW = """
