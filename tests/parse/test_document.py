@@ -360,10 +360,12 @@ import resource
 from crawler.core.urls import parse
 from crawler.parse.document import Document, read
 from crawler.parse.heap import prepare
-document = Document(url=parse("http://h/"), body=b"<p><a href=x>y</a>" * 3000, content_type="text/html")
+# Of several sizes: whether one alone makes faults depends on what happens to lie behind it in the heap.
+bodies = [b"<p><a href=x>y</a>" * paragraphs for paragraphs in (2000, 3000, 4000, 6000)]
+documents = [Document(url=parse("http://h/"), body=body, content_type="text/html") for body in bodies]
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(10):
+    for document in documents * 4:
         read(document)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 faults()
