@@ -13,7 +13,8 @@ from crawler.core.budget import spent_by_all_lives
 from crawler.core.config import OPTIONS, BudgetConfig, RunConfig, configure
 from crawler.core.models import RobotsCopy
 from crawler.core.urls import Url
-from crawler.crawl.folder import RunFacts, RunFolder, place_of
+from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.crawl.origins import place_of
 from crawler.crawl.verify import Verdict
 from crawler.crawl.verify import verify as compare
 from crawler.frontier import robots as frontier_robots

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from crawler.core.errors import UrlError, UsageError
+from crawler.core.lines import parse_or_guess
 from crawler.core.text import safe
-from crawler.core.urls import credentials, parse
+from crawler.core.urls import credentials
 from crawler.crawl.folder import RunFolder
 from crawler.report.chain import chain_text
 from crawler.report.indented import indented
@@ -29,7 +30,7 @@ def command(url: str, folder: str, *, as_json: bool) -> None:
 
     shown = f"***@{url.rpartition('@')[2]}" if credentials(url) else url
     try:
-        wanted = parse(url)
+        wanted, _ = parse_or_guess(url)
     except UrlError as error:
         if "://" in folder and Path(url).is_dir():
             raise UsageError(f"the URL comes first: crawler why URL {safe(url, 200)}") from None

@@ -14,14 +14,17 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal
 
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.lines import read
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 
+Separator = Literal["\t", ";", ",", "|"]
+
 _NUMBER = re.compile(r"[0-9]{1,6}")
-_SEPARATORS = "\t;,|"
+_SEPARATORS: tuple[Separator, ...] = ("\t", ";", ",", "|")
 _LOOKED_AT = 20  # fields of a line that may be a row
 
 
@@ -36,7 +39,7 @@ class Table:
 
     first_line: int
     column: int | None = None
-    separator: str = ","
+    separator: Separator = ","
     header: int | None = None
 
     def value(self, row: str) -> str:

@@ -26,6 +26,7 @@ _QUOTES = {'"': '"', "'": "'", "`": "`", "<": ">", "\u201c": "\u201d", "\u2018":
 _BEGINS_WITH_HOST = re.compile(
     r"(?://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\x00-\x20\s/?#\\@:\[\]]+)(?::[0-9]{1,5})?(?:[/?#]|\Z)"
 )
+_LONGEST_NAME = 254  # characters, a dot at the end included (RFC 1035, 2.3.4)
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 _HEADLESS = "no http:// or https:// in front, and it does not begin with a host: write the whole URL"
 
@@ -53,17 +54,25 @@ def read(text: str) -> Reading:
     bare = unwrapped(text)
     sitemap = sitemap_in(bare)
     written = bare if sitemap is None else unwrapped(sitemap)
-    is_guess = False
-    try:
-        url = parse(written)
-    except UrlError as error:
-        if error.reason is not Reason.RELATIVE_URL:
-            raise
-        url, is_guess = _guessed(written), True
+    url, is_guess = parse_or_guess(written)
     if "@" in written and credentials(written):
         raise UrlError(Reason.CREDENTIALS_IN_URL, "a password does not belong in a list; use --user")
     is_unwrapped = bare is not text or (written is not bare and written is not sitemap)
     return Reading(url, sitemap is not None, is_guess, is_unwrapped)
+
+
+def parse_or_guess(text: str) -> tuple[Url, bool]:
+    """Read a URL, or a host without a scheme, over https; True = its scheme is a guess.
+
+    Raises:
+        UrlError: it is neither.
+    """
+    try:
+        return parse(text), False
+    except UrlError as error:
+        if error.reason is not Reason.RELATIVE_URL:
+            raise
+    return _guessed(text.strip()), True
 
 
 def unwrapped(text: str) -> str:
@@ -96,4 +105,4 @@ def _is_host(host: str, written: str) -> bool:
     try:
         return ip_address(host.strip("[]")).version == 6 or host == written
     except ValueError:
-        return _NAME.fullmatch(host) is not None and is_public(host)
+        return len(host) <= _LONGEST_NAME and _NAME.fullmatch(host) is not None and is_public(host)

@@ -27,25 +27,11 @@ from crawler.core.lists import LONGEST_LINE
 from crawler.core.models import BrokenLink, RejectedLine
 from crawler.core.text import safe
 from crawler.crawl.astray import no_run
+from crawler.crawl.origins import Source, SourceEntry, rejected_entry, source_of, spelled
 from crawler.crawl.sources import copy_source, is_line
 from crawler.version import __version__
 
 _ENCODER = msgspec.json.Encoder()
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One of the lists that `seeds.txt` was copied from, and where it begins there.
-
-    Attributes:
-        is_line: it is no list, but a line that stood on the command line.
-        table: which column of it is read; None = its lines are no rows.
-    """
-
-    name: str
-    first_line: int
-    is_line: bool = False
-    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,22 +56,11 @@ class RunFacts:
         return tuple(source.table or Table(first_line=source.first_line) for source in self.sources)
 
 
-class _Source(msgspec.Struct, rename="kebab", omit_defaults=True):
-    """A `Source` as `config.toml` spells it."""
-
-    name: str
-    first_line: int
-    is_line: bool = False
-    column: int | None = None
-    separator: str = ","
-    header: int | None = None
-
-
 class _Run(msgspec.Struct, rename="kebab"):
     """The table `run` of `config.toml`."""
 
     command: str
-    sources: list[_Source]
+    sources: list[SourceEntry]
     seeds_bytes: int
     needs: tuple[str, ...]
 
@@ -185,7 +160,7 @@ class RunFolder:
         head = f"# A run of crawler {__version__}. `crawler resume` reads this file; `--config` takes it too.\n\n"
         run: dict[str, object] = {
             "command": facts.command,
-            "sources": [msgspec.to_builtins(_spelled(source)) for source in facts.sources],
+            "sources": [msgspec.to_builtins(spelled(source)) for source in facts.sources],
             "seeds-bytes": facts.seeds_bytes,
             "needs": list(facts.needs),
         }
@@ -207,7 +182,7 @@ class RunFolder:
             run = msgspec.convert(data.pop("run", None), _Run)
         except (UsageError, msgspec.ValidationError) as error:
             raise StorageDamaged(f"{self.config} is damaged ({error}); restore it, or start a new run") from None
-        sources = tuple(map(_source_of, run.sources))
+        sources = tuple(map(source_of, run.sources))
         return RunFacts(
             command=run.command, sources=sources, options=data, seeds_bytes=run.seeds_bytes, needs=run.needs
         )
@@ -236,20 +211,7 @@ class RunFolder:
 
     def write_rejected(self, lines: Iterable[RejectedLine], sources: Sequence[Source]) -> None:
         """`rejected.jsonl`, derived from the frontier: every line that did not become a URL of its own."""
-        write_whole(self.rejected, (_ENCODER.encode(_rejected(line, sources)) + b"\n" for line in lines))
-
-
-def _spelled(source: Source) -> _Source:
-    found = _Source(source.name, source.first_line, source.is_line)
-    if source.table is None:
-        return found
-    table = source.table
-    return msgspec.structs.replace(found, column=table.column, separator=table.separator, header=table.header)
-
-
-def _source_of(found: _Source) -> Source:
-    table = Table(first_line=found.first_line, column=found.column, separator=found.separator, header=found.header)
-    return Source(found.name, found.first_line, found.is_line, table if found.column is not None else None)
+        write_whole(self.rejected, (_ENCODER.encode(rejected_entry(line, sources)) + b"\n" for line in lines))
 
 
 def _head(out: BinaryIO, start: int) -> list[str]:
@@ -304,25 +266,6 @@ def _line(url: str) -> bytes:
     except UrlError as error:
         raise UsageError(f"{safe(url, 80)}: {error}") from None
     return f"{url.strip()}\n".encode()
-
-
-def place_of(sources: Sequence[Source], line: int) -> str:
-    """Where a line of `seeds.txt` came from, in words."""
-    source = _source(sources, line)
-    if source.is_line:
-        return "named on the command line"
-    name = "standard input" if source.name == "-" else source.name
-    return f"in line {line - source.first_line + 1:,} of {name}"
-
-
-def _source(sources: Sequence[Source], line: int) -> Source:
-    return next((source for source in reversed(sources) if source.first_line <= line), Source("the list", 1))
-
-
-def _rejected(line: RejectedLine, sources: Sequence[Source]) -> dict[str, object]:
-    source = _source(sources, line.line)
-    own = {"source": source.name, "source_line": line.line - source.first_line + 1} if len(sources) > 1 else {}
-    return {"line": line.line, **own, "reason": line.reason, "message": line.message, "text": line.text}
 
 
 def _partial(path: Path) -> Path:

@@ -14,7 +14,8 @@ from crawler import lookback
 from crawler.core.models import Request, Response, Timing
 from crawler.core.records import MAX_DATA, MAX_LINE
 from crawler.crawl import recount
-from crawler.crawl.folder import RunFacts, RunFolder, Source
+from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.crawl.origins import Source
 from crawler.crawl.recount import FirstFew, lines_of
 from crawler.crawl.verify import Verdict
 from crawler.frontier.audit import FrontierAudit

@@ -122,7 +122,7 @@ async def test_a_host_on_the_command_line_falls_back_to_http(
     assert told.count("no scheme, so https:// is asked first, then http://") == 1
     assert "1 without a scheme: https asked, and http instead for 1" in told
     assert await crawler("verify", out) == 0
-    await crawler("why", site.url("/").replace("http:", "https:"), out)
+    await crawler("why", bare(site, "/"), out)
     told = " ".join(capfd.readouterr().out.split())
     assert "Not fetched: its line has no scheme, no server answered over https, and http was asked." in told
     assert "to change it: a new run with the scheme in front or: crawler fetch https://" in told

@@ -12,7 +12,8 @@ import pytest
 from crawler.cli.main import _run
 from crawler.core.config import configure, plain_values
 from crawler.core.models import Response, Timing
-from crawler.crawl.folder import RunFacts, RunFolder, Source
+from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.crawl.origins import Source
 from crawler.report import chain
 from crawler.testing import Answer, FakeFetcher, refused
 from support.crawls import crawl
@@ -579,7 +580,10 @@ def test_the_answer_fits_into_a_terminal(run: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("site.example/a", "site.example/a: no http:// or https:// in front"),
+        (
+            "site.example/a",
+            "site.example/a: no http:// or https:// in front, and it does not begin with a host: write the whole URL",
+        ),
         ("ftp://site.example/", "ftp://site.example/: its scheme is ftp, and only http and https are fetched"),
         ("ftp://me:hunter2@h/", "***@h/: its scheme is ftp, and only http and https are fetched"),
     ],

@@ -12,7 +12,8 @@ from crawler.build import assemble
 from crawler.core.config import configure
 from crawler.core.protocols import Fetcher
 from crawler.crawl.engine import Crawl, Ending
-from crawler.crawl.folder import RunFacts, RunFolder, Source
+from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.crawl.origins import Source
 from crawler.runtime.loop import Stop
 
 

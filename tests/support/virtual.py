@@ -19,7 +19,8 @@ from crawler.core.config import configure
 from crawler.core.protocols import Fetcher
 from crawler.crawl import journal
 from crawler.crawl.engine import Crawl, Ending, Parts
-from crawler.crawl.folder import RunFacts, RunFolder, Source
+from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.crawl.origins import Source
 from crawler.runtime.loop import Stop
 from crawler.runtime.threads import Bounds, _Call, _Inbox, _Room
 
