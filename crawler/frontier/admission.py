@@ -247,7 +247,7 @@ class Admission:
         request, reason, record = visit.request, visit.reason, visit.record
         onto = visit.target
         self._document = Document(request.url, visit.finds)
-        source = request.id if visit.state is State.DONE else None  # what was not had leads nowhere: its line does
+        source = request.id if visit.state is State.DONE else None  # what was not had leads nowhere, its line does
         for find in visit.finds:  # before its turn ends, as a page may find a better way to itself
             self._enter(find, referrer=source)
             onto = onto or (find.url if _is_hop(find) else None)

@@ -11,6 +11,7 @@ from crawler.core.models import Request, Response
 from crawler.core.reasons import Reason
 from crawler.frontier.audit import FrontierAudit
 from crawler.testing import FakeFetcher
+from support import virtual
 from support.crawls import crawl, records
 
 PAGE = (200, b"<title>here</title>")
@@ -55,6 +56,7 @@ async def test_http_is_asked_where_no_server_answers_over_https(
     ending = await crawl(tmp_path, ["a.example.com/x", "b.example.com:8080"], fetcher, robots=robots)
 
     assert had(tmp_path) == {"http://a.example.com/x": "ok", "http://b.example.com:8080/": "ok"}
+    assert [(record["referrer"], record["depth"]) for record in records(tmp_path)] == [(None, 0)] * 2
     assert sum(url.startswith("https://") for url in fetcher.asked) == 2
     totals = ending.totals
     assert (totals.done, totals.failed, totals.pending, totals.discovered) == (2, 0, 0, 4)
@@ -101,6 +103,17 @@ async def test_a_dead_port_is_asked_for_few_of_many_lines(tmp_path: Path, *, rob
     assert len(had(tmp_path)) == 100
     assert sum(url.startswith("https://") for url in fetcher.asked) <= 2
     assert problems(tmp_path) == []
+
+
+@pytest.mark.parametrize("robots", [False, True])
+def test_the_host_is_not_blamed_for_a_guess(tmp_path: Path, *, robots: bool) -> None:
+    """Without TLS on its port it is asked over http at once: a host that fails would rest for half a second."""
+    fetcher = silent(Reason.TLS_FAILED)
+
+    virtual.crawl(tmp_path, ["127.0.0.1:8080/a"], fetcher, robots=robots)
+
+    assert had(tmp_path) == {"http://127.0.0.1:8080/a": "ok"}
+    assert fetcher.moments[-1] - fetcher.moments[0] < 0.4
 
 
 async def test_an_origin_that_has_answered_is_no_guess_any_more(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from crawler.cli.main import _run
+from crawler.crawl.folder import RunFolder
 from support.crawls import records
 from support.siteserver import HandMadeSite
 
@@ -184,6 +185,7 @@ async def test_a_column_of_several_tables_is_read(tmp_path: Path, site: HandMade
     codes = [await crawler(*begun, "--max-pages", 1), await crawler("resume", out, "--max-pages", 9, "--quiet")]
 
     assert codes == [0, 0]
+    assert [(table.column, table.separator) for table in RunFolder(out).read_facts().tables] == [(2, ","), (2, ";")]
     assert had(out) == {site.url(path) for path in PATHS}
     assert rejected(out) == [(3 if header else 2, "no_column")]
     assert msgspec.json.decode((out / "summary.json").read_bytes())["lines"].get("comment") == (2 if header else None)
