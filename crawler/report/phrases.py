@@ -53,6 +53,8 @@ UNREAD = {
     Reason.EXTRACT_ERROR: "the function of --extract raised an error",
     Reason.LINK_LIMIT: "it has more links than are taken",
     Reason.DATA_LIMIT: "it gives more data than is taken",
+    Reason.XML_ERROR: "its XML is not well-formed; what could be read of it was",
+    Reason.NOT_A_SITEMAP: "it was listed as a sitemap and is none",
 }
 """Why an answer was not read, or not in full."""
 

@@ -137,6 +137,6 @@ def test_a_run_begins_with_the_note_on_cookies(tmp_path: Path, capsys: pytest.Ca
     seeds = a_list(tmp_path, "# no URL")
     options = ["--load-cookies", str(tmp_path / "cookies.txt"), "-o", str(tmp_path / "out")]
 
-    assert _run(["fetch", str(seeds), *options, *(["--quiet"] if quiet else [])]) == 0
+    assert _run(["fetch", str(seeds.path), *options, *(["--quiet"] if quiet else [])]) == 0
 
     assert ("note: --load-cookies: 1 cookie of 1 expired," in capsys.readouterr().err) is not quiet
