@@ -127,7 +127,7 @@ _METADATA = re.compile(
 
 
 def can_be_host(host: str) -> bool:
-    """Whether a URL's host can be looked up: no part of a name is empty or too long (RFC 1035, 2.3.4)."""
+    """Return whether a URL's host can be looked up: no part of a name is empty or too long (RFC 1035, 2.3.4)."""
     name = host.removesuffix(".")
     return len(name) <= _MAX_NAME and all(0 < len(part) <= _MAX_PART for part in name.split("."))
 

@@ -1,4 +1,4 @@
-"""Which encoding a document is in.
+"""The encoding of a document.
 
 Rules
 - The order is the standard's: byte order mark, Content-Type, what the document declares

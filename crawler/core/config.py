@@ -67,7 +67,7 @@ class ScopeConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListConfig:
-    """How the lists are read."""
+    """Reading of the lists."""
 
     column: Annotated[
         str | None,

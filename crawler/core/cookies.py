@@ -126,7 +126,7 @@ def read_cookies(content: bytes) -> tuple[Cookie, ...]:
 
 
 class _NoCookieError(ValueError):
-    """Why a line is no cookie."""
+    """The reason for which a line is no cookie."""
 
 
 def _cookie(line: str) -> Cookie:

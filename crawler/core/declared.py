@@ -1,4 +1,4 @@
-"""Which encoding a document declares inside.
+"""The encoding that a document declares inside.
 
 Rules
 - The first 1024 bytes are read as the standard has it (HTML, "prescan a byte stream to determine its encoding").
@@ -41,7 +41,7 @@ def of_markup(body: bytes) -> str | None:
 
 
 def _may_declare(body: bytes, head: bytes) -> bool:
-    """Whether there is anything to search for: a tag that the prescan did not see whole, or saw and did not take."""
+    """Return whether a tag is left that the prescan did not see whole, or saw and did not take."""
     if b"charset" not in head.lower() and not _ANY_META.search(body, max(head.rfind(b"<"), 0)):
         return False
     return b"charset" in body.lower()

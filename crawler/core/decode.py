@@ -38,7 +38,7 @@ def codings(header_value: str | None) -> tuple[str, ...]:
 
 
 def is_unknown(header_value: str | None) -> bool:
-    """Whether a Content-Encoding value names a coding that cannot be removed, so that none is."""
+    """Return whether a Content-Encoding value names a coding that cannot be removed, so that none is."""
     return any(name not in CODINGS for name in _named(header_value))
 
 
@@ -80,7 +80,7 @@ def salvaged(body: bytes, pieces: Iterable[bytes]) -> bytes:
 
 
 def looks_binary(body: bytes) -> bool:
-    """Whether there is a binary data byte in its first bytes (MIME Sniffing, 3 and 5)."""
+    """Return whether there is a binary data byte in its first bytes (MIME Sniffing, 3 and 5)."""
     return _BINARY.search(body, 0, _SNIFFED) is not None
 
 

@@ -39,7 +39,7 @@ def decode(body: bytes) -> str:
 
 
 def _text(data: bytes, state: str) -> str:
-    """What bytes without an escape mean."""
+    """The meaning of bytes without an escape."""
     if state == "pairs":
         return "".join(map(_pairs, _STEP.findall(data)))
     text = data.decode("latin-1")

@@ -16,7 +16,7 @@ _REMEMBERED = 100  # characters: sites send few different values, and a long one
 
 
 class MediaType(NamedTuple):
-    """What Content-Type says.
+    """The meaning of Content-Type.
 
     Attributes:
         essence: type and subtype in lower case; None = nothing valid was sent.

@@ -31,7 +31,7 @@ class State(IntEnum):
 
 
 class Guess(IntEnum):
-    """Whether a URL's scheme was written wherever it was found, or https was guessed (`core/guesses.py`)."""
+    """Return whether a URL's scheme was written wherever it was found, or https was guessed (`core/guesses.py`)."""
 
     WRITTEN = 0
     GUESSED = 1

@@ -1,4 +1,4 @@
-"""Which responses redirect, and where to (Fetch standard, "location URL"; RFC 9110, 15.4).
+"""The responses that redirect, and their targets (Fetch standard, "location URL"; RFC 9110, 15.4).
 
 Rules
 - A redirect has a redirect status and a Location that is not empty. Any other 3xx is an answer like others, with a page
@@ -15,12 +15,12 @@ STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 def is_redirect(response: Response) -> bool:
-    """Whether a response leads elsewhere, and so is no page: its body is of no use to anybody."""
+    """Return whether a response leads elsewhere, and so is no page: its body is of no use to anybody."""
     return response.status in STATUSES and bool(response.header("location"))
 
 
 def target(response: Response) -> Url | None:
-    """Where a response redirects to; None = it does not.
+    """Return the URL that a response redirects to; None = it does not.
 
     Raises:
         UrlError: its Location is no URL that can be fetched.

@@ -33,7 +33,7 @@ class _Wildcard(NamedTuple):
     is_anchored: bool
 
     def matches(self, url: str) -> bool:
-        """Whether the texts occur in the URL in this order."""
+        """Return whether the texts occur in the URL in this order."""
         if not url.startswith(self.head):
             return False
         at = len(self.head)

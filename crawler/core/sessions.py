@@ -44,7 +44,7 @@ def in_session(target: str) -> InSession | None:
 
 
 class Document:
-    """What a document links to, of which it may be asked whether ids in it tell pages apart.
+    """The links of a document, which can tell whether the ids in them tell pages apart.
 
     Strategy: the links are looked at when the first id asks, which in most documents none does.
     """

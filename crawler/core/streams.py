@@ -69,7 +69,7 @@ class Source:
 
 
 class _Decoder(Protocol):
-    """What a library has for one stream."""
+    """One stream of a library's decoder."""
 
     @property
     def eof(self) -> bool: ...
@@ -82,7 +82,7 @@ class _Decoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a stream is unpacked.
+    """A way to unpack a stream.
 
     Attributes:
         start: makes a decoder.
@@ -140,7 +140,7 @@ def _damaged(how: str) -> DecodeProblem:
 
 
 def _is_all_there(form: Format, stream: bytes, size: int) -> bool:
-    """Whether a stream that ends too early, behind `size` bytes of content, lacks no more than its formal end."""
+    """Return whether a stream that ends too early, behind `size` bytes, lacks no more than its formal end."""
     if form is _ZSTD and not size:
         return False  # its header alone: a flush of nothing would not have written even that
     decoder, bare = form.start_bare(), form.bare(stream)

@@ -34,7 +34,7 @@ def is_public(host: str) -> bool:
 
 
 def is_public_suffix(host: str) -> bool:
-    """Whether the list has the name itself, so that nobody can speak for all hosts below it."""
+    """Return whether the list has the name itself, so that nobody can speak for all hosts below it."""
     return _listed().publicsuffix(host) == host
 
 

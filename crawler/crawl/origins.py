@@ -56,7 +56,7 @@ def source_of(found: SourceEntry) -> Source:
 
 
 def place_of(sources: Sequence[Source], line: int) -> str:
-    """Where a line of `seeds.txt` came from, in words."""
+    """Return the origin of a line of `seeds.txt`, in words."""
     source = _source(sources, line)
     if source.is_line:
         return "named on the command line"

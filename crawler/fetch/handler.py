@@ -3,7 +3,7 @@
 Rules
 - An answer belongs to a request only if it came after it. Bytes that nobody asked for end the connection, before the
   request, after the answer, and behind it in the same segment; an answer that was complete before them is good.
-- How answers are framed is `core.http1`'s word; here it meets sockets and clocks.
+- How answers are framed is `core.http_framing`'s word; here it meets sockets and clocks.
 - A server that is silent for too long is told apart: before the first byte, or after it.
 - A body that nobody takes is not read on: past 256 KiB the socket waits.
 - A connection ends at once, never politely: a slot must not wait for a server that is being left.
@@ -22,7 +22,8 @@ from typing import Any, cast
 from aiohttp.client_proto import ResponseHandler
 
 from crawler.core.errors import FetchError
-from crawler.core.http1 import Head, ResponseReader
+from crawler.core.http_framing import ResponseReader
+from crawler.core.http_head import Head
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 
@@ -150,17 +151,17 @@ class GuardedHandler(ResponseHandler):
 
     @property
     def is_complete(self) -> bool:
-        """Whether the whole answer has come; some of its body may still be there to be taken."""
+        """Return whether the whole answer has come; some of its body may still be there to be taken."""
         return self._reader is not None and self._reader.is_done
 
     @property
     def is_empty(self) -> bool:
-        """Whether no byte of the body is left, here or on the way."""
+        """Return whether no byte of the body is left, here or on the way."""
         return self.is_complete and not self._pieces
 
     @property
     def should_close(self) -> bool:
-        """Whether it can carry no further request; aiohttp's pool asks, too."""
+        """Return whether it can carry no further request; aiohttp's pool asks, too."""
         reader = self._reader
         if reader is not None and not (reader.is_done and reader.keep_alive and not reader.surplus):
             return True

@@ -26,7 +26,7 @@ from crawler.core.addresses import AddressPolicy, parse_nets
 from crawler.core.config import FetchConfig
 from crawler.core.decode import STEP, DecodeProblem, decode_steps
 from crawler.core.errors import FetchError
-from crawler.core.http1 import Head
+from crawler.core.http_head import Head
 from crawler.core.models import Request, Response
 from crawler.core.politeness import RateGate
 from crawler.core.protocols import Clock, Room
@@ -142,7 +142,7 @@ class HttpFetcher:
 
 
 def _is_lost(error: BaseException) -> bool:
-    """Whether a connection just ended, which on one that was kept alive says nothing about the request."""
+    """Return whether a connection just ended, which on one that was kept alive says nothing about the request."""
     return isinstance(error, FOREIGN) or (isinstance(error, FetchError) and error.reason is Reason.CONNECTION_LOST)
 
 

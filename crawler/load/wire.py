@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from crawler.core.errors import FetchError
-from crawler.core.http1 import HEAD_END, Head, ResponseReader, is_blank
+from crawler.core.http_framing import HEAD_END, ResponseReader, is_blank
+from crawler.core.http_head import Head
 from crawler.core.loadfacts import Example, Phase, note
 from crawler.core.reasons import Reason
 from crawler.core.text import safe

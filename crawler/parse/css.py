@@ -103,7 +103,7 @@ def _bracket(bracket: str, inside: list[str]) -> None:
 
 
 def _takes_url(inside: list[str]) -> bool:
-    """Whether a string is a URL here; of `url()` and `src()`, the first one is."""
+    """Return whether a string is a URL here; of `url()` and `src()`, the first one is."""
     function = inside[-1] if inside else ""
     if function in _WITH_A_URL:
         inside[-1] = ""

@@ -186,7 +186,7 @@ def _text_or_binary(body: bytes) -> Form:
 
 
 def is_packed(content_type: str | None, body: bytes, *, is_sitemap: bool = False) -> bool:
-    """Whether these bytes, under a coding that could not be removed, are not the text that they should be.
+    """Return whether these bytes, under a coding that could not be removed, are not the text that they should be.
 
     Other files are binary anyway, and so is what is sent as bytes and nothing more.
     """

@@ -241,7 +241,7 @@ def _relation(attributes: Mapping[str, str]) -> str:
 
 
 def _is_permalink(attributes: Mapping[str, str]) -> bool:
-    """Whether a guid is a URL: it is one unless it says that it is none (RSS 2.0, "<guid> sub-element of <item>")."""
+    """Return whether a guid is a URL: it is unless it says that it is not (RSS 2.0, "<guid> sub-element of <item>")."""
     said = (value for name, value in attributes.items() if name.lower() == "ispermalink")
     return next(said, "true").strip(SPACE).lower() != "false"
 

@@ -159,12 +159,12 @@ def _timed(page: Page, started: float) -> Page:
 
 
 def _is_success(job: Job) -> bool:
-    """Whether it is a page to go on from: 2xx, or a 3xx that leads nowhere else."""
+    """Return whether it is a page to go on from: 2xx, or a 3xx that leads nowhere else."""
     return 200 <= job.status < 400 and not job.redirects
 
 
 def _problem(job: Job, reading: Reading) -> Reason | None:
-    """Why a document was not read in full; nothing is missing of an error page, which leads nowhere."""
+    """Return the reason for which a document was not read in full; an error page leads nowhere, so it lacks nothing."""
     if reading.problem in {Reason.XML_ERROR, Reason.NOT_A_SITEMAP} and not _is_success(job):
         return None
     return reading.problem or (Reason.LINK_LIMIT if reading.links_cut else None)
@@ -208,7 +208,7 @@ def _refreshed(job: Job, reading: Reading) -> Reading:
 
 
 def _directives(job: Job, task: Task, reading: Reading | None = None) -> frozenset[str]:
-    """What header and document say to robots, as far as it is meant for this one."""
+    """Return the directives of header and document that are meant for this robot."""
     return header_directives(job.robots, task.agent) | (reading.robots if reading else frozenset())
 
 

@@ -56,7 +56,7 @@ UNREAD = {
     Reason.XML_ERROR: "its XML is not well-formed; what could be read of it was",
     Reason.NOT_A_SITEMAP: "it was listed as a sitemap and is none",
 }
-"""Why an answer was not read, or not in full."""
+"""The words for each reason of an answer that was not read in full."""
 
 _OF_ALL_LIVES = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"})
 

@@ -149,7 +149,7 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
 
 
 def _lost_line(summary: Summary) -> str:
-    """Which seeds brought nothing, above everything else: whoever listed them waits for them."""
+    """Return the line about seeds that brought nothing; the user who listed them waits for them."""
     lost = sum(kind.seeds for kind in summary.lost_seeds)
     listed = max(lost, summary.lines.get("url", 0))
     told = [

@@ -26,7 +26,7 @@ def line(*, domain: str = "h.example", below: str = "FALSE", path: str = "/", se
 
 
 def sent(content: bytes, url: str, now: float = NOW) -> str:
-    """What the Cookie header says; empty = there is none."""
+    """Return the Cookie header; empty = there is none."""
     return CookieJar(read_cookies(content)).header(parse(url), now)
 
 
@@ -200,7 +200,7 @@ def test_a_missing_value_is_an_empty_one() -> None:
 
 
 def test_a_file_tells_all_that_a_cookie_is() -> None:
-    """What is not needed to send it is kept as well."""
+    """Fields that are not needed to send it are kept as well."""
     content = b"#HttpOnly_" + line(domain=".H.example", below="TRUE", path="/p", secure="TRUE")
 
     assert read_cookies(content) == (

@@ -199,7 +199,7 @@ def jis0212(pointer: int) -> str | None:
 
 
 def ranges(pointer: int) -> str | None:
-    """What four bytes mean."""
+    """Return the meaning of four bytes."""
     first, rest = divmod(pointer, 12600)
     second, rest = divmod(rest, 1260)
     third, fourth = divmod(rest, 10)

@@ -1,4 +1,4 @@
-"""How far an answer goes (RFC 9112): each answer of the table, at every position where TCP may cut it, one result.
+"""The end of an answer (RFC 9112): each answer of the table, at every position where TCP may cut it, one result.
 
 Every answer is read whole, byte by byte and split in two at every point, by the reader alone, by a connection of the
 fetcher, and by a connection of a load test.
@@ -10,7 +10,8 @@ from unittest.mock import Mock
 import pytest
 
 from crawler.core.errors import FetchError
-from crawler.core.http1 import MAX_CHUNK_LINE, MAX_HEAD, MAX_LINE, MAX_TRAILERS, ResponseReader, read_head
+from crawler.core.http_framing import MAX_CHUNK_LINE, MAX_HEAD, MAX_TRAILERS, ResponseReader
+from crawler.core.http_head import MAX_LINE, read_head
 from crawler.core.reasons import Reason
 from crawler.fetch.handler import GuardedHandler, IdleConnections, Watch
 from crawler.load.wire import Exchange
@@ -19,7 +20,7 @@ from support.simulation import REQUEST, SECOND, connected
 
 
 def _read(parts: list[bytes]) -> Whole | str:
-    """What the pieces, and then the end of the connection, come to."""
+    """Return the outcome of these pieces and of the end of the connection behind them."""
     body: list[bytes] = []
     reader = ResponseReader(body.append)
     try:
@@ -128,7 +129,7 @@ def test_a_reader_is_as_good_as_new_for_the_next_answer(name: str) -> None:
 
 @pytest.mark.parametrize("head", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
 def test_an_answer_to_head_has_no_body(head: bytes) -> None:
-    """Whatever its head announces, it ends with its head, wherever it is cut (6.3, rule 1); so does the next."""
+    """It ends with its head, whatever that announces and wherever it is cut (6.3, rule 1); so does the next."""
     raw = OK + head + b"\r\n"
 
     for parts in pieces(raw):
@@ -204,7 +205,7 @@ def test_a_head_tells_what_it_holds() -> None:
 
 
 def test_a_line_that_is_no_header_is_left_out_and_a_folded_one_is_joined() -> None:
-    """What cannot be a header is none; a fold counts as a space (RFC 9112, 5.2)."""
+    """A line that cannot be a header is none; a fold counts as a space (RFC 9112, 5.2)."""
     head = read_head(b"HTTP/1.1 200 OK\r\nA: 1\r\n 2\r\nnonsense\r\nX Y: 3\r\nB : 4\rC: 5\r\n\r\n")
 
     assert head.headers == ((b"A", b"1 2"), (b"B", b"4 C: 5"))

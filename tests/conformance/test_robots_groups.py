@@ -1,4 +1,4 @@
-"""Which lines of a robots.txt make a group, and whose it is: RFC 9309, 2.1, 2.2.1 and 2.2.4, and Google's parser."""
+"""The groups of a robots.txt and their owners: RFC 9309, 2.1, 2.2.1 and 2.2.4, and Google's parser."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from crawler.core.urls import parse
 
 
 def allowed(body: str | bytes, target: str = "/a", agent: str = "crawler") -> bool:
-    """Whether a body lets an agent have a path."""
+    """Return whether a body lets an agent have a path."""
     written = body if isinstance(body, bytes) else body.encode()
     return Rules(written, agent).allows(parse(f"http://h{target}"))
 

@@ -1,4 +1,4 @@
-"""What a pattern of a robots.txt covers: RFC 9309, 2.2.2 and 2.2.3, and Google's parser where the RFC is silent."""
+"""The URLs that a robots.txt pattern covers: RFC 9309, 2.2.2 and 2.2.3, and Google's parser where the RFC is silent."""
 
 import re
 
@@ -13,7 +13,7 @@ AGENT = "crawler"
 
 
 def verdicts(body: bytes, *targets: str) -> list[bool]:
-    """Whether each path and query may be asked for; both ways of asking must agree."""
+    """Return whether each path and query may be asked for; both ways of asking must agree."""
     urls = [parse(f"http://h{target}") for target in targets]
     rules = Rules(body, AGENT)
     assert [rules.allows(url) for url in urls] == [ruling(body, url, AGENT).allowed for url in urls]
@@ -21,7 +21,7 @@ def verdicts(body: bytes, *targets: str) -> list[bool]:
 
 
 def covers(pattern: str | bytes, target: str) -> bool:
-    """Whether a Disallow with this pattern refuses the URL."""
+    """Return whether a Disallow with this pattern refuses the URL."""
     written = pattern if isinstance(pattern, bytes) else pattern.encode()
     (allowed,) = verdicts(b"User-agent: *\nDisallow: " + written, target)
     return not allowed

@@ -1,4 +1,4 @@
-"""Which encoding a document is in, by its mark, its header, its markup and its bytes."""
+"""The encoding of a document, by its mark, its header, its markup and its bytes."""
 
 import pytest
 from hypothesis import example, given

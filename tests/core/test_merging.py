@@ -74,7 +74,7 @@ def test_what_is_merged_again_brings_nothing_new(finds: list[Find]) -> None:
 
 @given(finds=FINDS)
 def test_a_guess_that_led_to_http_waits_for_a_written_scheme(finds: list[Find]) -> None:
-    """Whatever else is found leaves the row skipped, and what lets it in leaves it a seed."""
+    """Any other find leaves the row skipped, and the one that lets it in leaves it a seed."""
     row = first(Find(url=URL, seed=True, guess=Guess.GUESSED), Reason.HTTP_INSTEAD)
     is_written = any(find.guess == Guess.WRITTEN and find.refusal is None for find in finds)
 

@@ -33,7 +33,7 @@ def answer(location: bytes | None, status: int = 302) -> Response:
     ],
 )
 def test_bytes_stay_bytes(location: bytes, expected: str) -> None:
-    """What the server wrote is what is asked for."""
+    """The crawler asks for the octets that the server wrote."""
     url = target(answer(location))
 
     assert url is not None

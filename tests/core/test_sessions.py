@@ -66,7 +66,7 @@ def test_what_a_person_writes_is_none(pair: str) -> None:
     "target", ["/a;jsessionid=1?q", "/a?PHPSESSID=x", "/a?CFID=1&CFTOKEN=2", "/(S(abc))/a.aspx", "/a?zenid="]
 )
 def test_a_frameworks_name_says_enough(target: str) -> None:
-    """Whatever the value; and no document makes content of it."""
+    """Any value is a session, and no document makes content of it."""
     found = in_session(target)
 
     assert found is not None

@@ -40,7 +40,7 @@ def had(folder: Path) -> dict[str, str]:
 
 
 def problems(folder: Path) -> list[str]:
-    """What an audit finds wrong."""
+    """Return the findings of an audit."""
     with FrontierAudit(folder / "frontier.sqlite") as audit:
         return list(audit.problems())
 
@@ -67,7 +67,7 @@ async def test_http_is_asked_where_no_server_answers_over_https(
 
 @pytest.mark.parametrize("robots", [False, True])
 async def test_what_answers_over_https_is_never_asked_over_http(tmp_path: Path, *, robots: bool) -> None:
-    """Whatever it answers."""
+    """Any answer counts."""
     fetcher = FakeFetcher({"https://example.com/gone": (404, b"")}, PAGE)
 
     await crawl(tmp_path, ["example.com", "//example.com/gone"], fetcher, robots=robots)

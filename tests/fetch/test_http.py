@@ -103,7 +103,7 @@ REDIRECT = b"HTTP/1.1 301 Moved\r\nLocation: /b\r\n"
 )
 @pytest.mark.parametrize("is_held", [True, False], ids=["held open", "closed"])
 async def test_a_redirect_is_its_head(answer: bytes, is_held: bool) -> None:
-    """Whatever becomes of its body, it is a redirect, and soon (Fetch standard, HTTP-redirect fetch)."""
+    """It redirects at once, with or without its body (Fetch standard, HTTP-redirect fetch)."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

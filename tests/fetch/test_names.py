@@ -63,7 +63,7 @@ async def test_behind_a_proxy_too() -> None:
 
 @pytest.mark.parametrize("name", ["a" * 63 + ".localhost", "x-.localhost", "a_b.localhost", "localhost."])
 async def test_odd_names_are_names(name: str) -> None:
-    """Whatever else is in it: the letters of a host name are a convention (RFC 2181, 11)."""
+    """Other characters do no harm: the letters of a host name are a convention (RFC 2181, 11)."""
     async with raw_server(answering(OK)) as (_, port), open_fetcher() as fetcher:
         assert (await fetcher.fetch(ask((name, port)))).body == b"good"
 

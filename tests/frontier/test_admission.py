@@ -205,7 +205,7 @@ def test_a_document_shows_nothing_of_other_finds(begin: Callable[[Rules], Life])
 
 
 def test_an_id_in_each_document_is_a_session(begin: Callable[[Rules], Life]) -> None:
-    """Where every answer has another id for the same page, five are asked for, in whatever life of the run."""
+    """Of a page that has another id in every answer, five are asked for over all lives of the run."""
     life = begin(HOST)
     pages = [f"{A}{number}" for number in range(len(TALKS))]
     life.read(*pages)

@@ -51,7 +51,7 @@ class Run:
         return list(self.leased)
 
     def visit(self, request: Request) -> Visit:
-        """What the answer to a request means."""
+        """Return the meaning of the answer to a request."""
         to = self.site[request.url.href]
         headers = ((b"Location", to.encode()),) if to else ()
         response = Response(request=request, status=302 if to else 200, headers=headers)
@@ -172,7 +172,7 @@ def test_a_meta_refresh_is_a_page_on_the_way(tmp_path: Path) -> None:
 
 
 def test_a_chain_is_followed_so_far(tmp_path: Path) -> None:
-    """What a server spins out further costs no more, and ends as a redirect."""
+    """A chain that a server spins out further costs no more, and ends as a redirect."""
     count = LONGEST + 500
     run = Run(tmp_path, {f"http://a/{n}": f"http://a/{(n + 1) % count}" for n in range(count)})
     run.seeds(list(run.site))

@@ -139,7 +139,7 @@ async def test_standard_output_that_a_program_reads_is_left_alone(
 
 
 async def test_a_page_that_was_not_read_is_listed(tmp_path: Path) -> None:
-    """What it links to is not checked, so nobody may take silence for a good answer."""
+    """Its links are not checked, so the list must not be silent about it."""
     async with HandMadeSite() as site:
         site.add_page("/", links=["/packed"])
         site.add_page("/packed", body=b"\x1f\x8b\x08broken", headers=[("Content-Encoding", "gzip")])

@@ -86,7 +86,7 @@ async def test_standard_input_is_read_in_any_encoding(
 async def test_a_sitemap_that_is_a_list_is_read_in_any_encoding(
     tmp_path: Path, site: HandMadeSite, codec: str, end: str
 ) -> None:
-    """What a line `Sitemap:` names is read as the list itself is."""
+    """A list that a line `Sitemap:` names is read as the list itself is."""
     site.add_page("/list.txt", end.join(site.url(path) for path in PATHS).encode(codec), content_type="text/plain")
     out = tmp_path / "out"
 
@@ -147,7 +147,7 @@ async def test_a_host_that_speaks_tls_stays_with_it(tmp_path: Path) -> None:
 
 
 async def test_a_certificate_that_is_not_trusted_is_an_answer(tmp_path: Path) -> None:
-    """What was not meant to be read over http is not asked for so."""
+    """A URL that was meant for https is not asked for over http."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     async with HandMadeSite(tls=context) as site:

@@ -14,7 +14,7 @@ PAGES = 40
 TYPE = b"Content-Type: text/html; charset=utf-8\r\n"
 
 Answer = Callable[[str, str], tuple[bytes, bool]]
-"""What a path (of a site at this origin) is answered, and whether the connection is held open and silent behind it."""
+"""The answer to a path of a site at this origin, and whether the connection is held open and silent behind it."""
 
 
 def _linked(number: int) -> bytes:
@@ -50,7 +50,7 @@ def a_shop(path: str, origin: str) -> tuple[bytes, bool]:
 
 
 def a_mover(path: str, _origin: str) -> tuple[bytes, bool]:
-    """Whatever lacks its last slash is redirected, with a length and no body, closed or held open in turn."""
+    """A path without its last slash is redirected, with a length and no body, closed or held open in turn."""
     if path == "/robots.txt":
         return b"HTTP/1.1 301 Moved\r\nLocation: /robots/\r\nContent-Length: 154\r\n\r\n", True
     if path == "/robots/":

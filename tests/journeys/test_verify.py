@@ -105,7 +105,7 @@ async def test_a_finished_run_is_clean_whatever_it_kept(
 async def test_a_killed_run_is_clean_whatever_it_kept(
     tmp_path: Path, site: HandMadeSite, listed: Path, save: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What was killed has nothing to be mended but a tail, and is clean once it was gone on with."""
+    """A killed run has a tail to be mended at most, and is clean after a resume."""
     out = tmp_path / "out"
     await killed(site, listed, out, "--save", save)
 

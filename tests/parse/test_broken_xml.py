@@ -22,7 +22,7 @@ BROKEN = Reason.XML_ERROR
 
 
 def reading(body: bytes | str, content_type: str | None = "application/xml", *, sitemap: bool = False) -> Reading:
-    """What such a document tells."""
+    """Return the reading of such a document."""
     content = body.encode() if isinstance(body, str) else body
     return read(Document(url=url("http://h/d/map"), body=content, content_type=content_type, sitemap=sitemap))
 
@@ -234,7 +234,7 @@ def test_broken_xml_is_read_on_and_says_that_it_is_broken(
     ],
 )
 def test_what_was_listed_as_a_sitemap_and_is_none_says_so(body: bytes | str, content_type: str | None) -> None:
-    """Whatever it is."""
+    """Any text is read."""
     assert reading(body, content_type, sitemap=True).problem is Reason.NOT_A_SITEMAP
     assert reading(body, content_type).problem in {None, BROKEN}
 

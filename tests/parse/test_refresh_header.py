@@ -70,7 +70,7 @@ def test_its_value_is_read_like_a_meta_element_s(value: bytes, target: str | Non
     ],
 )
 def test_it_leads_on_from_anything(response: Response, links: int | None) -> None:
-    """Whether there is a document to be read or not; it is a hop, as a meta refresh is."""
+    """Return whether there is a document to be read or not; it is a hop, as a meta refresh is."""
     page = read(response)
 
     assert is_document(job_of(response))
@@ -103,7 +103,7 @@ def test_header_and_meta_element_both_count() -> None:
 
 
 def test_of_many_the_first_count() -> None:
-    """What is no URL is a bad link of its page."""
+    """A target that is no URL is a bad link of its page."""
     many = read(answer(b"", *(b"0; /%d" % at for at in range(1000))))
 
     assert len(many.finds) == 10

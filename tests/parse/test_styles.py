@@ -1,4 +1,4 @@
-"""What style sheets, styles and drawings load: only a crawl with assets asks for it."""
+"""The files that style sheets, styles and drawings load: only a crawl with assets asks for it."""
 
 import time
 
@@ -13,7 +13,7 @@ from crawler.parse.reading import Document, Reading, Wants
 
 
 def reading(body: bytes | str, content_type: str = "text/html; charset=utf-8", *, assets: bool = True) -> Reading:
-    """What such a document tells."""
+    """Return the reading of such a document."""
     content = body.encode() if isinstance(body, str) else body
     return read(Document(url=url("http://h/d/x"), body=content, content_type=content_type), Wants(assets=assets))
 

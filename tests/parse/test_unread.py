@@ -48,14 +48,14 @@ def answer(body: bytes, content_type: str, *headers: tuple[bytes, bytes], sitema
 
 
 def judged(response: Response) -> Visit:
-    """What becomes of it."""
+    """Return the visit that the answer makes."""
     visit = Judge(0).response(response, Reader(TASK).read_response(response), Turn(now=0.0))
     assert isinstance(visit, Visit)
     return visit
 
 
 def lacks(visit: Visit) -> bool:
-    """Whether it ended as if nothing were missing although a link is."""
+    """Return whether it ended as if nothing were missing although a link is."""
     return visit.reason not in UNREAD and [find.url.href for find in visit.finds] != URLS
 
 
@@ -75,7 +75,7 @@ def test_a_reason_is_of_one_kind() -> None:
 @pytest.mark.parametrize("is_cut", [False, True])
 @pytest.mark.parametrize("status", [200, 206, 300, 404])
 def test_no_problem_is_judged_away(problem: Reason | None, is_cut: bool, status: int) -> None:
-    """Whatever a parser says was wrong is the reason of its line, and only a page without problems is `ok`."""
+    """A parser's problem is the reason of the line, and only a page without problems is `ok`."""
     response = Response(request=Request(url=parse("http://h/")), status=status, cut=is_cut)
 
     visit = Judge(0).response(response, Page(size=0, sha256="", problem=problem), Turn(now=0.0))
@@ -142,7 +142,7 @@ def test_a_gzip_file_that_is_cut_anywhere_says_so(content_type: str) -> None:
     ("error", "reason"), [(MemoryError(), Reason.PARSE_MEMORY), (ValueError("x"), Reason.PARSE_CRASH)]
 )
 async def test_a_parser_that_fails_says_so(error: Exception, reason: Reason, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it raises, its document is kept and counted as unread."""
+    """The document is kept and counted as unread."""
 
     def fail(*_: object) -> Page:
         raise error

@@ -330,7 +330,7 @@ def test_nothing_that_is_stored_writes_to_the_terminal() -> None:
 
 @pytest.mark.parametrize("reason", sorted(UNREAD))
 def test_an_answer_that_was_not_read_is_told_as_such(reason: Reason) -> None:
-    """Whatever kept it from being read in full has words of its own, and is never told as a page like any other."""
+    """Each reason has words of its own, and such an answer is never told as a page like any other."""
     answer = ask(row=a_row(reason=reason))
 
     assert answer.conclusion.startswith(f"Fetched: 200 ({reason}), but not read in full: ")

@@ -13,7 +13,7 @@ ERROR = "\ufffd"
 
 
 class Decoder:
-    """What all of them share: a queue of bytes that some are given back to, and a lead byte."""
+    """The part that all of them share: a queue of bytes that some are given back to, and a lead byte."""
 
     def __init__(self, indexes: Indexes) -> None:
         self.indexes = indexes

@@ -1,4 +1,4 @@
-"""What the Encoding standard says, asked of another implementation: npm's `@exodus/bytes`, run by Node.
+"""The Encoding standard as another implementation has it: npm's `@exodus/bytes`, run by Node.
 
 `npm install --prefix output @exodus/bytes`, then `python tests/support/standard.py` prints the digests that
 `tests/conformance/test_encodings.py` holds, and its test against that copy is no longer skipped. A digest is of three
@@ -82,7 +82,7 @@ def digest(decoded: str, mended: str, encoded: str) -> str:
 
 
 def digests(encodings: list[str]) -> dict[str, str]:
-    """What the other implementation gives for each of these encodings."""
+    """Return the results of the other implementation for each of these encodings."""
     with tempfile.TemporaryDirectory() as top:
         jobs = []
         for encoding in encodings:
