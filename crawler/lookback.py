@@ -12,7 +12,8 @@ from crawler.build import agent_of, rules_of
 from crawler.core.budget import spent_by_all_lives
 from crawler.core.config import OPTIONS, BudgetConfig, RunConfig, configure
 from crawler.core.models import RobotsCopy
-from crawler.core.urls import Url
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url, parse
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.crawl.origins import place_of
 from crawler.crawl.verify import Verdict
@@ -84,8 +85,10 @@ def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
         return [host_row(report) for report in HostReports(db, agent_of(stored_config(folder, facts))).all()]
 
 
-def why(folder: RunFolder, facts: RunFacts, url: Url, text: str) -> Answer:
+def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bool = False) -> Answer:
     """Why this URL, typed as `text`, was fetched or not in the run in `folder`.
+
+    If its scheme is a guess and the run asked for it over http, that URL is told about.
 
     Raises:
         RunInUse: somebody works on it.
@@ -94,7 +97,12 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str) -> Answer:
     config, follows, now = stored_config(folder, facts), facts.command == "crawl", Clock().wall()
     rules, agent = rules_of(config, follows=follows), agent_of(config)
     with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
-        history = FrontierHistory(db, rules, agent, datetime.fromtimestamp(now, UTC).year).of(url)
+        histories = FrontierHistory(db, rules, agent, datetime.fromtimestamp(now, UTC).year)
+        history = histories.of(url)
+        if is_guess and (history.row is None or history.row.reason is Reason.HTTP_INSTEAD):
+            over_http = parse(f"http{url.href.removeprefix('https')}")
+            if (found := histories.of(over_http)).row:
+                url, history = over_http, found
     line = history.row.line if history.row else None
     asked = Asked(
         text=text,

@@ -22,7 +22,7 @@ from crawler.cli.tracefile import Tracing
 from crawler.core.config import RunConfig
 from crawler.core.errors import ReaderGone, UsageError
 from crawler.core.reasons import Reason
-from crawler.core.text import safe
+from crawler.core.text import counted, safe
 from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.live.terminal import PlainView, SilentView, TerminalView
 from crawler.report.broken import broken_text
@@ -68,18 +68,20 @@ def carry_out(
     _check_list(summary, folder)
     code = exit_code(summary, signum)
     is_taken = as_json_too or config.output.to_stdout  # standard output is for a program
-    if facts.command == "crawl" and config.scope.check and _show_broken(folder, to_stderr=is_taken):
+    if facts.command == "crawl" and config.scope.check and _show_broken(folder, to_stderr=is_taken, quiet=quiet):
         return code or 1
     return code
 
 
-def _show_broken(folder: RunFolder, *, to_stderr: bool) -> bool:
-    """Print every broken link with the pages that lead to it; False = there is none."""
-    found = False
-    for link in folder.read_broken():
-        found = True
+def _show_broken(folder: RunFolder, *, to_stderr: bool, quiet: bool) -> bool:
+    """Print every broken link with the pages that lead to it, and how many there are; False = there is none."""
+    found = 0
+    for found, link in enumerate(folder.read_broken(), 1):  # noqa: B007 - the number of the last one is used
         click.echo("\n".join(broken_text(link)), err=to_stderr)
-    return found
+    told = f"{counted(found, 'broken link')}: {safe(str(folder.broken))}" if found else "no broken link"
+    if not quiet:
+        click.echo(told, err=True)
+    return bool(found)
 
 
 def check(config: RunConfig, *, as_json_too: bool) -> None:

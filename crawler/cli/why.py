@@ -30,12 +30,12 @@ def command(url: str, folder: str, *, as_json: bool) -> None:
 
     shown = f"***@{url.rpartition('@')[2]}" if credentials(url) else url
     try:
-        wanted, _ = parse_or_guess(url)
+        wanted, is_guess = parse_or_guess(url)
     except UrlError as error:
         if "://" in folder and Path(url).is_dir():
             raise UsageError(f"the URL comes first: crawler why URL {safe(url, 200)}") from None
         raise UsageError(f"{safe(shown, 200)}: {error}") from None
     run_folder = RunFolder(Path(folder))
     with terminable():  # a copy of the frontier may have to be removed
-        answer = why(run_folder, run_folder.read_facts(), wanted, shown)
+        answer = why(run_folder, run_folder.read_facts(), wanted, shown, is_guess=is_guess)
     click.echo(indented(answer) if as_json else "\n".join(chain_text(answer)), nl=not as_json)

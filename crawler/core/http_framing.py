@@ -4,7 +4,9 @@ Rules
 - The result depends on the bytes alone: whole, byte by byte or split anywhere, an answer reads the same.
 - An answer is complete when its framing says so (6.3). Bytes behind it are surplus and belong to no request; line ends
   alone are none.
-- Chunk lines may end with LF alone and have white space around the size, as browsers and curl allow.
+- Chunk lines may end with LF alone and have white space around the size, as browsers and curl allow; such an answer
+  ends its connection.
+- A flaw of the body's framing is raised once the head is known, so that a head which is all that matters is had.
 - Bounded: the heads of an answer have 256 KiB together; a chunk's line has 16 KiB, and the trailers, which are ignored,
   64 KiB. A body is given away piece by piece.
 Runs on: anywhere (pure).
@@ -20,7 +22,7 @@ from crawler.core.reasons import Reason
 
 HEAD_END = b"\r\n\r\n"
 MAX_HEAD = 256 * 1024
-MAX_INTERIM = 10
+MAX_INTERIM = 100
 MAX_CHUNK_LINE = 16 * 1024
 MAX_TRAILERS = 64 * 1024
 
@@ -160,6 +162,8 @@ class ResponseReader:
         self.is_plain = is_usual and not (self._interims or head.is_chunked)
         if self._bodiless or head.status in _NO_BODY:
             self._end(b"")
+        elif head.flaw:
+            raise FetchError(Reason.PROTOCOL_ERROR, head.flaw)
         elif head.is_chunked:
             self._stage = _CHUNK_SIZE
         elif head.length is None and head.status != _RESET_CONTENT:
@@ -218,6 +222,7 @@ class ResponseReader:
             self._raw = line
             return len(data)
         self._raw = b""
+        self.keep_alive = self.keep_alive and line.endswith(b"\r")
         self._read_line(line.removesuffix(b"\r"))
         if not self.is_done:
             return end + 1
@@ -241,6 +246,7 @@ class ResponseReader:
             if not line:
                 self._end(b"")
         elif size := _SIZE.fullmatch(line):
+            self.keep_alive = self.keep_alive and b" " not in line and b"\t" not in line
             self._begin_chunk(size[1] or b"0")
         else:
             raise FetchError(Reason.PROTOCOL_ERROR, f"no size of a chunk, but {line[:40]!r}")

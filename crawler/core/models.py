@@ -57,6 +57,7 @@ class Request:
         guess: whether its scheme was written, a value of `Guess`.
         headers: sent in this order, besides those that the fetcher adds.
         most: body bytes to read at the most, where that is less than the fetcher's limit; None = the fetcher's.
+        success_only: of an answer outside 2xx only the head is of use, so its body is not waited for.
     """
 
     url: Url
@@ -77,6 +78,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     most: int | None = None
+    success_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class Response:
 
     Attributes:
         headers: name and value as received, in order; names keep their case.
+        transfer_codings: what is still on the body besides its content codings, in the order in which it was applied.
         body: at most the body limit.
         cut: True when the body was longer than the limit and was cut there.
         peer: address and port that answered; None through a proxy or from a fake.
@@ -113,6 +116,7 @@ class Response:
     status: int
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
+    transfer_codings: tuple[str, ...] = ()
     reason_phrase: str = ""
     http_version: str = "1.1"
     cut: bool = False
@@ -122,6 +126,12 @@ class Response:
     def header(self, name: str) -> str | None:
         """The first value of a header by its case-insensitive name, as latin-1 text; None = absent (RFC 9110, 5.1)."""
         return next(self.header_values(name), None)
+
+    @property
+    def codings(self) -> str:
+        """All codings that are on the body, as a Content-Encoding would list them; empty = none."""
+        listed = self.header_list("content-encoding")
+        return ",".join((listed, *self.transfer_codings)) if self.transfer_codings else listed
 
     def header_list(self, name: str) -> str:
         """All values of a header that is a list, joined as one (RFC 9110, 5.3); empty = absent."""

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     LINK_LIMIT = "link_limit"  # it has more links than are taken; the first ones are
     DATA_LIMIT = "data_limit"  # it gives more data than is taken
     XML_ERROR = "xml_error"  # its XML is not well-formed, or declares entities; what could be read of it was
+    PARTIAL_CONTENT = "partial_content"  # the server sent a part that nobody had asked for
     NOT_A_SITEMAP = "not_a_sitemap"  # it was listed as a sitemap and is none
 
     # failed: no usable response
@@ -117,6 +118,7 @@ UNREAD = frozenset(
         Reason.DATA_LIMIT,
         Reason.XML_ERROR,
         Reason.NOT_A_SITEMAP,
+        Reason.PARTIAL_CONTENT,
     }
 )
 _DIAL_FAILURES = frozenset(

@@ -16,7 +16,7 @@ STATUSES = frozenset({301, 302, 303, 307, 308})
 
 def is_redirect(response: Response) -> bool:
     """Return whether a response leads elsewhere, and so is no page: its body is of no use to anybody."""
-    return response.status in STATUSES and bool(response.header("location"))
+    return response.status in STATUSES and any(response.header_values("location"))
 
 
 def target(response: Response) -> Url | None:
@@ -25,6 +25,9 @@ def target(response: Response) -> Url | None:
     Raises:
         UrlError: its Location is no URL that can be fetched.
     """
-    if response.status not in STATUSES or not (location := response.header("location")):
+    if response.status not in STATUSES:
+        return None
+    location = next((value for value in response.header_values("location") if value), None)
+    if location is None:
         return None
     return parse(from_octets(location.encode("latin-1")), response.request.url)

@@ -59,7 +59,7 @@ class Ruling:
 def judge(response: Response, now: float) -> RobotsCopy | Lesson:
     """What the answer to `/robots.txt` means, after its redirects: rules to keep, or why there are none for now."""
     status = response.status
-    if status >= 500 or status == 429:
+    if status >= 500 or status in {206, 429}:  # a part of the rules could allow what the whole forbids
         asked = retry_after(response.header("retry-after"), now)
         return Lesson(Reason.ROBOTS_UNREACHABLE, f"robots.txt: the server answered {status}", asked)
     body = _decoded(response) if status < 300 else b""
@@ -108,7 +108,7 @@ def _decide(patterns: Patterns, url: Url) -> Decision | None:
 
 def _decoded(response: Response) -> bytes:
     """As much as can be read: a file that is too long or cut short still forbids what its beginning forbids."""
-    layers, content = codings(response.header_list("content-encoding")), list[bytes]()
+    layers, content = codings(response.codings), list[bytes]()
     try:
         for step in decode_steps(response.body, layers, LONGEST + STEP) if layers else (response.body,):
             content.append(step)

@@ -11,7 +11,7 @@ Runs on: anywhere (pure).
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -127,7 +127,8 @@ def unpacked(coding: Coding, source: Source) -> Iterator[bytes]:
                 size += len(output)
                 yield output
     except _DAMAGE as error:
-        yield from _rest(form, taken, size)
+        if (yield from _rest(form, taken, size)):
+            return  # a brotli stream ended, and something follows that its decoder will not hear of
         raise _damaged(str(error)[:200]) from error
     if decoder.eof:
         source.put_back(decoder.unused_data)
@@ -163,12 +164,13 @@ def _outputs(decoder: _Decoder, pieces: Iterable[bytes]) -> Iterator[bytes]:
             return
 
 
-def _rest(form: Format, taken: list[bytes], size: int) -> Iterator[bytes]:
-    """The content that lies between the first `size` bytes of it and the damage."""
+def _rest(form: Format, taken: list[bytes], size: int) -> Generator[bytes, None, bool]:
+    """The content that lies between the first `size` bytes of it and the damage; returns whether the stream ended."""
     *whole, last = taken
     found = bytearray()
+    decoder = form.start()
     with suppress(*_DAMAGE):
-        for output in _outputs(form.start(), chain(whole, (last[at : at + 1] for at in range(len(last))))):
+        for output in _outputs(decoder, chain(whole, (last[at : at + 1] for at in range(len(last))))):
             if size:
                 yield b""  # others run in between, as they did the first time
             found += output[size:]
@@ -177,6 +179,7 @@ def _rest(form: Format, taken: list[bytes], size: int) -> Iterator[bytes]:
                 yield bytes(found[:STEP])
                 del found[:STEP]
     yield bytes(found)
+    return decoder.eof
 
 
 # --- gzip and deflate (RFC 1952, 1950, 1951) -------------------------------------------------------------------------
@@ -226,7 +229,10 @@ class _BrotliDecoder:
 
     @property
     def eof(self) -> bool:
-        return bool(self._inner.is_finished())
+        try:
+            return bool(self._inner.is_finished())
+        except brotli.error:  # once damaged, it answers no question
+            return False
 
     @property
     def needs_input(self) -> bool:

@@ -179,7 +179,11 @@ async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Cloc
 async def _answer(fetcher: Fetcher, request: Request, room: Room | None) -> Response:
     """The answer after at most five redirects, across hosts too; where they lead, nobody was named."""
     step = Request(
-        url=parse(f"{request.url.origin}/robots.txt"), named=request.named, foreign=request.foreign, most=LONGEST
+        url=parse(f"{request.url.origin}/robots.txt"),
+        named=request.named,
+        foreign=request.foreign,
+        most=LONGEST,
+        success_only=True,
     )
     for _ in range(MAX_REDIRECTS):
         response = await _fetch(fetcher, step, request, room)

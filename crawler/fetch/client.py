@@ -229,7 +229,7 @@ class Fetcher:
         return replace(request, headers=(*request.headers, ("Cookie", value)))
 
     async def _fetched(self, requested: str, response: Response, history: tuple[str, ...]) -> Fetched:
-        if response.cut:
+        if response.cut and not is_redirect(response):
             raise FetchError(Reason.BODY_LIMIT, f"its body is longer than {self._config.max_body} bytes (max_body)")
         headers = CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
         return Fetched(
@@ -244,7 +244,7 @@ class Fetcher:
 
     async def _decoded(self, response: Response) -> bytes:
         """The content; a redirect's stays as it came, since nobody reads it and it may be a bomb."""
-        layers = codings(response.header_list("content-encoding"))
+        layers = codings(response.codings)
         if not layers or is_redirect(response):
             return response.body
         steps: list[bytes] = []

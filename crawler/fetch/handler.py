@@ -88,7 +88,8 @@ class GuardedHandler(ResponseHandler):
         self._is_tunnelling = False  # aiohttp has asked a proxy, and reads its answer
         self._reader: ResponseReader | None = None  # of the answer to the latest request; None = there was none
         self._pieces: deque[bytes] = deque()  # of its body, not taken yet
-        self._held = 0  # bytes of them
+        self._fresh: list[bytes] = []  # what the bytes at hand brought of it
+        self._held = 0  # bytes of the pieces
         self._is_pausing = False
         self._error: Exception | None = None
         self._waiter: Future[None] | None = None
@@ -113,7 +114,7 @@ class GuardedHandler(ResponseHandler):
         transport = self.transport
         if transport is None:
             raise self._silence()
-        self._reader = ResponseReader(self._hold, bodiless=without_body)
+        self._reader = ResponseReader(self._fresh.append, bodiless=without_body)
         self.first_byte_at = None
         transport.write(message)
         self._silent_since = self._watch.now()
@@ -234,6 +235,7 @@ class GuardedHandler(ResponseHandler):
         except FetchError as error:
             self._fail(error)
             return
+        self._join_fresh()
         if reader.is_done:
             self._drop_timeout()
             if reader.surplus:
@@ -243,9 +245,13 @@ class GuardedHandler(ResponseHandler):
             self.transport.pause_reading()
         self._wake()
 
-    def _hold(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self._held += len(piece)
+    def _join_fresh(self) -> None:
+        """Hold what these bytes brought of the body as one piece: chunks of a byte would take fifty times as much."""
+        if fresh := self._fresh:
+            piece = fresh[0] if len(fresh) == 1 else b"".join(fresh)
+            fresh.clear()
+            self._pieces.append(piece)
+            self._held += len(piece)
 
     async def _news(self) -> None:
         """Wait until something has come, or has gone wrong."""

@@ -8,7 +8,8 @@ Rules
 - One deadline covers everything, name lookup included. It moves by the time that memory or the byte rate had to be
   waited for: while we do not read, the server is not to blame.
 - A body is cut at the limit and its connection dropped; a body that ends too early is an error.
-- A redirect is its head (Fetch standard, 4.4): its body is waited for half a second, and then left.
+- A redirect is its head (Fetch standard, 4.4), and so is any answer of which nothing else is of use: its body is waited
+  for half a second, and then left.
 - Leaves no task behind and raises nothing but `FetchError` (and cancellation).
 Strategy: aiohttp's session is left out. Redirects, cookies, proxies from the environment, netrc and retries are not
 wanted here, and its request and response objects cost more than all the guarding: 133 us of processor time per small
@@ -24,7 +25,6 @@ from typing import Self, cast
 from crawler.core import redirects
 from crawler.core.addresses import AddressPolicy, parse_nets
 from crawler.core.config import FetchConfig
-from crawler.core.decode import STEP, DecodeProblem, decode_steps
 from crawler.core.errors import FetchError
 from crawler.core.http_head import Head
 from crawler.core.models import Request, Response
@@ -41,7 +41,7 @@ from crawler.fetch.tracing import Trail
 IDLE_CONNECTIONS = 256
 
 _STEP = 256 * 1024
-_PATIENCE = 0.5  # seconds for the body of a redirect: most come with the head, and leave the connection in order
+_PATIENCE = 0.5  # seconds for a body of no use: most come with the head, and leave the connection in order
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -123,16 +123,16 @@ class HttpFetcher:
         sent = self._now()
         handler.ask(self._identity.message(request), without_body=request.method == "HEAD")
         head = await handler.head()
-        body = await (intake.brief if _redirects(head) else intake.body)(head, handler)
+        is_brief = _redirects(head) or (request.success_only and not 200 <= head.status < 300)
+        body = await (intake.brief if is_brief else intake.body)(head, handler)
         if intake.is_cut:
             handler.abort()
-        if head.codings:
-            body = await _unpacked(body, head.codings, intake)
         return Response(
             request=request,
             status=head.status,
             headers=head.headers,
             body=body,
+            transfer_codings=head.codings,
             reason_phrase=head.phrase,
             http_version=head.version,
             cut=intake.is_cut,
@@ -150,24 +150,6 @@ def _redirects(head: Head) -> bool:
     return head.status in redirects.STATUSES and any(
         name.lower() == b"location" and value for name, value in head.headers
     )
-
-
-async def _unpacked(body: bytes, codings: tuple[str, ...], intake: "_Intake") -> bytes:
-    """The body without its transfer codings (RFC 9112, 7), as far as the limit allows."""
-    pieces: list[bytes] = []
-    left = intake.limit
-    try:
-        for piece in decode_steps(body, codings, intake.limit + STEP):
-            pieces.append(piece[:left])
-            left -= len(piece)
-            if left < 0:
-                intake.is_cut = True
-                break
-            await asyncio.sleep(0)
-    except DecodeProblem as problem:
-        if not intake.is_cut:
-            raise FetchError(Reason.PROTOCOL_ERROR, f"its transfer coding: {problem}") from problem
-    return b"".join(pieces)
 
 
 class _Stale(Exception):
@@ -223,7 +205,7 @@ class _Intake:
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
     async def brief(self, head: Head, handler: GuardedHandler) -> bytes:
-        """As much of it as comes soon, whole or not: nobody reads the body of a redirect."""
+        """As much of it as comes soon, whole or not: it is of no use."""
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await self.body(head, handler)

@@ -47,7 +47,7 @@ def job_of(response: Response) -> Job:
         replace(request, headers=(), body=None) if request.headers or request.body else request,
         response.status,
         response.header_list("content-type") or None,
-        response.header_list("content-encoding"),
+        response.codings,
         tuple(response.header_values("x-robots-tag")),
         response.body,
         is_redirect(response),

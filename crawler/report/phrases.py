@@ -54,6 +54,7 @@ UNREAD = {
     Reason.LINK_LIMIT: "it has more links than are taken",
     Reason.DATA_LIMIT: "it gives more data than is taken",
     Reason.XML_ERROR: "its XML is not well-formed; what could be read of it was",
+    Reason.PARTIAL_CONTENT: "the server sent only a part of it",
     Reason.NOT_A_SITEMAP: "it was listed as a sitemap and is none",
 }
 """The words for each reason of an answer that was not read in full."""

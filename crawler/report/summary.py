@@ -22,6 +22,7 @@ MOST_HOSTS = 100
 """Hosts in `summary.json`: the busiest, and those that had trouble."""
 
 _SHOWN_LOST = 3  # reasons in the line about seeds
+_OF_STATUS = frozenset({Reason.HTTP_STATUS, Reason.RETRY_STATUS})
 _SHOWN_HOSTS = 8  # lines of the text, at the most
 
 
@@ -133,7 +134,8 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
     for title, counts in (("status", summary.statuses), *reasons):
         if counts:
             lines.append(f"  {title:<8} {_counted(counts)}")
-    lines += [f"           {reason}: {safe(urls[0], 100)}" for reason, urls in summary.examples.items()]
+        examples = [(reason, summary.examples[reason][0]) for reason in counts if summary.examples.get(reason)]
+        lines += [f"           {reason}: {safe(url, 100)}" for reason, url in examples]
     if summary.retries:
         lines.append(f"  retries  {summary.retries:,}")
     lines += [f"  {line}" for line in _host_lines(summary, folder)]
@@ -149,17 +151,18 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
 
 
 def _lost_line(summary: Summary) -> str:
-    """Return the line about seeds that brought nothing; the user who listed them waits for them."""
+    """Return the line about seeds that brought nothing, or not all; the user who listed them waits for them."""
     lost = sum(kind.seeds for kind in summary.lost_seeds)
     listed = max(lost, summary.lines.get("url", 0))
     told = [
-        f"{kind.reason if kind.status is None or kind.reason.is_unread else f'status {kind.status}'}"
-        f"{f' {kind.seeds:,}' if lost > 1 else ''} ({safe(kind.example, 100)})"
+        f"{f'status {kind.status}' if kind.reason in _OF_STATUS else kind.reason}"
+        f"{f': {kind.seeds:,}' if lost > 1 else ''} ({safe(kind.example, 100)})"
         for kind in summary.lost_seeds[:_SHOWN_LOST]
     ]
     more = len(summary.lost_seeds) - len(told)
     rest = f" and {counted(more, 'other reason')}" if more else ""
-    return f"nothing from {lost:,} of {counted(listed, 'seed')}: {', '.join(told)}{rest}"
+    what = "not all" if all(kind.reason.is_unread for kind in summary.lost_seeds) else "nothing"
+    return f"{what} from {lost:,} of {counted(listed, 'seed')}: {', '.join(told)}{rest}"
 
 
 def _host_lines(summary: Summary, folder: str | None) -> list[str]:

@@ -6,6 +6,7 @@ RFC 7932 (brotli), RFC 8878 (zstd). Browsers and curl read a stream that was flu
 
 import gzip
 import zlib
+from random import Random
 from typing import NamedTuple
 
 import brotli
@@ -18,6 +19,7 @@ from crawler.core.reasons import Reason
 from crawler.core.robots import judge
 from crawler.core.urls import parse
 from crawler.parse.reader import Reader, Task
+from crawler.site.codings import PACKERS
 
 HTML = b"<!doctype html><title>A page</title>" + b"".join(
     b"<p>%d <a href=/%d>%x</a></p>\n" % (n, n * n, n**5) for n in range(6000)
@@ -252,3 +254,13 @@ def test_a_robots_txt_is_read_by_the_same_rules(coding: str) -> None:
     cut = body(gzip.compress(rules)[:9000], "gzip")
     assert rules.startswith(cut)
     assert cut.endswith(b"\n")
+
+
+@pytest.mark.parametrize("coding", PACKERS)
+@pytest.mark.parametrize("behind", [b"\n", b"\0", b"garbage" * 100])
+@pytest.mark.parametrize("size", [100, 65_536, 70_000])
+def test_bytes_behind_a_stream_are_ignored(coding: str, behind: bytes, size: int) -> None:
+    """As browsers do, wherever the stream ends within the slices in which it is read."""
+    content = Random(1).randbytes(size)  # noqa: S311 - bytes that no coding makes shorter
+
+    assert unpacked(PACKERS[coding](content) + behind, coding) == (content, None)

@@ -5,13 +5,14 @@ fetcher, and by a connection of a load test.
 """
 
 import asyncio
+import time
 from unittest.mock import Mock
 
 import pytest
 
 from crawler.core.errors import FetchError
 from crawler.core.http_framing import MAX_CHUNK_LINE, MAX_HEAD, MAX_TRAILERS, ResponseReader
-from crawler.core.http_head import MAX_LINE, read_head
+from crawler.core.http_head import MAX_HEADERS, read_head
 from crawler.core.reasons import Reason
 from crawler.fetch.handler import GuardedHandler, IdleConnections, Watch
 from crawler.load.wire import Exchange
@@ -147,6 +148,7 @@ def test_an_answer_to_head_has_no_body(head: bytes) -> None:
     [
         (b"gzip, chunked", ("gzip",)),
         (b"x-gzip , Chunked", ("gzip",)),
+        (b"br", ("br",)),
         (b"xchunked", ()),
         (b"deflate", ("deflate",)),
         (b"identity", ()),
@@ -162,13 +164,25 @@ def test_transfer_codings_are_told(header: bytes, codings: tuple[str, ...]) -> N
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (OK + b"X: " + MAX_LINE * b"y", Reason.HEADER_LIMIT),
+        (OK + b"X: " + MAX_HEAD * b"y", Reason.HEADER_LIMIT),
+        (OK + (MAX_HEADERS + 1) * b"X: 1\r\n", Reason.HEADER_LIMIT),
+        (OK + (MAX_HEADERS + 1) * b"X : 1\r\n", Reason.HEADER_LIMIT),
+        (101 * b"HTTP/1.1 103 Hints\r\n\r\n", Reason.PROTOCOL_ERROR),
         (OK + MAX_HEAD // 1024 * (b"X: " + 1019 * b"y" + b"\r\n"), Reason.HEADER_LIMIT),
         (11 * (b"HTTP/1.1 103 Hints\r\nX: " + 30_000 * b"y" + b"\r\n\r\n"), Reason.HEADER_LIMIT),
         (IN_CHUNKS + b"5;" + MAX_CHUNK_LINE * b"x", Reason.HEADER_LIMIT),
         (IN_CHUNKS + b"0\r\n" + MAX_TRAILERS // 900 * (b"X: " + 1000 * b"y" + b"\r\n"), Reason.HEADER_LIMIT),
     ],
-    ids=["a line", "a head", "interim heads", "a chunk's line", "trailers"],
+    ids=[
+        "a line",
+        "headers",
+        "odd headers",
+        "interim answers",
+        "a head",
+        "interim heads",
+        "a chunk's line",
+        "trailers",
+    ],
 )
 def test_what_has_no_end_is_given_up(raw: bytes, reason: Reason) -> None:
     """No line, head or trailer fills the memory, however it comes."""
@@ -181,6 +195,17 @@ def test_what_has_no_end_is_given_up(raw: bytes, reason: Reason) -> None:
 def test_line_ends_in_front_of_an_answer_take_no_memory() -> None:
     """A megabyte of them is passed over."""
     assert _read(1000 * [1000 * b"\r\n"] + [HELLO]) == Whole()
+
+
+@pytest.mark.parametrize("unit", [b"\r", b"\r\n ", b" \r", b":", b"\n\t\r", b"X :\r\n"])
+def test_a_hostile_head_takes_linear_time(unit: bytes) -> None:
+    """250 KB of whatever is refused or read while a page would be; a pattern that goes back would take many seconds."""
+    raw = OK + b"X: " + unit * (250_000 // len(unit)) + b"y\r\n\r\n"
+
+    started = time.process_time()
+    _read([raw])
+
+    assert time.process_time() - started < 2
 
 
 def test_chunks_of_a_byte_take_linear_time() -> None:

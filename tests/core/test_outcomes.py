@@ -59,7 +59,7 @@ def failed(reason: Reason, *, counted: bool = True, **fields: object) -> Visit |
 FINAL = [
     (200, Reason.OK),  # a page
     (204, Reason.OK),  # nothing to say
-    (206, Reason.OK),  # a part that nobody asked for
+    (206, Reason.PARTIAL_CONTENT),  # a part that nobody asked for
     (300, Reason.HTTP_STATUS),  # a choice, not a redirect
     (304, Reason.HTTP_STATUS),  # without a condition it means nothing
     (401, Reason.HTTP_STATUS),  # a password is wanted
@@ -300,3 +300,24 @@ def test_a_suspect_is_given_up_with_a_line() -> None:
     assert (visit.state, visit.reason) == (State.FAILED, Reason.SUSPECT)
     assert visit.record is not None
     assert (visit.record.reason, visit.record.attempts) == ("suspect", 2)
+
+
+@pytest.mark.parametrize(
+    ("content_range", "reason"),
+    [
+        (b"bytes 0-99/100", Reason.OK),
+        (b"Bytes 0-0/1", Reason.OK),
+        (b"bytes 0-99/5000", Reason.PARTIAL_CONTENT),
+        (b"bytes 1-99/100", Reason.PARTIAL_CONTENT),
+        (b"bytes 0-99/*", Reason.PARTIAL_CONTENT),
+        (b"nonsense", Reason.PARTIAL_CONTENT),
+    ],
+)
+def test_a_part_is_no_whole_page(content_range: bytes, reason: Reason) -> None:
+    """A 206 that nobody asked for says how much it lacks (RFC 9110, 14.4); what is all there is whole."""
+    response = Response(request=ask(), status=206, headers=((b"Content-Range", content_range),), body=b"x")
+
+    visit = Judge(0).response(response, Page(size=1, sha256=""), Turn(now=0.0))
+
+    assert isinstance(visit, Visit)
+    assert visit.reason is reason

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -11,7 +12,9 @@ from crawler.core.errors import UsageError
 from crawler.core.models import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
+from crawler.fetch.client import Fetcher
 from crawler.fetch.http import HttpFetcher
+from crawler.parse.reader import Reader, Task
 from crawler.version import __version__
 from support.fetching import OK, answering, ask, failure, open_fetcher, saying
 from support.rawserver import raw_server
@@ -87,6 +90,7 @@ async def test_a_redirect_is_a_response() -> None:
     assert len(heads) == 1
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 REDIRECT = b"HTTP/1.1 301 Moved\r\nLocation: /b\r\n"
 
 
@@ -145,17 +149,56 @@ async def test_what_follows_an_answer_belongs_to_nobody(surplus: bytes) -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-async def test_transfer_codings_are_taken_off(coding: str) -> None:
-    """A body that is packed for the way is unpacked, and no longer than the limit (RFC 9112, 7)."""
-    packed = gzip.compress(b"page" * 1000) if coding == "gzip" else zlib.compress(b"page" * 1000)
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + coding.encode() + b", chunked\r\n\r\n"
+async def test_transfer_codings_stay_and_are_told(coding: str) -> None:
+    """They come off with the content codings, within the same bounds (RFC 9112, 7), for a crawl and for a script."""
+    packed = gzip.compress(b"<a href=/x>page</a>") if coding == "gzip" else zlib.compress(b"<a href=/x>page</a>")
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: " + coding.encode() + b", chunked\r\n\r\n"
     answer = head + b"%x\r\n" % len(packed) + packed + b"\r\n0\r\n\r\n"
-    async with raw_server(answering(answer)) as where, open_fetcher() as whole, open_fetcher(max_body=999) as short:
-        page, cut = await whole.fetch(ask(where)), await short.fetch(ask(where))
+    async with raw_server(answering(answer)) as where, open_fetcher() as fetcher, Fetcher() as script:
+        response = await fetcher.fetch(ask(where))
+        fetched = await script.get(f"http://{where[0]}:{where[1]}/")
 
-    assert (page.body, page.cut) == (b"page" * 1000, False)
-    assert cut.cut
-    assert cut.body + b"e" == b"page" * 250
+    assert (response.body, response.transfer_codings) == (packed, (coding,))
+    assert Reader(Task(max_decoded=1000)).read_response(response).links == 1
+    assert fetched.content == b"<a href=/x>page</a>"
+
+
+@pytest.mark.parametrize("status", [b"404 Not Found", b"301 Moved"])
+@pytest.mark.parametrize("is_held", [True, False], ids=["held open", "closed"])
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 154\r\n", b"Content-Length: x\r\n", b"Transfer-Encoding: x\r\n", b""]
+)
+async def test_of_an_answer_whose_body_is_of_no_use_the_head_is_enough(
+    status: bytes, framing: bytes, is_held: bool
+) -> None:
+    """A robots.txt that is not there says so by its status (RFC 9309, 2.3.1.3), whatever becomes of its body."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + status + b"\r\n" + framing + b"\r\n<html>")
+        if is_held:
+            await reader.read()
+
+    async with raw_server(serve) as where, open_fetcher() as fetcher:
+        async with asyncio.timeout(2):
+            response = await fetcher.fetch(ask(where, success_only=True))
+
+    assert response.status == int(status[:3])
+
+
+async def test_a_body_in_tiny_chunks_takes_no_more_than_its_size() -> None:
+    """A piece of memory for each of half a million chunks would be fifty times as much."""
+    chunks = b"2\r\nAa\r\n" * 500_000
+    tracemalloc.start()
+    try:
+        async with raw_server(saying(CHUNKED + chunks + b"0\r\n\r\n")) as where, open_fetcher() as fetcher:
+            response = await fetcher.fetch(ask(where))
+            peak = tracemalloc.get_traced_memory()[1] - len(chunks)
+    finally:
+        tracemalloc.stop()
+
+    assert len(response.body) == 1_000_000
+    assert peak < 20_000_000
 
 
 async def test_a_request_with_a_body_is_framed() -> None:

@@ -48,6 +48,19 @@ async def test_a_seed_without_a_page_is_lost(tmp_path: Path) -> None:
     )
 
 
+async def test_a_seed_before_too_many_redirects_is_lost(tmp_path: Path) -> None:
+    """The eleventh in a row is not followed, so nothing of the seed was had; nor of one that is answered 304."""
+    hops: dict[str, Callable[[Request], Response] | tuple[int, bytes]] = {
+        f"{HOST}/{n}": _redirect(f"/{n + 1}") for n in range(20)
+    }
+
+    await crawl(tmp_path / "run", [f"{HOST}/0", f"{HOST}/kept"], FakeFetcher({**hops, f"{HOST}/kept": (304, b"")}))
+
+    with FrontierAudit(tmp_path / "run" / "frontier.sqlite") as audit:
+        lost = {(kind.reason, kind.status, kind.seeds) for kind in audit.lost_seeds()}
+    assert lost == {(Reason.HOP_LIMIT, None, 1), (Reason.HTTP_STATUS, 304, 1)}
+
+
 async def test_what_only_a_link_leads_to_is_no_seed(tmp_path: Path) -> None:
     """A broken link is no lost seed."""
     page = (200, b"<a href=/gone>x</a>")

@@ -221,8 +221,8 @@ def test_seeds_that_brought_nothing_are_told_first() -> None:
     one = as_text(summarize(TOTALS, peak_rss_mb=64.0, stopped_by=None, lost_seeds=lost[2:3]), None).splitlines()
 
     assert many[1] == (
-        "  nothing from 1,504 of 2,000 seeds: connect_refused 1,500 (http://a/), status 404 2 (http://b/\\u001b[2J),"
-        " decode_error 1 (http://c/) and 1 other reason"
+        "  nothing from 1,504 of 2,000 seeds: connect_refused: 1,500 (http://a/), status 404: 2 (http://b/\\u001b[2J),"
+        " decode_error: 1 (http://c/) and 1 other reason"
     )
-    assert one[1] == "  nothing from 1 of 9 seeds: decode_error (http://c/)"
-    assert "nothing from" not in as_text(a_summary(), None)
+    assert one[1] == "  not all from 1 of 9 seeds: decode_error (http://c/)"
+    assert " from " not in as_text(a_summary(), None)
