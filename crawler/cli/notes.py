@@ -36,6 +36,15 @@ def _reading_notes(beginning: SeedBatch) -> Iterator[str]:
         yield f"note: {safe(which, 100)}{more}: no scheme, so https:// is asked first, then http://"
     if beginning.unwrapped:
         yield "note: the quotes or brackets around lines of the list are taken off"
+    if mark := _mark_of_rows(beginning.finds):
+        yield f"note: each URL of the list has a {mark!r} in it: if its lines are rows of a table, say --column 1"
+
+
+def _mark_of_rows(finds: tuple[Find, ...]) -> str | None:
+    """Return the separator that stands in all URLs of a list, which are rows, then, as a rule; None = there is none."""
+    if len(finds) < 2 or any(find.sitemap for find in finds):
+        return None
+    return next((mark for mark in ",;|" if all(mark in find.url.target for find in finds)), None)
 
 
 def contact_note(config: FetchConfig, seeds: tuple[Find, ...]) -> str | None:

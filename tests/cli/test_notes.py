@@ -140,3 +140,20 @@ def test_a_run_begins_with_the_note_on_cookies(tmp_path: Path, capsys: pytest.Ca
     assert _run(["fetch", str(seeds.path), *options, *(["--quiet"] if quiet else [])]) == 0
 
     assert ("note: --load-cookies: 1 cookie of 1 expired," in capsys.readouterr().err) is not quiet
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_told"),
+    [
+        (("url,name", "http://h/a,Anna", "http://h/b,Bert"), True),
+        (("http://h/a;Anna;1", "http://h/b;Bert;2"), True),
+        (("http://h/a,Anna", "http://h/b"), False),
+        (("http://h/a,Anna",), False),  # a single one says nothing
+        (("http://h/a", "http://h/b"), False),
+    ],
+)
+def test_a_list_that_looks_like_a_table_is_told(tmp_path: Path, lines: tuple[str, ...], is_told: bool) -> None:
+    """A row that begins with a URL is a URL, too: another one than its writer meant."""
+    told = notes(RunConfig(), a_list(tmp_path, *lines), follows=False)
+
+    assert any("say --column 1" in note for note in told) is is_told
