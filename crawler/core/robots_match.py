@@ -9,6 +9,7 @@ Rules
 - The longest pattern that matches decides, counted in octets of its normal form; among equals one that allows; among
   those the first.
 - `Allow: /a/index.html` also allows `/a/`, as in Google's parser.
+- The work for one URL is bounded. Beyond `MOST_WORK`, a Disallow counts as far as its first `*`, an Allow not at all.
 Strategy: patterns without a wildcard are looked up, one look-up for each length that occurs. A wildcard takes the first
 place where its pattern can go on and never goes back, so one pattern costs one pass over the URL.
 Runs on: anywhere (pure).
@@ -19,6 +20,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from crawler.core.robots_text import Rule
+
+# Characters of a URL times characters behind wildcards. Patterns as hostile as can be take 50 ms for so many; a real
+# robots.txt has some thousand behind its wildcards, and a URL some hundred.
+MOST_WORK = 100_000_000
 
 _Weight = tuple[int, bool, int]  # octets, whether it allows, and its place below zero; the greatest decides
 
@@ -31,6 +36,11 @@ class _Wildcard(NamedTuple):
     middle: tuple[str, ...]
     tail: str
     is_anchored: bool
+
+    @property
+    def size(self) -> int:
+        """Characters behind wildcards."""
+        return sum(map(len, self.middle)) + len(self.tail)
 
     def matches(self, url: str) -> bool:
         """Return whether the texts occur in the URL in this order."""
@@ -65,6 +75,7 @@ class Patterns:
                 self._add(pattern, rule.allow, place)
         self._lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
         self._wildcards.sort(reverse=True)
+        self._size = sum(pattern.size for pattern in self._wildcards)
 
     def _add(self, pattern: str, allow: bool, place: int) -> None:  # noqa: FBT001 - a part of the weight
         is_anchored = pattern.endswith("$")
@@ -91,10 +102,26 @@ class Patterns:
             if found := self._prefixes.get(url[:length]):
                 heaviest = max(found, heaviest or found)
                 break
+        if self._size * len(url) > MOST_WORK:
+            return self._heaviest_in_bounds(url, heaviest)
         for pattern in self._wildcards:
             if heaviest and pattern.weight < heaviest:
                 break
             if pattern.matches(url):
+                return pattern.weight
+        return heaviest
+
+    def _heaviest_in_bounds(self, url: str, heaviest: _Weight | None) -> _Weight | None:
+        """Return the same, with so much work and no more."""
+        left = MOST_WORK
+        for pattern in self._wildcards:
+            if heaviest and pattern.weight < heaviest:
+                break
+            if not url.startswith(pattern.head):
+                continue
+            left -= pattern.size * len(url)
+            is_allow = pattern.weight[1]
+            if pattern.matches(url) if left >= 0 else not is_allow:
                 return pattern.weight
         return heaviest
 

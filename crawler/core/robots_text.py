@@ -4,7 +4,8 @@ Rules
 - A body is CR, LF or CRLF lines of UTF-8, with octets that are none percent-encoded. Other lines are ignored and
   separate nothing (2.2.4).
 - A list of agents ends at the first Allow or Disallow after it, and at no other line, as in Google's parser.
-- The groups of a product token are merged, whatever its case; those of `*` count where there is none (2.2.1).
+- The groups of a product token are merged, whatever its case; those of `*` count where there is none (2.2.1). A token
+  has letters, `_` and `-`, and what else our own has: so `crawler;`, `crawler(all)` and `crawler2` are `crawler`.
 - At most 512 KiB, and of them whole lines. What is beyond a bound can only forbid more: a Disallow then counts as far
   as its first `*`, an Allow not at all.
 Runs on: anywhere (pure).
@@ -18,7 +19,7 @@ from typing import NamedTuple
 from crawler.core.text import from_octets
 
 LONGEST = 512 * 1024  # RFC 9309, 2.5: at least 500 KiB
-MAX_WILDCARDS = 1000  # patterns; a URL of 8,192 characters then costs 40 ms at the very worst
+MAX_WILDCARDS = 1000  # patterns; the work for one URL has a bound of its own (`core/robots_match.py`)
 MAX_SITEMAPS = 1000
 MAX_CRAWL_DELAY = 3600.0
 _NO_DELAY = -1.0
@@ -55,7 +56,8 @@ class Section:
 def section(body: bytes, agent: str) -> Section:
     """The groups that name the agent, or else those for everybody; and what concerns the whole site."""
     ours, everybodys, sitemaps = _Group(), _Group(), dict[str, None]()
-    token = _token(agent)
+    token = _own_token(agent)
+    run = re.compile(rf"[a-z_{re.escape(token)}-]*", re.ASCII)
     names: dict[str, str] = {}  # whom the group that is being read is for, by token; of all names only ours and `*`
     delay, is_open = _NO_DELAY, False
     for line in _lines(body):
@@ -67,7 +69,7 @@ def section(body: bytes, agent: str) -> Section:
         if line.field == "agent":
             if not is_open:
                 names, delay, is_open = {}, _NO_DELAY, True
-            if (name := _token(line.value)) in {token, "*"}:
+            if (name := _token(line.value, run)) in {token, "*"}:
                 names.setdefault(name, line.value)
         elif is_rule:
             is_open = False
@@ -151,10 +153,19 @@ def _lines(body: bytes) -> Iterator[_Line]:
             yield _Line(number, _NAMES[found[1].lower()], found[2].strip(), written)
 
 
-def _token(name: str) -> str:
-    """The product token of a User-agent line or header: "Crawler/1.0" is "crawler" (RFC 9309, 2.2.1)."""
-    first = re.split(r"[/\s]", name.strip(), maxsplit=1)[0]
-    return first if first == "*" else first.replace("*", "").lower()
+def _own_token(agent: str) -> str:
+    """Return the product token of our User-Agent header: "Crawler/1.0" is "crawler"."""
+    return re.split(r"[/\s]", agent.strip(), maxsplit=1)[0].lower()
+
+
+def _token(line: str, run: re.Pattern[str]) -> str:
+    """Return the product token that a User-agent line names: "crawler, other" and "Crawler/1.0" are "crawler".
+
+    A token ends at the first character that none may have (RFC 9309, 2.2.1); a star or quote before it is no part of it.
+    """
+    name = line.strip().lower()
+    found = run.match(name.lstrip("*\"'"))
+    return found[0] if found and found[0] else name[:1]
 
 
 def _seconds(value: str) -> float:

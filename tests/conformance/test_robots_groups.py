@@ -92,6 +92,39 @@ def test_a_group_is_its_agents(body: str, *, expected: bool) -> None:
     assert allowed(body) is expected
 
 
+TOKENS = [
+    ("crawler, otherbot", "crawler"),
+    ("crawler;", "crawler"),
+    ("crawler(all)", "crawler"),
+    ("crawler:", "crawler"),
+    ("crawler+http://h/", "crawler"),
+    ("Crawler.Bot", "crawler"),
+    ("crawler2", "crawler"),
+    ('"crawler"', "crawler"),
+    ("*crawler", "crawler"),
+    ("*/1.0", "*"),
+    ("*;", "*"),
+    ("crawler-images", None),
+    ("crawler_images", None),
+    ("my crawler", None),
+    ("/crawler", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("written", "token"), TOKENS)
+def test_a_token_ends_at_the_first_character_that_none_may_have(written: str, token: str | None) -> None:
+    """RFC 9309, 2.2.1: it has letters, `_` and `-`; a star or quote before it is left out, since that forbids more."""
+    assert allowed(f"User-agent: {written}\nDisallow: /") is (token is None)
+    assert allowed(f"User-agent: {written}\nDisallow: /", agent="third") is (token != "*")
+
+
+@pytest.mark.parametrize(("written", "is_ours"), [("bot2.x", True), ("bot2.x!", True), ("bot3", False), ("bot", False)])
+def test_what_else_our_own_token_has_belongs_to_one(written: str, *, is_ours: bool) -> None:
+    """A token with a digit is told from its neighbours by it."""
+    assert allowed(f"User-agent: {written}\nDisallow: /", agent="Bot2.x/1.0") is not is_ours
+
+
 BYTES = [
     b"User-agent: *\r\nDisallow: /a\r\n",
     b"User-agent: *\rDisallow: /a",

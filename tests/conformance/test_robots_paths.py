@@ -187,6 +187,17 @@ def test_a_wildcard_never_needs_to_go_back(pattern: str, target: str) -> None:
     assert covers(pattern, target) is (pattern != "" and re.match(regex, target) is not None)
 
 
+def test_the_work_for_one_url_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound a Disallow counts as far as its first wildcard, an Allow not at all."""
+    body = b"User-agent: *\nAllow: /x/*ok\nDisallow: /x/*abc\nDisallow: /y/*def\n"
+    targets = ("/x/", "/x/ok", "/x/abc", "/y/", "/z/abc")
+    assert verdicts(body, *targets) == [True, True, False, True, True]
+
+    monkeypatch.setattr("crawler.core.robots_match.MOST_WORK", 1)
+
+    assert verdicts(body, *targets) == [False, False, False, False, True]
+
+
 def test_octets_that_are_no_text_are_told_as_urls_write_them() -> None:
     """A rule that is no UTF-8 is told percent-encoded, so that it can be written; so are a group and a sitemap."""
     body = b"Sitemap: http://h/\xe9\nUser-agent: *\nUser-agent: crawler/\xe9\nDisallow: /\xe9\n"

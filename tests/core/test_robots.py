@@ -72,7 +72,7 @@ def test_the_longest_match_decides(text: str, path: str, *, expected: bool) -> N
         (["User-agent: *", "Allow: /", "User-agent: CRAWLER", "Disallow: /"], False),
         (["User-agent: crawler/9.9 beta", "Disallow: /"], False),  # the product token of it
         (["User-agent: crawl", "Disallow: /"], True),  # another robot; protego alone would take it for us
-        (["User-agent: crawler2", "Disallow: /"], True),
+        (["User-agent: crawler2", "Disallow: /"], False),  # a digit ends a token (RFC 9309, 2.2.1)
         (["User-agent: other", "User-agent: crawler", "Disallow: /"], False),
         (["User-agent: crawler", "Allow: /x", "User-agent: o", "Allow: /", "User-agent: crawler", "Disallow:/"], False),
         (["User-agent: crawler", "User-agent: *", "Disallow:"], True),
