@@ -161,7 +161,7 @@ def _own_token(agent: str) -> str:
 def _token(line: str, run: re.Pattern[str]) -> str:
     """Return the product token that a User-agent line names: "crawler, other" and "Crawler/1.0" are "crawler".
 
-    A token ends at the first character that none may have (RFC 9309, 2.2.1); a star or quote before it is no part of it.
+    A token ends at the first character that none may have (RFC 9309, 2.2.1); a star or quote before it is left out.
     """
     name = line.strip().lower()
     found = run.match(name.lstrip("*\"'"))

@@ -1,7 +1,9 @@
 """What a user may list: a URL, a file of URLs, `-` for standard input, or `Sitemap: URL`; checked first, then copied.
 
 Rules
-- A file's name is one, whatever else it looks like: `example.com` is a host where there is no such file.
+- A file's name is one, whatever else it looks like: `example.com` is a host where there is no such file; a folder of
+  that name is no list.
+- Pipes and devices are read as files are, once: `<(command)`, `/dev/stdin`, a FIFO.
 - What cannot be read is refused before anything is made.
 - A copy is UTF-8 (`core/transcode.py`), and byte for byte what is that already; only a missing last newline is added,
   so that the next list begins on a line of its own.
@@ -37,7 +39,7 @@ def check_sources(sources: Sequence[str]) -> None:
             _check_line(source)
         elif source == "-":
             continue
-        elif not Path(source).is_file():
+        elif not _is_file(source):
             what = "is a folder, not a list" if Path(source).is_dir() else "no such file"
             raise UsageError(f"{safe(source)}: {what}; {_ALSO}")
         elif not os.access(source, os.R_OK):
@@ -48,7 +50,11 @@ def is_line(source: str) -> bool:
     """Say whether a source is a line of a list by itself: a URL, a sitemap, or a host that is no file's name."""
     if "://" in source or sitemap_in(source) is not None:
         return True
-    return source != "-" and not Path(source).exists() and _begins_with_host(source)
+    return source != "-" and not _is_file(source) and _begins_with_host(source)
+
+
+def _is_file(name: str) -> bool:
+    return Path(name).exists() and not Path(name).is_dir()
 
 
 def _begins_with_host(source: str) -> bool:

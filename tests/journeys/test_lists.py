@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import io
+import os
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -171,6 +172,40 @@ async def test_a_file_wins_over_a_host_of_its_name(
 
     assert code == 0
     assert had(tmp_path / "out") == {site.url("/a")}
+
+
+async def test_a_folder_hides_no_host_of_its_name(
+    tmp_path: Path, site: HandMadeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of a site stands in a folder that is named after it, and is no list."""
+    monkeypatch.chdir(tmp_path)
+    host = bare(site, "/a").removesuffix("/a")
+    (tmp_path / host).mkdir()
+
+    code = await crawler("fetch", host, "-o", "out", "--quiet", "--workers", 0)
+
+    assert code == 0
+    assert had(tmp_path / "out") == {site.url("/")}
+
+
+async def test_a_pipe_is_read_once_as_a_file_is(tmp_path: Path, site: HandMadeSite) -> None:
+    """A named one, and one behind a number, as `<(command)` in a shell gives it; a resume needs neither."""
+    fifo, out = tmp_path / "fifo", tmp_path / "out"
+    os.mkfifo(fifo)
+    reading, writing = os.pipe()
+    os.write(writing, f"{site.url('/a')}\n{site.url('/b')}".encode())
+    os.close(writing)
+    named = asyncio.create_task(asyncio.to_thread(fifo.write_text, site.url("/c"), "utf-8"))
+    codes = [
+        await crawler("fetch", f"/dev/fd/{reading}", fifo, "-o", out, "--quiet", "--workers", 0, "--max-pages", 1),
+        await crawler("resume", out, "--max-pages", 9, "--quiet"),
+    ]
+    await named
+    os.close(reading)
+
+    assert codes == [0, 0]
+    assert had(out) == {site.url(path) for path in PATHS}
+    assert await crawler("verify", out) == 0
 
 
 @pytest.mark.parametrize("column", ["2", "host"])
