@@ -19,7 +19,7 @@ from typing import BinaryIO
 import msgspec
 import tomli_w
 
-from crawler.core.columns import Table, table_of
+from crawler.core.columns import ROWS, Table, is_row, table_of
 from crawler.core.disk import storage_error
 from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
 from crawler.core.lines import read
@@ -215,16 +215,16 @@ class RunFolder:
 
 
 def _head(out: BinaryIO, start: int) -> list[str]:
-    """Read the lines from `start` on up to the first that is neither blank nor a comment; writing goes on at the end.
+    """Read the lines from `start` on up to the first rows of a table; writing goes on at the end.
 
     Only so much of a line is read as may be one.
     """
     lines: list[str] = []
+    rows = 0
     out.seek(start)
-    while raw := out.readline(LONGEST_LINE):
+    while rows < ROWS and (raw := out.readline(LONGEST_LINE)):
         lines.append(raw.decode("utf-8-sig", "replace").strip("\r\n"))
-        if lines[-1].strip() and not lines[-1].lstrip().startswith("#"):
-            break
+        rows += is_row(lines[-1])
     out.seek(0, os.SEEK_END)
     return lines
 
