@@ -6,6 +6,7 @@ Rules
   localhost, or a name that ends as the public suffix list has it: `index.html` and `/path` begin with none. An @ before
   the path makes it an address of e-mail, or a password.
 - `Sitemap: URL`, spelled as in a robots.txt, lists a sitemap; its URL is read alike.
+- A `#` behind white space begins a comment. To a URL it would be a fragment, which is never sent, behind a blank.
 - No message repeats the text: it may hold a password.
 Runs on: anywhere (pure).
 """
@@ -28,6 +29,7 @@ _BEGINS_WITH_HOST = re.compile(
 )
 _LONGEST_NAME = 254  # characters, a dot at the end included (RFC 1035, 2.3.4)
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+_COMMENT = re.compile(r"(?<!\s)\s+#", re.ASCII)
 _HEADLESS = "no http:// or https:// in front, and it does not begin with a host: write the whole URL"
 
 
@@ -52,6 +54,8 @@ def read(text: str) -> Reading:
         UrlError: it is no URL that can be fetched.
     """
     bare = unwrapped(text)
+    if "#" in bare:
+        bare = unwrapped(uncommented(bare))
     sitemap = sitemap_in(bare)
     written = bare if sitemap is None else unwrapped(sitemap)
     url, is_guess = parse_or_guess(written)
@@ -59,6 +63,12 @@ def read(text: str) -> Reading:
         raise UrlError(Reason.CREDENTIALS_IN_URL, "a password does not belong in a list; use --user")
     is_unwrapped = bare is not text or (written is not bare and written is not sitemap)
     return Reading(url, sitemap is not None, is_guess, is_unwrapped)
+
+
+def uncommented(text: str) -> str:
+    """Return the text without the comment behind it; the same object if there is none."""
+    found = _COMMENT.search(text)
+    return text[: found.start()] if found else text
 
 
 def parse_or_guess(text: str) -> tuple[Url, bool]:

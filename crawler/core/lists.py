@@ -15,15 +15,17 @@ from dataclasses import dataclass, field
 
 from crawler.core.columns import Table, at_line, hint
 from crawler.core.errors import UrlError
-from crawler.core.lines import Reading, read
+from crawler.core.lines import Reading, read, uncommented
 from crawler.core.models import Find, Guess, RejectedLine, SeedBatch
 from crawler.core.reasons import Reason
 
 LONGEST_LINE = 65_536
 _SHOWN = 200
+_ADVISED = 20  # rejected lines of a batch that are looked at as rows: a table has one advice for all, and it costs
 _WHITE_TEXT = " \t\r\f\v"
 _WHITE = _WHITE_TEXT.encode()
 _PERHAPS_ROWS = frozenset({Reason.NOT_A_URL, Reason.RELATIVE_URL, Reason.UNSUPPORTED_SCHEME})
+_SPLITS = re.compile(r"[\t\r]")
 _BOM = b"\xef\xbb\xbf"
 _SCHEME = re.compile(rb"(?:https?|ftps?|sftp|ssh|wss?)://|(?:mailto|xmpp|sips?):", re.IGNORECASE)
 _ADDRESS = re.compile(rb"(?:mailto|xmpp|sips?):[^:;/?#%@\\\s]+@[^@]*", re.IGNORECASE)
@@ -89,12 +91,16 @@ class BatchBuilder:
         table = at_line(self.tables, self.line) if self.tables else None
         if not (shown := line.strip(_WHITE)):
             self._blank += 1
-        elif shown.startswith(b"#") or (table and table.header == self.line):
+        elif shown.startswith(b"#") or (table and table.header is not None and self.line <= table.header):
             self._comments += 1
         else:
             self._judge(line, table)
 
     def _judge(self, line: bytes, table: Table | None) -> None:
+        if b"\0" in line:
+            message = "zero bytes, as UTF-16 has beside each letter: save the whole list as UTF-8"
+            self._reject(Reason.NOT_UTF8, message, line)
+            return
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
@@ -105,8 +111,8 @@ class BatchBuilder:
             value = table.value(text) if table else text
             found = _read(value.strip(_WHITE_TEXT))
         except UrlError as error:
-            is_row = table is not None and table.column is not None
-            more = "" if is_row or error.reason not in _PERHAPS_ROWS else hint(text)
+            is_plain = (table is None or table.column is None) and len(self._rejected) < _ADVISED
+            more = hint(text) if is_plain and error.reason in _PERHAPS_ROWS else ""
             shown = b"" if error.reason is Reason.CREDENTIALS_IN_URL else line.strip(_WHITE)
             self._reject(error.reason, f"{error}{more}", shown)
             return
@@ -142,7 +148,7 @@ class BatchBuilder:
 
 
 def _read(text: str) -> Reading:
-    if "\t" in text or "\r" in text:
+    if ("\t" in text or "\r" in text) and _SPLITS.search(uncommented(text)):
         # A browser would drop these and join what is left: of two columns or two lines, a URL that nobody wrote.
         raise UrlError(Reason.NOT_A_URL, "a tab or carriage return in the middle: one URL per line")
     return read(text)

@@ -3,15 +3,18 @@
 Rules
 - What is UTF-8 with line feeds passes as it is, byte for byte.
 - A byte order mark names the encoding. Without one, UTF-16 and UTF-32 show themselves by their zero bytes: text in
-  ASCII, as URLs are, has none in UTF-8, and one or three beside each letter in those.
+  ASCII, as URLs are, has none in UTF-8, and one or three beside each letter in those, the first letter too.
+- Where UTF-16 follows UTF-8, as PowerShell appends it, the list is UTF-8, and lines with zero bytes are rejected.
 - What cannot be decoded becomes a byte that is no UTF-8, so its line is rejected as `not_utf8`: no URL is made of it.
-- Line ends are counted before and after alike: a carriage return is one only where the beginning has no line feed.
+- Line ends are counted before and after alike: a carriage return alone is one only where the beginning has more of
+  them than line feeds.
 - What is packed is refused, with the command that unpacks it.
 Strategy: the beginning, `HEAD` bytes, is held until it is whole, and decides; memory is bounded by it and the block.
 Runs on: anywhere (pure).
 """
 
 import codecs
+import re
 from io import IncrementalNewlineDecoder
 
 from crawler.core.errors import UsageError
@@ -31,6 +34,7 @@ _PACKED = (
     (b"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"),
     (b"BZh", "bzip2", "bzip2 -dc"),
 )
+_RETURN = re.compile(r"\r(?![\r\n])")
 _LOST = "\ufffd".encode()
 
 
@@ -71,7 +75,7 @@ class Transcoder:
                 raise UsageError(f"{self._name}: packed with {what}: `{command} {file} | crawler fetch -` reads it")
         self._codec = encoding_of(head)
         text = head.decode(self._codec, "replace") if self._codec else head.decode("latin-1") if b"\r" in head else ""
-        if "\r" in text and "\n" not in text:
+        if "\r" in text and len(_RETURN.findall(text)) > text.count("\n"):
             decoder = codecs.getincrementaldecoder(self._codec or "latin-1")("replace")
             self._decoder = IncrementalNewlineDecoder(decoder, translate=True)
         elif self._codec:
@@ -90,7 +94,7 @@ def encoding_of(head: bytes) -> str | None:
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return codec
-    if b"\0" not in head:
+    if b"\0" not in head[:4]:
         return None
     return next((codec for _, codec in _MARKS if _is_mostly_ascii(head.decode(codec, "replace"))), None)
 

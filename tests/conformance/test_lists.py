@@ -1,7 +1,8 @@
 """Lines of lists as people have them, and what each becomes.
 
-Quotes and angle brackets delimit a URL (RFC 3986, appendix C). A host without a scheme is read as browsers read what is
-typed into the address bar; which words are hosts, the public suffix list says. Rows are those of CSV (RFC 4180).
+Quotes, angle brackets and white space delimit a URL (RFC 3986, appendix C). A host without a scheme is read as browsers
+read what is typed into the address bar; which words are hosts, the public suffix list says. Rows are those of CSV (RFC
+4180).
 """
 
 import pytest
@@ -35,7 +36,21 @@ WRAPPED = [
     ('"Sitemap: http://h/s.xml"', "http://h/s.xml"),
 ]
 
+COMMENTED = [
+    ("http://h/a#b # c", "http://h/a"),
+    ("http://h/a # note", "http://h/a"),
+    ("http://h/a  \t # note # more", "http://h/a"),
+    ("http://h/a #frag", "http://h/a"),
+    ("http://h/a b # note", "http://h/a%20b"),
+    ('"http://h/a" # "note"', "http://h/a"),
+    ('"http://h/a # note"', "http://h/a"),
+    ("Sitemap: http://h/s.xml # main", "http://h/s.xml"),
+    ("http://h/a # me@example.com", "http://h/a"),
+    ("http://h/a\t# note", "http://h/a"),
+]
+
 AS_THEY_STAND = [
+    ("http://h/a#b#c", "http://h/a"),
     ("http://h/a,", "http://h/a,"),  # a comma is a letter of a URL, and nothing says otherwise
     ("http://h/'a'", "http://h/'a'"),
     ("http://h/a>", "http://h/a%3E"),
@@ -103,7 +118,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("line", "href"), WRAPPED)
+@pytest.mark.parametrize(("line", "href"), [*WRAPPED, *COMMENTED])
 def test_what_stands_around_a_url_is_taken_off(line: str, href: str) -> None:
     """It is counted, so that it can be told."""
     batch = read(line)
@@ -168,6 +183,37 @@ def test_of_a_row_one_column_is_read(row: str, table: Table, becomes: str | Reas
     found = [find.url.href for find in batch.finds] or [line.reason for line in batch.rejected]
     assert found == [becomes]
     assert "secret" not in "".join(line.text for line in batch.rejected)
+
+
+def test_what_was_appended_in_utf_16_is_told_as_that() -> None:
+    """The lines in UTF-8 are read, the others are no UTF-8, whatever their letters."""
+    splitter, builder = LineSplitter(), BatchBuilder()
+    data = b"http://h/a\n" + "http://h/b\r\nhttp://h/c\r\n".encode("utf-16") + b"http://h/d\n"
+    for raw, offset in splitter.feed(data):
+        builder.add(raw, offset)
+
+    batch = builder.build(last=True)
+
+    assert [find.url.href for find in batch.finds] == ["http://h/a"]
+    assert {line.reason for line in batch.rejected} == {Reason.NOT_UTF8}
+    assert all("save the" in line.message for line in batch.rejected)
+    assert batch.lines == len(batch.finds) + len(batch.rejected)
+
+
+def test_only_the_first_rows_of_a_batch_are_advised_on() -> None:
+    """The advice is the same for all rows of a table, and costs as much as many lines."""
+    batch = read("1,http://h/a\n" * 100)
+
+    advised = ["--column 2 reads such rows" in line.message for line in batch.rejected]
+    assert advised == [True] * 20 + [False] * 80
+
+
+def test_the_line_that_names_the_separator_is_a_comment() -> None:
+    """So is the header behind it."""
+    batch = read("sep=;\n\nhost;rank\nc.com;3\n", Table(first_line=1, column=1, separator=";", header=3))
+
+    assert [find.url.href for find in batch.finds] == ["https://c.com/"]
+    assert (batch.lines, batch.comments, batch.blank, batch.rejected) == (4, 2, 1, ())
 
 
 def test_each_list_has_columns_of_its_own() -> None:

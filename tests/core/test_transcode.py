@@ -69,6 +69,21 @@ def test_carriage_returns_alone_end_lines(codec: str) -> None:
     assert transcoded(text.encode(codec), 1).removeprefix(codecs.BOM_UTF8) == text.replace("\r", "\n").encode()
 
 
+def test_a_line_feed_among_carriage_returns_changes_nothing() -> None:
+    """An editor may have put it behind the last line; a few carriage returns among line feeds are no line ends."""
+    assert transcoded(b"http://h/a\rhttp://h/b\rhttp://h/c\n") == b"http://h/a\nhttp://h/b\nhttp://h/c\n"
+    assert transcoded(b"http://h/a\r\r\nhttp://h/b\r\r\n") == b"http://h/a\r\r\nhttp://h/b\r\r\n"
+
+
+@pytest.mark.parametrize("lines", [1, 30, 3000])
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_what_is_appended_in_another_encoding_leaves_the_beginning_as_it_is(codec: str, lines: int) -> None:
+    """PowerShell's >> writes UTF-16 behind UTF-8, of whatever length, and each part keeps its bytes."""
+    data = b"http://h/a\n" * 2 + ("http://h/b\r\n" * lines).encode(codec)
+
+    assert transcoded(data) == data
+
+
 def test_a_carriage_return_at_the_end_of_a_block_waits_for_a_line_feed() -> None:
     """Both are one line end, though the beginning had carriage returns alone."""
     data = b"http://h/a\r" * (HEAD // 11 + 1) + b"http://h/b\r\nhttp://h/c\r\n"
