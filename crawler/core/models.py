@@ -6,6 +6,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from crawler.core.links import BadLink
 from crawler.core.reasons import Reason
 from crawler.core.urls import Host, Url
 
+_RANGE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 _BLANK = b" \t\r\n"  # RFC 9110, 5.6.3; 0x85 and 0xA0 are blank to a text, and halves of letters in UTF-8
 
 
@@ -126,6 +128,13 @@ class Response:
     def header(self, name: str) -> str | None:
         """The first value of a header by its case-insensitive name, as latin-1 text; None = absent (RFC 9110, 5.1)."""
         return next(self.header_values(name), None)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether a 206 says that it holds less than all there is (RFC 9110, 14.4); some servers answer all with it."""
+        told = self.header("content-range") if self.status == 206 else None
+        whole = _RANGE.fullmatch(told or "")
+        return told is not None and (whole is None or int(whole[1]) + 1 != int(whole[2]))
 
     @property
     def codings(self) -> str:

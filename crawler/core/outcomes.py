@@ -8,7 +8,6 @@ Rules
 Runs on: anywhere (pure). Jitter and the wall clock come in as arguments.
 """
 
-import re
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -25,7 +24,6 @@ from crawler.core.retry import RETRY_STATUSES, delay, retry_after
 from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url
 
-_RANGE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 _OF_A_CUT = frozenset(
     {None, Reason.XML_ERROR}
 )  # a document that was cut is not well-formed, and says no more than that
@@ -83,15 +81,9 @@ def _of_page(response: Response, page: Page) -> Reason:
     """The reason of a page: `ok` only if it was read in full."""
     if response.cut and page.problem in _OF_A_CUT:
         return Reason.BODY_LIMIT
-    if page.problem is None and response.status == 206 and not _is_whole(response.header("content-range")):
+    if page.problem is None and response.is_part:
         return Reason.PARTIAL_CONTENT
     return page.problem or (Reason.OK if response.status < 300 else Reason.HTTP_STATUS)
-
-
-def _is_whole(content_range: str | None) -> bool:
-    """Return whether a 206 holds all there is (RFC 9110, 14.4), as some servers answer anything."""
-    found = _RANGE.fullmatch(content_range or "")
-    return found is not None and int(found[1]) + 1 == int(found[2])
 
 
 def denied(request: Request) -> Visit:

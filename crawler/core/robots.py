@@ -59,7 +59,7 @@ class Ruling:
 def judge(response: Response, now: float) -> RobotsCopy | Lesson:
     """What the answer to `/robots.txt` means, after its redirects: rules to keep, or why there are none for now."""
     status = response.status
-    if status >= 500 or status in {206, 429}:  # a part of the rules could allow what the whole forbids
+    if status >= 500 or status == 429 or response.is_part:  # a part of the rules could allow what the whole forbids
         asked = retry_after(response.header("retry-after"), now)
         return Lesson(Reason.ROBOTS_UNREACHABLE, f"robots.txt: the server answered {status}", asked)
     body = _decoded(response) if status < 300 else b""

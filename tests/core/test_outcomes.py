@@ -59,7 +59,7 @@ def failed(reason: Reason, *, counted: bool = True, **fields: object) -> Visit |
 FINAL = [
     (200, Reason.OK),  # a page
     (204, Reason.OK),  # nothing to say
-    (206, Reason.PARTIAL_CONTENT),  # a part that nobody asked for
+    (206, Reason.OK),  # a part that nobody asked for, if it does not say which
     (300, Reason.HTTP_STATUS),  # a choice, not a redirect
     (304, Reason.HTTP_STATUS),  # without a condition it means nothing
     (401, Reason.HTTP_STATUS),  # a password is wanted

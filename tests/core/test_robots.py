@@ -316,7 +316,7 @@ def answer(status: int, body: bytes = b"User-agent: *\nDisallow: /", *, cut: boo
     return Response(request=Request(url=at("/robots.txt")), status=status, headers=named, body=body, cut=cut)
 
 
-@pytest.mark.parametrize("status", [200, 201, 299])
+@pytest.mark.parametrize("status", [200, 201, 206, 299])
 def test_success_means_rules(status: int) -> None:
     """The body is kept with the answer's status, and believed for a day."""
     copy = judge(answer(status), NOW)
@@ -324,6 +324,14 @@ def test_success_means_rules(status: int) -> None:
     assert copy == RobotsCopy(
         fetched_at=NOW, expires_at=NOW + LIFETIME, status=status, body=b"User-agent: *\nDisallow: /"
     )
+
+
+def test_a_part_of_the_rules_is_none() -> None:
+    """It could allow what the whole forbids."""
+    found = judge(answer(206, Content_Range="bytes 0-9/500"), NOW)
+
+    assert isinstance(found, Lesson)
+    assert found.reason is Reason.ROBOTS_UNREACHABLE
 
 
 @pytest.mark.parametrize("status", [300, 301, 304, 308, 400, 401, 403, 404, 410, 418, 451])
