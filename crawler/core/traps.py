@@ -10,11 +10,10 @@ Rules
 Runs on: anywhere (pure).
 """
 
-import re
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NamedTuple
 
+from crawler.core.calendars import MOST_DATES, date_in
 from crawler.core.reasons import Reason
 from crawler.core.sessions import Document, in_session
 from crawler.core.urls import Url
@@ -28,11 +27,6 @@ MOST_REPEATS = 5
 MOST_PERMUTATIONS = 3  # a form, a list and a menu may each have an order of their own
 MOST_SESSIONS = 5  # a session may end and begin anew while a site is crawled
 MOST_QUERIES = 100_000  # everything of a small forum is a query of one path
-ARCHIVE = 20  # years; the days of so many are bounded by themselves, and real pages may hang from each
-MOST_DATES = 100_000  # older ones: a page for each day since 1750
-FAR_FUTURE = 2  # years; few events are announced earlier
-FAR_FUTURE_WEIGHT = 200  # so a calendar that never ends is closed after 500 days or months of the far future
-FAR_NUMBERS_WEIGHT = 100  # where the date is guessed from two numbers: 170 events may have such a one, and 5 pages each
 MOST_URLS = 250_000  # of one host, found by links; trafilatura stops at 100,000 and Algolia at 1,000,000
 
 
@@ -131,79 +125,10 @@ def _queries(path: str, query: str) -> list[Family]:
 
 # --- days and months without end ----------------------------------------------------------------------------------
 
-_PATH_DATE = re.compile(r"(?<!\d)(\d{4})([/-])(\d\d?)(?:\2(\d\d?))?(?!\d)", re.ASCII)
-_CALENDARS = ("calend", "kalend", "/cal/", "agenda", "month")
-# Names as in candidate=203112 have numbers. Without a name, only what is a date of these centuries is one.
-_QUERY_DATE = re.compile(
-    r"(?:year|yyyy)=(\d{4,9})(?!\d)"
-    r"|(?:date(?<!candidate)(?<!mandate)(?<!update)(?<!validate)|day(?<!holiday)(?<!birthday)|month|week)"
-    r"=(\d{4})-?w?\d\d"
-    r"|=((?:1\d|2[01])\d\d)-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)",
-    re.IGNORECASE | re.ASCII,
-)
-_LAST_YEAR = 2199  # of a date that no calendar is around: beyond, four digits are the number of a part or a folder
-
 
 def _calendars(path: str, query: str, this_year: int) -> list[Family]:
-    """The family of a URL's date: of all dates in that place that are old or far ahead.
-
-    None, if it has no date, one of the years that an archive may be made of, or is a text of a known time.
-    """
-    date = _dated(path, query) or _spelled(path, query)
-    if date is None:
+    """Return the family of a URL's date, unless it has none or one that does not count."""
+    date = date_in(path, query)
+    if date is None or not (weight := date.weight(this_year)):
         return []
-    if date.year > this_year + FAR_FUTURE:
-        return [_family(Reason.TRAP_CALENDAR, MOST_DATES, date.place, date.far_weight)]
-    if date.is_bare and date.year < this_year - ARCHIVE:
-        return [_family(Reason.TRAP_CALENDAR, MOST_DATES, date.place)]
-    return []
-
-
-class _Date(NamedTuple):
-    """Where a URL has its date, the year, and whether it names nothing but the date."""
-
-    place: str
-    year: int
-    is_bare: bool
-    far_weight: int = FAR_FUTURE_WEIGHT
-
-
-def _dated(path: str, query: str) -> _Date | None:
-    if query and (match := _QUERY_DATE.search(query)):
-        return _Date(f"{path}?", int(match[1] or match[2] or match[3]), is_bare=True)
-    for match in _PATH_DATE.finditer(path):
-        if _is_date(match, path):
-            return _Date(path[: match.start()], int(match[1]), path[match.end() :] in {"", "/"})
-    return None
-
-
-def _is_date(match: re.Match[str], path: str) -> bool:
-    """True for 2031/05/12, below a calendar for 2031/5 too, below events for 2031-05.
-
-    /4512/12 is page 12 of a thread, /event/4512/2 another page of an event, and /part/4512-12-24 a part.
-    """
-    month, day = match[3], match[4]
-    if not (1 <= int(month) <= 12 and (day is None or 1 <= int(day) <= 31)):
-        return False
-    if day is not None and len(month) == len(day) == 2 and int(match[1]) <= _LAST_YEAR:
-        return True
-    words = (*_CALENDARS, "event") if match[2] == "-" else _CALENDARS
-    return any(word in path[: match.start()].lower() for word in words)
-
-
-# No other centuries: below a calendar, too, a number may be an event's. Eight digits in a row are one all too often.
-_YEAR = re.compile(r"(?<![\d%])(?:19|20|21)\d\d(?!\d)", re.ASCII)
-_SHORT = re.compile(r"(?<![\d%])\d\d?(?!\d)", re.ASCII)
-
-
-def _spelled(path: str, query: str) -> _Date | None:
-    """The date that a year and a month, week or day make below a calendar: 5/2031, 24.11.2031, 2031/w48, y=2031&m=5."""
-    lower = f"{path}/".lower()
-    starts = [at for word in _CALENDARS if (at := lower.find(word)) >= 0]
-    if not starts:
-        return None
-    rest = f"{path}?{query}"[min(starts) :]
-    year = _YEAR.search(rest)
-    if year is None or not _SHORT.search(rest):
-        return None
-    return _Date(path[: min(starts)], int(year[0]), is_bare=True, far_weight=FAR_NUMBERS_WEIGHT)
+    return [_family(Reason.TRAP_CALENDAR, MOST_DATES, date.place, weight)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core import traps
+from crawler.core import calendars, traps
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
 
@@ -121,20 +121,26 @@ def test_all_queries_of_a_path_are_one_family() -> None:
     assert family("/a", Reason.TRAP_QUERY_VARIANTS) is None
 
 
-FAR, GUESSED, OLD = traps.FAR_FUTURE_WEIGHT, traps.FAR_NUMBERS_WEIGHT, 1
+FAR, DAY, GUESSED, PAGE = (
+    calendars.FAR_MONTH_WEIGHT,
+    calendars.FAR_DAY_WEIGHT,
+    calendars.FAR_NUMBERS_WEIGHT,
+    calendars.FAR_PAGE_WEIGHT,
+)
+OLD = 1
 DATES = [
-    ("/calendar/2029/11/24/", FAR),
+    ("/calendar/2029/11/24/", DAY),
     ("/calendar/2028/11/24/", None),  # from here...
     ("/calendar/2006/11/24/", None),  # ...to here it may be a page of an archive
     ("/calendar/2005/11/24/", OLD),
     ("/calendar/1066/10/14", OLD),
     ("/calendar/2029/1", FAR),  # below a calendar, a month without a zero in front
-    ("/cal/2029/1/2/", FAR),
+    ("/cal/2029/1/2/", DAY),
     ("/Kalender/2029-01/", FAR),
     ("/events/2029-01/", FAR),
     ("/events/month/2029-01/", FAR),
-    ("/events/party/2029-01-31", FAR),
-    ("/2029/01/31/a-title", FAR),
+    ("/events/party/2029-01-31", DAY),
+    ("/2029/01/31/a-title", PAGE),
     ("/1999/05/12/", OLD),
     ("/1999/05/12/a-title", None),  # a text of a known time
     ("/1999/05/", None),  # a month's archive; without a calendar around it, it may be a thread's page
@@ -142,8 +148,8 @@ DATES = [
     ("/event/4512/2", None),
     ("/part/4512-12-24", None),
     ("/image/4512/12/24/full.jpg", None),
-    ("/calendar/4512/12/24/", FAR),
-    ("/events/4512-12-24/", FAR),
+    ("/calendar/4512/12/24/", DAY),
+    ("/events/4512-12-24/", DAY),
     ("/4512/13/24/", None),  # no 13th month
     ("/4512/12/32/", None),  # no 32nd day
     ("/parts/4512-05", None),
@@ -152,12 +158,12 @@ DATES = [
     ("/item?id=20290131", None),
     ("/?month=1&year=2029", FAR),
     ("/?statisticsYear=7749", FAR),
-    ("/?year=123456", FAR),
+    ("/?year=123456", OLD),
     ("/?year=1999&month=5", OLD),
-    ("/?date=20290131", FAR),
+    ("/?date=20290131", DAY),
     ("/?tribe-bar-date=2029-01", FAR),
     ("/?week=2029-W05", FAR),
-    ("/?x=2029-01-31", FAR),
+    ("/?x=2029-01-31", DAY),
     ("/?x=2029-01", None),
     ("/?x=2029-13-31", None),
     ("/?x=4512-12-24", None),  # a part's number
@@ -170,7 +176,7 @@ DATES = [
     ("/Calendar/31.1.2029", GUESSED),
     ("/kalender/2029/w05", GUESSED),
     ("/agenda?m=1&y=2029", GUESSED),
-    ("/cal?date=1%2F31%2F2029", GUESSED),
+    ("/cal?date=1%2F31%2F2029", DAY),
     ("/cal?m=1999-05", OLD),
     ("/cal?m=2019-05", None),
     ("/calendar/2029", None),  # a year alone may be any number
@@ -178,6 +184,47 @@ DATES = [
     ("/calendar/event/20290131", None),
     ("/events/2029/05", None),
     ("/?m=1&y=2029", None),
+    # years of other calendars: 2026 is 2083 in Nepal, 2569 in Thailand, 4359 in Korea, 5787 in Hebrew
+    ("/?year=2569&id=1", None),
+    ("/?year=2480&id=1", OLD),
+    ("/?year=2580", FAR),
+    ("/?month=256705&id=1", None),
+    ("/?date=2567-05-12", None),
+    ("/news/2081/05/12/story", None),
+    ("/calendar/2567/5/7", None),
+    ("/?year=5785", None),
+    ("/?year=20252026", None),  # a season
+    ("/?year=202605", None),
+    ("/?year=1234567", None),
+    # numbers that are no dates
+    ("/?day=203001", None),
+    ("/?workday=20300105", None),
+    ("/?mydate=203013", None),
+    ("/?month=203000", None),
+    ("/?week=203099", None),
+    ("/?date=2031-13", None),
+    # a plan, a product or a forecast that a year names
+    ("/agenda-2030/ods-13/indicador-45", None),
+    ("/agenda2063/goal-7/country-12", None),
+    ("/agenda-2030/12/3", None),
+    ("/agenda/2030/ods-13", None),
+    ("/calendula/var-2100-05/7", None),
+    ("/monthly-outlook/2045/17", None),
+    ("/agenda?room=2&id=2045", None),
+    ("/calendars/wall-calendar-2030-07/7", PAGE),
+    ("/moon/2031/05/12", DAY),
+    ("/bonds/2045-02-15/isin7", PAGE),
+    ("/events/2045-02-15/isin7", PAGE),
+    # calendars in other words
+    ("/?jahr=2031&monat=5", FAR),
+    ("/?date=05.12.2031", DAY),
+    ("/?year=2031&month=5&day=3", DAY),
+    ("/kalenteri/2031/w5", GUESSED),
+    ("/takvim/5-2031", GUESSED),
+    ("/calendar/may-2031", GUESSED),
+    ("/calendar/2031?m=5", GUESSED),
+    ("/calendar-5-2031", GUESSED),
+    ("/calendar/5/2031/party", PAGE),
 ]
 
 
@@ -192,7 +239,9 @@ def test_dates_count_and_those_of_the_far_future_most(path: str, weight: int | N
 def test_the_dates_of_one_place_are_one_family() -> None:
     """Old days, old months and the far future of a calendar grow together; another place's do not."""
     assert len(kept("/calendar/1999/11/24/", "/calendar/1999/11/", "/calendar/2031/01")[Reason.TRAP_CALENDAR]) == 1
-    assert len(kept("/calendar/1/2031", "/calendar/2031/w05", "/calendar?y=2031&m=5")[Reason.TRAP_CALENDAR]) == 1
+    assert len(kept("/calendar/1/2031", "/calendar/2031/w05", "/calendar/may-2031")[Reason.TRAP_CALENDAR]) == 1
+    assert len(kept("/?y=1&year=2031&m=5", "/?m=7&year=2032&date=2032-07-01")[Reason.TRAP_CALENDAR]) == 1
+    assert len(kept("/?year=2031&id=1", "/?year=2031&id=2", "/?year=2032&id=1")[Reason.TRAP_CALENDAR]) == 2
     assert len(kept("/calendar/1999/11/24/", "/1999/11/24/", "/?date=1999-11-24")[Reason.TRAP_CALENDAR]) == 3
 
 

@@ -196,6 +196,33 @@ def time_tables() -> Pages:
     yield from listed(f"/cars?make={make}&modelyear={year}" for make, year in product(range(80), range(1950, 2028)))
 
 
+def other_eras() -> Pages:
+    """News of Thailand and Nepal, whose years are 543 and 57 ahead, and the years of Hebrew ones."""
+    yield [f"/news.php?year=2567&id={n}" for n in range(3000)]
+    yield from listed(f"/list?month={2549 + n % 20}{n % 12 + 1:02}&id={n}" for n in range(3000))
+    yield from listed(f"/list?date={2549 + n % 20}-{n % 12 + 1:02}-{n % 28 + 1:02}&id={n}" for n in range(9000))
+    yield from listed(f"/samachar/{2064 + n % 19}/{n % 12 + 1:02}/{n % 28 + 1:02}/story-{n}" for n in range(9000))
+    yield from listed(f"/calendar/{y}/{m}/{d}" for y, m, d in product(range(2550, 2570), range(1, 13), range(1, 29)))
+    yield from listed(f"/shiur?year={5700 + n % 88}&p={n}" for n in range(9000))
+
+
+def futures() -> Pages:
+    """An almanac of twelve years, bonds by the day on which they are due, and forecasts by region."""
+    yield from listed(f"/moon/{y}/{m:02}/{d:02}" for y, m, d in product(range(2029, 2041), range(1, 13), range(1, 29)))
+    yield from listed(f"/bonds/{2029 + n % 30}-02-15/isin{n}" for n in range(20_000))
+    yield from listed(f"/climate?region={n}&year={2030 + 10 * decade}" for n, decade in product(range(4000), range(8)))
+    yield from listed(f"/?{name}={n}" for name in ("day", "workday", "mydate") for n in range(203_001, 205_000))
+
+
+def plans() -> Pages:
+    """Folders that a year names, with numbered chapters."""
+    yield from listed(f"/agenda-2030/ods-{n % 17 + 1}/indicador-{n}" for n in range(9000))
+    yield from listed(f"/agenda2063/goal-{n % 20}/country-{n % 55}/{n}" for n in range(5000))
+    yield from listed(f"/calendars/wall-calendar-2030-07/{n}" for n in range(5000))
+    yield from listed(f"/monthly-outlook/2045/{n}" for n in range(5000))
+    yield from listed(f"/agenda/2030/{n % 17}/{n}" for n in range(5000))
+
+
 # --- paths --------------------------------------------------------------------------------------------------------
 
 
@@ -244,7 +271,7 @@ def galleries() -> Pages:
 KINDS: list[Callable[[], Pages]] = [
     *(conference, videos, stories, candidates, parts),
     *(catalogue, shop, board, wiki, git_viewer, bibliography),
-    *(events, monthly_calendar, newspaper, time_tables),
+    *(events, monthly_calendar, newspaper, time_tables, other_eras, futures, plans),
     *(sources, packages, documentation, mailing_list, tiles, galleries),
 ]
 
