@@ -1,10 +1,14 @@
 """Session ids in URLs: which part of one is an id, and when its document shows that it is content after all.
 
 Rules
-- The names that frameworks give (PHP, Java, ASP, ColdFusion, osCommerce, Zen Cart, xt:Commerce) say enough.
+- The names that frameworks give (PHP, Java, ASP, ColdFusion, osCommerce, Zen Cart, xt:Commerce) say enough, unless the
+  value is a small number: `cfid=12` alone is a content file. ASP.NET writes 24 letters or more.
 - The names that people give need a value that looks drawn: `sid` may be a story or a station, and `session` one of a
   conference. Words, slugs, dates, versions and plain numbers do not look so. `s` is a search almost everywhere, so it
   needs the 32 hexadecimal digits that forums write.
+- They need a document that is written in a session, too. There, at least half of the links to a host carry an id, and
+  the same one stands on several pages, or the document's own URL has one as well and its links lead elsewhere. An id of
+  content stands on one link, and the menu around it has none.
 - A session differs from answer to answer, and not from link to link. So two values for the same rest of a URL, in one
   document, are two pages. In a document that is such a page itself it takes three: old links of users stand there too.
 Runs on: anywhere (pure).
@@ -20,7 +24,12 @@ from crawler.core.urls import Host, Url
 
 _FRAMEWORKS = r"(?:phpsessid|jsessionid|aspsessionid[a-z]*|cfid|cftoken|oscsid|zenid|xtcsid)="
 _PEOPLE = r"(s|sid|sess|sessid|session|session[_-]?id)="
-_GIVEN = re.compile(rf"(?<=[?&;/])(?:{_FRAMEWORKS}[^&;/?]*|\(s\(\w+\)\))", re.IGNORECASE | re.ASCII)
+_NUMBER = r"[0-9]{1,8}(?![^&;/?])"
+_ASP_NET = r"\(s\(\w{24,}\)\)"
+_GIVEN = re.compile(rf"(?<=[?&;/])(?:{_FRAMEWORKS}(?!{_NUMBER})[^&;/?]*|{_ASP_NET})", re.IGNORECASE | re.ASCII)
+# ColdFusion's two are numbers, and stand together.
+_COLD_FUSION = re.compile(r"[?&;/]cfid=[^&;/?]*[&;]cftoken=|[?&;/]cftoken=[^&;/?]*[&;]cfid=", re.IGNORECASE)
+_ANY_GIVEN = re.compile(rf"(?<=[?&;/])(?:{_FRAMEWORKS}[^&;/?]*|{_ASP_NET})", re.IGNORECASE | re.ASCII)
 _CHOSEN = re.compile(rf"(?<=[?&;/]){_PEOPLE}([^&;/?]*)", re.IGNORECASE | re.ASCII)
 _EITHER = re.compile(rf"[?&;/](?:{_FRAMEWORKS}|{_PEOPLE}|\(s\()", re.IGNORECASE | re.ASCII)
 
@@ -36,7 +45,7 @@ def in_session(target: str) -> InSession | None:
     """Take the session ids out of a path and query; None = it has none."""
     if not _EITHER.search(target):  # as in most URLs
         return None
-    page, count = _GIVEN.subn("", target)
+    page, count = (_ANY_GIVEN if _COLD_FUSION.search(target) else _GIVEN).subn("", target)
     if count:
         return InSession(_CHOSEN.sub(_unless_drawn, page), ())
     values = tuple(found[2] for found in _CHOSEN.finditer(target) if _is_id(found))
@@ -44,7 +53,7 @@ def in_session(target: str) -> InSession | None:
 
 
 class Document:
-    """The links of a document, which can tell whether the ids in them tell pages apart.
+    """The links of a document, which tell whether the ids in them are a session's.
 
     Strategy: the links are looked at when the first id asks, which in most documents none does.
     """
@@ -52,22 +61,49 @@ class Document:
     def __init__(self, url: Url, finds: Iterable[Find]) -> None:
         self._url = url
         self._finds = finds
-        self._apart: frozenset[tuple[Host, str]] | None = None
+        self._hosts: dict[Host, _Links] | None = None
 
-    def tells_apart(self, host: Host, page: str) -> bool:
-        """Return whether the document shows a page of this host under several values."""
-        if self._apart is None:
-            self._apart = self._pages()
-        return (host, page) in self._apart
+    def is_in(self, found: InSession, host: Host) -> bool:
+        """Return whether the ids of a URL of this host, under names that people give, are those of a session."""
+        if self._hosts is None:
+            self._hosts = self._by_host()
+        return host in self._hosts and self._hosts[host].are_in(found)
 
-    def _pages(self) -> frozenset[tuple[Host, str]]:
-        seen = defaultdict[tuple[Host, str], set[tuple[str, ...]]](set)
-        for find in self._finds:
-            if "=" in find.url.href and (found := in_session(find.url.target)) and found.values:
-                seen[find.url.host_port, found.page].add(found.values)
+    def _by_host(self) -> dict[Host, "_Links"]:
         own = in_session(self._url.target)
-        itself = (self._url.host_port, own.page) if own else None
-        return frozenset(page for page, values in seen.items() if len(values) >= (3 if page == itself else 2))
+        hosts: dict[Host, _Links] = {}
+        for find in self._finds:
+            host = find.url.host_port
+            if host not in hosts:
+                hosts[host] = _Links(own.page if own and host == self._url.host_port else None)
+            hosts[host].add(find.url.target)
+        return hosts
+
+
+class _Links:
+    """The links of a document to one host; `own` is the page of the document itself, if it has an id and lies there."""
+
+    def __init__(self, own: str | None) -> None:
+        self._own = own
+        self._all = self._with_id = 0
+        self._values = defaultdict[str, set[tuple[str, ...]]](set)  # by page
+        self._pages = defaultdict[tuple[str, ...], set[str]](set)  # by value
+
+    def add(self, target: str) -> None:
+        self._all += 1
+        if "=" in target and (found := in_session(target)):
+            self._with_id += 1
+            if found.values:
+                self._values[found.page].add(found.values)
+                self._pages[found.values].add(found.page)
+
+    def are_in(self, found: InSession) -> bool:
+        if 2 * self._with_id < self._all:
+            return False
+        if len(self._values.get(found.page, ())) >= (3 if found.page == self._own else 2):
+            return False
+        leads_elsewhere = self._own is not None and self._values.keys() - {self._own}
+        return len(self._pages.get(found.values, ())) > 1 or bool(leads_elsewhere)
 
 
 def _unless_drawn(found: re.Match[str]) -> str:

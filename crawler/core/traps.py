@@ -84,7 +84,7 @@ def families(url: Url, this_year: int, document: Document | None = None) -> tupl
     Args:
         url: any but a seed.
         this_year: four digits, from the caller's clock; what lies far ahead of it makes a calendar.
-        document: links to it, and may show that an id is no session's; None = there is no such evidence.
+        document: links to it, and tells whether an id is a session's; None = it is taken for one.
     """
     target = url.target
     path, mark, query = target.partition("?")
@@ -106,7 +106,7 @@ def _family(reason: Reason, limit: int, text: str, weight: int = 1) -> Family:
 
 def _sessions(url: Url, document: Document | None) -> list[Family]:
     found = in_session(url.target)
-    if found is None or (found.values and document and document.tells_apart(url.host_port, found.page)):
+    if found is None or (found.values and document and not document.is_in(found, url.host_port)):
         return []
     return [_family(Reason.TRAP_SESSION_ID, MOST_SESSIONS, found.page)]
 
@@ -118,9 +118,14 @@ def _queries(path: str, query: str) -> list[Family]:
     found = [_family(Reason.TRAP_QUERY_VARIANTS, MOST_QUERIES, path)]
     pairs = query.split("&")
     if len(pairs) > 2:  # two have two orders, which is no trap, and most queries are spared a counter of their own
-        page = f"{path}?{'&'.join(sorted(pairs))}"
+        page = f"{path}?{'&'.join(sorted(pairs, key=_name))}"
         found.append(_family(Reason.TRAP_QUERY_PERMUTATIONS, MOST_PERMUTATIONS, page))
     return found
+
+
+def _name(pair: str) -> str:
+    """Return what pairs are sorted by; those of one name keep their order: the stops of a journey are a sequence."""
+    return pair.partition("=")[0]
 
 
 # --- days and months without end ----------------------------------------------------------------------------------

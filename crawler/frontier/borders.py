@@ -61,11 +61,11 @@ class Borders:
     def trap(self, url: Url, host_id: int, document: Document | None) -> Reason | None:
         """Count a URL that nobody listed; the reason when its family is too large already.
 
-        `document` links to it; None = something else led to it.
+        `document` links to it; None = something else led to it, which tells of no session.
         """
         if not self._has_traps:
             return None
-        found = self.families(url, host_id, document)
+        found = self.families(url, host_id, document or Document(url, ()))
         if reason := full_family(found):
             return reason
         for family, n in found:

@@ -114,6 +114,14 @@ def test_a_query_in_another_order_is_the_same_family() -> None:
     assert family("/a?y=1&x=2", Reason.TRAP_QUERY_PERMUTATIONS) is None
 
 
+def test_pairs_of_one_name_are_a_sequence() -> None:
+    """The stops of a journey in another order are another journey; other names may still stand anywhere."""
+    journeys = ("/r?stop=A&stop=B&stop=C", "/r?stop=C&stop=B&stop=A", "/r?stop=B&stop=A&stop=C")
+
+    assert len(kept(*journeys)[Reason.TRAP_QUERY_PERMUTATIONS]) == 3
+    assert len(kept("/r?x=1&stop=A&stop=B", "/r?stop=A&x=1&stop=B")[Reason.TRAP_QUERY_PERMUTATIONS]) == 1
+
+
 def test_all_queries_of_a_path_are_one_family() -> None:
     """Each path has one of its own, an empty query counts, and a path without a query has none."""
     assert len(kept("/a?", "/a?x", "/a?y=1&x=2")[Reason.TRAP_QUERY_VARIANTS]) == 1

@@ -69,6 +69,16 @@ def conference() -> Pages:
         yield [f"/talk?sid={uuid.UUID(token(n + at))}" for at in range(3)]
 
 
+def embedded() -> Pages:
+    """Pages that each have one link with an id: a speaker's talk, the next talk, a post's video, a station, a bill."""
+    menu = ["/", "/talks", "/speakers", "/imprint"]
+    for n in range(600):
+        yield [f"/talk?sid={uuid.UUID(token(n))}"]
+        yield [*menu, f"/session?sessionId=k3V{token(n, 8)}Q", f"/station?sid={token(n, 8)}"]
+        yield [*menu, f"/item?s={token(n)}", f"/bill?session=2023A{n % 10}B2C{n}"]
+        yield [f"/view.cfm?cfid={n}", f"/page?zenid={n}", f"/chem/(S({n}))/x"]
+
+
 def videos() -> Pages:
     """Recordings under drawn ids, four to a page, and searches that lead from page to page."""
     for n in range(0, 4000, 4):
@@ -269,7 +279,7 @@ def galleries() -> Pages:
 
 
 KINDS: list[Callable[[], Pages]] = [
-    *(conference, videos, stories, candidates, parts),
+    *(conference, embedded, videos, stories, candidates, parts),
     *(catalogue, shop, board, wiki, git_viewer, bibliography),
     *(events, monthly_calendar, newspaper, time_tables, other_eras, futures, plans),
     *(sources, packages, documentation, mailing_list, tiles, galleries),

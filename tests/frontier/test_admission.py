@@ -171,7 +171,7 @@ def test_a_link_that_was_first_seen_as_nofollow_is_counted_by_the_traps(begin: C
     life = begin(HOST)
     life.read(A)
     page = life.lease()[A]
-    pages = [f"{A}page?PHPSESSID={n}" for n in range(9)]
+    pages = [f"{A}page?PHPSESSID={n:032x}" for n in range(9)]
 
     life.finish(page, *(link(url, refusal=Reason.NOFOLLOW) for url in pages), *map(link, pages))
 
@@ -194,14 +194,14 @@ def test_ids_that_stand_side_by_side_are_pages(begin: Callable[[Rules], Life]) -
 
 
 def test_a_document_shows_nothing_of_other_finds(begin: Callable[[Rules], Life]) -> None:
-    """A URL that no document links to is counted, whatever the last document showed."""
+    """A URL that no document links to is taken for no session's, whatever the last document showed."""
     life = begin(HOST)
     life.read(A)
-    life.finish(life.lease()[A], *map(link, TALKS[:2]))
+    life.finish(life.lease()[A], link(TALKS[0]), link(TALKS[0].replace("talk", "about")))
 
-    life.frontier.commit(Group(finds=tuple(map(link, TALKS[2:]))))
+    life.frontier.commit(Group(finds=tuple(map(link, TALKS[1:]))))
 
-    assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 7 + [Reason.TRAP_SESSION_ID] * 5
+    assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 12
 
 
 def test_an_id_in_each_document_is_a_session(begin: Callable[[Rules], Life]) -> None:
@@ -217,6 +217,19 @@ def test_an_id_in_each_document_is_a_session(begin: Callable[[Rules], Life]) -> 
     assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 5 + [Reason.TRAP_SESSION_ID] * 7
 
 
+def test_an_id_on_one_link_of_each_document_is_a_page(begin: Callable[[Rules], Life]) -> None:
+    """A speaker's page links to one talk: twelve speakers have twelve."""
+    life = begin(HOST)
+    pages = [f"{A}{number}" for number in range(len(TALKS))]
+    life.read(*pages)
+    leased = life.lease()
+
+    for page, talk in zip(pages, TALKS, strict=True):
+        life.finish(leased[page], link(talk))
+
+    assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 12
+
+
 def test_a_later_document_lets_in_what_was_taken_for_a_session(begin: Callable[[Rules], Life]) -> None:
     """Whichever document comes first, what another shows to be pages are pages."""
     life = begin(HOST)
@@ -224,12 +237,12 @@ def test_a_later_document_lets_in_what_was_taken_for_a_session(begin: Callable[[
     life.read(*pages, f"{A}index")
     leased = life.lease()
     for page, talk in zip(pages, TALKS, strict=True):
-        life.finish(leased[page], link(talk))
+        life.finish(leased[page], link(talk), link(talk.replace("talk", "about")))
 
     life.finish(leased[f"{A}index"], *map(link, TALKS[:11]))
 
     assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 11 + [Reason.TRAP_SESSION_ID]
-    assert life.frontier._tally.totals().skipped == {Reason.TRAP_SESSION_ID: 1}
+    assert life.frontier._tally.totals().skipped == {Reason.TRAP_SESSION_ID: 8}
 
 
 @pytest.mark.parametrize("kind", [Reason.NOFOLLOW, Reason.DEPTH_LIMIT, Reason.HOP_LIMIT])
