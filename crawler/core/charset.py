@@ -12,6 +12,7 @@ Runs on: anywhere (pure).
 """
 
 import codecs
+import re
 
 from crawler.core.declared import of_markup, of_xml_declaration
 from crawler.core.encodings import UTF_8, UTF_16, utf_8
@@ -21,6 +22,10 @@ from crawler.core.media_types import media_type
 DEFAULT = "windows-1252"
 
 _BOMS = ((codecs.BOM_UTF8, UTF_8), *((mark, encoding) for encoding, mark in UTF_16.items()))
+_TAG_IN_UTF_16 = (
+    ("utf-16le", re.compile(rb"(?:[\t\n\r ]\0)*+<\0[^\0]\0")),
+    ("utf-16be", re.compile(rb"(?:\0[\t\n\r ])*+\0<\0[^\0]")),
+)
 _MAY_BE_HTML = frozenset({None, "text/html", "application/octet-stream", "unknown/unknown", "application/unknown"})
 
 
@@ -30,8 +35,18 @@ def of_html(body: bytes, label: str | None = None) -> str:
 
 
 def of_xml(body: bytes, label: str | None = None) -> str:
-    """Return the encoding of an XML document (RFC 7303, 3)."""
-    return _marked(body) or named(label) or of_xml_declaration(body) or UTF_8
+    """Return the encoding of an XML document (RFC 7303, 3; XML 1.0, appendix F)."""
+    return _marked(body) or named(label) or of_zero_bytes(body) or of_xml_declaration(body) or UTF_8
+
+
+def of_zero_bytes(body: bytes) -> str | None:
+    """Return which UTF-16 an XML document without a mark is in, by the bytes of its first `<`; None = neither."""
+    return next((encoding for encoding, start in _TAG_IN_UTF_16 if start.match(body)), None)
+
+
+def of_list(body: bytes, label: str | None = None) -> str:
+    """Return the encoding of a sitemap that is plain text, which must be UTF-8 (sitemaps.org)."""
+    return _marked(body) or named(label) or UTF_8
 
 
 def of_text(body: bytes, label: str | None = None) -> str:

@@ -14,8 +14,9 @@ from crawler.core import iso2022jp, multibyte
 from crawler.core.labels import named
 
 UTF_8 = "utf-8"
+REPLACEMENT = "replacement"  # of encodings in which markup can be hidden from a filter: nothing of them is read
 UTF_16 = {"utf-16le": codecs.BOM_UTF16_LE, "utf-16be": codecs.BOM_UTF16_BE}
-_NOT_ASCII = frozenset({*UTF_16, "iso-2022-jp", "replacement"})  # where a byte below 80 may be another character
+_NOT_ASCII = frozenset({*UTF_16, "iso-2022-jp", REPLACEMENT})  # where a byte below 80 may be another character
 
 # Python's names of single-byte encodings where they are others, and its tables where the standard has other characters.
 _CODECS = {"iso-8859-8-i": "iso-8859-8", "macintosh": "mac-roman", "x-mac-cyrillic": "mac-cyrillic"}
@@ -32,7 +33,7 @@ def text(body: bytes, encoding: str) -> str:
         return body.removeprefix(UTF_16[encoding]).decode(encoding, "replace")
     if encoding == "iso-2022-jp":
         return iso2022jp.decode(body)
-    if encoding == "replacement":  # of encodings in which markup can be hidden from a filter
+    if encoding == REPLACEMENT:
         return "\ufffd" if body else ""
     return codecs.charmap_decode(body, "replace", single_byte(encoding))[0]
 

@@ -164,7 +164,8 @@ class Record:
         robots: what its header and document ask of robots, sorted; None = nothing that concerns this one.
         file: where in the run's folder the content is kept as a plain file; None = it is not.
         data: see `Page`.
-        error: what the user's own function raised, or why its data is not kept; None = nothing to tell.
+        error: what the user's own function raised, why its data is not kept, or which entries of a sitemap were not
+            taken; None = nothing to tell.
     """
 
     url: str
@@ -265,7 +266,8 @@ class Page:
         data: what the user's selectors and function gave: a JSON object, encoded where the page was read.
         content: the bytes after decoding, where somebody wants them.
         problem: why decoding or reading did not succeed, or not in full; None = it did.
-        error: what the user's own function raised, or why its data is not kept; None = nothing to tell.
+        error: what the user's own function raised, why its data is not kept, or which entries of a sitemap were not
+            taken; None = nothing to tell.
         seconds: what decoding and reading took.
         read_at: when that began, on the monotonic clock; 0 = nobody noted it.
         worker: the process that did it; 0 = the one that has the loop.

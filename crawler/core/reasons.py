@@ -18,16 +18,17 @@ class Reason(StrEnum):
     HTTP_STATUS = "http_status"  # a final status outside 2xx that is no redirect, such as 404
     BODY_LIMIT = "body_limit"  # cut at --max-body; what was received is kept
     DECODED_LIMIT = "decoded_limit"  # the content coding unpacks to more than the decoded limit
-    DECODE_ERROR = "decode_error"  # the content coding is damaged, or not known and the body is no text
+    DECODE_ERROR = "decode_error"  # a content coding is damaged, or the body is packed or binary and should be text
     PARSE_TIMEOUT = "parse_timeout"  # reading it took too long; what was received is kept
     PARSE_CRASH = "parse_crash"  # reading it ended its process
     PARSE_MEMORY = "parse_memory"  # reading it took too much memory
     EXTRACT_ERROR = "extract_error"  # the user's own function raised
     LINK_LIMIT = "link_limit"  # it has more links than are taken; the first ones are
     DATA_LIMIT = "data_limit"  # it gives more data than is taken
-    XML_ERROR = "xml_error"  # its XML is not well-formed, or declares entities; what could be read of it was
     PARTIAL_CONTENT = "partial_content"  # the server sent a part that nobody had asked for
+    XML_ERROR = "xml_error"  # its XML is not well-formed, declares entities or lists nothing that counts
     NOT_A_SITEMAP = "not_a_sitemap"  # it was listed as a sitemap and is none
+    BAD_ENTRIES = "bad_entries"  # some of what a listed sitemap lists is no URL; the rest was taken
 
     # failed: no usable response
     DNS_NOT_FOUND = "dns_not_found"
@@ -119,6 +120,7 @@ UNREAD = frozenset(
         Reason.XML_ERROR,
         Reason.NOT_A_SITEMAP,
         Reason.PARTIAL_CONTENT,
+        Reason.BAD_ENTRIES,
     }
 )
 _DIAL_FAILURES = frozenset(

@@ -1,6 +1,10 @@
-"""How a list and a robots.txt name sitemaps, and what becomes of those that a robots.txt names.
+"""How a list and a robots.txt name sitemaps, what becomes of those that a robots.txt names, and what no listed URL is.
 
 Rules
+- White space or a control character within a listed URL parts it: a browser would drop a tab or a line end and join
+  what is left, and of two URLs in one place it would be one that nobody wrote. A space that no second URL follows is
+  part of a link, as in browsers, and of no sitemap's entry (sitemaps.org: URLs are escaped).
+- A relative sitemap of a robots.txt that begins with a host is none, since it means a URL without its scheme.
 - A sitemap that a robots.txt names is nobody's wish: it is no seed, so its host does not come into scope, and its host
   is not named, so a private address needs `--allow-net`.
 Runs on: anywhere (pure).
@@ -17,7 +21,23 @@ from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url, parse
 
 MAX_DISCOVERED = 1000
+_AROUND = "\t\n\f\r "
 _LINE = re.compile(r"sitemap[ \t]*:[ \t]*(?P<url>.*)", re.IGNORECASE | re.DOTALL)
+
+
+_PARTS = re.compile(r"[^\S ]|[\0-\x1f\x7f-\x9f]|[ ]\W*+https?:", re.IGNORECASE)
+_ODD_SCHEME = re.compile(r"https?:(?!//)", re.IGNORECASE)  # a browser takes `http:/h/` and `http:h` for `http://h/`
+_HEADLESS = re.compile(r"(?![a-z][a-z0-9+.-]*+://)[^/?#]*[.:][^/?#]*/", re.IGNORECASE)
+
+
+def is_parted(reference: str) -> bool:
+    """Return whether a reference, without what surrounds it, is more than one, or has what no URL has inside."""
+    return (" " in reference or not reference.isprintable()) and _PARTS.search(reference) is not None
+
+
+def is_no_entry(reference: str) -> bool:
+    """Return whether a reference can be no entry of a sitemap, though a browser would make a URL of it."""
+    return " " in reference or is_parted(reference) or _ODD_SCHEME.match(reference) is not None
 
 
 def sitemap_in(line: str) -> str | None:
@@ -34,5 +54,7 @@ def discovered(urls: Iterable[str], request: Request, judge: LinkJudge) -> tuple
 
 def _absolute(urls: Iterable[str], base: Url) -> Iterator[Url]:
     for text in urls:
+        if is_parted(text.strip(_AROUND)) or _ODD_SCHEME.match(text) or _HEADLESS.match(text):
+            continue
         with suppress(UrlError):
             yield parse(text, base)

@@ -1,15 +1,10 @@
 """What kind of document these bytes are, and what it tells.
 
 Rules
-- The media type decides (MIME Sniffing standard, https://mimesniff.spec.whatwg.org/), and the bytes decide only where
-  it says nothing: absent, malformed or application/octet-stream, which some servers send for all names without an
-  ending. Then at most SNIFFED bytes are looked at. Of text/plain they decide only whether it is text (section 7.2).
-- Feeds and sitemaps are known by their root element, under any media type of XML and, as in browsers, text/html too.
-- What is sent as text/html is read as HTML, also a page that starts like XML: browsers do the same. Only what starts
-  as images, films, fonts, archives and programs do is none: random bytes have tags in them, and some would be links.
+- The media type decides how, and where it says nothing the bytes (`form.py`).
 - A gzip file (`sitemap.xml.gz`) is opened only to look for XML, up to the size that the sitemap protocol allows.
-- What was listed as a sitemap is one if its bytes say so, under any media type: XML, a gzip file, or text that lists
-  one URL per line. If it is none, the reading says so.
+- XML under a root that is not known is searched for one if it is not well-formed: a script's message may be in front.
+- What was listed as a sitemap and is none says so.
 - What cannot be read, or only in part, has a problem; only an empty page of HTML is all that there is.
 - No bytes make reading fail. How long it may take, and how much memory, is bounded by whoever runs it.
 Runs on: a worker process.
@@ -18,21 +13,22 @@ Runs on: a worker process.
 import re
 from contextlib import suppress
 from dataclasses import replace
-from enum import Enum
 
 from crawler.core import charset, encodings
-from crawler.core.decode import DecodeProblem, decode_steps, looks_binary
+from crawler.core.decode import DecodeProblem, decode_steps
 from crawler.core.labels import named
+from crawler.core.links import LinkKind
 from crawler.core.media_types import media_type
 from crawler.core.reasons import Reason
 from crawler.core.transcode import decoded, encoding_of
-from crawler.parse import feeds, html, listing
-from crawler.parse.front import MAX_FRONT, start_of
+from crawler.parse import feeds, html, listing, xhtml
+from crawler.parse.form import SNIFFED, Form, form_of, form_of_sitemap, is_xml, sniff
+from crawler.parse.front import MAX_FRONT, known_root, start_of
 from crawler.parse.reading import Content, Document, Reading, Wants
 from crawler.parse.references import References, TooManyLinks
 from crawler.parse.styles import read_sheet
+from crawler.parse.wellformed import is_well_formed
 
-SNIFFED = 1445  # the standard's "resource header"
 MAX_UNPACKED = 50 * 1024 * 1024  # https://www.sitemaps.org/protocol.html
 MAX_TITLE = 1000
 MAX_TEXT = 1_000_000
@@ -40,18 +36,6 @@ MAX_TEXT = 1_000_000
 _LINKS_ONLY = Wants()
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _REPLACEMENT = "\ufffd".encode()
-
-
-class Form(Enum):
-    """How a document is to be read."""
-
-    HTML = "html"
-    XHTML = "xhtml"
-    XML = "xml"
-    GZIP = "gzip"
-    CSS = "css"
-    TEXT = "text"
-    OTHER = "other"
 
 
 def read(document: Document, wants: Wants = _LINKS_ONLY, *, agent: str = "", form: Form | None = None) -> Reading:
@@ -66,6 +50,8 @@ def read(document: Document, wants: Wants = _LINKS_ONLY, *, agent: str = "", for
     essence, label = media_type(document.content_type)
     form = form or form_of(essence, document.body, is_sitemap=document.sitemap)
     reading = _read(document, label, wants, agent, form)
+    if reading.charset == encodings.REPLACEMENT and document.body:
+        return replace(reading, problem=Reason.DECODE_ERROR)
     if document.sitemap and not reading.is_listing and reading.problem in {None, Reason.XML_ERROR}:
         return replace(reading, problem=Reason.NOT_A_SITEMAP)
     return reading
@@ -83,136 +69,17 @@ def _read(document: Document, label: str | None, wants: Wants, agent: str, form:
     return _read_text(document, label, wants) if form in {Form.TEXT, Form.CSS} else Reading()
 
 
-_MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
-_SILENT = frozenset(
-    {"application/octet-stream", "unknown/unknown", "application/unknown", "*/*", "binary/octet-stream"}
-)
-_BYTES = frozenset({"application/octet-stream", "binary/octet-stream"})  # of those, what says that it is no text
-_FORMS = {
-    "application/xhtml+xml": Form.XHTML,
-    "application/vnd.wap.xhtml+xml": Form.XHTML,
-    "application/gzip": Form.GZIP,
-    "application/x-gzip": Form.GZIP,
-    "text/css": Form.CSS,
-}
-_XML = frozenset({"text/xml", "application/xml"})
-_TEXT = frozenset({"application/json", "application/javascript", "application/ecmascript", "application/x-javascript"})
-
-
-def form_of(essence: str | None, body: bytes, *, is_sitemap: bool = False) -> Form:
-    """How a document of this media type is to be read."""
-    return (_form_of_sitemap(body) if is_sitemap else None) or _form_of(essence, body)
-
-
-def _form_of(essence: str | None, body: bytes) -> Form:
-    if not essence or essence in _SILENT or not _MEDIA_TYPE.fullmatch(essence):
-        return sniff(body)
-    if essence in {"text/html", "text/plain"}:
-        return _form_of_html(body) if essence == "text/html" else _text_or_binary(body)
-    if form := _FORMS.get(essence):
-        return form
-    if _is_xml(essence):
-        return Form.GZIP if body.startswith(_GZIP_MAGIC) else Form.XML
-    return Form.TEXT if essence.startswith("text/") or essence in _TEXT or essence.endswith("+json") else Form.OTHER
-
-
-def _is_xml(essence: str) -> bool:
-    return essence in _XML or essence.endswith("+xml")
-
-
-_FIRST_URL = re.compile(rb"(?:[\t\n\f\r ]++|#[^\r\n]*+)*+https?://", re.IGNORECASE)
-
-
-def _form_of_sitemap(body: bytes) -> Form | None:
-    """How a sitemap is to be read whatever its media type; None = that decides."""
-    head = body[:MAX_FRONT]
-    encoding = encoding_of(head)
-    head = decoded(head, encoding).encode() if encoding else charset.unmarked(head)
-    if _FIRST_URL.match(head):
-        return Form.TEXT
-    start = start_of(head.decode("latin-1"))
-    if start.is_behind_junk:
-        return Form.XML
-    found = sniff(head[start.at :])
-    return found if found in {Form.XML, Form.GZIP} else None
-
-
-_GZIP_MAGIC = b"\x1f\x8b\x08"
-_COMPRESSED = (_GZIP_MAGIC, b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
-_MAGIC = (  # MIME Sniffing, 6 and 7.1, and the archives and programs of today
-    *(b"%PDF-", b"%!PS-Adobe-", b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"\0\0\1\0"),
-    *(b"OggS\0", b"ID3\2", b"ID3\3", b"ID3\4", b"\x1aE\xdf\xa3", b"MThd\0", b"fLaC\0", b"\xff\xfb", b"FLV\1"),
-    *(b"wOFF", b"wOF2", b"OTTO\0", b"\0\1\0\0", b"ttcf\0"),
-    *(*_COMPRESSED, b"PK\3\4", b"Rar!\x1a", b"7z\xbc\xaf"),
-    *(b"\x7fELF", b"MZ\x90\0", b"\xca\xfe\xba\xbe", b"\0asm"),
-)
-_CONTAINER = re.compile(rb"\0\0[\0-\2].ftyp|RIFF....(?:WEBP|AVI |WAVE)", re.DOTALL)
-_PAGE = re.compile(
-    rb"[\t\n\f\r ]*+<"
-    rb"(?:!--|(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\t\n\f\r >])",
-    re.IGNORECASE,
-)
-_DECLARED = re.compile(rb"[\t\n\f\r ]*+<\?xml[\t\n\f\r ]")
-_LISTING = re.compile(
-    rb"(?:[\t\n\f\r ]++|<\?.*?\?>|<!--.*?-->|<!(?!--)[^>]*+>)*+<(?:[\w.-]++:)?+(?:"
-    + b"|".join(sorted(name.encode() for name in feeds.KNOWN))
-    + rb")[\t\n\f\r />]",
-    re.DOTALL,
-)
-
-
-def _form_of_html(body: bytes) -> Form:
-    head = body[:SNIFFED]
-    if head.startswith(_MAGIC) or _CONTAINER.match(head):
-        return Form.OTHER
-    return Form.XML if _LISTING.match(head.removeprefix(b"\xef\xbb\xbf")) else Form.HTML
-
-
-def sniff(body: bytes) -> Form:
-    """How a document is to be read, by its first bytes alone."""
-    if body.startswith(_GZIP_MAGIC):
-        return Form.GZIP
-    head = charset.unmarked(body[:SNIFFED])
-    if _LISTING.match(head) or _DECLARED.match(head):
-        return Form.XML
-    if _PAGE.match(head):
-        return Form.HTML
-    return _text_or_binary(head)
-
-
-def _text_or_binary(body: bytes) -> Form:
-    head = charset.unmarked(body[:SNIFFED])
-    return Form.OTHER if head.startswith(_MAGIC) or looks_binary(head) else Form.TEXT
-
-
-def is_packed(content_type: str | None, body: bytes, *, is_sitemap: bool = False) -> bool:
-    """Return whether these bytes, under a coding that could not be removed, are not the text that they should be.
-
-    Other files are binary anyway, and so is what is sent as bytes and nothing more.
-    """
-    essence, label = media_type(content_type)
-    expected = form_of(essence, b"")
-    if essence in _BYTES or expected in {Form.OTHER, Form.GZIP}:
-        return False
-    head = body[:SNIFFED]
-    if not looks_binary(encodings.utf_8(head, charset.of_html(head, label))):
-        return False
-    if head.startswith(_GZIP_MAGIC):
-        return not (is_sitemap or expected is Form.XML)  # which are opened
-    return head.startswith(_COMPRESSED) or not (head.startswith(_MAGIC) or _CONTAINER.match(head))
-
-
 def _read_gzip(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
     """A gzip file in which there is XML, or a sitemap; nothing of any other."""
     body, problem = _unpacked(document.body)
     unpacked = replace(document, body=body)
-    form = (_form_of_sitemap(body) if document.sitemap else None) or sniff(body)
+    form = (form_of_sitemap(body) if document.sitemap else None) or sniff(body)
     if form is Form.XML:
         reading = _read_xml(unpacked, label, wants, agent)
         return replace(reading, problem=problem or reading.problem)
     if document.sitemap:
         return replace(_read_text(unpacked, label, wants) if form is Form.TEXT else Reading(), problem=problem)
-    is_missed = _is_xml(media_type(document.content_type)[0] or "")
+    is_missed = is_xml(media_type(document.content_type)[0] or "")
     return Reading(problem=problem or Reason.XML_ERROR) if is_missed else Reading()
 
 
@@ -229,7 +96,8 @@ def _unpacked(body: bytes) -> tuple[bytes, Reason | None]:
 
 def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
     body = document.body
-    at = 0 if body.startswith((b"<?xml", *_MARKS)) else start_of(body[:MAX_FRONT].decode("latin-1")).at
+    is_plain = body.startswith((b"<?xml", *_MARKS)) or charset.of_zero_bytes(body)
+    at = 0 if is_plain else start_of(body[:MAX_FRONT].decode("latin-1")).at
     encoding = charset.of_xml(body[at : at + MAX_FRONT], label)
     text = encodings.text(body, encoding)
     start = start_of(text)
@@ -237,19 +105,33 @@ def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -
     found = feeds.read(text[start.at :] if start.at else text, document.url, is_damaged=is_damaged)
     if found.root == "html":
         return _read_html(document, label, wants, agent, is_xhtml=True)
-    problem = Reason.XML_ERROR if found.is_broken or start.is_behind_junk else None
+    is_broken = found.is_broken or start.is_behind_junk
     if found.root not in feeds.KNOWN:
-        return Reading(charset=encoding, problem=problem)
+        is_broken = is_broken or is_damaged or not is_well_formed(text[start.at :])
+        if found.root == "svg":
+            drawing = _read_html(document, label, wants, agent, is_xhtml=True)
+            return replace(drawing, problem=drawing.problem or (Reason.XML_ERROR if is_broken else None))
+        root = known_root(text, start.at) if is_broken and found.root else None
+        if root is None:
+            return Reading(charset=encoding, problem=Reason.XML_ERROR if is_broken else None)
+        found = feeds.read(text[root:], document.url, is_damaged=is_damaged)
     reading = _reading(encoding, found.references, Content(title=found.title))
-    return replace(reading, is_listing=True, problem=problem)
+    return replace(reading, is_listing=True, problem=Reason.XML_ERROR if is_broken or found.is_broken else None)
 
 
 def _read_html(document: Document, label: str | None, wants: Wants, agent: str, *, is_xhtml: bool) -> Reading:
     encoding = (charset.of_xml if is_xhtml else charset.of_html)(document.body, label)
     references = References(document.url, encoding)
-    markup = encodings.utf_8(document.body, encoding)
-    content = html.read(html.from_xhtml(markup) if is_xhtml else markup, references, wants, agent)
-    return _reading(encoding, references, content)
+    markup, is_lossy = encodings.utf_8(document.body, encoding), False
+    if is_xhtml:
+        markup, is_lossy = xhtml.as_html(markup)
+        references.is_damaged = is_lossy
+        if wants.assets:
+            for sheet in xhtml.sheets(markup):
+                references.add(sheet, LinkKind.STYLESHEET)
+    content = html.read(markup, references, wants, agent)
+    reading = _reading(encoding, references, content)
+    return replace(reading, problem=Reason.XML_ERROR) if is_lossy else reading
 
 
 _SHEET_CHARSET = re.compile(rb'@charset "([^"]{1,100}+)";')
@@ -269,7 +151,7 @@ def _read_css(document: Document, label: str | None, wants: Wants) -> Reading:
 
 def _read_text(document: Document, label: str | None, wants: Wants) -> Reading:
     body = document.body
-    encoding = charset.of_text(body, label)
+    encoding = (charset.of_list if document.sitemap else charset.of_text)(body, label)
     text = encodings.text(body[: 4 * MAX_TEXT + 4], encoding) if wants.text else None
     content = Content(text=text and text[:MAX_TEXT], data_cut=text is not None and len(text) > MAX_TEXT)
     if not document.sitemap:

@@ -4,14 +4,16 @@ Rules
 - The root element decides what it is, not the media type.
 - XML that is not well-formed is read on where that is safe (`loose_xml.py`), and the listing says so.
 - A reference of which the document does not tell all (a character that XML forbids, an entity that nobody knows, an
-  element inside) is a bad one: a URL that nobody wrote is never made.
+  element inside) is a bad one, and so is one that white space parts: a URL that nobody wrote is never made.
+- An entry of a sitemap is a whole URL ("This URL must begin with the protocol"), so a relative one is a bad one too.
 - No entity is ever declared, so nothing can unfold, and nothing outside is fetched. A document that declares one is
   read without it, and is a broken one.
 - Of the entries, the first 50,000 are read: the sitemap protocol's limit. What else they name (translations, pictures)
   never takes the place of one: it is left out as soon as the entries that may still come need the room.
 - A date belongs to its own entry alone.
 - Elements are known by their local names, since feeds use prefixes that they do not declare; `loc` must have the
-  root's own prefix, or images would be taken for pages.
+  root's own prefix or another one of its namespace, or images would be taken for pages.
+- A listing of which nothing counts although it has entries, and a sitemap with an entry that has no `loc`, is broken.
 Strategy: expat, event by event; what is kept is a path of names, one text and the references. What expat refuses is
 read once more, by a reader that forgives; so is what has a document type: expat leaves its entities out without a word.
 Runs on: a worker process.
@@ -26,6 +28,7 @@ from xml.parsers import expat
 from crawler.core.dates import as_rfc_3339
 from crawler.core.errors import UrlError
 from crawler.core.links import LISTED, LinkKind
+from crawler.core.sitemaps import is_no_entry, is_parted
 from crawler.core.urls import Url, parse
 from crawler.parse.attributes import SPACE
 from crawler.parse.loose_xml import UNKNOWN, LooseReader
@@ -42,6 +45,10 @@ _ENTRIES: Final[Mapping[str, str]] = {
     "RDF": "item",
     "feed": "entry",
 }
+_ENTRY_LIKE = (
+    frozenset({"item", "entry"}),
+    frozenset({"url", "sitemap"}),
+)  # that are none of their root: feeds, sitemaps
 KNOWN = frozenset(_ENTRIES)
 _WHOLE_URL = re.compile(r"[\0- ]*+https?://", re.IGNORECASE)
 _REGISTRY = "http://www.iana.org/assignments/relation/"
@@ -57,7 +64,8 @@ _RELATIONS: Final[Mapping[str, LinkKind]] = {  # of a link with an href: RFC 428
 class Listing(NamedTuple):
     """A feed or a sitemap: the local name of its root element (None = it has none), its title, and what it points at.
 
-    `is_broken`: it is not well-formed, or declares entities; what could be read of it was.
+    `is_broken`: it is not well-formed, declares entities, or its elements are not those of its root; what could be read
+    of it was.
     """
 
     root: str | None
@@ -72,11 +80,12 @@ def read(xml: str, document: Url, *, is_damaged: bool = False) -> Listing:
     `is_damaged`: some of its bytes are no characters, and U+FFFD stands for each.
     """
     reader = _Reader(References(document), is_damaged=is_damaged)
-    is_refused = False
+    is_refused = "\0" in xml  # which no XML has, and by which expat would take it for UTF-16
     try:
-        with suppress(TooManyLinks, _Enough):
-            _parser(reader).Parse(xml, True)  # noqa: FBT003 - expat takes no names
-        return reader.listing(is_broken=is_damaged)
+        if not is_refused:
+            with suppress(TooManyLinks, _Enough):
+                _parser(reader).Parse(xml, True)  # noqa: FBT003 - expat takes no names
+            return reader.listing(is_broken=is_damaged)
     except expat.ExpatError:
         is_refused = True
     except _HasDoctype:
@@ -110,16 +119,19 @@ class _Reader:
         self._is_leaf = True  # nothing has ended inside the innermost element
         self._is_permalink = True
         self._path: list[str] = []
-        self._prefix = ""
+        self._prefixes: set[str] = set()  # of the root's namespace
+        self._inside = ""  # the text of the element that ended last
         self._bases: list[tuple[int, str]] = []  # depth and xml:base, resolved
         self._entries = 0
         self._entry: dict[tuple[str, LinkKind], None] | None = None  # what this entry lists; None = outside of any
         self._entry_depth = 0
+        self._has_loc = True  # this entry of a sitemap
+        self._is_lacking = False  # there was one that has none, or that is none of this root
         self._date: str | None = None
 
     def listing(self, *, is_broken: bool) -> Listing:
         """Return what was read."""
-        is_broken = is_broken or self._has_guessed_links
+        is_broken = is_broken or self._has_guessed_links or self._is_lacking
         return Listing(self.root, self.title, self._references, is_broken)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -129,23 +141,27 @@ class _Reader:
             raise _Enough
         prefix, _, local = name.rpartition(":")
         if not self._path:
-            self._open(prefix, local)
+            self._open(prefix, local, attributes)
         self.text.clear()
         if self._entry is None and local == _ENTRIES[self.root or ""]:
             self._begin_entry()
-        self._path.append(local if local != "loc" or prefix == self._prefix else name)
-        if base := attributes.get("xml:base"):
+        elif self._entry is None and local.lower() in _ENTRY_LIKE[self.root in _SITEMAPS]:
+            self._is_lacking = True
+        self._path.append(local if local != "loc" or prefix in self._prefixes else name)
+        if (base := attributes.get("xml:base")) and self._references.base:
             self._bases.append((len(self._path), self._absolute(base)))
             self._has_guessed_links |= self.is_guessed
         self._is_leaf = True
         self._take_attributes(local, attributes)
         self.is_guessed = False
 
-    def _open(self, prefix: str, root: str) -> None:
+    def _open(self, prefix: str, root: str, attributes: Mapping[str, str]) -> None:
         if self.root is None or root in KNOWN:
-            self.root, self._prefix = root, prefix
+            self.root, self._prefixes = root, {prefix, *_synonyms(prefix, attributes)}
         if root not in KNOWN:
             raise _Enough
+        if root in _SITEMAPS:
+            self._references.base = None  # only whole URLs are listed
 
     def _begin_entry(self) -> None:
         if self._entries == MAX_ENTRIES:
@@ -153,9 +169,11 @@ class _Reader:
             raise TooManyLinks
         self._entries += 1
         self._entry, self._entry_depth, self._date = {}, len(self._path), None
+        self._has_loc = self.root not in _SITEMAPS
 
     def _end_entry(self, listed: Iterable[tuple[str, LinkKind]]) -> None:
         self._entry = None
+        self._is_lacking |= not self._has_loc
         if self._date and (lastmod := as_rfc_3339(self._date)):
             for reference, kind in listed:
                 self._references.add(reference, kind, lastmod=lastmod)
@@ -175,12 +193,16 @@ class _Reader:
 
     def end(self, _name: str) -> None:
         """Take an element's end."""
-        self._take_text("".join(self.text))
+        text = "".join(self.text)
+        self._take_text(text)
+        self._inside = text
         self.text.clear()
-        self.is_guessed, self._is_leaf = False, False
         if self._bases and self._bases[-1][0] == len(self._path):
             self._bases.pop()
         self._path.pop()
+        if not self._path and not self._references.taken:
+            self._is_lacking |= bool(self._entries) or (self.root in _SITEMAPS and not self._is_leaf)
+        self.is_guessed, self._is_leaf = False, False
         if self._entry is not None and len(self._path) == self._entry_depth:
             self._end_entry(self._entry)
 
@@ -204,11 +226,15 @@ class _Reader:
                 self.title = self.title or text
 
     def _add(self, reference: str, kind: LinkKind) -> None:
-        if not reference.strip(SPACE):
+        if not (written := reference.strip(SPACE)) and self._is_leaf:
             return
+        self._has_loc |= kind in LISTED
         absolute = self._absolute(reference)
         if not self._is_leaf or (self._is_damaged and UNKNOWN in absolute):
-            self._references.refuse(absolute)
+            self._references.refuse(absolute if written else UNKNOWN + self._inside)
+            return
+        if (is_no_entry if self.root in _SITEMAPS else is_parted)(written):
+            self._references.refuse(reference)
             return
         self._has_guessed_links |= self.is_guessed
         if self._entry is None:
@@ -233,6 +259,13 @@ class _Reader:
         with suppress(UrlError):
             return parse(reference, parse(base, self._references.base)).href
         return reference
+
+
+def _synonyms(prefix: str, attributes: Mapping[str, str]) -> Iterable[str]:
+    """The prefixes, "" for none, that an element binds to the same namespace as this one (Namespaces in XML, 3)."""
+    namespace = attributes.get(f"xmlns:{prefix}" if prefix else "xmlns")
+    bound = (name for name, value in attributes.items() if value == namespace and name.startswith("xmlns"))
+    return (name.removeprefix("xmlns").removeprefix(":") for name in bound)
 
 
 def _relation(attributes: Mapping[str, str]) -> str:

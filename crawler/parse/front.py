@@ -4,8 +4,9 @@ Rules
 - White space, byte order marks and comments in front say nothing, and are left out.
 - Anything else in front (a notice that a script printed, say) is left out too, and makes the document a broken one. It
   is looked for in the first MAX_FRONT characters, and ends at an XML declaration or the root of a feed or sitemap.
-- A document that begins with an element of its own is left alone, whatever it holds; only elements of HTML, with which
+- A document that begins with an element of its own is left alone if it is well-formed; elements of HTML, with which
   scripts mark up their messages, can stand in front.
+- A page of HTML is none if there is a message in front of the root of a feed or sitemap, and nothing else.
 Runs on: anywhere (pure).
 """
 
@@ -21,10 +22,17 @@ _BEGINNING = re.compile(
     rf"<(?:\?xml[\t\n\r ]|!DOCTYPE[\t\n\r ](?![\t\n\r ]*+html)"
     rf"|(?:[\w.-]++:)?+(?:{'|'.join(sorted(KNOWN))})[\t\n\r />])"
 )
+_ROOT = re.compile(rf"<(?:[\w.-]++:)?+(?:{'|'.join(sorted(KNOWN))})[\t\n\r />]")
 _OWN_ELEMENT = re.compile(
     r"<(?!/?(?:a|b|br|center|div|em|font|h[1-6]|hr|i|li|link|noscript|ol|p|pre|script|small|span|strong|style|table"
     r"|u|ul)[\t\n\r />])[A-Za-z_!?]",
     re.IGNORECASE,
+)
+_NOTICE = re.compile(
+    r"(?:[^<]++|<\?[^>]*+>|<!--.*?-->"
+    r"|</?(?i:a|b|br|center|code|em|font|hr|i|p|pre|small|span|strong|table|tbody|td|th|tr|u)(?=[\t\n\r />])[^<>]*+>)++"
+    rf"(?:<!(?!--|(?i:doctype)[\t\n\r ]++(?i:html))[^<>]*+>[\t\n\r ]*+)?+{_ROOT.pattern}",
+    re.DOTALL,
 )
 
 
@@ -42,6 +50,17 @@ def start_of(text: str) -> Start:
         return Start(at, is_behind_junk=False)
     found = _BEGINNING.search(text, at, at + MAX_FRONT)
     return Start(found.start(), is_behind_junk=True) if found else Start(at, is_behind_junk=False)
+
+
+def known_root(text: str, at: int) -> int | None:
+    """Return where the root of a feed or sitemap starts, at `at` or behind it; None = nowhere near."""
+    found = _ROOT.search(text, at, at + MAX_FRONT)
+    return found and found.start()
+
+
+def is_behind_notice(text: str) -> bool:
+    """Return whether a feed or a sitemap follows what a script printed, and no page of HTML has begun before."""
+    return _NOTICE.match(text) is not None
 
 
 def _end(text: str) -> int:

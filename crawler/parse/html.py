@@ -88,36 +88,6 @@ def parse_tree(html: bytes) -> LexborHTMLParser:
         raise MemoryError("the page's tree does not fit into memory") from None
 
 
-_EMPTY = re.compile(
-    rb"<(script|style|title|textarea|iframe|noframes|noembed|xmp)(?=[\t\n\r /])"
-    rb"(?:[^<>\"']++|\"[^<\"]*+\"|'[^<']*+')*+(?<=/)>"
-)
-_MARKUP = re.compile(
-    rb"<!--(?:-?>|.*?(?:--!?>|\Z))"
-    rb"|<\?[^>]*+"
-    rb"|<[a-zA-Z](?:[^=>]++|=[\t\n\f\r ]*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))?)*+"
-    rb"|<!\[CDATA\[(?P<section>.*?)(?:\]\]>|\Z)",
-    re.DOTALL,
-)  # what begins always ends, with the page if with nothing else: so no byte is looked at twice
-
-
-def from_xhtml(xhtml: bytes) -> bytes:
-    """XHTML as an HTML parser will understand it.
-
-    The two differ where HTML knows raw text: there `<script src="x"/>` swallows the page up to the next `</script>`,
-    and a CDATA section is a comment that ends at the first `>`. The rest of XHTML reads the same, and pages of this
-    type are too often not well-formed for an XML parser.
-    """
-    html = _EMPTY.sub(rb"\g<0></\1>", xhtml)
-    return _MARKUP.sub(_escaped, html) if b"<![CDATA[" in html else html
-
-
-def _escaped(markup: re.Match[bytes]) -> bytes:
-    """A CDATA section as text; within a comment or a tag there is none (XML, 2.7)."""
-    section = markup["section"]
-    return markup[0] if section is None else section.replace(b"&", b"&amp;").replace(b"<", b"&lt;")
-
-
 _BASE = re.compile(rb"<base[\t\n\f\r />]", re.IGNORECASE)  # without one, the tree need not be searched
 
 

@@ -2,7 +2,9 @@
 
 Rules
 - A line is a whole URL; blank lines and those that begin with `#`, which some write, are none.
-- A line with bytes that are no characters is a bad one: nobody wrote the URL that could be made of it.
+- A line with bytes that are no characters is a bad one: nobody wrote the URL that could be made of it. So is one with
+  white space or a control character inside.
+- A byte order mark around a line is no part of it: files that are put together have one in the middle.
 - The first 50,000 are taken, as of any sitemap.
 Runs on: a worker process.
 """
@@ -11,10 +13,13 @@ from contextlib import suppress
 from io import StringIO
 
 from crawler.core.links import LinkKind
+from crawler.core.sitemaps import is_no_entry
 from crawler.parse.attributes import SPACE
 from crawler.parse.feeds import MAX_ENTRIES
 from crawler.parse.loose_xml import UNKNOWN
 from crawler.parse.references import References, TooManyLinks
+
+_AROUND = SPACE + "\ufeff"
 
 
 def read(text: str, references: References) -> None:
@@ -22,13 +27,13 @@ def read(text: str, references: References) -> None:
     entries = 0
     with suppress(TooManyLinks):
         for line in StringIO(text, newline=None):
-            if not (url := line.strip(SPACE)) or url.startswith("#"):
+            if not (url := line.strip(_AROUND)) or url.startswith("#"):
                 continue
             if entries == MAX_ENTRIES:
                 references.are_cut = True
                 return
             entries += 1
-            if UNKNOWN in url:
+            if UNKNOWN in url or is_no_entry(url):
                 references.refuse(url)
             else:
                 references.add(url, LinkKind.LOC)

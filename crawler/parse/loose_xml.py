@@ -3,6 +3,7 @@
 Rules
 - It tells the same events as expat, and `is_broken` afterwards whether the document is well-formed without entities of
   its own.
+- A document may give its elements an xml:base that is not written there (XML 1.0, 3.3.2): then it is UNKNOWN.
 - A bare `&` is itself. Names of HTML's entities mean what they mean in HTML; in a document that declares entities they
   do not, since it may have given them another meaning. Nothing that is declared is unfolded.
 - UNKNOWN stands in a text for what the document does not tell: a character that XML forbids, an entity that nobody
@@ -83,6 +84,7 @@ class LooseReader:
         self._entries = entries
         self._open: list[str] = []
         self._has_root = False
+        self._has_hidden_bases = False
         self._entities: Mapping[str, str] = html5
 
     def read(self, xml: str) -> None:
@@ -125,6 +127,8 @@ class LooseReader:
         if "<!ENTITY" in subset:
             self.is_broken = True
             self._entities = {}
+        if "xml:base" in subset:
+            self.is_broken = self._has_hidden_bases = True
 
     def _text(self, text: str) -> None:
         if self._open:
@@ -155,6 +159,8 @@ class LooseReader:
             if found["name"]:
                 self.is_broken |= found["name"] in attributes
                 attributes.setdefault(found["name"], self._resolved(value.translate(_AS_SPACES)))
+        if self._has_hidden_bases:
+            attributes.setdefault("xml:base", UNKNOWN)
         return attributes
 
     def _end(self, name: str) -> None:

@@ -19,8 +19,10 @@ from crawler.core.follow import Follow
 from crawler.core.media_types import media_type
 from crawler.core.models import Finds, Page, Response
 from crawler.core.reasons import Reason
-from crawler.parse.document import Form, form_of, read
+from crawler.core.text import safe
+from crawler.parse.document import read
 from crawler.parse.extract import Extractor, PageSource, check_size, extract, load
+from crawler.parse.form import Form, form_of, is_unreadable
 from crawler.parse.headers import header_directives, refreshes
 from crawler.parse.reading import Document, Reading, Wants
 from crawler.parse.sealing import Job, Sealed, job_of, seal
@@ -84,8 +86,16 @@ class Reader:
         page = bare(job, sealed, self._task)
         if job.refreshes:
             page = replace(page, finds=self._finds(job, _refreshed(job, Reading())))
-        is_missed = job.request.sitemap and _is_success(job)
-        return replace(page, problem=Reason.NOT_A_SITEMAP) if is_missed and not page.problem else page
+        return replace(page, problem=self._unread_for(job, sealed, page)) if not page.problem else page
+
+    def _unread_for(self, job: Job, sealed: Sealed, page: Page) -> Reason | None:
+        """Return why something is lost of a document that is not read; None = it has no links by its kind."""
+        if job.redirects:
+            return None
+        if job.request.sitemap:
+            return Reason.NOT_A_SITEMAP
+        is_lost = _is_success(job) and is_unreadable(page.content_type, sealed.content, assets=self._task.wants.assets)
+        return Reason.DECODE_ERROR if is_lost else None
 
     def tell(self, job: Job, sealed: Sealed) -> Page:
         """The page of a sealed document."""
@@ -108,6 +118,10 @@ class Reader:
         if job.refreshes:
             reading = _refreshed(job, reading)
         data = self._data(job, sealed.content, reading)
+        problem = sealed.problem or data.problem or _problem(job, reading)
+        error = data.error
+        if not problem and job.request.sitemap and (error := _bad_entries(reading)):
+            problem = Reason.BAD_ENTRIES
         return replace(
             page,
             charset=reading.charset or page.charset,
@@ -117,8 +131,8 @@ class Reader:
             robots=_concerning(_directives(job, self._task, reading)),
             bad_links=reading.bad_examples if self._follows(job) else (),
             data=data.encoded,
-            problem=sealed.problem or data.problem or _problem(job, reading),
-            error=data.error,
+            problem=problem,
+            error=error,
         )
 
     def _is_read(self, job: Job, form: Form) -> bool:
@@ -164,10 +178,25 @@ def _is_success(job: Job) -> bool:
 
 
 def _problem(job: Job, reading: Reading) -> Reason | None:
-    """Return the reason for which a document was not read in full; an error page leads nowhere, so it lacks nothing."""
-    if reading.problem in {Reason.XML_ERROR, Reason.NOT_A_SITEMAP} and not _is_success(job):
+    """Return the reason for which a document was not read in full.
+
+    An error page leads nowhere, so it lacks nothing, unless a sitemap should be there.
+    """
+    if not _is_success(job) and job.request.sitemap:
+        return Reason.NOT_A_SITEMAP
+    if reading.problem is Reason.XML_ERROR and not _is_success(job):
         return None
     return reading.problem or (Reason.LINK_LIMIT if reading.links_cut else None)
+
+
+def _bad_entries(reading: Reading) -> str | None:
+    """Tell which entries of a sitemap were not taken; None = all of them were."""
+    bad, ignored = reading.bad_links, reading.ignored_links
+    example = f", such as '{safe(reading.bad_examples[0].text)}'" if reading.bad_examples else ""
+    told = [f"{bad:,} of its entries {'is' if bad == 1 else 'are'} no URL{example}"] if bad else []
+    if ignored:
+        told.append(f"{ignored:,} of its entries {'has' if ignored == 1 else 'have'} a scheme that is not fetched")
+    return "; ".join(told) or None
 
 
 class _Data(NamedTuple):

@@ -19,7 +19,7 @@ from crawler.core.decode import DecodeProblem, codings, decode_steps, is_unknown
 from crawler.core.models import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.redirects import is_redirect
-from crawler.parse.document import is_packed
+from crawler.parse.form import is_packed
 
 
 class Job(NamedTuple):

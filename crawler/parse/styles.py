@@ -2,7 +2,8 @@
 
 Rules
 - `<style>` and `style=` as CSS has it (`css.py`), and so the attributes of SVG that are styles (SVG 2, 6.6).
-- A drawing loads `<image>` and `<feImage>`, and `<use>` where it is in another file (SVG 2, 5.5 and 12.3).
+- A drawing loads scripts by their `href` (SVG 2, 16.3), `<image>` and `<feImage>`, and `<use>` where it is in another
+  file (SVG 2, 5.5 and 12.3).
 - `background=` is an image (HTML, 15.3.3 and 15.3.8).
 Runs on: a worker process.
 """
@@ -14,12 +15,14 @@ from selectolax.lexbor import LexborNode
 from crawler.core.links import LinkKind
 from crawler.parse.attributes import SPACE
 from crawler.parse.css import Reference, sheet_references, style_references
-from crawler.parse.elements import Attributes, Page
+from crawler.parse.elements import MAX_CLIMB, Attributes, Page
 from crawler.parse.references import References
 from crawler.parse.tags import number, numbers
 
 _STYLE = number("style")
 _SCRIPT = number("script")
+_SVG = number("svg")
+_BORDERS = numbers("svg foreignobject body")
 _IMAGES = numbers("image feimage")
 _WITH_BACKGROUND = numbers("body table thead tbody tfoot tr td th")
 _UNKNOWN = 100_000  # tags that lexbor has no number for have larger ones
@@ -58,12 +61,23 @@ def read_styles(page: Page, node: LexborNode, attributes: Attributes) -> None:
     elif tag in _IMAGES or (tag > _UNKNOWN and node.tag == "use"):
         _add_source(page, attributes.get("href", attributes.get("xlink:href")), LinkKind.IMG)
     elif tag == _SCRIPT:
-        _add_source(page, attributes.get("xlink:href"), LinkKind.SCRIPT)
+        href = attributes.get("href") if "href" in attributes and is_drawn(node) else None
+        _add_source(page, href or attributes.get("xlink:href"), LinkKind.SCRIPT)
     elif tag in _WITH_BACKGROUND:
         _add_source(page, attributes.get("background"), LinkKind.IMG)
     for name in _STYLED if attributes else ():
         if (value := attributes.get(name)) and "(" in value:
             _add(style_references(value), page.references)
+
+
+def is_drawn(node: LexborNode) -> bool:
+    """Return whether an element is part of a drawing, and not of HTML inside one."""
+    around = node.parent
+    for _ in range(MAX_CLIMB):
+        if around is None or around.tag_id in _BORDERS:
+            break
+        around = around.parent
+    return around is not None and around.tag_id == _SVG
 
 
 def _add_source(page: Page, source: str | None, kind: LinkKind) -> None:

@@ -46,16 +46,17 @@ SKIPPED = {
 UNREAD = {
     Reason.BODY_LIMIT: "it is longer than --max-body, and was cut there",
     Reason.DECODED_LIMIT: "it unpacks to more than --max-decoded",
-    Reason.DECODE_ERROR: "its content coding is damaged or unknown",
+    Reason.DECODE_ERROR: "it is packed in a way that is damaged or unknown, or binary where it should be text",
     Reason.PARSE_TIMEOUT: "reading it took longer than --parse-timeout",
     Reason.PARSE_CRASH: "reading it ended its process",
     Reason.PARSE_MEMORY: "reading it took more memory than a worker may have",
     Reason.EXTRACT_ERROR: "the function of --extract raised an error",
     Reason.LINK_LIMIT: "it has more links than are taken",
     Reason.DATA_LIMIT: "it gives more data than is taken",
-    Reason.XML_ERROR: "its XML is not well-formed; what could be read of it was",
     Reason.PARTIAL_CONTENT: "the server sent only a part of it",
+    Reason.XML_ERROR: "its XML is not well-formed, or not as a feed or sitemap has it; what could be read of it was",
     Reason.NOT_A_SITEMAP: "it was listed as a sitemap and is none",
+    Reason.BAD_ENTRIES: "some of what it lists is no URL; the rest was taken",
 }
 """The words for each reason of an answer that was not read in full."""
 

@@ -26,16 +26,21 @@ async def crawler(*arguments: object) -> int:
     return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
 
 
-def urlset(*urls: str) -> bytes:
-    """A sitemap of these pages, all of one day."""
-    return (
-        f"<urlset>{''.join(f'<url><loc>{url}</loc><lastmod>{DAY}</lastmod></url>' for url in urls)}</urlset>".encode()
-    )
+def urlset(site: HandMadeSite, *urls: str) -> bytes:
+    """A sitemap of these pages, all of one day; a path is one of this site."""
+    entries = (f"<url><loc>{whole(site, url)}</loc><lastmod>{DAY}</lastmod></url>" for url in urls)
+    return f"<urlset>{''.join(entries)}</urlset>".encode()
 
 
-def index(*urls: str) -> bytes:
-    """A sitemap of these sitemaps."""
-    return f"<sitemapindex>{''.join(f'<sitemap><loc>{url}</loc></sitemap>' for url in urls)}</sitemapindex>".encode()
+def index(site: HandMadeSite, *urls: str) -> bytes:
+    """A sitemap of these sitemaps; a path is one of this site."""
+    entries = (f"<sitemap><loc>{whole(site, url)}</loc></sitemap>" for url in urls)
+    return f"<sitemapindex>{''.join(entries)}</sitemapindex>".encode()
+
+
+def whole(site: HandMadeSite, url: str) -> str:
+    """The URL of a path."""
+    return site.url(url) if url.startswith("/") else url
 
 
 def skipped(folder: Path) -> dict[str, int]:
@@ -55,9 +60,11 @@ def paths(folder: Path, site: HandMadeSite) -> set[str]:
 async def site() -> AsyncIterator[HandMadeSite]:
     """An index of a zipped sitemap, a text, two feeds and itself; the pages link to a page that none of them lists."""
     async with HandMadeSite() as served:
-        served.add_page("/index", index("/zip.xml.gz", "/text", "/rss.xml", "/atom.xml", "/index"))
-        served.add_page("/zip.xml.gz", gzip.compress(urlset("/zip", "/moved", "/gone")), content_type="image/png")
-        served.add_page("/text", f"{served.url('/line')}\nno URL\n", content_type="text/plain")
+        served.add_page("/index", index(served, "/zip.xml.gz", "/text", "/rss.xml", "/atom.xml", "/index"))
+        served.add_page(
+            "/zip.xml.gz", gzip.compress(urlset(served, "/zip", "/moved", "/gone")), content_type="image/png"
+        )
+        served.add_page("/text", f"{served.url('/line')}\n", content_type="text/plain")
         served.add_page("/rss.xml", RSS, content_type="application/rss+xml")
         served.add_page("/atom.xml", ATOM, content_type="application/atom+xml")
         for path in ("/zip", "/line", "/rss", "/atom"):
@@ -197,9 +204,9 @@ async def test_a_resumed_crawl_knows_what_was_found_in_robots_txt(tmp_path: Path
 async def test_what_a_sitemap_lists_elsewhere_is_out_of_scope(tmp_path: Path, site: HandMadeSite) -> None:
     """A sitemap in it is read wherever it lies, and its pages of our host are fetched."""
     async with HandMadeSite() as other:
-        other.add_page("/theirs", urlset(other.url("/c"), site.url("/linked")))
-        site.add_page("/map", urlset("/landed", other.url("/a"), other.url("/b")))
-        site.add_page("/all", index("/map", other.url("/theirs")))
+        other.add_page("/theirs", urlset(other, other.url("/c"), site.url("/linked")))
+        site.add_page("/map", urlset(site, "/landed", other.url("/a"), other.url("/b")))
+        site.add_page("/all", index(site, "/map", other.url("/theirs")))
         arguments = ("--sitemap", site.url("/all"), "-o", tmp_path / "out", "--quiet", "--allow-net", "127.0.0.0/8")
 
         code = await crawler("crawl", *arguments)
@@ -214,7 +221,7 @@ async def test_the_sitemaps_of_a_host_out_of_scope_are_not_looked_for(tmp_path: 
     """That one of ours lies there does not make its others ours."""
     async with HandMadeSite() as other:
         other.add_page("/robots.txt", f"Sitemap: {other.url('/more')}\n", content_type="text/plain")
-        other.add_page("/theirs", urlset(site.url("/linked")))
+        other.add_page("/theirs", urlset(other, site.url("/linked")))
         site.add_page("/robots.txt", f"Sitemap: {other.url('/theirs')}\n", content_type="text/plain")
         options = ("--discover-sitemaps", "-o", tmp_path / "out", "--quiet", "--allow-net", "127.0.0.0/8")
 
@@ -227,7 +234,7 @@ async def test_the_sitemaps_of_a_host_out_of_scope_are_not_looked_for(tmp_path: 
 async def test_a_sitemap_leads_into_no_private_network(tmp_path: Path, site: HandMadeSite) -> None:
     """What a robots.txt names nobody named: without --allow-net the address is refused."""
     async with HandMadeSite() as other:
-        other.add_page("/theirs", urlset(site.url("/linked")))
+        other.add_page("/theirs", urlset(other, site.url("/linked")))
         site.add_page("/robots.txt", f"Sitemap: {other.url('/theirs')}\n", content_type="text/plain")
 
         options = ("--discover-sitemaps", "-o", tmp_path / "out", "--quiet", "--retries", 0)
@@ -245,8 +252,8 @@ async def test_a_sitemap_leads_into_no_private_network(tmp_path: Path, site: Han
 
 async def test_sitemaps_that_list_one_another_are_read_once(tmp_path: Path, site: HandMadeSite) -> None:
     """A loop ends where it began."""
-    site.add_page("/a", index("/a", "/b"))
-    site.add_page("/b", index("/a", "/b", "/text"))
+    site.add_page("/a", index(site, "/a", "/b"))
+    site.add_page("/b", index(site, "/a", "/b", "/text"))
 
     await crawler("fetch", "--sitemap", site.url("/a"), "-o", tmp_path / "out", "--quiet")
 
@@ -256,7 +263,7 @@ async def test_sitemaps_that_list_one_another_are_read_once(tmp_path: Path, site
 async def test_sitemaps_without_end_come_to_one(tmp_path: Path, site: HandMadeSite) -> None:
     """Each lists the next: five hops are followed."""
     for number in range(20):
-        site.add_page(f"/{number}", index(f"/{number + 1}"))
+        site.add_page(f"/{number}", index(site, f"/{number + 1}"))
 
     await crawler("fetch", "--sitemap", site.url("/0"), "-o", tmp_path / "out", "--quiet")
 
@@ -287,7 +294,7 @@ async def test_a_sitemap_that_is_broken_or_none_is_told(tmp_path: Path, site: Ha
 
 async def test_a_gzip_bomb_is_a_line_like_any_other(tmp_path: Path, site: HandMadeSite) -> None:
     """10 MB that unpack to more than 2 GB: what comes before the limit is followed."""
-    head = b"<urlset><url><loc>/landed</loc></url>"
+    head = f"<urlset><url><loc>{site.url('/landed')}</loc></url>".encode()
     member = gzip.compress(b" " * (256 * 1024 * 1024), 1)
     bomb = gzip.compress(head) + member * (10_000_000 // len(member) + 1)
     site.add_page("/bomb.xml.gz", bomb, content_type="application/gzip")
@@ -301,7 +308,7 @@ async def test_a_gzip_bomb_is_a_line_like_any_other(tmp_path: Path, site: HandMa
 
 async def test_of_60_000_entries_50_000_are_taken(tmp_path: Path, site: HandMadeSite) -> None:
     """The line says that there are more."""
-    site.add_page("/long", urlset(*(f"/{number}" for number in range(60_000))))
+    site.add_page("/long", urlset(site, *(f"/{number}" for number in range(60_000))))
 
     await crawler("fetch", "--sitemap", site.url("/long"), "-o", tmp_path / "out", "--quiet", "--max-pages", 1)
 
@@ -321,9 +328,9 @@ async def test_a_kill_among_sitemaps_loses_nothing(tmp_path: Path, command: Iter
     out = tmp_path / "out"
     async with HandMadeSite() as site:
         site.add_page("/robots.txt", "Sitemap: /index\n", content_type="text/plain")
-        site.add_page("/index", index("/1", "/2"))
+        site.add_page("/index", index(site, "/1", "/2"))
         for part in (1, 2):
-            site.add_page(f"/{part}", urlset(*(f"/{part}/{number}" for number in range(50))))
+            site.add_page(f"/{part}", urlset(site, *(f"/{part}/{number}" for number in range(50))))
             for number in range(50):
                 site.add_page(f"/{part}/{number}", "page", delay=0.005)
 

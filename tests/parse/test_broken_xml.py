@@ -98,8 +98,8 @@ def test_the_encoding_is_read_behind_a_front_too() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "<svg><br /><rss><channel><item><link>/x</link></item></channel></rss></svg>",
-        "<soap><![CDATA[<?xml version='1.0'?><urlset><url><loc>/x</loc></url></urlset>]]></soap>",
+        "<soap><br /><rss><channel><item><link>/x</link></item></channel></rss></soap>",
+        "<soap><![CDATA[<?xml version='1.0'?><urlset><url><loc>http://h/x</loc></url></urlset>]]></soap>",
         "<Error><Code>NoSuchKey</Code></Error>",
     ],
 )
@@ -132,7 +132,7 @@ SECONDS = [
     ("http://h/b\ufffd", "/b%EF%BF%BD", 0, None),  # somebody wrote exactly this
     ("http://h/b<x", None, 1, BROKEN),
     ("http://h/b</x>y", None, 1, BROKEN),
-    ("http://h/<b>b</b>", None, 0, None),  # what stands in an element inside is no text of this one
+    ("http://h/<b>b</b>", None, 1, None),  # what stands in an element inside is no text of this one
     ("http://h/<b>b</b>y", None, 1, None),
     ("http://h/b<!-- c -->", "/b", 0, None),
     ("http://h/b<![CDATA[?x&y]]>", "/b?x&y", 0, None),
@@ -200,7 +200,9 @@ BODIES: list[tuple[bytes | str, list[str] | None, Reason | None]] = [
     (gzip.compress(b"no XML", mtime=0), None, BROKEN),
     (b"\x1f\x8b\x08", None, Reason.DECODE_ERROR),
     # another root, of which nothing is read
-    ("<svg><a href='x'/>", None, None),
+    ("<soap><a href='x'/>", None, BROKEN),
+    # a drawing, which is read as in a page
+    ("<svg><a href='http://h/x'/>", ["/x"], BROKEN),
     # as XHTML, which forgives
     (NOTICE + DECLARATION + "<html><a href='http://h/x'>x & y</a></html>", ["/x"], None),
 ]  # fmt: skip
@@ -247,7 +249,7 @@ def test_a_sitemap_may_be_empty(body: str) -> None:
 
 def test_what_is_nested_too_deep_is_cut() -> None:
     """Nothing further is read, and that is said."""
-    told = reading("<urlset>" + "<x>" * 300 + "</x>" * 300 + "<url><loc>/a</loc></url></urlset>")
+    told = reading("<urlset>" + "<x>" * 300 + "</x>" * 300 + "<url><loc>http://h/a</loc></url></urlset>")
 
     assert (told.links, told.links_cut) == ((), True)
 

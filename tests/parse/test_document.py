@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from crawler.core.links import ASSETS, LISTED, NAVIGATION, BadLink, LinkKind
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
-from crawler.parse.document import Form, form_of, read
+from crawler.parse.document import read
+from crawler.parse.form import Form, form_of
 from crawler.parse.reading import Document, Reading, Wants
 from crawler.parse.references import MAX_LINKS
 

@@ -69,20 +69,25 @@ LISTINGS: list[tuple[str, list[str] | None]] = [
     (SITEMAP + "<url><loc>http://h/a</loc><lastmod>2024</lastmod></url></urlset>", ["loc /a"]),
     (SITEMAP + "<url><loc>\n http://h/a?b&amp;c \n</loc></url></urlset>", ["loc /a?b&c"]),
     (
-        SITEMAP + "<url><loc>/a</loc><xhtml:link rel='alternate' hreflang='de' href='/b'/></url></urlset>",
+        SITEMAP
+        + "<url><loc>http://h/a</loc><xhtml:link rel='alternate' hreflang='de' href='http://h/b'/></url></urlset>",
         ["loc /a", "alternate /b"],
     ),
     (
-        SITEMAP + "<url><loc>/a</loc><image:image><image:loc>/b</image:loc></image:image></url></urlset>",
+        SITEMAP
+        + "<url><loc>http://h/a</loc><image:image><image:loc>http://h/b</image:loc></image:image></url></urlset>",
         ["loc /a", "img /b"],
     ),
     (SITEMAP + "<url><video:video><video:loc>/b</video:loc></video:video></url></urlset>", []),
-    ("<s:urlset xmlns:s='x'><s:url><s:loc>/a</s:loc></s:url></s:urlset>", ["loc /a"]),
-    ("<sitemapindex><sitemap><loc>/a.xml.gz</loc></sitemap></sitemapindex>", ["sitemap /a.xml.gz"]),
-    ("<urlset><loc>/a</loc></urlset>", []),  # outside of an <url>
-    ("<urlset><url><loc>/a</loc></url><url><loc>/a</loc></url></urlset>", ["loc /a"]),
+    ("<s:urlset xmlns:s='x'><s:url><s:loc>http://h/a</s:loc></s:url></s:urlset>", ["loc /a"]),
+    ("<sitemapindex><sitemap><loc>http://h/a.xml.gz</loc></sitemap></sitemapindex>", ["sitemap /a.xml.gz"]),
+    ("<urlset><loc>http://h/a</loc></urlset>", []),  # outside of an <url>
+    ("<urlset><url><loc>http://h/a</loc></url><url><loc>http://h/a</loc></url></urlset>", ["loc /a"]),
     ("<urlset/>", []),
-    ("<urlset>" + "<x>" * 300 + "</x>" * 300 + "<url><loc>/a</loc></url></urlset>", []),  # nested deeper than is read
+    (
+        "<urlset>" + "<x>" * 300 + "</x>" * 300 + "<url><loc>http://h/a</loc></url></urlset>",
+        [],
+    ),  # nested deeper than is read
     # what is no link
     ("<rss><channel><item><guid isPermaLink='false'>http://h/?p=1</guid></item></channel></rss>", []),  # RSS 2.0
     ("<rss><channel><item><guid isPermaLink=' FALSE '>http://h/?p=1</guid></item></channel></rss>", []),
@@ -105,7 +110,7 @@ LISTINGS: list[tuple[str, list[str] | None]] = [
         ["item /d/a"],
     ),
     # other XML
-    ("<svg xmlns='http://www.w3.org/2000/svg'><a href='x'/></svg>", None),
+    ("<svg xmlns='http://www.w3.org/2000/svg'><a href='x'/></svg>", ["a /d/x"]),
     ("<opensearch><link href='x'/></opensearch>", None),
     ("", None),
     ("no XML", None),
@@ -198,8 +203,8 @@ def test_a_monstrous_feed_is_read_like_any_other(body: Callable[[], bytes]) -> N
     assert len(reading(body()).links or ()) <= 1
 
 
-LATIN = b"<?xml version='1.0' encoding='latin1'?><urlset><url><loc>/\xe4?\xe4</loc></url></urlset>"
-SMALL = "<urlset><url><loc>/a</loc></url></urlset>"
+LATIN = b"<?xml version='1.0' encoding='latin1'?><urlset><url><loc>http://h/\xe4?\xe4</loc></url></urlset>"
+SMALL = "<urlset><url><loc>http://h/a</loc></url></urlset>"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +230,12 @@ SMALL = "<urlset><url><loc>/a</loc></url></urlset>"
         (b"\xef\xbb\xbf" + SMALL.encode(), "application/xml", "utf-8", ["loc /a"]),
         (LATIN, "text/xml", "windows-1252", ["loc /%C3%A4?%C3%A4"]),  # in XML every URL is in UTF-8
         (b"<?xml version='1.0' encoding='utf-16'?>" + SMALL.encode(), "text/xml", "utf-8", ["loc /a"]),  # it lies
-        (b"<urlset><url><loc>/\xe4</loc></url></urlset>", "text/xml", "utf-8", []),  # nobody wrote what it would be
+        (
+            b"<urlset><url><loc>http://h/\xe4</loc></url></urlset>",
+            "text/xml",
+            "utf-8",
+            [],
+        ),  # nobody wrote what it would be
     ],
 )
 def test_listings_are_known_by_their_root(
@@ -251,17 +261,24 @@ RSS = "<rss><channel>{}</channel></rss>"
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (SITEMAP + f"<url><loc>/a</loc>{DATED}</url></urlset>", {"/a": "2024-05-01T10:00:00Z"}),
-        (SITEMAP + f"<url>{DATED}<loc>/a</loc></url></urlset>", {"/a": "2024-05-01T10:00:00Z"}),
-        (SITEMAP + f"<url><loc>/a</loc>{DATED}</url><url><loc>/b</loc></url></urlset>", {"/b": None}),
-        (SITEMAP + f"<url>{DATED}</url><url><loc>/b</loc></url></urlset>", {"/b": None}),
-        (SITEMAP + f"<url><loc>/a</loc></url><url><loc>/a</loc>{DATED}</url></urlset>", {"/a": "2024-05-01T10:00:00Z"}),
-        (SITEMAP + "<url><loc>/a</loc><lastmod>soon</lastmod></url></urlset>", {"/a": None}),
+        (SITEMAP + f"<url><loc>http://h/a</loc>{DATED}</url></urlset>", {"/a": "2024-05-01T10:00:00Z"}),
+        (SITEMAP + f"<url>{DATED}<loc>http://h/a</loc></url></urlset>", {"/a": "2024-05-01T10:00:00Z"}),
+        (SITEMAP + f"<url><loc>http://h/a</loc>{DATED}</url><url><loc>http://h/b</loc></url></urlset>", {"/b": None}),
+        (SITEMAP + f"<url>{DATED}</url><url><loc>http://h/b</loc></url></urlset>", {"/b": None}),
         (
-            SITEMAP + f"<url><loc>/a</loc>{DATED}<image:image><image:loc>/b</image:loc></image:image></url></urlset>",
+            SITEMAP + f"<url><loc>http://h/a</loc></url><url><loc>http://h/a</loc>{DATED}</url></urlset>",
+            {"/a": "2024-05-01T10:00:00Z"},
+        ),
+        (SITEMAP + "<url><loc>http://h/a</loc><lastmod>soon</lastmod></url></urlset>", {"/a": None}),
+        (
+            SITEMAP
+            + f"<url><loc>http://h/a</loc>{DATED}<image:image><image:loc>http://h/b</image:loc></image:image></url></urlset>",
             {"/b": None},  # the page was changed then, who knows about its image
         ),
-        (f"<sitemapindex><sitemap><loc>/s</loc>{DATED}</sitemap></sitemapindex>", {"/s": "2024-05-01T10:00:00Z"}),
+        (
+            f"<sitemapindex><sitemap><loc>http://h/s</loc>{DATED}</sitemap></sitemapindex>",
+            {"/s": "2024-05-01T10:00:00Z"},
+        ),
         (
             RSS.format("<link>/</link><item><link>/a</link><pubDate>Wed, 01 May 2024 12:00:00 GMT</pubDate></item>"),
             {"/": None, "/a": "2024-05-01T12:00:00Z"},
@@ -290,8 +307,8 @@ def test_a_date_belongs_to_its_own_entry(body: str, expected: dict[str, str | No
 @pytest.mark.parametrize(
     ("root", "entry"),
     [
-        ("urlset", "<url><loc>/{}</loc></url>"),
-        ("sitemapindex", "<sitemap><loc>/{}</loc></sitemap>"),
+        ("urlset", "<url><loc>http://h/{}</loc></url>"),
+        ("sitemapindex", "<sitemap><loc>http://h/{}</loc></sitemap>"),
         ("rss", "<channel><item><link>/{}</link></item></channel>"),
         ("feed", "<entry><link href='/{}'/></entry>"),
     ],
@@ -354,8 +371,10 @@ def test_text_is_a_sitemap_only_where_one_was_listed() -> None:
 
 def test_translations_take_no_entry_s_place() -> None:
     """Of a site in many languages every entry is read, and that some of its translations are not is said."""
-    translations = ["".join(f"<link href='/{language}/{at}'/>" for language in range(9)) for at in range(20_000)]
-    entries = "".join(f"<url><loc>/{at}</loc>{others}</url>" for at, others in enumerate(translations))
+    translations = [
+        "".join(f"<link href='http://h/{language}/{at}'/>" for language in range(9)) for at in range(20_000)
+    ]
+    entries = "".join(f"<url><loc>http://h/{at}</loc>{others}</url>" for at, others in enumerate(translations))
 
     told = reading(f"<urlset>{entries}</urlset>")
 

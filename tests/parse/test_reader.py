@@ -376,8 +376,8 @@ def test_only_what_may_be_a_document_travels() -> None:
 
 LISTED = replace(answer().request, sitemap=True, hops=2, depth=1)
 FETCH = Task(max_decoded=10**6, agent="crawler", follow=follow_lists(obey=True))
-INDEX = b"<sitemapindex><sitemap><loc>/s</loc><lastmod>2024-05-01</lastmod></sitemap></sitemapindex>"
-PAGES = b"<urlset><url><loc>/p</loc><lastmod>2024-05-01</lastmod></url></urlset>"
+INDEX = b"<sitemapindex><sitemap><loc>http://h/s</loc><lastmod>2024-05-01</lastmod></sitemap></sitemapindex>"
+PAGES = b"<urlset><url><loc>http://h/p</loc><lastmod>2024-05-01</lastmod></url></urlset>"
 FEED = b"<rss><channel><link>/</link><item><link>/i</link></item></channel></rss>"
 
 
@@ -427,7 +427,7 @@ def test_a_crawl_follows_a_page_that_was_listed_as_a_sitemap() -> None:
 def test_patterns_judge_the_pages_of_a_sitemap_and_not_its_sitemaps() -> None:
     """--include is about pages; --exclude keeps from sitemaps, too."""
     task = replace(CRAWL, follow=follow(ScopeConfig(include=("x",), exclude=("y",)), obey=True))
-    index = INDEX.replace(b"</sitemapindex>", b"<sitemap><loc>/y</loc></sitemap></sitemapindex>")
+    index = INDEX.replace(b"</sitemapindex>", b"<sitemap><loc>http://h/y</loc></sitemap></sitemapindex>")
 
     assert [find.refusal for find in read(listed(index), task).finds] == [None, Reason.EXCLUDED]
     assert [find.refusal for find in read(listed(PAGES), task).finds] == [Reason.NOT_INCLUDED]
@@ -476,8 +476,11 @@ BROKEN = b"<urlset><url><loc>http://h/a?x&y</loc></url></urlset>"
         (listed(b"{}", content_type="application/json"), Reason.NOT_A_SITEMAP),
         (listed(b"\x89PNG\r\n\x1a\n\0", content_type="image/png"), Reason.NOT_A_SITEMAP),
         (listed(b""), Reason.NOT_A_SITEMAP),
-        (replace(listed(HTML), status=404), None),
-        (replace(listed(b"", content_type="image/png"), status=404), None),
+        (replace(listed(HTML), status=404), Reason.NOT_A_SITEMAP),
+        (replace(listed(b"", content_type="image/png"), status=404), Reason.NOT_A_SITEMAP),
+        (replace(listed(PAGES), status=410), Reason.NOT_A_SITEMAP),  # nothing of an error page is followed
+        (replace(listed(b""), status=304), Reason.NOT_A_SITEMAP),
+        (replace(listed(b""), status=204), Reason.NOT_A_SITEMAP),
         (replace(listed(b""), status=301), Reason.NOT_A_SITEMAP),
         (replace(listed(b""), status=301, headers=((b"Location", b"/map"),)), None),
     ],

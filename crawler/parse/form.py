@@ -1,0 +1,176 @@
+"""How a document is to be read: its form.
+
+Rules
+- The media type decides (MIME Sniffing standard, https://mimesniff.spec.whatwg.org/), and the bytes decide only where
+  it says nothing: absent, malformed or application/octet-stream, which some servers send for all names without an
+  ending. Then at most SNIFFED bytes are looked at. Of text/plain they decide only whether it is text (section 7.2).
+- Feeds and sitemaps are known by their root element, under any media type of XML and, as in browsers, text/html too;
+  there also behind a notice that a script printed.
+- What is sent as text/html is read as HTML, also a page that starts like XML: browsers do the same. Only what is an
+  image, a film, a font, an archive or a program is none: random bytes have tags in them, and some would be links. It
+  begins like one and has bytes that no text has.
+- What was listed as a sitemap is one if its bytes say so, under any media type: XML, a gzip file, or text that lists
+  one URL per line.
+Runs on: a worker process, or the loop of whoever has none.
+"""
+
+import re
+from enum import Enum
+
+from crawler.core import charset, encodings
+from crawler.core.decode import looks_binary
+from crawler.core.media_types import media_type
+from crawler.core.transcode import decoded, encoding_of
+from crawler.parse import feeds
+from crawler.parse.front import MAX_FRONT, is_behind_notice, start_of
+
+SNIFFED = 1445  # the standard's "resource header"
+
+
+class Form(Enum):
+    """How a document is to be read."""
+
+    HTML = "html"
+    XHTML = "xhtml"
+    XML = "xml"
+    GZIP = "gzip"
+    CSS = "css"
+    TEXT = "text"
+    OTHER = "other"
+
+
+_MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
+_SILENT = frozenset(
+    {"application/octet-stream", "unknown/unknown", "application/unknown", "*/*", "binary/octet-stream"}
+)
+_BYTES = frozenset({"application/octet-stream", "binary/octet-stream"})  # of those, what says that it is no text
+_FORMS = {
+    "application/xhtml+xml": Form.XHTML,
+    "application/vnd.wap.xhtml+xml": Form.XHTML,
+    "application/gzip": Form.GZIP,
+    "application/x-gzip": Form.GZIP,
+    "text/css": Form.CSS,
+}
+_XML = frozenset({"text/xml", "application/xml"})
+_TEXT = frozenset({"application/json", "application/javascript", "application/ecmascript", "application/x-javascript"})
+
+
+def form_of(essence: str | None, body: bytes, *, is_sitemap: bool = False) -> Form:
+    """How a document of this media type is to be read."""
+    return (form_of_sitemap(body) if is_sitemap else None) or _form_of(essence, body)
+
+
+def _form_of(essence: str | None, body: bytes) -> Form:
+    if not essence or essence in _SILENT or not _MEDIA_TYPE.fullmatch(essence):
+        return sniff(body)
+    if essence in {"text/html", "text/plain"}:
+        return _form_of_html(body) if essence == "text/html" else _text_or_binary(body)
+    if form := _FORMS.get(essence):
+        return Form.OTHER if form is not Form.GZIP and _is_binary_file(body) else form
+    if is_xml(essence):
+        return Form.GZIP if body.startswith(GZIP_MAGIC) else Form.XML
+    return Form.TEXT if essence.startswith("text/") or essence in _TEXT or essence.endswith("+json") else Form.OTHER
+
+
+def is_xml(essence: str) -> bool:
+    """Return whether a media type is one of XML (MIME Sniffing, 4.6)."""
+    return essence in _XML or essence.endswith("+xml")
+
+
+_FIRST_URL = re.compile(rb"(?:[\t\n\f\r ]++|#[^\r\n]*+)*+https?://", re.IGNORECASE)
+
+
+def form_of_sitemap(body: bytes) -> Form | None:
+    """How a sitemap is to be read whatever its media type; None = that decides."""
+    head = body[:MAX_FRONT]
+    encoding = encoding_of(head)
+    head = decoded(head, encoding).encode() if encoding else charset.unmarked(head)
+    if _FIRST_URL.match(head):
+        return Form.TEXT
+    start = start_of(head.decode("latin-1"))
+    if start.is_behind_junk:
+        return Form.XML
+    found = sniff(head[start.at :])
+    return found if found in {Form.XML, Form.GZIP} else None
+
+
+GZIP_MAGIC = b"\x1f\x8b\x08"
+_COMPRESSED = (GZIP_MAGIC, b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+_MAGIC = (  # MIME Sniffing, 6 and 7.1, and the archives and programs of today
+    *(b"%PDF-", b"%!PS-Adobe-", b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"\0\0\1\0"),
+    *(b"OggS\0", b"ID3\2", b"ID3\3", b"ID3\4", b"\x1aE\xdf\xa3", b"MThd\0", b"fLaC\0", b"\xff\xfb", b"FLV\1"),
+    *(b"wOFF", b"wOF2", b"OTTO\0", b"\0\1\0\0", b"ttcf\0"),
+    *(*_COMPRESSED, b"PK\3\4", b"Rar!\x1a", b"7z\xbc\xaf"),
+    *(b"\x7fELF", b"MZ\x90\0", b"\xca\xfe\xba\xbe", b"\0asm"),
+)
+_CONTAINER = re.compile(rb"\0\0[\0-\2].ftyp|RIFF....(?:WEBP|AVI |WAVE)", re.DOTALL)
+_PAGE = re.compile(
+    rb"[\t\n\f\r ]*+<"
+    rb"(?:!--|(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\t\n\f\r >])",
+    re.IGNORECASE,
+)
+_BEGIN_OF_PAGE = re.compile(rb"[\t\n\f\r ]*+<(?:!doctype html|html|head)[\t\n\f\r >]", re.IGNORECASE)
+_DECLARED = re.compile(rb"[\t\n\f\r ]*+<\?xml[\t\n\f\r ]")
+_LISTING = re.compile(
+    rb"(?:[\t\n\f\r ]++|<\?.*?\?>|<!--.*?-->|<!(?!--)[^>]*+>)*+<(?:[\w.-]++:)?+(?:"
+    + b"|".join(sorted(name.encode() for name in feeds.KNOWN))
+    + rb")[\t\n\f\r />]",
+    re.DOTALL,
+)
+
+
+def _form_of_html(body: bytes) -> Form:
+    if _is_binary_file(body):
+        return Form.OTHER
+    head = body[:SNIFFED].removeprefix(b"\xef\xbb\xbf")
+    if _LISTING.match(head) or (not _BEGIN_OF_PAGE.match(head) and is_behind_notice(head.decode("latin-1"))):
+        return Form.XML
+    return Form.HTML
+
+
+def _is_binary_file(body: bytes) -> bool:
+    """Return whether it begins as a binary file does; text may begin with the same letters (MIME Sniffing, 7)."""
+    head = body[:SNIFFED]
+    return (head.startswith(_MAGIC) or _CONTAINER.match(head) is not None) and looks_binary(head)
+
+
+def sniff(body: bytes) -> Form:
+    """How a document is to be read, by its first bytes alone."""
+    if body.startswith(GZIP_MAGIC):
+        return Form.GZIP
+    head = charset.unmarked(body[:SNIFFED])
+    if _LISTING.match(head) or _DECLARED.match(head):
+        return Form.XML
+    if _PAGE.match(head):
+        return Form.HTML
+    return _text_or_binary(head)
+
+
+def _text_or_binary(body: bytes) -> Form:
+    head = charset.unmarked(body[:SNIFFED])
+    return Form.OTHER if head.startswith(_MAGIC) or looks_binary(head) else Form.TEXT
+
+
+_AS_MARKUP = frozenset(essence for essence, form in _FORMS.items() if form is Form.XHTML) | {"text/html"}
+
+
+def is_unreadable(essence: str | None, body: bytes, *, assets: bool) -> bool:
+    """Return whether what would be read by its media type is a binary file; style sheets are, with `assets`."""
+    return (essence in _AS_MARKUP or (assets and essence == "text/css")) and _is_binary_file(body)
+
+
+def is_packed(content_type: str | None, body: bytes, *, is_sitemap: bool = False) -> bool:
+    """Return whether these bytes, under a coding that could not be removed, are not the text that they should be.
+
+    Other files are binary anyway, and so is what is sent as bytes and nothing more.
+    """
+    essence, label = media_type(content_type)
+    expected = form_of(essence, b"")
+    if essence in _BYTES or expected in {Form.OTHER, Form.GZIP}:
+        return False
+    head = body[:SNIFFED]
+    if not looks_binary(encodings.utf_8(head, charset.of_html(head, label))):
+        return False
+    if head.startswith(GZIP_MAGIC):
+        return not (is_sitemap or expected is Form.XML)  # which are opened
+    return head.startswith(_COMPRESSED) or not (head.startswith(_MAGIC) or _CONTAINER.match(head))

@@ -1,0 +1,39 @@
+"""Whether a text is well-formed XML.
+
+Runs on: a worker process.
+"""
+
+from typing import Final
+from xml.parsers import expat
+
+MAX_DEPTH: Final = 10_000
+
+
+class _TooDeep(Exception):
+    """Elements are nested deeper than is looked at."""
+
+
+def is_well_formed(xml: str) -> bool:
+    """Return whether XML 1.0 takes it; what is nested too deep to be looked at is taken for broken."""
+    if "\0" in xml:  # expat would take it for UTF-16
+        return False
+    depth = 0
+
+    def start(_name: str, _attributes: object) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise _TooDeep
+
+    def end(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser = expat.ParserCreate("utf-8")
+    parser.ordered_attributes = True
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    try:
+        parser.Parse(xml, True)  # noqa: FBT003 - expat takes no names
+    except (expat.ExpatError, _TooDeep):
+        return False
+    return True
