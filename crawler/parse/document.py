@@ -105,7 +105,7 @@ def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -
     found = feeds.read(text[start.at :] if start.at else text, document.url, is_damaged=is_damaged)
     if found.root == "html":
         return _read_html(document, label, wants, agent, is_xhtml=True)
-    is_broken = found.is_broken or start.is_behind_junk
+    is_broken = start.is_behind_junk
     if found.root not in feeds.KNOWN:
         is_broken = is_broken or is_damaged or not is_well_formed(text[start.at :])
         if found.root == "svg":

@@ -47,3 +47,26 @@ def test_the_sitemaps_of_a_robots_txt_are_bounded() -> None:
     finds = discovered((f"/{at}" for at in range(2000)), REQUEST, JUDGE)
 
     assert [find.url.target for find in finds] == [f"/{at}" for at in range(MAX_DISCOVERED)]
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("http://h/a\thttp://h/b", None),
+        ("http://h/a http://h/b", None),
+        ("http://h/a\x0bb", None),
+        ("/a\u00a0b", None),
+        ("127.0.0.1:18400/s.xml", None),  # a URL without its scheme, and no path
+        ("www.example.com/s.xml", None),
+        ("http:/h/s.xml", None),
+        (" http://h/a \t", "http://h/a"),
+        ("HTTPS://h/a", "https://h/a"),
+        ("//h/a", "http://h/a"),
+        ("maps/s.xml", "http://h:8000/maps/s.xml"),
+        ("s.xml?a=/b", "http://h:8000/s.xml?a=/b"),
+        ("/my map.xml", "http://h:8000/my%20map.xml"),
+    ],
+)
+def test_a_robots_txt_names_no_sitemap_that_nobody_wrote(written: str, found: str | None) -> None:
+    """sitemaps.org asks for "the full URL"; a relative one is taken where it can mean nothing else."""
+    assert [find.url.href for find in discovered([written], REQUEST, JUDGE)] == ([found] if found else [])

@@ -292,6 +292,26 @@ async def test_a_sitemap_that_is_broken_or_none_is_told(tmp_path: Path, site: Ha
     )
 
 
+async def test_a_lost_entry_and_a_lost_child_are_told(tmp_path: Path, site: HandMadeSite) -> None:
+    """The sitemap's line names one, the summary counts them, and the code is 1."""
+    site.add_page("/all", index(site, "/some", "/none"))
+    site.add_page("/some", f"{site.url('/landed')}\n{site.url('/x')}\tnote\n", content_type="text/plain")
+
+    code = await crawler("fetch", "--sitemap", site.url("/all"), "-o", tmp_path / "out", "--quiet")
+
+    lines = {str(line["url"]).removeprefix(site.url("")): line for line in records(tmp_path / "out")}
+    assert (code, {path: line["reason"] for path, line in lines.items()}) == (
+        1,
+        {"/all": "ok", "/some": "bad_entries", "/landed": "ok", "/none": "not_a_sitemap"},
+    )
+    assert (lines["/none"]["status"], lines["/none"]["outcome"]) == (404, "done")
+    assert lines["/some"]["error"] == f"1 of its entries is no URL, such as '{site.url('/x')}\\u0009note'"
+    assert json.loads((tmp_path / "out" / "summary.json").read_bytes())["unread"] == {
+        "bad_entries": 1,
+        "not_a_sitemap": 1,
+    }
+
+
 async def test_a_gzip_bomb_is_a_line_like_any_other(tmp_path: Path, site: HandMadeSite) -> None:
     """10 MB that unpack to more than 2 GB: what comes before the limit is followed."""
     head = f"<urlset><url><loc>{site.url('/landed')}</loc></url>".encode()
