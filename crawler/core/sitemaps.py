@@ -53,8 +53,8 @@ def discovered(urls: Iterable[str], request: Request, judge: LinkJudge) -> tuple
 
 
 def _absolute(urls: Iterable[str], base: Url) -> Iterator[Url]:
-    for text in urls:
-        if is_parted(text.strip(_AROUND)) or _ODD_SCHEME.match(text) or _HEADLESS.match(text):
+    for text in (url.strip(_AROUND) for url in urls):
+        if is_parted(text) or _ODD_SCHEME.match(text) or _HEADLESS.match(text):
             continue
         with suppress(UrlError):
             yield parse(text, base)
