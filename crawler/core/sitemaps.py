@@ -37,7 +37,9 @@ def is_parted(reference: str) -> bool:
 
 def is_no_entry(reference: str) -> bool:
     """Return whether a reference can be no entry of a sitemap, though a browser would make a URL of it."""
-    return " " in reference or is_parted(reference) or _ODD_SCHEME.match(reference) is not None
+    if " " in reference or is_parted(reference):
+        return True
+    return not reference.startswith(("http://", "https://")) and _ODD_SCHEME.match(reference) is not None
 
 
 def sitemap_in(line: str) -> str | None:

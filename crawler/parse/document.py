@@ -25,7 +25,7 @@ from crawler.parse import feeds, html, listing, xhtml
 from crawler.parse.form import SNIFFED, Form, form_of, form_of_sitemap, is_xml, sniff
 from crawler.parse.front import MAX_FRONT, known_root, start_of
 from crawler.parse.reading import Content, Document, Reading, Wants
-from crawler.parse.references import References, TooManyLinks
+from crawler.parse.references import DamagedReferences, References, TooManyLinks
 from crawler.parse.styles import read_sheet
 from crawler.parse.wellformed import is_well_formed
 
@@ -121,14 +121,13 @@ def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -
 
 def _read_html(document: Document, label: str | None, wants: Wants, agent: str, *, is_xhtml: bool) -> Reading:
     encoding = (charset.of_xml if is_xhtml else charset.of_html)(document.body, label)
-    references = References(document.url, encoding)
     markup, is_lossy = encodings.utf_8(document.body, encoding), False
     if is_xhtml:
         markup, is_lossy = xhtml.as_html(markup)
-        references.is_damaged = is_lossy
-        if wants.assets:
-            for sheet in xhtml.sheets(markup):
-                references.add(sheet, LinkKind.STYLESHEET)
+    references = (DamagedReferences if is_lossy else References)(document.url, encoding)
+    if is_xhtml and wants.assets:
+        for sheet in xhtml.sheets(markup):
+            references.add(sheet, LinkKind.STYLESHEET)
     content = html.read(markup, references, wants, agent)
     reading = _reading(encoding, references, content)
     return replace(reading, problem=Reason.XML_ERROR) if is_lossy else reading

@@ -86,7 +86,9 @@ class Reader:
         page = bare(job, sealed, self._task)
         if job.refreshes:
             page = replace(page, finds=self._finds(job, _refreshed(job, Reading())))
-        return replace(page, problem=self._unread_for(job, sealed, page)) if not page.problem else page
+        if not page.problem and (problem := self._unread_for(job, sealed, page)):
+            return replace(page, problem=problem)
+        return page
 
     def _unread_for(self, job: Job, sealed: Sealed, page: Page) -> Reason | None:
         """Return why something is lost of a document that is not read; None = it has no links by its kind."""

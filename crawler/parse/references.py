@@ -41,7 +41,6 @@ class References:
         bad, ignored: how many different references are no valid URL, and how many have a scheme that is not fetched.
         examples: the first bad ones.
         are_cut: there were more than are taken.
-        is_damaged: U+FFFD in a reference stands for what the document does not tell, so such a one is bad.
     """
 
     def __init__(self, document: Url, encoding: str = UTF_8) -> None:
@@ -55,7 +54,6 @@ class References:
         self.examples: list[BadLink] = []
         self.ignored = 0
         self.are_cut = False
-        self.is_damaged = False
         self._room = MAX_CHARACTERS
 
     @property
@@ -127,9 +125,6 @@ class References:
         return url
 
     def _parse(self, text: str) -> Url | None:
-        if self.is_damaged and "\ufffd" in text:
-            self._count(text, Reason.NOT_A_URL)
-            return None
         try:
             return parse(text if self._encoding is None else _in_encoding(text, self._encoding), self.base)
         except UrlError as error:
@@ -143,6 +138,16 @@ class References:
         self.bad += 1
         if len(self.examples) < MAX_EXAMPLES:
             self.examples.append(BadLink(text=text[:MAX_EXAMPLE_LENGTH], reason=reason))
+
+
+class DamagedReferences(References):
+    """Those of a document in which U+FFFD stands for what it does not tell: a reference with one is bad."""
+
+    def _parse(self, text: str) -> Url | None:
+        if "\ufffd" in text:
+            self._count(text, Reason.NOT_A_URL)
+            return None
+        return super()._parse(text)
 
 
 def _without_fragment(reference: str) -> str:

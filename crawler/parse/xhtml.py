@@ -26,7 +26,9 @@ _ENTITY = re.compile(rb"<!ENTITY[\t\n\r ]++([^\t\n\r %\"'<>&;]++)")
 _REFERENCE = re.compile(
     rb"(?P<namespace>xmlns[^\t\n\r =<>&\"']{0,100}+[\t\n\r ]*+=[\t\n\r ]*+[\"'])?+&(?P<name>[^\t\n\r <>&;\"']++);"
 )
-_SHEET_OR_ROOT = re.compile(rb"<!--.*?-->|<\?xml-stylesheet(?P<sheet>[\t\n\r ][^>]*+)>|(?P<root><[A-Za-z])", re.DOTALL)
+_SHEET_OR_ROOT = re.compile(
+    rb"<!--.*?(?:-->|\Z)|<\?xml-stylesheet(?P<sheet>[\t\n\r ][^>]*+)>|(?P<root><[A-Za-z])", re.DOTALL
+)
 _HREF = re.compile(rb"[\t\n\r ]href[\t\n\r ]*+=[\t\n\r ]*+(?:\"([^\"<]*+)\"|'([^'<]*+)')")
 _EMPTY = re.compile(
     rb"<(script|style|title|textarea|iframe|noframes|noembed|xmp|template|select|form)(?=[\t\n\r /])"

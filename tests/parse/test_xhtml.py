@@ -8,7 +8,7 @@ from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.parse.document import read
 from crawler.parse.reading import Document, Reading, Wants
-from crawler.parse.xhtml import as_html
+from crawler.parse.xhtml import as_html, sheets
 
 SVG = "http://www.w3.org/2000/svg"
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -152,6 +152,8 @@ def test_what_a_declared_entity_stands_for_is_not_known(
 def test_a_megabyte_of_anything_is_turned_in_one_pass(part: str) -> None:
     """No pattern goes back."""
     started = time.process_time()
-    as_html(b"<!ENTITY a 'b'>" + part.encode() * (1_000_000 // len(part)))
+    body = b"<!ENTITY a 'b'>" + part.encode() * (1_000_000 // len(part))
+    as_html(body)
+    sheets(body)
 
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 1
