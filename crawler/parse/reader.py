@@ -247,7 +247,9 @@ def is_document(job: Job) -> bool:
     """Whether a body may be one that is read: the bytes of a coded one cannot be looked at yet."""
     if job.redirects:
         return False
-    return bool(job.layers or job.refreshes or job.request.sitemap) or _form(job, job.body) is not Form.OTHER
+    if job.layers or job.refreshes or job.request.sitemap or _form(job, job.body) is not Form.OTHER:
+        return True
+    return is_unreadable(media_type(job.content_type)[0], job.body, assets=True)
 
 
 def _form(job: Job, content: bytes) -> Form:

@@ -13,8 +13,9 @@ from crawler.core.models import Page, Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.parse.document import read
-from crawler.parse.reader import Reader, Task
+from crawler.parse.reader import Reader, Task, is_document
 from crawler.parse.reading import Document, Reading, Wants
+from crawler.parse.sealing import job_of
 
 BROKEN = Reason.XML_ERROR
 TASK = Task(max_decoded=10**8, follow=follow(ScopeConfig(), obey=True))
@@ -144,6 +145,19 @@ def test_a_page_that_is_another_file_says_so(body: bytes) -> None:
     assert page(body, "text/html", status=404).problem is None
     assert page(body, "image/png").problem is None
     assert page(body, "").problem is None
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "application/xhtml+xml", "text/css"])
+def test_what_is_no_page_goes_to_a_worker_if_it_should_be_one(content_type: str) -> None:
+    """There it is said; a picture that is sent as one stays on the loop."""
+    body = gzip.compress(HTML, mtime=0)
+    request = Request(url=url("http://h/"))
+    sent = [
+        Response(request=request, status=200, headers=((b"Content-Type", t),), body=body)
+        for t in (content_type.encode(), b"image/png")
+    ]
+
+    assert [is_document(job_of(response)) for response in sent] == [True, False]
 
 
 def test_a_style_sheet_that_is_packed_says_so_where_it_would_be_read() -> None:
