@@ -1,8 +1,8 @@
 """Session ids in URLs: which part of one is an id, and when its document shows that it is content after all.
 
 Rules
-- The names that frameworks give (PHP, Java, ASP, ColdFusion, osCommerce, Zen Cart, xt:Commerce) say enough, unless the
-  value is a small number: `cfid=12` alone is a content file. ASP.NET writes 24 letters or more.
+- The names that frameworks give (PHP, CodeIgniter, Java, ASP, ColdFusion, osCommerce, Zen Cart, xt:Commerce) say
+  enough, unless the value is a small number: `cfid=12` alone is a content file. ASP.NET writes 24 letters or more.
 - The names that people give need a value that looks drawn: `sid` may be a story or a station, and `session` one of a
   conference. Words, slugs, dates, versions and plain numbers do not look so. `s` is a search almost everywhere, so it
   needs the 32 hexadecimal digits that forums write.
@@ -22,7 +22,7 @@ from typing import NamedTuple
 from crawler.core.models import Find
 from crawler.core.urls import Host, Url
 
-_FRAMEWORKS = r"(?:phpsessid|jsessionid|aspsessionid[a-z]*|cfid|cftoken|oscsid|zenid|xtcsid)="
+_FRAMEWORKS = r"(?:phpsessid|jsessionid|ci_session|aspsessionid[a-z]*|cfid|cftoken|oscsid|zenid|xtcsid)="
 _PEOPLE = r"(s|sid|sess|sessid|session|session[_-]?id)="
 _NUMBER = r"[0-9]{1,8}(?![^&;/?])"
 _ASP_NET = r"\(s\(\w{24,}\)\)"

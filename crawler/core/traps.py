@@ -65,8 +65,8 @@ def refusal(url: Url) -> Reason | None:
 
 
 def _has_parameters(query: str) -> bool:
-    """True when too many of its parameters have a value."""
-    return sum(not pair.endswith("=") for pair in query.split("&") if pair) > MOST_PARAMETERS
+    """True when too many of its parameters have a value; those of one name are one: a choice of many."""
+    return len({_name(pair) for pair in query.split("&") if pair and not pair.endswith("=")}) > MOST_PARAMETERS
 
 
 def _has_repeats(path: str) -> bool:

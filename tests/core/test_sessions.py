@@ -68,6 +68,7 @@ def test_what_a_person_writes_is_none(pair: str) -> None:
         "/a;jsessionid=0A1B?q",
         "/a;jsessionid=123456789",
         "/a?PHPSESSID=x",
+        "/a?ci_session=0f3c9a7e55d10000",
         "/a?CFID=1&CFTOKEN=2",
         "/a?cftoken=2&cfid=1",
         "/a?cfid=4f1c2a34",

@@ -21,6 +21,8 @@ SHAPES: list[tuple[str, Reason | None]] = [
     ("/?" + "&".join(f"k{n}=1" for n in range(20)), None),
     ("/?" + "&".join(f"k{n}=1" for n in range(21)), Reason.TRAP_QUERY_PARAMETERS),
     ("/?" + "&".join(f"k{n}=1" for n in range(20)) + "&empty=" * 9 + "&&", None),  # fields that were left empty
+    ("/compare?" + "&".join(f"id={n}" for n in range(22)), None),  # things to compare, and boxes that were ticked
+    ("/?" + "&".join(f"cat[]={n}" for n in range(22)), None),
     ("/a/a/a/a/a", None),
     ("/a/a/a/a/a/a", Reason.TRAP_REPEATED_SEGMENTS),
     ("/a/a/a/a/a/a/", Reason.TRAP_REPEATED_SEGMENTS),

@@ -296,7 +296,7 @@ ENDLESS = [
     (concatenated, {Reason.TRAP_REPEATED_SEGMENTS, Reason.TRAP_PATH_DEPTH}, 671),
     (next_page, {Reason.TRAP_QUERY_VARIANTS}, traps.MOST_QUERIES + 1),
     (growing, {Reason.TRAP_URL_LENGTH}, 40),
-    (toggles, {Reason.TRAP_QUERY_PARAMETERS}, 21),
+    (toggles, {Reason.TRAP_QUERY_PARAMETERS}, 31),
 ]
 
 

@@ -200,6 +200,7 @@ async def test_a_pipe_is_read_once_as_a_file_is(tmp_path: Path, site: HandMadeSi
         await crawler("fetch", f"/dev/fd/{reading}", fifo, "-o", out, "--quiet", "--workers", 0, "--max-pages", 1),
         await crawler("resume", out, "--max-pages", 9, "--quiet"),
     ]
+    os.close(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))  # lets the writer go if its pipe was not opened
     await named
     os.close(reading)
 
