@@ -24,9 +24,7 @@ from crawler.core.retry import RETRY_STATUSES, delay, retry_after
 from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url
 
-_OF_A_CUT = frozenset(
-    {None, Reason.XML_ERROR}
-)  # a document that was cut is not well-formed, and says no more than that
+_OF_A_CUT = frozenset({None, Reason.XML_ERROR, Reason.BAD_ENTRIES})  # which may come of the cut itself
 
 
 @dataclass(frozen=True, slots=True)

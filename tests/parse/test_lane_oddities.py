@@ -59,7 +59,7 @@ ODDITIES: dict[str, Case] = {
     "a picture": (
         lambda: b"\x89PNG\r\n\x1a\n<a href=x>" + bytes(range(256)) * 10_000,
         Limits(cpu_seconds=PATIENT),
-        None,
+        Reason.DECODE_ERROR,
         None,
     ),
 }
