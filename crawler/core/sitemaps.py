@@ -11,9 +11,9 @@ Runs on: anywhere (pure).
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 from itertools import islice
+from typing import NamedTuple
 
 from crawler.core.errors import UrlError
 from crawler.core.models import Find, Request
@@ -48,15 +48,30 @@ def sitemap_in(line: str) -> str | None:
     return found and found["url"]
 
 
-def discovered(urls: Iterable[str], request: Request, judge: LinkJudge) -> tuple[Find, ...]:
-    """The first sitemaps that the robots.txt of this request's origin names, judged; what is no URL is none."""
-    found = _absolute(islice(urls, MAX_DISCOVERED), parse(f"{request.url.origin}/robots.txt"))
-    return tuple(Find(url=url, sitemap=True, refusal=judge.refusal(url, 0, is_sitemap=True)) for url in found)
+class Discovered(NamedTuple):
+    """The sitemaps that a robots.txt names: judged finds, and the texts that are no URL."""
+
+    finds: tuple[Find, ...]
+    bad: tuple[str, ...]
 
 
-def _absolute(urls: Iterable[str], base: Url) -> Iterator[Url]:
-    for text in (url.strip(_AROUND) for url in urls):
-        if is_parted(text) or _ODD_SCHEME.match(text) or _HEADLESS.match(text):
-            continue
-        with suppress(UrlError):
-            yield parse(text, base)
+def discovered(urls: Iterable[str], request: Request, judge: LinkJudge) -> Discovered:
+    """Judge the first sitemaps that the robots.txt of this request's origin names."""
+    base = parse(f"{request.url.origin}/robots.txt")
+    finds: list[Find] = []
+    bad: list[str] = []
+    for text in (url.strip(_AROUND) for url in islice(urls, MAX_DISCOVERED)):
+        if (url := _absolute(text, base)) is None:
+            bad.append(text)
+        else:
+            finds.append(Find(url=url, sitemap=True, refusal=judge.refusal(url, 0, is_sitemap=True)))
+    return Discovered(tuple(finds), tuple(bad))
+
+
+def _absolute(text: str, base: Url) -> Url | None:
+    if is_parted(text) or _ODD_SCHEME.match(text) or _HEADLESS.match(text):
+        return None
+    try:
+        return parse(text, base)
+    except UrlError:
+        return None

@@ -25,6 +25,7 @@ from crawler.core.retry import RETRY_STATUSES, retry_after
 from crawler.core.robots import Lesson
 from crawler.core.scope import LinkJudge
 from crawler.core.sitemaps import discovered
+from crawler.core.text import counted, safe
 from crawler.core.urls import Host, Url
 from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
@@ -70,6 +71,7 @@ class Manners:
         self._clock = clock
         self._ways = ways
         self._mourned = 0
+        self._unnamed = 0  # robots.txt of which it was said that a sitemap in it has no URL
         self._answers: dict[str, Reason | None] = {}  # of guessed origins: why none came, None = one came
 
     # --- before it is asked --------------------------------------------------------------------------------------
@@ -99,8 +101,15 @@ class Manners:
 
         A sitemap may lie anywhere, and its host's other sitemaps are none of ours: only pages and seeds discover.
         """
-        if finds := discovered(robots.take_sitemaps(request.url), request, judge):
-            self._journal.note_finds(finds)
+        found = discovered(robots.take_sitemaps(request.url), request, judge)
+        if found.finds:
+            self._journal.note_finds(found.finds)
+        if found.bad and self._unnamed < _NOTES:
+            self._unnamed += 1
+            told = (
+                f"{counted(len(found.bad), 'sitemap')} in its robots.txt with no valid URL: {safe(found.bad[0], 100)}"
+            )
+            self._ways.say(f"{request.url.origin}: {told}")
 
     async def learn(self, request: Request, room: Room) -> Lesson:
         """Ask for the robots.txt of its origin, as an errand of its host; gives what that taught."""

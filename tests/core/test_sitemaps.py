@@ -34,7 +34,7 @@ def test_a_robots_txt_names_sitemaps_and_no_seeds() -> None:
     """Relative ones are relative to itself, what is no URL is left out, and nothing of the request is taken over."""
     urls = ["https://cdn.example/s.xml", "/y.xml", "s.xml", "/s.txt", "ftp://h/s", "http://["]
 
-    assert discovered(urls, REQUEST, JUDGE) == (
+    assert discovered(urls, REQUEST, JUDGE).finds == (
         Find(url=parse("https://cdn.example/s.xml"), sitemap=True),
         Find(url=parse("http://h:8000/y.xml"), sitemap=True, refusal=Reason.EXCLUDED),
         Find(url=parse("http://h:8000/s.xml"), sitemap=True),
@@ -44,7 +44,7 @@ def test_a_robots_txt_names_sitemaps_and_no_seeds() -> None:
 
 def test_the_sitemaps_of_a_robots_txt_are_bounded() -> None:
     """The first thousand are taken."""
-    finds = discovered((f"/{at}" for at in range(2000)), REQUEST, JUDGE)
+    finds = discovered((f"/{at}" for at in range(2000)), REQUEST, JUDGE).finds
 
     assert [find.url.target for find in finds] == [f"/{at}" for at in range(MAX_DISCOVERED)]
 
@@ -69,4 +69,12 @@ def test_the_sitemaps_of_a_robots_txt_are_bounded() -> None:
 )
 def test_a_robots_txt_names_no_sitemap_that_nobody_wrote(written: str, found: str | None) -> None:
     """sitemaps.org asks for "the full URL"; a relative one is taken where it can mean nothing else."""
-    assert [find.url.href for find in discovered([written], REQUEST, JUDGE)] == ([found] if found else [])
+    assert [find.url.href for find in discovered([written], REQUEST, JUDGE).finds] == ([found] if found else [])
+
+
+def test_a_sitemap_that_is_no_url_is_named() -> None:
+    """So that the user can be told of it: nothing of a robots.txt is left out without a word."""
+    found = discovered(["http://[x/", "/map.xml", "http://h/a\thttp://h/b"], REQUEST, JUDGE)
+
+    assert len(found.finds) == 1
+    assert found.bad == ("http://[x/", "http://h/a\thttp://h/b")

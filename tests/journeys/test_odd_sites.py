@@ -41,7 +41,7 @@ def a_cms(path: str, _origin: str) -> tuple[bytes, bool]:
 def a_shop(path: str, origin: str) -> tuple[bytes, bool]:
     """Its pages are listed in a sitemap alone, which begins with a blank line."""
     if path == "/robots.txt":
-        return _sized(f"Sitemap: {origin}/sitemap.xml\n".encode()), False
+        return _sized(f"Sitemap: http://[x/\nSitemap: {origin}/sitemap.xml\n".encode()), False
     if path == "/sitemap.xml":
         listed = "".join(f"<url><loc>{origin}/p/{n}?a=1&amp;b=2</loc></url>" for n in range(2, PAGES + 1))
         body = f'\n<?xml version="1.0" encoding="UTF-8"?>\n<urlset>{listed}</urlset>'
@@ -95,6 +95,7 @@ async def test_every_page_of_an_odd_site_is_had(
     assert len({line["url"] for line in lines if line["reason"] == "ok" and line["title"]}) == PAGES
     assert sum(line["reason"] == "redirect" for line in lines) == redirects
     assert not [line for line in shown if " from 1 of " in line]
+    assert [line for line in shown if "1 sitemap in its robots.txt with no valid URL" in line] or site is not a_shop
     assert _run(["verify", str(out)]) == 0
 
 
