@@ -131,7 +131,7 @@ class Response:
 
     @property
     def is_part(self) -> bool:
-        """Whether a 206 says that it holds less than all there is (RFC 9110, 14.4); some servers answer all with it."""
+        """True when a 206 says that it holds less than all there is (RFC 9110, 14.4); some servers send all with it."""
         told = self.header("content-range") if self.status == 206 else None
         whole = _RANGE.fullmatch(told or "")
         return told is not None and (whole is None or int(whole[1]) + 1 != int(whole[2]))

@@ -1,4 +1,4 @@
-"""How a list and a robots.txt name sitemaps, what becomes of those that a robots.txt names, and what no listed URL is.
+"""Sitemaps that a list or a robots.txt names, the finds that they make, and texts that are no listed URL.
 
 Rules
 - White space or a control character within a listed URL parts it: a browser would drop a tab or a line end and join

@@ -1,4 +1,4 @@
-"""How a document is to be read: its form.
+"""The form of a document, which says how it is read.
 
 Rules
 - The media type decides (MIME Sniffing standard, https://mimesniff.spec.whatwg.org/), and the bytes decide only where
@@ -28,7 +28,7 @@ SNIFFED = 1445  # the standard's "resource header"
 
 
 class Form(Enum):
-    """How a document is to be read."""
+    """A way to read a document."""
 
     HTML = "html"
     XHTML = "xhtml"
@@ -56,7 +56,7 @@ _TEXT = frozenset({"application/json", "application/javascript", "application/ec
 
 
 def form_of(essence: str | None, body: bytes, *, is_sitemap: bool = False) -> Form:
-    """How a document of this media type is to be read."""
+    """Return the form of a document of this media type."""
     return (form_of_sitemap(body) if is_sitemap else None) or _form_of(essence, body)
 
 
@@ -81,7 +81,7 @@ _FIRST_URL = re.compile(rb"(?:[\t\n\f\r ]++|#[^\r\n]*+)*+https?://", re.IGNORECA
 
 
 def form_of_sitemap(body: bytes) -> Form | None:
-    """How a sitemap is to be read whatever its media type; None = that decides."""
+    """Return the form of a sitemap whatever its media type; None = that decides."""
     head = body[:MAX_FRONT]
     encoding = encoding_of(head)
     head = decoded(head, encoding).encode() if encoding else charset.unmarked(head)
@@ -135,7 +135,7 @@ def _is_binary_file(body: bytes) -> bool:
 
 
 def sniff(body: bytes) -> Form:
-    """How a document is to be read, by its first bytes alone."""
+    """Return the form of a document by its first bytes alone."""
     if body.startswith(GZIP_MAGIC):
         return Form.GZIP
     head = charset.unmarked(body[:SNIFFED])

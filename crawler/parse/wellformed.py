@@ -1,4 +1,4 @@
-"""Whether a text is well-formed XML.
+"""The check that a text is well-formed XML.
 
 Runs on: a worker process.
 """
