@@ -116,7 +116,7 @@ async def test_a_redirect_is_its_head(answer: bytes, is_held: bool) -> None:
             await reader.read()
 
     async with raw_server(serve) as where, open_fetcher() as fetcher:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(5):
             response = await fetcher.fetch(ask(where, "/a"))
 
     assert (response.status, response.header("location")) == (301, "/b")
@@ -180,7 +180,7 @@ async def test_of_an_answer_whose_body_is_of_no_use_the_head_is_enough(
             await reader.read()
 
     async with raw_server(serve) as where, open_fetcher() as fetcher:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(5):
             response = await fetcher.fetch(ask(where, success_only=True))
 
     assert response.status == int(status[:3])
