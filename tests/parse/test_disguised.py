@@ -1,4 +1,4 @@
-"""What is sent as something else, or behind the message of a script: it is read, or a reason says why not."""
+"""Documents that are sent as something else, or behind the message of a script: read, or with a reason."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""What a sitemap or a feed lists: only URLs that somebody wrote, whole and one in each place, and the rest is told."""
+"""The entries of sitemaps and feeds: only URLs that somebody wrote, whole, one in each place; the rest is told."""
 
 import gzip
 
@@ -209,7 +209,7 @@ def test_a_mark_between_files_that_were_put_together_is_no_part_of_a_url() -> No
 
 
 def test_what_of_a_listed_sitemap_is_no_url_is_told() -> None:
-    """How much, and an example, safe to show."""
+    """The number, and an example, safe to show."""
     told = page('http://h/a\nhttp://[x\x1b/\n"http://h/c"\n- http://h/d\n')
 
     assert ([find.url.target for find in told.finds], told.problem) == (["/a"], Reason.BAD_ENTRIES)
