@@ -76,9 +76,9 @@ def _step_through(bench: Workbench) -> tuple[float, float, int]:
     seconds = 0.0
     while bench.queued:
         began = time.perf_counter()
-        found = bench.take(now, 256)
+        found = bench.take(now, 256, may_dial=True)
         if found is None:
-            now = bench.next_due() or now
+            now = bench.next_due(now, 256, may_dial=True) or now
             continue
         host = found[0].url.host_port
         bench.send(host, now)

@@ -43,13 +43,17 @@ from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
 from crawler.runtime import loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.lane import Limits
-from crawler.runtime.tasks import ByteBudget, Slots, background, every
+from crawler.runtime.places import Places
+from crawler.runtime.tasks import ByteBudget, background, every
 from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
 
 MEMORY = 256 * 1024 * 1024  # bodies in flight, all fetches together
 _OBSERVED = 0.05  # seconds between two samples of a run that somebody observes
-_SPARE_FILES = 256  # open files that are not connections: the frontier, the output, libraries, idle connections
+_SPARE_FILES = 128  # open files that are no connections: the frontier, the output, libraries, workers
+_DIALS_PER_SLOT = 16  # a dead host is dialled for 10 s, a page takes half a second: a third of all may be dead
+_MOST_DIALS = 4096  # 30 KiB each
+_WINDOW = 4  # dials of the last second, for each slot: most answer within a quarter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +141,8 @@ async def assemble(
     What `reading` gives for the task of each document, and `around` for the fetcher, takes its place.
     """
     clock = Clock()
-    limit = config.engine.concurrency
-    board = MappedBoard(folder.board, limit + BOUNDS.max_items + BOUNDS.group_items)
+    places, limit = _places(config, clock), config.engine.concurrency
+    board = MappedBoard(folder.board, limit + places.outside + BOUNDS.max_items + BOUNDS.group_items)
     follows = facts.command == "crawl"
     frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, rules=rules_of(config, follows=follows))
     lines: Sink = StdoutSink() if config.output.to_stdout else JsonlSink(folder.path)
@@ -161,7 +165,7 @@ async def assemble(
         robots=RobotsCache(fetcher, journal, clock, agent=agent_of(config)) if config.politeness.robots else None,
         rate=RateGate(config.politeness.rate),
         judge=Judge(config.engine.retries, LinkJudge(config.scope) if follows else None),
-        slots=Slots(limit),
+        places=places,
         memory=ByteBudget(MEMORY),
         clock=clock,
         jitter=random.random,
@@ -248,7 +252,8 @@ class _Watch:
             seconds=now - self._started,
             pages_per_second=pages,
             bytes_per_second=size,
-            in_flight=parts.slots.in_flight,
+            fetching=parts.places.fetching,
+            waiting=parts.places.waiting,
             queued=parts.workbench.queued,
             inbox=parts.journal.depth,
             rss=_rss(),
@@ -292,13 +297,26 @@ def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | Lesson:
 
 
 def _within_open_files(config: RunConfig, show: Show) -> RunConfig:
-    """A fetch needs a socket, a socket is an open file: a concurrency that cannot be had is lowered, and said so."""
-    limit = loop.raise_open_files()
-    most = max(1, limit - _SPARE_FILES)
+    """Lower a concurrency that cannot be had, and say so: a fetch needs a socket, and a socket is an open file."""
+    files = loop.raise_open_files()
+    most = max(1, (files - _SPARE_FILES) * 2 // 5)  # as much is for idle connections, and the rest for dials
     if config.engine.concurrency <= most:
         return config
-    show.note(f"concurrency lowered to {most}: this system lets a process open {limit} files (ulimit -n)")
+    show.note(f"concurrency lowered to {most}: this system lets a process open {files} files (ulimit -n)")
     return replace(config, engine=replace(config.engine, concurrency=most))
+
+
+def _places(config: RunConfig, clock: Clock) -> Places:
+    """Slots, and room for dials as far as open files allow; two sockets for each, since a name has two addresses."""
+    slots = config.engine.concurrency
+    files = loop.open_files() - _SPARE_FILES - 2 * slots
+    return Places(
+        slots,
+        outside=max(1, min(slots * _DIALS_PER_SLOT, max(_MOST_DIALS, slots), files // 2)),
+        window=slots * _WINDOW,
+        now=clock.monotonic,
+        is_relieved=config.fetch.limit_rate is None,  # otherwise it is we who make them slow
+    )
 
 
 def peak_rss_mb() -> float:

@@ -73,6 +73,7 @@ class FakeFetcher:
             await (self.gate.wait() if self.gate else asyncio.sleep(0))
             response = _answer(self.answers.get(request.url.href, self.default), request)
             if room is not None:
+                await room.answered()
                 await room.grow(len(response.body))
             return response
         finally:

@@ -112,3 +112,15 @@ class FetchError(CrawlerError):
         super().__init__(message)
         self.reason = reason
         self.counted = counted
+
+
+class NoNameServer(FetchError):
+    """No name server answers at all: nothing is known of the host, and it is not to blame.
+
+    Attributes:
+        since: monotonic moment since when none answers.
+    """
+
+    def __init__(self, message: str, *, since: float) -> None:
+        super().__init__(Reason.DNS_TIMEOUT, message, counted=False)
+        self.since = since

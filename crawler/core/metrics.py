@@ -20,6 +20,7 @@ class Sample:
 
     Attributes:
         at: on the monotonic clock; `seconds` is since this life began.
+        fetching: fetches that hold a slot; `waiting` = dials and what else waits for a host outside of them.
         queued: leased URLs that wait for their host; pending ones are in `totals`.
         rss: resident memory of this process in bytes.
         inbox: what waits for the storage thread, in entries.
@@ -31,12 +32,18 @@ class Sample:
     seconds: float
     pages_per_second: float
     bytes_per_second: float
-    in_flight: int
+    fetching: int
+    waiting: int
     queued: int
     inbox: int
     rss: int
     lag: float
     worst_lag: float
+
+    @property
+    def in_flight(self) -> int:
+        """All requests under way."""
+        return self.fetching + self.waiting
 
 
 @dataclass(slots=True)

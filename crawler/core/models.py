@@ -399,6 +399,8 @@ class HostState:
         robots_attempts: attempts to get its robots.txt that failed in a row.
         down: why the host was given up; None = it was not.
         rest_until: the end of the rest that it had when it was given up, for a later life; 0 = none.
+        waited: seconds that requests to it took which got no answer.
+        answered: it has answered, if only for its robots.txt; not stored, it follows from what is.
     """
 
     due: float = 0.0
@@ -412,6 +414,8 @@ class HostState:
     robots_attempts: int = 0
     down: Reason | None = None
     rest_until: float = 0.0
+    waited: float = 0.0
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

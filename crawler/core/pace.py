@@ -12,14 +12,21 @@ Rules
 - What was sent before the host was last eased says nothing new: a hundred refusals of one moment count once.
 - Retry-After is a rest of the whole host (RFC 9110, 10.2.3).
 - A slow host has on average one request in flight: its delay is not shorter than the time that it takes to answer.
-- After a failure to reach the host it is probed by one request at a time. It is given up (`down`) when FAILURES
-  attempts in a row failed and GIVE_UP_AFTER seconds have passed, or when robots.txt could not be had ROBOTS_ATTEMPTS
-  times. A name lookup or connection that ran into its time limit counts as several, or a host behind a firewall would
-  take minutes.
+- A host that has not answered yet is asked for four things at once at the most, and for one after a failure.
+- Failures to reach it are of three kinds, and each has its number of attempts until the host is given up (`down`).
+  A name that does not exist is believed at once. What is refused at once is asked again after 1, 3 and 6 s. Silence is
+  asked again after 5 and then 10 s, as long as the next attempt can end within a minute of the beginning of the first.
+- A host that has answered before is given more time: it is given up after 30 s of refusals at the earliest, and after
+  two silent attempts.
+- Attempts that began before the last failure was heard say nothing new.
+- A page that stays silent says something about its host only if the host has answered nothing since it was asked for,
+  and if the page was not silent before. Otherwise the page is to blame, and the host is asked as before.
+- A robots.txt that cannot be had though the host answers gives it up after ROBOTS_ATTEMPTS attempts.
 Runs on: anywhere (pure). Moments are monotonic seconds; jitter is chance in [0, 1).
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from crawler.core.models import HostState
 from crawler.core.reasons import Reason
@@ -27,29 +34,38 @@ from crawler.core.reasons import Reason
 TROUBLE_STATUSES = frozenset({429, 502, 503, 504})
 LONGEST_DELAY = 60.0  # seconds, of what latency and trouble ask for
 LONGEST_REST = 3600.0  # seconds, of what Retry-After and Crawl-delay ask for
-FAILURES = 20
-GIVE_UP_AFTER = 30.0
 ROBOTS_ATTEMPTS = 4
+ATTEMPTS = 4  # that are refused, of a host that has never answered
+PATIENCE = 30.0  # seconds of refusals, of a host that has answered: a restart takes less
+MINUTE = 60.0  # seconds that silence may take in all
+QUICK = 2.0  # seconds to the first byte
 STOCK_SECONDS = 2.0
 MOST_STOCK = 1000
 
-_TROUBLES = frozenset(
-    {
-        *(Reason.CONNECTION_LOST, Reason.FIRST_BYTE_TIMEOUT, Reason.IDLE_TIMEOUT),
-        *(Reason.TOTAL_TIMEOUT, Reason.TRUNCATED),
-    }
-)
+_TROUBLES = frozenset({Reason.CONNECTION_LOST, Reason.IDLE_TIMEOUT, Reason.TRUNCATED})
 _OURS = frozenset({Reason.CLIENT_LIMIT, Reason.PROXY_FAILED, Reason.BLOCKED_ADDRESS})  # they say nothing of the host
-_TIMEOUTS = frozenset({Reason.CONNECT_TIMEOUT, Reason.DNS_TIMEOUT})
-_TIMEOUT_WEIGHT = 5
+_SILENCES = frozenset(
+    {Reason.CONNECT_TIMEOUT, Reason.DNS_TIMEOUT, Reason.FIRST_BYTE_TIMEOUT, Reason.TOTAL_TIMEOUT, Reason.IDLE_TIMEOUT}
+)
+_OF_A_PAGE = frozenset({Reason.FIRST_BYTE_TIMEOUT, Reason.TOTAL_TIMEOUT})  # silences after the connection stood
+_UNPROVEN = 4  # requests at once to a host that has not answered
 _LEAST_PENALTY = 0.1  # seconds; for a host that has no delay yet
 _GAIN = 0.1  # of the rate that is allowed without trouble, for each good answer
 _SMOOTHING = 0.2  # the share of the latest answer in the latency
-_PROBES = (0.5, 1.0, 2.0)  # seconds between failures to reach it; the last from then on
-_ROBOTS_RESTS = (1.0, 3.0, 6.0)  # seconds between attempts to get its robots.txt
+_RESTS = (1.0, 3.0, 6.0)  # seconds between attempts; the last from then on
+_LONG_RESTS = (5.0, 10.0)  # after silence
 _NEWS = 1.25  # a slowness that is so many times what was noted is worth noting; each answer moves it a little
 _GIVEN_UP = 500  # how many of its URLs are taken at once, to be failed
 _NO_STATE = HostState()
+
+
+class Standing(IntEnum):
+    """How likely a host is to answer at once; the lower is asked first."""
+
+    QUICK = 0  # its last page began within QUICK seconds, or it is down and costs no request
+    ANSWERS = 1  # it has answered
+    UNTRIED = 2
+    FAILED = 3  # the last attempt to reach it failed, or was broken off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +95,7 @@ class Heard:
         failure: why there was none; None = there was one.
         latency: seconds until its first byte; None = unknown.
         retry_after: seconds that it asked us to wait; None = it did not.
+        again: the same page was asked for before, in vain.
     """
 
     asked_at: float
@@ -86,6 +103,7 @@ class Heard:
     failure: Reason | None = None
     latency: float | None = None
     retry_after: float | None = None
+    again: bool = False
 
 
 class Pace:
@@ -96,6 +114,7 @@ class Pace:
     Attributes:
         crawl_delay: what robots.txt asks for, in seconds; None = nothing.
         down: why the host was given up; None = it was not.
+        waited: seconds that requests to it took which got no answer.
     """
 
     def __init__(self, bounds: Bounds, state: HostState = _NO_STATE, ahead: float = 0.0) -> None:
@@ -110,9 +129,12 @@ class Pace:
         self._failing_since = None if state.failing_since is None else state.failing_since + ahead
         self._rest_until = max(state.due, state.rest_until) + ahead
         self._sent_at: float | None = None
-        self._eased_at = self._probed_at = -1.0
-        self._probes = 0
+        self._eased_at = self._failed_at = self._answered_at = -1.0
+        self._has_answered = state.answered
+        self._is_quick = self._is_put_off = False
+        self._is_reached = not self._failures  # connections to it come about
         self._robots_attempts = state.robots_attempts
+        self.waited = state.waited
         self._noted, self._noted_slowness = self._news(), self._slowness
 
     # --- what is in force ----------------------------------------------------------------------------------------
@@ -127,7 +149,20 @@ class Pace:
         """Requests in flight at the most."""
         if self.down:
             return _GIVEN_UP
-        return 1 if self._failures else max(1, int(self._window))
+        if not self._is_reached:
+            return 1
+        return max(1, int(self._window) if self._has_answered else min(int(self._window), _UNPROVEN))
+
+    @property
+    def standing(self) -> Standing:
+        """How likely it is to answer at once."""
+        if self.down:
+            return Standing.QUICK
+        if self._failures or self._robots_attempts or self._is_put_off:
+            return Standing.FAILED
+        if not self._has_answered:
+            return Standing.UNTRIED
+        return Standing.QUICK if self._is_quick else Standing.ANSWERS
 
     @property
     def due(self) -> float:
@@ -142,7 +177,7 @@ class Pace:
         """How many leased URLs the host can use: two seconds' worth within reason, at least twice its limit."""
         delay = self.delay
         by_pace = int(min(STOCK_SECONDS / delay, MOST_STOCK)) if delay else 0
-        return max(by_pace, 2 * self.limit)
+        return max(by_pace, 2 * (self.limit if self.down or not self._is_reached else max(1, int(self._window))))
 
     def _longest(self) -> tuple[float, str]:
         """The delay and what decides it."""
@@ -173,37 +208,71 @@ class Pace:
         failure = heard.failure
         if failure in _OURS or self.down:
             return
+        if failure is not None:
+            self.waited += max(0.0, now - heard.asked_at)
         if failure is not None and failure.blames_host:
-            self._fail_to_reach(failure, heard, now, jitter)
-            return
-        self.reached()
+            self._is_reached = False
+            self._fail(failure, heard.asked_at, now, jitter)
+        elif failure in _OF_A_PAGE:
+            if not self._has_answered or not (heard.again or self._answered_at > heard.asked_at):
+                self._is_quick = False
+                self._fail(failure, heard.asked_at, now, jitter)
+        else:
+            self._take_in(heard, now, jitter)
+
+    def _take_in(self, heard: Heard, now: float, jitter: float) -> None:
+        """It can be reached, and has answered unless the connection was lost."""
+        if heard.failure is Reason.CONNECTION_LOST:
+            self._forgive()
+        else:
+            self.reached(now)
         if heard.retry_after:
             self.rest(heard.retry_after, now)
+        self._is_quick = heard.failure is None and (heard.latency or 0.0) <= QUICK
         if heard.latency is not None and self._bounds.heeds_latency:
             before = heard.latency if self._latency is None else self._latency
             self._latency = before + _SMOOTHING * (heard.latency - before)
-        if failure in _TROUBLES or heard.status in TROUBLE_STATUSES:
+        if heard.failure in _TROUBLES or heard.status in TROUBLE_STATUSES:
             self._ease(heard.asked_at, now, jitter)
-        elif failure is None:
+        elif heard.failure is None:
             self._speed_up()
 
-    def reached(self) -> None:
+    def reached(self, now: float) -> None:
         """Somebody answers there: earlier failures count no longer."""
-        self._failures = self._probes = self._robots_attempts = 0
+        self._forgive()
+        self._has_answered = True
+        self._answered_at = now
+
+    def _forgive(self) -> None:
+        self._failures = self._robots_attempts = 0
         self._failing_since = None
+        self._is_reached = True
+        self._is_put_off = False
+
+    def put_off(self, seconds: float, now: float) -> None:
+        """A request was broken off, to nobody's blame: others come first, and this host again after so long."""
+        self._is_put_off = True
+        self._rest(now + seconds)
 
     def rest(self, seconds: float, now: float) -> None:
         """It asked to be left alone for so long: nothing is due before, an hour at the most."""
         self._rest(now + min(seconds, LONGEST_REST))
 
-    def miss_robots(self, failure: Reason, now: float, *, retry_after: float | None, attempts: int) -> None:
+    def miss_robots(self, heard: Heard, now: float, jitter: float, *, attempts: int) -> None:
         """Its robots.txt could not be had, so nothing may be asked; after `attempts` times it is given up."""
+        failure = heard.failure
+        assert failure is not None  # noqa: S101 - it could not be had
+        self.rest(heard.retry_after or 0.0, now)
+        if failure.blames_host or failure in _SILENCES:
+            self.waited += max(0.0, now - heard.asked_at)
+            self._is_reached = False
+            self._fail(failure, heard.asked_at, now, jitter, attempts=attempts)
+            return
         self._robots_attempts += 1
-        self.rest(retry_after or 0.0, now)
         if self._robots_attempts >= attempts:
             self.down = failure
         else:
-            self._rest(now + _ROBOTS_RESTS[min(self._robots_attempts, len(_ROBOTS_RESTS)) - 1])
+            self._rest(now + _of(_RESTS, self._robots_attempts))
 
     def _rest(self, until: float) -> None:
         self._rest_until = max(self._rest_until, until)
@@ -224,16 +293,32 @@ class Pace:
             if self._penalty <= floor:
                 self._penalty = 0.0
 
-    def _fail_to_reach(self, failure: Reason, heard: Heard, now: float, jitter: float) -> None:
-        self._failures += _TIMEOUT_WEIGHT if failure in _TIMEOUTS else 1
+    def _fail(self, failure: Reason, asked_at: float, now: float, jitter: float, *, attempts: int = ATTEMPTS) -> None:
+        """It could not be reached: rest, or give it up."""
+        if asked_at < self._failed_at:
+            return
+        self._failed_at = now
+        self._failures += 1
         if self._failing_since is None:
-            self._failing_since = heard.asked_at
-        if heard.asked_at >= self._probed_at:
-            self._rest(now + _PROBES[min(self._probes, len(_PROBES) - 1)] * (1 + jitter / 4))
-            self._probes += 1
-            self._probed_at = now
-        if self._failures >= FAILURES and now - self._failing_since >= GIVE_UP_AFTER:
+            self._failing_since = asked_at
+        is_silent = failure in _SILENCES
+        rest = _of(_LONG_RESTS if is_silent else _RESTS, self._failures) * (1 + jitter / 4)
+        took = now - asked_at if is_silent else 0.0
+        if self._is_over(failure, now + rest + took - self._failing_since, attempts):
             self.down = failure
+        else:
+            self._rest(now + rest)
+
+    def _is_over(self, failure: Reason, until: float, attempts: int) -> bool:
+        """Say whether no further attempt is made, which would end `until` seconds after the first one began."""
+        if self._failures >= attempts and attempts < ATTEMPTS:
+            return True  # the user wants fewer
+        if failure in _SILENCES:
+            is_late = until > MINUTE or self._failures >= ATTEMPTS
+            return is_late and (self._failures > 1 or not self._has_answered)
+        if self._has_answered:
+            return until > PATIENCE and self._failures >= ATTEMPTS
+        return failure is Reason.DNS_NOT_FOUND or self._failures >= ATTEMPTS
 
     # --- what is remembered --------------------------------------------------------------------------------------
 
@@ -253,10 +338,14 @@ class Pace:
             robots_attempts=self._robots_attempts,
             down=self.down,
             rest_until=self._rest_until - self._ahead if self.down and self._rest_until > now else 0.0,
+            waited=self.waited,
+            answered=self._has_answered,
         )
 
     def _cause_of_rest(self) -> str:
-        return "unreachable" if self._failures or self._robots_attempts else "retry-after"
+        if self._failures or self._robots_attempts:
+            return "unreachable"
+        return "put off" if self._is_put_off else "retry-after"
 
     def news(self, now: float) -> HostState | None:
         """The state, if it is worth remembering since it was last given; None = it says nothing new."""
@@ -267,11 +356,16 @@ class Pace:
         return self.state(now)
 
     def _news(self) -> tuple[object, ...]:
-        return self._window, self._penalty, self._failures, self._robots_attempts, self.down
+        return self._window, self._penalty, self._failures, self._robots_attempts, self.down, round(self.waited)
 
     def __repr__(self) -> str:
         delay, cause = self._longest()
         return f"<Pace {delay:.3g} s ({cause}), {self.limit} at once{f', down: {self.down}' if self.down else ''}>"
+
+
+def _of(rests: tuple[float, ...], number: int) -> float:
+    """The rest after so many attempts."""
+    return rests[min(number, len(rests)) - 1]
 
 
 def _is_near(slowness: float, noted: float) -> bool:

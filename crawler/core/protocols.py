@@ -41,7 +41,11 @@ class Clock(Protocol):
 
 
 class Room(Protocol):
-    """The share of the byte budget that one visit holds from its first byte until its commit."""
+    """What one fetch needs of its process: leave to go on once its answer begins, and memory for the body."""
+
+    async def answered(self) -> float:
+        """Wait until the fetch may go on, now that the head of its answer is there; gives back the seconds waited."""
+        ...
 
     async def grow(self, n: int, /) -> float:
         """Take `n` bytes more, waiting while the budget is spent; gives back the seconds waited."""
@@ -54,8 +58,8 @@ class Fetcher(Protocol):
     async def fetch(self, request: Request, room: Room | None = None) -> Response:
         """The response to one request.
 
-        `room` is asked before body bytes are kept; None = memory is the caller's business. Waiting for it is not
-        counted against the server's time limits.
+        `room` is asked when the head is there, and before body bytes are kept; None = both are the caller's business.
+        Waiting for it is not counted against the server's time limits.
 
         Raises:
             FetchError: there was no usable response; the run goes on.

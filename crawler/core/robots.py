@@ -32,12 +32,14 @@ class Lesson:
         message: what happened, for people.
         retry_after: seconds for which the server asked to be left alone; None = it did not.
         is_answered: there was an answer, whatever it said.
+        is_counted: the attempt counts; nothing of ours broke it.
     """
 
     reason: Reason | None
     message: str = ""
     retry_after: float | None = None
     is_answered: bool = True
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

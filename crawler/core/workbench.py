@@ -1,11 +1,15 @@
-"""Host queues on a heap of due times: which leased URL may be asked for now.
+"""Host queues on heaps of due times: which leased URL may be asked for now.
 
 Rules
 - A host is offered if and only if it has a queued request, a free place (fewer in flight than its limit), and nobody is
-  on an errand for it. What is offered lies on the heap, or is held back for a moment.
-- What is taken is sent, put off for an errand, set aside, or released unsent; only what is sent moves the host's due
-  time.
+  on an errand for it. What is offered lies on the heap of its host's standing, or is held back for a moment.
+- What is taken is sent, put off for an errand, set aside, laid back, or released unsent; only what is sent moves the
+  host's due time.
 - Heap order is the earliest moment that politeness allows, so the top may be asked if anything may.
+- Among hosts that are due, one that answers comes before an untried one, and that before one that failed
+  (`core.pace.Standing`). While one that comes first waits for a slot no other is opened, but for a share: one of SHARE
+  requests opens an untried host, and one of SHARE tries one that failed.
+- A request to a quick host takes a slot; any other begins outside, where there is room for many.
 - The last quarter of the slots is for hosts that have less than their fair share of them: a host that answers slowly
   never takes what the quick ones need, and one alone may have all.
 - A host leaves memory only by `forget`, with nothing queued or in flight, and its rest over or so long that its leases
@@ -20,14 +24,27 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from crawler.core.models import HostState, Request
-from crawler.core.pace import Pace
+from crawler.core.pace import Pace, Standing
 from crawler.core.urls import Host
 
 LONG_REST = 60.0  # seconds; who rests longer hands its leases back
+SHARE = 8
 _MOST_SHARES = 1000  # hosts that are asked for at once
 _UNKNOWN = HostState()
+
+
+class Taken(NamedTuple):
+    """A request whose turn has come; it was laid on the workbench at `since`, and `in_slot` says where it begins."""
+
+    request: Request
+    since: float
+    in_slot: bool
+
+
+_Entry = tuple[float, int, "_Bench"]  # due, order of coming, host: equals go first come, first served
 
 
 @dataclass(slots=True)
@@ -39,7 +56,9 @@ class _Bench:
     queue: deque[tuple[Request, float]] = field(default_factory=deque)  # with the moment that each was laid here
     aside: list[Request] = field(default_factory=list)
     in_flight: int = 0
-    is_offered: bool = False  # it is on the heap, or held back
+    entry: _Entry | None = None  # on the heap of `offered_as`; others of it there count no longer
+    offered_as: Standing = Standing.UNTRIED
+    is_held: bool = False  # back for a moment, and not on a heap
     is_leaving: bool = False  # it is on the heap of those that may soon be forgotten
     on_errand: bool = False  # something else is asked of it first
     is_gone: bool = False  # it was forgotten; what still lies on a heap counts no longer
@@ -60,11 +79,10 @@ class Workbench:
         self._pace_of = pace_of
         self._capacity = capacity
         self._hosts: dict[Host, _Bench] = {}
-        self._heap: list[
-            tuple[float, int, _Bench]
-        ] = []  # due, order of coming, host: equals go first come, first served
+        self._heaps: dict[Standing, list[_Entry]] = {standing: [] for standing in Standing}
+        self._shares = dict.fromkeys((Standing.UNTRIED, Standing.FAILED), 0)  # requests since the last one of each
         self._held: dict[Host, None] = {}
-        self._leaving: list[tuple[float, int, _Bench]] = []
+        self._leaving: list[_Entry] = []
         self._hungry: dict[Host, None] = {}
         self._aside: set[Host] = set()
         self._withdrawn: dict[Host, None] = {}
@@ -82,6 +100,11 @@ class Workbench:
     def hosts(self) -> int:
         """How many hosts have something queued or in flight; those that only rest are not counted."""
         return self._busy
+
+    @property
+    def untried(self) -> int:
+        """How many hosts here wait for their first request, or a few more."""
+        return len(self._heaps[Standing.UNTRIED])
 
     def pace(self, host: Host) -> Pace:
         """The controller of a host that is here."""
@@ -101,37 +124,66 @@ class Workbench:
 
     # --- one request's turn --------------------------------------------------------------------------------------
 
-    def take(self, now: float, free: int) -> tuple[Request, float] | None:
-        """A request that may be sent now, and the moment when it was laid here; None = nothing is due.
+    def take(self, now: float, free: int, *, may_dial: bool) -> Taken | None:
+        """A request that may be sent now; None = nothing is due for which there is room.
 
-        `free` slots are there, the one that it would take included. Its host is not offered again before `send`,
+        `free` slots are there, and room outside if `may_dial`. Its host is not offered again before `send`,
         `run_errand`, `set_aside` or `release` says what becomes of the request.
         """
-        is_scarce = free <= self._capacity // 4
-        if self._held and not is_scarce:
+        if self._held and free > self._capacity // 4:
             self._let_go(tuple(self._held))
-        while self._heap and self._heap[0][0] <= now:
-            _, _, bench = heapq.heappop(self._heap)
-            bench.is_offered = False
-            if bench.pace.due > now or not bench.may_give:  # either changed since it was laid on the heap
-                self._offer(bench)
-            elif is_scarce and self._has_its_share(bench):
-                bench.is_offered = True
-                self._held[bench.host] = None
-            else:
-                return self._take_from(bench)
+        for standing, parts in self._shares.items():
+            if parts >= SHARE - 1 and may_dial and self._is_due(standing, now):
+                return self._take_from(standing)
+        for standing in Standing:
+            if standing is Standing.QUICK:
+                self._hold_back(now, free)
+            if self._is_due(standing, now):
+                has_room = free > 0 if standing is Standing.QUICK else may_dial
+                return self._take_from(standing) if has_room else None
         return None
+
+    def _is_due(self, standing: Standing, now: float) -> bool:
+        """Bring what is due to the top; entries that have changed since they were laid there are laid anew."""
+        heap = self._heaps[standing]
+        while heap and heap[0][0] <= now:
+            entry = heap[0]
+            bench = entry[2]
+            if entry is bench.entry and bench.pace.standing is standing and bench.pace.due <= now and bench.may_give:
+                return True
+            heapq.heappop(heap)
+            if entry is bench.entry:
+                bench.entry = None
+                self._offer(bench)
+        return False
+
+    def _hold_back(self, now: float, free: int) -> None:
+        """While slots are scarce, keep back hosts that have their share of them."""
+        if free > self._capacity // 4:
+            return
+        while self._is_due(Standing.QUICK, now) and self._has_its_share(bench := self._heaps[Standing.QUICK][0][2]):
+            heapq.heappop(self._heaps[Standing.QUICK])
+            bench.entry = None
+            bench.is_held = True
+            self._held[bench.host] = None
 
     def _has_its_share(self, bench: _Bench) -> bool:
         return self._busy > 1 and bench.in_flight >= max(1, self._capacity // self._busy)
 
-    def _take_from(self, bench: _Bench) -> tuple[Request, float]:
+    def _take_from(self, standing: Standing) -> Taken:
+        _, _, bench = heapq.heappop(self._heaps[standing])
+        bench.entry = None
+        self._share(standing)
         bench.in_flight += 1
         self._queued -= 1
-        taken = bench.queue.popleft()
+        request, since = bench.queue.popleft()
         if 2 * len(bench.queue) < bench.pace.stock:
             self._hungry[bench.host] = None
-        return taken
+        return Taken(request, since, standing is Standing.QUICK)
+
+    def _share(self, taken: Standing) -> None:
+        for standing, parts in self._shares.items():
+            self._shares[standing] = 0 if standing is taken else parts + 1
 
     def send(self, host: Host, now: float) -> None:
         """What was taken from this host goes out: the next one is due after the delay."""
@@ -168,6 +220,14 @@ class Workbench:
         self._offer(bench)
         self._rest(bench)
 
+    def lay_back(self, request: Request, now: float) -> None:
+        """What was sent was broken off, to nobody's blame, and its host released: it is the first in line again."""
+        bench = self._hosts[request.url.host_port]
+        self._busy += not bench.is_busy
+        bench.queue.appendleft((request, now))
+        self._queued += 1
+        self._offer(bench)
+
     def set_aside(self, request: Request, now: float) -> None:
         """What was taken may not be sent for a reason that is not the host's; it waits for `recall`."""
         host = request.url.host_port
@@ -202,9 +262,19 @@ class Workbench:
 
     # --- when, and what more -------------------------------------------------------------------------------------
 
-    def next_due(self) -> float | None:
+    def next_due(self, now: float, free: int, *, may_dial: bool) -> float | None:
         """When it is worth asking `take` again, unless something is released or added before; None = not by waiting."""
-        return self._heap[0][0] if self._heap else None
+        moments = []
+        for standing, heap in self._heaps.items():
+            if heap and (free > 0 if standing is Standing.QUICK else may_dial):
+                moments.append(heap[0][0])
+            elif self._is_due(standing, now):
+                break  # what comes first waits for room, and all others for it
+        return min(moments, default=None)
+
+    def wants_to_dial(self, now: float) -> bool:
+        """Return whether a host is due that would begin outside and has not failed."""
+        return self._is_due(Standing.ANSWERS, now) or self._is_due(Standing.UNTRIED, now)
 
     @property
     def hungry(self) -> int:
@@ -259,19 +329,23 @@ class Workbench:
         self._order += 1
         heapq.heappush(self._leaving, (bench.pace.due, self._order, bench))
 
-    # --- the heap ------------------------------------------------------------------------------------------------
+    # --- the heaps -----------------------------------------------------------------------------------------------
 
     def _offer(self, bench: _Bench) -> None:
-        if bench.may_give and not bench.is_offered:
-            bench.is_offered = True
+        if bench.is_held or not bench.may_give:
+            return
+        standing = bench.pace.standing
+        if bench.entry is None or bench.offered_as is not standing:
             self._order += 1
-            heapq.heappush(self._heap, (bench.pace.due, self._order, bench))
+            bench.entry = (bench.pace.due, self._order, bench)
+            bench.offered_as = standing
+            heapq.heappush(self._heaps[standing], bench.entry)
 
     def _let_go(self, hosts: Iterable[Host]) -> None:
         for host in hosts:
             del self._held[host]
             bench = self._hosts[host]
-            bench.is_offered = False
+            bench.is_held = False
             self._offer(bench)
 
     def __repr__(self) -> str:

@@ -1,9 +1,14 @@
 """The journey of a URL, conducted: seeds in, visits committed, until nothing eligible is pending.
 
-    seeds -> frontier -> lease -> workbench -> robots -> slot -> fetch -> seal -> journal -> group commit
+    seeds -> frontier -> lease -> workbench -> robots -> dial -> slot -> fetch -> seal -> journal -> group commit
 
 Rules
-- A slot is taken before a task exists and is held until the journal's inbox accepts the visit.
+- A place is free before a task exists: a slot for a request to a host that answers at once, a place outside for any
+  other, which takes a slot when its answer begins (`runtime/places.py`). A slot is held until the journal's inbox
+  accepts the visit.
+- A dial that is broken off, to make room or because the run is to end, is laid back: its URL stays pending.
+- A name server that answers nothing is to blame, and no host: what asked for a name is laid back, and the run stops,
+  to be resumed, when that lasts.
 - A new origin first gives its robots.txt, as a request of its host like any other; what it refuses costs no request.
 - Every answer and every failure is heard by its host's pace. What is left of a host that was given up fails unasked.
 - A page of the budget is reserved before its URL is dispatched.
@@ -13,15 +18,15 @@ Runs on: the loop. Nothing polls: the dispatcher wakes on an event or at the nex
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from typing import cast
 
 from crawler.core import outcomes
 from crawler.core.budget import Budget
 from crawler.core.config import BudgetConfig
-from crawler.core.errors import FetchError
+from crawler.core.errors import FetchError, NoNameServer
 from crawler.core.facts import Laps, Turned
 from crawler.core.metrics import Metrics
 from crawler.core.models import Committed, Lease, Opened, Request, Response, Retry, Totals, Visit
@@ -29,20 +34,22 @@ from crawler.core.outcomes import Judge
 from crawler.core.politeness import RateGate
 from crawler.core.protocols import Board, Clock, Fetcher, Observer, Parser
 from crawler.core.records import Turn
-from crawler.core.workbench import Workbench
+from crawler.core.workbench import Taken, Workbench
 from crawler.crawl.journal import Journal
 from crawler.crawl.manners import Manners, Ways
 from crawler.crawl.robots_cache import RobotsCache
 from crawler.crawl.seeds import Seeds, import_seeds
 from crawler.crawl.supply import Supply
 from crawler.runtime.loop import Stop
-from crawler.runtime.tasks import Account, Alarm, ByteBudget, Slots, background
+from crawler.runtime.places import Place, Places, Work
+from crawler.runtime.tasks import Account, Alarm, ByteBudget, background
 
 _BURST = (
     1500  # tasks started between two turns of the loop; with 5,000 free slots the worst lag falls from 0.9 s to 0.5
 )
-
-_Job = Callable[[], Coroutine[None, None, None]]
+_DIALS = 16  # between two turns: they take 5 ms
+_BUSY = 0.05  # seconds for a turn; with fewer dials meanwhile, latencies stay those of the hosts
+_WITHOUT_NAMES = 60.0  # seconds; a router that restarts takes less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +68,7 @@ class Parts:
     robots: RobotsCache | None
     rate: RateGate
     judge: Judge
-    slots: Slots
+    places: Places
     memory: ByteBudget
     clock: Clock
     jitter: Callable[[], float]
@@ -89,6 +96,8 @@ class Crawl:
         self._stop = stop
         self._alarm = Alarm()
         self._moment: float | None = None
+        self._is_busy = False
+        parts.places.on_change(self._alarm.set)
         ways = Ways(
             jitter=parts.jitter,
             say=parts.say,
@@ -100,7 +109,7 @@ class Crawl:
             parts.journal,
             parts.workbench,
             parts.clock,
-            concurrency=parts.slots.limit,
+            concurrency=parts.places.limit,
             on_lease=self._leased,
             awaited=lambda: self._budget.awaited if self._budget.is_full else None,
         )
@@ -114,11 +123,11 @@ class Crawl:
         """
         journal = self._parts.journal
         self._begin(opened := await journal.open())
-        async with background(journal.watch), self._parts.slots as slots:
+        async with background(journal.watch), self._parts.places as places:
             async with background(self._supply.run), background(self._follow_stop):
                 async with background(self._import, opened):
-                    await self._dispatch_all(slots)
-                await slots.idle()
+                    await self._dispatch_all(places)
+                await places.wind_down()
             await journal.settle()
         if self._imported and not self._totals.pending:
             return Ending(self._totals, None)  # the last page may be the budget's last, too
@@ -127,6 +136,8 @@ class Crawl:
     def _begin(self, opened: Opened) -> None:
         self._totals = opened.totals
         self._stopped_by: str | None = None
+        self._unnamed = False  # it was said that no name server answers
+        self._no_names: str | None = None
         self._imported = opened.cursor.finished
         self._suspects = opened.suspects
         self._budget = Budget(
@@ -150,32 +161,57 @@ class Crawl:
 
     async def _follow_stop(self) -> None:
         await self._stop.wait_draining()
-        self._parts.say(f"finishing {self._parts.slots.in_flight} in flight; Ctrl-C again stops at once")
+        self._parts.say(f"finishing {self._parts.places.fetching} in flight; Ctrl-C again stops at once")
         self._alarm.set()
         await self._stop.wait_cancelled()
-        self._parts.slots.cancel_all()
+        self._parts.places.cancel_all()
 
     # --- dispatching ---------------------------------------------------------------------------------------------
 
-    async def _dispatch_all(self, slots: Slots) -> None:
-        for started in count(1):
-            if (job := await self._next()) is None:
-                return
-            slots.start(job)
-            if started % _BURST == 0:  # thousands of free slots are not filled in one turn of the loop
-                await asyncio.sleep(0)
-
-    async def _next(self) -> _Job | None:
-        """A slot, and what is to run in it; None = nothing more is to start."""
-        await self._parts.slots.acquire()
+    async def _dispatch_all(self, places: Places) -> None:
+        started = dialled = 0
         while not self._is_over():
-            if job := self._dispatch(self._now()):
-                return job
-            if not self._awaits_pages:
+            now = self._now()
+            if begun := self._dispatch(now):
+                work, in_slot = begun
+                if in_slot:
+                    await places.start(work)
+                else:
+                    places.start_outside(work)
+                    dialled += 1
+                started += 1
+                if started % _BURST == 0 or (not in_slot and dialled % _DIALS == 0):
+                    await self._take_turn()
+                continue
+            if self._make_room(now):
+                continue
+            if not self._awaits_pages and self._has_room(now):
                 self._supply.idle()
+            if self._is_busy:
+                await self._take_turn()
             await self._alarm.wait(self._pause())
-        self._parts.slots.release()
-        return None
+
+    async def _take_turn(self) -> None:
+        """Let all others have a turn of the loop; how long it takes tells how busy the loop is."""
+        before = self._parts.clock.monotonic()
+        await asyncio.sleep(0)
+        self._is_busy = self._parts.clock.monotonic() - before > _BUSY
+
+    def _may_dial(self, now: float) -> bool:
+        """Return whether more may be dialled: a loop that lags would take its own delay for that of the hosts."""
+        return not self._is_busy and self._parts.places.may_dial(now)
+
+    def _has_room(self, now: float) -> bool:
+        return self._parts.places.free > 0 or self._may_dial(now)
+
+    def _make_room(self, now: float) -> bool:
+        """Give what has waited for long less of the room; True when that changed anything at once."""
+        places = self._parts.places
+        if places.free <= 0 and places.relieve(now):
+            return True
+        if self._parts.workbench.wants_to_dial(now):
+            places.evict(now)
+        return False
 
     def _now(self) -> float:
         """One moment for a whole turn of the loop: none of the tasks begins before its end, and counts as sent then."""
@@ -195,28 +231,33 @@ class Crawl:
     def _is_over(self) -> bool:
         if self._stop.draining:
             self._stopped_by = "interrupted"
+        elif self._no_names:
+            self._stopped_by = self._no_names
         elif spent := self._budget.spent(self._parts.clock.monotonic()):
             self._stopped_by = spent
         else:
-            return self._imported and not self._parts.slots.in_flight and self._supply.is_exhausted
+            return self._imported and not self._parts.places.in_flight and self._supply.is_exhausted
         return True
 
-    def _dispatch(self, now: float) -> _Job | None:
+    def _dispatch(self, now: float) -> tuple[Work, bool] | None:
+        """The next thing to do, and whether it begins in a slot."""
         parts = self._parts
         if parts.rate.due(now) > now:
             return None
         if self._awaits_pages:
             return None
-        while found := parts.workbench.take(now, parts.slots.free + 1):
-            if job := self._job(*found, now):
-                return job
+        places = parts.places
+        while taken := parts.workbench.take(now, places.free, may_dial=self._may_dial(now)):
+            if work := self._work(taken, now):
+                return work, taken.in_slot
         return None
 
-    def _job(self, request: Request, since: float, now: float) -> _Job | None:
+    def _work(self, taken: Taken, now: float) -> Work | None:
         """What to do about a request whose host is due; None = it has to wait for a page of the budget."""
-        parts, host = self._parts, request.url.host_port
+        parts, request = self._parts, taken.request
+        host = request.url.host_port
         if self._manners.needs_rules(request):
-            parts.workbench.run_errand(request, since)
+            parts.workbench.run_errand(request, taken.since)
             parts.rate.pass_through(now)
             return partial(self._learn_rules, request)
         if not self._budget.reserve(request.id):
@@ -226,70 +267,117 @@ class Crawl:
         parts.board.enter(request.id)
         if refusal := self._manners.refusal(request):
             parts.workbench.release(host, now)
-            return partial(parts.journal.put, refusal)
+            return partial(self._put, refusal)
         parts.workbench.send(host, now)
         parts.rate.pass_through(now)
-        return partial(self._visit, request, now - since)
+        return partial(self._visit, request, now - taken.since)
 
     def _pause(self) -> float | None:
         """Seconds until something is due by itself; None = only an event can change anything."""
-        now = self._parts.clock.monotonic()
-        due = None if self._awaits_pages else self._parts.workbench.next_due()
-        moments = [] if due is None else [max(due, self._parts.rate.due(now))]
+        now, parts = self._parts.clock.monotonic(), self._parts
+        moments = []
+        if not self._awaits_pages:
+            places = parts.places
+            due = parts.workbench.next_due(now, places.free, may_dial=self._may_dial(now))
+            if due is not None:
+                moments.append(max(due, parts.rate.due(now)))
+            if (change := places.next_change(now)) is not None:
+                moments.append(change)
+            if self._is_busy:
+                moments.append(now + _BUSY)
         if self._budget.deadline is not None:
             moments.append(self._budget.deadline)
         return max(0.0, min(moments) - now) if moments else None
 
     # --- one URL's turn ------------------------------------------------------------------------------------------
 
-    async def _visit(self, request: Request, queued: float) -> None:
-        memory = self._parts.memory.open()
+    async def _put(self, refusal: Visit, place: Place) -> None:
+        place.finish()
+        await self._parts.journal.put(refusal)
+
+    async def _visit(self, request: Request, queued: float, place: Place) -> None:
+        stay = _Stay(self._parts.memory, place)
         try:
-            await self._turn(request, queued, memory)
+            await self._turn(request, queued, stay)
         except BaseException:
-            memory.close()
+            stay.close()
             raise
         finally:
             self._alarm.set()
 
-    async def _turn(self, request: Request, queued: float, memory: Account) -> None:
+    async def _turn(self, request: Request, queued: float, stay: "_Stay") -> None:
         parts, clock = self._parts, self._parts.clock
         started, response, page = clock.monotonic(), None, None
         entry: Visit | Retry
         try:
-            response = await self._fetch(request, memory)
+            response = await self._fetch(request, stay)
+        except (asyncio.CancelledError, NoNameServer) as error:
+            self._lay_back(request, error, stay)
+            return
         except FetchError as error:
             fetched = clock.monotonic()
             entry = parts.judge.error(self._manners.settled(request), error, self._ended(queued, fetched - started))
         else:
             fetched = clock.monotonic()
-            memory.settle()
+            stay.memory.settle()
             page = await parts.parser.parse(response)
-            memory.hold(page.weight)
+            stay.memory.hold(page.weight)
             entry = parts.judge.response(response, page, self._ended(queued, fetched - started))
         handed = clock.monotonic()
-        await parts.journal.put(entry, memory)
+        await parts.journal.put(entry, stay)
         if parts.observe is not None:
             laps = Laps(started, fetched, handed, clock.monotonic())
             parts.observe(Turned.of(entry, response, page, laps, queued))
 
+    def _lay_back(self, request: Request, error: BaseException, stay: "_Stay") -> None:
+        """The URL of a dial that was broken off, or of which nobody knew the address, is as if it had not been asked.
+
+        Raises:
+            CancelledError: the task was cancelled by somebody else.
+        """
+        self._excuse(error, stay)
+        parts = self._parts
+        stay.close()
+        parts.board.leave(request.id)
+        if self._budget.give_back(request.id):
+            parts.workbench.recall(parts.clock.monotonic())
+        self._manners.put_off(request)
+
+    def _excuse(self, error: BaseException, stay: "_Stay") -> None:
+        if isinstance(error, NoNameServer):
+            if not self._unnamed:
+                self._unnamed = True
+                self._parts.say(f"waiting: {error}")
+            if self._parts.clock.monotonic() - error.since > _WITHOUT_NAMES:
+                self._no_names = str(error)
+        elif stay.place.is_broken_off:
+            cast("asyncio.Task[object]", asyncio.current_task()).uncancel()
+        else:
+            raise error
+
     def _ended(self, queued: float, total: float) -> Turn:
         return Turn(now=self._parts.clock.wall(), jitter=self._parts.jitter(), queued=queued, total=total)
 
-    async def _fetch(self, request: Request, memory: Account) -> Response:
-        """The response; the host is free again afterwards."""
+    async def _fetch(self, request: Request, stay: "_Stay") -> Response:
+        """The response, in a slot; the host is free again afterwards."""
         try:
-            return await self._manners.fetch(request, memory)
+            response = await self._manners.fetch(request, stay)
+            await stay.answered()  # not every fetcher asks for it
+            return response
         finally:
+            stay.place.finish()
             self._alarm.set()
 
-    async def _learn_rules(self, request: Request) -> None:
+    async def _learn_rules(self, request: Request, place: Place) -> None:
         """A host's errand: the robots.txt of this request's origin."""
-        memory, started = self._parts.memory.open(), self._parts.clock.monotonic()
+        stay, started = _Stay(self._parts.memory, place), self._parts.clock.monotonic()
         try:
-            lesson = await self._manners.learn(request, memory)
+            lesson = await self._manners.learn(request, stay)
+        except (asyncio.CancelledError, NoNameServer) as error:
+            self._excuse(error, stay)
+            return
         finally:
-            memory.close()
+            stay.close()
             self._alarm.set()
         if self._parts.observe is not None:
             ended = self._parts.clock.monotonic()
@@ -316,3 +404,34 @@ class Crawl:
             self._parts.workbench.recall(self._parts.clock.monotonic())
         self._parts.metrics.committed(committed)
         self._alarm.set()
+
+
+class _Stay:
+    """What one request holds: its place, and its share of the byte budget from the first byte of its answer on."""
+
+    __slots__ = ("_account", "_budget", "place")
+
+    def __init__(self, budget: ByteBudget, place: Place) -> None:
+        self._budget = budget
+        self.place = place
+        self._account: Account | None = None
+
+    @property
+    def memory(self) -> Account:
+        if self._account is None:
+            self._account = self._budget.open()
+        return self._account
+
+    async def answered(self) -> float:
+        return await self.place.take_slot()
+
+    async def grow(self, n: int) -> float:
+        self.place.hold()
+        try:
+            return await self.memory.grow(n)
+        finally:
+            self.place.resume()
+
+    def close(self) -> None:
+        if self._account is not None:
+            self._account.close()

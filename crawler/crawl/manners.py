@@ -11,11 +11,12 @@ Rules
 Runs on: the loop.
 """
 
+from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from crawler.core import outcomes
-from crawler.core.errors import FetchError
+from crawler.core.errors import FetchError, NoNameServer
 from crawler.core.guesses import is_settled
 from crawler.core.models import Guess, Request, Response, Timing, Visit
 from crawler.core.pace import ROBOTS_ATTEMPTS, Heard, Pace
@@ -31,6 +32,7 @@ from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
 from crawler.crawl.robots_cache import RobotsCache
 
+PUT_OFF = 3.0  # seconds that a host waits for its next turn after a request was broken off
 _MOST_GUESSES = 10_000  # origins that are remembered; another is asked again
 _NOTES = 5  # about hosts that cannot be had; the summary and `crawler hosts` name them
 
@@ -111,22 +113,31 @@ class Manners:
             )
             self._ways.say(f"{request.url.origin}: {told}")
 
-    async def learn(self, request: Request, room: Room) -> Lesson:
-        """Ask for the robots.txt of its origin, as an errand of its host; gives what that taught."""
+    async def learn(self, request: Request, room: Room | None) -> Lesson:
+        """Ask for the robots.txt of its origin, as an errand of its host; gives what that taught.
+
+        Raises:
+            NoNameServer: nobody can be asked where that is; the host is not blamed.
+        """
         assert self._robots is not None  # noqa: S101 - nobody needs rules without it
-        pace = self._workbench.pace(host := request.url.host_port)
+        pace, asked_at = self._workbench.pace(host := request.url.host_port), self._clock.monotonic()
         try:
             lesson = await self._robots.learn(request, room)
             if lesson.reason is None:
                 self._note_guess(request, None)
                 self._heed(pace, lesson)
                 pace.crawl_delay = self._robots.crawl_delay(request.url)
+            elif lesson.reason is Reason.CLIENT_LIMIT or not lesson.is_counted:
+                pace.put_off(PUT_OFF, self._clock.monotonic())
             elif is_settled(self.settled(request), lesson.reason):
                 self._note_guess(request, lesson.reason)
             else:
-                self._miss(pace, lesson, lesson.reason)
+                self._miss(pace, lesson, asked_at)
                 self._mourn(request.url.origin, pace, lesson.message)
             return lesson
+        except (CancelledError, NoNameServer):
+            pace.put_off(PUT_OFF, self._clock.monotonic())
+            raise
         finally:
             self._workbench.end_errand(host, self._clock.monotonic())
             self._remember(host, pace)
@@ -134,13 +145,14 @@ class Manners:
     def _heed(self, pace: Pace, lesson: Lesson) -> None:
         """An old copy may be in force, because nobody answered or somebody asked for a rest."""
         if lesson.is_answered:
-            pace.reached()
+            pace.reached(self._clock.monotonic())
         if lesson.retry_after:
             pace.rest(lesson.retry_after, self._clock.monotonic())
 
-    def _miss(self, pace: Pace, lesson: Lesson, reason: Reason) -> None:
-        attempts = min(ROBOTS_ATTEMPTS, self._ways.retries + 1) if reason is not Reason.BLOCKED_ADDRESS else 1
-        pace.miss_robots(reason, self._clock.monotonic(), retry_after=lesson.retry_after, attempts=attempts)
+    def _miss(self, pace: Pace, lesson: Lesson, asked_at: float) -> None:
+        attempts = min(ROBOTS_ATTEMPTS, self._ways.retries + 1) if lesson.reason is not Reason.BLOCKED_ADDRESS else 1
+        heard = Heard(asked_at=asked_at, failure=lesson.reason, retry_after=lesson.retry_after)
+        pace.miss_robots(heard, self._clock.monotonic(), self._ways.jitter(), attempts=attempts)
 
     def _mourn(self, name: str, pace: Pace, why: str) -> None:
         """Say why nothing happens: when it begins, and of each host that is given up. A list may have thousands."""
@@ -197,13 +209,22 @@ class Manners:
             if is_silent:
                 self._note_guess(request, error.reason)
             is_heard = error.counted and not is_silent
-            self._hear(pace, Heard(asked_at=asked_at, failure=error.reason if is_heard else Reason.CLIENT_LIMIT))
-            if error.reason.blames_host and not (was_down or is_silent):
+            failure = error.reason if is_heard else Reason.CLIENT_LIMIT
+            self._hear(pace, Heard(asked_at=asked_at, failure=failure, again=request.attempts > 0))
+            if error.counted and error.reason.blames_host and not (was_down or is_silent):
                 self._mourn(host, pace, str(error))
             raise
         finally:
             self._workbench.release(host, self._clock.monotonic())
             self._remember(host, pace)
+
+    def put_off(self, request: Request) -> None:
+        """Lay back a request that was broken off, to nobody's blame; others come first."""
+        host = request.url.host_port
+        pace = self._workbench.pace(host)
+        pace.put_off(PUT_OFF, self._clock.monotonic())
+        self._workbench.lay_back(request, self._clock.monotonic())
+        self._remember(host, pace)
 
     def _hear(self, pace: Pace, heard: Heard) -> None:
         pace.hear(heard, self._clock.monotonic(), self._ways.jitter())

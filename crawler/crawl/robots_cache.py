@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from crawler.core.errors import FetchError, UrlError
+from crawler.core.errors import FetchError, NoNameServer, UrlError
 from crawler.core.models import Request, Response, RobotsCopy
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
@@ -106,8 +106,12 @@ class RobotsCache:
         origin.are_sitemaps_taken = True
         return self._rules(url.origin, origin).sitemaps
 
-    async def learn(self, request: Request, room: Room) -> Lesson:
-        """Ask for the robots.txt of this request's origin; `room` is where its bytes are counted."""
+    async def learn(self, request: Request, room: Room | None) -> Lesson:
+        """Ask for the robots.txt of this request's origin; `room` is where its bytes are counted.
+
+        Raises:
+            NoNameServer: nobody can be asked where that is.
+        """
         name = request.url.origin
         found = await ask(self._fetcher, request, room, self._clock)
         if isinstance(found, Lesson):
@@ -168,11 +172,17 @@ class RobotsCache:
 
 
 async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Clock) -> RobotsCopy | Lesson:
-    """Fetch the robots.txt of this request's origin: a copy of it, or why there is none for now."""
+    """Fetch the robots.txt of this request's origin: a copy of it, or why there is none for now.
+
+    Raises:
+        NoNameServer: nobody can be asked where that is.
+    """
     try:
         response = await _answer(fetcher, request, room)
+    except NoNameServer:
+        raise
     except FetchError as error:
-        return Lesson(error.reason, f"robots.txt: {error}", is_answered=False)
+        return Lesson(error.reason, f"robots.txt: {error}", is_answered=False, is_counted=error.counted)
     return judge(response, clock.wall())
 
 

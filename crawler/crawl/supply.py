@@ -1,8 +1,8 @@
 """Keeps the workbench stocked with leases, and knows when there is nothing left to lease.
 
 Rules
-- A lease is asked for when the stock is low, or nothing of it is due though there are slots, and something may have
-  changed: a commit, or a retry or a host that came due.
+- A lease is asked for when the stock is low, or nothing of it is due though there are slots, or few hosts of it are
+  untried though there may be more, and something may have changed: a commit, or a retry or a host that came due.
 - A few of each host's URLs are enough while many hosts are here, so memory is bounded by STOCK requests.
 - When no page of the budget is left, only what holds one and waits for its retry is asked for.
 - There is nothing to lease when all hosts that run low were asked in vain, since the last commit.
@@ -21,7 +21,8 @@ from crawler.runtime.tasks import Alarm
 
 _NEW_HOST_SHARE = 8  # a new host starts with few; its next share follows its pace
 _NEW_HOSTS = 1000  # that one lease opens
-_MOST_HOSTS = 10_000  # with something queued; at half a second each they give 20,000 requests per second
+_MOST_HOSTS = 20_000  # with something queued, dead ones too, which take a minute each
+_FEW_UNTRIED = 500
 _STOCK = 40_000
 
 
@@ -54,6 +55,7 @@ class Supply:
         self._dry = False
         self._in_vain = 0  # hosts that were asked since the last lease that gave something
         self._is_idle = False
+        self._may_open_more = True  # the last lease opened as many hosts as it was asked for
         self._last = Lease()
         journal.on_commit(self._committed)
 
@@ -64,8 +66,13 @@ class Supply:
 
     def taken(self) -> None:
         """The stock has shrunk."""
-        if not self._dry and self._workbench.queued < self._concurrency:
+        if not self._dry and self._is_low:
             self._hunger.set()
+
+    @property
+    def _is_low(self) -> bool:
+        bench = self._workbench
+        return bench.queued < self._concurrency or (self._may_open_more and bench.untried < _FEW_UNTRIED)
 
     def idle(self) -> None:
         """There are slots, and nothing that is here is due."""
@@ -84,6 +91,7 @@ class Supply:
         wanted = self._wanted(self._clock.monotonic())
         lease = await self._journal.lease(wanted)
         self._last, self._judged = lease, before
+        self._may_open_more = 0 < wanted.new_hosts <= len(lease.hosts)
         self._in_vain = 0 if lease.requests else self._in_vain + len(wanted.shares)
         were_all_asked = wanted.awaited is not None or self._in_vain >= self._workbench.hungry
         self._dry = not lease.requests and self._commits == before and were_all_asked
@@ -110,8 +118,11 @@ class Supply:
         return max(0.01, self._last.next_due - self._clock.wall())
 
     def _committed(self, committed: Committed) -> None:
+        group = committed.group
+        if not (group.visits or group.retries or group.finds or group.seeds or group.returned):
+            return  # what was learned of hosts brings nothing to lease
         self._commits += 1
         self._dry = False
         self._in_vain = 0
-        if self._is_idle or self._workbench.queued < self._concurrency:
+        if self._is_idle or self._is_low:
             self._hunger.set()

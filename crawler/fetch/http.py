@@ -18,7 +18,7 @@ Runs on: the event loop.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self, cast
 
@@ -123,6 +123,7 @@ class HttpFetcher:
         sent = self._now()
         handler.ask(self._identity.message(request), without_body=request.method == "HEAD")
         head = await handler.head()
+        await intake.answered()
         is_brief = _redirects(head) or (request.success_only and not 200 <= head.status < 300)
         body = await (intake.brief if is_brief else intake.body)(head, handler)
         if intake.is_cut:
@@ -185,6 +186,11 @@ class _Intake:
         self._has_waited = False
         self._pieces: list[bytes] = []
 
+    async def answered(self) -> None:
+        """Go on when the room lets us; our own waiting says nothing of the server."""
+        if self._room is not None:
+            await self._wait(self._room.answered())
+
     async def body(self, head: Head, handler: GuardedHandler) -> bytes:
         """All of it, or as much as the limit allows.
 
@@ -219,7 +225,7 @@ class _Intake:
             pieces.append(piece)
             size += len(piece)
             if self._throttle is not None:
-                await self._wait(self._throttle, len(piece))
+                await self._wait(self._throttle.grow(len(piece)))
             if size > self.limit:
                 self.is_cut = True
                 pieces[-1] = piece[: self.limit - size]
@@ -232,12 +238,12 @@ class _Intake:
         more = min(wanted, self.limit) - self._reserved
         if self._room is None or more <= 0:
             return
-        await self._wait(self._room, more)
+        await self._wait(self._room.grow(more))
         self._reserved += more
 
-    async def _wait(self, room: Room, more: int) -> None:
+    async def _wait(self, granted: Awaitable[float]) -> None:
         due = self._deadline.when()
         self._deadline.reschedule(None)
-        waited = await room.grow(more)
+        waited = await granted
         self._has_waited = self._has_waited or waited > 0
         self._deadline.reschedule(None if due is None else due + waited)

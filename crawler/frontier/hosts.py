@@ -17,7 +17,9 @@ from crawler.core.scope import Scope
 from crawler.core.urls import Host
 
 _REMEMBERED = 100_000
-_STATE = tuple(field.name for field in fields(HostState))
+_LONG_AGO = 3600.0  # seconds
+_STATE = tuple(field.name for field in fields(HostState) if field.name != "answered")
+_ANSWERED = "pages > failed OR EXISTS (SELECT 1 FROM robots WHERE robots.host = host.id)"
 
 
 @dataclass(slots=True)
@@ -81,23 +83,30 @@ class Hosts:
     def note(self, states: Mapping[Host, HostState]) -> None:
         """Remember what politeness knows of these hosts."""
         columns = ", ".join(f"{name} = ?" for name in _STATE)
-        rows = [(*astuple(state), self.id(host)) for host, state in states.items()]
+        rows = [(*(getattr(state, name) for name in _STATE), self.id(host)) for host, state in states.items()]
         self._db.executemany(f"UPDATE host SET {columns} WHERE id = ?", rows)  # noqa: S608
 
-    def give_another_chance(self, hosts: Collection[Host]) -> None:
-        """These were given up by an earlier life of the run, and are asked again in this one."""
+    def give_another_chance(self, hosts: Collection[Host], now: float) -> None:
+        """Let this life of the run ask these hosts again, which an earlier one gave up.
+
+        Where that is not long ago one more failure will do: they are not tried anew from the start.
+        """
         self.given_up.difference_update(hosts)
+        since = now - _LONG_AGO
         self._db.executemany(
-            "UPDATE host SET down = NULL, rest_until = 0, failures = 0, failing_since = NULL, robots_attempts = 0"
+            "UPDATE host SET down = NULL, rest_until = 0, robots_attempts = 0,"
+            " failures = iif(failing_since > ?, failures, 0), failing_since = iif(failing_since > ?, failing_since, NULL)"
             " WHERE name = ?",
-            [(host,) for host in hosts],
+            [(since, since, host) for host in hosts],
         )
 
     def state(self, host: Host) -> HostState:
         """What is remembered of a host that is there."""
-        row = self._db.execute(f"SELECT {', '.join(_STATE)} FROM host WHERE name = ?", (host,)).fetchone()  # noqa: S608
-        state = dict(zip(_STATE, row, strict=True))
-        return HostState(**{**state, "down": Reason(state["down"]) if state["down"] else None})
+        columns = f"{', '.join(_STATE)}, {_ANSWERED}"
+        row = self._db.execute(f"SELECT {columns} FROM host WHERE name = ?", (host,)).fetchone()  # noqa: S608
+        state = dict(zip((*_STATE, "answered"), row, strict=True))
+        down = Reason(state["down"]) if state["down"] else None
+        return HostState(**{**state, "down": down, "answered": bool(state["answered"])})
 
     def write(self) -> None:
         """Put what was counted into the transaction."""

@@ -7,7 +7,7 @@ Rules
   hops in a row, and `referrer` is where the best way comes from (`core/merging.py`).
 - `host.ready` is the number of its ready rows; `tally` holds every sum that a summary shows. Both change in the same
   transaction as the rows that they count; `crawler verify` counts again.
-- `host` also holds what politeness knows of it (`due` to `rest_until`, a `HostState`), and what its pages were: `pages`
+- `host` also holds what politeness knows of it (`due` to `waited`, a `HostState`), and what its pages were: `pages`
   lines of output, `failed` of them without a response, the first and the last at `first_at` and `last_at` (wall clock).
 - `trouble` counts, per host and reason, the tries that failed: those that were repeated and those that were the last.
 - `attempt` holds each try of a URL that was put off: when, why, and until when. The last try is the URL's own row.
@@ -25,7 +25,7 @@ import sqlite3
 from crawler.core.errors import StorageDamaged
 
 APPLICATION_ID = 0x63726C72  # "crlr"
-VERSION = 6
+VERSION = 7
 
 SUSPECT_DEATHS = 2
 PARKED_DEATHS = 4
@@ -56,6 +56,7 @@ CREATE TABLE host (
     robots_attempts INTEGER NOT NULL DEFAULT 0,
     down TEXT,
     rest_until REAL NOT NULL DEFAULT 0,
+    waited REAL NOT NULL DEFAULT 0,
     pages INTEGER NOT NULL DEFAULT 0,
     failed INTEGER NOT NULL DEFAULT 0,
     first_at REAL,

@@ -172,7 +172,7 @@ class SqliteFrontier:
             fresh = {request.url.host_port for request in requests} - wanted.shares.keys()
             if given_up := fresh & self._hosts.given_up:
                 with self._transaction():
-                    self._hosts.give_another_chance(given_up)
+                    self._hosts.give_another_chance(given_up, now)
             (retry,) = self._db.execute(f"SELECT min(not_before) FROM url WHERE {schema.WAITING}").fetchone()  # noqa: S608
             moments = [moment for moment in (retry, self._leasing.next_rested(now)) if moment is not None]
             return Lease(

@@ -92,7 +92,7 @@ def plain_line(sample: Sample) -> str:
     errors = "  ".join(_errors(sample))
     parts = [
         f"{totals.done:,} done, {totals.failed:,} failed, {totals.pending:,} pending",
-        f"{sample.in_flight:,} in flight, {sample.queued:,} queued",
+        f"{sample.fetching:,} fetching, {sample.waiting:,} dialling, {sample.queued:,} queued",
         f"{sample.pages_per_second:,.0f} pages/s, {size(sample.bytes_per_second)}/s, {size(totals.bytes)} in all",
         f"memory {size(sample.rss)}, loop lag {sample.lag * 1000:.0f} ms",
     ]
@@ -116,7 +116,8 @@ def _panel(title: str, sample: Sample) -> Group:
         _Flow(
             Text(f"{sample.pages_per_second:,.0f} pages/s"),
             Text(f"{size(sample.bytes_per_second)}/s"),
-            Text(f"{sample.in_flight:,} in flight"),
+            Text(f"{sample.fetching:,} fetching"),
+            Text(f"{sample.waiting:,} dialling"),
             Text(f"{sample.queued:,} queued"),
             Text(f"{size(totals.bytes)} in all"),
         ),

@@ -185,6 +185,11 @@ def collect_less_often() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def open_files() -> int:
+    """Return how many files this process may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 def raise_open_files() -> int:
     """Raise this process's limit of open files as far as it may go; returns that limit (sockets count as files)."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -15,41 +15,30 @@ import heapq
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
 
 
-class Slots:
-    """A semaphore and a task group: `await slots.acquire()`, then `slots.start(func, ...)`.
+class Group:
+    """A task group whose first error is the cause: it cancels the others, and leaves the block as itself.
 
-    The task gives its slot back when it ends, however it ends. Leaving the block waits for all tasks. A task that
-    raises cancels the others and the block, and its error leaves the block.
+    Leaving the block waits for all tasks.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self) -> None:
         self.peak = 0
-        self._free = asyncio.Semaphore(limit)
-        self._taken = 0
         self._tasks: set[asyncio.Task[object]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._error: BaseException | None = None
 
-    def __repr__(self) -> str:
-        return f"<Slots {self.in_flight} in flight, {self.free} of {self.limit} free, peak {self.peak}>"
-
     @property
     def in_flight(self) -> int:
         """Tasks started and not yet ended."""
         return len(self._tasks)
-
-    @property
-    def free(self) -> int:
-        """Slots that nobody has taken."""
-        return self.limit - self._taken
 
     async def __aenter__(self) -> Self:
         self._group = asyncio.TaskGroup()
@@ -67,6 +56,54 @@ class Slots:
         assert self._error is not None  # noqa: S101 - a group of errors has a first one
         raise self._error
 
+    def run(self, work: Coroutine[Any, Any, object], ended: Callable[[], object]) -> "asyncio.Task[object]":
+        """Run `work` as a task; `ended` is called when it has ended, however it ended."""
+        task: asyncio.Task[object] = self._group.create_task(work)
+        self._tasks.add(task)
+        self._idle.clear()
+        self.peak = max(self.peak, len(self._tasks))
+        # A callback, not a `finally` inside the task: a task cancelled before its first step never runs its code.
+        task.add_done_callback(partial(self._ended, ended))
+        return task
+
+    def cancel_all(self) -> None:
+        """Cancel the running tasks; the block goes on and may wait until they are `idle`."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def idle(self) -> None:
+        """Wait until no task is in flight."""
+        await self._idle.wait()
+
+    def _ended(self, ended: Callable[[], object], task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        ended()
+        if not self._tasks:
+            self._idle.set()
+        if self._error is None and not task.cancelled():
+            self._error = task.exception()
+
+
+class Slots(Group):
+    """A semaphore and a task group: `await slots.acquire()`, then `slots.start(func, ...)`.
+
+    The task gives its slot back when it ends, however it ends.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self._free = asyncio.Semaphore(limit)
+        self._taken = 0
+
+    def __repr__(self) -> str:
+        return f"<Slots {self.in_flight} in flight, {self.free} of {self.limit} free, peak {self.peak}>"
+
+    @property
+    def free(self) -> int:
+        """Slots that are not taken."""
+        return self.limit - self._taken
+
     async def acquire(self) -> None:
         """Wait for a free slot and take it; it goes to `start` or back by `release`."""
         await self._free.acquire()
@@ -81,29 +118,7 @@ class Slots:
         """Run `func(*args)` as a task in the slot taken before."""
         if self.in_flight >= self._taken:
             raise RuntimeError("a slot is taken before a task is started: await slots.acquire() first")
-        task = self._group.create_task(func(*args))
-        self._tasks.add(task)
-        self._idle.clear()
-        self.peak = max(self.peak, len(self._tasks))
-        # A callback, not a `finally` inside the task: a task cancelled before its first step never runs its code.
-        task.add_done_callback(self._ended)
-
-    def cancel_all(self) -> None:
-        """Cancel the running tasks; the block goes on and may wait until they are `idle`."""
-        for task in self._tasks:
-            task.cancel()
-
-    async def idle(self) -> None:
-        """Wait until no task is in flight."""
-        await self._idle.wait()
-
-    def _ended(self, task: asyncio.Task[object]) -> None:
-        self._tasks.discard(task)
-        self.release()
-        if not self._tasks:
-            self._idle.set()
-        if self._error is None and not task.cancelled():
-            self._error = task.exception()
+        self.run(func(*args), self.release)
 
 
 class Errands:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.models import HostState
-from crawler.core.pace import FAILURES, GIVE_UP_AFTER, LONGEST_DELAY, LONGEST_REST, Bounds, Heard, Pace
+from crawler.core.pace import LONGEST_DELAY, LONGEST_REST, Bounds, Heard, Pace, Standing
 from crawler.core.reasons import Reason
 
 PUBLIC = Bounds(per_host=4, delay=0.5, heeds_latency=True)
@@ -31,6 +31,18 @@ def answer(
 def fail(pace: Pace, now: float, reason: Reason = Reason.CONNECT_REFUSED, *, asked_at: float | None = None) -> None:
     """A request is sent and brings no answer."""
     pace.hear(Heard(asked_at=now if asked_at is None else asked_at, failure=reason), now, 0.0)
+
+
+def miss(
+    pace: Pace,
+    now: float,
+    reason: Reason = Reason.ROBOTS_UNREACHABLE,
+    *,
+    rest: float | None = None,
+    attempts: int = 4,
+) -> None:
+    """Its robots.txt is asked for, and cannot be had."""
+    pace.miss_robots(Heard(asked_at=now, failure=reason, retry_after=rest), now, 0.0, attempts=attempts)
 
 
 def cause(pace: Pace, now: float = 0.0) -> str | None:
@@ -110,7 +122,7 @@ def test_other_answers_are_no_trouble(status: int) -> None:
     assert (pace.limit, pace.delay) == (4, 0.5)
 
 
-@pytest.mark.parametrize("reason", [Reason.CONNECTION_LOST, Reason.FIRST_BYTE_TIMEOUT, Reason.TRUNCATED])
+@pytest.mark.parametrize("reason", [Reason.CONNECTION_LOST, Reason.IDLE_TIMEOUT, Reason.TRUNCATED])
 def test_a_connection_that_breaks_is_trouble(reason: Reason) -> None:
     """A server that drops or stalls what it accepted has more than it can bear; it is up, though."""
     pace = Pace(PUBLIC)
@@ -187,8 +199,9 @@ def test_retry_after_is_a_rest_of_the_whole_host() -> None:
 
 
 def test_an_unreachable_host_is_probed_by_one_at_a_time() -> None:
-    """After the first failure one request is in flight, half a second apart, then one, then two; a success ends it."""
+    """After the first failure one request is in flight, after one second, three, then six; a success ends it."""
     pace = Pace(LOOPBACK)
+    answer(pace, 9.0)
     now, pauses = 10.0, []
 
     for _ in range(5):
@@ -198,7 +211,7 @@ def test_an_unreachable_host_is_probed_by_one_at_a_time() -> None:
     probed, word = pace.limit, cause(pace, now - 0.1)
     answer(pace, now)
 
-    assert pauses == [0.5, 1.0, 2.0, 2.0, 2.0]
+    assert pauses == [1.0, 3.0, 6.0, 6.0, 6.0]
     assert (probed, word) == (1, "unreachable")
     assert (pace.limit, pace.state(now).failures, pace.state(now).failing_since) == (64, 0, None)
 
@@ -210,39 +223,117 @@ def test_a_burst_of_failures_is_one_round() -> None:
     for _ in range(64):
         fail(pace, 10.0, asked_at=9.9)
 
-    assert pace.due == 10.5
+    assert pace.due == 11.0
     assert pace.down is None
 
 
-def test_a_host_is_given_up_after_enough_failures_and_enough_time() -> None:
-    """Neither twenty failures at once nor few failures over a minute are enough; both together are."""
-    burst, patient = Pace(LOOPBACK), Pace(LOOPBACK)
-
-    for _ in range(FAILURES + 5):
-        fail(burst, 1.0)
-    for number in range(FAILURES - 1):
-        fail(patient, 10.0 * number)
-    before = (burst.down, patient.down)
-    fail(burst, 1.0 + GIVE_UP_AFTER)
-    fail(patient, 10.0 * FAILURES)
-
-    assert before == (None, None)
-    assert (burst.down, patient.down) == (Reason.CONNECT_REFUSED, Reason.CONNECT_REFUSED)
+DEATHS = [
+    # reason, seconds that an attempt takes, attempts and seconds until it is given up; had it answered before
+    (Reason.DNS_NOT_FOUND, 0.0, (1, 0.0), (7, 28.0)),
+    (Reason.CONNECT_REFUSED, 0.0, (4, 10.0), (7, 28.0)),
+    (Reason.TLS_UNTRUSTED, 0.1, (4, 10.4), (7, 28.7)),
+    (Reason.CONNECT_TIMEOUT, 10.0, (3, 45.0), (3, 45.0)),
+    (Reason.DNS_TIMEOUT, 5.0, (4, 45.0), (4, 45.0)),
+    (Reason.FIRST_BYTE_TIMEOUT, 20.0, (2, 45.0), (2, 45.0)),
+    (Reason.TOTAL_TIMEOUT, 60.0, (1, 60.0), (2, 125.0)),
+]
 
 
-@pytest.mark.parametrize(("reason", "took"), [(Reason.CONNECT_REFUSED, 0.0), (Reason.CONNECT_TIMEOUT, 10.0)])
-def test_a_dead_host_is_given_up_within_a_minute(reason: Reason, took: float) -> None:
-    """However it is dead: refusing at once, or swallowing each attempt until its time limit."""
-    pace = Pace(PUBLIC)
+def die(pace: Pace, reason: Reason, took: float) -> tuple[int, float]:
+    """Ask again and again, as soon as that may be, until the host is given up: how often, and how long that took."""
     now = began = 100.0
-
+    attempts = 0
     while not pace.down:
         asked_at = max(now, pace.due)
         pace.sent(asked_at)
         now = asked_at + took
         fail(pace, now, reason, asked_at=asked_at)
+        attempts += 1
+    return attempts, round(now - began, 3)
 
-    assert GIVE_UP_AFTER <= now - began < 60.0
+
+@pytest.mark.parametrize(("reason", "took", "unknown", "known"), DEATHS)
+def test_the_death_of_a_host_has_its_price(
+    reason: Reason, took: float, unknown: tuple[int, float], known: tuple[int, float]
+) -> None:
+    """Names and refusals are believed soon, silence within about a minute; who answered before gets more time."""
+    never, before = Pace(PUBLIC), Pace(PUBLIC)
+    answer(before, 90.0)
+
+    assert die(never, reason, took) == unknown
+    assert (die(before, reason, took), before.down) == (known, reason)
+
+
+def test_a_host_that_comes_back_is_not_given_up() -> None:
+    """An answer between two failures ends the count."""
+    pace = Pace(PUBLIC)
+    for round_ in range(10):
+        for number in range(3):
+            fail(pace, 100.0 * round_ + 20.0 * number, Reason.CONNECT_REFUSED)
+        answer(pace, 100.0 * round_ + 90.0)
+
+    assert pace.down is None
+
+
+def test_a_page_that_stays_silent_is_blamed_itself() -> None:
+    """Where others are answered meanwhile, and where it was silent before, its host is asked as before."""
+    pace = Pace(LOOPBACK)
+    answer(pace, 10.0)
+
+    fail(pace, 30.0, Reason.FIRST_BYTE_TIMEOUT, asked_at=9.0)
+    pace.hear(Heard(asked_at=31.0, failure=Reason.FIRST_BYTE_TIMEOUT, again=True), 51.0, 0.0)
+    other = (pace.limit, pace.delay, pace.standing, pace.state(60.0).failures)
+    fail(pace, 80.0, Reason.FIRST_BYTE_TIMEOUT, asked_at=60.0)
+
+    assert other == (64, 0.0, Standing.QUICK, 0)
+    assert (pace.standing, pace.state(90.0).failures) == (Standing.FAILED, 1)
+    assert pace.limit == 64  # it answers: pages that were silent are tried beside each other
+
+
+def test_waiting_in_vain_is_summed_up() -> None:
+    """What a host cost in requests without an answer, robots.txt included."""
+    pace = Pace(PUBLIC)
+
+    fail(pace, 20.0, Reason.CONNECT_TIMEOUT, asked_at=10.0)
+    pace.miss_robots(Heard(asked_at=30.0, failure=Reason.FIRST_BYTE_TIMEOUT), 50.0, 0.0, attempts=4)
+    answer(pace, 70.0, asked_at=60.0)
+
+    assert pace.waited == pace.state(70.0).waited == 30.0
+
+
+def test_a_host_stands_where_it_was_heard_last() -> None:
+    """Untried, answering for its robots.txt, quick with its last page, slow again, silent, broken off, given up."""
+    pace = Pace(LOOPBACK)
+    stands = [pace.standing]
+
+    pace.reached(1.0)
+    stands.append(pace.standing)
+    for latency in (0.1, 5.0):
+        answer(pace, 2.0, latency=latency)
+        stands.append(pace.standing)
+    fail(pace, 30.0, Reason.CONNECT_TIMEOUT, asked_at=20.0)
+    stands.append(pace.standing)
+    answer(pace, 40.0)
+    pace.put_off(3.0, 40.0)
+    stands.append(pace.standing)
+
+    assert stands == [
+        *(Standing.UNTRIED, Standing.ANSWERS, Standing.QUICK, Standing.ANSWERS),
+        *(Standing.FAILED, Standing.FAILED),
+    ]
+    assert (pace.due, cause(pace, 41.0)) == (43.0, "put off")
+    assert Pace(LOOPBACK, HostState(down=Reason.DNS_NOT_FOUND)).standing is Standing.QUICK
+
+
+def test_an_unknown_host_gets_few_requests_at_once() -> None:
+    """Four until it answers: a server that swallows them costs no more."""
+    pace = Pace(LOOPBACK)
+
+    before = pace.limit
+    pace.reached(1.0)
+
+    assert (before, pace.limit) == (4, 64)
+    assert Pace(LOOPBACK, HostState(answered=True)).limit == 64
 
 
 def test_a_host_that_was_given_up_is_asked_nothing_and_hurries() -> None:
@@ -272,10 +363,10 @@ def test_robots_that_cannot_be_had_rests_the_host_and_in_the_end_gives_it_up() -
 
     rests = []
     for _ in range(3):
-        pace.miss_robots(Reason.ROBOTS_UNREACHABLE, 10.0, retry_after=None, attempts=4)
+        miss(pace, 10.0)
         rests.append(pace.due - 10.0)
-    told.miss_robots(Reason.ROBOTS_UNREACHABLE, 10.0, retry_after=120.0, attempts=4)
-    pace.miss_robots(Reason.ROBOTS_UNREACHABLE, 20.0, retry_after=None, attempts=4)
+    miss(told, 10.0, rest=120.0)
+    miss(pace, 20.0)
 
     assert rests == [1.0, 3.0, 6.0]
     assert told.due == 130.0
@@ -289,7 +380,7 @@ def test_attempts_to_get_robots_outlive_what_is_in_memory() -> None:
     for lease in range(4):
         pace = Pace(PUBLIC, state)
         assert pace.down is None
-        pace.miss_robots(Reason.ROBOTS_UNREACHABLE, 100.0 * lease, retry_after=61.0, attempts=4)
+        miss(pace, 100.0 * lease, rest=61.0)
         news = pace.news(100.0 * lease + 90.0)
         assert news is not None
         state = news
@@ -302,8 +393,8 @@ def test_the_rest_of_a_host_that_is_given_up_is_for_a_later_life() -> None:
     ahead = -500.0
     pace, unrested = Pace(PUBLIC, ahead=ahead), Pace(PUBLIC)
 
-    pace.miss_robots(Reason.ROBOTS_UNREACHABLE, 10.0, retry_after=1000.0, attempts=1)
-    unrested.miss_robots(Reason.CONNECT_REFUSED, 10.0, retry_after=None, attempts=1)
+    miss(pace, 10.0, rest=1000.0, attempts=1)
+    miss(unrested, 10.0, Reason.CONNECT_REFUSED, attempts=1)
     state = pace.state(10.0)
 
     assert (pace.due, state.due, state.rest_until) == (0.0, 0.0, 1510.0)
@@ -315,14 +406,14 @@ def test_a_robots_that_comes_at_last_forgives() -> None:
     """The count begins anew."""
     pace = Pace(PUBLIC)
     for _ in range(3):
-        pace.miss_robots(Reason.CONNECT_REFUSED, 10.0, retry_after=None, attempts=4)
+        miss(pace, 10.0, Reason.CONNECT_REFUSED)
 
-    pace.reached()
-    pace.miss_robots(Reason.CONNECT_REFUSED, 20.0, retry_after=None, attempts=4)
+    pace.reached(15.0)
+    miss(pace, 20.0, Reason.CONNECT_REFUSED)
 
     assert pace.down is None
     assert pace.due == 21.0
-    assert pace.state(20.0).robots_attempts == 1
+    assert pace.state(20.0).failures == 1
 
 
 EVENTS = st.lists(

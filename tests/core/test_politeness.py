@@ -29,7 +29,7 @@ def test_the_pace_of_a_host(config: PolitenessConfig, public: tuple[int, float],
     paces = Paces(config, concurrency=64, ahead=0.0)
 
     for host, expected in ((PUBLIC, public), (LOCAL, local)):
-        pace = paces.of(host, HostState())
+        pace = paces.of(host, HostState(answered=True))
         assert (pace.limit, pace.delay) == expected
 
 

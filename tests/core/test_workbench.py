@@ -68,14 +68,14 @@ class Use(RuleBasedStateMachine):
     @rule(then=st.sampled_from(["send", "send", "errand", "release", "aside"]))
     def take(self, then: str) -> None:
         """What is taken is due, the first of its host, and within the host's limit; only what is sent delays others."""
-        due = self.bench.next_due()
-        found = self.bench.take(self.now, PLENTY)
+        due = self.bench.next_due(self.now, PLENTY, may_dial=True)
+        found = self.bench.take(self.now, PLENTY, may_dial=True)
 
         free = [self.earliest[host] for host in self.offered()]
         assert (found is not None) == (min(free, default=math.inf) <= self.now)
         assert found is None or (due is not None and due <= self.now)
         if found is not None:
-            request, since = found
+            request, since, _ = found
             host = request.url.host_port
             assert request.id == self.waiting[host].popleft()
             assert self.earliest[host] <= self.now
@@ -190,7 +190,7 @@ class Use(RuleBasedStateMachine):
     @invariant()
     def the_next_due_time_is_right(self) -> None:
         """It is never later than the first moment when a host with something waiting and a free place may be asked."""
-        due = self.bench.next_due()
+        due = self.bench.next_due(self.now, PLENTY, may_dial=True)
         assert due is not None or not self.offered()
         assert due is None or due <= min((self.earliest[host] for host in self.offered()), default=math.inf)
 
@@ -210,11 +210,11 @@ class Use(RuleBasedStateMachine):
             self.bench.end_errand(host, self.now)
         self.in_flight.clear()
         self.recall()
-        while (due := self.bench.next_due()) is not None:
+        while (due := self.bench.next_due(self.now, PLENTY, may_dial=True)) is not None:
             self.now = max(self.now, due)
-            if (found := self.bench.take(self.now, PLENTY)) is None:
+            if (found := self.bench.take(self.now, PLENTY, may_dial=True)) is None:
                 continue  # it went out late, so the next one is due later
-            request, _ = found
+            request = found.request
             assert request.id == self.waiting[request.url.host_port].popleft()
             self.bench.send(request.url.host_port, self.now)
             self.bench.release(request.url.host_port, self.now)
@@ -235,9 +235,16 @@ def test_hosts_take_turns_by_due_time() -> None:
     assert order == [None, C, A, B]
 
 
+def known(bounds: Bounds, latency: float = 0.1) -> Pace:
+    """The pace of a host whose last page was answered after so many seconds."""
+    pace = Pace(bounds)
+    pace.hear(Heard(asked_at=0.0, status=200, latency=latency), 0.0, 0.0)
+    return pace
+
+
 def sent(bench: Workbench, now: float, free: int = PLENTY) -> Host | None:
     """Take and send what is due; the host that was asked."""
-    if (found := bench.take(now, free)) is None:
+    if (found := bench.take(now, free, may_dial=True)) is None:
         return None
     host = found[0].url.host_port
     bench.send(host, now)
@@ -249,24 +256,25 @@ def test_the_moment_of_laying_down_is_told() -> None:
     bench = a_workbench()
     bench.add([ask(A)], {}, 10.0)
 
-    found = bench.take(12.5, PLENTY)
-    assert found == (ask(A), 10.0)
-    bench.run_errand(*found)
+    found = bench.take(12.5, PLENTY, may_dial=True)
+    assert found == (ask(A), 10.0, False)
+    bench.run_errand(found.request, found.since)
     bench.end_errand(A, 13.0)
 
-    assert bench.take(13.0, PLENTY) == (ask(A), 10.0)
+    assert bench.take(13.0, PLENTY, may_dial=True) == (ask(A), 10.0, False)
 
 
 def test_an_errand_comes_before_everything_else_of_its_host() -> None:
     """While robots.txt is asked for, nothing of its host is given; the delay counts from the errand's end."""
     bench = a_workbench()
     bench.add([ask(B, 1), ask(B, 2)], {}, 0.0)
-    bench.run_errand(*(bench.take(0.0, PLENTY) or pytest.fail("it was due")))
+    found = bench.take(0.0, PLENTY, may_dial=True) or pytest.fail("it was due")
+    bench.run_errand(found.request, found.since)
 
-    assert bench.take(5.0, PLENTY) is None
+    assert bench.take(5.0, PLENTY, may_dial=True) is None
     bench.end_errand(B, 5.0)
 
-    assert bench.next_due() == 5.5
+    assert bench.next_due(5.0, PLENTY, may_dial=True) == 5.5
     assert [sent(bench, now) for now in (5.4, 5.5, 5.9, 6.0)] == [None, B, None, B]
 
 
@@ -274,7 +282,7 @@ def test_what_is_not_sent_delays_nobody() -> None:
     """A URL that robots.txt refuses costs its host no request, so the next one need not wait."""
     bench = a_workbench()
     bench.add([ask(C, 1), ask(C, 2)], {}, 0.0)
-    bench.take(0.0, PLENTY)
+    bench.take(0.0, PLENTY, may_dial=True)
     bench.release(C, 0.0)
 
     assert sent(bench, 0.0) == C
@@ -291,8 +299,8 @@ def test_a_host_that_rests_keeps_its_due_time() -> None:
 
     bench.add([ask(C, 2)], due_at(C, 0.0), 1.0)
 
-    assert bench.take(1.9, PLENTY) is None
-    assert bench.take(2.0, PLENTY) is not None
+    assert bench.take(1.9, PLENTY, may_dial=True) is None
+    assert bench.take(2.0, PLENTY, may_dial=True) is not None
 
 
 def test_a_host_that_may_be_asked_again_needs_no_memory() -> None:
@@ -309,7 +317,7 @@ def test_a_host_that_may_be_asked_again_needs_no_memory() -> None:
     assert bench.forget(1.0) == (A,)
     assert bench.forget(2.0) == (C,)
     bench.add([ask(C)], due_at(C, 9.0), 2.0)
-    assert bench.next_due() == 9.0
+    assert bench.next_due(2.0, PLENTY, may_dial=True) == 9.0
 
 
 def test_a_host_that_rests_is_still_asked_for_more() -> None:
@@ -336,7 +344,7 @@ def test_a_lease_on_its_way_finds_the_rest_that_its_host_asked_for() -> None:
     bench.add([ask(A, 1)], {}, 0.0)
 
     assert bench.forget(0.0) == ()
-    assert bench.take(99.9, PLENTY) is None
+    assert bench.take(99.9, PLENTY, may_dial=True) is None
     assert sent(bench, 100.0) == A
 
 
@@ -358,7 +366,7 @@ def test_a_host_that_has_enough_wants_nothing() -> None:
 def test_a_slow_host_leaves_slots_to_the_others() -> None:
     """The last quarter of the slots is for whoever has less than a fair share; alone, a host may have all."""
     slow, quick = Host("slow:80"), Host("quick:80")
-    bench = Workbench(lambda _, state: Pace(Bounds(per_host=8, delay=0.0), state), 8)
+    bench = Workbench(lambda *_: known(Bounds(per_host=8, delay=0.0)), 8)
     bench.add([ask(slow, number) for number in range(20)], {}, 0.0)
     alone = [sent(bench, 0.0, free) for free in range(8, 4, -1)]
     bench.add([ask(quick, number) for number in range(20)], {}, 0.0)
@@ -379,3 +387,92 @@ def test_a_workbench_tells_of_itself() -> None:
     bench.add([ask(A, 1), ask(A, 2), ask(B)], {}, 0.0)
 
     assert repr(bench) == "<Workbench 3 queued on 2 hosts>"
+
+
+QUICK, SLOW, NEW, DEAD = (Host(f"{name}:80") for name in ("quick", "slow", "new", "dead"))
+EASY = Bounds(per_host=100, delay=0.0)
+
+
+def a_mixed_workbench(count: int = 100) -> Workbench:
+    """A workbench with a quick host, one that answers slowly, an untried one and one that failed; all are due."""
+    states = {DEAD: HostState(failures=1)}
+    paces = {QUICK: known(EASY), SLOW: known(EASY, 5.0)}
+    bench = Workbench(lambda host, state: paces.get(host) or Pace(EASY, state), PLENTY)
+    bench.add([ask(host, n) for host in (DEAD, NEW, SLOW, QUICK) for n in range(count)], states, 0.0)
+    return bench
+
+
+def test_hosts_that_answer_come_first() -> None:
+    """Then untried hosts, then those that failed; only a quick one takes a slot."""
+    bench = a_mixed_workbench(count=1)
+
+    found = [bench.take(0.0, PLENTY, may_dial=True) for _ in range(4)]
+
+    assert [(taken.request.url.host_port, taken.in_slot) for taken in found if taken] == [
+        (QUICK, True),
+        (SLOW, False),
+        (NEW, False),
+        (DEAD, False),
+    ]
+
+
+def test_a_share_opens_new_hosts_and_tries_failed_ones() -> None:
+    """One in eight each, while hosts that answer have enough for all."""
+    bench = a_mixed_workbench()
+
+    hosts: Counter[Host] = Counter()
+    for _ in range(80):
+        host = sent(bench, 0.0)
+        assert host is not None
+        bench.release(host, 0.0)
+        hosts[host] += 1
+
+    assert hosts == {QUICK: 61, NEW: 10, DEAD: 9}
+
+
+def test_what_comes_first_is_not_overtaken_while_it_waits_for_a_slot() -> None:
+    """More hosts are opened when the slots can use them, and not before."""
+    bench = a_mixed_workbench()
+
+    assert bench.take(0.0, 0, may_dial=True) is None
+    assert bench.next_due(0.0, 0, may_dial=True) is None
+    assert bench.wants_to_dial(0.0)
+
+
+def test_without_room_outside_only_quick_hosts_are_asked() -> None:
+    """A slot is of no use to a host that may not answer."""
+    bench = a_mixed_workbench(count=1)
+
+    assert sent(bench, 0.0) == QUICK
+    assert bench.take(0.0, PLENTY, may_dial=False) is None
+    assert bench.next_due(0.0, PLENTY, may_dial=False) is None
+
+
+def test_a_host_moves_up_as_soon_as_it_answers() -> None:
+    """What waits for it need not wait for a share any more."""
+    bench = a_mixed_workbench(count=3)
+    for _ in range(6):
+        sent(bench, 0.0)
+    assert sent(bench, 0.0) == NEW
+
+    bench.pace(NEW).hear(Heard(asked_at=0.0, status=200, latency=0.1), 0.0, 0.0)
+    bench.release(NEW, 0.0)
+    taken = bench.take(0.0, PLENTY, may_dial=False)
+
+    assert taken is not None
+    assert (taken.request.url.host_port, taken.in_slot) == (NEW, True)
+
+
+def test_what_is_laid_back_is_the_first_of_its_host_again() -> None:
+    """Nothing is lost of a dial that was broken off, and others come before it."""
+    bench = a_workbench()
+    bench.add([ask(A, 1), ask(A, 2), ask(B, 3)], {}, 0.0)
+    taken = bench.take(0.0, PLENTY, may_dial=True)
+    assert taken is not None
+    bench.send(A, 0.0)
+    bench.release(A, 4.0)
+    bench.pace(A).put_off(3.0, 4.0)
+    bench.lay_back(taken.request, 4.0)
+
+    assert bench.queued == 3
+    assert [sent(bench, now) for now in (4.0, 6.9, 7.0)] == [B, None, A]

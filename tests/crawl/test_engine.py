@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +22,16 @@ from support.crawls import crawl, records, rejected, urls
 pytestmark = pytest.mark.both_loops
 
 BASE = "http://127.0.0.1:8080"
+
+
+def closing(gate: asyncio.Event) -> Callable[[Request], Response]:
+    """An answer after which no other is given until the gate is open again."""
+
+    def answer(request: Request) -> Response:
+        gate.clear()
+        return Response(request=request, status=200)
+
+    return answer
 
 
 def pages(count: int) -> list[str]:
@@ -42,9 +53,10 @@ async def test_every_url_of_a_list_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 7, 64])
 async def test_never_more_than_concurrency_in_flight(tmp_path: Path, concurrency: int) -> None:
-    """The slots bound what is in flight, and are all used."""
+    """The slots bound what is in flight of a host that answers, and are all used."""
     gate = asyncio.Event()
-    fetcher = FakeFetcher(gate=gate)
+    gate.set()
+    fetcher = FakeFetcher({f"{BASE}/0": closing(gate)}, gate=gate)
 
     async def open_when_full() -> None:
         await fetcher.in_flight(concurrency)
@@ -246,17 +258,17 @@ async def test_a_drain_finishes_what_is_in_flight_and_the_rest_can_be_resumed(tm
     first, stop = FakeFetcher(gate=gate), Stop()
 
     async def drain() -> None:
-        await first.in_flight(5)
+        await first.in_flight(4)
         stop.request_drain()
         gate.set()
 
     async with background(drain):
-        ending = await crawl(tmp_path, pages(20), first, stop=stop, concurrency=5)
+        ending = await crawl(tmp_path, pages(20), first, stop=stop, concurrency=4)
     second = FakeFetcher()
     after = await crawl(tmp_path, (), second)
 
-    assert (len(first.asked), ending.totals.done, ending.stopped_by) == (5, 5, "interrupted")
-    assert (len(second.asked), after.totals.done) == (15, 20)
+    assert (len(first.asked), ending.totals.done, ending.stopped_by) == (4, 4, "interrupted")
+    assert (len(second.asked), after.totals.done) == (16, 20)
     assert set(urls(tmp_path).values()) == {1}
 
 
@@ -266,11 +278,11 @@ async def test_a_cancel_breaks_off_what_is_in_flight_and_counts_no_death(tmp_pat
         fetcher, stop = FakeFetcher(gate=asyncio.Event()), Stop()
 
         async def cancel(fetcher: FakeFetcher = fetcher, stop: Stop = stop) -> None:
-            await fetcher.in_flight(5)
+            await fetcher.in_flight(4)
             stop.request_cancel()
 
         async with background(cancel):
-            await crawl(tmp_path, pages(20), fetcher, stop=stop, concurrency=5)
+            await crawl(tmp_path, pages(20), fetcher, stop=stop, concurrency=4)
     last = FakeFetcher()
     ending = await crawl(tmp_path, (), last)
 

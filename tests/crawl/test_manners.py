@@ -11,7 +11,6 @@ from crawler.core.workbench import Workbench
 from crawler.crawl.journal import Journal
 from crawler.crawl.manners import Manners, Ways
 from crawler.crawl.robots_cache import RobotsCache
-from crawler.runtime.tasks import ByteBudget
 from crawler.testing import Answer, FakeClock, FakeFetcher, refused
 
 URL = parse("http://127.0.0.1:8080/")
@@ -53,11 +52,11 @@ async def learned(robots_txt: Answer) -> tuple[Pace, Noted, float]:
     ways = Ways(jitter=lambda: 0.0, say=lambda _: None, retries=3)
     manners = Manners(fetcher, workbench, cache, cast("Journal", noted), clock, ways)
     workbench.add([request(URL)], {}, clock.monotonic())
-    taken = workbench.take(clock.monotonic(), 8)
+    taken = workbench.take(clock.monotonic(), 8, may_dial=True)
     assert taken
-    workbench.run_errand(*taken)
+    workbench.run_errand(taken.request, taken.since)
 
-    lesson = await manners.learn(taken[0], ByteBudget(1 << 20).open())
+    lesson = await manners.learn(taken.request, None)
 
     assert lesson.reason is None
     return pace, noted, clock.monotonic()

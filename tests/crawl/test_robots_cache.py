@@ -18,7 +18,6 @@ from crawler.core.robots import LIFETIME, Lesson
 from crawler.core.urls import Url, parse
 from crawler.crawl import robots_cache
 from crawler.crawl.robots_cache import RobotsCache
-from crawler.runtime.tasks import ByteBudget
 from crawler.testing import Answer, FakeClock, FakeFetcher, refused
 from support.fetching import ask_url, open_fetcher
 from support.rawserver import Handler, raw_server
@@ -64,7 +63,7 @@ def a_cache(fetcher: Fetcher | None = None, clock: FakeClock | None = None, kept
 
 async def learned(cache: RobotsCache, url: str = f"{HERE}/") -> Lesson:
     """What asking for the robots.txt of this URL's origin teaches."""
-    return await cache.learn(ask_url(url), ByteBudget(1 << 30).open())
+    return await cache.learn(ask_url(url), None)
 
 
 # --- every condition -------------------------------------------------------------------------------------------------

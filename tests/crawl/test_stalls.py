@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from crawler.core.models import Request, Response
 from crawler.core.protocols import Room
+from crawler.core.workbench import Taken
 from crawler.crawl.engine import Crawl
 from crawler.runtime.loop import Stop
+from crawler.runtime.places import Work
 from crawler.testing import FakeFetcher
 from support import crawls
 from support.crawls import records, urls
@@ -221,11 +223,11 @@ async def test_a_burst_that_lasts_longer_than_a_delay_asks_nobody_twice(
     fetcher = FakeFetcher()
 
     class Dawdling(Crawl):
-        def _job(self, request: Request, since: float, now: float) -> object:  # type: ignore[override]
+        def _work(self, taken: Taken, now: float) -> Work | None:
             end = self._parts.clock.monotonic() + 0.004
             while self._parts.clock.monotonic() < end:
                 pass
-            return super()._job(request, since, now)
+            return super()._work(taken, now)
 
     monkeypatch.setattr(crawls, "Crawl", Dawdling)
 

@@ -297,6 +297,11 @@ class Budget:
         self.asked: list[int] = []
         self._wait = wait
 
+    async def answered(self) -> float:
+        """Wait if told so."""
+        await asyncio.sleep(self._wait)
+        return self._wait
+
     async def grow(self, n: int) -> float:
         """Take note, and wait if told so."""
         self.asked.append(n)
@@ -325,7 +330,7 @@ async def test_room_is_taken_before_bytes_are_kept(answer: bytes, asked: list[in
 
 
 async def test_waiting_for_room_is_not_the_servers_time() -> None:
-    """The deadline moves by the time that memory had to be waited for."""
+    """The deadline moves by the time that a slot and memory had to be waited for."""
     async with raw_server(answering(_sized(10))) as where, open_fetcher(timeout=0.2) as fetcher:
         response = await fetcher.fetch(ask(where), Budget(wait=0.3))
 

@@ -68,7 +68,7 @@ def test_a_host_is_told_with_its_sums(frontier: SqliteFrontier) -> None:
         pending=1,
         first_at=NOW,
         last_at=NOW + 4,
-        state=HostState(due=NOW + 5, delay=0.5, cause="configured", window=4.0),
+        state=HostState(due=NOW + 5, delay=0.5, cause="configured", window=4.0, answered=True),
         robots=HostRobots(status=200, is_closed=True, crawl_delay=3.0),
         troubles={"retry_status": 1, "truncated": 1},
     )

@@ -215,16 +215,20 @@ def test_the_host_that_was_due_first_is_opened_first(run: Run) -> None:
     assert run.lease().hosts == {A: HostState(due=NOW + 9)}
 
 
-def test_another_chance_is_a_whole_one(run: Run) -> None:
-    """Failures that gave a host up in an earlier life count no longer; how gently it is to be asked still does."""
-    given_up = HostState(penalty=2.0, failures=20, failing_since=NOW, robots_attempts=4, down=Reason.CONNECT_REFUSED)
+@pytest.mark.parametrize(
+    ("ago", "failures"), [(60.0, {"failures": 4, "failing_since": NOW - 60.0}), (7200.0, {"failures": 0})]
+)
+def test_another_chance_is_a_whole_one_after_an_hour(run: Run, ago: float, failures: dict[str, Any]) -> None:
+    """Before, the failures that gave the host up still count; how gently it is to be asked always does."""
+    since = NOW - ago
+    given_up = HostState(penalty=2.0, failures=4, failing_since=since, robots_attempts=4, down=Reason.CONNECT_REFUSED)
     run.add("http://a/1")
     run.commit(hosts={A: given_up})
     run.end()
 
     run.begin()
 
-    assert run.lease().hosts == {A: HostState(penalty=2.0)}
+    assert run.lease().hosts == {A: HostState(penalty=2.0, **failures)}
 
 
 def test_a_host_that_was_given_up_at_rest_is_asked_again_after_it(run: Run) -> None:

@@ -104,7 +104,7 @@ def end_of_notes(screen: list[str]) -> list[str]:
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
 def test_a_terminal_shows_the_run_and_is_left_clean(tmp_path: Path, listed: Path, columns: int, rows: int) -> None:
-    """Rates, what is in flight and queued, errors by kind, memory and lag are shown; only the summary stays."""
+    """Rates, what is fetched, waits and is queued, errors by kind, memory and lag are shown; only the summary stays."""
     terminal = Terminal(columns, rows)
 
     code = terminal.run("fetch", listed, "-o", tmp_path / "out", "--concurrency", 20, "--retries", 0)
@@ -116,7 +116,7 @@ def test_a_terminal_shows_the_run_and_is_left_clean(tmp_path: Path, listed: Path
         r"[1-9]\d* pending",
         r"[1-9]\d* pages/s",
         r"KiB/s",
-        r"[1-9]\d* in flight",
+        r"[1-9]\d* fetching",
         r"\d+ queued",
         r"KiB in all",
         rf"connect_refused {REFUSED}",
@@ -128,7 +128,7 @@ def test_a_terminal_shows_the_run_and_is_left_clean(tmp_path: Path, listed: Path
     assert given_up.startswith("http://127.0.0.1:2: robots.txt: nothing")
     assert complete.startswith("complete: 63 URLs = 60 done")
     assert "━" not in "".join(terminal.screen)
-    assert "in flight" not in "".join(terminal.screen)
+    assert "fetching" not in "".join(terminal.screen)
     assert max(map(len, terminal.screen)) <= columns
     assert terminal.sent.rindex("\x1b[?25h") > terminal.sent.rindex("\x1b[?25l")
 
@@ -137,7 +137,7 @@ def test_ctrl_c_leaves_a_clean_terminal(tmp_path: Path, listed: Path) -> None:
     """After Ctrl-C in the middle the cursor is back, the display is gone, and how to go on is said."""
     terminal = Terminal(80, 24)
 
-    code = terminal.run("fetch", listed, "-o", tmp_path / "out", "--concurrency", 5, press_after="in flight")
+    code = terminal.run("fetch", listed, "-o", tmp_path / "out", "--concurrency", 5, press_after="fetching")
 
     screen = "\n".join(terminal.screen)
     assert code == 130
@@ -174,7 +174,8 @@ def moment(**totals: object) -> Sample:
         seconds=7_265.0,
         pages_per_second=2_345.6,
         bytes_per_second=12e6,
-        in_flight=1_000,
+        fetching=256,
+        waiting=1_000,
         queued=123_456,
         inbox=10,
         rss=300 * 1024 * 1024,
@@ -190,7 +191,7 @@ def test_a_plain_line_says_everything() -> None:
     PlainView(out).sample(moment())
 
     assert out.getvalue() == (
-        "2 h 01 min: 10,000,000 done, 1,234,567 failed, 1,111,111 pending; 1,000 in flight, 123,456 queued;"
+        "2 h 01 min: 10,000,000 done, 1,234,567 failed, 1,111,111 pending; 256 fetching, 1,000 dialling, 123,456 queued;"
         " 2,346 pages/s, 11.4 MiB/s, 931.3 GiB in all; memory 300.0 MiB, loop lag 12 ms;"
         " connect_refused 1,000,000  first_byte_timeout 234,567  retries 98,765\n"
     )
@@ -212,7 +213,7 @@ def test_no_figure_is_broken_or_cut(columns: int, rows: int) -> None:
     assert max(map(len, lines)) <= columns
     for figure in (
         *("10,000,000 done", "1,234,567 failed", "0 skipped", "1,111,111 pending", "2,346 pages/s", "11.4 MiB/s"),
-        *("1,000 in flight", "123,456 queued", "931.3 GiB in all", "connect_refused 1,000,000"),
+        *("256 fetching", "1,000 dialling", "123,456 queued", "931.3 GiB in all", "connect_refused 1,000,000"),
         *("first_byte_timeout 234,567", "retries 98,765", "memory 300.0 MiB", "loop lag 12 ms (worst 1500 ms)"),
     ):
         assert any(figure in line for line in shown), figure

@@ -97,7 +97,7 @@ def test_the_storage_thread_and_the_curves_are_there() -> None:
     group = GroupDone(began=0.1, appended=0.2, synced=0.25, committed=0.4, visits=(1,), finds=3, bytes=9)
     sample = Sample(
         totals=Totals(), at=0.5, seconds=0.5, pages_per_second=0.0, bytes_per_second=0.0,
-        in_flight=2, queued=3, inbox=4, rss=1024 * 1024, lag=0.005, worst_lag=0.005,
+        fetching=1, waiting=1, queued=3, inbox=4, rss=1024 * 1024, lag=0.005, worst_lag=0.005,
     )  # fmt: skip
 
     trace = file_of(group, Leased(began=0.0, ended=0.05, urls=9), sample)

@@ -1,0 +1,259 @@
+"""Places for tasks that wait for strangers: a slot for each that moves, a waiting place for each that does not yet.
+
+Why this model: one semaphore for all of them lets the slowest decide. A task that waits for a server that may be dead
+would hold a slot for its whole time limit, and a quarter of such servers would hold all slots most of the time.
+Rules
+- A task begins in a slot, or outside. One that began outside takes a slot when its answer begins (`Place.take_slot`).
+- Outside there are waiting places: for dialling, for the wait for a slot, and for tasks that gave their slot up. Their
+  number is bounded, and so is the number of tasks that began there within the last second (`window`): thousands of
+  dials at once would overrun this process, its network and its name server.
+- A task that has held its slot for PATIENCE seconds gives it up as soon as another task wants one (`relieve`), as long
+  as half of the waiting places are left. It takes a slot again when its answer begins.
+- Where all waiting places are taken, the oldest dial of more than EVICTION seconds can be broken off (`evict`).
+Strategy: asyncio's semaphore serves its waiters in order, so a task outside waits for a slot no longer than its turn.
+Runs on: the event loop.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from crawler.runtime.tasks import Group
+
+PATIENCE = 2.0  # seconds; a browser's user begins to wonder about then
+EVICTION = 3.0  # seconds; the second SYN of a dial is sent after one, the third after three (RFC 6298)
+YOUNG = 1.0  # seconds in which nearly every server that lives begins to answer
+
+Work = Callable[["Place"], Coroutine[Any, Any, object]]
+"""A task's function; it is told its place."""
+
+
+class Places(Group):
+    """`slots` slots and `outside` waiting places; `window` = dials of the last second, at the most.
+
+    `now` is the monotonic clock; `is_relieved` False = a task keeps its slot, however long it takes.
+    """
+
+    def __init__(
+        self, slots: int, *, outside: int, window: int, now: Callable[[], float], is_relieved: bool = True
+    ) -> None:
+        super().__init__()
+        self.limit = slots
+        self.outside = outside
+        self._window = window
+        self._now = now
+        self._is_relieved = is_relieved
+        self._slots = asyncio.Semaphore(slots)
+        self._held = 0  # slots
+        self._moving: dict[Place, None] = {}  # they may be asked for their slots; oldest first, as in the next three
+        self._dialling: dict[Place, None] = {}
+        self._young: dict[Place, None] = {}
+        self._queueing: dict[Place, None] = {}  # their answers have begun, and they wait for a slot
+        self._stalled: dict[Place, None] = {}  # they gave their slots up
+        self._changed: Callable[[], object] = lambda: None
+
+    def __repr__(self) -> str:
+        outside = f"{self.waiting} of {self.outside} outside"
+        return f"<Places {self.fetching} of {self.limit} slots taken, {outside}, peak {self.peak}>"
+
+    @property
+    def fetching(self) -> int:
+        """Tasks that hold a slot."""
+        return self._held
+
+    @property
+    def waiting(self) -> int:
+        """Tasks outside: those that dial, wait for a slot, or gave theirs up."""
+        return len(self._dialling) + len(self._queueing) + len(self._stalled)
+
+    @property
+    def free(self) -> int:
+        """Slots that nothing holds or waits for."""
+        return 0 if self._queueing else self.limit - self._held
+
+    def on_change(self, changed: Callable[[], object]) -> None:
+        """Call `changed` whenever a place has become free."""
+        self._changed = changed
+
+    def may_dial(self, now: float) -> bool:
+        """Return whether one more task may begin outside."""
+        self._age(now)
+        is_room = self.waiting < self.outside and len(self._young) < self._window
+        return is_room and len(self._queueing) < self.limit
+
+    async def start(self, work: Work) -> None:
+        """Run `work` as a task in a slot; waits only if none is free."""
+        await self._slots.acquire()
+        place = Place(self, self._now())
+        self._take(place)
+        self._run(place, work(place))
+
+    def start_outside(self, work: Work) -> None:
+        """Run `work` as a task that takes a slot once its answer begins.
+
+        Raises:
+            RuntimeError: all places outside are taken; ask `may_dial` first.
+        """
+        if self.waiting >= self.outside:
+            raise RuntimeError("a place outside is free before a task is started there: ask may_dial() first")
+        place = Place(self, self._now())
+        self._dialling[place] = self._young[place] = None
+        self._run(place, work(place))
+
+    def _run(self, place: "Place", coroutine: Coroutine[Any, Any, object]) -> None:
+        place.task = self.run(coroutine, partial(self._leave, place))
+
+    # --- room for others -----------------------------------------------------------------------------------------
+
+    def relieve(self, now: float) -> bool:
+        """Take the slots of tasks that have held them for long, as many as are asked for; True = there were some."""
+        wanted, was_any = max(1, len(self._queueing)), False
+        while wanted > 0 and self._may_relieve() and (place := next(iter(self._moving))).since + PATIENCE <= now:
+            del self._moving[place]
+            self._stalled[place] = None
+            self._release(place)
+            wanted -= 1
+            was_any = True
+        return was_any
+
+    def _may_relieve(self) -> bool:
+        return bool(self._moving) and self._is_relieved and len(self._stalled) < self.outside // 2
+
+    def evict(self, now: float) -> bool:
+        """Break off the oldest dial, if all places outside are taken and it has taken long; its task is cancelled."""
+        if self.waiting < self.outside or not self._dialling:
+            return False
+        place = next(iter(self._dialling))
+        if place.since + EVICTION > now:
+            return False
+        place.break_off()
+        return True
+
+    async def wind_down(self) -> None:
+        """Wait until no task is left; dials that take long are broken off."""
+        while self.in_flight:
+            now, left = self._now(), None
+            for place in tuple(self._dialling):
+                if (left := place.since + EVICTION - now) > 0:
+                    break
+                place.break_off()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left if self._dialling else None):
+                    await self.idle()
+
+    def next_change(self, now: float) -> float | None:
+        """Return when waiting alone brings a place; None = it does not."""
+        self._age(now)
+        moments = []
+        if self.free <= 0 and self._may_relieve():
+            moments.append(next(iter(self._moving)).since + PATIENCE)
+        if self._young and len(self._young) >= self._window:
+            moments.append(next(iter(self._young)).since + YOUNG)
+        if self._dialling and self.waiting >= self.outside:
+            moments.append(next(iter(self._dialling)).since + EVICTION)
+        return min(moments, default=None)
+
+    def _age(self, now: float) -> None:
+        while self._young and (place := next(iter(self._young))).since + YOUNG <= now:
+            del self._young[place]
+
+    # --- for a place ---------------------------------------------------------------------------------------------
+
+    async def seat(self, place: "Place") -> float:
+        """Wait for a slot; see `Place.take_slot`."""
+        began = self._now()
+        self._move(place, self._queueing)
+        await self._slots.acquire()
+        self._move(place, None)
+        self._take(place)
+        self._changed()
+        return self._now() - began
+
+    def hold(self, place: "Place") -> None:
+        """Keep a task's slot for it; see `Place.hold`."""
+        self._moving.pop(place, None)
+
+    def resume(self, place: "Place") -> None:
+        """Let others want its slot from now on; see `Place.resume`."""
+        place.since = self._now()
+        self._moving[place] = None
+
+    def finish(self, place: "Place") -> None:
+        """Leave a task alone; see `Place.finish`."""
+        self._moving.pop(place, None)
+        if not place.has_slot:
+            self._move(place, self._stalled)
+
+    def _leave(self, place: "Place") -> None:
+        self._moving.pop(place, None)
+        self._move(place, None)
+        if place.has_slot:
+            self._release(place)
+        self._changed()
+
+    def _take(self, place: "Place") -> None:
+        self._held += 1
+        self._moving[place] = None
+        place.has_slot = True
+        place.since = self._now()
+
+    def _release(self, place: "Place") -> None:
+        place.has_slot = False
+        self._held -= 1
+        self._slots.release()
+
+    def _move(self, place: "Place", to: "dict[Place, None] | None") -> None:
+        """Note where outside a task is; None = it is not there any more."""
+        for those in (self._dialling, self._young, self._queueing, self._stalled):
+            those.pop(place, None)
+        if to is not None:
+            to[place] = None
+
+
+class Place:
+    """One task's place.
+
+    Attributes:
+        has_slot: it holds a slot; otherwise it is outside.
+        since: when it began to wait, or took its slot (monotonic).
+        is_broken_off: its task was cancelled to make room, and by nobody else.
+    """
+
+    __slots__ = ("_places", "has_slot", "is_broken_off", "since", "task")
+
+    def __init__(self, places: Places, since: float) -> None:
+        self._places = places
+        self.has_slot = False
+        self.since = since
+        self.is_broken_off = False
+        self.task: asyncio.Task[object] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Place {'in a slot' if self.has_slot else 'outside'} since {self.since:.3f}>"
+
+    async def take_slot(self) -> float:
+        """Go on in a slot, now that the answer begins; gives back the seconds that it had to wait for one."""
+        return 0.0 if self.has_slot else await self._places.seat(self)
+
+    def hold(self) -> None:
+        """Keep the slot, as long as this process and no stranger keeps the task waiting."""
+        if self.has_slot:
+            self._places.hold(self)
+
+    def resume(self) -> None:
+        """End a `hold`."""
+        if self.has_slot:
+            self._places.resume(self)
+
+    def finish(self) -> None:
+        """Wait for no stranger any more: from now on the task is not broken off, and keeps its slot if it has one."""
+        self._places.finish(self)
+
+    def break_off(self) -> None:
+        """Cancel the task, and say why."""
+        self.finish()
+        self.is_broken_off = True
+        assert self.task is not None  # noqa: S101 - it runs
+        self.task.cancel()
