@@ -47,8 +47,11 @@ class Room(Protocol):
         """Wait until the fetch may go on, now that the head of its answer is there; gives back the seconds waited."""
         ...
 
-    async def grow(self, n: int, /) -> float:
-        """Take `n` bytes more, waiting while the budget is spent; gives back the seconds waited."""
+    async def grow(self, n: int, there: int = 0, /) -> float:
+        """Take `n` bytes more, waiting while the budget is spent; gives back the seconds waited.
+
+        `there` of them have come already: they count at once, and only the rest is waited for.
+        """
         ...
 
 

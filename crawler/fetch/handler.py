@@ -5,7 +5,7 @@ Rules
   request, after the answer, and behind it in the same segment; an answer that was complete before them is good.
 - How answers are framed is `core.http_framing`'s word; here it meets sockets and clocks.
 - A server that is silent for too long is told apart: before the first byte, or after it.
-- A body that nobody takes is not read on: past 256 KiB the socket waits.
+- A body that nobody takes is not read on: past 64 KiB the socket waits. So little is there of one that has no room yet.
 - A connection ends at once, never politely: a slot must not wait for a server that is being left.
 Strategy: aiohttp's protocol, as its pool wants one, and as it reads the answer of a proxy that opens a tunnel; what is
 overridden is pinned by tests that fail if aiohttp stops calling it.
@@ -27,7 +27,7 @@ from crawler.core.http_head import Head
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 
-_MOST_HELD = 256 * 1024
+_MOST_HELD = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,7 @@ class GuardedHandler(ResponseHandler):
         opened_at, ready_at: when TCP stood, and when TLS stood too.
         first_byte_at: when the answer to the latest request began; None = it has not.
         unasked: it brought bytes that belong to no request.
+        held: bytes of the body that nobody has taken yet.
         peer: who is at the other end, as "address:port".
     """
 
@@ -89,7 +90,7 @@ class GuardedHandler(ResponseHandler):
         self._reader: ResponseReader | None = None  # of the answer to the latest request; None = there was none
         self._pieces: deque[bytes] = deque()  # of its body, not taken yet
         self._fresh: list[bytes] = []  # what the bytes at hand brought of it
-        self._held = 0  # bytes of the pieces
+        self.held = 0
         self._is_pausing = False
         self._error: Exception | None = None
         self._waiter: Future[None] | None = None
@@ -142,8 +143,8 @@ class GuardedHandler(ResponseHandler):
                 return b""
             await self._news()
         piece = self._pieces.popleft()
-        self._held -= len(piece)
-        if self._is_pausing and self._held < _MOST_HELD:
+        self.held -= len(piece)
+        if self._is_pausing and self.held < _MOST_HELD:
             self._is_pausing = False
             self._silent_since = self._watch.now()  # our own pause was not the server's
             if self.transport is not None:
@@ -240,7 +241,7 @@ class GuardedHandler(ResponseHandler):
             self._drop_timeout()
             if reader.surplus:
                 self._refuse()
-        elif self._held >= _MOST_HELD and not self._is_pausing and self.transport is not None:
+        elif self.held >= _MOST_HELD and not self._is_pausing and self.transport is not None:
             self._is_pausing = True
             self.transport.pause_reading()
         self._wake()
@@ -251,7 +252,7 @@ class GuardedHandler(ResponseHandler):
             piece = fresh[0] if len(fresh) == 1 else b"".join(fresh)
             fresh.clear()
             self._pieces.append(piece)
-            self._held += len(piece)
+            self.held += len(piece)
 
     async def _news(self) -> None:
         """Wait until something has come, or has gone wrong."""

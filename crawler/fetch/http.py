@@ -19,6 +19,7 @@ Runs on: the event loop.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 from types import TracebackType
 from typing import Self, cast
 
@@ -41,6 +42,7 @@ from crawler.fetch.tracing import Trail
 IDLE_CONNECTIONS = 256
 
 _STEP = 256 * 1024
+_LONG = 0.5  # seconds for which a server may have waited for us, and given up
 _PATIENCE = 0.5  # seconds for a body of no use: most come with the head, and leave the connection in order
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -164,7 +166,7 @@ class _Throttle:
         self._gate = RateGate(rate)
         self._now = now
 
-    async def grow(self, n: int) -> float:
+    async def grow(self, n: int, _there: int = 0) -> float:
         """Wait until `n` bytes more may have come; gives back the seconds waited."""
         now = self._now()
         self._gate.pass_through(now, n)
@@ -174,7 +176,10 @@ class _Throttle:
 
 
 class _Intake:
-    """Takes in the body of one fetch, as far as limit, memory, rate and time allow."""
+    """Takes in the body of one fetch, as far as limit, memory, rate and time allow.
+
+    Pieces are put together as they come, in a buffer that becomes the body: a list would be a second copy at the end.
+    """
 
     def __init__(self, limit: int, room: Room | None, deadline: asyncio.Timeout, throttle: _Throttle | None) -> None:
         self.is_cut = False
@@ -184,7 +189,7 @@ class _Intake:
         self._deadline = deadline
         self._reserved = 0
         self._has_waited = False
-        self._pieces: list[bytes] = []
+        self._taken = BytesIO()
 
     async def answered(self) -> None:
         """Go on when the room lets us; our own waiting says nothing of the server."""
@@ -197,18 +202,18 @@ class _Intake:
         Raises:
             FetchError: it ends too early; not counted when we made the server wait.
         """
-        self._pieces = []  # of the attempt before, if there was one
+        self._taken = BytesIO()  # without what the attempt before took, if there was one
         self.is_cut = False
         if handler.is_empty:
             return b""
         try:
-            await self._reserve(head.length or _STEP)
+            await self._reserve(head.length or _STEP, handler.held)
             await self._read(handler)
         except (FetchError, *FOREIGN) as error:
             if self._has_waited:
                 raise FetchError(Reason.TRUNCATED, "it broke while it waited for memory", counted=False) from error
             raise
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        return self._taken.getvalue()
 
     async def brief(self, head: Head, handler: GuardedHandler) -> bytes:
         """As much of it as comes soon, whole or not: it is of no use."""
@@ -217,33 +222,32 @@ class _Intake:
                 return await self.body(head, handler)
         except (TimeoutError, FetchError, *FOREIGN):
             self.is_cut = True
-            return b"".join(self._pieces)
+            return self._taken.getvalue()
 
     async def _read(self, handler: GuardedHandler) -> None:
-        pieces, size = self._pieces, 0
+        size = 0
         while piece := await handler.piece():
-            pieces.append(piece)
             size += len(piece)
+            self._taken.write(piece if size <= self.limit else piece[: self.limit - size])
             if self._throttle is not None:
                 await self._wait(self._throttle.grow(len(piece)))
             if size > self.limit:
                 self.is_cut = True
-                pieces[-1] = piece[: self.limit - size]
                 break
             if size >= self._reserved and not handler.is_empty:
-                await self._reserve(self._reserved + _STEP)
+                await self._reserve(self._reserved + _STEP, size + handler.held)
 
-    async def _reserve(self, wanted: int) -> None:
-        """Hold room for `wanted` bytes in all; the time that this takes is not the server's."""
+    async def _reserve(self, wanted: int, there: int) -> None:
+        """Hold room for `wanted` bytes in all, `there` of which have come; the wait is not the server's time."""
         more = min(wanted, self.limit) - self._reserved
         if self._room is None or more <= 0:
             return
-        await self._wait(self._room.grow(more))
+        await self._wait(self._room.grow(more, max(0, min(more, there - self._reserved))))
         self._reserved += more
 
     async def _wait(self, granted: Awaitable[float]) -> None:
         due = self._deadline.when()
         self._deadline.reschedule(None)
         waited = await granted
-        self._has_waited = self._has_waited or waited > 0
+        self._has_waited = self._has_waited or waited > _LONG
         self._deadline.reschedule(None if due is None else due + waited)

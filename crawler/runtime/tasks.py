@@ -193,13 +193,14 @@ class ByteBudget:
         self._receiving[account] = None
         return account
 
-    async def grow(self, account: "Account", size: int) -> float:
+    async def grow(self, account: "Account", size: int, there: int) -> float:
         """See `Account.grow`."""
-        if self._may_grow(account, size):
+        if size == there or self._may_grow(account, size):
             self.move(account, size)
             return 0.0
         asked = time.monotonic()
-        await self._wait(account, size)
+        self.move(account, there)
+        await self._wait(account, size - there)
         return time.monotonic() - asked
 
     def move(self, account: "Account", size: int) -> None:
@@ -262,9 +263,12 @@ class Account:
     def __repr__(self) -> str:
         return f"<Account {self.seniority}: {self.held} bytes>"
 
-    async def grow(self, size: int) -> float:
-        """Take `size` more bytes; returns the seconds it had to wait for them."""
-        return await self._budget.grow(self, size)
+    async def grow(self, size: int, there: int = 0) -> float:
+        """Take `size` more bytes; returns the seconds it had to wait for them.
+
+        `there` of them are in memory already: they count at once, past the limit if it must be.
+        """
+        return await self._budget.grow(self, size, there)
 
     def hold(self, size: int) -> None:
         """Hold exactly `size` bytes from now on, past the limit if it must be: they are there already."""

@@ -4,16 +4,17 @@ import asyncio
 import gzip
 import tracemalloc
 import zlib
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from crawler.core.errors import UsageError
+from crawler.core.http_head import read_head
 from crawler.core.models import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.fetch.client import Fetcher
-from crawler.fetch.http import HttpFetcher
+from crawler.fetch.http import HttpFetcher, _Intake
 from crawler.parse.reader import Reader, Task
 from crawler.version import __version__
 from support.fetching import OK, answering, ask, failure, open_fetcher, saying
@@ -295,6 +296,8 @@ class Budget:
 
     def __init__(self, wait: float = 0.0) -> None:
         self.asked: list[int] = []
+        self.there: list[int] = []
+        self.was_asked = asyncio.Event()
         self._wait = wait
 
     async def answered(self) -> float:
@@ -302,9 +305,11 @@ class Budget:
         await asyncio.sleep(self._wait)
         return self._wait
 
-    async def grow(self, n: int) -> float:
+    async def grow(self, n: int, there: int = 0, /) -> float:
         """Take note, and wait if told so."""
         self.asked.append(n)
+        self.there.append(there)
+        self.was_asked.set()
         if self._wait:
             await asyncio.sleep(self._wait)
         return self._wait
@@ -329,6 +334,55 @@ async def test_room_is_taken_before_bytes_are_kept(answer: bytes, asked: list[in
     assert room.asked == asked
 
 
+async def test_room_is_told_what_has_come() -> None:
+    """The bytes that came with the head need not be waited for."""
+    room = Budget()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        answer = _sized(100 * KIB)
+        writer.write(answer[: -90 * KIB])
+        await room.was_asked.wait()
+        writer.write(answer[-90 * KIB :])
+
+    async with raw_server(serve) as where, open_fetcher() as fetcher:
+        response = await fetcher.fetch(ask(where), room)
+
+    assert (room.asked, room.there) == ([100 * KIB], [10 * KIB])
+    assert response.body == bytes(100 * KIB)
+
+
+class Pieces:
+    """What an `_Intake` needs of a handler: a body that comes in pieces of 64 KiB."""
+
+    held = 0
+    is_empty = False
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    async def piece(self) -> bytes:
+        """The next one."""
+        self._left -= (size := min(self._left, 64 * KIB))
+        return bytes(size)
+
+
+async def test_a_body_is_held_once() -> None:
+    """Its pieces become the body as they come: there is never a second copy of it."""
+    size = 16 * KIB * KIB
+    head = read_head(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+    async with asyncio.timeout(60) as deadline:
+        intake = _Intake(size, None, deadline, None)
+
+        tracemalloc.start()
+        body = await intake.body(head, cast("Any", Pieces(size)))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+    assert len(body) == size
+    assert peak < 1.2 * size
+
+
 async def test_waiting_for_room_is_not_the_servers_time() -> None:
     """The deadline moves by the time that a slot and memory had to be waited for."""
     async with raw_server(answering(_sized(10))) as where, open_fetcher(timeout=0.2) as fetcher:
@@ -350,7 +404,7 @@ async def test_a_break_after_our_own_pause_does_not_count() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"
     async with raw_server(saying(answer)) as where, open_fetcher() as fetcher:
         with pytest.raises(Exception, match="memory") as caught:
-            await fetcher.fetch(ask(where), Budget(wait=0.05))
+            await fetcher.fetch(ask(where), Budget(wait=0.6))
 
     assert (caught.value.reason, caught.value.counted) == (Reason.TRUNCATED, False)  # type: ignore[attr-defined] # matched
 

@@ -227,6 +227,22 @@ async def test_the_oldest_may_overdraw_and_others_wait() -> None:
     assert (budget.used, younger.held) == (50, 50)
 
 
+async def test_what_has_come_counts_at_once() -> None:
+    """Bytes that are in memory already count past the limit; only the others are waited for, and none is no wait."""
+    budget = ByteBudget(100)
+    oldest, younger, youngest = budget.open(), budget.open(), budget.open()
+    await oldest.grow(90)
+
+    growing = asyncio.ensure_future(younger.grow(50, 30))
+    await turns()
+    assert (budget.used, younger.held, growing.done()) == (120, 30, False)
+    assert await youngest.grow(5, 5) == 0.0
+
+    oldest.close()
+    assert await growing > 0
+    assert (budget.used, younger.held) == (55, 50)
+
+
 async def test_seniority_passes_on_when_the_bytes_of_the_elder_are_gone() -> None:
     """A settled account hands on its seniority, but only its end lets the next one pass the limit."""
     budget = ByteBudget(100)
