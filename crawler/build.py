@@ -40,7 +40,7 @@ from crawler.parse.reader import Reader, Task
 from crawler.parse.reading import Wants
 from crawler.parse.select import check_selector
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
-from crawler.runtime import loop
+from crawler.runtime import heap, loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.lane import Limits
 from crawler.runtime.places import Places
@@ -49,6 +49,7 @@ from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
 
 MEMORY = 256 * 1024 * 1024  # bodies in flight, all fetches together
+_KEPT = 4  # MiB of freed memory: a body's goes back at once
 _OBSERVED = 0.05  # seconds between two samples of a run that somebody observes
 _SPARE_FILES = 128  # open files that are no connections: the frontier, the output, libraries, workers
 _DIALS_PER_SLOT = 16  # a dead host is dialled for 10 s, a page takes half a second: a third of all may be dead
@@ -77,6 +78,7 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
     """
     config = _within_open_files(config, show)
     loop.collect_less_often()
+    heap.keep(_KEPT)
 
     async def main(stop: loop.Stop) -> tuple[Summary, int | None]:
         return await _conduct(folder, facts, config, show, stop), stop.signal

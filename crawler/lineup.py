@@ -44,11 +44,10 @@ from crawler.models.alone import measure
 from crawler.models.clients import client_costs
 from crawler.models.contest import interpreter
 from crawler.models.job import Failure, Job, Model, Page, Result, Results, Watch, Work
-from crawler.parse import heap
 from crawler.parse.html import parse_tree
 from crawler.parse.pool import LaneParser
 from crawler.parse.reader import Reader, Task
-from crawler.runtime import loop
+from crawler.runtime import heap, loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.worker import die_with
 from crawler.sinks.loose import write_loose
@@ -96,7 +95,7 @@ def job_of(config: ModelsConfig, site: str, folder: Path, observer: Observer | N
     return Job(
         requests=[Request(url=parse(url), named=True) for url in _urls(config.job, site)],
         work=Work(
-            prepare=heap.prepare,
+            prepare=heap.keep,
             connect=partial(BlockingClient, run.fetch),
             parse=reader.read_response,
             write=partial(write_loose, files),
@@ -174,8 +173,8 @@ def measure_gil(show: Callable[[str], None]) -> GilFacts:
     """Reading in threads and processes, and a heartbeat beside several kinds of work, in this process."""
     pages = _pages()
     reading = partial(gil.read_all, Reader(Task(max_decoded=RunConfig().fetch.max_decoded)).read_response, pages)
-    heap.prepare()
-    speeds, in_processes = [], partial(gil.in_processes, prepare=heap.prepare)
+    heap.keep()
+    speeds, in_processes = [], partial(gil.in_processes, prepare=heap.keep)
     for kind, share in (("threads", gil.in_threads), ("processes", in_processes)):
         for count in _SHARES:
             show(f"reading, shared among {kind}: {count}")

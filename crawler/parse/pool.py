@@ -10,6 +10,7 @@ Runs on: the loop. What is done in a worker is `worker.py`.
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn
@@ -30,6 +31,8 @@ _REASONS = {
     Death.MEMORY: Reason.PARSE_MEMORY,
     Death.CRASH: Reason.PARSE_CRASH,
 }
+
+_LARGE = 128 * 1024  # bytes of a body that is not pickled with its job, but goes beside it
 
 
 def lanes(task: Task, count: int, limits: Limits) -> Lanes:
@@ -60,7 +63,7 @@ class LaneParser:
             page = bare(job, await seal_in_steps(job, self._task), self._task)
             return replace(page, seconds=time.monotonic() - started, read_at=started)
         try:
-            return await self._lanes.run(worker.read, job)
+            return await self._run(worker.read, job)
         except CannotStart as error:
             _give_up(error)
         except WorkerDied as death:
@@ -68,9 +71,14 @@ class LaneParser:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's
             return replace(await self._sealed(job, Reason.PARSE_CRASH), error=error_line(error))
 
+    async def _run(self, func: Callable[..., Page], job: Job) -> Page:
+        if len(job.body) < _LARGE:
+            return await self._lanes.run(func, job)
+        return await self._lanes.run(func, job._replace(body=b""), job.body)
+
     async def _sealed(self, job: Job, problem: Reason) -> Page:
         try:
-            page = await self._lanes.run(worker.seal, job)
+            page = await self._run(worker.seal, job)
         except CannotStart as error:
             _give_up(error)
         except Exception:  # noqa: BLE001 - as above

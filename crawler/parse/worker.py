@@ -4,24 +4,28 @@ Runs on: a worker process.
 """
 
 from crawler.core.models import Page
-from crawler.parse import heap
 from crawler.parse.reader import Reader, Task
 from crawler.parse.sealing import Job
+from crawler.runtime import heap
 
 _readers: list[Reader] = []  # one, from `prepare` on
 
 
 def prepare(task: Task) -> None:
     """Be ready to do the task."""
-    heap.prepare()
+    heap.keep()
     _readers.append(Reader(task))
 
 
-def read(job: Job) -> Page:
-    """The page, with all that it tells."""
-    return _readers[0].read(job)
+def read(job: Job, body: bytes | None = None) -> Page:
+    """The page, with all that it tells; a large body comes beside its job."""
+    return _readers[0].read(_whole(job, body))
 
 
-def seal(job: Job) -> Page:
+def seal(job: Job, body: bytes | None = None) -> Page:
     """The page, sealed and not read."""
-    return _readers[0].bare(job)
+    return _readers[0].bare(_whole(job, body))
+
+
+def _whole(job: Job, body: bytes | None) -> Job:
+    return job if body is None else job._replace(body=body)

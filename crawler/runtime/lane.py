@@ -26,9 +26,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import resource_tracker
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from crawler.runtime.worker import OUT_OF_MEMORY, Call, Outcome, enter, greet, work
+from crawler.runtime.payloads import Payloads
+from crawler.runtime.worker import OUT_OF_MEMORY, Call, Links, Outcome, enter, greet, work
 
 _DEPTH = 2
 _STARTS = 3
@@ -65,6 +66,14 @@ class Death(StrEnum):
     MEMORY = "memory"
     CRASH = "crash"
     START = "start"  # killed or stuck before it was ready: no item's fault, and worth another try
+
+
+class Job(NamedTuple):
+    """A function and its item; `payload` is its second argument, if there is one, and travels without being copied."""
+
+    func: Callable[..., Any]
+    item: Any
+    payload: bytes | None = None
 
 
 class WorkerDied(Exception):
@@ -104,15 +113,15 @@ class Lane:
         """That batch is through."""
         self.load -= _DEPTH if alone else 1
 
-    async def work(self, calls: Sequence[Call]) -> list[Outcome]:
-        """Do the calls in the worker; the batch before this one goes first, and only then does its time begin.
+    async def work(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Do the jobs in the worker; the batch before this one goes first, and only then does its time begin.
 
         Raises:
             WorkerDied: it ended; the next call has a new one.
             CannotStart: none gets ready.
         """
         worker = self.worker = self.worker or Worker(self._limits, self._prepare)
-        answer = worker.send(calls)
+        answer = worker.send(jobs)
         async with self._turn:
             try:
                 return await worker.receive(answer)
@@ -152,18 +161,22 @@ class Worker:
         self._is_overdue = False
         context = multiprocessing.get_context("spawn")
         self._beat = context.RawValue("d", 0.0)
+        self._payloads = Payloads(context)
         self._executor = ProcessPoolExecutor(
             1,
             mp_context=context,
             initializer=enter,
-            initargs=(os.getpid(), limits.memory_bytes, self._beat, prepare),
+            initargs=(os.getpid(), limits.memory_bytes, Links(self._beat, self._payloads.far_end), prepare),
         )
         try:
             # The worker inherits the blocked signal: whoever sends it to all our processes lets us decide.
             with sigint_blocked(), _main_hidden():
                 greeting = self._loop.run_in_executor(self._executor, greet)
         except (OSError, RuntimeError) as error:  # no memory, no process left
+            self._payloads.close()
             raise CannotStart(f"No worker process could be started: {error}") from error
+        finally:
+            self._payloads.far_end.close()
         # The executor's one process, and our copy of the end of the pipe into which it writes: with that copy open, an
         # answer of which a dying worker wrote only half would be waited for, for ever. No public way leads to either.
         self._process = next(iter(self._executor._processes.values()))  # noqa: SLF001
@@ -176,9 +189,9 @@ class Worker:
         """The process, while it lives."""
         return self._process.pid or 0
 
-    def send(self, calls: Sequence[Call]) -> asyncio.Future[list[Outcome]]:
+    def send(self, jobs: Sequence[Job]) -> asyncio.Future[list[Outcome]]:
         """Put the calls into the pipe."""
-        limits = self._limits
+        limits, calls = self._limits, [self._call(job) for job in jobs]
         try:
             answer = self._loop.run_in_executor(self._executor, work, limits.cpu_seconds, limits.wall_seconds, calls)
         except BrokenExecutor as error:
@@ -186,6 +199,9 @@ class Worker:
             answer.set_exception(error)
         answer.add_done_callback(_is_lost)  # whoever stopped waiting for it does not miss it
         return answer
+
+    def _call(self, job: Job) -> Call:
+        return Call(job.func, job.item, None if job.payload is None else self._payloads.send(job.payload))
 
     async def receive(self, answer: asyncio.Future[list[Outcome]]) -> list[Outcome]:
         """Wait for the outcomes; the worker's time for them begins now."""
@@ -213,6 +229,7 @@ class Worker:
             CannotStart: it ended by itself before it was ready.
         """
         await asyncio.to_thread(self._executor.shutdown)
+        self._payloads.close()
         code = self._process.exitcode or 0
         if self._is_ready:
             return _cause(code, is_overdue=self._is_overdue)
@@ -230,6 +247,7 @@ class Worker:
             self._process.kill()
             raise
         finally:
+            self._payloads.close()
             timer.cancel()
 
     def _meet(self, greeting: asyncio.Future[None]) -> None:

@@ -2,10 +2,12 @@
 
 Why this model: the GIL lets one thread at a time run Python, so threads do not make computing faster; processes do,
 each with a GIL of its own. The price is the trip: what goes and comes is pickled through a pipe, so small items share
-one. Spawned, never forked: a fork copies locks that other threads hold and files that have one owner.
+one, and large bytes go beside it (`payloads.py`). Spawned, never forked: a fork copies locks that other threads hold
+and files that have one owner.
 Rules
 - Two batches deep: while one is worked on, the next already waits in the pipe, so a worker never waits for the loop.
-- A batch is what waits together; an item that waits alone travels alone, at once.
+- A batch is what waits together, up to a number of items and 1 MiB of payloads; an item that waits alone travels alone,
+  at once.
 - A batch that is lost, for whatever cause, runs again item by item, each with a lane to itself. An item that is lost
   again is the culprit: `WorkerDied` for it, a new process for the lane, nothing for anyone else.
 Runs on: the event loop, which should be the main thread's. One lane is `lane.py`, the worker's own side `worker.py`.
@@ -20,12 +22,14 @@ from itertools import chain
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from crawler.runtime.lane import USUAL, CannotStart, Death, Lane, Limits, WorkerDied
+from crawler.runtime.lane import USUAL, CannotStart, Death, Job, Lane, Limits, WorkerDied
 from crawler.runtime.tasks import Slots
 from crawler.runtime.worker import Outcome
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_BATCH_BYTES = 1024 * 1024  # of payloads
 
 
 class Lanes:
@@ -45,9 +49,9 @@ class Lanes:
     ) -> None:
         self._lanes = [Lane(limits, prepare) for _ in range(count)]
         self._batch = batch
-        self._waiting: deque[_Job] = deque()
-        self._suspects: deque[_Job] = deque()  # of batches that were lost; they go first, and alone
-        self._trips: dict[asyncio.Task[None], list[_Job]] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._suspects: deque[_Waiting] = deque()  # of batches that were lost; they go first, and alone
+        self._trips: dict[asyncio.Task[None], list[_Waiting]] = {}
         self._is_open = False
 
     def __repr__(self) -> str:
@@ -96,8 +100,10 @@ class Lanes:
                 await starting.acquire()
                 starting.start(lane.work, [])
 
-    async def run(self, func: Callable[[T], R], item: T) -> R:
+    async def run(self, func: Callable[..., R], item: object, payload: bytes | None = None) -> R:
         """Return what `func(item)` returns in a worker, or raise what it raises.
+
+        With a `payload` it is `func(item, payload)`. Bytes that are large travel so: without a copy, and few at a time.
 
         Raises:
             WorkerDied: the item ended its process; the lanes go on.
@@ -107,11 +113,11 @@ class Lanes:
         """
         if not self._is_open:
             raise _closed()
-        job = _Job(func, item, self._loop.create_future())
-        self._waiting.append(job)
+        waiting = _Waiting(Job(func, item, payload), self._loop.create_future())
+        self._waiting.append(waiting)
         if len(self._waiting) == 1:
             self._loop.call_soon(self._dispatch)  # soon: what comes in the same turn of the loop travels together
-        answer: R = await job.answer
+        answer: R = await waiting.answer
         return answer
 
     def _dispatch(self) -> None:
@@ -127,12 +133,15 @@ class Lanes:
             else:
                 return
 
-    def _share(self) -> "list[_Job]":
+    def _share(self) -> "list[_Waiting]":
         """A lane's share of what waits, at most a batch."""
-        share = min(self._batch, math.ceil(len(self._waiting) / len(self._lanes)))
-        return [self._waiting.popleft() for _ in range(share)]
+        most = min(self._batch, math.ceil(len(self._waiting) / len(self._lanes)))
+        share, weight = [self._waiting.popleft()], 0
+        while len(share) < most and (weight := weight + share[-1].weight) < _BATCH_BYTES:
+            share.append(self._waiting.popleft())
+        return share
 
-    def _send(self, lane: Lane, jobs: "list[_Job]", *, alone: bool) -> None:
+    def _send(self, lane: Lane, jobs: "list[_Waiting]", *, alone: bool) -> None:
         wanted = [job for job in jobs if not job.answer.done()]
         if wanted:
             lane.book(alone=alone)
@@ -140,9 +149,9 @@ class Lanes:
             self._trips[trip] = wanted
             trip.add_done_callback(self._trips.pop)
 
-    async def _trip(self, lane: Lane, jobs: "list[_Job]", *, alone: bool) -> None:
+    async def _trip(self, lane: Lane, jobs: "list[_Waiting]", *, alone: bool) -> None:
         try:
-            outcomes = await lane.work([(job.func, job.item) for job in jobs])
+            outcomes = await lane.work([job.job for job in jobs])
         except CannotStart as error:
             _fail(jobs, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the culprit's
@@ -153,7 +162,7 @@ class Lanes:
         lane.leave(alone=alone)
         self._dispatch()
 
-    def _lose(self, jobs: "list[_Job]", error: Exception, *, alone: bool) -> None:
+    def _lose(self, jobs: "list[_Waiting]", error: Exception, *, alone: bool) -> None:
         is_false_start = isinstance(error, WorkerDied) and error.kind is Death.START
         if alone and not is_false_start:
             _fail(jobs, WorkerDied(Death.MEMORY) if isinstance(error, MemoryError) else error)
@@ -162,10 +171,13 @@ class Lanes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    func: Callable[[Any], Any]
-    item: Any
+class _Waiting:
+    job: Job
     answer: asyncio.Future[Any]
+
+    @property
+    def weight(self) -> int:
+        return len(self.job.payload or b"")
 
     def settle(self, outcome: Outcome) -> None:
         if outcome.error is not None:
@@ -178,7 +190,7 @@ class _Job:
             self.answer.set_exception(error)
 
 
-def _fail(jobs: Iterable[_Job], error: Exception) -> None:
+def _fail(jobs: Iterable[_Waiting], error: Exception) -> None:
     for job in jobs:
         job.fail(error)
 

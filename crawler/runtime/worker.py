@@ -22,14 +22,23 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+from crawler.runtime.payloads import Inlet
 
 OUT_OF_MEMORY = 112  # exit code of a worker that ends itself; neither Python nor a shell uses it
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
-Call = tuple[Callable[[Any], Any], Any]
+
+class Call(NamedTuple):
+    """A function, its item and, for one that has a payload, the number of that; it becomes the second argument."""
+
+    func: Callable[..., Any]
+    item: Any
+    payload: int | None = None
 
 
 class JobError(Exception):
@@ -50,17 +59,26 @@ class Beat(Protocol):
     value: float
 
 
+class Links(NamedTuple):
+    """Through which parent and worker reach each other beside the calls."""
+
+    beat: Beat
+    payloads: Connection
+
+
 _beats: list[Beat] = []  # one, from `enter` on
+_inlets: list[Inlet] = []  # one, as well
 
 
-def enter(parent: int, memory_bytes: int, beat: Beat, prepare: Callable[[], object] | None) -> None:
+def enter(parent: int, memory_bytes: int, links: Links, prepare: Callable[[], object] | None) -> None:
     """The worker's first act."""
     for ending in (signal.SIGPROF, signal.SIGALRM, signal.SIGTERM):
         signal.signal(ending, signal.SIG_DFL)
     die_with(parent)
     _guard_group()
     _redirect()
-    _beats.append(beat)
+    _beats.append(links.beat)
+    _inlets.append(Inlet(links.payloads))
     try:
         if prepare is not None:
             prepare()
@@ -116,19 +134,20 @@ def greet() -> None:
 def work(cpu_seconds: float, wall_seconds: float, calls: Sequence[Call]) -> list[Outcome]:
     """The outcome of each call, in order."""
     outcomes = []
-    for func, item in calls:
+    for call in calls:
         _beats[0].value = time.monotonic()
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds)  # default action: the kernel ends the process
         signal.setitimer(signal.ITIMER_REAL, wall_seconds)
-        outcomes.append(_try(func, item))
+        outcomes.append(_try(call))
     signal.setitimer(signal.ITIMER_PROF, 0)
     signal.setitimer(signal.ITIMER_REAL, 0)
     return outcomes
 
 
-def _try(func: Callable[[Any], Any], item: Any) -> Outcome:
+def _try(call: Call) -> Outcome:
     try:
-        return Outcome(value=func(item))
+        more = () if call.payload is None else (_inlets[0].receive(call.payload),)
+        return Outcome(value=call.func(call.item, *more))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)  # what else was broken by it, nobody knows
     except BaseException as error:  # noqa: BLE001 - it is the caller's

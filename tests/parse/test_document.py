@@ -346,7 +346,7 @@ def test_a_kind_is_followed_for_one_reason_at_most() -> None:
 
 LIGHT = """
 import sys
-import crawler.parse.document, crawler.parse.heap
+import crawler.parse.document, crawler.runtime.heap
 print(sorted({"aiohttp", "asyncio", "ssl", "socket", "multiprocessing", "uvloop"} & set(sys.modules)))
 """
 
@@ -360,7 +360,7 @@ FAULTS = """
 import resource
 from crawler.core.urls import parse
 from crawler.parse.document import Document, read
-from crawler.parse.heap import prepare
+from crawler.runtime.heap import keep
 # Of several sizes: whether one alone makes faults depends on what happens to lie behind it in the heap.
 bodies = [b"<p><a href=x>y</a>" * paragraphs for paragraphs in (2000, 3000, 4000, 6000)]
 documents = [Document(url=parse("http://h/"), body=body, content_type="text/html") for body in bodies]
@@ -371,7 +371,7 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 faults()
 cold = faults()
-prepare()
+keep()
 faults()
 print(cold, faults())
 """

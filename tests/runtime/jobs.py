@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 from types import FrameType
 
@@ -124,6 +125,22 @@ def be_stopped_at_start(log: str) -> None:
     if not Path(log).exists():
         Path(log).touch()
         os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def weigh(item: object, payload: bytes) -> tuple[object, int, int]:
+    """What came, and a checksum of it."""
+    return item, len(payload), zlib.crc32(payload)
+
+
+def fault_with(kind: str, _payload: bytes) -> None:
+    """A fault, once the payload has come."""
+    fault(kind)
+
+
+def crash_once_with(marker: str, payload: bytes) -> int:
+    """The same with a payload; gives its size."""
+    crash_once(marker)
+    return len(payload)
 
 
 def nap(seconds: float) -> None:
