@@ -26,6 +26,7 @@ from crawler.build import assemble, check_files
 from crawler.core import encodings
 from crawler.core.charset import of_response
 from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
+from crawler.core.decode import content_steps, put_together
 from crawler.core.errors import UsageError
 from crawler.core.labels import named
 from crawler.core.models import Committed, Request, Response, Visit
@@ -212,5 +213,5 @@ def _page(visit: Visit) -> CrawledPage:
         links=tuple(find.url.href for find in visit.finds),
         data=msgspec.json.decode(record.data) if record.data is not None else None,
         error=record.error,
-        content=visit.content or b"",
+        content=put_together(content_steps(visit.content or b"")),
     )

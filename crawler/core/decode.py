@@ -15,11 +15,24 @@ Runs on: anywhere (pure); a worker process, or the loop in steps.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 
+from crawler.core.models import Packed
 from crawler.core.reasons import Reason
 from crawler.core.streams import CODINGS, STEP, Coding, DecodeProblem, Source, unpacked
 
-__all__ = ["STEP", "DecodeProblem", "codings", "decode", "decode_steps", "is_unknown", "looks_binary", "salvaged"]
+__all__ = [
+    "STEP",
+    "DecodeProblem",
+    "codings",
+    "content_steps",
+    "decode",
+    "decode_steps",
+    "is_unknown",
+    "looks_binary",
+    "put_together",
+    "salvaged",
+]
 
 MAX_LAYERS = 3
 MAX_MEMBERS = 1024
@@ -53,7 +66,22 @@ def decode(body: bytes, codings: Sequence[str], limit: int) -> bytes:
     Raises:
         DecodeProblem: DECODED_LIMIT or DECODE_ERROR; the bytes as received are still good.
     """
-    return b"".join(decode_steps(body, codings, limit)) if codings or len(body) > limit else body
+    return put_together(decode_steps(body, codings, limit)) if codings or len(body) > limit else body
+
+
+def content_steps(content: bytes | Packed) -> Iterator[bytes]:
+    """The content of a page in pieces, of which one that was packed has many."""
+    if isinstance(content, Packed):
+        return decode_steps(content.body, content.layers, content.limit)
+    return iter((content,))
+
+
+def put_together(pieces: Iterable[bytes]) -> bytes:
+    """All pieces in one. Each may go once it is taken, so that the whole is not held twice."""
+    whole = BytesIO()
+    for piece in pieces:
+        whole.write(piece)
+    return whole.getvalue()
 
 
 def decode_steps(body: bytes, codings: Sequence[str], limit: int) -> Iterator[bytes]:

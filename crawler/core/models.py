@@ -252,6 +252,21 @@ class Finds:
         return iter(_UNPACKER.decode(self.packed) if self.packed else ())
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Content that waits as it came, under its content codings, since it is several times as large without them.
+
+    `core.decode.content_steps` unpacks it. `limit` is in bytes; the length is of what is held.
+    """
+
+    body: bytes
+    layers: tuple[str, ...]
+    limit: int
+
+    def __len__(self) -> int:
+        return len(self.body)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What a document gave once its content codings were removed.
@@ -264,7 +279,7 @@ class Page:
         robots: what its header and document ask of robots, sorted; None = nothing that concerns this one.
         bad_links: the first of its references that are no URL.
         data: what the user's selectors and function gave: a JSON object, encoded where the page was read.
-        content: the bytes after decoding, where somebody wants them.
+        content: the bytes after decoding, where somebody wants them; large ones may be packed still.
         problem: why decoding or reading did not succeed, or not in full; None = it did.
         error: what the user's own function raised, why its data is not kept, or which entries of a sitemap were not
             taken; None = nothing to tell.
@@ -283,7 +298,7 @@ class Page:
     robots: tuple[str, ...] | None = None
     bad_links: tuple[BadLink, ...] = ()
     data: msgspec.Raw | None = None
-    content: bytes | None = None
+    content: bytes | Packed | None = None
     problem: Reason | None = None
     error: str | None = None
     seconds: float = 0.0
@@ -320,7 +335,7 @@ class Visit:
     finds: Finds | tuple[Find, ...] = ()
     bad_links: tuple[BadLink, ...] = ()
     latency: float | None = None
-    content: bytes | None = None
+    content: bytes | Packed | None = None
     size: int = 0
 
 

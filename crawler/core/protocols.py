@@ -50,7 +50,7 @@ class Room(Protocol):
     async def grow(self, n: int, there: int = 0, /) -> float:
         """Take `n` bytes more, waiting while the budget is spent; gives back the seconds waited.
 
-        `there` of them have come already: they count at once, and only the rest is waited for.
+        `there` of them have come already: they count at once, also while it waits.
         """
         ...
 

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
 from random import random
 from types import TracebackType
 from typing import Self, Unpack, cast
@@ -247,15 +248,15 @@ class Fetcher:
         layers = codings(response.codings)
         if not layers or is_redirect(response):
             return response.body
-        steps: list[bytes] = []
+        content = BytesIO()
         try:
             for step in decode_steps(response.body, layers, self._config.max_decoded):
-                if steps:
+                if content.tell():
                     await asyncio.sleep(0)
-                steps.append(step)
+                content.write(step)
         except DecodeProblem as problem:
             raise FetchError(problem.reason, str(problem)) from problem
-        return b"".join(steps)
+        return content.getvalue()
 
 
 def _identity(request: Request) -> tuple[object, ...]:

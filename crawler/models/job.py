@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from crawler.core import models
+from crawler.core.decode import content_steps, put_together
 from crawler.core.errors import FetchError
 from crawler.core.models import Request, Response
 from crawler.core.protocols import Fetcher
@@ -89,7 +90,7 @@ class Work:
         if response.status != 200:
             return Failure(f"status {response.status}")
         page = self.parse(response)
-        self.write(response.request.url, page.content or b"")
+        self.write(response.request.url, put_together(content_steps(page.content or b"")))
         return Page(page.sha256, page.title, page.links)
 
 

@@ -13,6 +13,7 @@ Runs on: a worker process.
 import re
 from contextlib import suppress
 from dataclasses import replace
+from io import BytesIO
 
 from crawler.core import charset, encodings
 from crawler.core.decode import DecodeProblem, decode_steps
@@ -85,13 +86,13 @@ def _read_gzip(document: Document, label: str | None, wants: Wants, agent: str) 
 
 def _unpacked(body: bytes) -> tuple[bytes, Reason | None]:
     """As much of a gzip file as is sound, and allowed; and why it is not all."""
-    pieces = []
+    taken = BytesIO()
     try:
         for piece in decode_steps(body, ["gzip"], MAX_UNPACKED):
-            pieces.append(piece)  # noqa: PERF402 - what came before a problem must stay
+            taken.write(piece)
     except DecodeProblem as problem:
-        return b"".join(pieces), problem.reason
-    return b"".join(pieces), None
+        return taken.getvalue(), problem.reason
+    return taken.getvalue(), None
 
 
 def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:

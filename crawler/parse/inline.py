@@ -1,6 +1,7 @@
 """Reads documents in this process: decoding in bounded steps, reading in one.
 
 Rules
+- Documents are decoded and read one after the other: of many that unpack to a lot, one at a time is in memory.
 - Between two steps of at most 256 KiB the loop gets its turn; while a document is read, it does not.
 - A document that cannot be read is kept, sealed only; its reason says why, as when a worker reads it.
 Runs on: the loop.
@@ -13,6 +14,7 @@ from dataclasses import replace
 from crawler.core.models import Page, Response
 from crawler.core.reasons import Reason
 from crawler.core.text import error_line
+from crawler.parse.keeping import packed
 from crawler.parse.reader import Reader, Task
 from crawler.parse.sealing import Job, Sealed, job_of, seal_steps
 
@@ -23,19 +25,23 @@ class InlineParser:
     def __init__(self, task: Task) -> None:
         self._reader = Reader(task)
         self._task = task
+        self._turn = asyncio.Lock()
 
     async def parse(self, response: Response) -> Page:
         """The page of a response."""
-        started = time.monotonic()
         job = job_of(response)
-        sealed = await seal_in_steps(job, self._task)
+        async with self._turn:
+            started = time.monotonic()
+            page = packed(job, self._told(job, await seal_in_steps(job, self._task)), self._task.max_decoded)
+            return replace(page, seconds=time.monotonic() - started, read_at=started)
+
+    def _told(self, job: Job, sealed: Sealed) -> Page:
         try:
-            page = self._reader.tell(job, sealed)
+            return self._reader.tell(job, sealed)
         except MemoryError as error:
-            page = replace(self._reader.unread(job, sealed), problem=Reason.PARSE_MEMORY, error=error_line(error))
+            return replace(self._reader.unread(job, sealed), problem=Reason.PARSE_MEMORY, error=error_line(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's
-            page = replace(self._reader.unread(job, sealed), problem=Reason.PARSE_CRASH, error=error_line(error))
-        return replace(page, seconds=time.monotonic() - started, read_at=started)
+            return replace(self._reader.unread(job, sealed), problem=Reason.PARSE_CRASH, error=error_line(error))
 
 
 async def seal_in_steps(job: Job, task: Task) -> Sealed:

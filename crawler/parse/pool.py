@@ -21,6 +21,7 @@ from crawler.core.reasons import Reason
 from crawler.core.text import error_line
 from crawler.parse import worker
 from crawler.parse.inline import seal_in_steps
+from crawler.parse.keeping import with_body
 from crawler.parse.reader import Task, bare, is_document
 from crawler.parse.sealing import Job, job_of
 from crawler.runtime.lane import CannotStart, Death, Limits, WorkerDied
@@ -73,8 +74,10 @@ class LaneParser:
 
     async def _run(self, func: Callable[..., Page], job: Job) -> Page:
         if len(job.body) < _LARGE:
-            return await self._lanes.run(func, job)
-        return await self._lanes.run(func, job._replace(body=b""), job.body)
+            page = await self._lanes.run(func, job)
+        else:
+            page = await self._lanes.run(func, job._replace(body=b""), job.body)
+        return with_body(job, page)
 
     async def _sealed(self, job: Job, problem: Reason) -> Page:
         try:

@@ -62,14 +62,14 @@ class Reader:
 
     def __init__(self, task: Task) -> None:
         _check_names(task.wants)
-        self._task = task
+        self.task = task
         self._extractor: Extractor | None = load(task.extract) if task.extract else None
 
     def read(self, job: Job) -> Page:
         """The page, with all that it tells."""
         started = time.monotonic()
-        for _ in range(self._task.times):
-            page = self.tell(job, seal(job, self._task.max_decoded))
+        for _ in range(self.task.times):
+            page = self.tell(job, seal(job, self.task.max_decoded))
         return _timed(page, started)
 
     def read_response(self, response: Response) -> Page:
@@ -79,11 +79,11 @@ class Reader:
     def bare(self, job: Job) -> Page:
         """The page, sealed and not read."""
         started = time.monotonic()
-        return _timed(self.unread(job, seal(job, self._task.max_decoded)), started)
+        return _timed(self.unread(job, seal(job, self.task.max_decoded)), started)
 
     def unread(self, job: Job, sealed: Sealed) -> Page:
         """The page of a sealed document that is not read; its headers count all the same."""
-        page = bare(job, sealed, self._task)
+        page = bare(job, sealed, self.task)
         if job.refreshes:
             page = replace(page, finds=self._finds(job, _refreshed(job, Reading())))
         if not page.problem and (problem := self._unread_for(job, sealed, page)):
@@ -96,12 +96,12 @@ class Reader:
             return None
         if job.request.sitemap:
             return Reason.NOT_A_SITEMAP
-        is_lost = _is_success(job) and is_unreadable(page.content_type, sealed.content, assets=self._task.wants.assets)
+        is_lost = _is_success(job) and is_unreadable(page.content_type, sealed.content, assets=self.task.wants.assets)
         return Reason.DECODE_ERROR if is_lost else None
 
     def tell(self, job: Job, sealed: Sealed) -> Page:
         """The page of a sealed document."""
-        page = bare(job, sealed, self._task)
+        page = bare(job, sealed, self.task)
         if job.redirects:
             return page
         if sealed.is_opaque:
@@ -115,7 +115,7 @@ class Reader:
             content_type=job.content_type,
             sitemap=job.request.sitemap,
         )
-        reading = read(document, self._task.wants, agent=self._task.agent, form=form)
+        reading = read(document, self.task.wants, agent=self.task.agent, form=form)
         can_link = reading.links is not None
         if job.refreshes:
             reading = _refreshed(job, reading)
@@ -130,7 +130,7 @@ class Reader:
             title=reading.title,
             links=len({link.url for link in reading.links or ()}) if can_link else None,
             finds=self._finds(job, reading),
-            robots=_concerning(_directives(job, self._task, reading)),
+            robots=_concerning(_directives(job, self.task, reading)),
             bad_links=reading.bad_examples if self._follows(job) else (),
             data=data.encoded,
             problem=problem,
@@ -138,18 +138,18 @@ class Reader:
         )
 
     def _is_read(self, job: Job, form: Form) -> bool:
-        wants_text = job.request.sitemap or self._task.wants.text or self._extractor is not None
-        is_sheet = form is Form.CSS and self._task.wants.assets
+        wants_text = job.request.sitemap or self.task.wants.text or self._extractor is not None
+        is_sheet = form is Form.CSS and self.task.wants.assets
         return form in _READ or is_sheet or (form in {Form.TEXT, Form.CSS} and wants_text)
 
     def _follows(self, job: Job) -> bool:
-        follow = self._task.follow
+        follow = self.task.follow
         return follow is not None and follow.heeds(job.request) and _is_success(job)
 
     def _finds(self, job: Job, reading: Reading) -> Finds:
-        if self._task.follow is None or not reading.links or not self._follows(job):
+        if self.task.follow is None or not reading.links or not self._follows(job):
             return Finds()
-        return Finds.of(self._task.follow.finds(reading.links, job.request, _directives(job, self._task, reading)))
+        return Finds.of(self.task.follow.finds(reading.links, job.request, _directives(job, self.task, reading)))
 
     def _data(self, job: Job, content: bytes, reading: Reading) -> "_Data":
         data = dict(reading.data or {})

@@ -11,8 +11,9 @@ Runs on: a worker process, or the loop of whoever has none.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import NamedTuple
 
 from crawler.core.decode import DecodeProblem, codings, decode_steps, is_unknown, salvaged
@@ -72,29 +73,36 @@ class Sealed:
 
 def seal(job: Job, max_decoded: int) -> Sealed:
     """Decode and digest in one go."""
-    steps = list(seal_steps(job, max_decoded))
-    return steps[-1]  # type: ignore[return-value]  # the last one is always the seal
+    *_, sealed = seal_steps(job, max_decoded)
+    assert sealed is not None  # noqa: S101 - the last one is always the seal
+    return sealed
 
 
 def seal_steps(job: Job, max_decoded: int) -> Iterator[Sealed | None]:
     """Decode and digest in steps of at most 256 KiB: None after each, and at last the seal."""
-    pieces, digest = [], hashlib.sha256()
+    if not job.layers:
+        yield _of_whole(job, job.body, hashlib.sha256(job.body).hexdigest())
+        return
+    taken, digest = BytesIO(), hashlib.sha256()
     try:
-        for piece in decode_steps(job.body, job.layers, max_decoded) if job.layers else [job.body]:
+        for piece in decode_steps(job.body, job.layers, max_decoded):
             digest.update(piece)
-            pieces.append(piece)
+            taken.write(piece)
             yield None
     except DecodeProblem as problem:
-        yield _of_damaged(job, pieces, problem.reason)
+        yield _of_damaged(job, taken.getvalue(), problem.reason)
     else:
-        content, sha256 = pieces[0] if len(pieces) == 1 else b"".join(pieces), digest.hexdigest()
-        is_opaque = bool(job.coding) and is_unknown(job.coding) and not job.redirects and _is_packed(job, content)
-        yield Sealed(content, sha256, Reason.DECODE_ERROR if is_opaque else None, is_opaque)
+        yield _of_whole(job, taken.getvalue(), digest.hexdigest())
 
 
-def _of_damaged(job: Job, pieces: Iterable[bytes], problem: Reason) -> Sealed:
+def _of_whole(job: Job, content: bytes, sha256: str) -> Sealed:
+    is_opaque = bool(job.coding) and is_unknown(job.coding) and not job.redirects and _is_packed(job, content)
+    return Sealed(content, sha256, Reason.DECODE_ERROR if is_opaque else None, is_opaque)
+
+
+def _of_damaged(job: Job, unpacked: bytes, problem: Reason) -> Sealed:
     """The seal of what a damaged body still holds."""
-    content = salvaged(job.body, pieces) if problem is Reason.DECODE_ERROR else job.body
+    content = salvaged(job.body, (unpacked,)) if problem is Reason.DECODE_ERROR else job.body
     is_opaque = problem is not Reason.DECODE_ERROR or (content is job.body and _is_packed(job, content))
     return Sealed(content, hashlib.sha256(content).hexdigest(), problem, is_opaque)
 

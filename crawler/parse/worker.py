@@ -4,6 +4,7 @@ Runs on: a worker process.
 """
 
 from crawler.core.models import Page
+from crawler.parse.keeping import packed, without_body
 from crawler.parse.reader import Reader, Task
 from crawler.parse.sealing import Job
 from crawler.runtime import heap
@@ -19,13 +20,15 @@ def prepare(task: Task) -> None:
 
 def read(job: Job, body: bytes | None = None) -> Page:
     """The page, with all that it tells; a large body comes beside its job."""
-    return _readers[0].read(_whole(job, body))
+    job = job if body is None else job._replace(body=body)
+    return _lean(job, _readers[0].read(job))
 
 
 def seal(job: Job, body: bytes | None = None) -> Page:
     """The page, sealed and not read."""
-    return _readers[0].bare(_whole(job, body))
+    job = job if body is None else job._replace(body=body)
+    return _lean(job, _readers[0].bare(job))
 
 
-def _whole(job: Job, body: bytes | None) -> Job:
-    return job if body is None else job._replace(body=body)
+def _lean(job: Job, page: Page) -> Page:
+    return without_body(job, packed(job, page, _readers[0].task.max_decoded))

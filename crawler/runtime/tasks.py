@@ -195,7 +195,7 @@ class ByteBudget:
 
     async def grow(self, account: "Account", size: int, there: int) -> float:
         """See `Account.grow`."""
-        if size == there or self._may_grow(account, size):
+        if self._may_grow(account, size):
             self.move(account, size)
             return 0.0
         asked = time.monotonic()
@@ -266,7 +266,8 @@ class Account:
     async def grow(self, size: int, there: int = 0) -> float:
         """Take `size` more bytes; returns the seconds it had to wait for them.
 
-        `there` of them are in memory already: they count at once, past the limit if it must be.
+        `there` of them are in memory already: they count at once, past the limit if it must be. Even if these are all,
+        it waits until there is room: so whoever goes on does not go on without end.
         """
         return await self._budget.grow(self, size, there)
 

@@ -19,9 +19,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from crawler.core.decode import content_steps
 from crawler.core.disk import storage_error
 from crawler.core.filenames import file_name
-from crawler.core.models import Visit
+from crawler.core.models import Packed, Visit
 from crawler.sinks.jsonl import write_all
 
 _PARTIAL = ".partial"  # no URL's file or folder starts with a dot
@@ -92,10 +93,11 @@ class FilesSink:
         self._staged.append(PurePosixPath(name))
         return replace(visit, record=replace(record, file=path))
 
-    def _write(self, number: int, content: bytes) -> None:
+    def _write(self, number: int, content: bytes | Packed) -> None:
         descriptor = os.open(str(number), _NEW_FILE, 0o644, dir_fd=self._partial)
         try:
-            write_all(descriptor, content)
+            for piece in content_steps(content):
+                write_all(descriptor, piece)
             if hasattr(os, "posix_fadvise"):  # macOS has none
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # the only one that starts the writing
         finally:

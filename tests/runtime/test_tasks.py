@@ -228,19 +228,19 @@ async def test_the_oldest_may_overdraw_and_others_wait() -> None:
 
 
 async def test_what_has_come_counts_at_once() -> None:
-    """Bytes that are in memory already count past the limit; only the others are waited for, and none is no wait."""
+    """Bytes that are in memory already count past the limit, while their account waits for room like any other."""
     budget = ByteBudget(100)
     oldest, younger, youngest = budget.open(), budget.open(), budget.open()
     await oldest.grow(90)
 
-    growing = asyncio.ensure_future(younger.grow(50, 30))
+    growing = [asyncio.ensure_future(younger.grow(50, 30)), asyncio.ensure_future(youngest.grow(20, 20))]
     await turns()
-    assert (budget.used, younger.held, growing.done()) == (120, 30, False)
-    assert await youngest.grow(5, 5) == 0.0
+    assert (budget.used, younger.held, youngest.held) == (140, 30, 20)
+    assert not any(grown.done() for grown in growing)
 
     oldest.close()
-    assert await growing > 0
-    assert (budget.used, younger.held) == (55, 50)
+    assert all(waited > 0 for waited in await asyncio.gather(*growing))
+    assert (budget.used, younger.held, youngest.held) == (70, 50, 20)
 
 
 async def test_seniority_passes_on_when_the_bytes_of_the_elder_are_gone() -> None:

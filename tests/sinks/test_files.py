@@ -1,11 +1,13 @@
 """sinks.files: the content of each page as a plain file."""
 
 import errno
+import gzip
 import hashlib
 import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from crawler.core import records
 from crawler.core.errors import DiskFull, StorageError
-from crawler.core.models import Page, Request, Response, State, Visit
+from crawler.core.models import Packed, Page, Request, Response, State, Visit
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn
 from crawler.core.urls import parse
@@ -56,6 +58,21 @@ def found(folder: Path) -> set[str]:
 def open_files() -> int:
     """How many files this process has open."""
     return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
+def test_packed_content_is_unpacked_on_its_way_to_the_disk(tmp_path: Path) -> None:
+    """A file holds what the line tells of, and never is all of it in memory."""
+    content = bytes(16 << 20)
+    body = gzip.compress(content, mtime=0)
+    sink = a_sink(tmp_path)
+
+    tracemalloc.start()
+    [path] = commit(sink, replace(page(), content=Packed(body, ("gzip",), len(content))))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert (tmp_path / path).read_bytes() == content
+    assert peak < 4 << 20
 
 
 # What is kept

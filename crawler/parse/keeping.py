@@ -1,0 +1,42 @@
+"""The content of a page that is kept: how it travels from a worker, and how it waits for its commit.
+
+Rules
+- Bytes that both sides have do not travel: content that is the body comes back without it.
+- Large content that had content codings waits as it came, and is unpacked once more by whoever takes it. Its body is a
+  part of the byte budget, from the first byte on; unpacked, many at a time would be many times as much.
+- What a damaged body still holds waits as it was saved.
+Runs on: a worker process, or the loop.
+"""
+
+from dataclasses import replace
+
+from crawler.core.models import Packed, Page
+from crawler.core.reasons import Reason
+from crawler.parse.sealing import Job
+
+_LARGE = 128 * 1024
+_DAMAGED = frozenset({Reason.DECODE_ERROR, Reason.DECODED_LIMIT})
+
+
+def packed(job: Job, page: Page, max_decoded: int) -> Page:
+    """The page as it waits for its commit."""
+    content = page.content
+    if not job.layers or content is None or len(content) < _LARGE or page.problem in _DAMAGED:
+        return page
+    return replace(page, content=Packed(job.body, job.layers, max_decoded))
+
+
+def without_body(job: Job, page: Page) -> Page:
+    """The page as it travels to whoever has the body."""
+    content = page.content
+    if content is not None and content is job.body:
+        return replace(page, content=Packed(b"", (), 0))
+    return replace(page, content=replace(content, body=b"")) if isinstance(content, Packed) else page
+
+
+def with_body(job: Job, page: Page) -> Page:
+    """The page that has travelled, with its content."""
+    content = page.content
+    if not isinstance(content, Packed):
+        return page
+    return replace(page, content=replace(content, body=job.body) if content.layers else job.body)

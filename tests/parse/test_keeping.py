@@ -1,0 +1,102 @@
+"""parse.keeping: how content that is kept travels and waits."""
+
+import asyncio
+import gzip
+import hashlib
+import tracemalloc
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from crawler.core.decode import content_steps, put_together
+from crawler.core.models import Packed, Page, Request, Response
+from crawler.core.protocols import Parser
+from crawler.core.urls import parse
+from crawler.parse import worker
+from crawler.parse.inline import InlineParser
+from crawler.parse.keeping import packed, with_body, without_body
+from crawler.parse.pool import LaneParser, lanes
+from crawler.parse.reader import Reader, Task
+from crawler.parse.sealing import job_of
+from crawler.runtime.lane import Limits
+
+MIB = 1 << 20
+TASK = Task(max_decoded=64 * MIB, keep=True)
+zipped = partial(gzip.compress, mtime=0)
+SMALL, LARGE = b"<p>small", b"<title>t</title>" + b"<p>paragraph</p>\n" * 60_000
+
+
+def answer(body: bytes, coding: bytes = b"") -> Response:
+    """A page under this coding."""
+    headers = ((b"Content-Type", b"text/html"), *([(b"Content-Encoding", coding)] if coding else []))
+    return Response(request=Request(url=parse("http://h/")), status=200, headers=headers, body=body)
+
+
+ANSWERS = {
+    "small": (answer(SMALL), SMALL),
+    "large": (answer(LARGE), LARGE),
+    "small, coded": (answer(zipped(SMALL), b"gzip"), SMALL),
+    "large, coded": (answer(zipped(LARGE), b"gzip"), LARGE),
+    "damaged": (answer(zipped(LARGE)[:-9] + bytes(9), b"gzip"), LARGE),
+    "cut": (answer(zipped(LARGE)[:2000], b"gzip"), None),
+    "no gzip": (answer(LARGE, b"gzip"), LARGE),
+    "unknown coding": (answer(LARGE, b"unheard-of"), LARGE),
+}
+
+
+@pytest.mark.parametrize(("response", "content"), ANSWERS.values(), ids=ANSWERS)
+async def test_the_content_is_that_of_the_line(response: Response, content: bytes | None) -> None:
+    """However it travelled and waited, it has the digest and the size that its page tells."""
+    async with lanes(TASK, 1, Limits()) as workers:
+        pages = [await parser.parse(response) for parser in _parsers(LaneParser(workers, TASK))]
+
+    for page in pages:
+        found = put_together(content_steps(page.content or b""))
+        assert (len(found), hashlib.sha256(found).hexdigest()) == (page.size, page.sha256)
+        assert content is None or found.startswith(content[:1000])
+    assert pages[0].sha256 == pages[1].sha256
+
+
+def _parsers(lane: LaneParser) -> tuple[Parser, Parser]:
+    return lane, InlineParser(TASK)
+
+
+@pytest.mark.parametrize("name", ["small", "large", "large, coded", "unknown coding"])
+def test_no_byte_of_a_body_travels_back(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker answers without what the other side has, and that side puts it in place again."""
+    response, _ = ANSWERS[name]
+    monkeypatch.setattr(worker, "_readers", [Reader(TASK)])
+    job = job_of(response)
+
+    travelling = worker.read(job._replace(body=b""), job.body)
+
+    assert isinstance(travelling.content, Packed)
+    assert (travelling.weight, travelling.size) == (0, len(ANSWERS[name][1] or b""))
+    assert with_body(job, travelling).weight == len(job.body)
+
+
+def test_what_is_packed_weighs_as_it_came() -> None:
+    """Until its commit large content counts with its packed bytes; a small one is not unpacked twice."""
+    for name in ("small, coded", "large, coded"):
+        response, content = ANSWERS[name]
+        job = job_of(response)
+        page = packed(job, Page(size=0, sha256="", content=content), TASK.max_decoded)
+
+        assert page.weight == len(SMALL if name.startswith("small") else response.body)
+        assert with_body(job, without_body(job, page)) == page
+
+
+async def test_documents_are_unpacked_one_at_a_time() -> None:
+    """Without workers, many that unpack to a lot together take no more than one of them."""
+    headers = ((b"Content-Type", b"image/png"), (b"Content-Encoding", b"gzip"))
+    response = replace(answer(zipped(bytes(16 * MIB))), headers=headers)
+    parser = InlineParser(Task(max_decoded=64 * MIB, keep=True))
+
+    tracemalloc.start()
+    pages = await asyncio.gather(*(parser.parse(response) for _ in range(8)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert {page.size for page in pages} == {16 * MIB}
+    assert peak < 2.5 * 16 * MIB
