@@ -49,7 +49,6 @@ from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
 
 MEMORY = 256 * 1024 * 1024  # bodies in flight, all fetches together
-_KEPT = 4  # MiB of freed memory: a body's goes back at once
 _OBSERVED = 0.05  # seconds between two samples of a run that somebody observes
 _SPARE_FILES = 128  # open files that are no connections: the frontier, the output, libraries, workers
 _DIALS_PER_SLOT = 16  # a dead host is dialled for 10 s, a page takes half a second: a third of all may be dead
@@ -78,7 +77,7 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
     """
     config = _within_open_files(config, show)
     loop.collect_less_often()
-    heap.keep(_KEPT)
+    heap.keep_little()
 
     async def main(stop: loop.Stop) -> tuple[Summary, int | None]:
         return await _conduct(folder, facts, config, show, stop), stop.signal

@@ -95,7 +95,7 @@ def job_of(config: ModelsConfig, site: str, folder: Path, observer: Observer | N
     return Job(
         requests=[Request(url=parse(url), named=True) for url in _urls(config.job, site)],
         work=Work(
-            prepare=heap.keep,
+            prepare=heap.keep_warm,
             connect=partial(BlockingClient, run.fetch),
             parse=reader.read_response,
             write=partial(write_loose, files),
@@ -173,8 +173,8 @@ def measure_gil(show: Callable[[str], None]) -> GilFacts:
     """Reading in threads and processes, and a heartbeat beside several kinds of work, in this process."""
     pages = _pages()
     reading = partial(gil.read_all, Reader(Task(max_decoded=RunConfig().fetch.max_decoded)).read_response, pages)
-    heap.keep()
-    speeds, in_processes = [], partial(gil.in_processes, prepare=heap.keep)
+    heap.keep_warm()
+    speeds, in_processes = [], partial(gil.in_processes, prepare=heap.keep_warm)
     for kind, share in (("threads", gil.in_threads), ("processes", in_processes)):
         for count in _SHARES:
             show(f"reading, shared among {kind}: {count}")

@@ -15,9 +15,9 @@ Runs on: anywhere (pure); a worker process, or the loop in steps.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from io import BytesIO
 
 from crawler.core.models import Packed
+from crawler.core.pieces import Pieces
 from crawler.core.reasons import Reason
 from crawler.core.streams import CODINGS, STEP, Coding, DecodeProblem, Source, unpacked
 
@@ -78,10 +78,10 @@ def content_steps(content: bytes | Packed) -> Iterator[bytes]:
 
 def put_together(pieces: Iterable[bytes]) -> bytes:
     """All pieces in one. Each may go once it is taken, so that the whole is not held twice."""
-    whole = BytesIO()
+    taken = Pieces()
     for piece in pieces:
-        whole.write(piece)
-    return whole.getvalue()
+        taken.add(piece)
+    return taken.whole()
 
 
 def decode_steps(body: bytes, codings: Sequence[str], limit: int) -> Iterator[bytes]:

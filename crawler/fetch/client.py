@@ -14,7 +14,6 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from io import BytesIO
 from random import random
 from types import TracebackType
 from typing import Self, Unpack, cast
@@ -25,6 +24,7 @@ from crawler.core.decode import DecodeProblem, codings, decode_steps
 from crawler.core.errors import CrawlerError, FetchError, UsageError
 from crawler.core.models import Request, Response
 from crawler.core.options import in_keywords
+from crawler.core.pieces import Pieces
 from crawler.core.reasons import Reason
 from crawler.core.redirects import is_redirect
 from crawler.core.retry import RETRY_STATUSES, delay, retry_after
@@ -248,15 +248,15 @@ class Fetcher:
         layers = codings(response.codings)
         if not layers or is_redirect(response):
             return response.body
-        content = BytesIO()
+        content = Pieces()
         try:
             for step in decode_steps(response.body, layers, self._config.max_decoded):
-                if content.tell():
+                if content.size:
                     await asyncio.sleep(0)
-                content.write(step)
+                content.add(step)
         except DecodeProblem as problem:
             raise FetchError(problem.reason, str(problem)) from problem
-        return content.getvalue()
+        return content.whole()
 
 
 def _identity(request: Request) -> tuple[object, ...]:

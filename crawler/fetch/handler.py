@@ -144,12 +144,22 @@ class GuardedHandler(ResponseHandler):
             await self._news()
         piece = self._pieces.popleft()
         self.held -= len(piece)
+        self.read_on()
+        return piece
+
+    def pause(self) -> None:
+        """Read nothing more of an answer that is not complete, until `read_on`."""
+        if not (self._is_pausing or self.is_complete or self._error) and self.transport is not None:
+            self._is_pausing = True
+            self.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read again, unless enough waits to be taken."""
         if self._is_pausing and self.held < _MOST_HELD:
             self._is_pausing = False
             self._silent_since = self._watch.now()  # our own pause was not the server's
             if self.transport is not None:
                 self.transport.resume_reading()
-        return piece
 
     @property
     def is_complete(self) -> bool:
@@ -241,9 +251,8 @@ class GuardedHandler(ResponseHandler):
             self._drop_timeout()
             if reader.surplus:
                 self._refuse()
-        elif self.held >= _MOST_HELD and not self._is_pausing and self.transport is not None:
-            self._is_pausing = True
-            self.transport.pause_reading()
+        elif self.held >= _MOST_HELD:
+            self.pause()
         self._wake()
 
     def _join_fresh(self) -> None:

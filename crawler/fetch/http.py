@@ -19,7 +19,6 @@ Runs on: the event loop.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from io import BytesIO
 from types import TracebackType
 from typing import Self, cast
 
@@ -29,6 +28,7 @@ from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
 from crawler.core.http_head import Head
 from crawler.core.models import Request, Response
+from crawler.core.pieces import Pieces
 from crawler.core.politeness import RateGate
 from crawler.core.protocols import Clock, Room
 from crawler.core.reasons import Reason
@@ -176,10 +176,7 @@ class _Throttle:
 
 
 class _Intake:
-    """Takes in the body of one fetch, as far as limit, memory, rate and time allow.
-
-    Pieces are put together as they come, in a buffer that becomes the body: a list would be a second copy at the end.
-    """
+    """Takes in the body of one fetch, as far as limit, memory, rate and time allow."""
 
     def __init__(self, limit: int, room: Room | None, deadline: asyncio.Timeout, throttle: _Throttle | None) -> None:
         self.is_cut = False
@@ -189,7 +186,7 @@ class _Intake:
         self._deadline = deadline
         self._reserved = 0
         self._has_waited = False
-        self._taken = BytesIO()
+        self._taken = Pieces()
 
     async def answered(self) -> None:
         """Go on when the room lets us; our own waiting says nothing of the server."""
@@ -202,18 +199,18 @@ class _Intake:
         Raises:
             FetchError: it ends too early; not counted when we made the server wait.
         """
-        self._taken = BytesIO()  # without what the attempt before took, if there was one
+        self._taken = Pieces()  # without what the attempt before took, if there was one
         self.is_cut = False
         if handler.is_empty:
             return b""
         try:
-            await self._reserve(head.length or _STEP, handler.held)
+            await self._reserve(head.length or _STEP, handler)
             await self._read(handler)
         except (FetchError, *FOREIGN) as error:
             if self._has_waited:
                 raise FetchError(Reason.TRUNCATED, "it broke while it waited for memory", counted=False) from error
             raise
-        return self._taken.getvalue()
+        return self._taken.whole()
 
     async def brief(self, head: Head, handler: GuardedHandler) -> bytes:
         """As much of it as comes soon, whole or not: it is of no use."""
@@ -222,28 +219,31 @@ class _Intake:
                 return await self.body(head, handler)
         except (TimeoutError, FetchError, *FOREIGN):
             self.is_cut = True
-            return self._taken.getvalue()
+            return self._taken.whole()
 
     async def _read(self, handler: GuardedHandler) -> None:
         size = 0
         while piece := await handler.piece():
             size += len(piece)
-            self._taken.write(piece if size <= self.limit else piece[: self.limit - size])
+            self._taken.add(piece if size <= self.limit else piece[: self.limit - size])
             if self._throttle is not None:
                 await self._wait(self._throttle.grow(len(piece)))
             if size > self.limit:
                 self.is_cut = True
                 break
             if size >= self._reserved and not handler.is_empty:
-                await self._reserve(self._reserved + _STEP, size + handler.held)
+                await self._reserve(self._reserved + _STEP, handler)
 
-    async def _reserve(self, wanted: int, there: int) -> None:
-        """Hold room for `wanted` bytes in all, `there` of which have come; the wait is not the server's time."""
+    async def _reserve(self, wanted: int, handler: GuardedHandler) -> None:
+        """Hold room for `wanted` bytes in all; nothing is read meanwhile, and the time is not the server's."""
         more = min(wanted, self.limit) - self._reserved
         if self._room is None or more <= 0:
             return
-        await self._wait(self._room.grow(more, max(0, min(more, there - self._reserved))))
+        handler.pause()
+        there = self._taken.size + handler.held - self._reserved
+        await self._wait(self._room.grow(more, max(0, min(more, there))))
         self._reserved += more
+        handler.read_on()
 
     async def _wait(self, granted: Awaitable[float]) -> None:
         due = self._deadline.when()

@@ -13,13 +13,13 @@ Runs on: a worker process.
 import re
 from contextlib import suppress
 from dataclasses import replace
-from io import BytesIO
 
 from crawler.core import charset, encodings
 from crawler.core.decode import DecodeProblem, decode_steps
 from crawler.core.labels import named
 from crawler.core.links import LinkKind
 from crawler.core.media_types import media_type
+from crawler.core.pieces import Pieces
 from crawler.core.reasons import Reason
 from crawler.core.transcode import decoded, encoding_of
 from crawler.parse import feeds, html, listing, xhtml
@@ -86,13 +86,13 @@ def _read_gzip(document: Document, label: str | None, wants: Wants, agent: str) 
 
 def _unpacked(body: bytes) -> tuple[bytes, Reason | None]:
     """As much of a gzip file as is sound, and allowed; and why it is not all."""
-    taken = BytesIO()
+    taken = Pieces()
     try:
         for piece in decode_steps(body, ["gzip"], MAX_UNPACKED):
-            taken.write(piece)
+            taken.add(piece)
     except DecodeProblem as problem:
-        return taken.getvalue(), problem.reason
-    return taken.getvalue(), None
+        return taken.whole(), problem.reason
+    return taken.whole(), None
 
 
 def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:

@@ -13,11 +13,11 @@ Runs on: a worker process, or the loop of whoever has none.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import NamedTuple
 
 from crawler.core.decode import DecodeProblem, codings, decode_steps, is_unknown, salvaged
 from crawler.core.models import Request, Response
+from crawler.core.pieces import Pieces
 from crawler.core.reasons import Reason
 from crawler.core.redirects import is_redirect
 from crawler.parse.form import is_packed
@@ -83,16 +83,16 @@ def seal_steps(job: Job, max_decoded: int) -> Iterator[Sealed | None]:
     if not job.layers:
         yield _of_whole(job, job.body, hashlib.sha256(job.body).hexdigest())
         return
-    taken, digest = BytesIO(), hashlib.sha256()
+    taken, digest = Pieces(), hashlib.sha256()
     try:
         for piece in decode_steps(job.body, job.layers, max_decoded):
             digest.update(piece)
-            taken.write(piece)
+            taken.add(piece)
             yield None
     except DecodeProblem as problem:
-        yield _of_damaged(job, taken.getvalue(), problem.reason)
+        yield _of_damaged(job, taken.whole(), problem.reason)
     else:
-        yield _of_whole(job, taken.getvalue(), digest.hexdigest())
+        yield _of_whole(job, taken.whole(), digest.hexdigest())
 
 
 def _of_whole(job: Job, content: bytes, sha256: str) -> Sealed:

@@ -14,7 +14,7 @@ _readers: list[Reader] = []  # one, from `prepare` on
 
 def prepare(task: Task) -> None:
     """Be ready to do the task."""
-    heap.keep()
+    heap.keep_warm()
     _readers.append(Reader(task))
 
 

@@ -14,11 +14,21 @@ _M_MMAP_THRESHOLD = -3
 _MIB = 1024 * 1024
 
 
-def keep(mebibytes: int = 64) -> None:
-    """Keep up to this much freed memory, in blocks of less than 1 MiB; larger ones always go back at once.
+def keep_warm() -> None:
+    """Keep up to 64 MiB: a page would pay for page faults on memory that the page before it had warm. For workers."""
+    _keep(64 * _MIB, _MIB)
 
-    A worker keeps 64 MiB: a page would pay for page faults on memory that the page before it had warm.
+
+def keep_little() -> None:
+    """Keep up to 4 MiB, in blocks below 64 KiB: pieces of bodies, and bodies, go back at once.
+
+    For a main process. Holes that a wave of bodies leaves in the heap would stay with it to the end.
     """
+    _keep(4 * _MIB, _MIB // 16)
+
+
+def _keep(most: int, large: int) -> None:
+    """Keep this much freed memory at the heap's end; blocks of `large` bytes or more always go back at once."""
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(_M_TRIM_THRESHOLD, mebibytes * _MIB)
-        mallopt(_M_MMAP_THRESHOLD, _MIB)
+        mallopt(_M_TRIM_THRESHOLD, most)
+        mallopt(_M_MMAP_THRESHOLD, large)

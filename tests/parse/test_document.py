@@ -360,7 +360,7 @@ FAULTS = """
 import resource
 from crawler.core.urls import parse
 from crawler.parse.document import Document, read
-from crawler.runtime.heap import keep
+from crawler.runtime.heap import keep_warm
 # Of several sizes: whether one alone makes faults depends on what happens to lie behind it in the heap.
 bodies = [b"<p><a href=x>y</a>" * paragraphs for paragraphs in (2000, 3000, 4000, 6000)]
 documents = [Document(url=parse("http://h/"), body=body, content_type="text/html") for body in bodies]
@@ -371,7 +371,7 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 faults()
 cold = faults()
-keep()
+keep_warm()
 faults()
 print(cold, faults())
 """
