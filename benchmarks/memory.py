@@ -1,11 +1,16 @@
-"""A crawl of 200,000 pages: does the main process's memory stay flat?
+"""A crawl of 200,000 pages: does the main process's memory stay flat? And 200 documents of 15 MiB: is it bounded?
 
-Run with: python benchmarks/memory.py [--pages N] [--hosts N] [--concurrency N]
+Run with: python benchmarks/memory.py [--pages N] [--hosts N] [--concurrency N] [--documents N]
 The built-in site in its own process: only pages that answer 200, small ones (1.7 KB), so that what is remembered of
 each URL counts for more than its body. The crawl follows links from the front pages, and a page leads to eight others:
 after a quarter of the pages nearly all URLs are known. The main process tells its resident memory four times a second;
 twelve moments are printed, evenly spread over the pages. Flat means that the last three quarters add next to nothing.
 Worker processes are not counted.
+
+The large documents are HTML of text, the same in chunks, HTML of links alone, and 60 MiB of text under gzip (of these
+two a quarter as many: they take longest), each kept in a file; the server is support/large_server.py. With the
+default options 200 are asked for at once, and all of them would be 3 GB. The main process may have at most 400 MiB at
+its peak; that of all processes together is reported, and counts what they share for each.
 """
 
 import argparse
@@ -14,8 +19,12 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.support.large_server import KINDS, large_server
+from benchmarks.support.measured import measured
 from benchmarks.support.programs import audit, planned_site
 from benchmarks.support.tables import Claim, at_most, exactly, figure, show, verdict
 from benchmarks.support.watched import Moment, watched
@@ -24,6 +33,7 @@ from crawler.site.plan import SitePlan
 
 POINTS = 12
 GROWTH_MB = 20.0  # MiB
+LARGE_MB = 400.0  # MiB
 
 
 def main() -> int:
@@ -32,7 +42,13 @@ def main() -> int:
     parser.add_argument("--pages", type=int, default=200_000, help="of all hosts")
     parser.add_argument("--hosts", type=int, default=4)
     parser.add_argument("--concurrency", type=int, default=256)
+    parser.add_argument("--documents", type=int, default=200, help="of 15 MiB, of each kind")
     options = parser.parse_args()
+    flat = _flat(options) if options.pages else 0
+    return max(flat, _bounded(options.documents) if options.documents else 0)
+
+
+def _flat(options: argparse.Namespace) -> int:
     plan = replace(SitePlan.plain(pages=options.pages // options.hosts, hosts=options.hosts), largest=500)
     with tempfile.TemporaryDirectory(prefix="crawler-memory-") as name:
         folder = Path(name) / "run"
@@ -44,6 +60,31 @@ def main() -> int:
     pages = [(moment.finished, moment.seconds, moment.rss_mb) for moment in _spread(moments)]
     show("memory: resident memory of the main process", ("pages", "seconds", "MiB", ""), [(*row, "") for row in pages])
     return verdict(f"memory: crawler crawl --concurrency {options.concurrency}, {options.hosts} hosts", claims)
+
+
+def _bounded(documents: int) -> int:
+    claims = []
+    with large_server() as base_url:
+        for kind in KINDS:
+            count = documents if kind in {"text", "chunked"} else documents // 4
+            with tempfile.TemporaryDirectory(prefix="crawler-memory-") as name:
+                claims += _large(kind, [f"{base_url}/{kind}/{number}" for number in range(count)], Path(name))
+    return verdict("memory: crawler fetch --save files, documents of 15 MiB", claims)
+
+
+def _large(kind: str, urls: list[str], folder: Path) -> list[Claim]:
+    (folder / "list").write_text("\n".join(urls), "ascii")
+    told = ["fetch", str(folder / "list"), "-o", str(folder / "run"), "--save", "files", "--quiet"]
+    cost = measured([sys.executable, "-m", "crawler", *told], folder)
+    if cost.code not in {0, 1}:  # 1: not all links of a document that has 250,000 are taken
+        sys.exit(f"exit {cost.code}: crawler {' '.join(told)}: {cost.said}")
+    summary = msgspec.json.decode((folder / "run" / "summary.json").read_bytes(), type=Summary)
+    return [
+        exactly(f"{kind}: pages fetched", len(urls), summary.done),
+        at_most("  peak of the main process, MiB", LARGE_MB, summary.peak_rss_mb),
+        figure("  peak of all processes, MiB", cost.peak_mb),
+        figure("  seconds", cost.seconds),
+    ]
 
 
 def _crawl(*command: str) -> tuple[list[Moment], Summary]:

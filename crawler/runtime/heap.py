@@ -20,11 +20,11 @@ def keep_warm() -> None:
 
 
 def keep_little() -> None:
-    """Keep up to 4 MiB, in blocks below 64 KiB: pieces of bodies, and bodies, go back at once.
+    """Keep up to 16 MiB, in blocks below 128 KiB: pieces of bodies, and bodies, go back at once.
 
     For a main process. Holes that a wave of bodies leaves in the heap would stay with it to the end.
     """
-    _keep(4 * _MIB, _MIB // 16)
+    _keep(16 * _MIB, _MIB // 8)
 
 
 def _keep(most: int, large: int) -> None:
