@@ -1,0 +1,185 @@
+"""A name server on loopback that answers, delays, lies or stays silent, as a test or a benchmark says.
+
+    async with name_server({"a.example": Reply("127.0.0.1")}) as server:
+        fetcher = open_fetcher(resolver=server.address)
+
+Rules
+- What it says comes from a table, or from a function of name and type ("A", "AAAA"). A name that neither knows does not
+  exist: NXDOMAIN.
+- A reply holds addresses of both families: each query is given those of its own type, maybe none.
+- `asked` counts the queries that arrived, by name (lower case, no dot at the end) and type.
+- Leaving the block drops what is still delayed. Needs nothing but asyncio, so any process can run one.
+"""
+
+import asyncio
+import struct
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import cast
+
+NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
+
+_TYPES = {1: "A", 28: "AAAA"}
+_CNAME, _SOA, _CLASS_IN = 5, 6, 1
+_RESPONSE, _AUTHORITATIVE, _RECURSION = 0x8000, 0x0400, 0x0180
+_HEAD = struct.Struct("!6H")
+_NEGATIVE_TTL = 300
+_QUESTION_NAME = b"\xc0\x0c"  # a pointer to the name that was asked for, which stands behind the head
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is said about a name.
+
+    Attributes:
+        addresses: IPv4 and IPv6, separated by blanks.
+        ttl: seconds.
+        code: NOERROR, SERVFAIL, NXDOMAIN or REFUSED.
+        delay: seconds until it is sent.
+        lost: so many queries of each type are left without an answer before the first that has one.
+        alias: the name for which the addresses are given, after a CNAME.
+        other_name: the answer is for this name, which was not asked for.
+        wrong_id: the answer has another id than the query.
+    """
+
+    addresses: str = ""
+    ttl: int = 60
+    code: int = NOERROR
+    delay: float = 0
+    lost: int = 0
+    alias: str = ""
+    other_name: str = ""
+    wrong_id: bool = False
+
+
+UNKNOWN = Reply(code=NXDOMAIN)
+SILENT = Reply(lost=1 << 60)
+
+Answers = Mapping[str, Reply] | Callable[[str, str], Reply | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One question, as it came."""
+
+    number: int
+    name: str
+    kind: str
+    question: bytes
+
+
+class NameServer(asyncio.DatagramProtocol):
+    """What answers; `address` is where, as `--resolver` wants it."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
+        self.asked: Counter[tuple[str, str]] = Counter()
+        self.address = ""
+        self.silent = False
+        self.closed = asyncio.get_running_loop().create_future()
+        self._timers: set[asyncio.TimerHandle] = set()
+
+    def count(self, name: str) -> int:
+        """How often a name was asked for, in lookups: queries of the type that was asked for most."""
+        return max(self.asked[name, "A"], self.asked[name, "AAAA"])
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember whom to send through."""
+        self._transport = cast("asyncio.DatagramTransport", transport)  # no subclass of it on either loop
+        host, port = transport.get_extra_info("sockname")[:2]
+        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drop what is still delayed."""
+        for timer in self._timers:
+            timer.cancel()
+        self.closed.set_result(None)
+
+    def error_received(self, exc: Exception) -> None:
+        """Whoever asked is gone."""
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Count a query, and answer it now, later or not at all."""
+        query = _query(data)
+        self.asked[query.name, query.kind] += 1
+        reply = self._reply(query)
+        if self.silent or self.asked[query.name, query.kind] <= reply.lost:
+            return
+        message = _message(query, reply)
+        if reply.delay:
+            self._send_later(reply.delay, message, addr)
+        else:
+            self._transport.sendto(message, addr)
+
+    def _reply(self, query: Query) -> Reply:
+        if callable(self.answers):
+            return self.answers(query.name, query.kind) or UNKNOWN
+        return self.answers.get(query.name, UNKNOWN)
+
+    def _send_later(self, delay: float, message: bytes, addr: tuple[str, int]) -> None:
+        def send() -> None:
+            self._timers.discard(timer)
+            self._transport.sendto(message, addr)
+
+        timer = asyncio.get_running_loop().call_later(delay, send)
+        self._timers.add(timer)
+
+
+@asynccontextmanager
+async def name_server(answers: Answers, address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[NameServer]:
+    """Answer queries over UDP until the block ends."""
+    loop = asyncio.get_running_loop()
+    transport, server = await loop.create_datagram_endpoint(lambda: NameServer(answers), (address, port))
+    try:
+        yield server
+    finally:
+        transport.abort()
+        await server.closed
+
+
+def _query(data: bytes) -> Query:
+    number = _HEAD.unpack_from(data)[0]
+    at, labels = _HEAD.size, []
+    while length := data[at]:
+        labels.append(data[at + 1 : at + 1 + length].decode("ascii").lower())
+        at += 1 + length
+    (kind,) = struct.unpack_from("!H", data, at + 1)
+    return Query(
+        number=number,
+        name=".".join(labels),
+        kind=_TYPES.get(kind, str(kind)),
+        question=data[_HEAD.size : at + 5],
+    )
+
+
+def _message(query: Query, reply: Reply) -> bytes:
+    question = query.question if not reply.other_name else _wire(reply.other_name) + query.question[-4:]
+    number = query.number ^ 0x5555 if reply.wrong_id else query.number
+    owner, records = _QUESTION_NAME, []
+    if reply.alias:
+        owner = _wire(reply.alias)
+        records.append(_record(_QUESTION_NAME, _CNAME, reply.ttl, owner))
+    for address in map(ip_address, reply.addresses.split()):
+        kind = 1 if address.version == 4 else 28
+        if _TYPES[kind] == query.kind:
+            records.append(_record(owner, kind, reply.ttl, address.packed))
+    # RFC 2308, 3: a negative answer says by its SOA for how long it holds.
+    authority = [] if records or reply.code in {SERVFAIL, REFUSED} else [_record(b"\0", _SOA, _NEGATIVE_TTL, _soa())]
+    flags = _RESPONSE | _AUTHORITATIVE | _RECURSION | reply.code
+    head = _HEAD.pack(number, flags, 1, len(records), len(authority), 0)
+    return b"".join((head, question, *records, *authority))
+
+
+def _record(owner: bytes, kind: int, ttl: int, content: bytes) -> bytes:
+    return owner + struct.pack("!HHIH", kind, _CLASS_IN, ttl, len(content)) + content
+
+
+def _soa() -> bytes:
+    return _wire("ns.example") + _wire("admin.example") + struct.pack("!5I", 1, 3600, 600, 86400, _NEGATIVE_TTL)
+
+
+def _wire(name: str) -> bytes:
+    return b"".join(bytes([len(label)]) + label.encode("ascii") for label in name.split(".")) + b"\0"
