@@ -215,6 +215,15 @@ class FetchConfig:
         str | None,
         Help("Send every request through this http:// proxy.", Kind.TEXT, metavar="URL", secret=True),
     ] = None
+    resolver: Annotated[
+        str | None,
+        Help(
+            "Ask the name server at this IP address instead of the system's; several are separated by commas.",
+            Kind.TEXT,
+            metavar="ADDRESS[:PORT]",
+            resumable=True,
+        ),
+    ] = None
     ca_file: Annotated[
         str | None, Help("Trust the certificate authorities in this PEM file too.", Kind.TEXT, metavar="FILE")
     ] = None

@@ -11,6 +11,7 @@ CrawlerError
 ├── WorkersMissing     no worker process can be started               exit 6
 ├── UrlError           a text that is no URL we fetch                (ends one line or link)
 ├── FetchError         one request had no usable response            (ends one attempt)
+│   └── NoNameServer   no name server answers at all                 (ends none that counts)
 ├── ParseError         one document could not be read                (ends one page)
 └── InternalError      a broken promise of ours; please report       exit 70
 

@@ -42,6 +42,7 @@ class Options(TypedDict, total=False):
     bearer: str
     user_agent: str
     proxy: str
+    resolver: str
     ca_file: str
     client_cert: str
     insecure_hosts: tuple[str, ...]

@@ -58,6 +58,7 @@ class Fetcher:
         cookies=False: True keeps what servers set, each origin its own; a mapping is sent to the URLs given, too.
         cookies_file: a cookies.txt; its cookies go to their own domains.
         user_agent, proxy="http://host:port".
+        resolver="127.0.0.1:5353": the name server to ask, in place of the system's; more are separated by commas.
         ca_file, client_cert: PEM files. insecure_hosts=("host", "host:port"): not verified.
         allow_nets=("10.0.0.0/8",): private networks into which redirects may lead.
         timeout=60, connect_timeout=10, first_byte_timeout=20, idle_timeout=20: of one try.

@@ -3,12 +3,12 @@
 Rules
 - Pools by standing: requests to a host that the user named, those to which only another origin's redirect led, and
   those to all other hosts share nothing but the limit of idle connections. Only the first are shown a certificate.
-- Name lookup, TCP and TLS together have `connect_timeout`.
+- Name lookup, TCP and TLS together have `connect_timeout`; the wait for the lookup's turn is not counted.
 Runs on: the event loop.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import ClientRequest, ClientTimeout
 from aiohttp.connector import Connection
@@ -30,6 +30,7 @@ from crawler.fetch.tracing import Trail
 
 _LOOKUP_SECONDS = 5.0  # smokescreen's, and half of our default for connecting
 _ORIGINS_REMEMBERED = 4096
+_NO_TIMEOUT = ClientTimeout()  # the pool has its own
 
 Standing = tuple[bool, bool]  # the host is named; the request is trusted with what is the user's
 _STANDINGS: tuple[Standing, ...] = ((True, True), (True, False), (False, False))
@@ -43,6 +44,7 @@ class Dials:
         config: FetchConfig,
         policy: AddressPolicy,
         proxy: Proxy | None,
+        servers: Sequence[str],
         idle: IdleConnections,
         now: Callable[[], float],
     ) -> None:
@@ -50,8 +52,7 @@ class Dials:
         self._policy = policy
         self._proxy = proxy
         self._watch = Watch(now=now, first_byte=config.first_byte_timeout, idle=config.idle_timeout)
-        self._timeout = ClientTimeout(connect=config.connect_timeout, ceil_threshold=float("inf"))
-        self._resolver = Resolver(min(_LOOKUP_SECONDS, config.connect_timeout / 2))
+        self._resolver = Resolver(min(_LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
         self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
         self._pools = {
             (named, trusted): self._pool(idle, self._tls[trusted], named=named) for named, trusted in _STANDINGS
@@ -62,14 +63,14 @@ class Dials:
         """A connection on which the request may be sent.
 
         Raises:
-            FetchError: CONNECT_TIMEOUT, BLOCKED_ADDRESS behind a proxy, or a failed name lookup.
+            FetchError: CONNECT_TIMEOUT, BLOCKED_ADDRESS behind a proxy, or a failed name lookup; NoNameServer.
         """
         url, trusted = request.url, request.named and not request.foreign
         if self._proxy:
             self._refuse_written(url, named=request.named)
         try:
             pool = self._pools[request.named, trusted]
-            return await pool.connect(self._request(url, trusted=trusted), [trail], self._timeout)
+            return await pool.connect(self._request(url, trusted=trusted), [trail], _NO_TIMEOUT)
         except TimeoutError:
             limit = f"{self._config.connect_timeout:g} s"
             raise FetchError(Reason.CONNECT_TIMEOUT, f"no connection to {url.host_port} within {limit}") from None
@@ -85,6 +86,7 @@ class Dials:
             create_socket=guarded_socket(self._policy, named=named or self._proxy is not None),
             resolver=self._resolver,
             ssl=tls.verified,
+            timeout=self._config.connect_timeout,
             watch=self._watch,
             idle=idle,
         )

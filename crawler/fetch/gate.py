@@ -44,6 +44,12 @@ def reach_error(error: Exception, where: str) -> FetchError:
     return next(make(error, where) for kinds, make in _MEANINGS if isinstance(error, kinds))
 
 
+def our_limit(error: OSError) -> FetchError:
+    """What this machine ran out of."""
+    advice = "lower --concurrency or raise the limit of open files (ulimit -n)"
+    return FetchError(Reason.CLIENT_LIMIT, f"this machine ran out of something: {_said(error)}; {advice}")
+
+
 def _said(error: BaseException) -> str:
     return safe(str(error) or type(error).__name__, 200)
 
@@ -53,12 +59,7 @@ def _proxy_error(error: Exception, where: str) -> FetchError:
 
 
 def _system_error(error: OSError, where: str) -> FetchError:
-    return _our_limit(error) if error.errno in _OURS else _lost(error, where)
-
-
-def _our_limit(error: OSError) -> FetchError:
-    advice = "lower --concurrency or raise the limit of open files (ulimit -n)"
-    return FetchError(Reason.CLIENT_LIMIT, f"this machine ran out of something: {_said(error)}; {advice}")
+    return our_limit(error) if error.errno in _OURS else _lost(error, where)
 
 
 def _lost(error: Exception, where: str) -> FetchError:
@@ -71,7 +72,7 @@ def _dial_error(error: ClientConnectorError, where: str) -> FetchError:
 
 def _connect_error(error: OSError, where: str) -> FetchError:
     if error.errno in _OURS:
-        return _our_limit(error)
+        return our_limit(error)
     if error.errno == errno.EACCES:  # `guarded_socket`, with the sentence of the address policy
         return FetchError(Reason.BLOCKED_ADDRESS, safe(error.strerror or str(error)))
     if error.errno == errno.ECONNREFUSED:

@@ -9,35 +9,38 @@ Rules
 - A server that pushes an answer while our next request is on its way cannot be told from one that answers it. So a host
   first shows on some connections that it stays silent between answers, 0.1 s each, before it gets connections back
   at once; one that spoke unasked gets a new connection for every request from then on.
-Strategy: aiohttp's pool; the three methods of it that are overridden are pinned by tests. Proving takes
+Strategy: aiohttp's pool; the methods of it that are overridden are pinned by tests. Proving takes
 a host that is asked without pause a connection per request for 0.1 s, and one that is asked twice a second nothing.
 Runs on: the event loop.
 """
 
+import asyncio
 import errno
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from ssl import SSLContext
 from time import monotonic
 from typing import cast
 
-from aiohttp import TCPConnector
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp import ClientRequest, ClientTimeout, TCPConnector
+from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import AddrInfoType, Connection
+from aiohttp.helpers import is_ip_address
 from aiohttp.tracing import Trace
 
 from crawler.core.addresses import AddressPolicy
 from crawler.fetch.handler import GuardedHandler, IdleConnections, Watch
+from crawler.fetch.names import Resolver
 from crawler.fetch.tracing import Trail
 
 QUIET_SECONDS = 0.1
 QUIET_PROOFS = 16
 _SPOKE = -1
 _KEEP_ALIVE_SECONDS = 15.0
-_DNS_CACHE_SECONDS = 60
 _HOSTS_REMEMBERED = 4096
 
 
@@ -54,14 +57,15 @@ def guarded_socket(policy: AddressPolicy, *, named: bool) -> Callable[[AddrInfoT
 
 
 class GuardedConnector(TCPConnector):
-    """The only connector of the project: one pool."""
+    """The only connector of the project: one pool. `timeout` is for lookup, TCP and TLS of a new connection."""
 
     def __init__(
         self,
         *,
         create_socket: Callable[[AddrInfoType], socket.socket],
-        resolver: AbstractResolver,
+        resolver: Resolver,
         ssl: SSLContext | bool,
+        timeout: float,
         watch: Watch,
         idle: IdleConnections,
     ) -> None:
@@ -71,8 +75,10 @@ class GuardedConnector(TCPConnector):
             ssl=ssl,
             limit=0,
             keepalive_timeout=_KEEP_ALIVE_SECONDS,
-            ttl_dns_cache=_DNS_CACHE_SECONDS,
+            use_dns_cache=False,
         )
+        self._names = resolver
+        self._timeout = timeout
         self._factory = partial(GuardedHandler, self._loop, watch, idle)  # type: ignore[assignment] # our own class
         self._idle = idle
         self._manners = Manners()
@@ -105,11 +111,25 @@ class GuardedConnector(TCPConnector):
         if handler.is_connected():
             self._idle.add(handler)
 
+    async def _create_connection(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's, without limits
+    ) -> ResponseHandler:
+        async with asyncio.timeout(self._timeout) as deadline:
+            cast("Trail", traces[0]).deadlines.append(deadline)
+            return await super()._create_connection(req, traces, timeout)
+
     async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
+        if is_ip_address(host):
+            return await super()._resolve_host(host, port)
+        trail = cast("Trail | None", next(iter(traces or ()), None))
+        with trail.paused() if trail else nullcontext():  # towards a proxy there are no traces
+            await self._names.turn(host)
         found = await super()._resolve_host(host, port)
-        for trace in traces or ():
-            if isinstance(trace, Trail) and found[0]["hostname"] != found[0]["host"]:
-                trace.resolved = trace.now()
+        if trail:
+            trail.resolved = trail.now()
         return found
 
 

@@ -5,8 +5,8 @@ Rules
   byte of an answer, or whose answer may be another's, is replaced by a new one at once (RFC 9112, 9.3.1). Methods that
   must not be sent twice get a new connection to begin with.
 - What goes on the wire is `Url.target`, byte for byte.
-- One deadline covers everything, name lookup included. It moves by the time that memory or the byte rate had to be
-  waited for: while we do not read, the server is not to blame.
+- One deadline covers everything, name lookup included. It moves by the time that memory, the byte rate or a lookup's
+  turn had to be waited for: the server is not to blame for that.
 - A body is cut at the limit and its connection dropped; a body that ends too early is an error.
 - A redirect is its head (Fetch standard, 4.4), and so is any answer of which nothing else is of use: its body is waited
   for half a second, and then left.
@@ -28,6 +28,7 @@ from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
 from crawler.core.http_head import Head
 from crawler.core.models import Request, Response
+from crawler.core.nameservers import parse_servers
 from crawler.core.pieces import Pieces
 from crawler.core.politeness import RateGate
 from crawler.core.protocols import Clock, Room
@@ -62,6 +63,7 @@ class HttpFetcher:
         self._proxy = proxy_from(config.proxy)
         self._identity = Identity(config, self._proxy.headers if self._proxy else None)
         self._idle = IdleConnections(idle_limit)
+        self._servers = parse_servers(config.resolver)
         self._policy = AddressPolicy(allow_nets=parse_nets(config.allow_nets))
         self._throttle = _Throttle(config.limit_rate, self._now) if config.limit_rate else None
 
@@ -69,7 +71,7 @@ class HttpFetcher:
         return f"<HttpFetcher {self._idle!r}>"
 
     async def __aenter__(self) -> Self:
-        self._dials = Dials(self._config, self._policy, self._proxy, self._idle, self._now)
+        self._dials = Dials(self._config, self._policy, self._proxy, self._servers, self._idle, self._now)
         return self
 
     async def __aexit__(
@@ -96,12 +98,14 @@ class HttpFetcher:
             raise reach_error(error, request.url.host_port) from error
 
     async def _fetch(self, request: Request, intake: "_Intake", began: float) -> Response:
+        is_fresh = request.method not in _REPEATABLE
         try:
-            return await self._attempt(
-                request, intake, began, Trail(self._now, fresh=request.method not in _REPEATABLE)
-            )
+            return await self._attempt(request, intake, began, self._trail(intake, fresh=is_fresh))
         except _Stale:
-            return await self._attempt(request, intake, began, Trail(self._now, fresh=True))
+            return await self._attempt(request, intake, began, self._trail(intake, fresh=True))
+
+    def _trail(self, intake: "_Intake", *, fresh: bool) -> Trail:
+        return Trail(self._now, fresh=fresh, deadline=intake.deadline)
 
     async def _attempt(self, request: Request, intake: "_Intake", began: float, trail: Trail) -> Response:
         connection = await self._dials.connect(request, trail)
@@ -183,7 +187,7 @@ class _Intake:
         self.limit = limit
         self._room = room
         self._throttle = throttle
-        self._deadline = deadline
+        self.deadline = deadline
         self._reserved = 0
         self._has_waited = False
         self._taken = Pieces()
@@ -246,8 +250,8 @@ class _Intake:
         handler.read_on()
 
     async def _wait(self, granted: Awaitable[float]) -> None:
-        due = self._deadline.when()
-        self._deadline.reschedule(None)
+        due = self.deadline.when()
+        self.deadline.reschedule(None)
         waited = await granted
         self._has_waited = self._has_waited or waited > _LONG
-        self._deadline.reschedule(None if due is None else due + waited)
+        self.deadline.reschedule(None if due is None else due + waited)

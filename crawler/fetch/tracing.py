@@ -3,13 +3,16 @@
 Rules
 - Durations are on the monotonic clock; a phase that did not happen is None.
 - A connection taken from the pool has neither lookup, connect nor TLS. Through a proxy, lookup is part of connect.
+- The wait for a lookup's turn is in no phase but the total, and no time limit counts it.
 Strategy: aiohttp calls its traces at these points anyway, so a trace of our own costs two attribute writes; a
 `TraceConfig` with signals makes a fetch a quarter dearer. TCP and TLS are told apart by the handler, which is made
 between them.
 Runs on: the event loop.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from aiohttp.tracing import Trace
@@ -32,15 +35,32 @@ class Trail(Trace):
     Attributes:
         fresh: a kept-alive connection will not do.
         reused: the connection comes from the pool.
+        deadlines: what limits the attempt.
         resolved: when the name lookup ended; None = there was none.
     """
 
-    def __init__(self, now: Callable[[], float], *, fresh: bool = False) -> None:
+    def __init__(self, now: Callable[[], float], *, fresh: bool = False, deadline: asyncio.Timeout) -> None:
         self.now = now
         self.fresh = fresh
+        self.deadlines = [deadline]
         self.reused = False
         self.started = now()
         self.resolved: float | None = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Count the time within the block for no limit and no phase."""
+        began = self.now()
+        due = [(deadline, deadline.when()) for deadline in self.deadlines if not deadline.expired()]
+        for deadline, _ in due:
+            deadline.reschedule(None)
+        try:
+            yield
+        finally:
+            waited = self.now() - began
+            self.started += waited
+            for deadline, when in due:
+                deadline.reschedule(None if when is None else when + waited)
 
     async def send_connection_reuseconn(self) -> None:
         """A pooled connection was taken."""

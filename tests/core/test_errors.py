@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from crawler.core.decode import DecodeProblem
-from crawler.core.errors import CrawlerError, FetchError, ParseError, UrlError
+from crawler.core.errors import CrawlerError, FetchError, NoNameServer, ParseError, UrlError
 from crawler.core.reasons import Reason
 
 
@@ -15,6 +15,8 @@ def _tree(kind: type[CrawlerError]) -> list[type[CrawlerError]]:
 
 
 def _raised(kind: type[CrawlerError]) -> CrawlerError:
+    if issubclass(kind, NoNameServer):
+        return kind("it broke", since=7.0)
     if issubclass(kind, FetchError):
         return kind(Reason.TRUNCATED, "it broke", counted=False)
     return kind(Reason.NOT_A_URL, "it broke") if issubclass(kind, (UrlError, ParseError)) else kind("it broke")

@@ -1,0 +1,92 @@
+"""Whether the name servers themselves are out, told from names that nobody answers for.
+
+Rules
+- Suspected when eight names in a row, all asked since the last answer, got none: silence, a failure (SERVFAIL, REFUSED)
+  or an unreachable server. Then the servers of the root are asked for, which every working resolver knows (RFC 8109);
+  until that is answered or not, the names that failed meanwhile are held. So eight dead names in a row are no outage.
+- In an outage one name a second may still be asked, and the root beside it. Any answer ends it.
+- An answer is an address or a denial; that there is no such name is one.
+Runs on: the event loop (pure but for the clock and the question that it is given).
+"""
+
+from collections.abc import Callable
+
+_NAMES = 8
+_PROBE_SECONDS = 1.0
+
+Settle = Callable[[bool], None]
+
+
+class Outage:
+    """What is known of the name servers.
+
+    Args:
+        ask_root: asks for the root's servers and calls back, later, with whether there was an answer.
+
+    Attributes:
+        since: monotonic moment since when no name server answers; None = they are well.
+    """
+
+    def __init__(self, now: Callable[[], float], ask_root: Callable[[Settle], None]) -> None:
+        self.since: float | None = None
+        self._now = now
+        self._ask_root = ask_root
+        self._answered_at = float("-inf")
+        self._missed: dict[str, float] = {}
+        self._held: list[Settle] = []
+        self._is_asking = False
+        self._probe: str | None = None
+        self._probe_due = 0.0
+
+    def may_ask(self, name: str) -> bool:
+        """Whether to ask for a name now: yes, or in an outage if it is the next probe, which then has begun."""
+        if self.since is None:
+            return True
+        now = self._now()
+        if self._probe is not None or now < self._probe_due:
+            return False
+        self._probe, self._probe_due = name, now + _PROBE_SECONDS
+        self._suspect()
+        return True
+
+    def answered(self) -> None:
+        """There was an answer: whatever was suspected is over."""
+        self._answered_at = self._now()
+        self._missed.clear()
+        self._probe = self.since = None
+        self._settle(is_out=False)
+
+    def missed(self, name: str, began: float, settle: Settle) -> None:
+        """A name asked for since `began` got no answer; `settle` is told, maybe later, whether it is an outage."""
+        if self._probe == name:
+            self._probe = None
+        if self.since is not None:
+            settle(True)  # noqa: FBT003 - the one thing that it is told
+            return
+        if began >= self._answered_at:
+            self._missed.setdefault(name, began)
+        self._held.append(settle)
+        if len(self._missed) >= _NAMES:
+            self._suspect()
+        elif not self._is_asking:
+            self._settle(is_out=False)
+
+    def _suspect(self) -> None:
+        if not self._is_asking:
+            self._is_asking = True
+            self._ask_root(self._root_asked)
+
+    def _root_asked(self, is_answered: bool) -> None:  # noqa: FBT001 - a callback's one argument
+        self._is_asking = False
+        if is_answered:
+            self.answered()
+            return
+        if self.since is None and len(self._missed) >= _NAMES:
+            self.since = min(self._missed.values())
+            self._probe_due = self._now() + _PROBE_SECONDS
+        self._settle(is_out=self.since is not None)
+
+    def _settle(self, *, is_out: bool) -> None:
+        held, self._held = self._held, []
+        for settle in held:
+            settle(is_out)
