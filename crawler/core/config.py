@@ -218,7 +218,7 @@ class FetchConfig:
     resolver: Annotated[
         str | None,
         Help(
-            "Ask the name server at this IP address instead of the system's; several are separated by commas.",
+            "Ask the name server at this IP address, after /etc/hosts, in place of the system's; commas part several.",
             Kind.TEXT,
             metavar="ADDRESS[:PORT]",
             resumable=True,

@@ -8,6 +8,7 @@ Runs on: the event loop, which reads that one local file.
 """
 
 import socket
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -39,12 +40,17 @@ class HostsFile:
 def _read(text: str) -> dict[str, tuple[Address, ...]]:
     found: dict[str, tuple[Address, ...]] = {}
     for line in text.splitlines():
-        written, *names = line.partition("#")[0].split() or [""]
-        try:
-            version = ip_address(written).version
-        except ValueError:
-            continue
-        address = (socket.AF_INET if version == 4 else socket.AF_INET6, written)
-        for name in names:
-            found[name.lower()] = (*found.get(name.lower(), ()), address)
+        written, *names = line.partition("#")[0].lower().split() or [""]
+        address = _address(written)
+        for name in names if address else ():
+            found[name] = found.get(name, ()) + address
     return found
+
+
+@lru_cache
+def _address(written: str) -> tuple[Address, ...]:
+    try:
+        version = ip_address(written).version
+    except ValueError:
+        return ()
+    return ((socket.AF_INET if version == 4 else socket.AF_INET6, written),)

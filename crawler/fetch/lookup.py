@@ -21,7 +21,6 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from errno import EMFILE
 from functools import partial
 
 import pycares
@@ -83,25 +82,40 @@ class Outcome:
         return "" if self.code is None else str(ares.strerror(self.code))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Something to ask, and whom.
+
+    Attributes:
+        name: whose addresses are wanted; None = the servers of the root, which only tells who answers.
+        servers: as ADDRESS:PORT, at least one, the best first.
+    """
+
+    name: str | None
+    servers: tuple[str, ...]
+
+
 class Lookup:
     """A question under way, with `limit` seconds; `done` is called once with the lookup, never from the constructor.
 
-    Args:
-        name: whose addresses are wanted; None asks for the servers of the root, which only tells who answers.
-        servers: as ADDRESS:PORT, at least one.
+    Attributes:
+        began: monotonic moment at which it was asked first; `asked`, last.
+        server: the one that answered.
     """
 
     def __init__(
-        self, name: str | None, servers: Sequence[str], limit: float, done: Callable[["Lookup"], None]
+        self, question: Question, limit: float, now: Callable[[], float], done: Callable[["Lookup"], None]
     ) -> None:
+        self.began = self.asked = now()
         self.server: str | None = None
-        self._name = name or _ROOT
-        self._servers = servers
+        self._name = question.name or _ROOT
+        self._servers = question.servers
+        self._now = now
         self._done = done
         self._loop = asyncio.get_running_loop()
         self._limit = limit
         self._pause = min(_AGAIN_SECONDS, limit * _AGAIN_SHARE)
-        self._heard = {kind: Outcome(code=_SILENCE) for kind in ((_AAAA, _A) if name else (_NS,))}
+        self._heard = {kind: Outcome(code=_SILENCE) for kind in ((_AAAA, _A) if question.name else (_NS,))}
         self._channels: dict[str, _Channel] = {}
         self._tries = 0
         self._pending = 0
@@ -139,6 +153,7 @@ class Lookup:
         self._again = self._loop.call_later(self._pause, self._try)
         server = self._servers[self._tries % len(self._servers)]
         self._tries += 1
+        self.asked = self._now()
         if server not in self._channels:
             self._channels[server] = _Channel(server, self._limit)
         for kind, outcome in self._heard.items():
@@ -230,18 +245,13 @@ class _Channel:
 
 
 def system_servers() -> tuple[str, ...]:
-    """The name servers of /etc/resolv.conf, as it is now; this machine's own where it names none.
-
-    Raises:
-        OSError: no file is left to read it from.
-    """
-    try:
+    """The name servers of /etc/resolv.conf, as it is now; none where it names none, or no file is left to read it."""
+    with suppress(pycares.AresError):
         channel = pycares.Channel(sock_state_cb=lambda *_: None)
-    except pycares.AresError as error:
-        raise OSError(EMFILE, str(error)) from error
-    servers = tuple(channel.servers)
-    channel.close()
-    return servers
+        servers = tuple(channel.servers)
+        channel.close()
+        return servers
+    return ()
 
 
 def _outcome(result: pycares.DNSResult | None, code: int | None) -> Outcome:

@@ -34,7 +34,7 @@ from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.fetch.gate import our_limit
 from crawler.fetch.hosts_file import HostsFile
-from crawler.fetch.lookup import Address, Lookup, Outcome, system_servers
+from crawler.fetch.lookup import Address, Lookup, Outcome, Question, system_servers
 from crawler.fetch.outage import Outage
 
 T = TypeVar("T")
@@ -50,6 +50,7 @@ _NO_NAME_SECONDS = 60.0
 _FAILURE_SECONDS = 3.0
 _NAMES_KEPT = 10_000
 _SERVERS_SECONDS = 5.0  # after so long /etc/resolv.conf is read again
+_THIS_MACHINE = ("127.0.0.1:53",)  # resolv.conf(5): where none is named
 _LOOPBACK: tuple[Address, ...] = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
@@ -159,8 +160,8 @@ class Resolver(AbstractResolver):
                 self._begin(wanted)
 
     def _begin(self, wanted: "_Wanted") -> None:
-        wanted.begin(self._now())
-        self._running.add(Lookup(wanted.host, self._servers.in_order(), self._limit, partial(self._ended, wanted)))
+        wanted.begun.set_result(None)
+        self._running.add(Lookup(self._question(wanted.host), self._limit, self._now, partial(self._ended, wanted)))
 
     def _ended(self, wanted: "_Wanted", lookup: Lookup) -> None:
         self._running.discard(lookup)
@@ -172,7 +173,8 @@ class Resolver(AbstractResolver):
         elif outcome.is_unreachable and (limit := _client_limit()):
             self._end(wanted, _Kept(failure=limit))
         else:
-            self._outage.missed(wanted.host, wanted.began, lambda is_out: self._settle(wanted, outcome, is_out=is_out))
+            settle = partial(self._settle, wanted, outcome)
+            self._outage.missed(wanted.host, lookup.began, lookup.asked, lambda is_out: settle(is_out=is_out))
         self._begin_next()
 
     def _settle(self, wanted: "_Wanted", outcome: Outcome, *, is_out: bool = False) -> None:
@@ -195,7 +197,10 @@ class Resolver(AbstractResolver):
             self._running.discard(lookup)
             asked(lookup.was_answered)
 
-        self._running.add(Lookup(None, self._servers.in_order(), self._limit / 2, ended))
+        self._running.add(Lookup(self._question(None), self._limit / 2, self._now, ended))
+
+    def _question(self, name: str | None) -> Question:
+        return Question(name=name, servers=self._servers.in_order())
 
     def _no_name_server(self) -> NoNameServer:
         since = self._now() if self._outage.since is None else self._outage.since
@@ -235,7 +240,6 @@ class _Wanted:
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self.began = 0.0
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.result: asyncio.Future[_Kept] = asyncio.get_running_loop().create_future()
         self._waiters = 0
@@ -254,11 +258,6 @@ class _Wanted:
             return await asyncio.shield(future)
         finally:
             self._waiters -= 1
-
-    def begin(self, now: float) -> None:
-        """Its turn has come."""
-        self.began = now
-        self.begun.set_result(None)
 
     def end(self, kept: _Kept) -> None:
         """Tell all who wait."""
@@ -281,8 +280,8 @@ class _Servers:
     def in_order(self) -> tuple[str, ...]:
         """All of them, at least one."""
         if not self._given and self._now() - self._read_at >= _SERVERS_SECONDS:
-            self._system, self._read_at = system_servers(), self._now()
-        servers = self._given or self._system
+            self._system, self._read_at = system_servers() or self._system, self._now()
+        servers = self._given or self._system or _THIS_MACHINE
         first = servers.index(self._preferred) if self._preferred in servers else 0
         return servers[first:] + servers[:first]
 

@@ -1,9 +1,10 @@
 """Whether the name servers themselves are out, told from names that nobody answers for.
 
 Rules
-- Suspected when eight names in a row, all asked since the last answer, got none: silence, a failure (SERVFAIL, REFUSED)
-  or an unreachable server. Then the servers of the root are asked for, which every working resolver knows (RFC 8109);
-  until that is answered or not, the names that failed meanwhile are held. So eight dead names in a row are no outage.
+- Suspected when eight names in a row got no answer to what was asked since the last answer to any: silence, a failure
+  (SERVFAIL, REFUSED) or an unreachable server. Then the servers of the root are asked for, which every working resolver
+  knows (RFC 8109); until that is answered or not, the names that failed meanwhile are held. So eight dead names in a
+  row are no outage.
 - In an outage one name a second may still be asked, and the root beside it. Any answer ends it.
 - An answer is an address or a denial; that there is no such name is one.
 Runs on: the event loop (pure but for the clock and the question that it is given).
@@ -56,14 +57,17 @@ class Outage:
         self._probe = self.since = None
         self._settle(is_out=False)
 
-    def missed(self, name: str, began: float, settle: Settle) -> None:
-        """A name asked for since `began` got no answer; `settle` is told, maybe later, whether it is an outage."""
+    def missed(self, name: str, began: float, asked: float, settle: Settle) -> None:
+        """A name got no answer; it was asked for first when it `began`, and last when it was `asked`.
+
+        `settle` is told, maybe later, whether that is an outage.
+        """
         if self._probe == name:
             self._probe = None
         if self.since is not None:
             settle(True)  # noqa: FBT003 - the one thing that it is told
             return
-        if began >= self._answered_at:
+        if asked >= self._answered_at:
             self._missed.setdefault(name, began)
         self._held.append(settle)
         if len(self._missed) >= _NAMES:
@@ -82,7 +86,7 @@ class Outage:
             self.answered()
             return
         if self.since is None and len(self._missed) >= _NAMES:
-            self.since = min(self._missed.values())
+            self.since = max(min(self._missed.values()), self._answered_at)
             self._probe_due = self._now() + _PROBE_SECONDS
         self._settle(is_out=self.since is not None)
 

@@ -1,9 +1,11 @@
 """fetch.names: names become addresses."""
 
 import asyncio
+import os
+import resource
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -406,6 +408,32 @@ async def test_nothing_is_left_open() -> None:
 
     assert [(type(error), getattr(error, "counted", None)) for error in ended] == [(FetchError, False)] * 5
     assert after == before
+
+
+@contextmanager
+def no_files_left() -> Iterator[None]:
+    """This process can open nothing more."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, limits[1]))
+        with suppress(OSError):
+            while True:
+                stack.callback(os.close, os.dup(0))
+        yield
+
+
+@pytest.mark.both_loops
+async def test_a_machine_without_files_left_is_to_blame_itself() -> None:
+    """Neither the host nor the name server is: nothing could be asked."""
+    async with name_server({}) as server, resolver(server) as names:
+        with no_files_left():
+            errors = await asyncio.gather(
+                *(names.resolve(f"{number}.example") for number in range(20)), return_exceptions=True
+            )
+
+    assert {error.reason for error in errors if isinstance(error, FetchError)} == {Reason.CLIENT_LIMIT}
+    assert not server.asked
 
 
 async def test_four_addresses_are_tried() -> None:

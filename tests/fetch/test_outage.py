@@ -14,10 +14,10 @@ class Watched:
         self.told: dict[str, bool] = {}
         self.outage = Outage(lambda: self.now, self.asked.append)
 
-    def miss(self, *names: str, began: float = 100.0) -> None:
+    def miss(self, *names: str, asked: float = 100.0) -> None:
         """These names got no answer."""
         for name in names:
-            self.outage.missed(name, began, lambda is_out, name=name: self.told.update({name: is_out}))  # type: ignore[misc]
+            self.outage.missed(name, 99.0, asked, lambda is_out, name=name: self.told.update({name: is_out}))  # type: ignore[misc]
 
     def answer_root(self, is_answered: bool) -> None:
         """The root's servers are known, or not."""
@@ -46,7 +46,7 @@ def test_the_eighth_waits_until_the_root_is_answered_or_not() -> None:
         watched.answer_root(is_answered)
 
         assert watched.told == {**dict.fromkeys("abcdefg", False), "h": not is_answered, "i": not is_answered}
-        assert watched.outage.since == (None if is_answered else 100.0)
+        assert watched.outage.since == (None if is_answered else 99.0)
 
 
 def test_an_answer_begins_the_count_anew() -> None:
@@ -56,10 +56,22 @@ def test_an_answer_begins_the_count_anew() -> None:
     watched.now = 101.0
     watched.outage.answered()
 
-    watched.miss(*"hijklmnop", began=100.5)
+    watched.miss(*"hijklmnop", asked=100.5)
 
     assert watched.told == dict.fromkeys("abcdefghijklmnop", False)
     assert not watched.asked
+
+
+def test_what_was_asked_again_since_the_last_answer_counts() -> None:
+    """Servers that end while a hundred lookups are under way blame seven of them; out since the last answer."""
+    watched = Watched()
+    watched.outage.answered()
+
+    watched.miss(*"abcdefgh", asked=102.0)
+    watched.answer_root(is_answered=False)
+
+    assert watched.told["h"] is True
+    assert watched.outage.since == 100.0
 
 
 def test_an_answer_while_the_root_is_asked_frees_those_that_wait() -> None:

@@ -12,6 +12,7 @@ Rules
 """
 
 import asyncio
+import socket
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -27,6 +28,7 @@ _CNAME, _SOA, _CLASS_IN = 5, 6, 1
 _RESPONSE, _AUTHORITATIVE, _RECURSION = 0x8000, 0x0400, 0x0180
 _HEAD = struct.Struct("!6H")
 _NEGATIVE_TTL = 300
+_WAITING_BYTES = 4 * 1024 * 1024
 _QUESTION_NAME = b"\xc0\x0c"  # a pointer to the name that was asked for, which stands behind the head
 
 
@@ -133,6 +135,8 @@ async def name_server(answers: Answers, address: str = "127.0.0.1", port: int = 
     """Answer queries over UDP until the block ends."""
     loop = asyncio.get_running_loop()
     transport, server = await loop.create_datagram_endpoint(lambda: NameServer(answers), (address, port))
+    # Hundreds of lookups may begin at once, and on a busy machine the datagrams that find no room are lost.
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WAITING_BYTES)
     try:
         yield server
     finally:
