@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.core.addresses import AddressPolicy
 from crawler.core.errors import FetchError, NoNameServer, UsageError
 from crawler.core.reasons import Reason
 from crawler.fetch.client import Fetcher
@@ -200,6 +201,17 @@ async def test_an_alias_is_followed() -> None:
     table = {"some.example": Reply("127.0.0.9", alias="other.example")}
     async with name_server(table) as server, resolver(server) as names:
         assert await addresses(names, "some.example") == ["127.0.0.9"]
+
+
+@pytest.mark.both_loops
+async def test_an_answer_too_long_for_a_datagram_comes_over_tcp() -> None:
+    """All of its addresses are known."""
+    table = {"many.example": Reply(" ".join(f"127.0.1.{number}" for number in range(1, 255)), truncated=True)}
+    async with name_server(table) as server, resolver(server) as names:
+        found = [await addresses(names, "many.example") for _ in range(254)]
+
+    assert server.asked_over_tcp["many.example", "A"] == 1
+    assert len({address for part in found for address in part}) == 254
 
 
 @pytest.mark.both_loops
@@ -442,6 +454,26 @@ async def test_four_addresses_are_tried() -> None:
     async with name_server(table) as server, resolver(server) as names:
         assert await addresses(names, "many.example") == ["::1", "127.0.1.1", "::2", "127.0.1.2"]
         assert await addresses(names, "many.example") == ["::2", "127.0.1.2", "::3", "127.0.1.3"]
+
+
+async def test_a_name_with_fifty_addresses_is_dialled_at_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing listens, four have been tried when the dial fails."""
+    dialled: list[str] = []
+    refusal = AddressPolicy.refusal
+
+    def noting(self: AddressPolicy, address: str, *, named: bool) -> str | None:
+        dialled.append(address)
+        return refusal(self, address, named=named)
+
+    monkeypatch.setattr(AddressPolicy, "refusal", noting)
+    table = {"many.example": Reply(" ".join(f"127.0.1.{number}" for number in range(1, 51)))}
+    async with name_server(table) as server, open_fetcher(resolver=server.address) as fetcher:
+        async with raw_server(answering(OK)) as (_, port):
+            pass
+        error = await failure(fetcher, ask(("many.example", port)))
+
+    assert error.reason is Reason.CONNECT_REFUSED
+    assert {*dialled} == {"127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"}
 
 
 async def test_the_hosts_file_comes_first(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A name server on loopback that answers, delays, lies or stays silent, as a test or a benchmark says.
+"""A name server on loopback, over UDP and TCP, that answers, delays, lies or stays silent, as it is told.
 
     async with name_server({"a.example": Reply("127.0.0.1")}) as server:
         fetcher = open_fetcher(resolver=server.address)
@@ -7,7 +7,7 @@ Rules
 - What it says comes from a table, or from a function of name and type ("A", "AAAA"). A name that neither knows does not
   exist: NXDOMAIN.
 - A reply holds addresses of both families: each query is given those of its own type, maybe none.
-- `asked` counts the queries that arrived, by name (lower case, no dot at the end) and type.
+- `asked` counts the queries that arrived over UDP, by name (lower case, no dot at the end) and type.
 - Leaving the block drops what is still delayed. Needs nothing but asyncio, so any process can run one.
 """
 
@@ -16,8 +16,8 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import cast
 
@@ -25,8 +25,9 @@ NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 
 _TYPES = {1: "A", 28: "AAAA"}
 _CNAME, _SOA, _CLASS_IN = 5, 6, 1
-_RESPONSE, _AUTHORITATIVE, _RECURSION = 0x8000, 0x0400, 0x0180
+_RESPONSE, _AUTHORITATIVE, _TRUNCATED, _RECURSION = 0x8000, 0x0400, 0x0200, 0x0180
 _HEAD = struct.Struct("!6H")
+_LENGTH = struct.Struct("!H")
 _NEGATIVE_TTL = 300
 _WAITING_BYTES = 4 * 1024 * 1024
 _QUESTION_NAME = b"\xc0\x0c"  # a pointer to the name that was asked for, which stands behind the head
@@ -45,6 +46,7 @@ class Reply:
         alias: the name for which the addresses are given, after a CNAME.
         other_name: the answer is for this name, which was not asked for.
         wrong_id: the answer has another id than the query.
+        truncated: over UDP it says no more than that there is more, over TCP.
     """
 
     addresses: str = ""
@@ -55,6 +57,7 @@ class Reply:
     alias: str = ""
     other_name: str = ""
     wrong_id: bool = False
+    truncated: bool = False
 
 
 UNKNOWN = Reply(code=NXDOMAIN)
@@ -79,6 +82,7 @@ class NameServer(asyncio.DatagramProtocol):
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
         self.asked: Counter[tuple[str, str]] = Counter()
+        self.asked_over_tcp: Counter[tuple[str, str]] = Counter()
         self.address = ""
         self.silent = False
         self.closed = asyncio.get_running_loop().create_future()
@@ -110,11 +114,22 @@ class NameServer(asyncio.DatagramProtocol):
         reply = self._reply(query)
         if self.silent or self.asked[query.name, query.kind] <= reply.lost:
             return
-        message = _message(query, reply)
+        message = _message(query, Reply(truncated=True) if reply.truncated else reply)
         if reply.delay:
             self._send_later(reply.delay, message, addr)
         else:
             self._transport.sendto(message, addr)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the queries of one connection, each behind its length (RFC 1035, 4.2.2)."""
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+                query = _query(await reader.readexactly(length))
+                message = _message(query, replace(self._reply(query), truncated=False))
+                self.asked_over_tcp[query.name, query.kind] += 1
+                writer.write(_LENGTH.pack(len(message)) + message)
+        writer.close()
 
     def _reply(self, query: Query) -> Reply:
         if callable(self.answers):
@@ -132,14 +147,25 @@ class NameServer(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def name_server(answers: Answers, address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[NameServer]:
-    """Answer queries over UDP until the block ends."""
+    """Answer queries until the block ends."""
     loop = asyncio.get_running_loop()
-    transport, server = await loop.create_datagram_endpoint(lambda: NameServer(answers), (address, port))
+    server = NameServer(answers)
+    for tries_left in reversed(range(20)):  # a port that is free for one protocol may not be for the other
+        tcp = await asyncio.start_server(server.serve, address, port)
+        where = tcp.sockets[0].getsockname()[:2]
+        try:
+            transport, _ = await loop.create_datagram_endpoint(lambda: server, where)
+            break
+        except OSError:
+            tcp.close()
+            if not tries_left:
+                raise
     # Hundreds of lookups may begin at once, and on a busy machine the datagrams that find no room are lost.
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WAITING_BYTES)
     try:
         yield server
     finally:
+        tcp.close()
         transport.abort()
         await server.closed
 
@@ -172,7 +198,7 @@ def _message(query: Query, reply: Reply) -> bytes:
             records.append(_record(owner, kind, reply.ttl, address.packed))
     # RFC 2308, 3: a negative answer says by its SOA for how long it holds.
     authority = [] if records or reply.code in {SERVFAIL, REFUSED} else [_record(b"\0", _SOA, _NEGATIVE_TTL, _soa())]
-    flags = _RESPONSE | _AUTHORITATIVE | _RECURSION | reply.code
+    flags = _RESPONSE | _AUTHORITATIVE | _RECURSION | reply.code | reply.truncated * _TRUNCATED
     head = _HEAD.pack(number, flags, 1, len(records), len(authority), 0)
     return b"".join((head, question, *records, *authority))
 
