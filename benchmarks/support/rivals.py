@@ -92,11 +92,9 @@ def _wget2() -> Tool | str:
 
 
 def _scrapy() -> Tool | str:
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crawler-benchmarks" / "scrapy"
-    program = home / "bin" / "scrapy"
-    if not program.exists() and (problem := _install_scrapy(home)):
-        return problem
-    version = subprocess.run([program, "version"], check=True, capture_output=True, text=True).stdout.split()[-1]
+    program, version = installed_scrapy()
+    if program is None:
+        return version
 
     def command(url: str, folder: Path) -> list[str]:
         (folder / "spider.py").write_text(_SPIDER, "utf-8")
@@ -108,6 +106,16 @@ def _scrapy() -> Tool | str:
         " URL, status and title of each page",
         command,
     )
+
+
+def installed_scrapy() -> tuple[Path | None, str]:
+    """Scrapy's program and its version; None and the reason where it cannot be had."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crawler-benchmarks" / "scrapy"
+    program = home / "bin" / "scrapy"
+    if not program.exists() and (problem := _install_scrapy(home)):
+        return None, problem
+    told = subprocess.run([program, "version"], check=True, capture_output=True, text=True)
+    return program, told.stdout.split()[-1]
 
 
 def _install_scrapy(home: Path) -> str | None:
