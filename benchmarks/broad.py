@@ -161,6 +161,8 @@ def _peers(folder: Path, options: argparse.Namespace) -> int:
     for tool, done in zip(tools, runs, strict=True):
         skipped = len(hosts) - len(done.job.asked)
         print(f"  {tool.name}: {tool.settings}{f'; without the {skipped} hosts that are names' if skipped else ''}")
+        if done.seen.pages < done.seen.wanted:
+            print(f"    not complete; its last word: {done.cost.said[:200]}")
     print(flush=True)
     return verdict("broad: beside a bare aiohttp script", _beaten(tools, runs))
 

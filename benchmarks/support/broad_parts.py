@@ -60,7 +60,7 @@ def _rated(done: Run, told: Sequence[str]) -> int:
     used = _share(len(then) - 1, _RATE * (then[-1].started - then[0].started)) if len(then) > 1 else 0.0
     early, later = _share(sum(map(_is_page, first)), len(first)), _share(sum(map(_is_page, then)), len(then))
     return verdict(
-        f"broad: --rate {_RATE} {' '.join(told)}, {_RATE_HOSTS:,} live hosts of {_RATE_URLS} URLs each",
+        f"broad: {' '.join(('--rate', str(_RATE), *told))}, {_RATE_HOSTS:,} live hosts of {_RATE_URLS} URLs each",
         [
             figure("requests seen", len(requests)),
             _at_least(f"pages among the first {len(first):,} requests", 0.4, early),
@@ -71,6 +71,7 @@ def _rated(done: Run, told: Sequence[str]) -> int:
             at_most("requests within a second", _RATE + 1, done.seen.most_in_a_second),
             figure("hosts opened", len({hit.host for hit in requests})),
             exactly("hosts asked for a page before robots.txt", 0, done.seen.robots_late),
+            figure("CPU seconds", done.cost.cpu),
         ],
     )
 

@@ -30,7 +30,7 @@ class Broad(scrapy.Spider):
         "SCHEDULER_PRIORITY_QUEUE": "scrapy.pqueues.DownloaderAwarePriorityQueue",
         "CONCURRENT_REQUESTS": 256, "REACTOR_THREADPOOL_MAXSIZE": 20, "COOKIES_ENABLED": False,
         "RETRY_ENABLED": False, "DOWNLOAD_TIMEOUT": 15, "REDIRECT_ENABLED": False, "DOWNLOAD_DELAY": 0,
-        "ROBOTSTXT_OBEY": ROBOTS, "LOG_LEVEL": "CRITICAL", "TELNETCONSOLE_ENABLED": False,
+        "ROBOTSTXT_OBEY": OBEYS, "LOG_LEVEL": "CRITICAL", "TELNETCONSOLE_ENABLED": False,
     }
 
     def __init__(self, source, **kwargs):
@@ -110,7 +110,7 @@ def _scrapy(*, robots: bool) -> Callable[[], Tool | str]:
             return version
 
         def command(source: Path, folder: Path, _ports: Ports) -> list[str]:
-            (folder / "spider.py").write_text(_SPIDER.replace("ROBOTS", str(robots), 1), "utf-8")
+            (folder / "spider.py").write_text(_SPIDER.replace("OBEYS", str(robots)), "utf-8")
             return [str(program), "runspider", "spider.py", "-a", f"source={source}", "-o", "pages.jsonl"]
 
         return Tool(

@@ -34,7 +34,7 @@ class Seen:
         robots_late: hosts that were asked for a page before their robots.txt had been answered.
         early: requests to a host with a delay that came before it was over.
         open_at_most: connections at one moment.
-        most_in_a_second: the most requests that arrived within any one second.
+        most_in_a_second: the most requests that arrived within any one second, less the tolerance.
     """
 
     pages: int
@@ -69,7 +69,7 @@ def seen(hits: Iterable[Hit], hosts: Sequence[Host], wanted: int, began: float) 
         robots_late=sum(not _robots_first(own) for own in by_host.values()),
         early=sum(_early(own, NAMED_DELAY) for own in named),
         open_at_most=most_at_once(connections),
-        most_in_a_second=most_within(1.0, [hit.started for hit in asked]),
+        most_in_a_second=most_within(1.0 - TOLERANCE, [hit.started for hit in asked]),
     )
 
 
