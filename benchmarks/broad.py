@@ -26,10 +26,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from benchmarks.support.broad_parts import few_files, killed, rated, slow_ones, usual_claims
 from benchmarks.support.broad_peers import TOOLS, Tool, askable, ready
 from benchmarks.support.broad_plan import Host, Kind, broad, live
-from benchmarks.support.broad_runs import Job, Run, crawler, run
+from benchmarks.support.broad_runs import Job, Run, crawler, run, show_wrong
 from benchmarks.support.tables import Claim, at_most, exactly, figure, show, verdict
 
 PARTS = ("lists", "rate", "slow", "kill", "files", "peers")
+DEFAULT_TOOLS = ["crawler", "aiohttp-256", "aiohttp-5000", "scrapy", "curl", "wget2"]
 LEAST_SHARE, LATEST = 0.85, 1.2
 QUICK_HOSTS, QUICK_SECONDS = 500, 15.0
 
@@ -39,7 +40,7 @@ def main() -> int:
     options = _options()
     parts: dict[str, Callable[[Path], int]] = {
         "lists": lambda folder: _lists(folder, options),
-        "rate": lambda folder: rated(folder, QUICK_SECONDS if options.quick else 32.0),
+        "rate": lambda folder: rated(folder, QUICK_SECONDS, [None]) if options.quick else rated(folder, 32.0),
         "slow": lambda folder: slow_ones(folder, options.limit),
         "kill": lambda folder: killed(folder, broad(options.hosts // 5, names=options.names), options.limit),
         "files": lambda folder: few_files(folder, broad(options.hosts // 5, names=options.names), options.limit),
@@ -62,8 +63,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--list-rate", type=int, help="for lists: 500; 0 = no list with a rate")
     parser.add_argument("--names", action=argparse.BooleanOptionalAction, default=True, help="some hosts have names")
     parser.add_argument("--limit", type=float, default=300.0, help="seconds after which a run of ours is killed")
-    parser.add_argument("--tools", type=_tools, default=list(TOOLS), help=f"of {','.join(TOOLS)}")
-    parser.add_argument("--tool-limit", type=float, default=180.0, help="the same for another tool")
+    parser.add_argument("--tools", type=_tools, default=DEFAULT_TOOLS, help=f"of {','.join(TOOLS)}")
+    parser.add_argument("--tool-limit", type=float, default=100.0, help="the same for another tool")
     options = parser.parse_args()
     options.only = options.only or (["lists", "rate"] if options.quick else list(PARTS))
     options.hosts = options.hosts or (QUICK_HOSTS if options.quick else 10_000)
@@ -105,16 +106,19 @@ def _both(folder: Path, options: argparse.Namespace, verb: str, urls: int, rate:
         for asked in (live(hosts), hosts)
     ]
     alone, among = (run(job, folder / name, command) for job, name in zip(jobs, ("alone", "among"), strict=True))
+    wrong, wrong_alone = among.wrong(), alone.wrong()
     shown = f", --rate {rate}" if rate else ""
-    return verdict(
+    code = verdict(
         f"broad: `crawler {verb}`, {len(hosts):,} hosts with {urls} {'URL' if urls == 1 else 'URLs'} each{shown};"
         f" {len(jobs[0].asked):,} of them live",
         [
             *(_rated_claims(alone, among, rate) if rate else _claims(alone, among)),
-            *usual_claims(among),
-            exactly("wrong fates without the dead", "none", alone.wrong()),
+            *usual_claims(among, wrong),
+            exactly("hosts with a wrong fate without the dead", 0, len(wrong_alone)),
         ],
     )
+    show_wrong(wrong + wrong_alone)
+    return code
 
 
 def _claims(alone: Run, among: Run) -> list[Claim]:

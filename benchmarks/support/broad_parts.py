@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.support.broad_plan import Host, Kind, Ports, broad, live, quick_and_slow
-from benchmarks.support.broad_runs import Job, Run, crawler, pages_answered, run, write_list
+from benchmarks.support.broad_runs import Job, Run, crawler, pages_answered, run, show_wrong, write_list, wrong_fates
 from benchmarks.support.farm import farm
 from benchmarks.support.farm_log import ROBOTS, connections_of, in_order, seen
 from benchmarks.support.measured import Cost, measured
@@ -21,14 +21,14 @@ _KILLS = (2.0, 5.0)  # seconds after which each of the first lives ends
 _FILES = 1024
 
 
-def usual_claims(done: Run) -> list[Claim]:
-    """Return what is claimed of every run among the dead that comes to its end."""
+def usual_claims(done: Run, wrong: Sequence[str]) -> list[Claim]:
+    """Return what is claimed of every run among the dead that comes to its end, with these hosts that ended wrong."""
     told, cost = done.seen, done.cost
     return [
         exactly("it ended", "by itself", done.ended),
         exactly("live pages", told.wanted, told.pages),
         exactly("live pages asked for twice", 0, told.twice),
-        exactly("wrong fates", "none", done.wrong()),
+        exactly("hosts with a wrong fate", 0, len(wrong)),
         at_most("seconds from the last live page to its end", TAIL, done.tail),
         exactly("hosts asked for a page before robots.txt", 0, told.robots_late),
         exactly("requests closer than the host's delay", 0, told.early),
@@ -36,22 +36,25 @@ def usual_claims(done: Run) -> list[Claim]:
         figure("connections open at once, as the farm saw it", told.open_at_most),
         figure("peak open files", cost.peak_files),
         figure("peak memory, MiB", cost.peak_mb),
-        figure("CPU seconds", cost.cpu),
+        figure("CPU seconds of the crawler", cost.cpu),
+        figure("CPU seconds of the farm", done.farm_cpu),
     ]
 
 
 # --- a low rate ---------------------------------------------------------------------------------------------------
 
 
-def rated(folder: Path, seconds: float) -> int:
-    """Show that a low rate is spent on pages from the start: without a delay, and with half a second for each host."""
+def rated(folder: Path, seconds: float, delays: Sequence[float | None] = (None, 0.5)) -> int:
+    """Show that a low rate is spent on pages from the start, under each of these delays; None = the default."""
     hosts = live(broad(_RATE_HOSTS * 2, names=False))[:_RATE_HOSTS]
     hosts = [Host(number, host.kind, host.seconds) for number, host in enumerate(hosts)]
     job = Job(hosts=hosts, asked=hosts, urls=_RATE_URLS, limit=seconds + 30)
-    return max(
-        _rated(run(job, folder / name, crawler("fetch", "--rate", str(_RATE), "--max-time", str(seconds), *told)), told)
-        for name, told in (("default", ()), ("delayed", ("--delay", "0.5")))
-    )
+    codes = []
+    for delay in delays:
+        told = ["--rate", str(_RATE), *(["--delay", str(delay)] if delay else [])]
+        done = run(job, folder / str(delay), crawler("fetch", *told, "--max-time", str(seconds)))
+        codes.append(_rated(done, told))
+    return max(codes)
 
 
 def _rated(done: Run, told: Sequence[str]) -> int:
@@ -60,7 +63,7 @@ def _rated(done: Run, told: Sequence[str]) -> int:
     used = _share(len(then) - 1, _RATE * (then[-1].started - then[0].started)) if len(then) > 1 else 0.0
     early, later = _share(sum(map(_is_page, first)), len(first)), _share(sum(map(_is_page, then)), len(then))
     return verdict(
-        f"broad: {' '.join(('--rate', str(_RATE), *told))}, {_RATE_HOSTS:,} live hosts of {_RATE_URLS} URLs each",
+        f"broad: {' '.join(told)}, {_RATE_HOSTS:,} live hosts of {_RATE_URLS} URLs each",
         [
             figure("requests seen", len(requests)),
             _at_least(f"pages among the first {len(first):,} requests", 0.4, early),
@@ -129,14 +132,14 @@ def killed(folder: Path, hosts: Sequence[Host], limit: float) -> int:
         lives = _lives(job, scratch, ports)
     hits = read_log(log)
     told = seen(hits, hosts, job.wanted, lives[0].began)
-    disturbed = Run(job, scratch, lives[-1], hits, told)
     dials, calm_dials = (connections_of(each, hosts, Kind.SILENT) for each in (hits, calm.hits))
-    return verdict(
+    wrong = wrong_fates(output, job)
+    code = verdict(
         f"broad: {len(hosts):,} hosts with one URL each, kill -9 after {' and '.join(f'{s:g}' for s in _KILLS)} s",
         [
             exactly("exit codes", (-9, -9, True), (*(life.code for life in lives[:-1]), lives[-1].code in {0, 1})),
             exactly("exit code of verify", 0, audit(output)),
-            exactly("wrong fates, lost or twice", "none", disturbed.wrong()),
+            exactly("hosts with a wrong fate, URLs lost or twice", 0, len(wrong)),
             exactly("live pages", told.wanted, told.pages),
             figure("live pages asked for again", told.twice),
             figure("seconds of the last life", lives[-1].seconds),
@@ -150,6 +153,8 @@ def killed(folder: Path, hosts: Sequence[Host], limit: float) -> int:
             ),
         ],
     )
+    show_wrong(wrong)
+    return code
 
 
 def _lives(job: Job, folder: Path, ports: Ports) -> list[Cost]:
@@ -175,11 +180,14 @@ def few_files(folder: Path, hosts: Sequence[Host], limit: float) -> int:
 
     done = run(Job(hosts=hosts, asked=hosts, limit=limit), folder / "few", command)
     said = (done.folder / "said.txt").read_text("utf-8", "replace").splitlines()
-    return verdict(
+    wrong = done.wrong()
+    code = verdict(
         f"broad: {len(hosts):,} hosts with one URL each, ulimit -n {_FILES}",
         [
             at_most("peak open files of the crawler", _FILES, done.cost.peak_files),
             at_most("lines that say ulimit -n", 1, sum("ulimit -n" in line for line in said)),
-            *usual_claims(done),
+            *usual_claims(done, wrong),
         ],
     )
+    show_wrong(wrong)
+    return code

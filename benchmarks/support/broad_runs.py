@@ -2,12 +2,14 @@
 
 import json
 import re
+import resource
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from math import inf
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +20,7 @@ from benchmarks.support.measured import Cost, measured
 from crawler.site.log import Hit, read_log
 
 Command = Callable[[Path, Path, Ports], list[str]]  # from the list, the folder of the run, and the farm's ports
+_SHOWN = 5
 IsOver = Callable[[], bool]
 _PAGE_ANSWERED = re.compile(rb'"target":"/\d*","status":200')
 
@@ -48,13 +51,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that has ended, or was ended after its limit."""
+    """A run that has ended, or was ended after its limit; `farm_cpu` = what serving it cost, in seconds."""
 
     job: Job
     folder: Path
     cost: Cost
     hits: list[Hit]
     seen: Seen
+    farm_cpu: float
 
     @property
     def ended(self) -> str:
@@ -63,25 +67,31 @@ class Run:
 
     @property
     def tail(self) -> float:
-        """Seconds from the last page of a live host to its end."""
-        return self.cost.seconds - self.seen.last_page
+        """Seconds from the last page of a live host to its end; inf = there was no page."""
+        return self.cost.seconds - self.seen.last_page if self.seen.pages else inf
 
-    def wrong(self) -> str:
-        """Return which hosts have other fates than they must have: how many, and the first; `none` if all are right."""
-        return wrong_fates(_lines(self.folder / "run" / "pages.jsonl"), self.job)
+    def wrong(self) -> list[str]:
+        """Return which hosts ended otherwise than the plan says, a line for each."""
+        return wrong_fates(self.folder / "run", self.job)
 
 
 def run(job: Job, folder: Path, command: Command, is_over: IsOver = lambda: False) -> Run:
     """Run a command over the list in a new folder; `is_over` is asked 20 times a second, and ends it with True."""
     folder.mkdir()
-    log = folder / "requests.jsonl"
+    log, before = folder / "requests.jsonl", _cpu_of_children()
     with farm(job.hosts, job.urls, log) as ports:
         source = write_list(job, folder, ports)
         until = time.monotonic() + job.limit
         told = command(source, folder, ports)
         cost = measured(told, folder, is_over=lambda: time.monotonic() > until or is_over())
-    hits = read_log(log)
-    return Run(job, folder, cost, hits, seen(hits, job.hosts, job.wanted, cost.began))
+    hits, both = read_log(log), _cpu_of_children() - before
+    return Run(job, folder, cost, hits, seen(hits, job.hosts, job.wanted, cost.began), both - cost.cpu)
+
+
+def _cpu_of_children() -> float:
+    """CPU seconds of the children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def write_list(job: Job, folder: Path, ports: Ports) -> Path:
@@ -123,20 +133,27 @@ def pages_answered(log: Path, wanted: int) -> IsOver:
 # --- what the output says -----------------------------------------------------------------------------------------
 
 
-def wrong_fates(lines: Iterable[tuple[str, Fate]], job: Job) -> str:
-    """Return which hosts ended otherwise than the plan says; `lines` are URLs and how they ended."""
+def wrong_fates(output: Path, job: Job) -> list[str]:
+    """Return which URLs have more than one line, and which hosts ended otherwise than the plan says."""
     found: dict[int, Counter[Fate]] = {host.number: Counter() for host in job.asked}
     urls: Counter[str] = Counter()
-    for url, fate in lines:
+    for url, fate in _lines(output / "pages.jsonl"):
         urls[url] += 1
         found.setdefault(number_of(url), Counter())[fate] += 1
-    wrong = [f"{times} lines of {url}" for url, times in urls.items() if times > 1]
-    wrong += [
+    twice = [f"{times} lines of {url}" for url, times in urls.items() if times > 1]
+    return twice + [
         f"{host.name or host.address} ({host.kind}, {host.seconds:.3g} s): {_told(found[host.number])}"
         for host in job.asked
         if found[host.number] != Counter({host.fate: _expected(host, job)})
     ]
-    return f"{len(wrong):,}: {'; '.join(wrong[:3])}" if wrong else "none"
+
+
+def show_wrong(wrong: Sequence[str]) -> None:
+    """Print the first of what ended wrong."""
+    for line in wrong[:_SHOWN]:
+        print(f"  wrong: {line}")
+    if wrong:
+        print(flush=True)
 
 
 def number_of(url: str) -> int:
