@@ -18,6 +18,7 @@ from crawler.site.log import Hit, most_at_once
 CONNECTED = "CONNECTED"
 ROBOTS = "/robots.txt"
 TOLERANCE = 0.02  # seconds; a busy server reads a request a little after it came
+_SPAN = 5.0
 _MOST = 0.95  # of the pages: the share whose rate is told, so that one late host does not decide it
 
 
@@ -34,7 +35,9 @@ class Seen:
         robots_late: hosts that were asked for a page before their robots.txt had been answered.
         early: requests to a host with a delay that came before it was over.
         open_at_most: connections at one moment.
-        most_in_a_second: the most requests that arrived within any one second, less the tolerance.
+        most_in_a_second: the most requests that arrived within any one second.
+        busiest: requests per second in the busiest span of five. A client that stops for a moment sends nothing sooner
+            than it may, but what it had sent arrives later, and nearer to the next: in five seconds this counts little.
     """
 
     pages: int
@@ -47,6 +50,7 @@ class Seen:
     early: int
     open_at_most: int
     most_in_a_second: int
+    busiest: float
 
 
 def seen(hits: Iterable[Hit], hosts: Sequence[Host], wanted: int, began: float) -> Seen:
@@ -59,6 +63,7 @@ def seen(hits: Iterable[Hit], hosts: Sequence[Host], wanted: int, began: float) 
     pages = [hit for hit in asked if hosts[hit.host].kind is Kind.LIVE and hit.target != ROBOTS]
     fetched = Counter((hit.host, hit.target) for hit in pages if hit.status == 200)
     ends = sorted(hit.ended - began for hit in pages if hit.status == 200)
+    moments = [hit.started for hit in asked]
     return Seen(
         pages=len(fetched),
         wanted=wanted,
@@ -69,7 +74,8 @@ def seen(hits: Iterable[Hit], hosts: Sequence[Host], wanted: int, began: float) 
         robots_late=sum(not _robots_first(own) for own in by_host.values()),
         early=sum(_early(own, NAMED_DELAY) for own in named),
         open_at_most=most_at_once(connections),
-        most_in_a_second=most_within(1.0 - TOLERANCE, [hit.started for hit in asked]),
+        most_in_a_second=most_within(1.0, moments),
+        busiest=most_within(_SPAN, moments) / _SPAN,
     )
 
 
