@@ -15,6 +15,7 @@ With twenty URLs of each host there are a twentieth of the hosts. --quick: 500 h
 """
 
 import argparse
+import resource
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ from benchmarks.support.tables import Claim, at_most, exactly, figure, show, ver
 PARTS = ("lists", "rate", "slow", "kill", "files", "peers")
 DEFAULT_TOOLS = ["crawler", "aiohttp-256", "aiohttp-5000", "scrapy", "curl", "wget2"]
 AS_MANY_AT_ONCE = "aiohttp-256"
+SPARE_FILES = 256
 LEAST_SHARE, LATEST = 0.85, 1.2
 QUICK_HOSTS, QUICK_SECONDS = 500, 15.0
 
@@ -39,6 +41,7 @@ QUICK_HOSTS, QUICK_SECONDS = 500, 15.0
 def main() -> int:
     """Show each part; the exit code is 0 when every claim holds."""
     options = _options()
+    _check_limits(options.hosts)
     parts: dict[str, Callable[[Path], int]] = {
         "lists": lambda folder: _lists(folder, options),
         "rate": lambda folder: rated(folder, QUICK_SECONDS, [None]) if options.quick else rated(folder, 32.0),
@@ -74,6 +77,14 @@ def _options() -> argparse.Namespace:
     if options.list_rate is None:
         options.list_rate = 0 if options.quick else 500
     return options
+
+
+def _check_limits(hosts: int) -> None:
+    """A client may keep a connection to every host, and the farm has the other end."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if files < hosts + SPARE_FILES:
+        print(f"ulimit -Hn is {files}: raise it to {hosts + SPARE_FILES}, or lower --hosts")
+        sys.exit(2)
 
 
 def _numbers(text: str) -> list[int]:

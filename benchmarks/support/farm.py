@@ -55,6 +55,8 @@ def farm(hosts: Sequence[Host], pages: int, log: Path) -> Iterator[Ports]:
     command = [sys.executable, str(Path(__file__)), str(plan), str(log), str(pages)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         ready = server.stdout.readline() if server.stdout else b""
+        if not ready:
+            sys.exit(2)  # it has said why
         try:
             yield msgspec.json.decode(ready, type=Ports)
         finally:
