@@ -3,10 +3,21 @@
 import sys
 import time
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 from benchmarks.support.broad_plan import Host, Kind, Ports, broad, live, quick_and_slow
-from benchmarks.support.broad_runs import Job, Run, crawler, pages_answered, run, show_wrong, write_list, wrong_fates
+from benchmarks.support.broad_runs import (
+    IsOver,
+    Job,
+    Run,
+    crawler,
+    pages_answered,
+    run,
+    show_wrong,
+    write_list,
+    wrong_fates,
+)
 from benchmarks.support.farm import farm
 from benchmarks.support.farm_log import ROBOTS, connections_of, in_order, seen
 from benchmarks.support.measured import Cost, measured
@@ -17,7 +28,7 @@ from crawler.site.log import Hit, read_log
 TAIL = 75.0  # seconds from the last live page to the end of the run, at the most
 _RATE, _RATE_HOSTS, _RATE_URLS, _FIRST = 50, 2000, 20, 1000
 _QUICK, _QUICK_URLS, _SLOW = 500, 20, (0, 20, 200, 2000)
-_KILLS = (2.0, 5.0)  # seconds after which each of the first lives ends
+_KILLS = (2.0, 5.0)  # seconds after which each of the first lives ends, once there is an output
 _FILES = 1024
 
 
@@ -170,11 +181,24 @@ def _lives(job: Job, folder: Path, ports: Ports) -> list[Cost]:
     source, output = write_list(job, folder, ports), folder / "run"
     command = crawler("fetch", "--quiet")(source, folder, ports)
     resume = [sys.executable, "-m", "crawler", "resume", str(output), "--quiet"]
-    lives = []
+    lives: list[Cost] = []
     for seconds in (*_KILLS, job.limit):
-        until = time.monotonic() + seconds
-        lives.append(measured(resume if lives else command, folder, is_over=lambda end=until: time.monotonic() > end))
+        is_over = _seconds_after(output / "pages.jsonl", seconds)
+        lives.append(measured(resume if lives else command, folder, is_over=is_over))
     return lives
+
+
+def _seconds_after(file: Path, seconds: float) -> IsOver:
+    """Return a question: have so many seconds passed since this file was first seen?"""
+    until = inf
+
+    def ask() -> bool:
+        nonlocal until
+        if until == inf and file.exists():
+            until = time.monotonic() + seconds
+        return time.monotonic() > until
+
+    return ask
 
 
 # --- few open files -----------------------------------------------------------------------------------------------
