@@ -19,7 +19,7 @@ from benchmarks.support.broad_runs import (
     wrong_fates,
 )
 from benchmarks.support.farm import farm
-from benchmarks.support.farm_log import ROBOTS, connections_of, in_order, seen
+from benchmarks.support.farm_log import ROBOTS, closer_than, connections_of, in_order, seen
 from benchmarks.support.measured import Cost, measured
 from benchmarks.support.programs import audit
 from benchmarks.support.tables import Claim, at_most, exactly, figure, mark, show, verdict
@@ -72,11 +72,11 @@ def rated(folder: Path, seconds: float, delays: Sequence[float | None] = (None, 
     for delay in delays:
         told = ["--rate", str(_RATE), *(["--delay", str(delay)] if delay else [])]
         done = run(job, folder / str(delay), crawler("fetch", *told, "--max-time", str(seconds)))
-        codes.append(_rated(done, told))
+        codes.append(_rated(done, told, delay))
     return max(codes)
 
 
-def _rated(done: Run, told: Sequence[str]) -> int:
+def _rated(done: Run, told: Sequence[str], delay: float | None) -> int:
     requests = in_order(done.hits)
     first, then = requests[:_FIRST], requests[_FIRST:]
     used = _share(len(then) - 1, _RATE * (then[-1].started - then[0].started)) if len(then) > 1 else 0.0
@@ -93,7 +93,8 @@ def _rated(done: Run, told: Sequence[str]) -> int:
             *rate_claims(done, _RATE),
             figure("hosts opened", len({hit.host for hit in requests})),
             exactly("hosts asked for a page before robots.txt", 0, done.seen.robots_late),
-            figure("CPU seconds", done.cost.cpu),
+            exactly("requests closer than the host's delay", 0, closer_than(delay or 0.0, done.hits)),
+            figure("CPU seconds of the crawler", done.cost.cpu),
         ],
     )
 

@@ -97,6 +97,11 @@ def connections_of(hits: Iterable[Hit], hosts: Sequence[Host], kind: Kind) -> Co
     return dialled
 
 
+def closer_than(delay: float, hits: Iterable[Hit]) -> int:
+    """Return how many requests came sooner than so many seconds after the one before to the same host."""
+    return sum(_early(own, delay) for own in _by_host(hits).values())
+
+
 def in_order(hits: Iterable[Hit]) -> list[Hit]:
     """Return the requests in the order in which they arrived."""
     return sorted((hit for hit in hits if hit.method != CONNECTED), key=lambda hit: hit.started)
