@@ -425,10 +425,10 @@ class _Stay:
     async def answered(self) -> float:
         return await self.place.take_slot()
 
-    async def grow(self, n: int) -> float:
+    async def grow(self, n: int, there: int = 0) -> float:
         self.place.hold()
         try:
-            return await self.memory.grow(n)
+            return await self.memory.grow(n, there)
         finally:
             self.place.resume()
 

@@ -95,9 +95,9 @@ class Hosts:
         since = now - _LONG_AGO
         self._db.executemany(
             "UPDATE host SET down = NULL, rest_until = 0, robots_attempts = 0,"
-            " failures = iif(failing_since > ?, failures, 0), failing_since = iif(failing_since > ?, failing_since, NULL)"
-            " WHERE name = ?",
-            [(since, since, host) for host in hosts],
+            " failures = iif(failing_since > :since, failures, 0),"
+            " failing_since = iif(failing_since > :since, failing_since, NULL) WHERE name = :host",
+            [{"since": since, "host": host} for host in hosts],
         )
 
     def state(self, host: Host) -> HostState:

@@ -191,8 +191,9 @@ def test_a_plain_line_says_everything() -> None:
     PlainView(out).sample(moment())
 
     assert out.getvalue() == (
-        "2 h 01 min: 10,000,000 done, 1,234,567 failed, 1,111,111 pending; 256 fetching, 1,000 dialling, 123,456 queued;"
-        " 2,346 pages/s, 11.4 MiB/s, 931.3 GiB in all; memory 300.0 MiB, loop lag 12 ms;"
+        "2 h 01 min: 10,000,000 done, 1,234,567 failed, 1,111,111 pending;"
+        " 256 fetching, 1,000 dialling, 123,456 queued; 2,346 pages/s, 11.4 MiB/s, 931.3 GiB in all;"
+        " memory 300.0 MiB, loop lag 12 ms;"
         " connect_refused 1,000,000  first_byte_timeout 234,567  retries 98,765\n"
     )
 
