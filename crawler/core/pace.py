@@ -12,7 +12,7 @@ Rules
 - What was sent before the host was last eased says nothing new: a hundred refusals of one moment count once.
 - Retry-After is a rest of the whole host (RFC 9110, 10.2.3).
 - A slow host has on average one request in flight: its delay is not shorter than the time that it takes to answer.
-- A host that has not answered yet is asked for four things at once at the most, and for one after a failure.
+- A host of which no page was answered yet is asked for four at once at the most, and for one after a failure.
 - Failures to reach it are of three kinds, and each has its number of attempts until the host is given up (`down`).
   A name that does not exist is believed at once. What is refused at once is asked again after 1, 3 and 6 s. Silence is
   asked again after 5 and then 10 s, as long as the next attempt can end within a minute of the beginning of the first.
@@ -48,7 +48,7 @@ _SILENCES = frozenset(
     {Reason.CONNECT_TIMEOUT, Reason.DNS_TIMEOUT, Reason.FIRST_BYTE_TIMEOUT, Reason.TOTAL_TIMEOUT, Reason.IDLE_TIMEOUT}
 )
 _OF_A_PAGE = frozenset({Reason.FIRST_BYTE_TIMEOUT, Reason.TOTAL_TIMEOUT})  # silences after the connection stood
-_UNPROVEN = 4  # requests at once to a host that has not answered
+_UNPROVEN = 4  # requests at once to a host of which no page was answered
 _LEAST_PENALTY = 0.1  # seconds; for a host that has no delay yet
 _GAIN = 0.1  # of the rate that is allowed without trouble, for each good answer
 _SMOOTHING = 0.2  # the share of the latest answer in the latency
@@ -130,7 +130,7 @@ class Pace:
         self._rest_until = max(state.due, state.rest_until) + ahead
         self._sent_at: float | None = None
         self._eased_at = self._failed_at = self._answered_at = -1.0
-        self._has_answered = state.answered
+        self._has_answered = self._is_known = state.answered
         self._is_quick = self._is_put_off = False
         self._is_reached = not self._failures  # connections to it come about
         self._robots_attempts = state.robots_attempts
@@ -151,7 +151,7 @@ class Pace:
             return _GIVEN_UP
         if not self._is_reached:
             return 1
-        return max(1, int(self._window) if self._has_answered else min(int(self._window), _UNPROVEN))
+        return max(1, int(self._window) if self._is_known else min(int(self._window), _UNPROVEN))
 
     @property
     def standing(self) -> Standing:
@@ -226,6 +226,7 @@ class Pace:
             self._forgive()
         else:
             self.reached(now)
+            self._is_known = True
         if heard.retry_after:
             self.rest(heard.retry_after, now)
         self._is_quick = heard.failure is None and (heard.latency or 0.0) <= QUICK

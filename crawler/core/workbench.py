@@ -7,8 +7,8 @@ Rules
   host's due time.
 - Heap order is the earliest moment that politeness allows, so the top may be asked if anything may.
 - Among hosts that are due, one that answers comes before an untried one, and that before one that failed
-  (`core.pace.Standing`). While one that comes first waits for a slot no other is opened, but for a share: one of SHARE
-  requests opens an untried host, and one of SHARE tries one that failed.
+  (`core.pace.Standing`). While one that comes first waits for a slot no other is opened, but for a share: one request
+  of 8 opens an untried host, and one of 32 tries a host that failed.
 - A request to a quick host takes a slot; any other begins outside, where there is room for many.
 - The last quarter of the slots is for hosts that have less than their fair share of them: a host that answers slowly
   never takes what the quick ones need, and one alone may have all.
@@ -31,7 +31,7 @@ from crawler.core.pace import Pace, Standing
 from crawler.core.urls import Host
 
 LONG_REST = 60.0  # seconds; who rests longer hands its leases back
-SHARE = 8
+_SHARES = {Standing.UNTRIED: 8, Standing.FAILED: 32}
 _MOST_SHARES = 1000  # hosts that are asked for at once
 _UNKNOWN = HostState()
 
@@ -80,7 +80,7 @@ class Workbench:
         self._capacity = capacity
         self._hosts: dict[Host, _Bench] = {}
         self._heaps: dict[Standing, list[_Entry]] = {standing: [] for standing in Standing}
-        self._shares = dict.fromkeys((Standing.UNTRIED, Standing.FAILED), 0)  # requests since the last one of each
+        self._since = dict.fromkeys(_SHARES, 0)  # requests since the last one of each
         self._held: dict[Host, None] = {}
         self._leaving: list[_Entry] = []
         self._hungry: dict[Host, None] = {}
@@ -132,8 +132,8 @@ class Workbench:
         """
         if self._held and free > self._capacity // 4:
             self._let_go(tuple(self._held))
-        for standing, parts in self._shares.items():
-            if parts >= SHARE - 1 and may_dial and self._is_due(standing, now):
+        for standing, share in _SHARES.items():
+            if self._since[standing] >= share - 1 and may_dial and self._is_due(standing, now):
                 return self._take_from(standing)
         for standing in Standing:
             if standing is Standing.QUICK:
@@ -182,8 +182,8 @@ class Workbench:
         return Taken(request, since, standing is Standing.QUICK)
 
     def _share(self, taken: Standing) -> None:
-        for standing, parts in self._shares.items():
-            self._shares[standing] = 0 if standing is taken else parts + 1
+        for standing, requests in self._since.items():
+            self._since[standing] = 0 if standing is taken else requests + 1
 
     def send(self, host: Host, now: float) -> None:
         """What was taken from this host goes out: the next one is due after the delay."""

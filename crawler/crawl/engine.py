@@ -185,7 +185,7 @@ class Crawl:
                 continue
             if self._make_room(now):
                 continue
-            if not self._awaits_pages and self._has_room(now):
+            if not self._awaits_pages and self._has_room(now) and self._parts.rate.due(now) <= now:
                 self._supply.idle()
             if self._is_busy:
                 await self._take_turn()

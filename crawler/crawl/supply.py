@@ -3,6 +3,7 @@
 Rules
 - A lease is asked for when the stock is low, or nothing of it is due though there are slots, or few hosts of it are
   untried though there may be more, and something may have changed: a commit, or a retry or a host that came due.
+- Once a second the hosts that run low are asked for, too: their next URLs come before other hosts are opened.
 - A few of each host's URLs are enough while many hosts are here, so memory is bounded by STOCK requests.
 - When no page of the budget is left, only what holds one and waits for its retry is asked for.
 - There is nothing to lease when all hosts that run low were asked in vain, since the last commit.
@@ -23,6 +24,7 @@ _NEW_HOST_SHARE = 8  # a new host starts with few; its next share follows its pa
 _NEW_HOSTS = 1000  # that one lease opens
 _MOST_HOSTS = 20_000  # with something queued, dead ones too, which take a minute each
 _FEW_UNTRIED = 500
+_REFILL = 1.0  # seconds
 _STOCK = 40_000
 
 
@@ -55,6 +57,7 @@ class Supply:
         self._dry = False
         self._in_vain = 0  # hosts that were asked since the last lease that gave something
         self._is_idle = False
+        self._leased_at = 0.0
         self._may_open_more = True  # the last lease opened as many hosts as it was asked for
         self._last = Lease()
         journal.on_commit(self._committed)
@@ -66,8 +69,12 @@ class Supply:
 
     def taken(self) -> None:
         """The stock has shrunk."""
-        if not self._dry and self._is_low:
+        if not self._dry and (self._is_low or self._is_stale):
             self._hunger.set()
+
+    @property
+    def _is_stale(self) -> bool:
+        return self._workbench.hungry > 0 and self._clock.monotonic() - self._leased_at > _REFILL
 
     @property
     def _is_low(self) -> bool:
@@ -88,7 +95,8 @@ class Supply:
 
     async def _lease(self) -> None:
         before, self._is_idle = self._commits, False
-        wanted = self._wanted(self._clock.monotonic())
+        self._leased_at = self._clock.monotonic()
+        wanted = self._wanted(self._leased_at)
         lease = await self._journal.lease(wanted)
         self._last, self._judged = lease, before
         self._may_open_more = 0 < wanted.new_hosts <= len(lease.hosts)

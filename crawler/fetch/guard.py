@@ -16,6 +16,7 @@ Runs on: the event loop.
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -36,22 +37,33 @@ from crawler.core.addresses import AddressPolicy
 from crawler.fetch.handler import GuardedHandler, IdleConnections, Watch
 from crawler.fetch.names import Resolver
 from crawler.fetch.tracing import Trail
+from crawler.runtime.loop import open_files
 
 QUIET_SECONDS = 0.1
 QUIET_PROOFS = 16
 _SPOKE = -1
+_RESERVED_FILES = 32
 _KEEP_ALIVE_SECONDS = 15.0
 _HOSTS_REMEMBERED = 4096
 
 
 def guarded_socket(policy: AddressPolicy, *, named: bool) -> Callable[[AddrInfoType], socket.socket]:
-    """What makes the socket for an address about to be dialled, or raises EACCES with the policy's sentence."""
+    """What makes the socket for an address about to be dialled.
+
+    It raises EACCES with the policy's sentence, or EMFILE while few of the files are left that this process may open:
+    the run's own files need them. A new file has the lowest free number (POSIX), so a high one tells that few are left.
+    """
+    most = open_files() - _RESERVED_FILES
 
     def create(info: AddrInfoType) -> socket.socket:
         family, kind, protocol, _, address = info
         if refusal := policy.refusal(str(address[0]), named=named):
             raise PermissionError(errno.EACCES, refusal)
-        return socket.socket(family, kind, protocol)
+        created = socket.socket(family, kind, protocol)
+        if created.fileno() >= most:
+            created.close()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return created
 
     return create
 

@@ -18,6 +18,7 @@ import importlib.util
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -186,12 +187,13 @@ def collect_less_often() -> None:
 
 
 def open_files() -> int:
-    """Return how many files this process may have open."""
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    """Return how many files this process may have open; sockets count as files."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def raise_open_files() -> int:
     """Raise this process's limit of open files as far as it may go; returns that limit (sockets count as files)."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    return open_files()

@@ -417,7 +417,7 @@ def test_hosts_that_answer_come_first() -> None:
 
 
 def test_a_share_opens_new_hosts_and_tries_failed_ones() -> None:
-    """One in eight each, while hosts that answer have enough for all."""
+    """One in eight and one in 32, while hosts that answer have enough for all."""
     bench = a_mixed_workbench()
 
     hosts: Counter[Host] = Counter()
@@ -427,7 +427,7 @@ def test_a_share_opens_new_hosts_and_tries_failed_ones() -> None:
         bench.release(host, 0.0)
         hosts[host] += 1
 
-    assert hosts == {QUICK: 61, NEW: 10, DEAD: 9}
+    assert hosts == {QUICK: 68, NEW: 10, DEAD: 2}
 
 
 def test_what_comes_first_is_not_overtaken_while_it_waits_for_a_slot() -> None:

@@ -1,6 +1,8 @@
 """fetch.guard: addresses at the dial, and whose answer a kept-alive connection brings."""
 
 import asyncio
+import os
+import resource
 from collections.abc import Iterator
 from itertools import cycle
 
@@ -265,3 +267,20 @@ async def test_a_reserved_address_is_never_dialled() -> None:
     async with open_fetcher() as fetcher:
         for host in ("0.0.0.0", "[64:ff9b::7f00:1]", "169.254.169.254"):
             assert (await failure(fetcher, ask_url(f"http://{host}/"))).reason == Reason.BLOCKED_ADDRESS
+
+
+async def test_the_last_files_are_left_to_the_run() -> None:
+    """A socket that would take one of them is this machine's limit, and whatever else needs a file has it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with raw_server(answering(OK)) as where:
+        os.close(lowest := os.open(os.devnull, os.O_RDONLY))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 20, hard))
+        try:
+            async with open_fetcher() as fetcher:
+                error = await failure(fetcher, ask(where))
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert error.reason is Reason.CLIENT_LIMIT
+    assert "ulimit -n" in str(error)
