@@ -50,7 +50,7 @@ from crawler.sinks.jsonl import JsonlSink, StdoutSink
 
 MEMORY = 256 * 1024 * 1024  # bodies in flight, all fetches together
 _OBSERVED = 0.05  # seconds between two samples of a run that somebody observes
-_SPARE_FILES = 128  # open files that are no connections: the frontier, the output, libraries, workers
+_SPARE_FILES = 256  # open files that are no connections: the frontier, the output, workers, and 128 name lookups
 _DIALS_PER_SLOT = 16  # a dead host is dialled for 10 s, a page takes half a second: a third of all may be dead
 _MOST_DIALS = 4096  # 30 KiB each
 _WINDOW = 4  # dials of the last second, for each slot: most answer within a quarter
@@ -156,7 +156,7 @@ async def assemble(
 
     journal = await stack.enter_async_context(Journal(frontier, sinks, board, clock, derive))
     task = reading(replace(_task(config, follows=follows), keep=config.output.files))
-    fetcher = around(await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=limit)))
+    fetcher = around(await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=_idle(config))))
     return Parts(
         fetcher=fetcher,
         parser=await _parser(stack, config, task),
@@ -301,19 +301,37 @@ def _within_open_files(config: RunConfig, show: Show) -> RunConfig:
     """Lower a concurrency that cannot be had, and say so: a fetch needs a socket, and a socket is an open file."""
     files = loop.raise_open_files()
     most = max(1, (files - _SPARE_FILES) * 2 // 5)  # as much is for idle connections, and the rest for dials
-    if config.engine.concurrency <= most:
-        return config
-    show.note(f"concurrency lowered to {most}: this system lets a process open {files} files (ulimit -n)")
-    return replace(config, engine=replace(config.engine, concurrency=most))
+    lets = f"this system lets a process open {files} files (ulimit -n)"
+    if config.engine.concurrency > most:
+        show.note(f"concurrency lowered to {most}: {lets}")
+        return replace(config, engine=replace(config.engine, concurrency=most))
+    if (dials := _dials(config)) < _wanted_dials(config):
+        show.note(f"at most {dials} hosts are dialled at once: {lets}")
+    return config
+
+
+def _idle(config: RunConfig) -> int:
+    """How many connections are kept alive for a next request: one for each slot, and an eighth of the open files."""
+    return min(config.engine.concurrency, loop.open_files() // 8)
+
+
+def _wanted_dials(config: RunConfig) -> int:
+    slots = config.engine.concurrency
+    return min(slots * _DIALS_PER_SLOT, max(_MOST_DIALS, slots))
+
+
+def _dials(config: RunConfig) -> int:
+    """Return how many dials there may be: as far as files allow, two for each, since a name may have two addresses."""
+    files = loop.open_files() - _SPARE_FILES - config.engine.concurrency - _idle(config)
+    return max(1, min(_wanted_dials(config), files // 2))
 
 
 def _places(config: RunConfig, clock: Clock) -> Places:
-    """Slots, and room for dials as far as open files allow; two sockets for each, since a name has two addresses."""
+    """Slots, and places outside for dials."""
     slots = config.engine.concurrency
-    files = loop.open_files() - _SPARE_FILES - 2 * slots
     return Places(
         slots,
-        outside=max(1, min(slots * _DIALS_PER_SLOT, max(_MOST_DIALS, slots), files // 2)),
+        outside=_dials(config),
         window=slots * _WINDOW,
         now=clock.monotonic,
         is_relieved=config.fetch.limit_rate is None,  # otherwise it is we who make them slow

@@ -7,7 +7,7 @@ Rules
   The farm does not start before it has seen this.
 - Each request is noted with the moment when it had arrived, and each connection, as method CONNECTED, from when it was
   accepted until it was closed.
-- A page is about 1 KB and links to all pages of its host. Every second host has a robots.txt, which allows all.
+- A page is about 1 KB and links to all pages of its host, which are few if it has a name. Every second host has a robots.txt, which allows all.
 - One line of JSON says that it is ready. It ends when its standard input closes, and then all is in the log.
 """
 
@@ -30,7 +30,7 @@ import trustme
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
-from benchmarks.support.broad_plan import FIRST_ADDRESS, Host, Kind, Ports
+from benchmarks.support.broad_plan import FIRST_ADDRESS, Host, Kind, Ports, pages_of
 from benchmarks.support.farm_log import CONNECTED, ROBOTS
 from benchmarks.support.leash import hold_leash
 from crawler.runtime.loop import Stop, raise_open_files, run
@@ -82,16 +82,17 @@ class _Farm:
         self.pages = pages
         self.log = log
         self.open: set[_Connection] = set()
-        self._body = _body(pages)
+        self._bodies = {pages_of(host, pages): _body(pages_of(host, pages)) for host in hosts}
 
     def answer(self, host: Host, target: str) -> bytes:
         """Return the response of a host."""
         if target == ROBOTS:
             return _FOUND % (b"text/plain", len(_ROBOTS), _ROBOTS) if host.number % 2 else _MISSING
         page = target[1:] or "0"
-        if not page.isdecimal() or int(page) >= self.pages:
+        pages = pages_of(host, self.pages)
+        if not page.isdecimal() or int(page) >= pages:
             return _MISSING
-        body = self._body.replace(b"PAGE", f"Page {page} of {host.number}".encode())
+        body = self._bodies[pages].replace(b"PAGE", f"Page {page} of {host.number}".encode())
         return _FOUND % (b"text/html; charset=utf-8", len(body), body)
 
 
