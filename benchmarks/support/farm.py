@@ -7,7 +7,8 @@ Rules
   The farm does not start before it has seen this.
 - Each request is noted with the moment when it had arrived, and each connection, as method CONNECTED, from when it was
   accepted until it was closed.
-- A page is about 1 KB and links to all pages of its host, which are few if it has a name. Every second host has a robots.txt, which allows all.
+- A page is about 1 KB and links to all pages of its host, which are few if it has a name. Every second host has a
+  robots.txt, which allows all.
 - One line of JSON says that it is ready. It ends when its standard input closes, and then all is in the log.
 """
 
