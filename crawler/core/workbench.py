@@ -272,9 +272,14 @@ class Workbench:
                 break  # what comes first waits for room, and all others for it
         return min(moments, default=None)
 
-    def wants_to_dial(self, now: float) -> bool:
-        """Return whether a host is due that would begin outside and has not failed."""
-        return self._is_due(Standing.ANSWERS, now) or self._is_due(Standing.UNTRIED, now)
+    def next_dial(self, now: float) -> float | None:
+        """Return when a host is due that would begin outside and has not failed; None = not by waiting."""
+        moments = []
+        for standing in (Standing.ANSWERS, Standing.UNTRIED):
+            self._is_due(standing, now)  # entries that have changed are no longer on top
+            if heap := self._heaps[standing]:
+                moments.append(heap[0][0])
+        return min(moments, default=None)
 
     @property
     def hungry(self) -> int:

@@ -209,7 +209,7 @@ class Crawl:
         places = self._parts.places
         if places.free <= 0 and places.relieve(now):
             return True
-        if self._parts.workbench.wants_to_dial(now):
+        if (dial := self._parts.workbench.next_dial(now)) is not None and dial <= now:
             places.evict(now)
         return False
 
@@ -283,6 +283,8 @@ class Crawl:
                 moments.append(max(due, parts.rate.due(now)))
             if (change := places.next_change(now)) is not None:
                 moments.append(change)
+            if (change := places.next_eviction()) and (dial := parts.workbench.next_dial(now)):
+                moments.append(max(change, dial))
             if self._is_busy:
                 moments.append(now + _BUSY)
         if self._budget.deadline is not None:

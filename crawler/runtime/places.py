@@ -52,6 +52,7 @@ class Places(Group):
         self._young: dict[Place, None] = {}
         self._queueing: dict[Place, None] = {}  # their answers have begun, and they wait for a slot
         self._stalled: dict[Place, None] = {}  # they gave their slots up
+        self._leaving: dict[Place, None] = {}  # they were broken off
         self._changed: Callable[[], object] = lambda: None
 
     def __repr__(self) -> str:
@@ -66,7 +67,7 @@ class Places(Group):
     @property
     def waiting(self) -> int:
         """Tasks outside: those that dial, wait for a slot, or gave theirs up."""
-        return len(self._dialling) + len(self._queueing) + len(self._stalled)
+        return len(self._dialling) + len(self._queueing) + len(self._stalled) + len(self._leaving)
 
     @property
     def free(self) -> int:
@@ -123,13 +124,17 @@ class Places(Group):
 
     def evict(self, now: float) -> bool:
         """Break off the oldest dial, if all places outside are taken and it has taken long; its task is cancelled."""
-        if self.waiting < self.outside or not self._dialling:
+        moment = self.next_eviction()
+        if moment is None or moment > now:
             return False
-        place = next(iter(self._dialling))
-        if place.since + EVICTION > now:
-            return False
-        place.break_off()
+        next(iter(self._dialling)).break_off()
         return True
+
+    def next_eviction(self) -> float | None:
+        """Return when `evict` can break off a dial; None = not by waiting alone, or the last one has yet to leave."""
+        if self.waiting < self.outside or not self._dialling or self._leaving:
+            return None
+        return next(iter(self._dialling)).since + EVICTION
 
     async def wind_down(self) -> None:
         """Wait until no task is left; dials that take long are broken off."""
@@ -151,8 +156,6 @@ class Places(Group):
             moments.append(next(iter(self._moving)).since + PATIENCE)
         if self._young and len(self._young) >= self._window:
             moments.append(next(iter(self._young)).since + YOUNG)
-        if self._dialling and self.waiting >= self.outside:
-            moments.append(next(iter(self._dialling)).since + EVICTION)
         return min(moments, default=None)
 
     def _age(self, now: float) -> None:
@@ -183,8 +186,12 @@ class Places(Group):
     def finish(self, place: "Place") -> None:
         """Leave a task alone; see `Place.finish`."""
         self._moving.pop(place, None)
-        if not place.has_slot:
+        if not place.has_slot and not place.is_broken_off:
             self._move(place, self._stalled)
+
+    def break_off(self, place: "Place") -> None:
+        """Note that a dial is cancelled; see `Place.break_off`."""
+        self._move(place, self._leaving)
 
     def _leave(self, place: "Place") -> None:
         self._moving.pop(place, None)
@@ -206,7 +213,7 @@ class Places(Group):
 
     def _move(self, place: "Place", to: "dict[Place, None] | None") -> None:
         """Note where outside a task is; None = it is not there any more."""
-        for those in (self._dialling, self._young, self._queueing, self._stalled):
+        for those in (self._dialling, self._young, self._queueing, self._stalled, self._leaving):
             those.pop(place, None)
         if to is not None:
             to[place] = None
@@ -252,8 +259,8 @@ class Place:
         self._places.finish(self)
 
     def break_off(self) -> None:
-        """Cancel the task, and say why."""
-        self.finish()
+        """Cancel the task, which dials, and say why."""
         self.is_broken_off = True
+        self._places.break_off(self)
         assert self.task is not None  # noqa: S101 - it runs
         self.task.cancel()

@@ -436,7 +436,7 @@ def test_what_comes_first_is_not_overtaken_while_it_waits_for_a_slot() -> None:
 
     assert bench.take(0.0, 0, may_dial=True) is None
     assert bench.next_due(0.0, 0, may_dial=True) is None
-    assert bench.wants_to_dial(0.0)
+    assert bench.next_dial(0.0) == 0.0
 
 
 def test_without_room_outside_only_quick_hosts_are_asked() -> None:
