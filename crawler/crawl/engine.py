@@ -207,7 +207,7 @@ class Crawl:
     def _make_room(self, now: float) -> bool:
         """Give what has waited for long less of the room; True when that changed anything at once."""
         places = self._parts.places
-        if places.free <= 0 and places.relieve(now):
+        if places.relieve(now):
             return True
         if (dial := self._parts.workbench.next_dial(now)) is not None and dial <= now:
             places.evict(now)

@@ -110,7 +110,7 @@ class Places(Group):
 
     def relieve(self, now: float) -> bool:
         """Take the slots of tasks that have held them for long, as many as are asked for; True = there were some."""
-        wanted, was_any = max(1, len(self._queueing)), False
+        wanted, was_any = self._wanted, False
         while wanted > 0 and self._may_relieve() and (place := next(iter(self._moving))).since + PATIENCE <= now:
             del self._moving[place]
             self._stalled[place] = None
@@ -118,6 +118,11 @@ class Places(Group):
             wanted -= 1
             was_any = True
         return was_any
+
+    @property
+    def _wanted(self) -> int:
+        """Slots that tasks wait for, or one for the next; who waits has yet to take the ones that are free."""
+        return max(1, len(self._queueing)) - (self.limit - self._held)
 
     def _may_relieve(self) -> bool:
         return bool(self._moving) and self._is_relieved and len(self._stalled) < self.outside // 2
@@ -152,7 +157,7 @@ class Places(Group):
         """Return when waiting alone brings a place; None = it does not."""
         self._age(now)
         moments = []
-        if self.free <= 0 and self._may_relieve():
+        if self._wanted > 0 and self._may_relieve():
             moments.append(next(iter(self._moving)).since + PATIENCE)
         if self._young and len(self._young) >= self._window:
             moments.append(next(iter(self._young)).since + YOUNG)

@@ -138,6 +138,25 @@ async def test_a_slot_that_is_held_for_long_is_given_up() -> None:
     await with_places(body)
 
 
+async def test_no_more_slots_are_given_up_than_are_asked_for() -> None:
+    """A slot that is free but not yet taken by the task that waits for it counts."""
+
+    async def body(places: Places, tasks: Tasks, clock: FakeClock) -> None:
+        await tasks.begin(2, 0)
+        await tasks.begin(0, 1)
+        queueing = asyncio.ensure_future(tasks.seen[2].take_slot())
+        await settled()
+        clock.advance(PATIENCE)
+
+        assert places.relieve(clock.now)
+        assert not places.relieve(clock.now)
+        assert places.next_change(clock.now) is None
+        await queueing
+        assert (places.fetching, places.waiting) == (2, 1)
+
+    await with_places(body)
+
+
 async def test_slots_are_kept_for_what_is_our_own_doing() -> None:
     """A task that waits for memory, or for its commit, is not slow."""
 
