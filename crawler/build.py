@@ -143,7 +143,7 @@ async def assemble(
     """
     clock = Clock()
     places, limit = _places(config, clock), config.engine.concurrency
-    board = MappedBoard(folder.board, limit + places.outside + BOUNDS.max_items + BOUNDS.group_items)
+    board = MappedBoard(folder.board, places.most + BOUNDS.max_items + BOUNDS.group_items)
     follows = facts.command == "crawl"
     frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, rules=rules_of(config, follows=follows))
     lines: Sink = StdoutSink() if config.output.to_stdout else JsonlSink(folder.path)
@@ -321,9 +321,12 @@ def _wanted_dials(config: RunConfig) -> int:
 
 
 def _dials(config: RunConfig) -> int:
-    """Return how many dials there may be: as far as files allow, two for each, since a name may have two addresses."""
+    """Return how many dials there may be, as far as open files allow.
+
+    Each takes two sockets, since a name has two addresses; half as many fetches that gave their slots up have one.
+    """
     files = loop.open_files() - _SPARE_FILES - config.engine.concurrency - _idle(config)
-    return max(1, min(_wanted_dials(config), files // 2))
+    return max(1, min(_wanted_dials(config), files * 2 // 5))
 
 
 def _places(config: RunConfig, clock: Clock) -> Places:

@@ -7,8 +7,9 @@ Rules
 - Outside there are waiting places: for dialling, for the wait for a slot, and for tasks that gave their slot up. Their
   number is bounded, and so is the number of tasks that began there within the last second (`window`): thousands of
   dials at once would overrun this process, its network and its name server.
-- A task that has held its slot for PATIENCE seconds gives it up as soon as another task wants one (`relieve`), as long
-  as half of the waiting places are left. It takes a slot again when its answer begins.
+- A task that has held its slot for PATIENCE seconds gives it up as soon as another task wants one (`relieve`), up to
+  half as many as there are waiting places. It takes a slot again when its answer begins. It gets a waiting place where
+  all are taken, too: so there are half as many more at the most (`most`), and dials keep no page from a slot.
 - Where all waiting places are taken, the oldest dial of more than EVICTION seconds can be broken off (`evict`).
 Strategy: asyncio's semaphore serves its waiters in order, so a task outside waits for a slot no longer than its turn.
 Runs on: the event loop.
@@ -68,6 +69,11 @@ class Places(Group):
     def waiting(self) -> int:
         """Tasks outside: those that dial, wait for a slot, or gave theirs up."""
         return len(self._dialling) + len(self._queueing) + len(self._stalled) + len(self._leaving)
+
+    @property
+    def most(self) -> int:
+        """Tasks in slots and outside at the most."""
+        return self.limit + self.outside + self.outside // 2
 
     @property
     def free(self) -> int:

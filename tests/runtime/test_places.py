@@ -193,6 +193,23 @@ async def test_half_of_the_places_outside_are_for_dials() -> None:
     await with_places(body)
 
 
+async def test_dials_keep_no_page_from_a_slot() -> None:
+    """Where they take all places outside, slow fetches still make room; the places know how many there are at most."""
+
+    async def body(places: Places, tasks: Tasks, clock: FakeClock) -> None:
+        await tasks.begin(2, 4)
+        for _ in range(2):
+            clock.advance(PATIENCE)
+            assert places.relieve(clock.now)
+            await tasks.begin(1, 0)
+        clock.advance(PATIENCE)
+
+        assert not places.relieve(clock.now)
+        assert places.in_flight == places.fetching + places.waiting == places.most == 8
+
+    await with_places(body)
+
+
 async def test_a_limit_of_our_own_relieves_nothing() -> None:
     """Where the user bounds the bytes per second, a slow fetch is as it should be."""
 
