@@ -4,6 +4,8 @@ Why this model: one semaphore for all of them lets the slowest decide. A task th
 would hold a slot for its whole time limit, and a quarter of such servers would hold all slots most of the time.
 Rules
 - A task begins in a slot, or outside. One that began outside takes a slot when its answer begins (`Place.take_slot`).
+- The last quarter of the slots is for tasks that begin there: thousands of hosts whose answers begin at once and then
+  trickle would fill all slots for PATIENCE seconds each, and keep them from the hosts that are quick.
 - Outside there are waiting places: for dialling, for the wait for a slot, and for tasks that gave their slot up. Their
   number is bounded, and so is the number of tasks that began there within the last second (`window`): thousands of
   dials at once would overrun this process, its network and its name server.
@@ -47,7 +49,11 @@ class Places(Group):
         self._now = now
         self._is_relieved = is_relieved
         self._slots = asyncio.Semaphore(slots)
+        self._open_slots = slots - slots // 4  # for tasks that began outside
+        self._seats = asyncio.Semaphore(self._open_slots)
         self._held = 0  # slots
+        self._seated = 0  # of these by tasks that began outside
+        self._coming = 0  # tasks that may take a slot and have yet to do so
         self._moving: dict[Place, None] = {}  # they may be asked for their slots; oldest first, as in the next three
         self._dialling: dict[Place, None] = {}
         self._young: dict[Place, None] = {}
@@ -77,8 +83,8 @@ class Places(Group):
 
     @property
     def free(self) -> int:
-        """Slots that nothing holds or waits for."""
-        return 0 if self._queueing else self.limit - self._held
+        """Slots that nothing holds or is about to take."""
+        return self.limit - self._held - self._coming
 
     def on_change(self, changed: Callable[[], object]) -> None:
         """Call `changed` whenever a place has become free."""
@@ -128,7 +134,8 @@ class Places(Group):
     @property
     def _wanted(self) -> int:
         """Slots that tasks wait for, or one for the next; who waits has yet to take the ones that are free."""
-        return max(1, len(self._queueing)) - (self.limit - self._held)
+        free = self.limit - self._held
+        return max(1 - free, len(self._queueing) - min(free, self._open_slots - self._seated))
 
     def _may_relieve(self) -> bool:
         return bool(self._moving) and self._is_relieved and len(self._stalled) < self.outside // 2
@@ -179,8 +186,18 @@ class Places(Group):
         """Wait for a slot; see `Place.take_slot`."""
         began = self._now()
         self._move(place, self._queueing)
-        await self._slots.acquire()
+        await self._seats.acquire()
+        self._coming += 1
+        try:
+            await self._slots.acquire()
+        except BaseException:
+            self._seats.release()
+            raise
+        finally:
+            self._coming -= 1
         self._move(place, None)
+        self._seated += 1
+        place.is_seated = True
         self._take(place)
         self._changed()
         return self._now() - began
@@ -221,6 +238,10 @@ class Places(Group):
         place.has_slot = False
         self._held -= 1
         self._slots.release()
+        if place.is_seated:
+            place.is_seated = False
+            self._seated -= 1
+            self._seats.release()
 
     def _move(self, place: "Place", to: "dict[Place, None] | None") -> None:
         """Note where outside a task is; None = it is not there any more."""
@@ -235,16 +256,18 @@ class Place:
 
     Attributes:
         has_slot: it holds a slot; otherwise it is outside.
+        is_seated: it came into its slot from outside.
         since: when it began to wait, or took its slot (monotonic).
         is_broken_off: its task was cancelled to make room, and by nobody else.
     """
 
-    __slots__ = ("_places", "has_slot", "is_broken_off", "since", "task")
+    __slots__ = ("_places", "has_slot", "is_broken_off", "is_seated", "since", "task")
 
     def __init__(self, places: Places, since: float) -> None:
         self._places = places
         self.has_slot = False
         self.since = since
+        self.is_seated = False
         self.is_broken_off = False
         self.task: asyncio.Task[object] | None = None
 

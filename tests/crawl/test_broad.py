@@ -299,7 +299,7 @@ def test_thousands_are_not_dialled_at_once(tmp_path: Path, monkeypatch: pytest.M
     assert len(watch.dials) == len(web.asked)
 
 
-@pytest.mark.parametrize(("kind", "count"), [(SLOWER, 20), (SLOWER, 2000), (CRAWLS, 200)])
+@pytest.mark.parametrize(("kind", "count"), [(SLOWER, 20), (SLOWER, 2000), (CRAWLS, 200), (CRAWLS, 2000)])
 def test_slow_hosts_take_nothing_from_quick_ones(tmp_path: Path, kind: Kind, count: int) -> None:
     """Neither those whose answers begin late, nor those whose bodies trickle."""
     quick, slow = hosts(150), hosts(count, "slow")

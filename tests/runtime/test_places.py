@@ -193,6 +193,28 @@ async def test_half_of_the_places_outside_are_for_dials() -> None:
     await with_places(body)
 
 
+async def test_a_quarter_of_the_slots_is_for_tasks_that_begin_there() -> None:
+    """However many answers begin outside; they take what is theirs as soon as it is given up."""
+    clock = FakeClock()
+    async with some(clock, slots=8, outside=16, window=16) as places:
+        tasks = Tasks(places)
+        tasks.answer.set()
+
+        await tasks.begin(0, 10)
+        assert (places.fetching, places.waiting, places.free) == (6, 4, 2)
+        await tasks.begin(2, 0)
+        assert (places.fetching, places.waiting, places.free) == (8, 4, 0)
+        clock.advance(PATIENCE)
+        assert places.relieve(clock.now)
+        assert not places.relieve(clock.now)
+        await settled()
+        assert (places.fetching, places.waiting) == (8, 4)
+
+        tasks.end.set()
+        await places.idle()
+    assert (places.fetching, places.waiting, places.free) == (0, 0, 8)
+
+
 async def test_dials_keep_no_page_from_a_slot() -> None:
     """Where they take all places outside, slow fetches still make room; the places know how many there are at most."""
 
