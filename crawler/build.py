@@ -43,17 +43,13 @@ from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
 from crawler.runtime import heap, loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.lane import Limits
-from crawler.runtime.places import Places
+from crawler.runtime.places import dials_for, idle_for, most_slots, places_for, wanted_dials
 from crawler.runtime.tasks import ByteBudget, background, every
 from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
 
 MEMORY = 256 * 1024 * 1024  # bodies in flight, all fetches together
 _OBSERVED = 0.05  # seconds between two samples of a run that somebody observes
-_SPARE_FILES = 256  # open files that are no connections: the frontier, the output, workers, and 128 name lookups
-_DIALS_PER_SLOT = 16  # a dead host is dialled for 10 s, a page takes half a second: a third of all may be dead
-_MOST_DIALS = 4096  # 30 KiB each
-_WINDOW = 4  # dials of the last second, for each slot: most answer within a quarter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +138,9 @@ async def assemble(
     What `reading` gives for the task of each document, and `around` for the fetcher, takes its place.
     """
     clock = Clock()
-    places, limit = _places(config, clock), config.engine.concurrency
+    limit = config.engine.concurrency
+    is_throttled = config.fetch.limit_rate is not None  # then it is we who make them slow
+    places = places_for(limit, now=clock.monotonic, is_relieved=not is_throttled)
     board = MappedBoard(folder.board, places.most + BOUNDS.max_items + BOUNDS.group_items)
     follows = facts.command == "crawl"
     frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, rules=rules_of(config, follows=follows))
@@ -156,7 +154,7 @@ async def assemble(
 
     journal = await stack.enter_async_context(Journal(frontier, sinks, board, clock, derive))
     task = reading(replace(_task(config, follows=follows), keep=config.output.files))
-    fetcher = around(await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=_idle(config))))
+    fetcher = around(await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=idle_for(limit))))
     return Parts(
         fetcher=fetcher,
         parser=await _parser(stack, config, task),
@@ -300,45 +298,14 @@ def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | Lesson:
 def _within_open_files(config: RunConfig, show: Show) -> RunConfig:
     """Lower a concurrency that cannot be had, and say so: a fetch needs a socket, and a socket is an open file."""
     files = loop.raise_open_files()
-    most = max(1, (files - _SPARE_FILES) * 2 // 5)  # as much is for idle connections, and the rest for dials
+    slots, most = config.engine.concurrency, most_slots(files)
     lets = f"this system lets a process open {files} files (ulimit -n)"
-    if config.engine.concurrency > most:
+    if slots > most:
         show.note(f"concurrency lowered to {most}: {lets}")
         return replace(config, engine=replace(config.engine, concurrency=most))
-    if (dials := _dials(config)) < _wanted_dials(config):
+    if (dials := dials_for(slots)) < wanted_dials(slots):
         show.note(f"at most {dials} hosts are dialled at once: {lets}")
     return config
-
-
-def _idle(config: RunConfig) -> int:
-    """How many connections are kept alive for a next request: one for each slot, and an eighth of the open files."""
-    return min(config.engine.concurrency, loop.open_files() // 8)
-
-
-def _wanted_dials(config: RunConfig) -> int:
-    slots = config.engine.concurrency
-    return min(slots * _DIALS_PER_SLOT, max(_MOST_DIALS, slots))
-
-
-def _dials(config: RunConfig) -> int:
-    """Return how many dials there may be, as far as open files allow.
-
-    Each takes two sockets, since a name has two addresses; half as many fetches that gave their slots up have one.
-    """
-    files = loop.open_files() - _SPARE_FILES - config.engine.concurrency - _idle(config)
-    return max(1, min(_wanted_dials(config), files * 2 // 5))
-
-
-def _places(config: RunConfig, clock: Clock) -> Places:
-    """Slots, and places outside for dials."""
-    slots = config.engine.concurrency
-    return Places(
-        slots,
-        outside=_dials(config),
-        window=slots * _WINDOW,
-        now=clock.monotonic,
-        is_relieved=config.fetch.limit_rate is None,  # otherwise it is we who make them slow
-    )
 
 
 def peak_rss_mb() -> float:

@@ -23,14 +23,49 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from crawler.runtime.loop import open_files
 from crawler.runtime.tasks import Group
 
 PATIENCE = 2.0  # seconds; a browser's user begins to wonder about then
 EVICTION = 3.0  # seconds; the second SYN of a dial is sent after one, the third after three (RFC 6298)
 YOUNG = 1.0  # seconds in which nearly every server that lives begins to answer
 
+_SPARE_FILES = 256  # open files that are no connections: a run's own, its workers, and 128 name lookups
+_DIALS_PER_SLOT = 16  # a dead host is dialled for 10 s, a page takes half a second: a third of all may be dead
+_MOST_DIALS = 4096  # 30 KiB each
+_WINDOW = 4  # dials of the last second, for each slot: most answer within a quarter
+
 Work = Callable[["Place"], Coroutine[Any, Any, object]]
 """A task's function; it is told its place."""
+
+
+def most_slots(files: int) -> int:
+    """Return how many slots `files` open files allow: as many are for idle connections, and the rest for dials."""
+    return max(1, (files - _SPARE_FILES) * 2 // 5)
+
+
+def idle_for(slots: int) -> int:
+    """Return how many connections are kept alive: one for each slot, and an eighth of this process's open files."""
+    return min(slots, open_files() // 8)
+
+
+def wanted_dials(slots: int) -> int:
+    """Return how many places outside there are for dials, where open files are many."""
+    return min(slots * _DIALS_PER_SLOT, max(_MOST_DIALS, slots))
+
+
+def dials_for(slots: int) -> int:
+    """Return how many places outside there are for dials, as far as this process's open files allow.
+
+    Each takes two sockets, since a name has two addresses; half as many fetches that gave their slots up have one.
+    """
+    files = open_files() - _SPARE_FILES - slots - idle_for(slots)
+    return max(1, min(wanted_dials(slots), files * 2 // 5))
+
+
+def places_for(slots: int, *, now: Callable[[], float], is_relieved: bool = True) -> "Places":
+    """Return `slots` slots, and room for dials as far as this process's open files allow."""
+    return Places(slots, outside=dials_for(slots), window=slots * _WINDOW, now=now, is_relieved=is_relieved)
 
 
 class Places(Group):
@@ -98,9 +133,7 @@ class Places(Group):
 
     async def start(self, work: Work) -> None:
         """Run `work` as a task in a slot; waits only if none is free."""
-        await self._slots.acquire()
-        place = Place(self, self._now())
-        self._take(place)
+        place = await self.enter(None)
         self._run(place, work(place))
 
     def start_outside(self, work: Work) -> None:
@@ -109,14 +142,30 @@ class Places(Group):
         Raises:
             RuntimeError: all places outside are taken; ask `may_dial` first.
         """
-        if self.waiting >= self.outside:
-            raise RuntimeError("a place outside is free before a task is started there: ask may_dial() first")
-        place = Place(self, self._now())
-        self._dialling[place] = self._young[place] = None
+        place = self.enter_outside(None)
         self._run(place, work(place))
 
     def _run(self, place: "Place", coroutine: Coroutine[Any, Any, object]) -> None:
-        place.task = self.run(coroutine, partial(self._leave, place))
+        place.task = self.run(coroutine, partial(self.leave, place))
+
+    async def enter(self, task: "asyncio.Task[Any] | None") -> "Place":
+        """Give a task that runs already a slot, until it leaves; waits only if none is free."""
+        await self._slots.acquire()
+        place = Place(self, self._now(), task)
+        self._take(place)
+        return place
+
+    def enter_outside(self, task: "asyncio.Task[Any] | None") -> "Place":
+        """Give a task that runs already a place outside, until it leaves.
+
+        Raises:
+            RuntimeError: all places outside are taken; ask `may_dial` first.
+        """
+        if self.waiting >= self.outside:
+            raise RuntimeError("a place outside is free before a task gets it: ask may_dial() first")
+        place = Place(self, self._now(), task)
+        self._dialling[place] = self._young[place] = None
+        return place
 
     # --- room for others -----------------------------------------------------------------------------------------
 
@@ -221,7 +270,8 @@ class Places(Group):
         """Note that a dial is cancelled; see `Place.break_off`."""
         self._move(place, self._leaving)
 
-    def _leave(self, place: "Place") -> None:
+    def leave(self, place: "Place") -> None:
+        """Make a task's place free, whichever it is."""
         self._moving.pop(place, None)
         self._move(place, None)
         if place.has_slot:
@@ -263,13 +313,13 @@ class Place:
 
     __slots__ = ("_places", "has_slot", "is_broken_off", "is_seated", "since", "task")
 
-    def __init__(self, places: Places, since: float) -> None:
+    def __init__(self, places: Places, since: float, task: asyncio.Task[Any] | None) -> None:
         self._places = places
         self.has_slot = False
         self.since = since
         self.is_seated = False
         self.is_broken_off = False
-        self.task: asyncio.Task[object] | None = None
+        self.task = task
 
     def __repr__(self) -> str:
         return f"<Place {'in a slot' if self.has_slot else 'outside'} since {self.since:.3f}>"

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from crawler.runtime.places import EVICTION, PATIENCE, YOUNG, Place, Places
+from crawler.runtime import places as module
+from crawler.runtime.places import EVICTION, PATIENCE, YOUNG, Place, Places, most_slots, places_for
 from crawler.testing import FakeClock
 
 pytestmark = pytest.mark.both_loops
@@ -319,3 +320,31 @@ async def test_whoever_waits_for_room_hears_of_it() -> None:
         await heard.wait()
 
     assert "0 of 2 slots taken, 0 of 4 outside" in repr(places)
+
+
+@pytest.mark.parametrize(
+    ("files", "slots", "outside"),
+    [(1024, 256, 192), (1024, 1, 16), (20_000, 256, 4096), (20_000, 5000, 4936), (200, 28, 8), (64, 1, 1)],
+)
+def test_there_are_as_many_places_as_open_files_allow(
+    files: int, slots: int, outside: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slots, as many idle connections, two sockets for each dial, and some to spare; one of each at the least."""
+    monkeypatch.setattr(module, "open_files", lambda: files)
+
+    places = places_for(slots, now=FakeClock().monotonic)
+
+    assert slots <= most_slots(files)
+    assert (places.limit, places.outside) == (slots, outside)
+
+
+async def test_a_dial_that_is_not_broken_off_brings_no_change() -> None:
+    """Its moment would be past for ever, and a loop that waits for it would not rest."""
+
+    async def body(places: Places, tasks: Tasks, clock: FakeClock) -> None:
+        await tasks.begin(0, 4)
+        clock.advance(EVICTION)
+        assert places.next_change(clock.now) == clock.now
+        assert places.next_change(clock.now, evicts=False) is None
+
+    await with_places(body)
