@@ -72,7 +72,7 @@ class Ways:
     """How a `Fetcher` goes about it.
 
     Attributes:
-        concurrency: fetches in flight of one `stream`, at the most.
+        concurrency: fetches in flight of one `stream` to hosts that answer, at the most.
         retries: further tries after what may pass.
         cookies: True keeps what servers set, each origin its own; a mapping is sent to every URL that is given, too.
     """

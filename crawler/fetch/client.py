@@ -5,18 +5,19 @@ Rules
 - Retried are only methods that may be sent twice, on errors that may pass and on 408 425 429 500 502 503 504.
 - A circle of redirects is one where the same request would be sent again, cookies included: a page that sets a cookie
   and redirects to itself, or a POST that is answered 303 there, leads on (Fetch, "HTTP-redirect fetch").
-- `get` and its kin raise; `stream` answers every URL exactly once and puts the error into the answer.
+- `get` and its kin raise and are bounded by nothing; `stream` answers every URL exactly once, within the bounds of
+  `fetch/stream.py`, and puts the error into the answer.
 - Starts no process. A big body is decoded in steps, and others run in between.
 Runs on: the caller's event loop; `fetch` (synchronous) brings its own.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
 from random import random
 from types import TracebackType
-from typing import Self, Unpack, cast
+from typing import Self, Unpack
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -33,25 +34,24 @@ from crawler.fetch.fetched import Fetched
 from crawler.fetch.hops import redirected
 from crawler.fetch.http import HttpFetcher
 from crawler.fetch.jar import CookieJars
+from crawler.fetch.stream import Stream, Urls
+from crawler.fetch.turn import Alone, Bounds, QuickHosts, Sender
 from crawler.runtime.clock import Clock
 from crawler.runtime.loop import Stop, run
-from crawler.runtime.tasks import Slots, background
+from crawler.runtime.tasks import background
 
 MAX_WAIT = 60.0
 """A server that asks for a longer pause than this gets none: its answer is the result."""
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
-Urls = Iterable[str] | AsyncIterable[str]
-_Turn = asyncio.Future[Fetched]
-_Turns = asyncio.Queue[_Turn | BaseException | None]  # at last: what ended the URLs, or None
-
 
 class Fetcher:
     """Fetches URLs: `async with Fetcher(concurrency=1000) as fetcher: page = await fetcher.get(url)`.
 
     Options, all by keyword (times are seconds, sizes bytes):
-        concurrency=256: fetches in flight of one `stream`, at the most.
+        concurrency=256: fetches in flight of one `stream` to hosts that answer, at the most; lowered to two fifths of
+            the open files that the process may have (`ulimit -n`).
         follow_redirects=True, max_redirects=10.
         retries=3: further tries after an error that may pass, and after 408 425 429 500 502 503 504.
         headers, auth=(name, password), bearer: sent to the URLs that are given, not to other origins on the way.
@@ -76,6 +76,13 @@ class Fetcher:
             self._ways, self._config = configured(options)
             self._clock = Clock()
             self._http = HttpFetcher(self._config, clock=self._clock, idle_limit=self._ways.concurrency)
+            self._bounds = Bounds(
+                http=self._http,
+                quick=QuickHosts(),
+                now=self._clock.monotonic,
+                concurrency=self._ways.concurrency,
+                is_throttled=self._config.limit_rate is not None,
+            )
         self._is_open = False
 
     def __repr__(self) -> str:
@@ -135,54 +142,42 @@ class Fetcher:
         try:
             async with asyncio.timeout(ask.get("timeout")):
                 with in_keywords(KEYWORDS):
-                    return await self._answer(url, request_of(method, url, ask))
+                    return await self._answer(url, request_of(method, url, ask), Alone(self._http))
         except TimeoutError:
             raise FetchError(Reason.TOTAL_TIMEOUT, f"it was not done within {ask.get('timeout'):g} s") from None
 
     async def stream(self, urls: Urls, *, ordered: bool = False) -> AsyncIterator[Fetched]:
         """An answer for each URL, as they come or in the order of the URLs; an error is an answer too.
 
-        `urls` is read as slots become free, so it may be endless. Leaving the loop ends what is in flight. What `urls`
+        `urls` is read as places become free, so it may be endless. Leaving the loop ends what is in flight. What `urls`
         itself raises is raised here, as it is, after the answers to the URLs before it.
+
+        A host that has not answered within two seconds, or not at all yet, holds none of the `concurrency` slots until
+        its answer begins; nor does the pause before a further try. Such fetches are bounded by the open files that the
+        process may have. A host has at most `concurrency` of them.
+
+        Where the reader is slow, at most `concurrency` answers wait for it, beside those that keep their place. An
+        ordered stream goes on behind an answer that is late: at most 8,192 URLs from the one that it waits for, and as
+        long as their answers take less than 256 MiB.
         """
         self._check_open()
-        turns: _Turns = asyncio.Queue(self._ways.concurrency)
-        async with Slots(self._ways.concurrency) as slots:
-            start = partial(self._start_in_order if ordered else self._start, slots, turns)
-            async with background(_feed, urls, start, slots, turns):
-                while isinstance(turn := await turns.get(), asyncio.Future):
-                    yield await turn
-        if turn is not None:
-            raise turn
+        async with aclosing(Stream(self._settled, self._bounds, ordered=ordered).answers(urls)) as answers:
+            async for answer in answers:
+                yield answer
 
-    async def _start(self, slots: Slots, turns: _Turns, url: str) -> None:
-        await slots.acquire()
-        slots.start(self._take_turn, url, turns)
-
-    async def _start_in_order(self, slots: Slots, turns: _Turns, url: str) -> None:
-        turn = _new_turn()
-        await turns.put(turn)
-        await slots.acquire()
-        slots.start(self._settle, url, turn)
-
-    async def _take_turn(self, url: str, turns: _Turns) -> None:
-        turn = _new_turn()
-        await self._settle(url, turn)
-        await turns.put(turn)
-
-    async def _settle(self, url: str, turn: _Turn) -> None:
+    async def _settled(self, url: str, sender: Sender) -> Fetched:
+        """The answer of a stream, an error or not."""
         try:
-            turn.set_result(await self.get(url))
+            with in_keywords(KEYWORDS):
+                return await self._answer(url, request_of("GET", url, {}), sender)
         except CrawlerError as error:
-            turn.set_result(Fetched(requested=str(url), url=str(url), error=error))
-        except Exception as error:  # noqa: BLE001 - raised where the turn is read
-            turn.set_exception(error)
+            return Fetched(requested=str(url), url=str(url), error=error)
 
-    async def _answer(self, requested: str, request: Request) -> Fetched:
+    async def _answer(self, requested: str, request: Request, sender: Sender) -> Fetched:
         history: list[str] = []
         sent: set[tuple[object, ...]] = set()
         while True:
-            response = await self._persist(request)
+            response = await self._persist(request, sender)
             asked, response = response.request, replace(response, request=request)
             hop = redirected(response) if self._ways.follow_redirects else None
             if hop is None:
@@ -195,13 +190,13 @@ class Fetcher:
             history.append(request.url.href)
             request = hop
 
-    async def _persist(self, request: Request) -> Response:
+    async def _persist(self, request: Request, sender: Sender) -> Response:
         """The response, after as many tries as are allowed and make sense."""
         tries = self._ways.retries if request.method in _REPEATABLE else 0
         for attempt in range(tries):
             asked = None
             try:
-                response = await self._exchange(request)
+                response = await self._exchange(request, sender)
                 if response.status not in RETRY_STATUSES:
                     return response
                 asked = retry_after(response.header("retry-after"), self._clock.wall())
@@ -210,12 +205,13 @@ class Fetcher:
             except FetchError as error:
                 if not error.reason.is_transient:
                     raise
+            sender.leave()
             await self._clock.sleep(delay(attempt, random(), asked))  # noqa: S311 - spreads load, guards nothing
-        return await self._exchange(request)
+        return await self._exchange(request, sender)
 
-    async def _exchange(self, request: Request) -> Response:
+    async def _exchange(self, request: Request, sender: Sender) -> Response:
         """The response to one try, whose request has its cookies."""
-        response = await self._http.fetch(self._with_cookies(request))
+        response = await sender.fetch(self._with_cookies(request))
         if self._jars is not None:
             self._jars.take(response)
         return response
@@ -292,32 +288,3 @@ async def _fetch_all(urls: Iterable[str], options: Options, stop: Stop) -> list[
 async def _interrupt(stop: Stop) -> None:
     await stop.wait_draining()
     raise KeyboardInterrupt
-
-
-def _new_turn() -> _Turn:
-    return asyncio.get_running_loop().create_future()
-
-
-async def _feed(urls: Urls, start: Callable[[str], Awaitable[None]], slots: Slots, turns: _Turns) -> None:
-    """Start a turn for each URL; an error goes through `turns` too, since raised here it would cancel the reader."""
-    end = None
-    try:
-        async for url in _each(urls):
-            await start(url)
-    except (Exception, asyncio.CancelledError) as error:
-        if cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
-            raise
-        end = error
-    await slots.idle()
-    await turns.put(end)
-
-
-async def _each(urls: Urls) -> AsyncIterator[str]:
-    if isinstance(urls, str):
-        raise UsageError("a list of URLs is wanted, and this is one text: write [url]")
-    if isinstance(urls, AsyncIterable):
-        async for url in urls:
-            yield url
-    else:
-        for url in urls:
-            yield url

@@ -556,9 +556,9 @@ async def test_an_error_of_ours_reaches_the_reader(ordered: bool, monkeypatch: p
         raise ZeroDivisionError
 
     async with Fetcher() as fetcher:
-        monkeypatch.setattr(fetcher, "get", broken)
+        monkeypatch.setattr(fetcher, "_answer", broken)
         with pytest.raises(ZeroDivisionError):
-            [answer async for answer in fetcher.stream([BAD], ordered=ordered)]
+            [answer async for answer in fetcher.stream(["http://127.0.0.1/"], ordered=ordered)]
 
 
 def test_fetch_raises_what_the_iterable_raised() -> None:
