@@ -336,15 +336,3 @@ def test_there_are_as_many_places_as_open_files_allow(
 
     assert slots <= most_slots(files)
     assert (places.limit, places.outside) == (slots, outside)
-
-
-async def test_a_dial_that_is_not_broken_off_brings_no_change() -> None:
-    """Its moment would be past for ever, and a loop that waits for it would not rest."""
-
-    async def body(places: Places, tasks: Tasks, clock: FakeClock) -> None:
-        await tasks.begin(0, 4)
-        clock.advance(EVICTION)
-        assert places.next_change(clock.now) == clock.now
-        assert places.next_change(clock.now, evicts=False) is None
-
-    await with_places(body)
