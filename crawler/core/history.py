@@ -14,6 +14,9 @@ from crawler.core.reasons import Reason
 from crawler.core.traps import Family
 from crawler.core.urls import Host
 
+LEAST_IN_VAIN = 1.0
+"""Seconds without an answer that are worth telling of a host."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRobots:
@@ -73,13 +76,34 @@ class HostReport:
             return None
         return (self.pages - 1) / (self.last_at - self.first_at)
 
+    @property
+    def is_waiting(self) -> bool:
+        """It was tried, has URLs left, and has neither answered nor been given up."""
+        state = self.state
+        return bool(self.pending and not state.answered and not state.down and (state.failures or state.waited))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostsInVain:
+    """Hosts whose requests took LEAST_IN_VAIN seconds or more without an answer, and the seconds of all of them."""
+
+    hosts: int = 0
+    seconds: float = 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class ChiefHosts:
-    """The busiest and the most troubled hosts of a run, the busiest first, and how many more it has."""
+    """The busiest and the most troubled hosts of a run, the busiest first, and what there is to tell of all.
+
+    Attributes:
+        more: how many hosts it has besides.
+        waiting: how many were tried, have URLs left, and have neither answered nor been given up.
+    """
 
     hosts: tuple[HostReport, ...] = ()
     more: int = 0
+    waiting: int = 0
+    in_vain: HostsInVain = field(default_factory=HostsInVain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -250,8 +250,12 @@ class Pace:
         self._is_reached = True
         self._is_put_off = False
 
-    def put_off(self, seconds: float, now: float) -> None:
-        """A request was broken off, to nobody's blame: others come first, and this host again after so long."""
+    def put_off(self, seconds: float, now: float, waited: float = 0.0) -> None:
+        """A request was broken off, to nobody's blame: others come first, and this host again after so long.
+
+        `waited`: seconds that the request took until then, in vain.
+        """
+        self.waited += waited
         self._is_put_off = True
         self._rest(now + seconds)
 

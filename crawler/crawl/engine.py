@@ -314,7 +314,7 @@ class Crawl:
         try:
             response = await self._fetch(request, stay)
         except (asyncio.CancelledError, NoNameServer) as error:
-            self._lay_back(request, error, stay)
+            self._lay_back(request, error, stay, clock.monotonic() - started)
             return
         except FetchError as error:
             fetched = clock.monotonic()
@@ -331,7 +331,7 @@ class Crawl:
             laps = Laps(started, fetched, handed, clock.monotonic())
             parts.observe(Turned.of(entry, response, page, laps, queued))
 
-    def _lay_back(self, request: Request, error: BaseException, stay: "_Stay") -> None:
+    def _lay_back(self, request: Request, error: BaseException, stay: "_Stay", took: float) -> None:
         """The URL of a dial that was broken off, or of which nobody knew the address, is as if it had not been asked.
 
         Raises:
@@ -343,7 +343,7 @@ class Crawl:
         parts.board.leave(request.id)
         if self._budget.give_back(request.id):
             parts.workbench.recall(parts.clock.monotonic())
-        self._manners.put_off(request)
+        self._manners.put_off(request, 0.0 if isinstance(error, NoNameServer) else took)
 
     def _excuse(self, error: BaseException, stay: "_Stay") -> None:
         if isinstance(error, NoNameServer):

@@ -135,8 +135,9 @@ class Manners:
                 self._miss(pace, lesson, asked_at)
                 self._mourn(request.url.origin, pace, lesson.message)
             return lesson
-        except (CancelledError, NoNameServer):
-            pace.put_off(PUT_OFF, self._clock.monotonic())
+        except (CancelledError, NoNameServer) as error:
+            now = self._clock.monotonic()
+            pace.put_off(PUT_OFF, now, 0.0 if isinstance(error, NoNameServer) else now - asked_at)
             raise
         finally:
             self._workbench.end_errand(host, self._clock.monotonic())
@@ -218,11 +219,14 @@ class Manners:
             self._workbench.release(host, self._clock.monotonic())
             self._remember(host, pace)
 
-    def put_off(self, request: Request) -> None:
-        """Lay back a request that was broken off, to nobody's blame; others come first."""
+    def put_off(self, request: Request, waited: float) -> None:
+        """Lay back a request that was broken off, to nobody's blame; others come first.
+
+        It waited so many seconds for its host, in vain.
+        """
         host = request.url.host_port
         pace = self._workbench.pace(host)
-        pace.put_off(PUT_OFF, self._clock.monotonic())
+        pace.put_off(PUT_OFF, self._clock.monotonic(), waited)
         self._workbench.lay_back(request, self._clock.monotonic())
         self._remember(host, pace)
 

@@ -3,6 +3,7 @@
 Rules
 - A host that is only known from links out of scope is none of the run's: nothing was asked of it, nothing will be.
 - Busiest first; hosts that are alike by name.
+- The waiting hosts and the seconds in vain are counted over all rows when the account is made.
 Runs on: the storage thread, or whoever reads a frontier that nobody works on.
 """
 
@@ -10,12 +11,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 
-from crawler.core.history import ChiefHosts, HostReport, HostRobots
+from crawler.core.history import LEAST_IN_VAIN, ChiefHosts, HostReport, HostRobots, HostsInVain
 from crawler.core.robots import Rules
 from crawler.core.scope import Scope, ScopeMode
 from crawler.core.urls import Host, parse
 from crawler.frontier import schema
-from crawler.frontier.hosts import Hosts
+from crawler.frontier.hosts import ANSWERED, Hosts
 
 _COLUMNS = "id, name, pages, failed, ready, first_at, last_at"
 _OURS = (
@@ -25,7 +26,13 @@ _OURS = (
 _BUSIEST = "ORDER BY pages DESC, name"
 _DOWN = f"SELECT id FROM host WHERE down IS NOT NULL {_BUSIEST} LIMIT ?"  # noqa: S608
 _TROUBLED = "SELECT host FROM trouble GROUP BY host ORDER BY sum(n) DESC, host LIMIT ?"
+_COSTLY = "SELECT id FROM host WHERE waited >= ? ORDER BY waited DESC, name LIMIT ?"
 _BUSY = f"SELECT id FROM host WHERE {_OURS} {_BUSIEST} LIMIT ?"  # noqa: S608
+_NOT_READY = " UNION ".join(f"SELECT host FROM url WHERE {rows}" for rows in (schema.WAITING, schema.SUSPECT))  # noqa: S608
+_PENDING = f"ready > 0 OR id IN ({_NOT_READY})"
+_TRIED = "(failures > 0 OR waited > 0)"
+_WAITING = f"SELECT count(*) FROM host WHERE {_TRIED} AND down IS NULL AND NOT ({ANSWERED}) AND ({_PENDING})"  # noqa: S608
+_IN_VAIN = "SELECT count(*), total(waited) FROM host WHERE waited >= ?"
 
 _Row = tuple[int, str, int, int, int, float | None, float | None]
 
@@ -55,15 +62,23 @@ class HostReports:
         return self._reports(f"WHERE {_OURS} {_BUSIEST}")
 
     def chief(self, most: int) -> ChiefHosts:
-        """At most so many hosts, up to half of them for their trouble."""
-        chosen = self._ids(_DOWN, most // 4) | self._ids(_TROUBLED, most // 4) | self._ids(_BUSY, most)
-        ids = list(chosen)[:most]
+        """At most so many hosts, up to a quarter each for being down, for failed tries and for waits in vain."""
+        few = most // 4
+        chosen = self._ids(_DOWN, few) | self._ids(_TROUBLED, few) | self._ids(_COSTLY, LEAST_IN_VAIN, few)
+        ids = list(chosen | self._ids(_BUSY, most))[:most]
         marks = ", ".join("?" * len(ids))
         (count,) = self._db.execute(f"SELECT count(*) FROM host WHERE {_OURS}").fetchone()  # noqa: S608
-        return ChiefHosts(tuple(self._reports(f"WHERE id IN ({marks}) {_BUSIEST}", *ids)), count - len(ids))
+        (waiting,) = self._db.execute(_WAITING).fetchone()
+        hosts, seconds = self._db.execute(_IN_VAIN, (LEAST_IN_VAIN,)).fetchone()
+        return ChiefHosts(
+            tuple(self._reports(f"WHERE id IN ({marks}) {_BUSIEST}", *ids)),
+            more=count - len(ids),
+            waiting=waiting,
+            in_vain=HostsInVain(hosts=hosts, seconds=seconds),
+        )
 
-    def _ids(self, query: str, most: int) -> dict[int, None]:
-        return dict.fromkeys(host_id for (host_id,) in self._db.execute(query, (most,)))
+    def _ids(self, query: str, *values: float) -> dict[int, None]:
+        return dict.fromkeys(host_id for (host_id,) in self._db.execute(query, values))
 
     def _reports(self, which: str, *values: object) -> Iterator[HostReport]:
         for row in self._db.execute(f"SELECT {_COLUMNS} FROM host {which}", values):  # noqa: S608

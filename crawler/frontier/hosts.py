@@ -19,7 +19,7 @@ from crawler.core.urls import Host
 _REMEMBERED = 100_000
 _LONG_AGO = 3600.0  # seconds
 _STATE = tuple(field.name for field in fields(HostState) if field.name != "answered")
-_ANSWERED = "pages > failed OR EXISTS (SELECT 1 FROM robots WHERE robots.host = host.id)"
+ANSWERED = "pages > failed OR EXISTS (SELECT 1 FROM robots WHERE robots.host = host.id)"
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class Hosts:
 
     def state(self, host: Host) -> HostState:
         """What is remembered of a host that is there."""
-        columns = f"{', '.join(_STATE)}, {_ANSWERED}"
+        columns = f"{', '.join(_STATE)}, {ANSWERED}"
         row = self._db.execute(f"SELECT {columns} FROM host WHERE name = ?", (host,)).fetchone()  # noqa: S608
         state = dict(zip((*_STATE, "answered"), row, strict=True))
         down = Reason(state["down"]) if state["down"] else None

@@ -2,7 +2,7 @@
 
 Rules
 - The table fits into 80 columns; a long name loses its beginning, since its end says whose it is.
-- Trouble stands below its host, on a line of its own.
+- Trouble stands below its host, on lines of its own, and so does what it cost to wait for answers that never came.
 Runs on: anywhere (pure).
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.core.history import HostReport, HostRobots
-from crawler.core.text import safe
+from crawler.core.history import LEAST_IN_VAIN, HostReport, HostRobots
+from crawler.core.text import duration, safe
 
 WIDTH = 80
 _LEAST_NAME = 10
@@ -30,6 +30,8 @@ class HostRow:
             None = it was never asked for. `crawl_delay` is what it asks for, in seconds.
         errors: the most frequent reasons of failed tries, those that were repeated too.
         down: why it was given up; None = it was not.
+        waiting: it was tried, has URLs left, and has neither answered nor been given up.
+        waited: seconds that requests to it took without an answer.
     """
 
     host: str
@@ -44,11 +46,13 @@ class HostRow:
     crawl_delay: float | None
     errors: dict[str, int]
     down: str | None
+    waiting: bool
+    waited: float
 
     @property
     def is_troubled(self) -> bool:
         """There is something to tell besides figures."""
-        return bool(self.errors or self.down)
+        return bool(self.errors or self.down or self.waiting)
 
 
 _Key = Callable[[HostRow], Any]
@@ -59,6 +63,7 @@ SORTS: dict[str, _Key] = {
     "rate": lambda row: -(row.pages_per_second or 0.0),
     "delay": lambda row: -(row.delay or 0.0),
     "errors": lambda row: (row.down is None, -sum(row.errors.values())),
+    "waited": lambda row: -row.waited,
     "host": lambda row: row.host,
 }
 """What a table may be sorted by; hosts that are alike in it stay as they were."""
@@ -80,6 +85,8 @@ def host_row(report: HostReport) -> HostRow:
         crawl_delay=report.robots.crawl_delay if report.robots else None,
         errors=dict(list(report.troubles.items())[:_SHOWN_ERRORS]),
         down=report.state.down,
+        waiting=report.is_waiting,
+        waited=round(report.state.waited, 1),
     )
 
 
@@ -92,7 +99,7 @@ def _robots(robots: HostRobots | None) -> str | None:
 
 
 def hosts_text(rows: Sequence[HostRow], width: int = WIDTH) -> list[str]:
-    """The table: a head, and for each host a line, and one more if it has trouble."""
+    """The table: a head, and for each host a line, and more if it has trouble."""
     if not rows:
         return ["no host was asked for anything"]
     cells = [_HEAD, *map(_cells, rows)]
@@ -102,7 +109,7 @@ def hosts_text(rows: Sequence[HostRow], width: int = WIDTH) -> list[str]:
     gap = 2 if widths[0] <= room - 2 * gaps else 1
     widths[0] = min(widths[0], max(room - gap * gaps, _LEAST_NAME))
     head, *lines = (_line(row, widths, " " * gap) for row in cells)
-    return [head, *(text for row, line in zip(rows, lines, strict=True) for text in (line, *_trouble(row)))]
+    return [head, *(text for row, line in zip(rows, lines, strict=True) for text in (line, *_trouble(row, width)))]
 
 
 _HEAD = ("host", "done", "failed", "pending", "per s", "delay", "limit", "robots")
@@ -132,8 +139,16 @@ def _placed(number: int, text: str, width: int) -> str:
     return text.ljust(width) if number in _LEFT else text.rjust(width)
 
 
-def _trouble(row: HostRow) -> list[str]:
-    found = [f"down: {row.down}"] if row.down else []
+def _trouble(row: HostRow, width: int) -> list[str]:
+    found = [f"down: {row.down}"] if row.down else ["no answer yet"] if row.waiting else []
+    if row.waited >= LEAST_IN_VAIN:
+        found.append(f"waited {duration(row.waited)} in vain")
     if row.errors:
         found.append("failed tries: " + ", ".join(f"{safe(name)} {n:,}" for name, n in row.errors.items()))
-    return [f"  {'; '.join(found)}"] if found else []
+    lines: list[str] = []
+    for part in found:
+        if lines and len(lines[-1]) + len("; ") + len(part) <= width:
+            lines[-1] += f"; {part}"
+        else:
+            lines.append(f"  {part}")
+    return lines

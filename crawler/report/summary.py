@@ -7,10 +7,10 @@ Runs on: anywhere (pure).
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crawler.core.histogram import percentile
-from crawler.core.history import ChiefHosts, LostSeeds
+from crawler.core.history import ChiefHosts, HostsInVain, LostSeeds
 from crawler.core.models import Totals
 from crawler.core.reasons import Reason
 from crawler.core.text import counted, duration, safe, size
@@ -31,7 +31,7 @@ class Summary:
     """The contract of `summary.json`; times in seconds, latency in milliseconds, `peak_rss_mb` in MiB.
 
     Attributes:
-        stopped_by: the budget or signal that ended the run early; None = nothing is pending.
+        stopped_by: the budget, signal or fault that ended the run early; None = nothing is pending.
         latency: from dispatch to the last byte, of URLs that had a response; p50, p90, p99.
         lines: what became of the lines of the list; they add up to `read`.
         readings: lines that were not read as they stand: `guessed` had no scheme, `unwrapped` had quotes or brackets.
@@ -39,6 +39,8 @@ class Summary:
         lost_seeds: the seeds that brought nothing, by reason and status, the most frequent first.
         examples: the first URLs that were skipped or not read, by reason.
         hosts: the busiest and the most troubled, at most 100; `more_hosts` is how many there are besides.
+        waiting_hosts: hosts that were tried, have URLs left, and have neither answered nor been given up.
+        in_vain: hosts whose requests took a second or more without an answer, and the seconds of all of them.
     """
 
     discovered: int
@@ -62,6 +64,8 @@ class Summary:
     stopped_by: str | None
     hosts: list[HostRow]
     more_hosts: int
+    waiting_hosts: int
+    in_vain: HostsInVain
 
 
 def summarize(
@@ -98,6 +102,8 @@ def summarize(
         stopped_by=stopped_by,
         hosts=[host_row(report) for report in chief.hosts],
         more_hosts=chief.more,
+        waiting_hosts=chief.waiting,
+        in_vain=replace(chief.in_vain, seconds=round(chief.in_vain.seconds, 1)),
     )
 
 
@@ -138,7 +144,7 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
         lines += [f"           {reason}: {safe(url, 100)}" for reason, url in examples]
     if summary.retries:
         lines.append(f"  retries  {summary.retries:,}")
-    lines += [f"  {line}" for line in _host_lines(summary, folder)]
+    lines += [f"  {line}" for line in (*_unanswered_lines(summary), *_host_lines(summary, folder))]
     if not (summary.discovered or summary.stopped_by):
         lines.append("  nothing to fetch: the list holds no URL")
     if summary.lines.get("read"):
@@ -163,6 +169,18 @@ def _lost_line(summary: Summary) -> str:
     rest = f" and {counted(more, 'other reason')}" if more else ""
     what = "not all" if all(kind.reason.is_unread for kind in summary.lost_seeds) else "nothing"
     return f"{what} from {lost:,} of {counted(listed, 'seed')}: {', '.join(told)}{rest}"
+
+
+def _unanswered_lines(summary: Summary) -> list[str]:
+    """Tell the hosts that have not answered yet, and what it cost that others never did."""
+    lines = []
+    if summary.waiting_hosts:
+        have = "has" if summary.waiting_hosts == 1 else "have"
+        lines.append(f"waiting  {counted(summary.waiting_hosts, 'host')} that {have} not answered yet")
+    if summary.in_vain.hosts and any(row.down for row in summary.hosts):
+        seconds = duration(summary.in_vain.seconds)
+        lines.append(f"waited   {seconds} in vain for {counted(summary.in_vain.hosts, 'host')}")
+    return lines
 
 
 def _host_lines(summary: Summary, folder: str | None) -> list[str]:

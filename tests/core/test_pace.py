@@ -314,14 +314,14 @@ def test_a_host_stands_where_it_was_heard_last() -> None:
     fail(pace, 30.0, Reason.CONNECT_TIMEOUT, asked_at=20.0)
     stands.append(pace.standing)
     answer(pace, 40.0)
-    pace.put_off(3.0, 40.0)
+    pace.put_off(3.0, 40.0, 7.5)
     stands.append(pace.standing)
 
     assert stands == [
         *(Standing.UNTRIED, Standing.ANSWERS, Standing.QUICK, Standing.ANSWERS),
         *(Standing.FAILED, Standing.FAILED),
     ]
-    assert (pace.due, cause(pace, 41.0)) == (43.0, "put off")
+    assert (pace.due, cause(pace, 41.0), pace.waited) == (43.0, "put off", 17.5)
     assert Pace(LOOPBACK, HostState(down=Reason.DNS_NOT_FOUND)).standing is Standing.QUICK
 
 

@@ -18,6 +18,7 @@ from crawler.core.models import Request, Response
 from crawler.core.protocols import Room
 from crawler.core.workbench import Taken
 from crawler.crawl.engine import Crawl
+from crawler.frontier.host_reports import HostReports
 from crawler.runtime.loop import Stop
 from crawler.runtime.places import Work
 from crawler.testing import FakeFetcher
@@ -244,3 +245,25 @@ async def test_a_burst_that_lasts_longer_than_a_delay_asks_nobody_twice(
     for url, moment in zip(fetcher.asked, fetcher.moments, strict=True):
         moments[url.split("/")[2]].append(moment)
     assert min(later - earlier for of in moments.values() for earlier, later in pairwise(of)) >= 0.095
+
+
+class Silent(FakeFetcher):
+    """No host ever answers."""
+
+    async def fetch(self, request: Request, room: Room | None = None) -> Response:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+        return await super().fetch(request, room)
+
+
+@pytest.mark.parametrize("robots", [False, True])
+def test_a_dial_that_is_broken_off_counts_as_waited_in_vain(tmp_path: Path, *, robots: bool) -> None:
+    """The host is not blamed, and its URL is pending; what it cost is known, and that it has not answered yet."""
+    ending = crawl(tmp_path, [f"{A}/", f"{B}/"], Silent(), max_time=1, robots=robots)
+
+    assert (ending.totals.pending, ending.stopped_by) == (2, "--max-time 1")
+    with closing(sqlite3.connect(tmp_path / "frontier.sqlite")) as db:
+        chief = HostReports(db, "crawler").chief(10)
+    assert [(host.state.failures, host.state.cause) for host in chief.hosts] == [(0, "put off")] * 2
+    assert chief.waiting == chief.in_vain.hosts == 2
+    assert chief.in_vain.seconds == pytest.approx(6.0, abs=0.2)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.core.history import HostReport, HostRobots
+from crawler.core.history import HostReport, HostRobots, HostsInVain
 from crawler.core.models import Find, Group, HostState, Request, Retry, RobotsCopy, SeedBatch, State, Visit
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn, unanswered
@@ -86,6 +86,53 @@ def test_few_hosts_are_all_chief(frontier: SqliteFrontier) -> None:
     chief = frontier.hosts("crawler", 100)
 
     assert ([report.host for report in chief.hosts], chief.more) == (["a:80", "b:80", "c:80"], 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "waiting"),
+    [
+        ("pages = 0", 0),
+        ("failures = 2", 1),
+        ("waited = 0.5", 1),
+        ("failures = 2, down = 'connect_timeout'", 0),
+        ("failures = 2, pages = 1", 0),
+        ("failures = 2, pages = 1, failed = 1", 1),
+        ("robots_attempts = 2", 0),
+        ("failures = 2, ready = 0", 0),
+    ],
+)
+def test_hosts_that_wait_for_an_answer_are_counted(frontier: SqliteFrontier, change: str, waiting: int) -> None:
+    """Tried, with URLs left, neither answered nor given up: each host says so, and so does their number."""
+    frontier._db.execute(f"UPDATE host SET {change} WHERE name = 'c:80'")  # noqa: S608
+
+    assert frontier.hosts("crawler", 100).waiting == waiting
+    assert [report.host for report in reports(frontier).all() if report.is_waiting] == ["c:80"] * waiting
+
+
+@pytest.mark.parametrize("deaths", [0, 2])
+def test_a_host_whose_urls_wait_for_a_retry_is_counted_too(frontier: SqliteFrontier, deaths: int) -> None:
+    """Nothing of it is ready then; and once it has a robots.txt it has answered."""
+    db: sqlite3.Connection = frontier._db
+    db.execute("UPDATE host SET failures = 1, pages = 0, failed = 0 WHERE name = 'a:80'")
+    db.execute("UPDATE url SET deaths = ? WHERE not_before IS NOT NULL", (deaths,))
+
+    assert frontier.hosts("crawler", 100).waiting == 0
+    db.execute("DELETE FROM robots")
+    assert frontier.hosts("crawler", 100).waiting == 1
+
+
+def test_seconds_in_vain_are_summed_over_all_hosts(frontier: SqliteFrontier) -> None:
+    """Of hosts that took a second or more, and the costliest are among the few that are shown."""
+    db: sqlite3.Connection = frontier._db
+    db.executemany(
+        "INSERT INTO host (name, site, pages, waited) VALUES (?, ?, ?, ?)",
+        [*((f"h{n}:80", f"h{n}", 50, 0.9) for n in range(100)), ("x:80", "x", 1, 20.5), ("y:80", "y", 1, 1.0)],
+    )
+
+    chief = frontier.hosts("crawler", 10)
+
+    assert chief.in_vain == HostsInVain(hosts=2, seconds=21.5)
+    assert {"x:80", "y:80"} <= {report.host for report in chief.hosts}
 
 
 def test_trouble_is_not_crowded_out_by_busy_hosts(frontier: SqliteFrontier) -> None:

@@ -34,9 +34,16 @@ GONE = HostReport(
     host=Host("gone.example:8080"),
     pages=1,
     failed=1,
-    state=HostState(delay=0.5, cause="down", down=Reason.CONNECT_REFUSED),
+    state=HostState(delay=0.5, cause="down", down=Reason.CONNECT_REFUSED, waited=4.0),
     troubles={"connect_refused": 20},
 )
+SILENT = HostReport(
+    host=Host("silent.example:80"),
+    pending=3,
+    state=HostState(delay=0.5, cause="unreachable", failures=2, waited=20.04),
+    troubles={"first_byte_timeout": 1200, "connect_timeout": 1},
+)
+TRIES = "  failed tries: first_byte_timeout 1,200, connect_timeout 1"
 
 
 def test_the_table_is_what_an_operator_reads() -> None:
@@ -47,8 +54,34 @@ def test_the_table_is_what_an_operator_reads() -> None:
         "slow.example:443     10      2   1,400   0.1 10 s crawl-delay     1 none",
         "  failed tries: retry_status 139, connection_lost 2",
         "gone.example:8080     0      1       0     - 0.5 s down           - -",
-        "  down: connect_refused; failed tries: connect_refused 20",
+        "  down: connect_refused; waited 4.0 s in vain; failed tries: connect_refused 20",
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "pending", "lines"),
+    [
+        (SILENT.state, 3, ["  no answer yet; waited 20.0 s in vain", TRIES]),
+        (replace(SILENT.state, answered=True), 3, ["  waited 20.0 s in vain", TRIES]),
+        (
+            replace(SILENT.state, down=Reason.CONNECT_TIMEOUT),
+            3,
+            ["  down: connect_timeout; waited 20.0 s in vain", TRIES],
+        ),
+        (replace(SILENT.state, waited=0.1), 3, [f"  no answer yet; {TRIES.strip()}"]),
+        (replace(SILENT.state, failures=0), 3, ["  no answer yet; waited 20.0 s in vain", TRIES]),
+        (replace(SILENT.state, failures=0, waited=0.0), 3, [TRIES]),
+        (SILENT.state, 0, ["  waited 20.0 s in vain", TRIES]),
+    ],
+)
+def test_a_host_tells_what_it_cost_in_vain(state: HostState, pending: int, lines: list[str]) -> None:
+    """From a second on, and that it has not answered yet if it was tried and may still be; no line is too long."""
+    row = host_row(replace(SILENT, state=state, pending=pending))
+
+    assert hosts_text([row])[2:] == lines
+    assert row.waited == round(state.waited, 1)
+    assert row.waiting == ("  no answer yet" in lines[0])
+    assert max(map(len, lines)) <= WIDTH
 
 
 @pytest.mark.parametrize("facts", [{}, {"pages": 9_999_999, "failed": 9_999, "pending": 9_999_999}])
@@ -113,6 +146,7 @@ def test_a_rate_needs_two_moments(
         ("pending", ["slow", "quick", "gone"]),
         ("rate", ["quick", "slow", "gone"]),
         ("delay", ["slow", "gone", "quick"]),
+        ("waited", ["gone", "quick", "slow"]),
         ("errors", ["gone", "slow", "quick"]),
         ("host", ["gone", "quick", "slow"]),
     ],

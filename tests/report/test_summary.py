@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crawler.core.histogram import bucket
-from crawler.core.history import ChiefHosts, HostReport, HostRobots, LostSeeds
+from crawler.core.history import ChiefHosts, HostReport, HostRobots, HostsInVain, LostSeeds
 from crawler.core.models import HostState, Totals
 from crawler.core.reasons import Reason
 from crawler.core.urls import Host
@@ -163,8 +163,41 @@ def test_the_json_holds_every_host_that_was_chosen() -> None:
             "crawl_delay": None,
             "errors": {},
             "down": None,
+            "waiting": False,
+            "waited": 0.0,
         }
     ]
+    assert (told["waiting_hosts"], told["in_vain"]) == (0, {"hosts": 0, "seconds": 0.0})
+
+
+SILENT = replace(a_host("silent:80"), pages=0, pending=1, state=HostState(failures=2, waited=20.04))
+GIVEN_UP = replace(
+    a_host("gone:80"), pages=1, failed=1, state=HostState(failures=3, waited=30.0, down=Reason.CONNECT_TIMEOUT)
+)
+
+
+@pytest.mark.parametrize(
+    ("chief", "told"),
+    [
+        (ChiefHosts((a_host("one:80"),)), []),
+        (ChiefHosts((SILENT,), waiting=1), ["  waiting  1 host that has not answered yet"]),
+        (ChiefHosts((SILENT,), waiting=1212), ["  waiting  1,212 hosts that have not answered yet"]),
+        (ChiefHosts((SILENT,), in_vain=HostsInVain(hosts=1, seconds=20.04)), []),
+        (
+            ChiefHosts((GIVEN_UP,), in_vain=HostsInVain(hosts=312, seconds=4321.04)),
+            ["  waited   1 h 12 min in vain for 312 hosts"],
+        ),
+        (ChiefHosts((GIVEN_UP,)), []),
+    ],
+)
+def test_hosts_that_did_not_answer_are_told(chief: ChiefHosts, told: list[str]) -> None:
+    """Those that may still answer, and what the others cost, once some are given up; nothing where there is none."""
+    summary = summarize(TOTALS, peak_rss_mb=64.0, stopped_by="interrupted", hosts=chief)
+
+    assert [line for line in as_text(summary, None).splitlines() if line.startswith("  wait")] == told
+    figures = json.loads(as_json(summary))
+    assert figures["waiting_hosts"] == chief.waiting
+    assert figures["in_vain"] == {"hosts": chief.in_vain.hosts, "seconds": round(chief.in_vain.seconds, 1)}
 
 
 @pytest.mark.parametrize(
