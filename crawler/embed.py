@@ -95,6 +95,7 @@ async def crawl(
     Raises:
         UsageError: an option is unknown or cannot be, or a seed is no URL.
         StorageError: the run's folder failed; what was committed is safe.
+        NoNameServer: no name server has answered for a minute; what was committed is safe.
     """
     if isinstance(seeds, str):
         raise UsageError("a list of seeds is wanted, and this is one text: write [seed]")
@@ -155,7 +156,7 @@ class _Pages:
                     stack, folder, facts, config, reading=partial(replace, keep=True), around=self._slowed
                 )
                 parts.journal.on_commit(partial(self._take, parts.memory))
-                await Crawl(parts, Stop()).run()
+                self._error = (await Crawl(parts, Stop()).run()).error
         except Exception as error:  # noqa: BLE001 - raised where the pages are read, and not wherever the reader waits
             self._error = error
         self._waiting.put_nowait(None)

@@ -20,7 +20,7 @@ from crawler.build import Show, check_files, run
 from crawler.cli.notes import cookies_note
 from crawler.cli.tracefile import Tracing
 from crawler.core.config import RunConfig
-from crawler.core.errors import ReaderGone, UsageError
+from crawler.core.errors import NO_NAME_SERVER, NoNameServer, ReaderGone, UsageError
 from crawler.core.reasons import Reason
 from crawler.core.text import counted, safe
 from crawler.crawl.folder import RunFacts, RunFolder
@@ -105,7 +105,9 @@ def _check_list(summary: Summary, folder: RunFolder) -> None:
 
 
 def exit_code(summary: Summary, signum: int | None) -> int:
-    """0 done; 1 done, some URLs failed, were not read in full or redirect too often; 130 or 143 ended by a signal."""
+    """0 done; 1 done, some URLs failed, were not read in full or redirect too often; 9, 130 or 143 ended early."""
+    if summary.stopped_by == NO_NAME_SERVER:
+        return NoNameServer.exit_code
     if signum is not None and summary.stopped_by is not None:
         return 128 + signum
     return 1 if summary.failed or summary.unread or summary.skipped.get(Reason.HOP_LIMIT) else 0

@@ -11,7 +11,7 @@ CrawlerError
 ├── WorkersMissing     no worker process can be started               exit 6
 ├── UrlError           a text that is no URL we fetch                (ends one line or link)
 ├── FetchError         one request had no usable response            (ends one attempt)
-│   └── NoNameServer   no name server answers at all                 (ends none that counts)
+│   └── NoNameServer   no name server answers at all; the run ends   exit 9
 ├── ParseError         one document could not be read                (ends one page)
 └── InternalError      a broken promise of ours; please report       exit 70
 
@@ -23,6 +23,9 @@ Runs on: anywhere (pure).
 """
 
 from crawler.core.reasons import Reason
+
+NO_NAME_SERVER = "no name server answers"
+"""`stopped_by` of a run that NoNameServer ended."""
 
 
 class CrawlerError(Exception):
@@ -118,9 +121,13 @@ class FetchError(CrawlerError):
 class NoNameServer(FetchError):
     """No name server answers at all: nothing is known of the host, and it is not to blame.
 
+    A run that meets it waits for a while, then ends in order; it can be resumed.
+
     Attributes:
         since: monotonic moment since when none answers.
     """
+
+    exit_code = 9
 
     def __init__(self, message: str, *, since: float) -> None:
         super().__init__(Reason.DNS_TIMEOUT, message, counted=False)

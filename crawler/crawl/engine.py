@@ -26,7 +26,7 @@ from typing import cast
 from crawler.core import outcomes
 from crawler.core.budget import Budget
 from crawler.core.config import BudgetConfig
-from crawler.core.errors import FetchError, NoNameServer
+from crawler.core.errors import NO_NAME_SERVER, FetchError, NoNameServer
 from crawler.core.facts import Laps, Turned
 from crawler.core.metrics import Metrics
 from crawler.core.models import Committed, Lease, Opened, Request, Response, Retry, Totals, Visit
@@ -34,6 +34,7 @@ from crawler.core.outcomes import Judge
 from crawler.core.politeness import RateGate
 from crawler.core.protocols import Board, Clock, Fetcher, Observer, Parser
 from crawler.core.records import Turn
+from crawler.core.text import duration
 from crawler.core.workbench import Taken, Workbench
 from crawler.crawl.journal import Journal
 from crawler.crawl.manners import Manners, Ways
@@ -82,10 +83,16 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a crawl ended: its account, and why it stopped early; None = nothing is pending."""
+    """How a crawl ended.
+
+    Attributes:
+        stopped_by: why it stopped early; None = nothing is pending.
+        error: the fault that stopped it; None = it was the user's will.
+    """
 
     totals: Totals
     stopped_by: str | None
+    error: NoNameServer | None = None
 
 
 class Crawl:
@@ -131,13 +138,15 @@ class Crawl:
             await journal.settle()
         if self._imported and not self._totals.pending:
             return Ending(self._totals, None)  # the last page may be the budget's last, too
+        if self._no_names and not self._stopped_by:
+            return Ending(self._totals, NO_NAME_SERVER, self._no_names)
         return Ending(self._totals, self._stopped_by or self._budget.closed)
 
     def _begin(self, opened: Opened) -> None:
         self._totals = opened.totals
         self._stopped_by: str | None = None
         self._unnamed = False  # it was said that no name server answers
-        self._no_names: str | None = None
+        self._no_names: NoNameServer | None = None
         self._imported = opened.cursor.finished
         self._suspects = opened.suspects
         self._budget = Budget(
@@ -232,7 +241,7 @@ class Crawl:
         if self._stop.draining:
             self._stopped_by = "interrupted"
         elif self._no_names:
-            self._stopped_by = self._no_names
+            return True
         elif spent := self._budget.spent(self._parts.clock.monotonic()):
             self._stopped_by = spent
         else:
@@ -350,8 +359,10 @@ class Crawl:
             if not self._unnamed:
                 self._unnamed = True
                 self._parts.say(f"waiting: {error}")
-            if self._parts.clock.monotonic() - error.since > _WITHOUT_NAMES:
-                self._no_names = str(error)
+            for_seconds = self._parts.clock.monotonic() - error.since
+            if for_seconds > _WITHOUT_NAMES and self._no_names is None:
+                self._no_names = error
+                self._parts.say(f"stopping after {duration(for_seconds)}: {error}")
         elif stay.place.is_broken_off:
             cast("asyncio.Task[object]", asyncio.current_task()).uncancel()
         else:

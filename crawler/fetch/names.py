@@ -29,7 +29,7 @@ from typing import TypeVar
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from crawler.core.addresses import NO_HOST, can_be_host, is_this_machine
-from crawler.core.errors import FetchError, NoNameServer
+from crawler.core.errors import NO_NAME_SERVER, FetchError, NoNameServer
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.fetch.gate import our_limit
@@ -205,10 +205,7 @@ class Resolver(AbstractResolver):
     def _no_name_server(self) -> NoNameServer:
         since = self._now() if self._outage.since is None else self._outage.since
         asked = " and ".join(self._servers.in_order())
-        message = (
-            f"no name server has answered for {self._now() - since:.0f} s (asked: {asked}): "
-            "check the network, or name another with --resolver"
-        )
+        message = f"{NO_NAME_SERVER} (asked: {asked}): check the network, or name another with --resolver"
         return NoNameServer(message, since=since)
 
 

@@ -10,7 +10,7 @@ import pytest
 from crawler.build import Show
 from crawler.cli import run
 from crawler.core.config import RunConfig
-from crawler.core.errors import StorageError
+from crawler.core.errors import NO_NAME_SERVER, StorageError
 from crawler.core.models import Totals
 from crawler.core.reasons import UNREAD, Reason
 from crawler.crawl.folder import RunFacts, RunFolder
@@ -97,3 +97,14 @@ def test_what_was_not_had_or_not_read_shows_in_the_exit_code(totals: Totals, cod
     summary = summarize(totals, peak_rss_mb=1, stopped_by=None)
 
     assert run.exit_code(summary, None) == code
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "signum", "code"),
+    [(NO_NAME_SERVER, None, 9), ("interrupted", 2, 130), ("interrupted", 15, 143), ("--max-pages 1", None, 0)],
+)
+def test_an_early_end_shows_in_the_exit_code(stopped_by: str, signum: int | None, code: int) -> None:
+    """9 without a name server, 130 and 143 after a signal; a budget is what the user wanted."""
+    summary = summarize(Totals(discovered=2, done=1, pending=1), peak_rss_mb=1, stopped_by=stopped_by)
+
+    assert run.exit_code(summary, signum) == code
