@@ -84,9 +84,14 @@ class ListConfig:
 class EngineConfig:
     """How much happens at once."""
 
-    concurrency: Annotated[int, Help("Fetches in flight at the most, over all hosts.", Kind.COUNT, resumable=True)] = (
-        256
-    )
+    concurrency: Annotated[
+        int,
+        Help(
+            "Fetches in flight at the most, over all hosts that answer; other hosts are dialled beside them.",
+            Kind.COUNT,
+            resumable=True,
+        ),
+    ] = 256
     retries: Annotated[
         int,
         Help(

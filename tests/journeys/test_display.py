@@ -117,6 +117,7 @@ def test_a_terminal_shows_the_run_and_is_left_clean(tmp_path: Path, listed: Path
         r"[1-9]\d* pages/s",
         r"KiB/s",
         r"[1-9]\d* fetching",
+        r"[1-9]\d* dialling",
         r"\d+ queued",
         r"KiB in all",
         rf"connect_refused {REFUSED}",
