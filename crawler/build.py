@@ -154,7 +154,9 @@ async def assemble(
 
     journal = await stack.enter_async_context(Journal(frontier, sinks, board, clock, derive))
     task = reading(replace(_task(config, follows=follows), keep=config.output.files))
-    fetcher = around(await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=idle_for(limit))))
+    fetcher = around(
+        await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=idle_for(limit)))
+    )
     return Parts(
         fetcher=fetcher,
         parser=await _parser(stack, config, task),

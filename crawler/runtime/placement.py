@@ -78,8 +78,10 @@ class Placement:
     def _make_room(self, now: float) -> float | None:
         """Break off what is in the way of those that ask for the first time; gives back the seconds until a change."""
         places = self._places
-        evicts = any(not given.done() for given, _ in self._outside) and not places.evict(now)
-        change = places.next_change(now, evicts=evicts)
+        moments = [places.next_change(now)]
+        if any(not given.done() for given, _ in self._outside) and not places.evict(now):
+            moments.append(places.next_eviction())
+        change = min((moment for moment in moments if moment is not None), default=None)
         return None if change is None else max(0.0, change - now)
 
     async def _pass(self, key: Hashable) -> None:
