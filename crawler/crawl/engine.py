@@ -8,7 +8,7 @@ Rules
   accepts the visit.
 - A dial that is broken off, to make room or because the run is to end, is laid back: its URL stays pending.
 - A name server that answers nothing is to blame, and no host: what asked for a name is laid back, and the run stops,
-  to be resumed, when that lasts.
+  to be resumed, when that lasts and no host whose address is known answers either.
 - A new origin first gives its robots.txt, as a request of its host like any other; what it refuses costs no request.
 - Every answer and every failure is heard by its host's pace. What is left of a host that was given up fails unasked.
 - A page of the budget is reserved before its URL is dispatched.
@@ -147,6 +147,7 @@ class Crawl:
         self._stopped_by: str | None = None
         self._unnamed = False  # it was said that no name server answers
         self._no_names: NoNameServer | None = None
+        self._answered_at = 0.0  # any host, the last time
         self._imported = opened.cursor.finished
         self._suspects = opened.suspects
         self._budget = Budget(
@@ -359,7 +360,7 @@ class Crawl:
             if not self._unnamed:
                 self._unnamed = True
                 self._parts.say(f"waiting: {error}")
-            for_seconds = self._parts.clock.monotonic() - error.since
+            for_seconds = self._parts.clock.monotonic() - max(error.since, self._answered_at)
             if for_seconds > _WITHOUT_NAMES and self._no_names is None:
                 self._no_names = error
                 self._parts.say(f"stopping after {duration(for_seconds)}: {error}")
@@ -375,6 +376,7 @@ class Crawl:
         """The response, in a slot; the host is free again afterwards."""
         try:
             response = await self._manners.fetch(request, stay)
+            self._answered_at = self._parts.clock.monotonic()
             await stay.answered()  # not every fetcher asks for it
             return response
         finally:
