@@ -187,7 +187,8 @@ class Places(Group):
         return max(1 - free, len(self._queueing) - min(free, self._open_slots - self._seated))
 
     def _may_relieve(self) -> bool:
-        return bool(self._moving) and self._is_relieved and len(self._stalled) < self.outside // 2
+        is_room = len(self._stalled) < self.outside // 2 and self.limit + self.waiting < self.most
+        return bool(self._moving) and self._is_relieved and is_room
 
     def evict(self, now: float) -> bool:
         """Break off the oldest dial, if all places outside are taken and it has taken long; its task is cancelled."""

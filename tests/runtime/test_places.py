@@ -229,6 +229,10 @@ async def test_dials_keep_no_page_from_a_slot() -> None:
 
         assert not places.relieve(clock.now)
         assert places.in_flight == places.fetching + places.waiting == places.most == 8
+        queueing = asyncio.ensure_future(tasks.seen[0].take_slot())
+        await settled()
+        assert not places.relieve(clock.now)  # what waits for a slot again is still outside
+        queueing.cancel()
 
     await with_places(body)
 
