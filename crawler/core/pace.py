@@ -16,11 +16,11 @@ Rules
 - Failures to reach it are of three kinds, and each has its number of attempts until the host is given up (`down`).
   A name that does not exist is believed at once. What is refused at once is asked again after 1, 3 and 6 s. Silence is
   asked again after 5 and then 10 s, as long as the next attempt can end within a minute of the beginning of the first.
-- A host that has answered before is given more time: it is given up after 30 s of refusals at the earliest, and after
-  two silent attempts.
+- A host that has answered before is given more time: refusals give it up when the next attempt would come after 30 s,
+  and connections that do not come about after two attempts at the earliest.
 - Attempts that began before the last failure was heard say nothing new.
-- A page that stays silent says something about its host only if the host has answered nothing since it was asked for,
-  and if the page was not silent before. Otherwise the page is to blame, and the host is asked as before.
+- A page that stays silent is blamed itself, if its host has ever answered: the host is asked as before. It is given up
+  when SILENT_PAGES of them, none of which was asked for before, were silent with no answer to anything in between.
 - A robots.txt that cannot be had though the host answers gives it up after ROBOTS_ATTEMPTS attempts.
 Runs on: anywhere (pure). Moments are monotonic seconds; jitter is chance in [0, 1).
 """
@@ -39,6 +39,7 @@ ATTEMPTS = 4  # that are refused, of a host that has never answered
 PATIENCE = 30.0  # seconds of refusals, of a host that has answered: a restart takes less
 MINUTE = 60.0  # seconds that silence may take in all
 QUICK = 2.0  # seconds to the first byte
+SILENT_PAGES = 20  # in a row, of a host that has answered
 STOCK_SECONDS = 2.0
 MOST_STOCK = 1000
 
@@ -132,6 +133,7 @@ class Pace:
         self._eased_at = self._failed_at = self._answered_at = -1.0
         self._has_answered = self._is_known = state.answered
         self._is_quick = self._is_put_off = False
+        self._silent_pages = 0  # since the last answer
         self._is_reached = not self._failures  # connections to it come about
         self._robots_attempts = state.robots_attempts
         self.waited = state.waited
@@ -214,9 +216,13 @@ class Pace:
             self._is_reached = False
             self._fail(failure, heard.asked_at, now, jitter)
         elif failure in _OF_A_PAGE:
-            if not self._has_answered or not (heard.again or self._answered_at > heard.asked_at):
-                self._is_quick = False
+            self._is_quick = False
+            if not self._has_answered:
                 self._fail(failure, heard.asked_at, now, jitter)
+            elif not heard.again and self._answered_at <= heard.asked_at:
+                self._silent_pages += 1
+                if self._silent_pages >= SILENT_PAGES:
+                    self.down = failure
         else:
             self._take_in(heard, now, jitter)
 
@@ -243,6 +249,7 @@ class Pace:
         self._forgive()
         self._has_answered = True
         self._answered_at = now
+        self._silent_pages = 0
 
     def _forgive(self) -> None:
         self._failures = self._robots_attempts = 0

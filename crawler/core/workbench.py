@@ -9,6 +9,8 @@ Rules
 - Among hosts that are due, one that answers comes before an untried one, and that before one that failed
   (`core.pace.Standing`). While one that comes first waits for a slot no other is opened, but for a share: one request
   of 8 opens an untried host, and one of 32 tries a host that failed.
+- Of one host, requests that were made in vain before come after the others: pages that stay silent must not keep the
+  places of its pages that do answer.
 - A request to a quick host takes a slot; any other begins outside, where there is room for many.
 - The last quarter of the slots is for hosts that have less than their fair share of them: a host that answers slowly
   never takes what the quick ones need, and one alone may have all.
@@ -31,6 +33,7 @@ from crawler.core.pace import Pace, Standing
 from crawler.core.urls import Host
 
 LONG_REST = 60.0  # seconds; who rests longer hands its leases back
+AGAIN = 8
 _SHARES = {Standing.UNTRIED: 8, Standing.FAILED: 32}
 _MOST_SHARES = 1000  # hosts that are asked for at once
 _UNKNOWN = HostState()
@@ -54,6 +57,8 @@ class _Bench:
     host: Host
     pace: Pace
     queue: deque[tuple[Request, float]] = field(default_factory=deque)  # with the moment that each was laid here
+    again: deque[tuple[Request, float]] = field(default_factory=deque)  # the same, of those that were asked in vain
+    since_again: int = 0  # requests of `queue` that were taken since the last one of `again`
     aside: list[Request] = field(default_factory=list)
     in_flight: int = 0
     entry: _Entry | None = None  # on the heap of `offered_as`; others of it there count no longer
@@ -65,11 +70,23 @@ class _Bench:
 
     @property
     def is_busy(self) -> bool:
-        return bool(self.queue or self.in_flight or self.aside)
+        return bool(self.queue or self.again or self.in_flight or self.aside)
+
+    @property
+    def waiting(self) -> int:
+        return len(self.queue) + len(self.again)
+
+    def pop(self) -> tuple[Request, float]:
+        """The next request: one that was asked in vain only where no other waits, or after AGAIN others."""
+        if self.again and (not self.queue or self.since_again >= AGAIN):
+            self.since_again = 0
+            return self.again.popleft()
+        self.since_again += 1
+        return self.queue.popleft()
 
     @property
     def may_give(self) -> bool:
-        return bool(self.queue) and self.in_flight < self.pace.limit and not self.on_errand
+        return bool(self.queue or self.again) and self.in_flight < self.pace.limit and not self.on_errand
 
 
 class Workbench:
@@ -118,7 +135,7 @@ class Workbench:
             if bench is None:
                 bench = self._hosts[host] = _Bench(host, self._pace_of(host, states.get(host, _UNKNOWN)))
             self._busy += not bench.is_busy
-            bench.queue.append((request, now))
+            (bench.again if request.attempts else bench.queue).append((request, now))
             self._queued += 1
             self._offer(bench)
 
@@ -176,8 +193,8 @@ class Workbench:
         self._share(standing)
         bench.in_flight += 1
         self._queued -= 1
-        request, since = bench.queue.popleft()
-        if 2 * len(bench.queue) < bench.pace.stock:
+        request, since = bench.pop()
+        if 2 * bench.waiting < bench.pace.stock:
             self._hungry[bench.host] = None
         return Taken(request, since, standing is Standing.QUICK)
 
@@ -250,10 +267,11 @@ class Workbench:
         bench = self._hosts[host]
         if bench.in_flight or bench.pace.due - now <= LONG_REST:
             return []
-        requests = [*bench.aside, *(request for request, _ in bench.queue)]
-        self._queued -= len(bench.queue)
+        requests = [*bench.aside, *(request for request, _ in (*bench.queue, *bench.again))]
+        self._queued -= bench.waiting
         self._busy -= bench.is_busy
         bench.queue.clear()
+        bench.again.clear()
         bench.aside.clear()
         self._aside.discard(host)
         self._hungry.pop(host, None)
@@ -292,7 +310,7 @@ class Workbench:
         for host in tuple(islice(self._hungry, _MOST_SHARES)):
             del self._hungry[host]
             bench = self._hosts[host]
-            if (share := bench.pace.stock - len(bench.queue)) > 0:
+            if (share := bench.pace.stock - bench.waiting) > 0:
                 found[host] = share
                 self._hungry[host] = None  # at the end of the line, in case there is less than that
         return found

@@ -234,8 +234,8 @@ DEATHS = [
     (Reason.TLS_UNTRUSTED, 0.1, (4, 10.4), (7, 28.7)),
     (Reason.CONNECT_TIMEOUT, 10.0, (3, 45.0), (3, 45.0)),
     (Reason.DNS_TIMEOUT, 5.0, (4, 45.0), (4, 45.0)),
-    (Reason.FIRST_BYTE_TIMEOUT, 20.0, (2, 45.0), (2, 45.0)),
-    (Reason.TOTAL_TIMEOUT, 60.0, (1, 60.0), (2, 125.0)),
+    (Reason.FIRST_BYTE_TIMEOUT, 20.0, (2, 45.0), (20, 400.0)),  # one after the other
+    (Reason.TOTAL_TIMEOUT, 60.0, (1, 60.0), (20, 1200.0)),
 ]
 
 
@@ -282,12 +282,13 @@ def test_a_page_that_stays_silent_is_blamed_itself() -> None:
 
     fail(pace, 30.0, Reason.FIRST_BYTE_TIMEOUT, asked_at=9.0)
     pace.hear(Heard(asked_at=31.0, failure=Reason.FIRST_BYTE_TIMEOUT, again=True), 51.0, 0.0)
-    other = (pace.limit, pace.delay, pace.standing, pace.state(60.0).failures)
-    fail(pace, 80.0, Reason.FIRST_BYTE_TIMEOUT, asked_at=60.0)
+    for _ in range(19):
+        fail(pace, 80.0, Reason.FIRST_BYTE_TIMEOUT, asked_at=60.0)
 
-    assert other == (64, 0.0, Standing.QUICK, 0)
-    assert (pace.standing, pace.state(90.0).failures) == (Standing.FAILED, 1)
-    assert pace.limit == 64  # it answers: pages that were silent are tried beside each other
+    assert (pace.limit, pace.due, pace.standing, pace.state(90.0).failures) == (64, 0.0, Standing.ANSWERS, 0)
+    assert pace.down is None
+    fail(pace, 80.0, Reason.FIRST_BYTE_TIMEOUT, asked_at=60.0)
+    assert pace.down is Reason.FIRST_BYTE_TIMEOUT  # it has answered nothing for too many
 
 
 def test_waiting_in_vain_is_summed_up() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter, defaultdict, deque
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -476,3 +477,18 @@ def test_what_is_laid_back_is_the_first_of_its_host_again() -> None:
 
     assert bench.queued == 3
     assert [sent(bench, now) for now in (4.0, 6.9, 7.0)] == [B, None, A]
+
+
+def test_what_was_asked_in_vain_comes_after_what_was_not() -> None:
+    """But for one in nine; alone it comes at once."""
+    bench = Workbench(lambda *_: known(EASY), PLENTY)
+    silent = [replace(ask(A, number), attempts=1) for number in range(3)]
+    bench.add([*silent, *(ask(A, number) for number in range(10, 26))], {}, 0.0)
+
+    order = []
+    while taken := bench.take(0.0, PLENTY, may_dial=True):
+        bench.send(A, 0.0)
+        order.append(taken.request.id)
+
+    assert order == [*range(10, 18), 0, *range(18, 26), 1, 2]
+    assert bench.queued == 0

@@ -117,7 +117,7 @@ class Web:
         began, over = self.outage
         if began <= asked.at < over:
             await asyncio.sleep(1.0)
-            raise NoNameServer("no name server has answered", since=began)
+            raise NoNameServer("no name server answers", since=began)
         if asked.at < START + kind.back:
             raise FetchError(Reason.CONNECT_REFUSED, "connection refused")
         await asyncio.sleep(kind.seconds)
@@ -508,7 +508,7 @@ def test_a_run_without_a_name_server_for_a_minute_stops_and_can_go_on(tmp_path: 
     ended, web.outage = web.ended, (0.0, 0.0)
     second = crawl(tmp_path, (), web, delay=0.5, robots=robots)
 
-    assert first.stopped_by == "no name server has answered"
+    assert first.stopped_by == "no name server answers"
     assert 62.0 < ended < 65.0
     assert (first.totals.failed, first.totals.pending) == (0, 600 - first.totals.done)
     assert (second.totals.done, second.totals.pending) == (600, 0)
