@@ -23,9 +23,9 @@ PRESCANNED = 1024
 MAX_METAS = 10_000  # that are looked at: more are hostile
 
 _XML_IN_UTF_16 = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
-_RAW = (b"script", b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes")  # have text and no tags
+_TEXT = (b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes")  # have text and no tags
 # In front of what the prescan found: what may hide it from a parser, or declare an encoding to a parser alone.
-_DOUBTS = (*(b"<" + name for name in _RAW), b"<plaintext", b"--!>", b"charset")
+_DOUBTS = (*(b"<" + name for name in (*_TEXT, b"script")), b"<plaintext", b"--!>", b"charset")
 
 
 def of_markup(body: bytes) -> str | None:
@@ -136,12 +136,21 @@ _IN_TAG = rb"(?:[^=>]++|=[\t\n\f\r ]*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))?)*+
 _ENDS = rb"(?=[\t\n\f\r />])"
 
 
+_ESCAPED = (
+    rb"<!--(?:-*+>|(?:[^<-]++|-(?!->)|<script%b(?:[^<-]++|-(?!->)|<(?!/script%b))*+(?:</script)?|<(?!/?script%b))*+(?:-->)?)"
+    % (_ENDS, _ENDS, _ENDS)
+)  # a script may hold, as a comment, a whole script and its end tag (HTML, "script data double escaped state")
+_SCRIPT = rb"<script%b%b>(?:[^<]++|<(?!/script%b|!--)|%b)*+(?:</script|\Z)" % (_ENDS, _IN_TAG, _ENDS, _ESCAPED)
+
+
 @lru_cache
 def _meta_of_page() -> re.Pattern[bytes]:
     """All up to the next `<meta>`. What begins ends, with the page if with nothing else: no byte is read twice."""
     return re.compile(
         rb"(?:[^<]++|<!--(?:-?>|.*?(?:--!?>|\Z))|"
-        + b"|".join(rb"<%b%b%b>.*?(?:</%b%b|\Z)" % (name, _ENDS, _IN_TAG, name, _ENDS) for name in _RAW)
+        + _SCRIPT
+        + b"|"
+        + b"|".join(rb"<%b%b%b>.*?(?:</%b%b|\Z)" % (name, _ENDS, _IN_TAG, name, _ENDS) for name in _TEXT)
         + rb"|<plaintext%b.*+|<(?!meta%b)(?:/?+[a-z]%b|[!/?][^>]*+)?+)*+<meta%b" % (_ENDS, _ENDS, _IN_TAG, _ENDS),
         re.IGNORECASE | re.DOTALL,
     )

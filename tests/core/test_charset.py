@@ -236,6 +236,10 @@ META_PIECES += [
 
 
 @given(st.lists(st.sampled_from(META_PIECES), max_size=15).map(b"".join))
+@example(b"<script><!--<script></script><meta charset=koi8-r>")
+@example(b"<script><!--<script></script>--></script><meta charset=koi8-r>")
+@example(b"<script><!--></script><meta charset=koi8-r>")
+@example(b"<script><!--<script>--></script><meta charset=koi8-r>")
 def test_a_meta_of_the_page_is_one_of_its_tree(page: bytes) -> None:
     """The first one that declares an encoding, as a parser of HTML builds the tree."""
     metas = LexborHTMLParser(page).css("meta[charset]")
