@@ -134,7 +134,7 @@ def _both(folder: Path, options: argparse.Namespace, verb: str, urls: int, rate:
 
 
 def _claims(alone: Run, among: Run) -> list[Claim]:
-    """What is claimed of a run at full speed: the live ones hardly notice the dead."""
+    """Return what is claimed of a run at full speed: the live ones hardly notice the dead."""
     share = among.seen.rate / alone.seen.rate if alone.seen.rate else 0.0
     later = among.seen.last_page / alone.seen.last_page
     return [
@@ -148,7 +148,7 @@ def _claims(alone: Run, among: Run) -> list[Claim]:
 
 
 def _rated_claims(alone: Run, among: Run, rate: int) -> list[Claim]:
-    """What is claimed of a run with a rate, which a first try of each dead host takes a part of."""
+    """Return what is claimed of a run with a rate, which a first try of each dead host takes a part of."""
     tries = sum(host.kind is not Kind.LIVE for host in among.job.asked)
     needed = (among.seen.wanted + _robots(among.job.asked) + tries) / rate
     return [
@@ -196,7 +196,7 @@ def _row(tool: Tool, done: Run) -> tuple[object, ...]:
 
 
 def _beaten(tools: Sequence[Tool], runs: Sequence[Run]) -> list[Claim]:
-    """What is claimed against the bare script with as many at once: its pages and its end come later."""
+    """Return what is claimed against the bare script with as many at once: its pages and its end come later."""
     mine = runs[0]
     claims = [exactly("live pages", mine.seen.wanted, mine.seen.pages)]
     for tool, done in zip(tools, runs, strict=True):

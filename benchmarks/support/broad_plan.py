@@ -47,12 +47,12 @@ class Host(msgspec.Struct, frozen=True):
 
     @property
     def address(self) -> str:
-        """Where it is."""
+        """Return where it is."""
         return str(ip_address(FIRST_ADDRESS + self.number))
 
     @property
     def fate(self) -> Fate:
-        """How each of its URLs must end."""
+        """Return how each of its URLs must end."""
         if self.kind is Kind.SLOW and self.seconds < FIRST_BYTE_LIMIT:
             return _DONE
         return _FATES[self.kind]

@@ -45,7 +45,7 @@ class Job:
 
     @property
     def wanted(self) -> int:
-        """How many pages of live hosts there are."""
+        """Return how many pages of live hosts there are."""
         return sum(pages_of(host, self.urls) for host in live(self.asked))
 
 
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def ended(self) -> str:
-        """How it ended, in a word."""
+        """Return how it ended, in a word."""
         return "by itself" if self.cost.code in {0, 1} else f"with code {self.cost.code}"
 
     @property
@@ -165,7 +165,7 @@ def number_of(url: str) -> int:
 
 
 def _expected(host: Host, job: Job) -> int:
-    """How many lines a host must have: a crawl knows of one that never answers its front page alone."""
+    """Return how many lines a host must have: a crawl knows of one that never answers its front page alone."""
     return 1 if job.crawl and host.fate[0] != "done" else pages_of(host, job.urls)
 
 

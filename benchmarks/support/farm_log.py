@@ -122,7 +122,7 @@ def _rate(ends: Sequence[float], first: float) -> float:
 
 
 def _robots_first(own: Sequence[Hit]) -> bool:
-    """Whether robots.txt had been answered when the first page was asked for; `own` in order of arrival."""
+    """Return whether robots.txt had been answered when the first page was asked for; `own` in order of arrival."""
     page = next((hit for hit in own if hit.target != ROBOTS), None)
     return page is None or any(hit.target == ROBOTS and hit.status and hit.ended <= page.started for hit in own)
 

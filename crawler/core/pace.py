@@ -157,7 +157,7 @@ class Pace:
 
     @property
     def standing(self) -> Standing:
-        """How likely it is to answer at once."""
+        """Return how likely it is to answer at once."""
         if self.down:
             return Standing.QUICK
         if self._failures or self._robots_attempts or self._is_put_off:

@@ -120,7 +120,7 @@ class Workbench:
 
     @property
     def untried(self) -> int:
-        """How many hosts here wait for their first request, or a few more."""
+        """Return how many hosts here wait for their first request, or a few more."""
         return len(self._heaps[Standing.UNTRIED])
 
     def pace(self, host: Host) -> Pace:

@@ -38,7 +38,7 @@ class Answers:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many wait, or so large ones, that no further URL is to be read."""
+        """Return whether so many wait, or so large ones, that no further URL is to be read."""
         if self.read in self._there:
             return len(self._there) >= self._most
         return self._size > MOST_CONTENT

@@ -45,7 +45,7 @@ def reach_error(error: Exception, where: str) -> FetchError:
 
 
 def our_limit(error: OSError) -> FetchError:
-    """What this machine ran out of."""
+    """Return what this machine ran out of."""
     advice = "lower --concurrency or raise the limit of open files (ulimit -n)"
     return FetchError(Reason.CLIENT_LIMIT, f"this machine ran out of something: {_said(error)}; {advice}")
 

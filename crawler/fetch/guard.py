@@ -48,7 +48,7 @@ _HOSTS_REMEMBERED = 4096
 
 
 def guarded_socket(policy: AddressPolicy, *, named: bool) -> Callable[[AddrInfoType], socket.socket]:
-    """What makes the socket for an address about to be dialled.
+    """Return what makes the socket for an address about to be dialled.
 
     It raises EACCES with the policy's sentence, or EMFILE while few of the files are left that this process may open:
     the run's own files need them. A new file has the lowest free number (POSIX), so a high one tells that few are left.

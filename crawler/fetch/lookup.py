@@ -130,7 +130,7 @@ class Lookup:
 
     @property
     def outcome(self) -> Outcome:
-        """What is known by now."""
+        """Return what is known by now."""
         outcomes = self._heard.values()
         found = [outcome for outcome in outcomes if outcome.code is None]
         if not found:  # any word of failure says more than silence, and silence more than that one kind is not there

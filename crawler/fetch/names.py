@@ -126,7 +126,7 @@ class Resolver(AbstractResolver):
             self._end(wanted, _Kept(failure=_closed()))
 
     def _at_hand(self, host: str) -> "_Kept | None":
-        """What is known without asking a name server."""
+        """Return what is known without asking a name server."""
         if is_this_machine(host):
             return _Kept(addresses=_LOOPBACK)
         if addresses := self._hosts_file.addresses(host):
@@ -308,7 +308,7 @@ def _closed() -> FetchError:
 
 
 def _client_limit() -> FetchError | None:
-    """What this machine lacks for a lookup: c-ares calls a socket that it cannot open an unreachable server."""
+    """Return what this machine lacks for a lookup: c-ares calls a socket that it cannot open an unreachable server."""
     try:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
     except OSError as error:

@@ -40,7 +40,7 @@ class Outage:
         self._probe_due = 0.0
 
     def may_ask(self, name: str) -> bool:
-        """Whether to ask for a name now: yes, or in an outage if it is the next probe, which then has begun."""
+        """Return whether to ask for a name now: yes, or in an outage if it is the next probe, which then has begun."""
         if self.since is None:
             return True
         now = self._now()

@@ -89,7 +89,7 @@ class NameServer(asyncio.DatagramProtocol):
         self._timers: set[asyncio.TimerHandle] = set()
 
     def count(self, name: str) -> int:
-        """How often a name was asked for, in lookups: queries of the type that was asked for most."""
+        """Return how often a name was asked for, in lookups: queries of the type that was asked for most."""
         return max(self.asked[name, "A"], self.asked[name, "AAAA"])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
