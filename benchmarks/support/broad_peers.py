@@ -15,6 +15,7 @@ from benchmarks.support.broad_plan import Host, Ports
 from benchmarks.support.broad_runs import Command, crawler
 from benchmarks.support.debian import install
 from benchmarks.support.farm import name_server_port
+from benchmarks.support.programs import available
 from benchmarks.support.rivals import installed_scrapy
 
 # https://docs.scrapy.org/en/latest/topics/broad-crawls.html: its settings, without those that concern what it says.
@@ -53,14 +54,7 @@ class Tool:
 
 def ready(names: list[str]) -> list[Tool]:
     """Return these tools, without those that cannot be had; of each of them a line says why."""
-    found = []
-    for name in names:
-        tool = _MAKERS[name]()
-        if isinstance(tool, Tool):
-            found.append(tool)
-        else:
-            print(f"{name} is left out: {tool}", file=sys.stderr)
-    return found
+    return available(names, _MAKERS)
 
 
 def askable(hosts: Sequence[Host]) -> Sequence[Host]:

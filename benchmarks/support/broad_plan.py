@@ -23,7 +23,7 @@ Fate = tuple[str, str]  # outcome and reason, as pages.jsonl has them
 
 
 class Kind(StrEnum):
-    """What a host does."""
+    """Behaviour of a host."""
 
     LIVE = "live"  # answers within 5 to 300 ms
     REFUSING = "refuses"  # RST

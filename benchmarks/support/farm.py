@@ -76,7 +76,7 @@ def name_server_port() -> int:
 
 
 class _Farm:
-    """What all connections share."""
+    """State that all connections share."""
 
     def __init__(self, hosts: Sequence[Host], pages: int, log: RequestLog) -> None:
         self.hosts = hosts

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.support.debian import install
+from benchmarks.support.programs import available
 
 CONNECTIONS = 64
 _HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crawler-benchmarks"
@@ -61,14 +62,7 @@ def ready(names: list[str]) -> list[Loader]:
             "nghttp2-client": not_needed("h2load", names),
         }
     )
-    found = []
-    for name in names:
-        loader = _MAKERS[name]()
-        if isinstance(loader, Loader):
-            found.append(loader)
-        else:
-            print(f"{name} is left out: {loader}", file=sys.stderr)
-    return found
+    return available(names, _MAKERS)
 
 
 def not_needed(program: str, names: list[str]) -> bool:

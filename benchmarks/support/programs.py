@@ -9,16 +9,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from crawler.report.summary import Summary
 from crawler.site.plan import SitePlan
 from crawler.site.truth import Site
+
+T = TypeVar("T")
 
 _READY_SECONDS = 10.0
 
@@ -126,6 +129,18 @@ http {{
     }}
 }}
 """
+
+
+def available(names: Sequence[str], makers: Mapping[str, Callable[[], T | str]]) -> list[T]:
+    """Return the tools of these names, without those that cannot be had; of each of them a line says why."""
+    found: list[T] = []
+    for name in names:
+        made = makers[name]()
+        if isinstance(made, str):
+            print(f"{name} is left out: {made}", file=sys.stderr)
+        else:
+            found.append(made)
+    return found
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

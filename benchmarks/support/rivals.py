@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.support.debian import install
+from benchmarks.support.programs import available
 
 _SPIDER = """
 from urllib.parse import urlsplit
@@ -57,14 +58,7 @@ class Tool:
 
 def ready(names: list[str]) -> list[Tool]:
     """These tools, without those that cannot be had; of each of them a line says why."""
-    found = []
-    for name in names:
-        tool = _MAKERS[name]()
-        if isinstance(tool, Tool):
-            found.append(tool)
-        else:
-            print(f"{name} is left out: {tool}", file=sys.stderr)
-    return found
+    return available(names, _MAKERS)
 
 
 def _crawler() -> Tool | str:

@@ -61,7 +61,7 @@ _NO_STATE = HostState()
 
 
 class Standing(IntEnum):
-    """How likely a host is to answer at once; the lower is asked first."""
+    """Likelihood that a host answers at once; the lower is asked first."""
 
     QUICK = 0  # its last page began within QUICK seconds, or it is down and costs no request
     ANSWERS = 1  # it has answered

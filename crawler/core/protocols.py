@@ -41,7 +41,7 @@ class Clock(Protocol):
 
 
 class Room(Protocol):
-    """What one fetch needs of its process: leave to go on once its answer begins, and memory for the body."""
+    """Needs of one fetch within its process: leave to go on once its answer begins, and memory for the body."""
 
     async def answered(self) -> float:
         """Wait until the fetch may go on, now that the head of its answer is there; gives back the seconds waited."""

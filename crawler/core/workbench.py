@@ -238,7 +238,7 @@ class Workbench:
         self._rest(bench)
 
     def lay_back(self, request: Request, now: float) -> None:
-        """What was sent was broken off, to nobody's blame, and its host released: it is the first in line again."""
+        """Put a request that was broken off, to nobody's blame, first in line again; its host is released already."""
         bench = self._hosts[request.url.host_port]
         self._busy += not bench.is_busy
         bench.queue.appendleft((request, now))

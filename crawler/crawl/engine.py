@@ -83,7 +83,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a crawl ended.
+    """End of a crawl.
 
     Attributes:
         stopped_by: why it stopped early; None = nothing is pending.
@@ -422,7 +422,7 @@ class Crawl:
 
 
 class _Stay:
-    """What one request holds: its place, and its share of the byte budget from the first byte of its answer on."""
+    """Holdings of one request: its place, and its share of the byte budget from the first byte of its answer on."""
 
     __slots__ = ("_account", "_budget", "place")
 
