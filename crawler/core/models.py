@@ -472,6 +472,7 @@ class Lease:
         leased: how many are handed out now, these included.
         is_exhausted: nothing is handed out, and nothing that is pending may be, now or later.
         next_due: when the first waiting retry may go, or the first host that rests may be leased; None = none waits.
+        gained: hosts with leases of which there may be more than when they were last asked for.
     """
 
     requests: tuple[Request, ...] = ()
@@ -480,6 +481,7 @@ class Lease:
     leased: int = 0
     is_exhausted: bool = False
     next_due: float | None = None
+    gained: frozenset[Host] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -560,7 +562,12 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """What the loop may know once a group is on disk."""
+    """What the loop may know once a group is on disk.
+
+    Attributes:
+        gained: hosts with leases of which there may be more than when they were last asked for.
+    """
 
     group: Group
     totals: Totals
+    gained: frozenset[Host] = frozenset()

@@ -100,7 +100,9 @@ class Workbench:
         self._since = dict.fromkeys(_SHARES, 0)  # requests since the last one of each
         self._held: dict[Host, None] = {}
         self._leaving: list[_Entry] = []
-        self._hungry: dict[Host, None] = {}
+        self._hungry: dict[Host, None] = {}  # they run low, and there may be more of them to lease
+        self._drained: set[Host] = set()  # all of them that could be leased is here
+        self._asked: dict[Host, int] = {}  # what the lease that is under way was asked for
         self._aside: set[Host] = set()
         self._withdrawn: dict[Host, None] = {}
         self._gone: list[Host] = []
@@ -138,6 +140,10 @@ class Workbench:
             (bench.again if request.attempts else bench.queue).append((request, now))
             self._queued += 1
             self._offer(bench)
+            if host in self._asked:
+                self._asked[host] -= 1
+        self._drained.update(host for host, missing in self._asked.items() if missing > 0 and host in self._hosts)
+        self._asked = {}
 
     # --- one request's turn --------------------------------------------------------------------------------------
 
@@ -194,7 +200,7 @@ class Workbench:
         bench.in_flight += 1
         self._queued -= 1
         request, since = bench.pop()
-        if 2 * bench.waiting < bench.pace.stock:
+        if bench.host not in self._drained and 2 * bench.waiting < bench.pace.stock:
             self._hungry[bench.host] = None
         return Taken(request, since, standing is Standing.QUICK)
 
@@ -275,6 +281,7 @@ class Workbench:
         bench.aside.clear()
         self._aside.discard(host)
         self._hungry.pop(host, None)
+        self._drained.discard(host)
         self._withdrawn[host] = None
         return requests
 
@@ -301,19 +308,29 @@ class Workbench:
 
     @property
     def hungry(self) -> int:
-        """How many hosts run low."""
+        """How many hosts run low of which there may be more to lease."""
         return len(self._hungry)
 
     def shares(self) -> dict[Host, int]:
-        """How many more each host here can use that runs low; asking again asks for others first."""
-        found = {}
+        """How many more each host can use that runs low; `add` tells what came of it.
+
+        A host of which less came than it was asked for is not asked for again before it `gained` something.
+        """
+        self._asked = {}
         for host in tuple(islice(self._hungry, _MOST_SHARES)):
             del self._hungry[host]
             bench = self._hosts[host]
             if (share := bench.pace.stock - bench.waiting) > 0:
-                found[host] = share
-                self._hungry[host] = None  # at the end of the line, in case there is less than that
-        return found
+                self._asked[host] = share
+        return dict(self._asked)
+
+    def gained(self, hosts: Iterable[Host]) -> None:
+        """There may be more of these hosts to lease than before."""
+        for host in hosts:
+            was_asked = self._asked.pop(host, None) is not None  # perhaps before that
+            if was_asked or host in self._drained:
+                self._drained.discard(host)
+                self._hungry[host] = None
 
     def forget(self, now: float) -> tuple[Host, ...]:
         """Hosts that are here no longer: nothing of them is queued or in flight, and their rest is over, or long."""
@@ -337,6 +354,7 @@ class Workbench:
         bench.is_gone = True
         del self._hosts[bench.host]
         self._hungry.pop(bench.host, None)
+        self._drained.discard(bench.host)
         self._aside.discard(bench.host)
         self._gone.append(bench.host)
 

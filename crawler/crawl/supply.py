@@ -6,7 +6,8 @@ Rules
 - Once a second the hosts that run low are asked for, too: their next URLs come before other hosts are opened.
 - A few of each host's URLs are enough while many hosts are here, so memory is bounded by STOCK requests.
 - When no page of the budget is left, only what holds one and waits for its retry is asked for.
-- There is nothing to lease when all hosts that run low were asked in vain, since the last commit.
+- There is nothing to lease when a lease that was asked for after the last commit gave nothing, and each host that runs
+  low was asked for in vain; who gained something since is asked for again.
 - The end is judged on an answer asked for after the last acknowledged commit, with nothing leased.
 Runs on: the loop.
 """
@@ -55,7 +56,6 @@ class Supply:
         self._commits = 0
         self._judged = -1
         self._dry = False
-        self._in_vain = 0  # hosts that were asked since the last lease that gave something
         self._is_idle = False
         self._leased_at = 0.0
         self._may_open_more = True  # the last lease opened as many hosts as it was asked for
@@ -69,8 +69,12 @@ class Supply:
 
     def taken(self) -> None:
         """The stock has shrunk."""
-        if not self._dry and (self._is_low or self._is_stale):
+        if self._may_have_more and (self._is_low or self._is_stale):
             self._hunger.set()
+
+    @property
+    def _may_have_more(self) -> bool:
+        return not self._dry or (self._workbench.hungry > 0 and self._awaited() is None)
 
     @property
     def _is_stale(self) -> bool:
@@ -84,7 +88,7 @@ class Supply:
     def idle(self) -> None:
         """There are slots, and nothing that is here is due."""
         self._is_idle = True
-        if not self._dry:
+        if self._may_have_more:
             self._hunger.set()
 
     async def run(self) -> None:
@@ -100,10 +104,9 @@ class Supply:
         lease = await self._journal.lease(wanted)
         self._last, self._judged = lease, before
         self._may_open_more = 0 < wanted.new_hosts <= len(lease.hosts)
-        self._in_vain = 0 if lease.requests else self._in_vain + len(wanted.shares)
-        were_all_asked = wanted.awaited is not None or self._in_vain >= self._workbench.hungry
-        self._dry = not lease.requests and self._commits == before and were_all_asked
         self._workbench.add(lease.requests, lease.hosts, self._clock.monotonic())
+        self._workbench.gained(lease.gained)
+        self._dry = not lease.requests and self._commits == before
         self._on_lease(lease)
         self.taken()
 
@@ -131,6 +134,6 @@ class Supply:
             return  # what was learned of hosts brings nothing to lease
         self._commits += 1
         self._dry = False
-        self._in_vain = 0
+        self._workbench.gained(committed.gained)
         if self._is_idle or self._is_low:
             self._hunger.set()

@@ -167,6 +167,7 @@ class Admission:
 
         So whatever comes in, new or after all, is counted by the families that may be traps.
         """
+        self._hosts.gain(place.host_id)
         if before is None or before.refusal is not row.refusal:
             if row.refusal is None and not row.seed:
                 row = row._replace(refusal=self._borders.trap(place.url, place.host_id, self._document))

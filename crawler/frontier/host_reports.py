@@ -93,7 +93,7 @@ class HostReports:
             pending=ready + self._not_ready.get(host_id, 0),
             first_at=first_at,
             last_at=last_at,
-            state=self._hosts.state(Host(name)),
+            state=self._hosts.states([Host(name)])[Host(name)],
             troubles=self._troubles(host_id),
             robots=self._robots(host_id),
         )

@@ -6,10 +6,12 @@ Rules
 Runs on: the storage thread; what changes rows, inside a transaction.
 """
 
+import json
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
+from typing import Any
 
 from crawler.core.models import HostState
 from crawler.core.reasons import Reason
@@ -46,6 +48,7 @@ class Hosts:
         self._ready: Counter[int] = Counter()
         self._pages: dict[int, _Pages] = {}
         self._troubles: Counter[tuple[int, Reason]] = Counter()
+        self._gained: set[int] = set()
         self.given_up = {Host(name) for (name,) in db.execute("SELECT name FROM host WHERE down IS NOT NULL")}
 
     def id(self, host: Host) -> int:
@@ -100,13 +103,41 @@ class Hosts:
             [{"since": since, "host": host} for host in hosts],
         )
 
-    def state(self, host: Host) -> HostState:
-        """What is remembered of a host that is there."""
-        columns = f"{', '.join(_STATE)}, {ANSWERED}"
-        row = self._db.execute(f"SELECT {columns} FROM host WHERE name = ?", (host,)).fetchone()  # noqa: S608
-        state = dict(zip((*_STATE, "answered"), row, strict=True))
-        down = Reason(state["down"]) if state["down"] else None
-        return HostState(**{**state, "down": down, "answered": bool(state["answered"])})
+    def states(self, hosts: Iterable[Host]) -> dict[Host, HostState]:
+        """What is remembered of these hosts, as far as they are there."""
+        columns = f"name, {', '.join(_STATE)}, {ANSWERED}"
+        found = self._db.execute(
+            f"SELECT {columns} FROM host WHERE name IN (SELECT value FROM json_each(?))",  # noqa: S608
+            (json.dumps(list(hosts)),),
+        )
+        return {Host(name): _state(row) for name, *row in found}
+
+    def names(self, host_ids: Iterable[int]) -> frozenset[Host]:
+        """Names of the hosts of these rows."""
+        if not (ids := list(host_ids)):
+            return frozenset()
+        rows = self._db.execute(
+            "SELECT name FROM host WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
+        )
+        return frozenset(Host(name) for (name,) in rows)
+
+    def gain(self, host_id: int) -> None:
+        """Note that there may be more of this host to lease than before."""
+        self._gained.add(host_id)
+
+    def take_gained(self) -> set[int]:
+        """Return which hosts gained something since somebody asked."""
+        gained, self._gained = self._gained, set()
+        return gained
+
+    def ready(self, host_ids: Iterable[int]) -> dict[int, int]:
+        """Numbers of ready rows of these hosts, without those that have none."""
+        return dict(
+            self._db.execute(
+                "SELECT id, ready FROM host WHERE id IN (SELECT value FROM json_each(?)) AND ready > 0",
+                (json.dumps(list(host_ids)),),
+            )
+        )
 
     def write(self) -> None:
         """Put what was counted into the transaction."""
@@ -127,8 +158,15 @@ class Hosts:
     def forget(self) -> None:
         """The transaction was rolled back."""
         self._clear()
+        self._gained.clear()
         self._ids.clear()
 
     def _clear(self) -> None:
         for counts in (self._ready, self._pages, self._troubles):
             counts.clear()
+
+
+def _state(row: Sequence[Any]) -> HostState:
+    *values, answered = row
+    state = dict(zip(_STATE, values, strict=True))
+    return HostState(**{**state, "down": Reason(state["down"]) if state["down"] else None, "answered": bool(answered)})

@@ -13,9 +13,10 @@ Rules
 Runs on: the storage thread.
 """
 
+import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from crawler.core.models import Request, Wanted
 from crawler.core.urls import parse
@@ -54,6 +55,8 @@ class Leasing:
         self._open: set[int] = set()  # hosts that the other side knows
         self._put_off: defaultdict[int, set[int]] = defaultdict(set)  # host id -> URLs that wait for another try
         self._alone: int | None = None
+        self._gained: set[int] = set()  # hosts of which there may be more to lease than the other side was told
+        self._all_open_until = float("-inf")  # no other host has something to give before, unless something happens
         self.is_list_read = False
 
     def __len__(self) -> int:
@@ -64,11 +67,15 @@ class Leasing:
 
     def next(self, wanted: Wanted, now: float) -> list[Request]:
         """Hand out what may be asked for; see `core.protocols.Frontier.lease`."""
-        self._open.difference_update(map(self._hosts.id, wanted.gone))
+        if wanted.gone:
+            gone = set(map(self._hosts.id, wanted.gone))
+            self._open -= gone
+            if self._hosts.ready(gone):
+                self._all_open_until = float("-inf")
         if self.is_list_read and not self._by_level:
-            self._level = _NO_LIMIT
+            self._go_to(_NO_LIMIT)
         if wanted.awaited is not None:
-            requests = self._due(wanted.awaited)
+            requests = self._read(self._due(wanted.awaited))
         else:
             requests = self._ready(wanted, now)
             if not requests and not self._leased:
@@ -103,11 +110,30 @@ class Leasing:
             host_id = self._leased.pop(request.id, None)
             if host_id is None:
                 continue
+            if self._host_pages != _NO_LIMIT:
+                self.gain({host_id})
             self._per_host[host_id] -= 1
             if not self._per_host[host_id]:
                 del self._per_host[host_id]
             if request.id == self._alone:
                 self._alone = None
+                self._look_again()
+
+    def take_back(self, requests: Sequence[Request]) -> None:
+        """These were not asked for, and may be handed out again."""
+        self.gain({self._hosts.id(request.url.host_port) for request in requests})
+        self.forget(requests)
+
+    def gain(self, host_ids: set[int]) -> None:
+        """These hosts were given ready rows."""
+        self._gained |= host_ids
+        if not host_ids <= self._open:
+            self._all_open_until = float("-inf")
+
+    def take_gained(self) -> set[int]:
+        """Hosts known to the other side of which there may be more to lease since it was told the last time."""
+        gained, self._gained = self._gained & self._open, set()
+        return gained
 
     def put_off(self, requests: Iterable[Request]) -> None:
         """These wait for another try, and keep their places among their hosts' pages."""
@@ -129,14 +155,19 @@ class Leasing:
     def _ready(self, wanted: Wanted, now: float) -> list[Request]:
         if self._alone is not None:
             return []
-        known = [(self._hosts.id(host), share) for host, share in wanted.shares.items()]
-        self._open.update(host_id for host_id, _ in known)
-        new = [(host_id, wanted.new_share) for host_id in self._closed_hosts(wanted.new_hosts, now)]
-        return [request for host_id, share in known + new for request in self._take(host_id, share)]
+        shares = {self._hosts.id(host): share for host, share in wanted.shares.items()}
+        self._open.update(shares)
+        ready = self._hosts.ready(shares)
+        known = [host_id for host_id in shares if ready.get(host_id, 0) > self._per_host[host_id]]
+        new = self._closed_hosts(wanted.new_hosts if wanted.new_share else 0, now)
+        ids = [
+            url_id for host_id in known + new for url_id in self._take(host_id, shares.get(host_id, wanted.new_share))
+        ]
+        return self._read(ids)
 
     def _closed_hosts(self, count: int, now: float) -> list[int]:
         """Hosts to open that have something to give, earliest due first."""
-        if count <= 0:
+        if count <= 0 or now < self._all_open_until:
             return []
         rows = self._db.execute(
             "SELECT id, ready FROM host WHERE ready > 0 AND due <= ? AND pages < ?"  # noqa: S608
@@ -148,9 +179,12 @@ class Leasing:
             ),
         )
         found = [host_id for host_id, ready in rows if host_id not in self._open and ready > self._per_host[host_id]]
+        if len(found) < count:
+            rested = self.next_rested(now)
+            self._all_open_until = float("inf") if rested is None else rested
         return found[:count]
 
-    def _take(self, host_id: int, share: int) -> list[Request]:
+    def _take(self, host_id: int, share: int) -> list[int]:
         """The first `share` ready URLs of a host that are not leased yet and fit into its pages."""
         put_off = self._put_off.get(host_id, set())
         again = self._due(put_off)[:share]
@@ -162,16 +196,20 @@ class Leasing:
             (host_id, self._level, max(0, share) + self._per_host[host_id] + len(put_off)),
         )
         ids = [url_id for (url_id,) in rows if url_id not in self._leased and url_id not in put_off]
-        return again + [self._read(url_id) for url_id in ids[: max(0, share)]]
+        return again + ids[: max(0, share)]
 
-    def _due(self, url_ids: Iterable[int]) -> list[Request]:
+    def _due(self, url_ids: Iterable[int]) -> list[int]:
         """Those of these URLs that are ready, and not leased yet."""
         is_ready = f"SELECT 1 FROM url WHERE id = ? AND {schema.READY}"  # noqa: S608
         waiting = sorted(url_id for url_id in url_ids if url_id not in self._leased)
-        return [self._read(url_id) for url_id in waiting if self._db.execute(is_ready, (url_id,)).fetchone()]
+        return [url_id for url_id in waiting if self._db.execute(is_ready, (url_id,)).fetchone()]
 
-    def _read(self, url_id: int) -> Request:
-        return _request(self._db.execute(f"{_COLUMNS} WHERE url.id = ?", (url_id,)).fetchone())
+    def _read(self, url_ids: list[int]) -> list[Request]:
+        if not url_ids:
+            return []
+        rows = self._db.execute(f"{_COLUMNS} WHERE url.id IN (SELECT value FROM json_each(?))", (json.dumps(url_ids),))  # noqa: S608
+        requests = {row[0]: _request(row) for row in rows}
+        return [requests[url_id] for url_id in url_ids]
 
     def _pages_left(self, host_id: int) -> int:
         (pages,) = self._db.execute("SELECT pages FROM host WHERE id = ?", (host_id,)).fetchone()
@@ -198,8 +236,18 @@ class Leasing:
         lowest = self._lowest_depth()
         if lowest is None or lowest <= self._level or (lowest > 0 and not self.is_list_read):
             return False
-        self._level = lowest
+        self._go_to(lowest)
         return True
+
+    def _go_to(self, level: int) -> None:
+        if level != self._level:
+            self._level = level
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """What kept any host from giving something is over."""
+        self._gained.update(self._open)
+        self._all_open_until = float("-inf")
 
     def _lowest_depth(self) -> int | None:
         """The least depth of a pending URL whose host is not closed; None = there is none."""

@@ -6,6 +6,7 @@ Rules
 Runs on: the storage thread.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -177,11 +178,12 @@ class SqliteFrontier:
             moments = [moment for moment in (retry, self._leasing.next_rested(now)) if moment is not None]
             return Lease(
                 requests=tuple(requests),
-                hosts={host: self._hosts.state(host) for host in fresh},
+                hosts=self._hosts.states(fresh),
                 robots=self._robots(fresh),
                 leased=len(self._leasing),
                 is_exhausted=not len(self._leasing) and not self._leasing.is_anything_left(),
                 next_due=min(moments, default=None),
+                gained=self._hosts.names(self._leasing.take_gained()),
             )
 
     def _wake_retries(self, now: float) -> None:
@@ -196,17 +198,18 @@ class SqliteFrontier:
                     "UPDATE host SET ready = ready + 1 WHERE id = ?",
                     [(row[1],) for row in due if row[2] < schema.SUSPECT_DEATHS],
                 )
+            self._leasing.gain({row[1] for row in due})
 
     def _robots(self, hosts: Iterable[Host]) -> dict[str, RobotsCopy]:
-        found = {}
-        for host in hosts:
-            rows = self._db.execute(
-                "SELECT origin, fetched_at, expires_at, status, body FROM robots WHERE host = ?",
-                (self._hosts.id(host),),
-            )
-            for origin, fetched_at, expires_at, status, body in rows:
-                found[origin] = RobotsCopy(fetched_at=fetched_at, expires_at=expires_at, status=status, body=body)
-        return found
+        rows = self._db.execute(
+            "SELECT origin, fetched_at, expires_at, status, body FROM robots"
+            " WHERE host IN (SELECT id FROM host WHERE name IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(hosts)),),
+        )
+        return {
+            origin: RobotsCopy(fetched_at=fetched_at, expires_at=expires_at, status=status, body=body)
+            for origin, fetched_at, expires_at, status, body in rows
+        }
 
     # --- committing ----------------------------------------------------------------------------------------------
 
@@ -233,10 +236,12 @@ class SqliteFrontier:
         self._leasing.is_list_read |= any(batch.last for batch in group.seeds)
         self._leasing.forget(visit.request for visit in group.visits)
         self._leasing.forget(retry.request for retry in group.retries)
-        self._leasing.forget(group.returned)
+        self._leasing.take_back(group.returned)
         self._leasing.put_off(retry.request for retry in group.retries)
         self._leasing.put_off(request for request in group.returned if request.attempts)
-        return Committed(group=group, totals=self._tally.totals())
+        self._leasing.gain(self._hosts.take_gained())
+        gained = self._hosts.names(self._leasing.take_gained())
+        return Committed(group=group, totals=self._tally.totals(), gained=gained)
 
     def _write_robots(self, robots: Mapping[str, RobotsCopy]) -> None:
         for origin, copy in robots.items():
