@@ -146,7 +146,7 @@ def pages_of(host: Host, urls: int) -> int:
 def listed(hosts: Iterable[Host], ports: Ports, urls: int, *, seed: int = 1) -> list[str]:
     """Return the URLs of all hosts, mixed."""
     found = [url for host in hosts for url in urls_of(host, ports, urls)]
-    random.Random(seed).shuffle(found)
+    random.Random(f"list {seed}").shuffle(found)  # a chance of its own: that of `broad` would sort them by kind
     return found
 
 

@@ -152,11 +152,11 @@ class Journal:
 
     async def put_robots(self, origin: str, copy: RobotsCopy) -> None:
         """Remember an origin's robots.txt."""
-        await self._thread.put(Robots(origin, copy))
+        await self._thread.put(Robots(origin, copy), lingers=True)
 
     def note_host(self, host: Host, state: HostState) -> None:
         """Remember how a host is to be asked; never waits, since there are at most as many as are in flight."""
-        self._thread.put_nowait(Told(host, state))
+        self._thread.put_nowait(Told(host, state), lingers=True)
 
     def note_finds(self, finds: tuple[Find, ...]) -> None:
         """URLs that no page led to, in the frontier before whatever is put later; never waits, as `note_host`."""

@@ -8,6 +8,7 @@ Rules
 - One order for all: items and calls happen in the order in which they were put.
 - The inbox is bounded in items and bytes; a full inbox makes `put` wait, and that is how a slow disk slows the sender.
 - What was accepted is worked on, whatever happens in the block; once the work itself has failed, nothing more is.
+- An item that nobody waits for may linger: for LINGER seconds it waits for one that wakes the thread.
 - A failure wakes every waiter with the same error.
 - An interpreter that ends within the block, as a prompt does that is left in the middle, does not wait for the thread.
 Strategy: one condition wakes the thread, `call_soon_threadsafe` tells the loop; nobody polls. The lock guards the inbox
@@ -28,6 +29,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 X = TypeVar("X")
 Ts = TypeVarTuple("Ts")
+
+LINGER = 0.2  # seconds
 
 _MIB = 1 << 20
 
@@ -104,20 +107,20 @@ class GroupThread(Generic[T, R]):
         if error is None and self._error is not None:
             raise self._error
 
-    async def put(self, item: T) -> None:
+    async def put(self, item: T, *, lingers: bool = False) -> None:
         """Hand over an item; waits while the inbox is full. A `put` that is cancelled has handed over nothing."""
         self._check()
         weight = self._weigh(item)
         await self._room.enter(weight)
         self._check()
-        self._inbox.push((item, weight))
+        self._inbox.push((item, weight), lingers=lingers)
 
-    def put_nowait(self, item: T) -> None:
+    def put_nowait(self, item: T, *, lingers: bool = False) -> None:
         """Hand over a small item at once, even past the bounds."""
         self._check()
         weight = self._weigh(item)
         self._room.squeeze_in(weight)
-        self._inbox.push((item, weight))
+        self._inbox.push((item, weight), lingers=lingers)
 
     async def call(self, func: Callable[[*Ts], X], *args: *Ts) -> X:
         """Run `func(*args)` on the thread, after everything put before; returns or raises what it does."""
@@ -283,11 +286,14 @@ class _Inbox(Generic[T]):
         self._entries: deque[tuple[T, int] | _Call[Any]] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._is_open = True
+        self._is_awaited = False  # somebody waits for one of the entries
 
-    def push(self, entry: tuple[T, int] | _Call[Any]) -> None:
+    def push(self, entry: tuple[T, int] | _Call[Any], *, lingers: bool = False) -> None:
         with self._changed:
             self._entries.append(entry)
-            self._changed.notify()
+            self._is_awaited |= not lingers or len(self._entries) >= self._bounds.group_items
+            if self._is_awaited or len(self._entries) == 1:
+                self._changed.notify()
 
     def close(self) -> None:
         """Nothing more will be pushed."""
@@ -308,13 +314,15 @@ class _Inbox(Generic[T]):
         with self._changed:
             while not self._entries and self._is_open:
                 self._changed.wait()
+            self._changed.wait_for(lambda: self._is_awaited or not self._is_open, LINGER)
             if not self._entries:
                 return None
             first = self._entries[0]
-            if isinstance(first, _Call):
+            turn = first if isinstance(first, _Call) else self._group()
+            if turn is first:
                 self._entries.popleft()
-                return first
-            return self._group()
+            self._is_awaited = bool(self._entries)
+            return turn
 
     def _group(self) -> _Group[T]:
         items: list[T] = []

@@ -364,6 +364,23 @@ def test_a_host_that_has_enough_wants_nothing() -> None:
     assert bench.shares() == {A: 2}
 
 
+def test_a_host_that_gave_all_it_had_is_asked_again_when_it_gained_something() -> None:
+    """Nobody asks for it in vain after each commit; a gain that comes while the lease is on its way counts as well."""
+    bench = a_workbench()
+    bench.add([ask(A, 1), ask(C)], {}, 0.0)
+    sent(bench, 0.0)
+    assert A in bench.shares()
+    bench.add([], {}, 0.0)
+
+    assert (bench.shares(), bench.hungry) == ({}, 0)
+    bench.gained([A, Host("elsewhere:80")])
+    assert bench.hungry == 1
+    assert A in bench.shares()
+    bench.gained([A])
+    bench.add([], {}, 0.0)
+    assert A in bench.shares()
+
+
 def test_a_slow_host_leaves_slots_to_the_others() -> None:
     """The last quarter of the slots is for whoever has less than a fair share; alone, a host may have all."""
     slow, quick = Host("slow:80"), Host("quick:80")

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from crawler.core.models import Find, Group, Lease, Request, SeedBatch, State, Totals, Visit, Wanted
+from crawler.core.models import Find, Group, Lease, Request, Retry, SeedBatch, State, Totals, Visit, Wanted
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn, unanswered
 from crawler.core.scope import Scope
@@ -239,3 +240,108 @@ def test_a_broken_link_is_told_with_every_page_that_leads_to_it(tmp_path: Path) 
         "/dead": ("connect_refused", None, ("http://a/", "http://b/")),
         "/c2": ("redirect_loop", 302, ("http://a/",)),
     }
+
+
+# --- who is asked again --------------------------------------------------------------------------------------------
+
+
+class Asker:
+    """Whoever leases: a host that gave less than it was asked for is asked again only when it `gained` something."""
+
+    def __init__(self, life: Life) -> None:
+        self.life = life
+        self.hungry: set[Host] = set()
+        self.leased: dict[str, Request] = {}
+        self.now = NOW
+
+    def ask(self, new_hosts: int = 10) -> list[str]:
+        """Lease two of each host that may have more, and of new ones."""
+        shares = dict.fromkeys(sorted(self.hungry), 2)
+        lease = self.life.frontier.lease(Wanted(shares=shares, new_hosts=new_hosts, new_share=2), self.now)
+        self.hungry = {host for host in shares if self.count(lease, host) == 2} | set(lease.gained)
+        self.hungry |= {host for host in lease.hosts if self.count(lease, host) == 2}
+        self.leased |= {request.url.href: request for request in lease.requests}
+        return paths(lease)
+
+    def commit(self, **group: Any) -> None:
+        """Commit a group, and hear who gained something."""
+        self.hungry |= self.life.frontier.commit(Group(**group)).gained
+
+    def finish(self, url: str, *finds: Find) -> None:
+        """Commit a page that was leased."""
+        request = self.leased[url]
+        record = unanswered(request, Reason.OK, Turn(now=NOW), attempts=1)
+        self.commit(visits=(Visit(request=request, state=State.DONE, reason=Reason.OK, record=record, finds=finds),))
+
+    @staticmethod
+    def count(lease: Lease, host: Host) -> int:
+        """How many URLs of this host were leased."""
+        return sum(request.url.host_port == host for request in lease.requests)
+
+
+def asker(folder: Path, rules: Rules | None = None, *urls: str, last: bool = True) -> Asker:
+    """Somebody who has leased all that there was of these."""
+    life = Life(folder, rules or Rules())
+    life.seeds(*urls, last=last)
+    found = Asker(life)
+    while found.ask():
+        pass
+    assert not found.hungry
+    return found
+
+
+def test_a_host_is_asked_again_when_a_page_leads_to_it(tmp_path: Path) -> None:
+    """Its own page or another host's; a page that leads nowhere new makes nobody ask."""
+    run = asker(tmp_path, None, "http://a/", "http://b/", "http://c/")
+    run.finish("http://c/", link("http://b/"))
+    assert run.ask() == []
+
+    run.finish("http://a/", link("http://a/1"), link("http://b/1"))
+
+    assert run.ask() == ["a/1", "b/1"]
+
+
+def test_a_host_is_asked_again_for_what_waited(tmp_path: Path) -> None:
+    """A retry that came due, and what was handed back."""
+    run = asker(tmp_path, None, "http://a/", "http://b/")
+    run.commit(returned=(run.leased["http://a/"],))
+    assert run.ask() == ["a/"]
+
+    retry = Retry(request=run.leased["http://b/"], reason=Reason.CONNECTION_LOST, at=NOW, not_before=NOW + 9)
+    run.commit(retries=(retry,))
+    assert run.ask() == []
+    run.now += 9
+
+    assert [*run.ask(), *run.ask()] == ["b/"]
+
+
+def test_all_are_asked_again_when_the_list_is_read(tmp_path: Path) -> None:
+    """What links found until then is leased only now."""
+    run = asker(tmp_path, None, "http://a/", last=False)
+    run.finish("http://a/", link("http://a/1"))
+    assert run.ask() == []
+
+    run.life.seeds(last=True)
+
+    assert [*run.ask(), *run.ask()] == ["a/1"]
+
+
+def test_all_are_asked_again_at_the_next_depth(tmp_path: Path) -> None:
+    """A host that had nothing of this depth may have something of the next; a nearer way counts as well."""
+    run = asker(tmp_path, Rules(by_level=True), "http://a/", "http://b/")
+    run.finish("http://a/", link("http://a/1"))
+    assert run.ask() == []
+    run.finish("http://b/", link("http://a/2"))
+
+    assert sorted([*run.ask(), *run.ask()]) == ["a/1", "a/2"]
+
+
+def test_a_host_is_asked_again_when_its_pages_leave_room(tmp_path: Path) -> None:
+    """Of a host's two pages one was no line after all."""
+    run = asker(tmp_path, Rules(host_pages=2), "http://a/1", "http://a/2", "http://a/3")
+    assert sorted(run.leased) == ["http://a/1", "http://a/2"]
+
+    request = run.leased["http://a/1"]
+    run.commit(visits=(Visit(request=request, state=State.SKIPPED, reason=Reason.ROBOTS_DENIED, record=None),))
+
+    assert run.ask() == ["a/3"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.runtime.tasks import background
-from crawler.runtime.threads import Bounds, GroupThread
+from crawler.runtime.threads import LINGER, Bounds, GroupThread
 
 pytestmark = pytest.mark.both_loops
 
@@ -85,6 +85,42 @@ async def test_a_group_is_whatever_waits() -> None:
         disk.gate.release(100)
 
     assert disk.groups == [[0], [1, 2, 3, 4], [60], [50], [500], [7, 8]]
+
+
+async def test_an_item_that_lingers_waits_for_company() -> None:
+    """Lingering items make one group with the next item that does not, in order; alone they wait LINGER seconds."""
+    disk = Disk()
+    worked = asyncio.Event()
+
+    async with GroupThread(disk.work, done=lambda _: worked.set()) as thread:
+        thread.put_nowait(1, lingers=True)
+        await thread.put(2, lingers=True)
+        assert disk.groups == []
+        await thread.put(3)
+        await thread.flush()
+        assert disk.groups == [[1, 2, 3]]
+
+        worked.clear()
+        began = asyncio.get_running_loop().time()
+        thread.put_nowait(4, lingers=True)
+        await worked.wait()
+
+    assert asyncio.get_running_loop().time() - began >= LINGER
+    assert disk.groups == [[1, 2, 3], [4]]
+
+
+async def test_a_group_of_lingering_items_is_enough_company() -> None:
+    """As many as a group holds wake the thread; and the end of the block waits for nobody."""
+    disk = Disk()
+
+    async with GroupThread(disk.work, bounds=Bounds(group_items=3)) as thread:
+        for item in range(3):
+            thread.put_nowait(item, lingers=True)
+        await asyncio.sleep(LINGER / 2)
+        assert disk.groups == [[0, 1, 2]]
+        thread.put_nowait(3, lingers=True)
+
+    assert disk.groups == [[0, 1, 2], [3]]
 
 
 async def test_a_full_inbox_makes_put_wait() -> None:

@@ -120,11 +120,11 @@ class _Thread:
     def depth(self) -> int:
         return self._room.items
 
-    async def put(self, item: Any) -> None:
+    async def put(self, item: Any, *, lingers: bool = False) -> None:
         await self._room.enter(weight := self._weigh(item))
         self._push((item, weight))
 
-    def put_nowait(self, item: Any) -> None:
+    def put_nowait(self, item: Any, *, lingers: bool = False) -> None:
         self._room.squeeze_in(weight := self._weigh(item))
         self._push((item, weight))
 
