@@ -9,8 +9,8 @@ Rules
 - Among hosts that are due, one that answers comes before an untried one, and that before one that failed
   (`core.pace.Standing`). While one that comes first waits for a slot no other is opened, but for a share: one request
   of 8 opens an untried host, and one of 32 tries a host that failed.
-- Of one host, requests that were made in vain before come after the others: pages that stay silent must not keep the
-  places of its pages that do answer.
+- Of one host, requests that were made in vain before come after all others, here and at the frontier: pages that stay
+  silent must not keep the places of its pages that do answer.
 - A request to a quick host takes a slot; any other begins outside, where there is room for many.
 - The last quarter of the slots is for hosts that have less than their fair share of them: a host that answers slowly
   never takes what the quick ones need, and one alone may have all.
@@ -33,7 +33,6 @@ from crawler.core.pace import Pace, Standing
 from crawler.core.urls import Host
 
 LONG_REST = 60.0  # seconds; who rests longer hands its leases back
-AGAIN = 8
 _SHARES = {Standing.UNTRIED: 8, Standing.FAILED: 32}
 _MOST_SHARES = 1000  # hosts that are asked for at once
 _UNKNOWN = HostState()
@@ -58,7 +57,6 @@ class _Bench:
     pace: Pace
     queue: deque[tuple[Request, float]] = field(default_factory=deque)  # with the moment that each was laid here
     again: deque[tuple[Request, float]] = field(default_factory=deque)  # the same, of those that were asked in vain
-    since_again: int = 0  # requests of `queue` that were taken since the last one of `again`
     aside: list[Request] = field(default_factory=list)
     in_flight: int = 0
     entry: _Entry | None = None  # on the heap of `offered_as`; others of it there count no longer
@@ -76,13 +74,15 @@ class _Bench:
     def waiting(self) -> int:
         return len(self.queue) + len(self.again)
 
+    @property
+    def missing(self) -> int:
+        """How many more it can use; those that were asked in vain fill no more than one stock besides."""
+        stock = self.pace.stock
+        return stock - len(self.queue) - max(0, len(self.again) - stock)
+
     def pop(self) -> tuple[Request, float]:
-        """The next request: one that was asked in vain only where no other waits, or after AGAIN others."""
-        if self.again and (not self.queue or self.since_again >= AGAIN):
-            self.since_again = 0
-            return self.again.popleft()
-        self.since_again += 1
-        return self.queue.popleft()
+        """The next request: one that was asked in vain only where no other waits."""
+        return (self.queue or self.again).popleft()
 
     @property
     def may_give(self) -> bool:
@@ -200,7 +200,7 @@ class Workbench:
         bench.in_flight += 1
         self._queued -= 1
         request, since = bench.pop()
-        if bench.host not in self._drained and 2 * bench.waiting < bench.pace.stock:
+        if bench.host not in self._drained and 2 * bench.missing > bench.pace.stock:
             self._hungry[bench.host] = None
         return Taken(request, since, standing is Standing.QUICK)
 
@@ -320,7 +320,7 @@ class Workbench:
         for host in tuple(islice(self._hungry, _MOST_SHARES)):
             del self._hungry[host]
             bench = self._hosts[host]
-            if (share := bench.pace.stock - bench.waiting) > 0:
+            if (share := bench.missing) > 0:
                 self._asked[host] = share
         return dict(self._asked)
 

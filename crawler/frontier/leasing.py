@@ -2,8 +2,10 @@
 
 Rules
 - A lease is a promise in memory: on disk the URL stays pending, so whatever dies, nothing is lost.
-- Breadth first over hosts, earliest due first; within a host by (depth, discovery). A host that rests for long is left
-  alone until shortly before it is due, so that no resting host fills the workbench.
+- Breadth first over hosts, earliest due first; within a host by (depth, discovery), and last what was asked in vain. A
+  host that rests for long is left alone until shortly before it is due, so that no resting host fills the workbench.
+- A host that gave less than was wanted is asked again when it `gained` something: a find, a retry that came due, a
+  lease that was handed back, or the end of what held all hosts back.
 - While the list is read nothing is leased that a link found: perhaps the list names it, too, and it is a seed.
 - Level by level, where the depth is limited: nothing of depth d+1 is leased before everything of depth d is finished,
   the seeds included; so what is within the limit does not depend on who answered first.
@@ -32,6 +34,7 @@ _COLUMNS = """
         url.lastmod, url.guess, host.named, source.url
     FROM url JOIN host ON host.id = url.host LEFT JOIN url AS source ON source.id = url.referrer
 """
+_ANY = "(attempts > 0) IN (0, 1)"  # both, and SQLite searches url_ready by depth
 _OPEN = "(SELECT pages FROM host WHERE host.id = url.host) < ?"
 
 _Row = tuple[int, str, int, int, int, int, int, int, int, str | None, int, int, str | None]
@@ -171,7 +174,7 @@ class Leasing:
             return []
         rows = self._db.execute(
             "SELECT id, ready FROM host WHERE ready > 0 AND due <= ? AND pages < ?"  # noqa: S608
-            f" AND (? OR EXISTS (SELECT 1 FROM url WHERE url.host = host.id AND depth <= ? AND {schema.READY}))"
+            f" AND (? OR EXISTS (SELECT 1 FROM url WHERE host = host.id AND {_ANY} AND depth <= ? AND {schema.READY}))"
             " ORDER BY due, id LIMIT ?",
             (
                 *(now + LONG_REST, self._host_pages, self._level == _NO_LIMIT, self._level),
@@ -192,7 +195,8 @@ class Leasing:
         if self._host_pages != _NO_LIMIT:
             share = min(share, self._pages_left(host_id) - len(put_off))
         rows = self._db.execute(
-            f"SELECT id FROM url WHERE host = ? AND depth <= ? AND {schema.READY} ORDER BY depth, id LIMIT ?",  # noqa: S608
+            f"SELECT id FROM url WHERE host = ? AND {_ANY} AND depth <= ? AND {schema.READY}"  # noqa: S608
+            " ORDER BY attempts > 0, depth, id LIMIT ?",
             (host_id, self._level, max(0, share) + self._per_host[host_id] + len(put_off)),
         )
         ids = [url_id for (url_id,) in rows if url_id not in self._leased and url_id not in put_off]
@@ -251,9 +255,10 @@ class Leasing:
 
     def _lowest_depth(self) -> int | None:
         """The least depth of a pending URL whose host is not closed; None = there is none."""
-        ready = f"SELECT min((SELECT min(depth) FROM url WHERE url.host = host.id AND {schema.READY})) FROM host"  # noqa: S608
+        least = f"SELECT min(depth) FROM url WHERE url.host = host.id AND (attempts > 0) = %d AND {schema.READY}"  # noqa: S608
+        of_hosts = f"SELECT min(({least})) FROM host WHERE ready > 0 AND pages < ?"  # noqa: S608
         queries = (
-            f"{ready} WHERE ready > 0 AND pages < ?",
+            *(of_hosts % were_tried for were_tried in (0, 1)),
             f"SELECT min(depth) FROM url WHERE {schema.SUSPECT} AND {_OPEN}",  # noqa: S608
             f"SELECT min(depth) FROM url WHERE {schema.WAITING} AND {_OPEN}",  # noqa: S608
         )

@@ -25,7 +25,7 @@ import sqlite3
 from crawler.core.errors import StorageDamaged
 
 APPLICATION_ID = 0x63726C72  # "crlr"
-VERSION = 7
+VERSION = 8
 
 SUSPECT_DEATHS = 2
 PARKED_DEATHS = 4
@@ -108,7 +108,7 @@ CREATE TABLE attempt (
     not_before REAL NOT NULL,
     PRIMARY KEY (url, at)
 ) WITHOUT ROWID;
-CREATE INDEX url_ready ON url (host, depth, id) WHERE {READY};
+CREATE INDEX url_ready ON url (host, attempts > 0, depth, id) WHERE {READY};
 CREATE INDEX url_outside ON url (host) WHERE reason = 'out_of_scope';
 CREATE INDEX url_waiting ON url (not_before) WHERE {WAITING};
 CREATE INDEX url_suspect ON url (depth, deaths, id) WHERE {SUSPECT};

@@ -497,7 +497,7 @@ def test_what_is_laid_back_is_the_first_of_its_host_again() -> None:
 
 
 def test_what_was_asked_in_vain_comes_after_what_was_not() -> None:
-    """But for one in nine; alone it comes at once."""
+    """Nobody knows how long it takes this time."""
     bench = Workbench(lambda *_: known(EASY), PLENTY)
     silent = [replace(ask(A, number), attempts=1) for number in range(3)]
     bench.add([*silent, *(ask(A, number) for number in range(10, 26))], {}, 0.0)
@@ -507,5 +507,15 @@ def test_what_was_asked_in_vain_comes_after_what_was_not() -> None:
         bench.send(A, 0.0)
         order.append(taken.request.id)
 
-    assert order == [*range(10, 18), 0, *range(18, 26), 1, 2]
+    assert order == [*range(10, 26), 0, 1, 2]
     assert bench.queued == 0
+
+
+@pytest.mark.parametrize(("in_vain", "share"), [(0, 4), (4, 4), (5, 3), (9, 0)])
+def test_what_was_asked_in_vain_keeps_nobody_from_being_leased(in_vain: int, share: int) -> None:
+    """A host whose stock is full of it can use as many others, until there is another stock of it."""
+    bench = Workbench(lambda *_: known(Bounds(per_host=2, delay=0.0)), PLENTY)
+    bench.add([ask(A, 1), *(replace(ask(A, number), attempts=1) for number in range(10, 10 + in_vain))], {}, 0.0)
+    sent(bench, 0.0)
+
+    assert bench.shares() == ({A: share} if share else {})

@@ -169,7 +169,7 @@ def test_an_index_that_lacks_a_row_is_found(path: Path) -> None:
     change(
         path,
         "PRAGMA writable_schema = ON;"
-        " UPDATE sqlite_master SET sql = replace(sql, 'host, depth, id', 'depth, host, id') WHERE name = 'url_ready'",
+        " UPDATE sqlite_master SET sql = replace(sql, 'host, attempts', 'attempts, host') WHERE name = 'url_ready'",
     )
 
     assert any(found.startswith("frontier.sqlite: ") for found in problems(path))

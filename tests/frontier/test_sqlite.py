@@ -1157,6 +1157,7 @@ class Row:
     state: State = State.PENDING
     not_before: float | None = None
     deaths: int = 0
+    was_tried: bool = False  # in vain
     is_denied: bool = False
     turns: int = 0  # how often it was finished
 
@@ -1195,7 +1196,7 @@ class Lives(RuleBasedStateMachine):
             for url, row in self.rows.items()
             if row.state is State.PENDING and row.not_before is None and host in {None, parse(url).host_port}
         ]
-        return sorted(found, key=lambda url: (self.rows[url].depth, self.rows[url].id))
+        return sorted(found, key=lambda url: (self.rows[url].was_tried, self.rows[url].depth, self.rows[url].id))
 
     def ready(self, host: Host) -> list[str]:
         """What may be leased of a host."""
@@ -1295,7 +1296,8 @@ class Lives(RuleBasedStateMachine):
         self.run.commit(retries=(again(self.leased[url], self.run.now + wait),))
 
         self.let_go(url)
-        self.rows[url].not_before, self.rows[url].deaths = self.run.now + wait, 0
+        row = self.rows[url]
+        row.not_before, row.deaths, row.was_tried = self.run.now + wait, 0, True
 
     @precondition(lambda self: self.leased)
     @rule(data=st.data())
