@@ -145,7 +145,7 @@ class Crawl:
     def _begin(self, opened: Opened) -> None:
         self._totals = opened.totals
         self._stopped_by: str | None = None
-        self._unnamed = False  # it was said that no name server answers
+        self._told_outage: float | None = None  # when that one began of which it was said that no name server answers
         self._no_names: NoNameServer | None = None
         self._answered_at = 0.0  # any host, the last time
         self._imported = opened.cursor.finished
@@ -357,8 +357,8 @@ class Crawl:
 
     def _excuse(self, error: BaseException, stay: "_Stay") -> None:
         if isinstance(error, NoNameServer):
-            if not self._unnamed:
-                self._unnamed = True
+            if self._told_outage != error.since:
+                self._told_outage = error.since
                 self._parts.say(f"waiting: {error}")
             for_seconds = self._parts.clock.monotonic() - max(error.since, self._answered_at)
             if for_seconds > _WITHOUT_NAMES and self._no_names is None:

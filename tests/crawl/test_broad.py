@@ -4,7 +4,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -496,6 +496,25 @@ def test_without_a_name_server_no_host_is_blamed(tmp_path: Path, *, robots: bool
     assert "dns_timeout" in {asked.outcome for asked in web.asked}
     assert web.ended < 35.0
     check_manners(web, delay=0.5, robots=robots)
+
+
+def test_each_outage_is_told_once(tmp_path: Path) -> None:
+    """A second one is as much of a surprise as the first."""
+    told: list[str] = []
+    web = Web(outage=(START + 2.0, START + 10.0))
+
+    def second_outage() -> None:
+        if asyncio.get_running_loop().time() > START + 12.0:
+            web.outage = (START + 15.0, START + 25.0)
+
+    def listen(_parts: Parts, found: Crawl) -> None:
+        found._parts = replace(found._parts, say=told.append)
+
+    web.on_request = second_outage
+    ending = crawl(tmp_path, pages(hosts(30), 40), web, delay=0.5, look=listen)
+
+    assert (ending.totals.done, ending.stopped_by) == (1200, None)
+    assert told == ["waiting: no name server answers"] * 2
 
 
 @pytest.mark.parametrize("robots", [False, True])
