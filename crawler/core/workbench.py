@@ -80,6 +80,10 @@ class _Bench:
         stock = self.pace.stock
         return stock - len(self.queue) - max(0, len(self.again) - stock)
 
+    def line(self, request: Request) -> deque[tuple[Request, float]]:
+        """Where this request waits."""
+        return self.again if request.attempts else self.queue
+
     def pop(self) -> tuple[Request, float]:
         """The next request: one that was asked in vain only where no other waits."""
         return (self.queue or self.again).popleft()
@@ -137,7 +141,7 @@ class Workbench:
             if bench is None:
                 bench = self._hosts[host] = _Bench(host, self._pace_of(host, states.get(host, _UNKNOWN)))
             self._busy += not bench.is_busy
-            (bench.again if request.attempts else bench.queue).append((request, now))
+            bench.line(request).append((request, now))
             self._queued += 1
             self._offer(bench)
             if host in self._asked:
@@ -224,7 +228,7 @@ class Workbench:
         """
         bench = self._hosts[request.url.host_port]
         bench.on_errand = True
-        bench.queue.appendleft((request, since))
+        bench.line(request).appendleft((request, since))
         self._queued += 1
 
     def end_errand(self, host: Host, now: float) -> None:
@@ -247,7 +251,7 @@ class Workbench:
         """Put a request that was broken off, to nobody's blame, first in line again; its host is released already."""
         bench = self._hosts[request.url.host_port]
         self._busy += not bench.is_busy
-        bench.queue.appendleft((request, now))
+        bench.line(request).appendleft((request, now))
         self._queued += 1
         self._offer(bench)
 
@@ -263,7 +267,8 @@ class Workbench:
         hosts, self._aside = self._aside, set()
         for host in hosts:
             bench = self._hosts[host]
-            bench.queue.extendleft((request, now) for request in reversed(bench.aside))
+            for request in reversed(bench.aside):
+                bench.line(request).appendleft((request, now))
             self._queued += len(bench.aside)
             bench.aside.clear()
             self._offer(bench)

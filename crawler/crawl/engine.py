@@ -195,7 +195,7 @@ class Crawl:
                 continue
             if self._make_room(now):
                 continue
-            if not self._awaits_pages and self._has_room(now) and self._parts.rate.due(now) <= now:
+            if not self._awaits_pages and self._has_room(now) and self._has_nothing_due(now):
                 self._supply.idle()
             if self._is_busy:
                 await self._take_turn()
@@ -213,6 +213,12 @@ class Crawl:
 
     def _has_room(self, now: float) -> bool:
         return self._parts.places.free > 0 or self._may_dial(now)
+
+    def _has_nothing_due(self, now: float) -> bool:
+        """Return whether nothing that is here will be due by the time when the rate allows the next request."""
+        parts = self._parts
+        due = parts.workbench.next_due(now, parts.places.free, may_dial=self._may_dial(now))
+        return due is None or due > max(now, parts.rate.due(now))
 
     def _make_room(self, now: float) -> bool:
         """Give what has waited for long less of the room; True when that changed anything at once."""

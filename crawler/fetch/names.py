@@ -171,6 +171,7 @@ class Resolver(AbstractResolver):
             self._outage.answered()
             self._settle(wanted, outcome)
         elif outcome.is_unreachable and (limit := _client_limit()):
+            self._outage.not_asked(wanted.host)
             self._end(wanted, _Kept(failure=limit))
         else:
             settle = partial(self._settle, wanted, outcome)

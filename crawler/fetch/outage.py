@@ -75,6 +75,11 @@ class Outage:
         elif not self._is_asking:
             self._settle(is_out=False)
 
+    def not_asked(self, name: str) -> None:
+        """For want of something that is ours no server could be asked for this name."""
+        if self._probe == name:
+            self._probe = None
+
     def _suspect(self) -> None:
         if not self._is_asking:
             self._is_asking = True

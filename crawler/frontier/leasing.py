@@ -113,8 +113,8 @@ class Leasing:
             host_id = self._leased.pop(request.id, None)
             if host_id is None:
                 continue
-            if self._host_pages != _NO_LIMIT:
-                self.gain({host_id})
+            if request.alone or self._host_pages != _NO_LIMIT:
+                self.gain({host_id})  # it took the place of a ready one
             self._per_host[host_id] -= 1
             if not self._per_host[host_id]:
                 del self._per_host[host_id]

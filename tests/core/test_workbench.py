@@ -511,6 +511,24 @@ def test_what_was_asked_in_vain_comes_after_what_was_not() -> None:
     assert bench.queued == 0
 
 
+def test_what_was_asked_in_vain_is_laid_back_behind_the_others() -> None:
+    """As it was leased."""
+    bench = Workbench(lambda *_: known(EASY), PLENTY)
+    again = replace(ask(A, 1), attempts=1)
+    bench.add([again], {}, 0.0)
+    sent(bench, 0.0)
+    bench.add([ask(A, 2)], {}, 1.0)
+    bench.release(A, 3.0)
+
+    bench.lay_back(again, 3.0)
+
+    taken = [bench.take(3.0, PLENTY, may_dial=True) for _ in range(2)]
+    assert [each.request.id for each in taken if each] == [2]
+    bench.send(A, 3.0)
+    assert (last := bench.take(3.0, PLENTY, may_dial=True)) is not None
+    assert last.request.id == 1
+
+
 @pytest.mark.parametrize(("in_vain", "share"), [(0, 4), (4, 4), (5, 3), (9, 0)])
 def test_what_was_asked_in_vain_keeps_nobody_from_being_leased(in_vain: int, share: int) -> None:
     """A host whose stock is full of it can use as many others, until there is another stock of it."""

@@ -304,3 +304,26 @@ def test_a_run_waits_a_minute_for_a_name_server(
     with closing(sqlite3.connect(tmp_path / "frontier.sqlite")) as db:
         chief = HostReports(db, "crawler").chief(10)
     assert (chief.waiting, chief.in_vain.hosts) == (0, 0)
+
+
+def test_a_suspect_that_was_given_up_makes_room_for_its_host(tmp_path: Path) -> None:
+    """It was alone at four deaths; the other page of its host is ready, and nothing else happens to it."""
+    crawl(tmp_path, [f"{B}/0", f"{A}/0", f"{A}/1"], FakeFetcher(), max_pages=1)
+    with closing(sqlite3.connect(tmp_path / "frontier.sqlite")) as db, db:
+        assert db.execute("UPDATE url SET deaths = 4 WHERE url = ?", (f"{A}/1",)).rowcount == 1
+        db.execute("UPDATE host SET ready = ready - 1 WHERE name LIKE '127.0.0.1:%'")
+
+    ending = crawl(tmp_path, [], FakeFetcher())
+
+    assert (ending.totals.pending, ending.totals.done, ending.totals.failed) == (0, 2, 1)
+
+
+def test_a_host_that_is_found_need_not_wait_for_those_that_rest(tmp_path: Path) -> None:
+    """The rate lets it be asked a second later, and all that is here is due after twenty."""
+    fetcher = FakeFetcher({f"{A}/2": linking(f"{B}/1")})
+    lines = [*(f"{A}/{n}" for n in range(40)), f"{B}/0"]
+
+    crawl(tmp_path, lines, fetcher, command="crawl", concurrency=4, per_host=8, delay=20.0, rate=1.0)
+
+    moments = dict(zip(fetcher.asked, fetcher.moments, strict=True))
+    assert moments[f"{B}/1"] - moments[f"{A}/2"] < 5

@@ -520,3 +520,22 @@ async def test_scripts_name_a_resolver() -> None:
 
     with pytest.raises(UsageError, match=r"resolver: expected an IP address.*got 'ns.example'"):
         Fetcher(resolver="ns.example")
+
+
+async def test_an_outage_outlives_no_probe_that_lacked_a_file() -> None:
+    """Nobody was asked by it, so another name may be the next probe."""
+    clock = Hands()
+    async with (
+        name_server({"good.example": Reply("127.0.0.9")}) as server,
+        resolver(server, limit=0.3, now=clock) as names,
+    ):
+        server.silent = True
+        await outage(names)
+        server.silent = False
+        clock.now += 1
+        with no_files_left(), pytest.raises(FetchError, match="open files"):
+            await names.resolve("good.example")
+
+        clock.now += 60
+
+        assert await addresses(names, "good.example") == ["127.0.0.9"]
