@@ -330,7 +330,7 @@ class Workbench:
         return dict(self._asked)
 
     def gained(self, hosts: Iterable[Host]) -> None:
-        """There may be more of these hosts to lease than before."""
+        """Note that there may be more of these hosts to lease than before."""
         for host in hosts:
             was_asked = self._asked.pop(host, None) is not None  # perhaps before that
             if was_asked or host in self._drained:

@@ -5,7 +5,7 @@ Rules
 - Breadth first over hosts, earliest due first; within a host by (depth, discovery), and last what was asked in vain. A
   host that rests for long is left alone until shortly before it is due, so that no resting host fills the workbench.
 - A host that gave less than was wanted is asked again when it `gained` something: a find, a retry that came due, a
-  lease that was handed back, or the end of what held all hosts back.
+  lease that was handed back, the end of a lease that took a place of its own, or of what held all hosts back.
 - While the list is read nothing is leased that a link found: perhaps the list names it, too, and it is a seed.
 - Level by level, where the depth is limited: nothing of depth d+1 is leased before everything of depth d is finished,
   the seeds included; so what is within the limit does not depend on who answered first.
@@ -100,7 +100,7 @@ class Leasing:
         return min((float(due) - LONG_REST for due in dues if due is not None), default=None)
 
     def remember(self, requests: Iterable[Request]) -> None:
-        """These are in somebody's hands."""
+        """Note that these are leased."""
         for request in requests:
             host_id = self._hosts.id(request.url.host_port)
             self._leased[request.id] = host_id
@@ -108,7 +108,7 @@ class Leasing:
             self._put_off.get(host_id, set()).discard(request.id)
 
     def forget(self, requests: Iterable[Request]) -> None:
-        """These are not any more."""
+        """Note that these are not leased any more."""
         for request in requests:
             host_id = self._leased.pop(request.id, None)
             if host_id is None:
@@ -123,12 +123,12 @@ class Leasing:
                 self._look_again()
 
     def take_back(self, requests: Sequence[Request]) -> None:
-        """These were not asked for, and may be handed out again."""
+        """Take leases back that were not asked for, and may be handed out again."""
         self.gain({self._hosts.id(request.url.host_port) for request in requests})
         self.forget(requests)
 
     def gain(self, host_ids: set[int]) -> None:
-        """These hosts were given ready rows."""
+        """Note that there may be more of these hosts to lease."""
         self._gained |= host_ids
         if not host_ids <= self._open:
             self._all_open_until = float("-inf")
@@ -144,10 +144,15 @@ class Leasing:
             for request in requests:
                 self._put_off[self._hosts.id(request.url.host_port)].add(request.id)
 
-    def parked(self) -> tuple[Request, ...]:
-        """URLs that were alone when the process died, again and again."""
+    def take_parked(self) -> tuple[Request, ...]:
+        """Hand out the URLs that were alone at death after death, as far as their hosts have pages left."""
         rows = self._db.execute(f"{_COLUMNS} WHERE url.state = 0 AND url.deaths >= ?", (schema.PARKED_DEATHS,))
-        return tuple(_request(row, alone=True) for row in rows.fetchall())
+        parked = []
+        for request in [_request(row, alone=True) for row in rows.fetchall()]:
+            if self._pages_left(self._hosts.id(request.url.host_port)) > 0:
+                self.remember([request])
+                parked.append(request)
+        return tuple(parked)
 
     def is_anything_left(self) -> bool:
         """Whether some pending URL may be leased, now or later."""

@@ -81,8 +81,7 @@ class SqliteFrontier:
         self._admission = Admission(self._db, self._tally, self._hosts, self._borders, self._rules)
         self._leasing = Leasing(self._db, self._hosts, self._rules)
         self._count_deaths()
-        suspects = self._leasing.parked()
-        self._leasing.remember(suspects)
+        suspects = self._leasing.take_parked()
         cursor = self._read_cursor()
         self._leasing.is_list_read = cursor.finished
         latest = now + LONGEST_WAIT  # the clock may have been set back while nobody looked

@@ -108,7 +108,10 @@ class GroupThread(Generic[T, R]):
             raise self._error
 
     async def put(self, item: T, *, lingers: bool = False) -> None:
-        """Hand over an item; waits while the inbox is full. A `put` that is cancelled has handed over nothing."""
+        """Hand over an item; waits while the inbox is full. A `put` that is cancelled has handed over nothing.
+
+        An item that `lingers` does not wake the thread, for LINGER seconds at the most.
+        """
         self._check()
         weight = self._weigh(item)
         await self._room.enter(weight)
@@ -116,7 +119,7 @@ class GroupThread(Generic[T, R]):
         self._inbox.push((item, weight), lingers=lingers)
 
     def put_nowait(self, item: T, *, lingers: bool = False) -> None:
-        """Hand over a small item at once, even past the bounds."""
+        """Hand over a small item at once, even past the bounds; `lingers` as for `put`."""
         self._check()
         weight = self._weigh(item)
         self._room.squeeze_in(weight)

@@ -318,6 +318,18 @@ def test_a_suspect_that_was_given_up_makes_room_for_its_host(tmp_path: Path) -> 
     assert (ending.totals.pending, ending.totals.done, ending.totals.failed) == (0, 2, 1)
 
 
+def test_suspects_that_were_given_up_keep_the_pages_of_their_host(tmp_path: Path) -> None:
+    """Each has a line of output: no more of them than the host may have."""
+    crawl(tmp_path, [f"{A}/{n}" for n in range(4)], FakeFetcher(), max_pages_per_host=2, max_pages=1)
+    with closing(sqlite3.connect(tmp_path / "frontier.sqlite")) as db, db:
+        db.execute("UPDATE url SET deaths = 4 WHERE state = 0")
+        db.execute("UPDATE host SET ready = 0")
+
+    crawl(tmp_path, [], FakeFetcher(), max_pages_per_host=2)
+
+    assert sum(urls(tmp_path).values()) == 2
+
+
 def test_a_host_that_is_found_need_not_wait_for_those_that_rest(tmp_path: Path) -> None:
     """The rate lets it be asked a second later, and all that is here is due after twenty."""
     fetcher = FakeFetcher({f"{A}/2": linking(f"{B}/1")})
