@@ -303,7 +303,7 @@ def _within_open_files(config: RunConfig, show: Show) -> RunConfig:
     slots, most = config.engine.concurrency, most_slots(files)
     lets = f"this system lets a process open {files} files (ulimit -n)"
     if slots > most:
-        show.note(f"concurrency lowered to {most}: {lets}")
+        show.note(f"concurrency lowered to {most}: {lets}; raise it to {config.engine.concurrency * 5}, if you may")
         return replace(config, engine=replace(config.engine, concurrency=most))
     if (dials := dials_for(slots)) < wanted_dials(slots):
         show.note(f"at most {dials} hosts are dialled at once: {lets}")

@@ -1,11 +1,13 @@
 """`crawler hosts`: what each host of a run brought, how gently it is asked, and what troubles it."""
 
+import sys
+from math import inf
 from pathlib import Path
 
 import click
 
 from crawler.crawl.folder import RunFolder
-from crawler.report.hosts import SORTS, hosts_text
+from crawler.report.hosts import SORTS, WIDTH, hosts_text
 from crawler.report.indented import indented
 
 EXAMPLES = """\b
@@ -28,4 +30,5 @@ def command(folder: str, *, sort: str, as_json: bool) -> None:
     run_folder = RunFolder(Path(folder))
     with terminable():  # a copy of the frontier may have to be removed
         rows = sorted(hosts(run_folder, run_folder.read_facts()), key=SORTS[sort])
-    click.echo(indented(rows) if as_json else "\n".join(hosts_text(rows)), nl=not as_json)
+    width = WIDTH if sys.stdout.isatty() else inf  # what is searched with grep keeps its names whole
+    click.echo(indented(rows) if as_json else "\n".join(hosts_text(rows, width)), nl=not as_json)

@@ -71,8 +71,8 @@ class HostReport:
 
     @property
     def pages_per_second(self) -> float | None:
-        """Between its first and its last line; None = there are no two moments."""
-        if self.first_at is None or self.last_at is None or self.last_at <= self.first_at:
+        """Between its first and its last line; None = there are no two moments, or nothing but failures."""
+        if self.pages == self.failed or self.first_at is None or self.last_at is None or self.last_at <= self.first_at:
             return None
         return (self.pages - 1) / (self.last_at - self.first_at)
 
@@ -97,11 +97,13 @@ class ChiefHosts:
 
     Attributes:
         more: how many hosts it has besides.
+        given_up: how many were given up.
         waiting: how many were tried, have URLs left, and have neither answered nor been given up.
     """
 
     hosts: tuple[HostReport, ...] = ()
     more: int = 0
+    given_up: int = 0
     waiting: int = 0
     in_vain: HostsInVain = field(default_factory=HostsInVain)
 

@@ -164,6 +164,8 @@ class Manners:
             again = max(0.0, pace.due - self._clock.monotonic())
             then = "given up, and its URLs fail" if pace.down else f"asked again in {again:.1f} s"
             self._ways.say(f"{name}: {why}; {then}")
+        elif self._mourned == _NOTES + 1:
+            self._ways.say("more hosts are given up; crawler hosts shows them all")
 
     # --- what was guessed ----------------------------------------------------------------------------------------
 

@@ -68,11 +68,13 @@ class HostReports:
         ids = list(chosen | self._ids(_BUSY, most))[:most]
         marks = ", ".join("?" * len(ids))
         (count,) = self._db.execute(f"SELECT count(*) FROM host WHERE {_OURS}").fetchone()  # noqa: S608
+        (given_up,) = self._db.execute("SELECT count(*) FROM host WHERE down IS NOT NULL").fetchone()
         (waiting,) = self._db.execute(_WAITING).fetchone()
         hosts, seconds = self._db.execute(_IN_VAIN, (LEAST_IN_VAIN,)).fetchone()
         return ChiefHosts(
             tuple(self._reports(f"WHERE id IN ({marks}) {_BUSIEST}", *ids)),
             more=count - len(ids),
+            given_up=given_up,
             waiting=waiting,
             in_vain=HostsInVain(hosts=hosts, seconds=seconds),
         )

@@ -1,7 +1,7 @@
 """The hosts of a run as its operator sees them: what each brought, how gently it is asked, and what troubles it.
 
 Rules
-- The table fits into 80 columns; a long name loses its beginning, since its end says whose it is.
+- The table fits into its width, where it has one; a long name loses its beginning, since its end says whose it is.
 - Trouble stands below its host, on lines of its own, and so does what it cost to wait for answers that never came.
 Runs on: anywhere (pure).
 """
@@ -98,8 +98,8 @@ def _robots(robots: HostRobots | None) -> str | None:
     return "none" if robots.status < 500 and robots.status != 429 else str(robots.status)
 
 
-def hosts_text(rows: Sequence[HostRow], width: int = WIDTH) -> list[str]:
-    """The table: a head, and for each host a line, and more if it has trouble."""
+def hosts_text(rows: Sequence[HostRow], width: float = WIDTH) -> list[str]:
+    """The table: a head, and for each host a line, and more if it has trouble; inf = as wide as its names."""
     if not rows:
         return ["no host was asked for anything"]
     cells = [_HEAD, *map(_cells, rows)]
@@ -107,7 +107,7 @@ def hosts_text(rows: Sequence[HostRow], width: int = WIDTH) -> list[str]:
     room = width - sum(widths[1:])
     gaps = len(widths) - 1
     gap = 2 if widths[0] <= room - 2 * gaps else 1
-    widths[0] = min(widths[0], max(room - gap * gaps, _LEAST_NAME))
+    widths[0] = int(min(widths[0], max(room - gap * gaps, _LEAST_NAME)))
     head, *lines = (_line(row, widths, " " * gap) for row in cells)
     return [head, *(text for row, line in zip(rows, lines, strict=True) for text in (line, *_trouble(row, width)))]
 
@@ -139,7 +139,7 @@ def _placed(number: int, text: str, width: int) -> str:
     return text.ljust(width) if number in _LEFT else text.rjust(width)
 
 
-def _trouble(row: HostRow, width: int) -> list[str]:
+def _trouble(row: HostRow, width: float) -> list[str]:
     found = [f"down: {row.down}"] if row.down else ["no answer yet"] if row.waiting else []
     if row.waited >= LEAST_IN_VAIN:
         found.append(f"waited {duration(row.waited)} in vain")

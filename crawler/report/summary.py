@@ -39,6 +39,7 @@ class Summary:
         lost_seeds: the seeds that brought nothing, by reason and status, the most frequent first.
         examples: the first URLs that were skipped or not read, by reason.
         hosts: the busiest and the most troubled, at most 100; `more_hosts` is how many there are besides.
+        given_up_hosts: hosts that were given up.
         waiting_hosts: hosts that were tried, have URLs left, and have neither answered nor been given up.
         in_vain: hosts whose requests took a second or more without an answer, and the seconds of all of them.
     """
@@ -64,6 +65,7 @@ class Summary:
     stopped_by: str | None
     hosts: list[HostRow]
     more_hosts: int
+    given_up_hosts: int
     waiting_hosts: int
     in_vain: HostsInVain
 
@@ -102,6 +104,7 @@ def summarize(
         stopped_by=stopped_by,
         hosts=[host_row(report) for report in chief.hosts],
         more_hosts=chief.more,
+        given_up_hosts=chief.given_up,
         waiting_hosts=chief.waiting,
         in_vain=replace(chief.in_vain, seconds=round(chief.in_vain.seconds, 1)),
     )
@@ -172,14 +175,17 @@ def _lost_line(summary: Summary) -> str:
 
 
 def _unanswered_lines(summary: Summary) -> list[str]:
-    """Tell the hosts that have not answered yet, and what it cost that others never did."""
+    """Tell the hosts that were given up, or have not answered yet, and what it cost to wait for them."""
     lines = []
+    if summary.given_up_hosts:
+        lines.append(f"given up {counted(summary.given_up_hosts, 'host')}")
     if summary.waiting_hosts:
         have = "has" if summary.waiting_hosts == 1 else "have"
         lines.append(f"waiting  {counted(summary.waiting_hosts, 'host')} that {have} not answered yet")
-    if summary.in_vain.hosts and any(row.down for row in summary.hosts):
+    if summary.in_vain.hosts and (summary.given_up_hosts or summary.waiting_hosts):
         seconds = duration(summary.in_vain.seconds)
-        lines.append(f"waited   {seconds} in vain for {counted(summary.in_vain.hosts, 'host')}")
+        beside = ", beside each other" if summary.in_vain.hosts > 1 else ""
+        lines.append(f"waited   {seconds} in vain for {counted(summary.in_vain.hosts, 'host')}{beside}")
     return lines
 
 

@@ -30,7 +30,7 @@ PATIENCE = 2.0  # seconds; a browser's user begins to wonder about then
 EVICTION = 3.0  # seconds; the second SYN of a dial is sent after one, the third after three (RFC 6298)
 YOUNG = 1.0  # seconds in which nearly every server that lives begins to answer
 
-_SPARE_FILES = 256  # open files that are no connections: a run's own, its workers, and 128 name lookups
+_SPARE_FILES = 256  # open files that are no connections: a run's own, its workers, and 128 name lookups; half at most
 _DIALS_PER_SLOT = 16  # a dead host is dialled for 10 s, a page takes half a second: a third of all may be dead
 _MOST_DIALS = 4096  # 30 KiB each
 _WINDOW = 4  # dials of the last second, for each slot: most answer within a quarter
@@ -41,7 +41,11 @@ Work = Callable[["Place"], Coroutine[Any, Any, object]]
 
 def most_slots(files: int) -> int:
     """Return how many slots `files` open files allow: as many are for idle connections, and the rest for dials."""
-    return max(1, (files - _SPARE_FILES) * 2 // 5)
+    return max(1, _for_connections(files) * 2 // 5)
+
+
+def _for_connections(files: int) -> int:
+    return files - min(_SPARE_FILES, files // 2)
 
 
 def idle_for(slots: int) -> int:
@@ -59,7 +63,7 @@ def dials_for(slots: int) -> int:
 
     Each takes two sockets, since a name has two addresses; half as many fetches that gave their slots up have one.
     """
-    files = open_files() - _SPARE_FILES - slots - idle_for(slots)
+    files = _for_connections(open_files()) - slots - idle_for(slots)
     return max(1, min(wanted_dials(slots), files * 2 // 5))
 
 

@@ -154,6 +154,17 @@ async def test_the_user_hears_why_nothing_happens(tmp_path: Path) -> None:
     ]
 
 
+async def test_of_many_dead_hosts_the_first_are_named(tmp_path: Path) -> None:
+    """And then it is said that there are more."""
+    said: list[str] = []
+    lines = [f"http://127.0.1.{n}:8080/" for n in range(9)]
+
+    await crawl(tmp_path, lines, FakeFetcher(default=refused()), robots=True, retries=0, say=said.append)
+
+    assert len(said) == 6
+    assert said[-1] == "more hosts are given up; crawler hosts shows them all"
+
+
 async def test_the_user_hears_of_a_server_that_goes_away(tmp_path: Path) -> None:
     """One line, however many requests were in flight."""
     said: list[str] = []

@@ -1,6 +1,7 @@
 """report.hosts: the hosts of a run as a table and as JSON."""
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -136,6 +137,7 @@ def test_a_rate_needs_two_moments(
     report = HostReport(host=Host("h:80"), pages=pages, first_at=first_at, last_at=last_at)
 
     assert host_row(report).pages_per_second == rate
+    assert host_row(replace(report, failed=pages)).pages_per_second is None
 
 
 @pytest.mark.parametrize(
@@ -156,3 +158,11 @@ def test_a_table_may_be_sorted(sort: str, order: list[str]) -> None:
     rows = sorted((host_row(report) for report in (QUICK, SLOW, GONE)), key=SORTS[sort])
 
     assert [row.host.partition(".")[0] for row in rows] == order
+
+
+def test_without_a_width_no_name_is_cut() -> None:
+    """What a table is searched for stands in it."""
+    row = host_row(HostReport(host=Host(f"{'long-' * 30}name.example:80"), pages=1))
+
+    assert hosts_text([row])[1].startswith("…")
+    assert hosts_text([row], inf)[1].startswith(f"{row.host} ")

@@ -184,19 +184,19 @@ GIVEN_UP = replace(
         (ChiefHosts((SILENT,), waiting=1212), ["  waiting  1,212 hosts that have not answered yet"]),
         (ChiefHosts((SILENT,), in_vain=HostsInVain(hosts=1, seconds=20.04)), []),
         (
-            ChiefHosts((GIVEN_UP,), in_vain=HostsInVain(hosts=312, seconds=4321.04)),
-            ["  waited   1 h 12 min in vain for 312 hosts"],
+            ChiefHosts((GIVEN_UP,), given_up=500, in_vain=HostsInVain(hosts=312, seconds=4321.04)),
+            ["  given up 500 hosts", "  waited   1 h 12 min in vain for 312 hosts, beside each other"],
         ),
-        (ChiefHosts((GIVEN_UP,)), []),
+        (ChiefHosts((GIVEN_UP,), given_up=1), ["  given up 1 host"]),
     ],
 )
 def test_hosts_that_did_not_answer_are_told(chief: ChiefHosts, told: list[str]) -> None:
     """Those that may still answer, and what the others cost, once some are given up; nothing where there is none."""
     summary = summarize(TOTALS, peak_rss_mb=64.0, stopped_by="interrupted", hosts=chief)
 
-    assert [line for line in as_text(summary, None).splitlines() if line.startswith("  wait")] == told
+    assert [line for line in as_text(summary, None).splitlines() if line.startswith(("  wait", "  given"))] == told
     figures = json.loads(as_json(summary))
-    assert figures["waiting_hosts"] == chief.waiting
+    assert (figures["waiting_hosts"], figures["given_up_hosts"]) == (chief.waiting, chief.given_up)
     assert figures["in_vain"] == {"hosts": chief.in_vain.hosts, "seconds": round(chief.in_vain.seconds, 1)}
 
 

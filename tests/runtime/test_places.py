@@ -328,7 +328,15 @@ async def test_whoever_waits_for_room_hears_of_it() -> None:
 
 @pytest.mark.parametrize(
     ("files", "slots", "outside"),
-    [(1024, 256, 153), (1024, 1, 16), (20_000, 256, 4096), (20_000, 5000, 4897), (400, 28, 35), (64, 1, 1)],
+    [
+        (1024, 256, 153),
+        (1024, 1, 16),
+        (20_000, 256, 4096),
+        (20_000, 5000, 4897),
+        (400, 28, 57),
+        (256, 51, 18),
+        (64, 1, 12),
+    ],
 )
 def test_there_are_as_many_places_as_open_files_allow(
     files: int, slots: int, outside: int, monkeypatch: pytest.MonkeyPatch
