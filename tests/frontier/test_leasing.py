@@ -345,3 +345,15 @@ def test_a_host_is_asked_again_when_its_pages_leave_room(tmp_path: Path) -> None
     run.commit(visits=(Visit(request=request, state=State.SKIPPED, reason=Reason.ROBOTS_DENIED, record=None),))
 
     assert run.ask() == ["a/3"]
+
+
+def test_what_was_asked_in_vain_is_leased_after_all_else_of_its_host(tmp_path: Path) -> None:
+    """Whatever its number and its depth."""
+    run = asker(tmp_path, None, "http://a/")
+    retry = Retry(
+        request=replace(run.leased["http://a/"], attempts=1), reason=Reason.CONNECTION_LOST, at=NOW, not_before=NOW
+    )
+    run.commit(retries=(retry,), finds=(link("http://a/2", 2), link("http://a/1")))
+
+    wanted = Wanted(shares={parse("http://a/").host_port: 3}, new_hosts=0, new_share=0)
+    assert paths(run.life.frontier.lease(wanted, NOW)) == ["a/1", "a/2", "a/"]
