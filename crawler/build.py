@@ -43,7 +43,7 @@ from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
 from crawler.runtime import heap, loop
 from crawler.runtime.clock import Clock
 from crawler.runtime.lane import Limits
-from crawler.runtime.places import dials_for, idle_for, most_slots, places_for, wanted_dials
+from crawler.runtime.places import dials_for, files_for, idle_for, most_slots, places_for, wanted_dials
 from crawler.runtime.tasks import ByteBudget, background, every
 from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
@@ -303,7 +303,7 @@ def _within_open_files(config: RunConfig, show: Show) -> RunConfig:
     slots, most = config.engine.concurrency, most_slots(files)
     lets = f"this system lets a process open {files} files (ulimit -n)"
     if slots > most:
-        show.note(f"concurrency lowered to {most}: {lets}; raise it to {config.engine.concurrency * 5}, if you may")
+        show.note(f"concurrency lowered to {most}: {lets}; raise it to {files_for(slots)}, if you may")
         return replace(config, engine=replace(config.engine, concurrency=most))
     if (dials := dials_for(slots)) < wanted_dials(slots):
         show.note(f"at most {dials} hosts are dialled at once: {lets}")

@@ -562,7 +562,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """What the loop may know once a group is on disk.
+    """News for the loop once a group is on disk.
 
     Attributes:
         gained: hosts with leases of which there may be more than when they were last asked for.

@@ -76,12 +76,12 @@ class _Bench:
 
     @property
     def missing(self) -> int:
-        """How many more it can use; those that were asked in vain fill no more than one stock besides."""
+        """Number of requests that it can use besides; those asked in vain fill no more than another stock."""
         stock = self.pace.stock
         return stock - len(self.queue) - max(0, len(self.again) - stock)
 
     def line(self, request: Request) -> deque[tuple[Request, float]]:
-        """Where this request waits."""
+        """The queue in which this request waits."""
         return self.again if request.attempts else self.queue
 
     def pop(self) -> tuple[Request, float]:
@@ -313,11 +313,11 @@ class Workbench:
 
     @property
     def hungry(self) -> int:
-        """How many hosts run low of which there may be more to lease."""
+        """Number of hosts that run low and of which there may be more to lease."""
         return len(self._hungry)
 
     def shares(self) -> dict[Host, int]:
-        """How many more each host can use that runs low; `add` tells what came of it.
+        """Ask for what hosts that run low can use, a number of requests each; `add` tells what came of it.
 
         A host of which less came than it was asked for is not asked for again before it `gained` something.
         """

@@ -217,8 +217,10 @@ class Crawl:
     def _has_nothing_due(self, now: float) -> bool:
         """Return whether nothing that is here will be due by the time when the rate allows the next request."""
         parts = self._parts
+        if (allowed := parts.rate.due(now)) <= now:
+            return True  # or it would have begun
         due = parts.workbench.next_due(now, parts.places.free, may_dial=self._may_dial(now))
-        return due is None or due > max(now, parts.rate.due(now))
+        return due is None or due > allowed
 
     def _make_room(self, now: float) -> bool:
         """Give what has waited for long less of the room; True when that changed anything at once."""

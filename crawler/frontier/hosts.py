@@ -6,7 +6,6 @@ Rules
 Runs on: the storage thread; what changes rows, inside a transaction.
 """
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from crawler.core.models import HostState
 from crawler.core.reasons import Reason
 from crawler.core.scope import Scope
 from crawler.core.urls import Host
+from crawler.frontier import schema
 
 _REMEMBERED = 100_000
 _LONG_AGO = 3600.0  # seconds
@@ -104,21 +104,17 @@ class Hosts:
         )
 
     def states(self, hosts: Iterable[Host]) -> dict[Host, HostState]:
-        """What is remembered of these hosts, as far as they are there."""
+        """Read what is remembered of these hosts, as far as they are there."""
         columns = f"name, {', '.join(_STATE)}, {ANSWERED}"
         found = self._db.execute(
-            f"SELECT {columns} FROM host WHERE name IN (SELECT value FROM json_each(?))",  # noqa: S608
-            (json.dumps(list(hosts)),),
+            f"SELECT {columns} FROM host WHERE name {schema.AMONG}",  # noqa: S608
+            (schema.values(hosts),),
         )
         return {Host(name): _state(row) for name, *row in found}
 
     def names(self, host_ids: Iterable[int]) -> frozenset[Host]:
         """Names of the hosts of these rows."""
-        if not (ids := list(host_ids)):
-            return frozenset()
-        rows = self._db.execute(
-            "SELECT name FROM host WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
-        )
+        rows = self._db.execute(f"SELECT name FROM host WHERE id {schema.AMONG}", (schema.values(host_ids),))  # noqa: S608
         return frozenset(Host(name) for (name,) in rows)
 
     def gain(self, host_id: int) -> None:
@@ -134,8 +130,8 @@ class Hosts:
         """Numbers of ready rows of these hosts, without those that have none."""
         return dict(
             self._db.execute(
-                "SELECT id, ready FROM host WHERE id IN (SELECT value FROM json_each(?)) AND ready > 0",
-                (json.dumps(list(host_ids)),),
+                f"SELECT id, ready FROM host WHERE id {schema.AMONG} AND ready > 0",  # noqa: S608
+                (schema.values(host_ids),),
             )
         )
 

@@ -15,7 +15,6 @@ Rules
 Runs on: the storage thread.
 """
 
-import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -73,8 +72,7 @@ class Leasing:
         if wanted.gone:
             gone = set(map(self._hosts.id, wanted.gone))
             self._open -= gone
-            if self._hosts.ready(gone):
-                self._all_open_until = float("-inf")
+            self.gain(set(self._hosts.ready(gone)))
         if self.is_list_read and not self._by_level:
             self._go_to(_NO_LIMIT)
         if wanted.awaited is not None:
@@ -216,7 +214,7 @@ class Leasing:
     def _read(self, url_ids: list[int]) -> list[Request]:
         if not url_ids:
             return []
-        rows = self._db.execute(f"{_COLUMNS} WHERE url.id IN (SELECT value FROM json_each(?))", (json.dumps(url_ids),))  # noqa: S608
+        rows = self._db.execute(f"{_COLUMNS} WHERE url.id {schema.AMONG}", (schema.values(url_ids),))
         requests = {row[0]: _request(row) for row in rows}
         return [requests[url_id] for url_id in url_ids]
 
@@ -254,7 +252,7 @@ class Leasing:
             self._look_again()
 
     def _look_again(self) -> None:
-        """What kept any host from giving something is over."""
+        """Ask every host again: what kept any of them from giving something is over."""
         self._gained.update(self._open)
         self._all_open_until = float("-inf")
 

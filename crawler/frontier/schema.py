@@ -20,7 +20,9 @@ Rules
 Runs on: the storage thread.
 """
 
+import json
 import sqlite3
+from collections.abc import Iterable
 
 from crawler.core.errors import StorageDamaged
 
@@ -33,6 +35,9 @@ PARKED_DEATHS = 4
 WAITING = "state = 0 AND not_before IS NOT NULL"
 READY = f"state = 0 AND not_before IS NULL AND deaths < {SUSPECT_DEATHS}"
 SUSPECT = f"state = 0 AND deaths >= {SUSPECT_DEATHS}"
+
+AMONG = "IN (SELECT value FROM json_each(?))"
+"""A condition on a column: its value is one of those that `values` packs into one parameter, however many."""
 
 TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -113,6 +118,11 @@ CREATE INDEX url_outside ON url (host) WHERE reason = 'out_of_scope';
 CREATE INDEX url_waiting ON url (not_before) WHERE {WAITING};
 CREATE INDEX url_suspect ON url (depth, deaths, id) WHERE {SUSPECT};
 """
+
+
+def values(found: Iterable[int | str]) -> str:
+    """Pack values into the one parameter of AMONG."""
+    return json.dumps(list(found))
 
 
 def create(db: sqlite3.Connection) -> None:

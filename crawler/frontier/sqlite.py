@@ -6,7 +6,6 @@ Rules
 Runs on: the storage thread.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -201,9 +200,9 @@ class SqliteFrontier:
 
     def _robots(self, hosts: Iterable[Host]) -> dict[str, RobotsCopy]:
         rows = self._db.execute(
-            "SELECT origin, fetched_at, expires_at, status, body FROM robots"
-            " WHERE host IN (SELECT id FROM host WHERE name IN (SELECT value FROM json_each(?)))",
-            (json.dumps(list(hosts)),),
+            "SELECT origin, fetched_at, expires_at, status, body FROM robots"  # noqa: S608
+            f" WHERE host IN (SELECT id FROM host WHERE name {schema.AMONG})",
+            (schema.values(hosts),),
         )
         return {
             origin: RobotsCopy(fetched_at=fetched_at, expires_at=expires_at, status=status, body=body)

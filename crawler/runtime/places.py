@@ -44,6 +44,11 @@ def most_slots(files: int) -> int:
     return max(1, _for_connections(files) * 2 // 5)
 
 
+def files_for(slots: int) -> int:
+    """Return how many open files are enough for `slots` slots; see `most_slots`."""
+    return slots * 5  # half of few, and two fifths of it
+
+
 def _for_connections(files: int) -> int:
     return files - min(_SPARE_FILES, files // 2)
 

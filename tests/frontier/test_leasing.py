@@ -246,7 +246,7 @@ def test_a_broken_link_is_told_with_every_page_that_leads_to_it(tmp_path: Path) 
 
 
 class Asker:
-    """Whoever leases: a host that gave less than it was asked for is asked again only when it `gained` something."""
+    """A stand-in for whoever leases: who gave too little is asked again only when it `gained` something."""
 
     def __init__(self, life: Life) -> None:
         self.life = life
