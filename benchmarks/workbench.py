@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.tables import mark, show
 from crawler.core.models import HostState, Request
-from crawler.core.pace import Bounds, Pace
+from crawler.core.throttle import Bounds, Pace
 from crawler.core.urls import Host, parse
-from crawler.core.workbench import Workbench
+from crawler.engine.workbench import Workbench
 
 _BOUNDS = Bounds(per_host=1, delay=1.0)
 

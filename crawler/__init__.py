@@ -23,9 +23,9 @@ from crawler.version import __version__
 if TYPE_CHECKING:
     from crawler.core.errors import CrawlerError, FetchError, UrlError, UsageError
     from crawler.core.reasons import Reason
-    from crawler.embed import CrawledPage, crawl
-    from crawler.fetch.client import Fetcher, fetch
-    from crawler.fetch.fetched import Fetched
+    from crawler.downloader.client import Fetcher, fetch
+    from crawler.downloader.fetched import Fetched
+    from crawler.library import CrawledPage, crawl
     from crawler.load.run import load_test
     from crawler.parse.extract import PageSource
 
@@ -46,22 +46,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CrawledPage": "crawler.embed",
+    "CrawledPage": "crawler.library",
     "CrawlerError": "crawler.core.errors",
     "FetchError": "crawler.core.errors",
-    "Fetched": "crawler.fetch.fetched",
-    "Fetcher": "crawler.fetch.client",
+    "Fetched": "crawler.downloader.fetched",
+    "Fetcher": "crawler.downloader.client",
     "PageSource": "crawler.parse.extract",
     "Reason": "crawler.core.reasons",
     "UrlError": "crawler.core.errors",
     "UsageError": "crawler.core.errors",
+    "crawl": "crawler.library",
+    "fetch": "crawler.downloader.client",
     "load_test": "crawler.load.run",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name in {"crawl", "fetch"}:
-        return import_module(f"crawler.{name}")  # callable, see there
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'crawler' has no attribute {name!r}")

@@ -13,34 +13,34 @@ from pathlib import Path
 
 from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
-from crawler.core.follow import follow, follow_lists
 from crawler.core.metrics import Metrics, Sample
 from crawler.core.models import Request, RobotsCopy
-from crawler.core.outcomes import Judge
-from crawler.core.politeness import Paces, RateGate
 from crawler.core.protocols import Fetcher, Frontier, Observer, Parser, Sink
-from crawler.core.robots import Lesson
+from crawler.core.rate_limits import Paces, RateGate
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Url
-from crawler.core.workbench import Workbench
-from crawler.crawl.engine import Crawl, Parts
-from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.crawl.journal import BOUNDS, Journal
-from crawler.crawl.robots_cache import RobotsCache, ask
-from crawler.crawl.seeds import Seeds
-from crawler.fetch.http import HttpFetcher
-from crawler.fetch.secure import tls_for
-from crawler.frontier.board import MappedBoard
+from crawler.downloader.fetcher import HttpFetcher
+from crawler.downloader.tls import tls_for
+from crawler.engine.crawl import Crawl, Parts
+from crawler.engine.journal import BOUNDS, Journal
+from crawler.engine.outcomes import Judge
+from crawler.engine.robots_cache import RobotsCache, ask
+from crawler.engine.seeds import Seeds
+from crawler.engine.workbench import Workbench
+from crawler.frontier.in_flight import MappedBoard
+from crawler.frontier.policy import Rules
 from crawler.frontier.reading import shared_lock
-from crawler.frontier.rules import Rules
 from crawler.frontier.sqlite import SqliteFrontier
+from crawler.parse.follow import follow, follow_lists
 from crawler.parse.inline import InlineParser
+from crawler.parse.page_reader import Reader, Task
 from crawler.parse.pool import LaneParser, lanes
-from crawler.parse.reader import Reader, Task
 from crawler.parse.reading import Wants
 from crawler.parse.select import check_selector
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
-from crawler.runtime import heap, loop
+from crawler.robots.answer import Lesson
+from crawler.run.folder import RunFacts, RunFolder
+from crawler.runtime import loop, malloc
 from crawler.runtime.clock import Clock
 from crawler.runtime.lane import Limits
 from crawler.runtime.places import dials_for, files_for, idle_for, most_slots, places_for, wanted_dials
@@ -73,7 +73,7 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
     """
     config = _within_open_files(config, show)
     loop.collect_less_often()
-    heap.keep_little()
+    malloc.keep_little()
 
     async def main(stop: loop.Stop) -> tuple[Summary, int | None]:
         return await _conduct(folder, facts, config, show, stop), stop.signal

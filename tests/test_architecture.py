@@ -37,6 +37,8 @@ ARBITRARY_CODE: Final = ("eval", "exec", "__import__", "pickle", "marshal", "she
 MACHINE: Final = re.compile(
     r"(?<![\w.])/(?:work|root|home|Users)/\w|/tmp/[v]\b|python[h]osted|\bpypi[.]org|registry[.]npmjs"
 )
+PURE_ROOMS: Final = frozenset({"core", "http", "encoding", "robots"})
+PURE: Final = '"""D.\n\nRuns on: anywhere (pure).\n"""\n'
 UNTRACKED: Final = frozenset({"__pycache__", "output", "dist"})
 
 
@@ -46,16 +48,23 @@ Rule = Callable[[Module], Iterator[int]]
 # The rules
 
 
-def core_is_pure(module: Module) -> Iterator[int]:
-    """core/ reaches for no clock, randomness, thread, file or network."""
-    if module.folder == "core":
+def the_pure_are_pure(module: Module) -> Iterator[int]:
+    """A file that says `Runs on: anywhere (pure)` reaches for no clock, randomness, thread, file or network."""
+    if claims_to_be_pure(module):
         yield from (use.line for use in uses(module) if use.within(IMPURE))
 
 
-def core_stands_alone(module: Module) -> Iterator[int]:
-    """core/ imports nothing of ours but itself, and the version, which is a constant."""
-    if module.folder == "core":
-        yield from (use.line for use in ours(module) if not use.within(["crawler.core", "crawler.version"]))
+def the_pure_know_only_the_pure(module: Module) -> Iterator[int]:
+    """A pure file imports of ours only pure files, and the version, which is a constant."""
+    if claims_to_be_pure(module):
+        pure = pure_names()
+        yield from (use.line for use in ours(module) if not use.within([*pure, "crawler.version"]))
+
+
+def shared_rooms_are_pure(module: Module) -> Iterator[int]:
+    """Every file of core/, http/, encoding/ and robots/ says that it is pure."""
+    if module.folder in PURE_ROOMS and module.path.name != "__init__.py" and not claims_to_be_pure(module):
+        yield 1
 
 
 def runtime_stands_alone(module: Module) -> Iterator[int]:
@@ -75,8 +84,8 @@ def concurrency_lives_in_runtime(module: Module) -> Iterator[int]:
 
 
 def aiohttp_stays_at_the_edge(module: Module) -> Iterator[int]:
-    """Only fetch/, site/ and live/ know aiohttp, so a worker process never imports it."""
-    if module.folder not in {"fetch", "site", "live"}:
+    """Only downloader/, site/ and live/ know aiohttp, so a worker process never imports it."""
+    if module.folder not in {"downloader", "site", "live"}:
         yield from (use.line for use in imports(module) if use.within(["aiohttp"]))
 
 
@@ -117,25 +126,26 @@ def nothing_is_called_utils(module: Module) -> Iterator[int]:
 
 
 BAD: Final[dict[Rule, tuple[tuple[str, str], ...]]] = {
-    core_is_pure: (
-        ("core/a.py", "import time"),
-        ("core/a.py", "from os.path import exists"),
-        ("core/a.py", "import concurrent.futures as cf"),
-        ("core/a.py", "from datetime import datetime as d\nd.now()"),
-        ("core/a.py", "def f():\n    import random"),
-        ("core/a.py", "open('x')"),
+    the_pure_are_pure: (
+        ("core/a.py", f"{PURE}import time"),
+        ("load/a.py", f"{PURE}from os.path import exists"),
+        ("core/a.py", f"{PURE}import concurrent.futures as cf"),
+        ("engine/a.py", f"{PURE}from datetime import datetime as d\nd.now()"),
+        ("core/a.py", f"{PURE}def f():\n    import random"),
+        ("a.py", f"{PURE}open('x')"),
     ),
-    core_stands_alone: (
-        ("core/a.py", "from crawler.fetch.http import HttpFetcher"),
-        ("core/a.py", "import crawler.runtime.clock"),
+    the_pure_know_only_the_pure: (
+        ("core/a.py", f"{PURE}from crawler.downloader.fetcher import HttpFetcher"),
+        ("parse/a.py", f"{PURE}import crawler.runtime.clock"),
     ),
+    shared_rooms_are_pure: (("core/a.py", '"""D."""'), ("robots/a.py", "import re")),
     runtime_stands_alone: (("runtime/a.py", "from crawler.core.urls import Url"),),
     concurrency_lives_in_runtime: (
-        ("crawl/a.py", "import asyncio\nasyncio.create_task(x)"),
-        ("crawl/a.py", "import asyncio as aio\naio.TaskGroup()"),
-        ("crawl/a.py", "from asyncio import gather"),
+        ("engine/a.py", "import asyncio\nasyncio.create_task(x)"),
+        ("engine/a.py", "import asyncio as aio\naio.TaskGroup()"),
+        ("engine/a.py", "from asyncio import gather"),
         ("frontier/a.py", "from concurrent import futures"),
-        ("fetch/a.py", "self.loop.run_in_executor(None, f)"),
+        ("downloader/a.py", "self.loop.run_in_executor(None, f)"),
         ("cli/a.py", "loop().add_signal_handler(2, f)"),
         ("load/a.py", "import signal"),
     ),
@@ -180,9 +190,7 @@ def test_a_broken_rule_is_seen(rule: Rule, path: str, source: str) -> None:
 def test_what_a_rule_allows_is_not_reported() -> None:
     """A local name that only looks like a module, and what lives where it belongs, break nothing."""
     allowed = [
-        module_of(
-            "core/a.py", '"""D."""\nfrom datetime import datetime\nfor signal in (1,):\n    f(time=signal).open()'
-        ),
+        module_of("core/a.py", f"{PURE}from datetime import datetime\nfor signal in (1,):\n    f(time=signal).open()"),
         module_of("cli/a.py", '"""D."""\nimport asyncio\nimport re\nasyncio.timeout(1)\nre.compile("a")'),
         module_of("runtime/tasks.py", '"""D."""\nimport asyncio\nasyncio.create_task(x)'),
         module_of("__init__.py", '"""D."""\nfrom typing import TYPE_CHECKING'),
@@ -212,6 +220,19 @@ def test_a_machine_path_is_seen(text: str, folder: str) -> None:
 
 
 # What the rules look at
+
+
+def claims_to_be_pure(module: Module) -> bool:
+    """Return whether the file's docstring says that it runs anywhere, pure."""
+    return "Runs on: anywhere (pure" in (ast.get_docstring(module.tree) or "")
+
+
+@cache
+def pure_names() -> frozenset[str]:
+    """Return the dotted names of the package's pure files."""
+    return frozenset(
+        "crawler." + ".".join(module.path.with_suffix("").parts) for module in package() if claims_to_be_pure(module)
+    )
 
 
 @cache

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.lineup import MODELS
+from crawler.models.assemble import MODELS
 from crawler.site.plan import SitePlan
 from support.faults import site_process
 

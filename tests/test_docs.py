@@ -13,13 +13,13 @@ import pytest
 import crawler
 from crawler.cli.main import COMMANDS
 from crawler.core.config import OPTIONS
-from crawler.core.loadconfig import LOAD_OPTIONS
-from crawler.core.modelconfig import MODELS_OPTIONS
 from crawler.core.models import Timing
 from crawler.core.options import Option
 from crawler.core.reasons import Reason
 from crawler.core.records import milliseconds
-from crawler.fetch.ask import Options
+from crawler.downloader.client_options import Options
+from crawler.load.config import LOAD_OPTIONS
+from crawler.models.config import MODELS_OPTIONS
 from crawler.report.reference import options_table
 from crawler.site.plan import SitePlan
 from support.faults import RunningSite, site_process
@@ -40,9 +40,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
     ("begin", "end", "options"),
     [
         ("<!-- options: made from crawler/core/config.py -->\n", "<!-- /options -->", OPTIONS),
-        ("<!-- load options: made from crawler/core/loadconfig.py -->\n", "<!-- /load options -->", LOAD_OPTIONS),
+        ("<!-- load options: made from crawler/load/config.py -->\n", "<!-- /load options -->", LOAD_OPTIONS),
         (
-            "<!-- models options: made from crawler/core/modelconfig.py -->\n",
+            "<!-- models options: made from crawler/models/config.py -->\n",
             "<!-- /models options -->",
             MODELS_OPTIONS,
         ),

@@ -16,10 +16,10 @@ from crawler.cli.notes import notes
 from crawler.cli.options import given, look_up
 from crawler.cli.tracefile import trace_file, trace_option
 from crawler.core.config import configure, plain_values
-from crawler.core.lines import read
-from crawler.crawl.folder import RunFacts, RunFolder, read_toml
-from crawler.crawl.seeds import Seeds
-from crawler.crawl.sources import check_sources, is_line
+from crawler.engine.seeds import Seeds
+from crawler.run.folder import RunFacts, RunFolder, read_toml
+from crawler.run.lines import read
+from crawler.run.sources import check_sources, is_line
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from crawler.crawl.folder import RunFolder
 from crawler.report.hosts import SORTS, WIDTH, hosts_text
 from crawler.report.indented import indented
+from crawler.run.folder import RunFolder
 
 EXAMPLES = """\b
 Examples:
@@ -24,7 +24,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 def command(folder: str, *, sort: str, as_json: bool) -> None:
     """Show the hosts of the run in DIR: pages, pace, robots.txt, errors."""
-    from crawler.lookback import hosts
+    from crawler.inspection import hosts
     from crawler.runtime.loop import terminable
 
     run_folder = RunFolder(Path(folder))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from crawler.cli.options import KnobCommand, given, knobs, writable
-from crawler.core.loadconfig import LOAD_OPTIONS, LoadConfig, configure_load
+from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
 
 EXAMPLES = """\b
 Examples:
@@ -40,9 +40,9 @@ def command(url: str, **parameters: Any) -> int:
 
 
 def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> int:
-    from crawler.core.hdrlog import hdr_log
+    from crawler.load.hdr_log import hdr_log
+    from crawler.load.report import gate_text, load_text
     from crawler.load.run import Moment, run
-    from crawler.report.load import gate_text, load_text
 
     histogram = writable("save-histogram", parameters["save_histogram"])
     with _view(url, config, quiet=parameters["quiet"]) as view:
@@ -70,7 +70,7 @@ def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> i
 def _view(url: str, config: LoadConfig, *, quiet: bool) -> Any:
     from rich.console import Console
 
-    from crawler.live.load import LoadLines, LoadSilence, LoadTerminal
+    from crawler.load.live import LoadLines, LoadSilence, LoadTerminal
 
     if quiet:
         return LoadSilence()

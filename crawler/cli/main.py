@@ -15,9 +15,9 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from crawler.cli import streams
-from crawler.core.disk import storage_error
 from crawler.core.errors import CrawlerError, ReaderGone
 from crawler.core.text import safe
+from crawler.run.disk import storage_error
 from crawler.version import __version__
 
 COMMANDS = {

@@ -10,7 +10,7 @@ import click
 from crawler.cli.options import KnobCommand, given, knobs, writable
 from crawler.cli.tracefile import Tracing, trace_file
 from crawler.core.errors import UsageError
-from crawler.core.modelconfig import MODELS, MODELS_OPTIONS, ModelsConfig, configure_models
+from crawler.models.config import MODELS, MODELS_OPTIONS, ModelsConfig, configure_models
 from crawler.runtime.loop import terminable
 
 EXAMPLES = """\b
@@ -69,7 +69,7 @@ def command(**parameters: Any) -> int:
 
 
 def _check(config: ModelsConfig, parameters: Mapping[str, Any]) -> None:
-    from crawler.models.contest import check
+    from crawler.models.comparison import check
 
     check(parameters["site"])
     chosen = [f"--{name}" for name in ("sweep", "gil", "alone") if parameters[name]]
@@ -89,7 +89,7 @@ def _check(config: ModelsConfig, parameters: Mapping[str, Any]) -> None:
 def _alone(name: str, config: ModelsConfig, parameters: Mapping[str, Any]) -> int:
     import msgspec
 
-    from crawler.lineup import TASKS, alone, clients_alone
+    from crawler.models.assemble import TASKS, alone, clients_alone
 
     site, trace = parameters["site"], trace_file(parameters["trace"])
     tracing = Tracing(trace, "models, the pipeline", config.crew.workers or TASKS) if trace else None
@@ -103,8 +103,8 @@ def _alone(name: str, config: ModelsConfig, parameters: Mapping[str, Any]) -> in
 
 
 def _compare(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str], None]) -> int:
-    from crawler.models.contest import compare
-    from crawler.report.models import models_json, models_text
+    from crawler.models.comparison import compare
+    from crawler.models.report import models_json, models_text
 
     trace = trace_file(parameters["trace"])
     with _server(config, parameters["site"]) as server:
@@ -117,10 +117,10 @@ def _compare(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[s
 
 
 def _sweep(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str], None]) -> int:
-    from crawler.crawl.folder import write_whole
-    from crawler.models.contest import sweep
-    from crawler.report.sweep import sweep_json, sweep_text
-    from crawler.report.sweeppage import sweep_page
+    from crawler.models.comparison import sweep
+    from crawler.models.sweep import sweep_json, sweep_text
+    from crawler.models.sweep_page import sweep_page
+    from crawler.run.folder import write_whole
 
     page = writable("html", parameters["page"])
     with _server(config, parameters["site"]) as server:
@@ -133,8 +133,8 @@ def _sweep(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str
 
 
 def _gil(parameters: dict[str, Any], show: Callable[[str], None]) -> int:
-    from crawler.lineup import measure_gil
-    from crawler.report.gil import gil_json, gil_text
+    from crawler.models.assemble import measure_gil
+    from crawler.models.gil_report import gil_json, gil_text
 
     facts = measure_gil(show)
     show("")
@@ -143,7 +143,7 @@ def _gil(parameters: dict[str, Any], show: Callable[[str], None]) -> int:
 
 
 def _server(config: ModelsConfig, site: str | None) -> AbstractContextManager[Any]:
-    from crawler.models.contest import Server, serving
+    from crawler.models.comparison import Server, serving
 
     return nullcontext(Server(site=site)) if site else serving(config.job)
 

@@ -9,13 +9,13 @@ from itertools import chain
 
 from crawler.cli.defaults import defaults_file
 from crawler.core.config import FetchConfig, RunConfig
-from crawler.core.lists import BatchBuilder, LineSplitter
 from crawler.core.models import Find, SeedBatch
-from crawler.core.politeness import is_loopback
+from crawler.core.rate_limits import is_loopback
 from crawler.core.scope import Scope, ScopeMode
 from crawler.core.text import counted, safe
-from crawler.crawl.seeds import Seeds
-from crawler.fetch.identity import cookies_of
+from crawler.downloader.headers import cookies_of
+from crawler.engine.seeds import Seeds
+from crawler.run.lists import BatchBuilder, LineSplitter
 
 _LOOKED_AT = 64 * 1024  # bytes of the list
 

@@ -12,7 +12,7 @@ from crawler.core.config import OPTIONS, configure, plain_values
 from crawler.core.errors import StorageDamaged, UsageError
 from crawler.core.options import Option, check_names
 from crawler.core.text import safe
-from crawler.crawl.folder import RunFolder
+from crawler.run.folder import RunFolder
 
 EXAMPLES = """\b
 Examples:

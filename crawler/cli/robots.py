@@ -10,10 +10,10 @@ from crawler.cli.options import KnobCommand, given, knobs, look_up
 from crawler.core.config import RunConfig, configure
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.models import RobotsCopy
-from crawler.core.robots import Lesson
 from crawler.core.text import safe
 from crawler.core.urls import Url, parse
-from crawler.crawl.folder import RunFolder
+from crawler.robots.answer import Lesson
+from crawler.run.folder import RunFolder
 
 EXAMPLES = """\b
 Examples:
@@ -52,7 +52,7 @@ def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bo
 
 def _stored(folder: RunFolder, url: Url, knobs_given: dict[str, object]) -> tuple[RobotsCopy, RunConfig]:
     """The run's copy for this URL, and its config, which tells who asks."""
-    from crawler.lookback import stored_config, stored_robots
+    from crawler.inspection import stored_config, stored_robots
     from crawler.runtime.loop import terminable
 
     if knobs_given:

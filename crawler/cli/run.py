@@ -23,10 +23,10 @@ from crawler.core.config import RunConfig
 from crawler.core.errors import NO_NAME_SERVER, NoNameServer, ReaderGone, UsageError
 from crawler.core.reasons import Reason
 from crawler.core.text import counted, safe
-from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.live.terminal import PlainView, SilentView, TerminalView
 from crawler.report.broken import broken_text
 from crawler.report.summary import Summary, as_json, as_text, rejected
+from crawler.run.folder import RunFacts, RunFolder
 
 
 def carry_out(

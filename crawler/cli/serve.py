@@ -10,7 +10,7 @@ import click
 
 from crawler.cli import streams
 from crawler.core.errors import UrlError, UsageError
-from crawler.core.politeness import is_loopback
+from crawler.core.rate_limits import is_loopback
 from crawler.core.urls import parse
 
 EXAMPLES = """\b

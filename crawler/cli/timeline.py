@@ -26,9 +26,9 @@ _SECONDS = click.FloatRange(0, 1e8)
 @click.option("--to", "end", metavar="SECONDS", type=_SECONDS, help="Show it up to this second.  [default: the end]")
 def command(file: str, *, output: str | None, svg: str | None, begin: float, end: float | None) -> None:
     """Draw the trace in FILE, which a command wrote with --trace, as a page that needs nothing else."""
-    from crawler.report.timeline import read_timeline
-    from crawler.report.timeline_page import timeline_page
-    from crawler.report.timeline_svg import timeline_svg
+    from crawler.timeline.page import timeline_page
+    from crawler.timeline.picture import timeline_svg
+    from crawler.timeline.reader import read_timeline
 
     timeline = read_timeline(_content(Path(file)), file)
     if end is not None and end <= begin:
@@ -45,7 +45,7 @@ def command(file: str, *, output: str | None, svg: str | None, begin: float, end
 
 
 def _content(path: Path) -> bytes:
-    from crawler.report.timeline import LARGEST
+    from crawler.timeline.reader import LARGEST
 
     try:
         if path.exists() and not path.is_file():
@@ -60,7 +60,7 @@ def _content(path: Path) -> bytes:
 
 
 def _write(path: Path, text: str, suffix: str, *, trace: Path) -> None:
-    from crawler.crawl.folder import write_whole
+    from crawler.run.folder import write_whole
 
     if path.resolve() == trace.resolve():
         raise UsageError(f"{path}: is the trace itself")

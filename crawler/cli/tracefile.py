@@ -11,7 +11,7 @@ import click
 
 from crawler.core.errors import UsageError
 from crawler.core.records import moment
-from crawler.crawl.folder import write_whole
+from crawler.run.folder import write_whole
 
 _BEGINS = b'{"displayTimeUnit"'  # as traces do
 
@@ -49,8 +49,8 @@ class Tracing:
     """The trace of one life of a run with so many `slots`: `observer` while it lasts, and then a file."""
 
     def __init__(self, path: Path, command: str, slots: int) -> None:
-        from crawler.core.trace import Trace
         from crawler.runtime.clock import Clock
+        from crawler.timeline.recorder import Trace
 
         clock = Clock()
         self._path = path
@@ -65,7 +65,7 @@ class Tracing:
         Raises:
             StorageError: the disk failed; the run itself is safe.
         """
-        from crawler.report.trace import About, trace_json
+        from crawler.timeline.trace_events import About, trace_json
 
         started = moment(self._started)
         about = About(command=self._command, pid=os.getpid(), started=started, slots=self._slots)

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from crawler.core.text import counted, safe
-from crawler.crawl.folder import RunFolder
-from crawler.report.phrases import going_on
+from crawler.report.why.phrases import going_on
+from crawler.run.folder import RunFolder
 
 EXAMPLES = """\b
 Examples:
@@ -18,7 +18,7 @@ Examples:
 @click.argument("folder", metavar="DIR")
 def command(folder: str) -> int:
     """Audit the run in DIR: lengths, records, accounting. Exit 0 only if clean, 5 if not."""
-    from crawler.lookback import verify
+    from crawler.inspection import verify
     from crawler.runtime.loop import terminable
 
     run_folder = RunFolder(Path(folder))

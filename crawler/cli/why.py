@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from crawler.core.errors import UrlError, UsageError
-from crawler.core.lines import parse_or_guess
 from crawler.core.text import safe
 from crawler.core.urls import credentials
-from crawler.crawl.folder import RunFolder
-from crawler.report.chain import chain_text
 from crawler.report.indented import indented
+from crawler.report.why.chain import chain_text
+from crawler.run.folder import RunFolder
+from crawler.run.lines import parse_or_guess
 
 EXAMPLES = """\b
 Examples:
@@ -25,7 +25,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 def command(url: str, folder: str, *, as_json: bool) -> None:
     """Tell why URL was fetched, or was not, in the run in DIR: every decision, and what would change it."""
-    from crawler.lookback import why
+    from crawler.inspection import why
     from crawler.runtime.loop import terminable
 
     shown = f"***@{url.rpartition('@')[2]}" if credentials(url) else url

@@ -1,1 +1,1 @@
-"""DECIDES. Pure: no I/O, no await, no clock, no randomness of its own; `now`, jitter and bytes are arguments."""
+"""DECIDES for several wings. Pure: no I/O, no await, no clock, no randomness; `now`, jitter, bytes are arguments."""

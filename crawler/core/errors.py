@@ -17,7 +17,7 @@ CrawlerError
 
 Rules
 - An HTTP status is data, never an error.
-- Foreign exceptions enter through one gate per library (`fetch/gate.py`, `frontier/gate.py`).
+- Foreign exceptions enter through one gate per library (`downloader/failures.py`, `frontier/sqlite_errors.py`).
 - An error that crosses from one process to another arrives with all its fields.
 Runs on: anywhere (pure).
 """

@@ -3,7 +3,7 @@
 Rules
 - Sums come from commits only, so what is shown is what is safe on disk.
 - A rate is taken over the last few seconds, so that it shows what happens now.
-Runs on: the loop (pure: `now` is an argument).
+Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
 
 from collections import deque

@@ -256,7 +256,7 @@ class Finds:
 class Packed:
     """Content that waits as it came, under its content codings, since it is several times as large without them.
 
-    `core.decode.content_steps` unpacks it. `limit` is in bytes; the length is of what is held.
+    `http.content_codings.content_steps` unpacks it. `limit` is in bytes; the length is of what is held.
     """
 
     body: bytes
@@ -409,7 +409,7 @@ class HostState:
         window: how many requests may be in flight; None = as many as configured.
         penalty: seconds between two starts that the host's trouble asks for; 0 = none.
         latency: of its answers, smoothed, in seconds; None = none was measured.
-        failures: attempts to reach it that failed in a row; see `core/pace.py` for how they count.
+        failures: attempts to reach it that failed in a row; see `core/throttle.py` for how they count.
         failing_since: the first of them.
         robots_attempts: attempts to get its robots.txt that failed in a row.
         down: why the host was given up; None = it was not.

@@ -4,14 +4,13 @@ Rules
 - Asynchronous plugs live on the event loop; blocking ones live on the storage thread and are never awaited.
 - Time comes in as an argument (`now`, wall clock) or through `Clock`.
 - To add caching, authentication or rendering, wrap a Fetcher in a Fetcher.
-Runs on: see each plug.
+Runs on: anywhere (pure); where each plug lives stands in its docstring.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from crawler.core.facts import GroupDone, Leased, Turned
-from crawler.core.history import ChiefHosts, LostSeeds
 from crawler.core.metrics import Sample
 from crawler.core.models import (
     BrokenLink,
@@ -26,6 +25,7 @@ from crawler.core.models import (
     Visit,
     Wanted,
 )
+from crawler.core.stored import ChiefHosts, LostSeeds
 
 
 class Clock(Protocol):

@@ -21,10 +21,10 @@ from crawler.core.models import Find, Guess, RejectedLine, Request, Retry, SeedB
 from crawler.core.reasons import Reason
 from crawler.core.sessions import Document
 from crawler.core.urls import Url, parse
-from crawler.frontier.borders import Borders
-from crawler.frontier.hosts import Hosts
-from crawler.frontier.known import Known
-from crawler.frontier.rules import Rules
+from crawler.frontier.host_rows import Hosts
+from crawler.frontier.policy import Rules
+from crawler.frontier.scope_index import Borders
+from crawler.frontier.seen import Known
 from crawler.frontier.tally import Tally
 
 _ROW = (

@@ -12,16 +12,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crawler.core.history import ChiefHosts, LostSeeds
 from crawler.core.models import RejectedLine, State, Totals
 from crawler.core.reasons import Reason
+from crawler.core.stored import ChiefHosts, LostSeeds
 from crawler.core.urls import parse
 from crawler.frontier import schema
 from crawler.frontier.examples import examples
-from crawler.frontier.gate import reading_gate
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.lost_seeds import lost_seeds
 from crawler.frontier.reading import reading
+from crawler.frontier.sqlite_errors import reading_gate
 from crawler.frontier.tally import Tally
 
 _UNREAD = frozenset(reason for reason in Reason if reason.is_unread)

@@ -12,9 +12,10 @@ Runs on: the storage thread.
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 
-from crawler.core import outcomes
-from crawler.core.models import Visit
+from crawler.core import records
+from crawler.core.models import State, Visit
 from crawler.core.reasons import Reason
 
 LONGEST = 1000
@@ -37,7 +38,7 @@ def mark_circles(db: sqlite3.Connection, visits: Sequence[Visit]) -> Sequence[Vi
         if visit.reason is Reason.REDIRECT and visit.target is not None:
             source, end = visit.request.url.key, _end(db, visit.target.key, ends)
             if end == source:
-                visit = outcomes.in_circle(visit)  # noqa: PLW2901
+                visit = _failed(visit)  # noqa: PLW2901
             else:
                 ends[source] = end
         marked.append(visit)
@@ -54,3 +55,9 @@ def _end(db: sqlite3.Connection, key: bytes, ends: dict[bytes, bytes]) -> bytes:
             return key
         seen.add(key)
         key = ends[key]
+
+
+def _failed(visit: Visit) -> Visit:
+    """Fail a redirect that leads back to itself by way of others, as one that leads to itself at once."""
+    record = visit.record and records.failed(visit.record, Reason.REDIRECT_LOOP)
+    return replace(visit, state=State.FAILED, reason=Reason.REDIRECT_LOOP, record=record, finds=())

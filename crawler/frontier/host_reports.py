@@ -11,12 +11,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 
-from crawler.core.history import LEAST_IN_VAIN, ChiefHosts, HostReport, HostRobots, HostsInVain
-from crawler.core.robots import Rules
 from crawler.core.scope import Scope, ScopeMode
+from crawler.core.stored import LEAST_IN_VAIN, ChiefHosts, HostReport, HostRobots, HostsInVain
 from crawler.core.urls import Host, parse
 from crawler.frontier import schema
-from crawler.frontier.hosts import ANSWERED, Hosts
+from crawler.frontier.host_rows import ANSWERED, Hosts
+from crawler.robots.answer import Rules
 
 _COLUMNS = "id, name, pages, failed, ready, first_at, last_at"
 _OURS = (

@@ -20,11 +20,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from crawler.core.models import Request, Wanted
+from crawler.core.throttle import LONG_REST
 from crawler.core.urls import parse
-from crawler.core.workbench import LONG_REST
 from crawler.frontier import schema
-from crawler.frontier.hosts import Hosts
-from crawler.frontier.rules import Rules
+from crawler.frontier.host_rows import Hosts
+from crawler.frontier.policy import Rules
 
 _NO_LIMIT = 1 << 30
 

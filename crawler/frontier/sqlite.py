@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crawler.core.errors import StorageDamaged
-from crawler.core.history import ChiefHosts, LostSeeds
 from crawler.core.models import (
     BrokenLink,
     Committed,
@@ -27,20 +26,21 @@ from crawler.core.models import (
     Wanted,
 )
 from crawler.core.reasons import Reason
+from crawler.core.stored import ChiefHosts, LostSeeds
 from crawler.core.urls import Host, parse
 from crawler.frontier import schema
 from crawler.frontier.admission import Admission
-from crawler.frontier.board import MappedBoard
-from crawler.frontier.borders import Borders
-from crawler.frontier.broken import broken_links
+from crawler.frontier.broken_links import broken_links
 from crawler.frontier.circles import mark_circles
 from crawler.frontier.examples import examples
-from crawler.frontier.gate import storage_gate
 from crawler.frontier.host_reports import HostReports
-from crawler.frontier.hosts import Hosts
+from crawler.frontier.host_rows import Hosts
+from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.leasing import Leasing
 from crawler.frontier.lost_seeds import lost_seeds
-from crawler.frontier.rules import Rules
+from crawler.frontier.policy import Rules
+from crawler.frontier.scope_index import Borders
+from crawler.frontier.sqlite_errors import storage_gate
 from crawler.frontier.tally import Tally
 
 LONGEST_WAIT = 3600.0  # seconds; the longest delay that a retry may have

@@ -1,1 +1,1 @@
-"""CONDUCTS a load test of a local server: when to send, what came back, and who was the limit."""
+"""LOAD-TESTS a local server, whole: its options, pacers, loops, wire, figures, verdict and report."""

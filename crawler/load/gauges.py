@@ -6,7 +6,7 @@ Runs on: the loop that loads.
 import gc
 import time
 
-from crawler.core.loadfacts import Client, note
+from crawler.load.records import Client, note
 
 
 class Gauge:

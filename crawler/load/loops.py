@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from crawler.core.loadfacts import Phase, note
 from crawler.core.protocols import Pacer
 from crawler.load.gauges import Gauge
+from crawler.load.records import Phase, note
 from crawler.load.wire import Connection, Exchange
 
 MILLISECOND = 1_000_000

@@ -10,12 +10,12 @@ import os
 import random
 from dataclasses import dataclass
 
-from crawler.core.loadconfig import LoadConfig, ShapeConfig, nanoseconds
-from crawler.core.loadresult import Asked
-from crawler.core.pacer import Curve, First, Poisson, Regular
 from crawler.core.protocols import Pacer
+from crawler.load.config import LoadConfig, ShapeConfig, nanoseconds
 from crawler.load.dial import Endpoint
 from crawler.load.loops import Span
+from crawler.load.pacers import Curve, First, Poisson, Regular
+from crawler.load.result import Asked
 from crawler.load.target import endpoint, exchange, is_own, target
 from crawler.load.wire import Exchange
 

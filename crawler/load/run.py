@@ -17,17 +17,17 @@ from functools import partial
 from pathlib import Path
 
 from crawler.core.errors import InternalError
-from crawler.core.loadconfig import LOAD_OPTIONS, LoadConfig, configure_load, nanoseconds
-from crawler.core.loadfacts import Record, merge_phases
-from crawler.core.loadresult import Asked, LoadResult
 from crawler.core.options import check_names, in_keywords, keywords_of
-from crawler.core.pacer import Share
-from crawler.core.quantiles import quantile
-from crawler.load.board import Board, Progress
+from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load, nanoseconds
 from crawler.load.dial import Dialer
 from crawler.load.gauges import Gauge
 from crawler.load.loops import ClosedLoop, Loop, OpenLoop, Parts
+from crawler.load.pacers import Share
 from crawler.load.plan import Plan, pacer, prepare, spans
+from crawler.load.quantiles import quantile
+from crawler.load.records import Record, merge_phases
+from crawler.load.result import Asked, LoadResult
+from crawler.load.shared_memory import Board, Progress
 from crawler.load.verdict import judge
 from crawler.runtime.lane import Limits
 from crawler.runtime.loop import Stop, collect_less_often, raise_open_files

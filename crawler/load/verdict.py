@@ -15,12 +15,12 @@ Runs on: anywhere (pure).
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from crawler.core.loadfacts import Client, Phase, merged, sum_up
-from crawler.core.loadfigures import label, percent
-from crawler.core.loadresult import Asked, Verdict
-from crawler.core.loadshare import own_parts
 from crawler.core.reasons import Reason
 from crawler.core.text import counted
+from crawler.load.client_share import own_parts
+from crawler.load.figures import label, percent
+from crawler.load.records import Client, Phase, merged, sum_up
+from crawler.load.result import Asked, Verdict
 
 _SECONDS = 1.0
 _ANSWERS = 100

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from crawler.core.errors import FetchError
-from crawler.core.http_framing import HEAD_END, ResponseReader, is_blank
-from crawler.core.http_head import Head
-from crawler.core.loadfacts import Example, Phase, note
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
+from crawler.http.framing import HEAD_END, ResponseReader, is_blank
+from crawler.http.head import Head
+from crawler.load.records import Example, Phase, note
 
 _MAX_HEADS = 1024
 _UNKNOWN = (-9, 0)  # a length that nothing has

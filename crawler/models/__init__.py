@@ -1,1 +1,1 @@
-"""The same job under every concurrency model of Python: one small file per model."""
+"""COMPARES concurrency models: the same job under each of them, measured side by side. One small file per model."""

@@ -18,10 +18,10 @@ from multiprocessing.connection import Connection
 from statistics import median
 
 from crawler.core.errors import WorkersMissing
-from crawler.core.gilfacts import Lateness, Speed
 from crawler.core.models import Response
+from crawler.models.gil_figures import Lateness, Speed
+from crawler.models.process_tree import cost_so_far
 from crawler.runtime.lane import sigint_blocked
-from crawler.runtime.tree import cost_so_far
 
 Work = Callable[[], object]
 INTERVALS = (0.0005, 0.005, 0.05)

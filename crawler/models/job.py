@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from crawler.core import models
-from crawler.core.decode import content_steps, put_together
 from crawler.core.errors import FetchError
 from crawler.core.models import Request, Response
 from crawler.core.protocols import Fetcher
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
+from crawler.http.content_codings import content_steps, put_together
 
 
 class Page(NamedTuple):

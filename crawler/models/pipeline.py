@@ -2,7 +2,7 @@
 
 Each model where it is best: tasks wait for servers, processes parse past the GIL, one thread writes in groups and syncs
 them. It does more than the others on the way (a frontier on disk that a crash cannot hurt), and is handed over whole
-by `lineup.py`: nothing of it is copied here.
+by `models/assemble.py`: nothing of it is copied here.
 Runs on: the event loop, as many processes as asked for, and the storage thread.
 """
 

@@ -14,15 +14,15 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 
-from crawler.core import charset, encodings
-from crawler.core.decode import DecodeProblem, decode_steps
-from crawler.core.labels import named
 from crawler.core.links import LinkKind
-from crawler.core.media_types import media_type
-from crawler.core.pieces import Pieces
 from crawler.core.reasons import Reason
-from crawler.core.transcode import decoded, encoding_of
-from crawler.parse import feeds, html, listing, xhtml
+from crawler.encoding import decode, detect
+from crawler.encoding.labels import named
+from crawler.encoding.transcode import decoded, encoding_of
+from crawler.http.content_codings import DecodeProblem, decode_steps
+from crawler.http.media_types import media_type
+from crawler.http.pieces import Pieces
+from crawler.parse import feeds, html, text_sitemap, xhtml
 from crawler.parse.form import SNIFFED, Form, form_of, form_of_sitemap, is_xml, sniff
 from crawler.parse.front import MAX_FRONT, known_root, start_of
 from crawler.parse.reading import Content, Document, Reading, Wants
@@ -51,7 +51,7 @@ def read(document: Document, wants: Wants = _LINKS_ONLY, *, agent: str = "", for
     essence, label = media_type(document.content_type)
     form = form or form_of(essence, document.body, is_sitemap=document.sitemap)
     reading = _read(document, label, wants, agent, form)
-    if reading.charset == encodings.REPLACEMENT and document.body:
+    if reading.charset == decode.REPLACEMENT and document.body:
         return replace(reading, problem=Reason.DECODE_ERROR)
     if document.sitemap and not reading.is_listing and reading.problem in {None, Reason.XML_ERROR}:
         return replace(reading, problem=Reason.NOT_A_SITEMAP)
@@ -97,12 +97,12 @@ def _unpacked(body: bytes) -> tuple[bytes, Reason | None]:
 
 def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
     body = document.body
-    is_plain = body.startswith((b"<?xml", *_MARKS)) or charset.of_zero_bytes(body)
+    is_plain = body.startswith((b"<?xml", *_MARKS)) or detect.of_zero_bytes(body)
     at = 0 if is_plain else start_of(body[:MAX_FRONT].decode("latin-1")).at
-    encoding = charset.of_xml(body[at : at + MAX_FRONT], label)
-    text = encodings.text(body, encoding)
+    encoding = detect.of_xml(body[at : at + MAX_FRONT], label)
+    text = decode.text(body, encoding)
     start = start_of(text)
-    is_damaged = "\ufffd" in text and (encoding != encodings.UTF_8 or text.count("\ufffd") != body.count(_REPLACEMENT))
+    is_damaged = "\ufffd" in text and (encoding != decode.UTF_8 or text.count("\ufffd") != body.count(_REPLACEMENT))
     found = feeds.read(text[start.at :] if start.at else text, document.url, is_damaged=is_damaged)
     if found.root == "html":
         return _read_html(document, label, wants, agent, is_xhtml=True)
@@ -121,8 +121,8 @@ def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -
 
 
 def _read_html(document: Document, label: str | None, wants: Wants, agent: str, *, is_xhtml: bool) -> Reading:
-    encoding = (charset.of_xml if is_xhtml else charset.of_html)(document.body, label)
-    markup, is_lossy = encodings.utf_8(document.body, encoding), False
+    encoding = (detect.of_xml if is_xhtml else detect.of_html)(document.body, label)
+    markup, is_lossy = decode.utf_8(document.body, encoding), False
     if is_xhtml:
         markup, is_lossy = xhtml.as_html(markup)
     references = (DamagedReferences if is_lossy else References)(document.url, encoding)
@@ -144,22 +144,22 @@ def _read_css(document: Document, label: str | None, wants: Wants) -> Reading:
     reading = _read_text(document, "utf-8" if told in {"utf-16le", "utf-16be"} else told or label, wants)
     references = References(document.url)
     with suppress(TooManyLinks):
-        read_sheet(encodings.text(document.body, reading.charset or encodings.UTF_8), references)
+        read_sheet(decode.text(document.body, reading.charset or decode.UTF_8), references)
     content = Content(text=reading.text, data_cut=reading.data_cut)
-    return _reading(reading.charset or encodings.UTF_8, references, content)
+    return _reading(reading.charset or decode.UTF_8, references, content)
 
 
 def _read_text(document: Document, label: str | None, wants: Wants) -> Reading:
     body = document.body
-    encoding = (charset.of_list if document.sitemap else charset.of_text)(body, label)
-    text = encodings.text(body[: 4 * MAX_TEXT + 4], encoding) if wants.text else None
+    encoding = (detect.of_list if document.sitemap else detect.of_text)(body, label)
+    text = decode.text(body[: 4 * MAX_TEXT + 4], encoding) if wants.text else None
     content = Content(text=text and text[:MAX_TEXT], data_cut=text is not None and len(text) > MAX_TEXT)
     if not document.sitemap:
         return Reading(charset=encoding, text=content.text, data_cut=content.data_cut)
     references = References(document.url)
     references.base = None  # only whole URLs are listed
     unicode = encoding_of(body[:SNIFFED])  # also without a mark, as in any list
-    listing.read(decoded(body, unicode) if unicode else encodings.text(body, encoding), references)
+    text_sitemap.read(decoded(body, unicode) if unicode else decode.text(body, encoding), references)
     return replace(_reading(encoding, references, content), is_listing=bool(references.links))
 
 

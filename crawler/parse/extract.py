@@ -18,11 +18,11 @@ from importlib import import_module
 import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.core import encodings
 from crawler.core.errors import ParseError, UsageError
 from crawler.core.reasons import Reason
 from crawler.core.records import MAX_DATA
 from crawler.core.text import error_line, safe
+from crawler.encoding import decode
 from crawler.parse.select import select
 
 MAX_DEPTH = 100  # of lists and objects in each other; those who read the line have a limit, too
@@ -51,7 +51,7 @@ class PageSource:
     @property
     def text(self) -> str:
         """The document as text; empty where it is none."""
-        return encodings.text(self.content, self.encoding) if self.encoding else ""
+        return decode.text(self.content, self.encoding) if self.encoding else ""
 
     def css(self, selector: str) -> list[str]:
         """The texts that a CSS selector finds; `::text` and `::attr(name)` may stand behind it."""

@@ -16,7 +16,7 @@ Rules
 - A listing of which nothing counts although it has entries, and a sitemap with an entry that has no `loc`, is broken.
 Strategy: expat, event by event; what is kept is a path of names, one text and the references. What expat refuses is
 read once more, by a reader that forgives; so is what has a document type: expat leaves its entities out without a word.
-Runs on: a worker process.
+Runs on: anywhere (pure).
 """
 
 import re
@@ -25,12 +25,12 @@ from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 from xml.parsers import expat
 
-from crawler.core.dates import as_rfc_3339
 from crawler.core.errors import UrlError
 from crawler.core.links import LISTED, LinkKind
 from crawler.core.sitemaps import is_no_entry, is_parted
 from crawler.core.urls import Url, parse
 from crawler.parse.attributes import SPACE
+from crawler.parse.dates import as_rfc_3339
 from crawler.parse.loose_xml import UNKNOWN, LooseReader
 from crawler.parse.references import MAX_LINKS, References, TooManyLinks
 

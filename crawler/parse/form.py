@@ -17,10 +17,10 @@ Runs on: a worker process, or the loop of whoever has none.
 import re
 from enum import Enum
 
-from crawler.core import charset, encodings
-from crawler.core.decode import looks_binary
-from crawler.core.media_types import media_type
-from crawler.core.transcode import decoded, encoding_of
+from crawler.encoding import decode, detect
+from crawler.encoding.transcode import decoded, encoding_of
+from crawler.http.content_codings import looks_binary
+from crawler.http.media_types import media_type
 from crawler.parse import feeds
 from crawler.parse.front import MAX_FRONT, is_behind_notice, start_of
 
@@ -84,7 +84,7 @@ def form_of_sitemap(body: bytes) -> Form | None:
     """Return the form of a sitemap whatever its media type; None = that decides."""
     head = body[:MAX_FRONT]
     encoding = encoding_of(head)
-    head = decoded(head, encoding).encode() if encoding else charset.unmarked(head)
+    head = decoded(head, encoding).encode() if encoding else detect.unmarked(head)
     if _FIRST_URL.match(head):
         return Form.TEXT
     start = start_of(head.decode("latin-1"))
@@ -138,7 +138,7 @@ def sniff(body: bytes) -> Form:
     """Return the form of a document by its first bytes alone."""
     if body.startswith(GZIP_MAGIC):
         return Form.GZIP
-    head = charset.unmarked(body[:SNIFFED])
+    head = detect.unmarked(body[:SNIFFED])
     if _LISTING.match(head) or _DECLARED.match(head):
         return Form.XML
     if _PAGE.match(head):
@@ -147,7 +147,7 @@ def sniff(body: bytes) -> Form:
 
 
 def _text_or_binary(body: bytes) -> Form:
-    head = charset.unmarked(body[:SNIFFED])
+    head = detect.unmarked(body[:SNIFFED])
     return Form.OTHER if head.startswith(_MAGIC) or looks_binary(head) else Form.TEXT
 
 
@@ -169,7 +169,7 @@ def is_packed(content_type: str | None, body: bytes, *, is_sitemap: bool = False
     if essence in _BYTES or expected in {Form.OTHER, Form.GZIP}:
         return False
     head = body[:SNIFFED]
-    if not looks_binary(encodings.utf_8(head, charset.of_html(head, label))):
+    if not looks_binary(decode.utf_8(head, detect.of_html(head, label))):
         return False
     if head.startswith(GZIP_MAGIC):
         return not (is_sitemap or expected is Form.XML)  # which are opened

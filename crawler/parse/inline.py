@@ -15,7 +15,7 @@ from crawler.core.models import Page, Response
 from crawler.core.reasons import Reason
 from crawler.core.text import error_line
 from crawler.parse.keeping import packed
-from crawler.parse.reader import Reader, Task
+from crawler.parse.page_reader import Reader, Task
 from crawler.parse.sealing import Job, Sealed, job_of, seal_steps
 
 

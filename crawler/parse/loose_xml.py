@@ -11,7 +11,7 @@ Rules
 - An element that ends because another one does has no text. A tag that ends nothing is UNKNOWN in the text. An entry
   of a list ends at the latest where the next one starts.
 Strategy: one pattern, in which every part ends at the next `<` or is looked for once, so no byte is looked at often.
-Runs on: a worker process.
+Runs on: anywhere (pure).
 """
 
 import re

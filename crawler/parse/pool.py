@@ -22,7 +22,7 @@ from crawler.core.text import error_line
 from crawler.parse import worker
 from crawler.parse.inline import seal_in_steps
 from crawler.parse.keeping import with_body
-from crawler.parse.reader import Task, bare, is_document
+from crawler.parse.page_reader import Task, bare, is_document
 from crawler.parse.sealing import Job, job_of
 from crawler.runtime.lane import CannotStart, Death, Limits, WorkerDied
 from crawler.runtime.processes import Lanes

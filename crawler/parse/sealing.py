@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from crawler.core.decode import DecodeProblem, codings, decode_steps, is_unknown, salvaged
 from crawler.core.models import Request, Response
-from crawler.core.pieces import Pieces
 from crawler.core.reasons import Reason
 from crawler.core.redirects import is_redirect
+from crawler.http.content_codings import DecodeProblem, codings, decode_steps, is_unknown, salvaged
+from crawler.http.pieces import Pieces
 from crawler.parse.form import is_packed
 
 

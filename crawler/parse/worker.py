@@ -5,16 +5,16 @@ Runs on: a worker process.
 
 from crawler.core.models import Page
 from crawler.parse.keeping import packed, without_body
-from crawler.parse.reader import Reader, Task
+from crawler.parse.page_reader import Reader, Task
 from crawler.parse.sealing import Job
-from crawler.runtime import heap
+from crawler.runtime import malloc
 
 _readers: list[Reader] = []  # one, from `prepare` on
 
 
 def prepare(task: Task) -> None:
     """Be ready to do the task."""
-    heap.keep_warm()
+    malloc.keep_warm()
     _readers.append(Reader(task))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.core.history import LEAST_IN_VAIN, HostReport, HostRobots
+from crawler.core.stored import LEAST_IN_VAIN, HostReport, HostRobots
 from crawler.core.text import duration, safe
 
 WIDTH = 80

@@ -10,9 +10,9 @@ import msgspec
 
 from crawler.core.models import RobotsCopy
 from crawler.core.records import moment
-from crawler.core.robots import Lesson, Rules, ruling
 from crawler.core.text import counted, duration, safe
 from crawler.core.urls import Url
+from crawler.robots.answer import Lesson, Rules, ruling
 
 _SITEMAPS_SHOWN = 10
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from crawler.core.histogram import percentile
-from crawler.core.history import ChiefHosts, HostsInVain, LostSeeds
 from crawler.core.models import Totals
 from crawler.core.reasons import Reason
+from crawler.core.stored import ChiefHosts, HostsInVain, LostSeeds
 from crawler.core.text import counted, duration, safe, size
 from crawler.report.hosts import SORTS, WIDTH, HostRow, host_row, hosts_text
 from crawler.report.indented import indented
-from crawler.report.phrases import going_on
+from crawler.report.why.phrases import going_on
 
 MOST_HOSTS = 100
 """Hosts in `summary.json`: the busiest, and those that had trouble."""

@@ -5,8 +5,8 @@ Rules
   its line tell of.
 - A file is whole or not there: it is written in `.partial/` and synced before it gets its name, and its folder and all
   folders above are synced before the commit.
-- A name is one URL's alone (`core.filenames`), so a refetch overwrites and nothing needs to be rewound. A file that no
-  line of `pages.jsonl` names is of a visit that was never committed; a kill leaves at most one group of them.
+- A name is one URL's alone (`sinks.file_names`), so a refetch overwrites and nothing needs to be rewound. A file that
+  no line of `pages.jsonl` names is of a visit that was never committed; a kill leaves at most one group of them.
 - Nothing is written elsewhere: each folder is opened from the one above, and a link in its place is an error. Of what
   others may have put into the folder, nothing but `.partial/` is cleared.
 Strategy: the kernel is told to write each file out at once, so that the syncs of a whole group share its transactions.
@@ -19,10 +19,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from crawler.core.decode import content_steps
-from crawler.core.disk import storage_error
-from crawler.core.filenames import file_name
 from crawler.core.models import Packed, Visit
+from crawler.http.content_codings import content_steps
+from crawler.run.disk import storage_error
+from crawler.sinks.file_names import file_name
 from crawler.sinks.jsonl import write_all
 
 _PARTIAL = ".partial"  # no URL's file or folder starts with a dot

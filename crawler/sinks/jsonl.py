@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from crawler.core.disk import storage_error
 from crawler.core.errors import StorageDamaged
 from crawler.core.models import Visit
+from crawler.run.disk import storage_error
 
 _ENCODER = msgspec.json.Encoder()
 _datasync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync

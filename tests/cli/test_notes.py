@@ -7,7 +7,7 @@ import pytest
 from crawler.cli.main import _run
 from crawler.cli.notes import cookies_note, notes
 from crawler.core.config import FetchConfig, RunConfig, configure
-from crawler.crawl.seeds import Seeds
+from crawler.engine.seeds import Seeds
 
 NOTE = (
     "note: no server can tell whom to ask about this crawler. Say so once, with a line such as\n"

@@ -12,7 +12,7 @@ from crawler.cli.options import given, look_up, told, writable
 from crawler.core.config import OPTIONS, RunConfig
 from crawler.core.errors import UsageError
 from crawler.core.options import Kind, Option
-from crawler.crawl.folder import RunFacts, RunFolder
+from crawler.run.folder import RunFacts, RunFolder
 
 FLAG_TEXT = {
     Kind.COUNT: "7",

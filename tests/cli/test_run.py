@@ -13,9 +13,9 @@ from crawler.core.config import RunConfig
 from crawler.core.errors import NO_NAME_SERVER, StorageError
 from crawler.core.models import Totals
 from crawler.core.reasons import UNREAD, Reason
-from crawler.crawl.folder import RunFacts, RunFolder
 from crawler.live.terminal import PlainView, TerminalView
 from crawler.report.summary import summarize
+from crawler.run.folder import RunFacts, RunFolder
 
 EVIL = ["\x1b[2J\x1b[31m", "\x1b]0;title\x07", "\x9b31m", "\r", "\x08\x7f", "\u202e", "\u2066", "\ud800"]
 

@@ -13,12 +13,12 @@ import brotli
 import pytest
 from backports import zstd
 
-from crawler.core.decode import DecodeProblem, codings, decode_steps
 from crawler.core.models import Page, Request, Response, RobotsCopy
 from crawler.core.reasons import Reason
-from crawler.core.robots import judge
 from crawler.core.urls import parse
-from crawler.parse.reader import Reader, Task
+from crawler.http.content_codings import DecodeProblem, codings, decode_steps
+from crawler.parse.page_reader import Reader, Task
+from crawler.robots.answer import judge
 from crawler.site.codings import PACKERS
 
 HTML = b"<!doctype html><title>A page</title>" + b"".join(

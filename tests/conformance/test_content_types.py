@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.media_types import media_type
 from crawler.core.models import Request, Response
 from crawler.core.urls import parse
-from crawler.parse.reader import Reader, Task
+from crawler.http.media_types import media_type
+from crawler.parse.page_reader import Reader, Task
 
 NONE = (None, None)
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.config import FetchConfig
-from crawler.core.cookies import Cookie, CookieJar, read_cookies
 from crawler.core.errors import UsageError
 from crawler.core.models import Request
 from crawler.core.urls import parse
-from crawler.fetch.identity import Identity
+from crawler.downloader.cookies import Cookie, CookieJar, read_cookies
+from crawler.downloader.headers import Identity
 
 NOW = 1_700_000_000.0
 LATER = "4102444800"

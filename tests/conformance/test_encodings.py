@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crawler.core import multibyte
-from crawler.core.encoders import percent_encoded
-from crawler.core.encodings import single_byte, text
-from crawler.core.labels import ENCODINGS, LABELS
+from crawler.encoding import multibyte
+from crawler.encoding.decode import single_byte, text
+from crawler.encoding.encode import percent_encoded
+from crawler.encoding.labels import ENCODINGS, LABELS
 from support import bytewise, standard
 
 DIGESTS = {  # of the standard's tables, decoders and encoders, as `standard.py` says; it prints them

@@ -11,10 +11,10 @@ from unittest.mock import Mock
 import pytest
 
 from crawler.core.errors import FetchError
-from crawler.core.http_framing import MAX_CHUNK_LINE, MAX_HEAD, MAX_TRAILERS, ResponseReader
-from crawler.core.http_head import MAX_HEADERS, read_head
 from crawler.core.reasons import Reason
-from crawler.fetch.handler import GuardedHandler, IdleConnections, Watch
+from crawler.downloader.connection import GuardedHandler, IdleConnections, Watch
+from crawler.http.framing import MAX_CHUNK_LINE, MAX_HEAD, MAX_TRAILERS, ResponseReader
+from crawler.http.head import MAX_HEADERS, read_head
 from crawler.load.wire import Exchange
 from support.answers import ANSWERS, CHUNKED, HELLO, IN_CHUNKS, OK, Whole, pieces
 from support.simulation import REQUEST, SECOND, connected

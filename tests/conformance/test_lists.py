@@ -7,10 +7,10 @@ read what is typed into the address bar; which words are hosts, the public suffi
 
 import pytest
 
-from crawler.core.columns import Table
-from crawler.core.lists import BatchBuilder, LineSplitter
 from crawler.core.models import Guess, SeedBatch
 from crawler.core.reasons import Reason
+from crawler.run.columns import Table
+from crawler.run.lists import BatchBuilder, LineSplitter
 
 
 def read(text: str, *tables: Table) -> SeedBatch:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from crawler.core.robots import Rules
-from crawler.core.robots_text import LONGEST
 from crawler.core.urls import parse
+from crawler.robots.answer import Rules
+from crawler.robots.lines import LONGEST
 
 
 def allowed(body: str | bytes, target: str = "/a", agent: str = "crawler") -> bool:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.robots import Rules, Ruling, ruling
 from crawler.core.urls import parse
+from crawler.robots.answer import Rules, Ruling, ruling
 
 AGENT = "crawler"
 
@@ -193,7 +193,7 @@ def test_the_work_for_one_url_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     targets = ("/x/", "/x/ok", "/x/abc", "/y/", "/z/abc")
     assert verdicts(body, *targets) == [True, True, False, True, True]
 
-    monkeypatch.setattr("crawler.core.robots_match.MOST_WORK", 1)
+    monkeypatch.setattr("crawler.robots.matching.MOST_WORK", 1)
 
     assert verdicts(body, *targets) == [False, False, False, False, True]
 

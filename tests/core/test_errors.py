@@ -5,9 +5,9 @@ import pickle
 
 import pytest
 
-from crawler.core.decode import DecodeProblem
 from crawler.core.errors import CrawlerError, FetchError, NoNameServer, ParseError, UrlError
 from crawler.core.reasons import Reason
+from crawler.http.content_codings import DecodeProblem
 
 
 def _tree(kind: type[CrawlerError]) -> list[type[CrawlerError]]:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.media_types import media_type
 from crawler.core.models import Page, Record, Request, Response, State, Timing
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn, answered, milliseconds, moment, unanswered
 from crawler.core.urls import parse
+from crawler.http.media_types import media_type
 
 NOW = 1_700_000_000.25
 REQUEST = Request(url=parse("http://h/ä"), id=5, depth=2, attempts=1, referrer="http://h/", lastmod="2024-05-01")

@@ -13,10 +13,10 @@ from typing import Any
 
 from crawler import build
 from crawler.core.config import configure
-from crawler.crawl.folder import RunFolder
-from crawler.crawl.journal import Journal
-from crawler.frontier.board import MappedBoard
+from crawler.engine.journal import Journal
+from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
+from crawler.run.folder import RunFolder
 from crawler.sinks import jsonl
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from crawler.core.config import configure, plain_values
-from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.crawl.origins import Source
+from crawler.run.folder import RunFacts, RunFolder
+from crawler.run.seed_lists import Source
 from crawler.site.plan import SitePlan
 from support.crawls import urls
 from support.faults import site_process

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.config import configure
-from crawler.fetch.http import HttpFetcher
+from crawler.downloader.fetcher import HttpFetcher
 from crawler.runtime.clock import Clock
 from support.crawls import crawl, records
 from support.siteserver import HandMadeSite

@@ -17,14 +17,14 @@ from crawler.core import merging
 from crawler.core.config import ScopeConfig
 from crawler.core.merging import hop
 from crawler.core.models import BrokenLink, Find, Group, Guess, Request, SeedBatch, State, Visit, Wanted
-from crawler.core.outcomes import http_instead
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn, unanswered
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Host, parse
+from crawler.engine.outcomes import http_instead
 from crawler.frontier.audit import FrontierAudit
-from crawler.frontier.board import MappedBoard
-from crawler.frontier.rules import Rules
+from crawler.frontier.in_flight import MappedBoard
+from crawler.frontier.policy import Rules
 from crawler.frontier.sqlite import SqliteFrontier
 
 NOW = 1_700_000_000.0

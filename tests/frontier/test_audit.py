@@ -12,7 +12,7 @@ from crawler.core.models import Find, Group, RejectedLine, SeedBatch, State, Vis
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.frontier.audit import FrontierAudit, _Ids
-from crawler.frontier.board import MappedBoard
+from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
 
 NOW = 1_700_000_000.0

@@ -8,13 +8,13 @@ import pytest
 
 from crawler.core.merging import hop
 from crawler.core.models import Find, Group, Page, Request, Response, SeedBatch, State, Visit, Wanted
-from crawler.core.outcomes import Judge
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn
 from crawler.core.urls import parse
-from crawler.frontier.board import MappedBoard
+from crawler.engine.outcomes import Judge
 from crawler.frontier.circles import LONGEST
-from crawler.frontier.rules import Rules
+from crawler.frontier.in_flight import MappedBoard
+from crawler.frontier.policy import Rules
 from crawler.frontier.sqlite import SqliteFrontier
 
 NOW = 1_700_000_000.0

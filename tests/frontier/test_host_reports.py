@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from crawler.core.history import HostReport, HostRobots, HostsInVain
 from crawler.core.models import Find, Group, HostState, Request, Retry, RobotsCopy, SeedBatch, State, Visit
 from crawler.core.reasons import Reason
 from crawler.core.records import Turn, unanswered
 from crawler.core.scope import Scope
+from crawler.core.stored import HostReport, HostRobots, HostsInVain
 from crawler.core.urls import Host, parse
-from crawler.frontier.board import MappedBoard
 from crawler.frontier.host_reports import HostReports
-from crawler.frontier.rules import Rules
+from crawler.frontier.in_flight import MappedBoard
+from crawler.frontier.policy import Rules
 from crawler.frontier.sqlite import SqliteFrontier
 
 NOW = 1_700_000_000.0

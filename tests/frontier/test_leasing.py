@@ -11,8 +11,8 @@ from crawler.core.reasons import Reason
 from crawler.core.records import Turn, unanswered
 from crawler.core.scope import Scope
 from crawler.core.urls import Host, parse
-from crawler.frontier.board import MappedBoard
-from crawler.frontier.rules import Rules
+from crawler.frontier.in_flight import MappedBoard
+from crawler.frontier.policy import Rules
 from crawler.frontier.sqlite import SqliteFrontier
 
 NOW = 1_700_000_000.0

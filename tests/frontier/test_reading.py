@@ -14,7 +14,7 @@ from crawler.core.errors import DiskFull, RunInUse, StorageError
 from crawler.core.models import Find, Group, SeedBatch
 from crawler.core.urls import parse
 from crawler.frontier import reading as reading_file
-from crawler.frontier.board import MappedBoard
+from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.reading import reading, shared_lock
 from crawler.frontier.sqlite import SqliteFrontier
 
@@ -23,7 +23,7 @@ WORKING = """
 import sys
 from pathlib import Path
 from crawler.core.errors import RunInUse
-from crawler.frontier.board import MappedBoard
+from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
 path = Path(sys.argv[1])
 frontier = SqliteFrontier(path, MappedBoard(path.with_name("board"), 8), create=False)

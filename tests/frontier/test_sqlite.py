@@ -44,7 +44,7 @@ from crawler.core.reasons import Reason
 from crawler.core.records import Turn
 from crawler.core.urls import Host, parse
 from crawler.frontier.audit import FrontierAudit
-from crawler.frontier.board import MappedBoard
+from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import LONGEST_WAIT, SqliteFrontier
 from crawler.frontier.tally import Tally
 

@@ -13,7 +13,7 @@ from crawler.cli.main import _run
 from crawler.core.errors import FetchError
 from crawler.core.models import Request
 from crawler.core.reasons import Reason
-from crawler.fetch.http import HttpFetcher
+from crawler.downloader.fetcher import HttpFetcher
 from support.fetching import OK, answering, ask, open_fetcher, saying
 from support.rawserver import raw_server
 

@@ -4,9 +4,9 @@ from time import process_time
 
 import pytest
 
-from crawler.core.robots import Rules
-from crawler.core.robots_text import LONGEST
 from crawler.core.urls import parse
+from crawler.robots.answer import Rules
+from crawler.robots.lines import LONGEST
 
 HEAD = "User-agent: *\n"
 HOSTILE = {

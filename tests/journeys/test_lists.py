@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from crawler.cli.main import _run
-from crawler.crawl.folder import RunFolder
+from crawler.run.folder import RunFolder
 from support.crawls import records
 from support.siteserver import HandMadeSite
 

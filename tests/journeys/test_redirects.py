@@ -9,7 +9,7 @@ import pytest
 from crawler.cli.main import _run
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
-from crawler.fetch.client import Fetcher
+from crawler.downloader.client import Fetcher
 from support.siteserver import HandMadeSite
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from crawler.models.process_tree import pids
 from crawler.runtime.tasks import background, every
-from crawler.runtime.tree import pids
 from support.crawls import urls
 from support.siteserver import HandMadeSite
 

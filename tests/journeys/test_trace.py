@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from crawler.core.trace import Trace
-from crawler.report.trace import About, trace_json
 from crawler.site.plan import SitePlan
+from crawler.timeline.recorder import Trace
+from crawler.timeline.trace_events import About, trace_json
 from support.crawls import records
 from support.faults import RunningSite, site_process
 from support.traces import faults

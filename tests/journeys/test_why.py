@@ -12,9 +12,9 @@ import pytest
 from crawler.cli.main import _run
 from crawler.core.config import configure, plain_values
 from crawler.core.models import Response, Timing
-from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.crawl.origins import Source
-from crawler.report import chain
+from crawler.report.why import chain
+from crawler.run.folder import RunFacts, RunFolder
+from crawler.run.seed_lists import Source
 from crawler.testing import Answer, FakeFetcher, refused
 from support.crawls import crawl
 

@@ -6,10 +6,10 @@ from random import Random
 import pytest
 
 from crawler.core.histogram import FINE, bucket, mean, middle
-from crawler.core.loadfacts import Client, Record, merge_phases, sum_up
-from crawler.core.loadresult import Asked, Verdict
-from crawler.core.pacer import Curve, Poisson, Stage
 from crawler.load.loops import Loop
+from crawler.load.pacers import Curve, Poisson, Stage
+from crawler.load.records import Client, Record, merge_phases, sum_up
+from crawler.load.result import Asked, Verdict
 from crawler.load.verdict import judge
 from support.simulation import MILLISECOND, SECOND, Simulation, measured, simulated
 

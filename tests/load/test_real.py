@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 import crawler
-from crawler.core.loadresult import LoadResult, Verdict
+from crawler.load.result import LoadResult, Verdict
 from support.rawserver import Handler, raw_server
 
 pytestmark = pytest.mark.both_loops

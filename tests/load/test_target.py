@@ -3,7 +3,7 @@
 import pytest
 
 from crawler.core.errors import TargetRefused, UsageError
-from crawler.core.loadconfig import configure_load
+from crawler.load.config import configure_load
 from crawler.load.target import endpoint, exchange, is_own, target
 
 

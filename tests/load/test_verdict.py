@@ -3,8 +3,8 @@
 import pytest
 
 from crawler.core.histogram import FINE, bucket
-from crawler.core.loadfacts import Client, Phase
-from crawler.core.loadresult import Asked, Verdict
+from crawler.load.records import Client, Phase
+from crawler.load.result import Asked, Verdict
 from crawler.load.verdict import judge
 
 MS = 1_000_000

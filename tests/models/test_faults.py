@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from crawler.core.modelconfig import MODELS
-from crawler.runtime.tree import pids
+from crawler.models.config import MODELS
+from crawler.models.process_tree import pids
 from crawler.site.plan import SitePlan
 from crawler.site.truth import Site
 from support.siteserver import HandMadeSite

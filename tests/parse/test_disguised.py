@@ -8,12 +8,12 @@ import time
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.follow import follow
 from crawler.core.models import Page, Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.parse.document import read
-from crawler.parse.reader import Reader, Task, is_document
+from crawler.parse.follow import follow
+from crawler.parse.page_reader import Reader, Task, is_document
 from crawler.parse.reading import Document, Reading, Wants
 from crawler.parse.sealing import job_of
 

@@ -346,7 +346,7 @@ def test_a_kind_is_followed_for_one_reason_at_most() -> None:
 
 LIGHT = """
 import sys
-import crawler.parse.document, crawler.runtime.heap
+import crawler.parse.document, crawler.runtime.malloc
 print(sorted({"aiohttp", "asyncio", "ssl", "socket", "multiprocessing", "uvloop"} & set(sys.modules)))
 """
 
@@ -360,7 +360,7 @@ FAULTS = """
 import resource
 from crawler.core.urls import parse
 from crawler.parse.document import Document, read
-from crawler.runtime.heap import keep_warm
+from crawler.runtime.malloc import keep_warm
 # Of several sizes: whether one alone makes faults depends on what happens to lie behind it in the heap.
 bodies = [b"<p><a href=x>y</a>" * paragraphs for paragraphs in (2000, 3000, 4000, 6000)]
 documents = [Document(url=parse("http://h/"), body=body, content_type="text/html") for body in bodies]

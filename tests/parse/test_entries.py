@@ -5,12 +5,12 @@ import gzip
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.follow import follow
 from crawler.core.models import Page, Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.parse.document import read
-from crawler.parse.reader import Reader, Task
+from crawler.parse.follow import follow
+from crawler.parse.page_reader import Reader, Task
 from crawler.parse.reading import Document, Reading
 
 BROKEN = Reason.XML_ERROR

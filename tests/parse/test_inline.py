@@ -10,7 +10,7 @@ from crawler.core.models import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.parse.inline import InlineParser
-from crawler.parse.reader import Task
+from crawler.parse.page_reader import Task
 
 zipped = partial(gzip.compress, mtime=0)  # the same bytes every time: they name tests
 TEXT = b"hello " * 1000

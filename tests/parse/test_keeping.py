@@ -9,15 +9,15 @@ from functools import partial
 
 import pytest
 
-from crawler.core.decode import content_steps, put_together
 from crawler.core.models import Packed, Page, Request, Response
 from crawler.core.protocols import Parser
 from crawler.core.urls import parse
+from crawler.http.content_codings import content_steps, put_together
 from crawler.parse import worker
 from crawler.parse.inline import InlineParser
 from crawler.parse.keeping import packed, with_body, without_body
+from crawler.parse.page_reader import Reader, Task
 from crawler.parse.pool import LaneParser, lanes
-from crawler.parse.reader import Reader, Task
 from crawler.parse.sealing import job_of
 from crawler.runtime.lane import Limits
 

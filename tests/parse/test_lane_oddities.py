@@ -15,9 +15,9 @@ from crawler.core.config import configure
 from crawler.core.models import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
-from crawler.fetch.http import HttpFetcher
+from crawler.downloader.fetcher import HttpFetcher
+from crawler.parse.page_reader import Task
 from crawler.parse.pool import LaneParser, lanes
-from crawler.parse.reader import Task
 from crawler.runtime.clock import Clock
 from crawler.runtime.lane import Limits
 from support.crawls import crawl, records

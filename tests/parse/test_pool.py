@@ -10,8 +10,8 @@ from crawler.core.models import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.parse.inline import InlineParser
+from crawler.parse.page_reader import Task
 from crawler.parse.pool import LaneParser
-from crawler.parse.reader import Task
 from crawler.parse.sealing import Job
 from crawler.runtime.lane import CannotStart, Death, WorkerDied
 from crawler.runtime.processes import Lanes

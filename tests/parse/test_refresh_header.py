@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.follow import follow, follow_lists
 from crawler.core.models import Find, Page, Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
-from crawler.parse.reader import Reader, Task, is_document
+from crawler.parse.follow import follow, follow_lists
+from crawler.parse.page_reader import Reader, Task, is_document
 from crawler.parse.sealing import job_of
 
 CRAWL = Task(max_decoded=10**6, agent="crawler", follow=follow(ScopeConfig(), obey=True))

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.follow import follow
 from crawler.core.models import Page, Request, Response, State, Visit
-from crawler.core.outcomes import Judge
 from crawler.core.reasons import UNREAD, Reason
 from crawler.core.records import Turn
 from crawler.core.urls import parse
+from crawler.engine.outcomes import Judge
+from crawler.parse.follow import follow
 from crawler.parse.inline import InlineParser
-from crawler.parse.reader import Reader, Task
-from crawler.report.phrases import SKIPPED
-from crawler.report.phrases import UNREAD as WORDS
+from crawler.parse.page_reader import Reader, Task
+from crawler.report.why.phrases import SKIPPED
+from crawler.report.why.phrases import UNREAD as WORDS
 from crawler.site.codings import PACKERS
 
 READ = {Reason.OK, Reason.REDIRECT, Reason.HTTP_STATUS}

@@ -1,8 +1,8 @@
 """The built-in site knows what each of its pages holds, so every one of them is read and compared."""
 
-from crawler.core.labels import named
 from crawler.core.links import NAVIGATION, LinkKind
 from crawler.core.urls import parse as url
+from crawler.encoding.labels import named
 from crawler.parse.document import read
 from crawler.parse.reading import Document, Reading
 from crawler.site.plan import SitePlan

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from crawler.core.history import HostReport, HostRobots
 from crawler.core.models import HostState
 from crawler.core.reasons import Reason
+from crawler.core.stored import HostReport, HostRobots
 from crawler.core.urls import Host
 from crawler.report.hosts import SORTS, WIDTH, host_row, hosts_text
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from crawler.core.histogram import bucket
-from crawler.core.history import ChiefHosts, HostReport, HostRobots, HostsInVain, LostSeeds
 from crawler.core.models import HostState, Totals
 from crawler.core.reasons import Reason
+from crawler.core.stored import ChiefHosts, HostReport, HostRobots, HostsInVain, LostSeeds
 from crawler.core.urls import Host
 from crawler.report.summary import Summary, as_json, as_text, summarize
 

@@ -11,9 +11,9 @@ import msgspec
 from crawler.build import assemble
 from crawler.core.config import configure
 from crawler.core.protocols import Fetcher
-from crawler.crawl.engine import Crawl, Ending
-from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.crawl.origins import Source
+from crawler.engine.crawl import Crawl, Ending
+from crawler.run.folder import RunFacts, RunFolder
+from crawler.run.seed_lists import Source
 from crawler.runtime.loop import Stop
 
 

@@ -9,7 +9,7 @@ from crawler.core import urls
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
 from crawler.core.models import Request
-from crawler.fetch.http import HttpFetcher
+from crawler.downloader.fetcher import HttpFetcher
 from crawler.runtime.clock import Clock
 from support.rawserver import Handler
 

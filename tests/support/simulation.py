@@ -9,11 +9,11 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-from crawler.core.loadfacts import Phase, sum_up
-from crawler.core.pacer import Curve, Regular, Stage
 from crawler.core.protocols import Pacer
 from crawler.load.gauges import Gauge
 from crawler.load.loops import ClosedLoop, Loop, OpenLoop, Parts, Span
+from crawler.load.pacers import Curve, Regular, Stage
+from crawler.load.records import Phase, sum_up
 from crawler.load.wire import Connection, Exchange
 
 MILLISECOND = 1_000_000

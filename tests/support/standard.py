@@ -100,7 +100,7 @@ def digests(encodings: list[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    from crawler.core.labels import ENCODINGS
+    from crawler.encoding.labels import ENCODINGS
 
     for encoding, told in digests([name for name in ENCODINGS if name not in UNASKED]).items():
         sys.stdout.write(f'    "{encoding}": "{told}",\n')

@@ -17,10 +17,10 @@ from unittest import mock
 from crawler import build
 from crawler.core.config import configure
 from crawler.core.protocols import Fetcher
-from crawler.crawl import journal
-from crawler.crawl.engine import Crawl, Ending, Parts
-from crawler.crawl.folder import RunFacts, RunFolder
-from crawler.crawl.origins import Source
+from crawler.engine import journal
+from crawler.engine.crawl import Crawl, Ending, Parts
+from crawler.run.folder import RunFacts, RunFolder
+from crawler.run.seed_lists import Source
 from crawler.runtime.loop import Stop
 from crawler.runtime.threads import Bounds, _Call, _Inbox, _Room
 

@@ -1,0 +1,290 @@
+"""The library's face: `Fetcher` for scripts, with redirects, cookies, retries and decoding.
+
+Rules
+- A URL given here is named: its own loopback or private address may be dialled. See `hops` for where a redirect leads.
+- Retried are only methods that may be sent twice, on errors that may pass and on 408 425 429 500 502 503 504.
+- A circle of redirects is one where the same request would be sent again, cookies included: a page that sets a cookie
+  and redirects to itself, or a POST that is answered 303 there, leads on (Fetch, "HTTP-redirect fetch").
+- `get` and its kin raise and are bounded by nothing; `stream` answers every URL exactly once, within the bounds of
+  `downloader/stream.py`, and puts the error into the answer.
+- Starts no process. A big body is decoded in steps, and others run in between.
+Runs on: the caller's event loop; `fetch` (synchronous) brings its own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from random import random
+from types import TracebackType
+from typing import Self, Unpack
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from crawler.core.errors import CrawlerError, FetchError, UsageError
+from crawler.core.models import Request, Response
+from crawler.core.options import in_keywords
+from crawler.core.reasons import Reason
+from crawler.core.redirects import is_redirect
+from crawler.core.retry import RETRY_STATUSES, delay, retry_after
+from crawler.downloader.client_options import KEYWORDS, Ask, Options, configured, request_of
+from crawler.downloader.cookie_jar import CookieJars
+from crawler.downloader.fetched import Fetched
+from crawler.downloader.fetcher import HttpFetcher
+from crawler.downloader.redirection import redirected
+from crawler.downloader.stream import Stream, Urls
+from crawler.downloader.stream_turn import Alone, Bounds, QuickHosts, Sender
+from crawler.http.content_codings import DecodeProblem, codings, decode_steps
+from crawler.http.pieces import Pieces
+from crawler.runtime.clock import Clock
+from crawler.runtime.loop import Stop, run
+from crawler.runtime.tasks import background
+
+MAX_WAIT = 60.0
+"""A server that asks for a longer pause than this gets none: its answer is the result."""
+
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+
+class Fetcher:
+    """Fetches URLs: `async with Fetcher(concurrency=1000) as fetcher: page = await fetcher.get(url)`.
+
+    Options, all by keyword (times are seconds, sizes bytes):
+        concurrency=256: fetches in flight of one `stream` to hosts that answer, at the most; lowered to two fifths of
+            the open files that the process may have (`ulimit -n`).
+        follow_redirects=True, max_redirects=10.
+        retries=3: further tries after an error that may pass, and after 408 425 429 500 502 503 504.
+        headers, auth=(name, password), bearer: sent to the URLs that are given, not to other origins on the way.
+        cookies=False: True keeps what servers set, each origin its own; a mapping is sent to the URLs given, too.
+        cookies_file: a cookies.txt; its cookies go to their own domains.
+        user_agent, proxy="http://host:port".
+        resolver="127.0.0.1:5353": the name server to ask, in place of the system's; more are separated by commas.
+        ca_file, client_cert: PEM files. insecure_hosts=("host", "host:port"): not verified.
+        allow_nets=("10.0.0.0/8",): private networks into which redirects may lead.
+        timeout=60, connect_timeout=10, first_byte_timeout=20, idle_timeout=20: of one try.
+        limit_rate: body bytes per second, over all that is being received.
+        max_body=16 MiB as sent, max_decoded=64 MiB: a longer body is an error.
+    """
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        """Take the options; nothing is opened yet.
+
+        Raises:
+            UsageError: an option is unknown, or names a file that cannot be read.
+        """
+        with in_keywords(KEYWORDS):
+            self._ways, self._config = configured(options)
+            self._clock = Clock()
+            self._http = HttpFetcher(self._config, clock=self._clock, idle_limit=self._ways.concurrency)
+            self._bounds = Bounds(
+                http=self._http,
+                quick=QuickHosts(),
+                now=self._clock.monotonic,
+                concurrency=self._ways.concurrency,
+                is_throttled=self._config.limit_rate is not None,
+            )
+        self._is_open = False
+
+    def __repr__(self) -> str:
+        return f"<Fetcher concurrency={self._ways.concurrency} {self._http!r}>"
+
+    async def __aenter__(self) -> Self:
+        self._jars = CookieJars() if self._ways.cookies else None
+        await self._http.__aenter__()
+        self._is_open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_open = False
+        await self._http.__aexit__(kind, error, trace)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise UsageError("a Fetcher has to be open: use `async with crawler.Fetcher() as fetcher`")
+
+    async def get(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The page at `url`; see `request`."""
+        return await self.request("GET", url, **ask)
+
+    async def head(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """Its headers alone; see `request`."""
+        return await self.request("HEAD", url, **ask)
+
+    async def post(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The answer to a body sent to `url`; see `request`."""
+        return await self.request("POST", url, **ask)
+
+    async def put(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The answer to a body stored at `url`; see `request`."""
+        return await self.request("PUT", url, **ask)
+
+    async def patch(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The answer to a change of what is at `url`; see `request`."""
+        return await self.request("PATCH", url, **ask)
+
+    async def delete(self, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The answer to the removal of what is at `url`; see `request`."""
+        return await self.request("DELETE", url, **ask)
+
+    async def request(self, method: str, url: str, **ask: Unpack[Ask]) -> Fetched:
+        """The answer to any request, with redirects followed and content decoded.
+
+        One request can be told, by keyword: `headers` and `params` (mappings), `data` (bytes, text, or a mapping that
+        is sent as a form), `json`, `auth` (name, password), `timeout` (seconds, its redirects and retries included).
+
+        Raises:
+            UrlError: `url` is none that is fetched.
+            FetchError: there was no usable answer. A status such as 404 is an answer.
+        """
+        self._check_open()
+        try:
+            async with asyncio.timeout(ask.get("timeout")):
+                with in_keywords(KEYWORDS):
+                    return await self._answer(url, request_of(method, url, ask), Alone(self._http))
+        except TimeoutError:
+            raise FetchError(Reason.TOTAL_TIMEOUT, f"it was not done within {ask.get('timeout'):g} s") from None
+
+    async def stream(self, urls: Urls, *, ordered: bool = False) -> AsyncIterator[Fetched]:
+        """An answer for each URL, as they come or in the order of the URLs; an error is an answer too.
+
+        `urls` is read as places become free, so it may be endless. Leaving the loop ends what is in flight. What `urls`
+        itself raises is raised here, as it is, after the answers to the URLs before it.
+
+        A host that has not answered within two seconds, or not at all yet, holds none of the `concurrency` slots until
+        its answer begins; nor does the pause before a further try. Such fetches are bounded by the open files that the
+        process may have. A host has at most `concurrency` of them.
+
+        Where the reader is slow, at most `concurrency` answers wait for it, beside those that keep their place. An
+        ordered stream goes on behind an answer that is late: at most 8,192 URLs from the one that it waits for, and as
+        long as their answers take less than 256 MiB.
+        """
+        self._check_open()
+        async with aclosing(Stream(self._settled, self._bounds, ordered=ordered).answers(urls)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def _settled(self, url: str, sender: Sender) -> Fetched:
+        """The answer of a stream, an error or not."""
+        try:
+            with in_keywords(KEYWORDS):
+                return await self._answer(url, request_of("GET", url, {}), sender)
+        except CrawlerError as error:
+            return Fetched(requested=str(url), url=str(url), error=error)
+
+    async def _answer(self, requested: str, request: Request, sender: Sender) -> Fetched:
+        history: list[str] = []
+        sent: set[tuple[object, ...]] = set()
+        while True:
+            response = await self._persist(request, sender)
+            asked, response = response.request, replace(response, request=request)
+            hop = redirected(response) if self._ways.follow_redirects else None
+            if hop is None:
+                return await self._fetched(requested, response, tuple(history))
+            if hop.hops > self._ways.max_redirects:
+                raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {self._ways.max_redirects} times")
+            sent.add(_identity(asked))
+            if _identity(self._with_cookies(hop)) in sent:
+                raise FetchError(Reason.REDIRECT_LOOP, f"it redirects in a circle, by way of {hop.url.origin}")
+            history.append(request.url.href)
+            request = hop
+
+    async def _persist(self, request: Request, sender: Sender) -> Response:
+        """The response, after as many tries as are allowed and make sense."""
+        tries = self._ways.retries if request.method in _REPEATABLE else 0
+        for attempt in range(tries):
+            asked = None
+            try:
+                response = await self._exchange(request, sender)
+                if response.status not in RETRY_STATUSES:
+                    return response
+                asked = retry_after(response.header("retry-after"), self._clock.wall())
+                if asked is not None and asked > MAX_WAIT:
+                    return response
+            except FetchError as error:
+                if not error.reason.is_transient:
+                    raise
+            sender.leave()
+            await self._clock.sleep(delay(attempt, random(), asked))  # noqa: S311 - spreads load, guards nothing
+        return await self._exchange(request, sender)
+
+    async def _exchange(self, request: Request, sender: Sender) -> Response:
+        """The response to one try, whose request has its cookies."""
+        response = await sender.fetch(self._with_cookies(request))
+        if self._jars is not None:
+            self._jars.take(response)
+        return response
+
+    def _with_cookies(self, request: Request) -> Request:
+        if self._jars is None or any(name.lower() == "cookie" for name, _ in request.headers):
+            return request
+        given = self._ways.cookies if isinstance(self._ways.cookies, Mapping) and request.named else {}
+        pairs = {**given, **self._jars.cookies_for(request.url)}
+        if not pairs:
+            return request
+        value = "; ".join(f"{name}={value}" for name, value in pairs.items())
+        return replace(request, headers=(*request.headers, ("Cookie", value)))
+
+    async def _fetched(self, requested: str, response: Response, history: tuple[str, ...]) -> Fetched:
+        if response.cut and not is_redirect(response):
+            raise FetchError(Reason.BODY_LIMIT, f"its body is longer than {self._config.max_body} bytes (max_body)")
+        headers = CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
+        return Fetched(
+            requested=requested,
+            url=response.request.url.href,
+            status=response.status,
+            headers=CIMultiDictProxy(headers),
+            content=await self._decoded(response),
+            history=history,
+            timing=response.timing,
+        )
+
+    async def _decoded(self, response: Response) -> bytes:
+        """The content; a redirect's stays as it came, since nobody reads it and it may be a bomb."""
+        layers = codings(response.codings)
+        if not layers or is_redirect(response):
+            return response.body
+        content = Pieces()
+        try:
+            for step in decode_steps(response.body, layers, self._config.max_decoded):
+                if content.size:
+                    await asyncio.sleep(0)
+                content.add(step)
+        except DecodeProblem as problem:
+            raise FetchError(problem.reason, str(problem)) from problem
+        return content.whole()
+
+
+def _identity(request: Request) -> tuple[object, ...]:
+    """All that a server sees of a request: where it is repeated, so is the answer."""
+    return request.method, request.url, request.headers, request.body
+
+
+def fetch(urls: Iterable[str], **options: Unpack[Options]) -> list[Fetched]:
+    """An answer for each URL, in the order given; errors are in the answers. Blocks until all are there.
+
+    Raises:
+        UsageError: an option is unknown, or an event loop runs in this thread: use `Fetcher` there.
+    """
+    if _is_loop_running():
+        raise UsageError("an event loop runs here: use `async with crawler.Fetcher() as fetcher`, not crawler.fetch")
+    return run(lambda stop: _fetch_all(urls, options, stop))
+
+
+def _is_loop_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def _fetch_all(urls: Iterable[str], options: Options, stop: Stop) -> list[Fetched]:
+    async with Fetcher(**options) as fetcher, background(_interrupt, stop):
+        return [fetched async for fetched in fetcher.stream(urls, ordered=True)]
+
+
+async def _interrupt(stop: Stop) -> None:
+    await stop.wait_draining()
+    raise KeyboardInterrupt

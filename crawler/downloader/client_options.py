@@ -1,0 +1,149 @@
+"""What a `Fetcher` and one of its requests can be told, and the request that comes of it.
+
+Rules
+- A knob is a field of `Ways` or of `core.config.FetchConfig`; `Options` only gives both their keywords and types.
+- User name and password of a URL become basic authentication for that URL.
+Runs on: anywhere (pure).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+from urllib.parse import urlencode
+
+from crawler.core import urls
+from crawler.core.config import OPTIONS, FetchConfig
+from crawler.core.errors import UrlError, UsageError
+from crawler.core.models import Request
+from crawler.core.options import check_names
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url
+from crawler.http.authorization import basic
+
+_METHOD = re.compile(r"[A-Z]{1,32}")
+
+Headers = Mapping[str, str]
+Body = bytes | str | Mapping[str, str]
+
+
+class Options(TypedDict, total=False):
+    """What a `Fetcher` can be told; what is left out has the default of `Ways` or of `core.config.FetchConfig`."""
+
+    concurrency: int
+    follow_redirects: bool
+    max_redirects: int
+    retries: int
+    cookies: bool | Headers
+    cookies_file: str
+    headers: Headers
+    auth: tuple[str, str]
+    bearer: str
+    user_agent: str
+    proxy: str
+    resolver: str
+    ca_file: str
+    client_cert: str
+    insecure_hosts: tuple[str, ...]
+    allow_nets: tuple[str, ...]
+    limit_rate: int
+    timeout: float
+    connect_timeout: float
+    first_byte_timeout: float
+    idle_timeout: float
+    max_body: int
+    max_decoded: int
+
+
+class Ask(TypedDict, total=False):
+    """What one request can be told: `data` is bytes, text or a form; `timeout` covers its redirects and retries too."""
+
+    headers: Headers
+    params: Headers
+    data: Body
+    json: object
+    auth: tuple[str, str]
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """How a `Fetcher` goes about it.
+
+    Attributes:
+        concurrency: fetches in flight of one `stream` to hosts that answer, at the most.
+        retries: further tries after what may pass.
+        cookies: True keeps what servers set, each origin its own; a mapping is sent to every URL that is given, too.
+    """
+
+    concurrency: int = 256
+    follow_redirects: bool = True
+    max_redirects: int = 10
+    retries: int = 3
+    cookies: bool | Headers = False
+
+
+KEYWORDS = {
+    name: "auth" if option.field == "basic_auth" else option.field
+    for name, option in OPTIONS.items()
+    if option.field in {*Options.__annotations__, "basic_auth"}
+}
+"""What a `Fetcher` calls the options that messages name."""
+
+
+def configured(options: Options) -> tuple[Ways, FetchConfig]:
+    """The two configs that keywords stand for.
+
+    Raises:
+        UsageError: there is no such option.
+    """
+    check_names(options, Options.__annotations__, "Fetcher")
+    values: dict[str, Any] = dict(options)
+    ways = Ways(**{name: values.pop(name) for name in Ways.__slots__ if name in values})
+    if "headers" in values:
+        values["headers"] = tuple(values["headers"].items())
+    if "auth" in values:
+        values["basic_auth"] = values.pop("auth")
+    return ways, FetchConfig(**values)
+
+
+def request_of(method: str, text: str, ask: Ask) -> Request:
+    """The request for a URL as it was given, which makes it named.
+
+    Raises:
+        UrlError: it is no URL that is fetched.
+        UsageError: there is no such method.
+    """
+    method = method.upper()
+    if not _METHOD.fullmatch(method):
+        raise UsageError(f"{method[:40]!r} is no HTTP method")
+    body, kind = _body(ask)
+    headers = list(ask.get("headers", {}).items())
+    names = {name.lower() for name, _ in headers}
+    if kind and "content-type" not in names:
+        headers.append(("Content-Type", kind))
+    user = ask.get("auth") or urls.credentials(text)
+    if user and "authorization" not in names:
+        headers.append(("Authorization", basic(*user)))
+    return Request(url=_url(text, ask), named=True, method=method, headers=tuple(headers), body=body)
+
+
+def _url(text: str, ask: Ask) -> Url:
+    if not isinstance(text, str):  # a missing value in a table, say
+        raise UrlError(Reason.NOT_A_URL, f"it is of type {type(text).__name__}, and a URL is text")
+    params = ask.get("params")
+    if not params:
+        return urls.parse(text)
+    before = text.partition("#")[0]
+    return urls.parse(f"{before}{'&' if '?' in before else '?'}{urlencode(params)}")
+
+
+def _body(ask: Ask) -> tuple[bytes | None, str | None]:
+    """The body and its media type."""
+    if "json" in ask:
+        return json.dumps(ask["json"]).encode(), "application/json"
+    data = ask.get("data")
+    if isinstance(data, Mapping):
+        return urlencode(data).encode(), "application/x-www-form-urlencoded"
+    return (data.encode(), "text/plain; charset=utf-8") if isinstance(data, str) else (data, None)

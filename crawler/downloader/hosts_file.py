@@ -1,0 +1,56 @@
+"""The names that /etc/hosts gives addresses to, read again when the file has changed.
+
+Rules
+- A line is an address and its names, in any case; `#` begins a comment (hosts(5)). A line that is none says nothing.
+- A file that cannot be read has no names.
+Strategy: one dictionary, since files of a hundred thousand blocked hosts are common; a look at the date costs 2 us.
+Runs on: the event loop, which reads that one local file.
+"""
+
+import socket
+from functools import lru_cache
+from ipaddress import ip_address
+from pathlib import Path
+
+from crawler.downloader.dns_lookup import Address
+
+HOSTS_FILE = Path("/etc/hosts")
+
+
+class HostsFile:
+    """Addresses by name."""
+
+    def __init__(self, path: Path = HOSTS_FILE) -> None:
+        self._path = path
+        self._read_as: tuple[int, int] | None = None
+        self._addresses: dict[str, tuple[Address, ...]] = {}
+
+    def addresses(self, name: str) -> tuple[Address, ...]:
+        """The addresses of a name in lower case, maybe none."""
+        try:
+            state = self._path.stat()
+            if self._read_as != (now_as := (state.st_mtime_ns, state.st_size)):
+                self._addresses = _read(self._path.read_bytes().decode("utf-8", "replace"))
+                self._read_as = now_as
+        except OSError:
+            return ()
+        return self._addresses.get(name.removesuffix("."), ())
+
+
+def _read(text: str) -> dict[str, tuple[Address, ...]]:
+    found: dict[str, tuple[Address, ...]] = {}
+    for line in text.splitlines():
+        written, *names = line.partition("#")[0].lower().split() or [""]
+        address = _address(written)
+        for name in names if address else ():
+            found[name] = found.get(name, ()) + address
+    return found
+
+
+@lru_cache
+def _address(written: str) -> tuple[Address, ...]:
+    try:
+        version = ip_address(written).version
+    except ValueError:
+        return ()
+    return ((socket.AF_INET if version == 4 else socket.AF_INET6, written),)

@@ -1,0 +1,52 @@
+"""Through which proxy, and as whom.
+
+Rules
+- Only the proxy that was given explicitly; the environment is never asked.
+- Its password goes to the proxy alone and into no message.
+Runs on: anywhere (pure).
+"""
+
+from dataclasses import dataclass
+
+from crawler.core import urls
+from crawler.core.errors import UrlError, UsageError
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url
+from crawler.http.authorization import basic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """An HTTP proxy.
+
+    Attributes:
+        authorization: the value of its Proxy-Authorization header; None = it asks for nothing.
+    """
+
+    url: Url
+    authorization: str | None
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What is said to the proxy itself."""
+        return (("Proxy-Authorization", self.authorization),) if self.authorization else ()
+
+
+def proxy_from(text: str | None) -> Proxy | None:
+    """The proxy that an option's text names.
+
+    Raises:
+        UsageError: it is no http:// URL.
+    """
+    if text is None:
+        return None
+    try:
+        url = urls.parse(text)
+    except UrlError as error:
+        is_headless = error.reason is Reason.RELATIVE_URL
+        what = "write http:// in front, as in http://localhost:3128" if is_headless else str(error)
+        raise UsageError(f"--proxy: {what}") from error
+    if url.scheme != "http":
+        raise UsageError(f"--proxy: only http:// proxies are spoken to, not {url.scheme}://")
+    user = urls.credentials(text)
+    return Proxy(url=url, authorization=basic(*user) if user else None)

@@ -1,0 +1,114 @@
+"""Many URLs at once: which are read when, and how it ends.
+
+Rules
+- Each URL is a task; silent hosts hold up no others, as long as there are places outside (`turn.py`).
+- A URL is read when less than a quarter of `concurrency` URLs wait for their first place, few answers wait for the
+  reader (`answers.py`), and less than MOST_BEGUN URLs were begun whose answers were not read.
+- Leaving the stream early ends all of its tasks.
+Runs on: the event loop.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from typing import cast
+
+from crawler.core.errors import UsageError
+from crawler.downloader.fetched import Fetched
+from crawler.downloader.stream_answers import Answers
+from crawler.downloader.stream_turn import Bounds, Sender, Turn
+from crawler.runtime.loop import open_files
+from crawler.runtime.placement import Placement
+from crawler.runtime.places import most_slots, places_for
+from crawler.runtime.tasks import Alarm, Group, background
+
+MOST_BEGUN = 8192  # 10 KiB each while they wait
+
+Urls = Iterable[str] | AsyncIterable[str]
+
+
+class Stream:
+    """One stream; `answer` gives the answer for a URL, whatever it is."""
+
+    def __init__(self, answer: Callable[[str, Sender], Awaitable[Fetched]], bounds: Bounds, *, ordered: bool) -> None:
+        self._answer = answer
+        self._bounds = bounds
+        slots = min(bounds.concurrency, most_slots(open_files()))
+        self._places = places_for(slots, now=bounds.now, is_relieved=not bounds.is_throttled)
+        self._placement = Placement(self._places, bounds.now)
+        self._answers = Answers(slots, ordered=ordered)
+        self._begun = self._placed = 0
+        self._may_read = Alarm()
+        self._end: tuple[BaseException | None] | None = None  # what ended the URLs, once they have ended
+
+    def __repr__(self) -> str:
+        return f"<Stream {self._begun} begun, {self._answers!r}, {self._placement!r}>"
+
+    async def answers(self, urls: Urls) -> AsyncGenerator[Fetched, None]:
+        """Each answer once; then raises what `urls` raised."""
+        async with Group() as turns, background(self._placement.run), background(self._feed, urls, turns):
+            while not (self._end and self._answers.read == self._begun):
+                answer = await self._answers.next()
+                self._may_read.set()
+                if answer is not None:
+                    yield answer
+        if self._end[0] is not None:
+            raise self._end[0]
+
+    async def _feed(self, urls: Urls, turns: Group) -> None:
+        """Start a turn for each URL; an error goes to the reader, since raised here it would cancel it."""
+        end = None
+        try:
+            await self._room()
+            async for url in _each(urls):
+                turns.run(self._take_turn(url, self._begun), _nothing)
+                self._begun += 1
+                await self._room()
+        except (Exception, asyncio.CancelledError) as error:
+            if cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
+                raise
+            end = error
+        self._end = (end,)
+        self._answers.wake()
+
+    async def _room(self) -> None:
+        """Wait until a further URL may be read."""
+        ahead = max(1, self._places.limit // 4)
+        while (
+            self._begun - self._placed >= ahead
+            or self._begun - self._answers.read >= MOST_BEGUN
+            or self._answers.is_full
+        ):
+            await self._may_read.wait()
+
+    async def _take_turn(self, url: str, number: int) -> None:
+        turn = Turn(self._bounds, self._placement, self._note_placed)
+        answer: Fetched | Exception
+        try:
+            answer = await self._answer(url, turn)
+        except Exception as error:  # noqa: BLE001 - raised where the answer is read
+            answer = error
+        except BaseException:
+            turn.leave()
+            raise
+        if not turn.was_placed:
+            self._note_placed()
+        self._answers.put(number, answer, turn)
+
+    def _note_placed(self) -> None:
+        self._placed += 1
+        self._may_read.set()
+
+
+def _nothing() -> None:
+    """Do nothing when a turn has ended: its answer says all."""
+
+
+async def _each(urls: Urls) -> AsyncIterator[str]:
+    if isinstance(urls, str):
+        raise UsageError("a list of URLs is wanted, and this is one text: write [url]")
+    if isinstance(urls, AsyncIterable):
+        async for url in urls:
+            yield url
+    else:
+        for url in urls:
+            yield url

@@ -1,0 +1,147 @@
+"""One URL's turn in a stream: the place that it holds, and the hosts that get a slot at once.
+
+Rules
+- A turn holds a place (`runtime/places.py`) from a request to the answer, or to the pause before the next try: a slot,
+  if the host answered quickly the last time, and otherwise a place outside, until the head of the answer takes a slot.
+- A request to a host that has just failed comes after those of all others.
+- A dial that is broken off, to make room, begins anew later; it does not count as a try.
+Runs on: the event loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from crawler.core.errors import FetchError
+from crawler.core.models import Request, Response
+from crawler.core.throttle import QUICK
+from crawler.downloader.fetcher import HttpFetcher
+from crawler.runtime.placement import Placement
+from crawler.runtime.places import Place
+
+_HOSTS_REMEMBERED = 10_000
+
+
+class Sender(Protocol):
+    """The way on which the requests for one URL go out."""
+
+    async def fetch(self, request: Request) -> Response:
+        """The response to one request; raises what `HttpFetcher.fetch` raises."""
+        ...
+
+    def leave(self) -> None:
+        """Hold nothing until the next request."""
+        ...
+
+
+class Alone:
+    """Implements `Sender` for a call of its own: it is bounded by nothing."""
+
+    def __init__(self, http: HttpFetcher) -> None:
+        self.fetch = http.fetch
+
+    def leave(self) -> None:
+        """Do nothing: nothing is held."""
+
+
+class QuickHosts:
+    """The hosts whose last answer began within QUICK seconds; the last _HOSTS_REMEMBERED of them."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, None] = {}
+
+    def __repr__(self) -> str:
+        return f"<QuickHosts {len(self._hosts)}>"
+
+    def __contains__(self, host: str) -> bool:
+        return host in self._hosts
+
+    def hear(self, host: str, latency: float | None) -> None:
+        """Note in how many seconds the host began to answer; None = it did not."""
+        self._hosts.pop(host, None)
+        if latency is not None and latency <= QUICK:
+            self._hosts[host] = None
+            if len(self._hosts) > _HOSTS_REMEMBERED:
+                del self._hosts[next(iter(self._hosts))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What the streams of one Fetcher share, and the bounds of each.
+
+    Attributes:
+        concurrency: fetches in flight of hosts that answer, as far as open files allow.
+        is_throttled: the bytes per second are limited, so it is we who make the servers slow.
+    """
+
+    http: HttpFetcher
+    quick: QuickHosts
+    now: Callable[[], float]
+    concurrency: int
+    is_throttled: bool
+
+
+class Turn:
+    """One URL's turn: implements `Sender`, and `Room` for each of its requests."""
+
+    def __init__(self, bounds: Bounds, placement: Placement, placed: Callable[[], None]) -> None:
+        self.was_placed = False
+        self._bounds = bounds
+        self._placement = placement
+        self._placed = placed
+        self._place: Place | None = None
+        self._host = ""
+        self._again = False
+
+    async def fetch(self, request: Request) -> Response:
+        """The response, once there was a place for the request."""
+        response = None
+        while response is None:
+            place = await self._enter(request.url.host_port)
+            response = await self._try(request, place)
+        return response
+
+    def leave(self) -> None:
+        """Hold no place until the next request."""
+        if self._place is not None:
+            self._placement.leave(self._place, self._host)
+            self._place = None
+
+    async def answered(self) -> float:
+        """Take a slot."""
+        assert self._place is not None  # noqa: S101 - it asks from there
+        return await self._place.take_slot()
+
+    async def grow(self, n: int, there: int = 0) -> float:
+        """Wait for nothing: each body has its limit, and there are no more than places."""
+        return 0.0
+
+    async def _enter(self, host: str) -> Place:
+        self.leave()
+        self._host = host
+        place = await self._placement.enter(host, in_slot=host in self._bounds.quick, again=self._again)
+        self._place = place
+        if not self.was_placed:
+            self.was_placed = True
+            self._placed()
+        return place
+
+    async def _try(self, request: Request, place: Place) -> Response | None:
+        """The response; None = it was broken off to make room for others."""
+        quick = self._bounds.quick
+        self._again = True
+        try:
+            response = await self._bounds.http.fetch(request, self)
+        except asyncio.CancelledError:
+            if not place.is_broken_off or cast("asyncio.Task[None]", asyncio.current_task()).uncancel():
+                raise
+            return None
+        except FetchError:
+            quick.hear(self._host, None)
+            raise
+        finally:
+            place.finish()
+        self._again = False
+        quick.hear(self._host, response.timing.first_byte)
+        return response

@@ -1,0 +1,1 @@
+"""CONDUCTS a crawl: seeds in, visits committed, until nothing eligible is pending."""

@@ -1,0 +1,141 @@
+"""What a response or an error means for its URL: finished, with a line of output, or another try later.
+
+Rules
+- Any final response is *done*, 404 too; *failed* had no usable response, also a retry status after its last retry.
+- A redirect is a result: its target enters the frontier with its source's depth and one hop more (`core/merging.py`),
+  refused if those were too many.
+- A try that our own pause broke does not count.
+Runs on: anywhere (pure). Jitter and the wall clock come in as arguments.
+"""
+
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from crawler.core import records
+from crawler.core.errors import FetchError, UrlError
+from crawler.core.guesses import is_settled, over_http
+from crawler.core.merging import hop
+from crawler.core.models import Find, Page, Request, Response, Retry, State, Visit
+from crawler.core.reasons import Reason
+from crawler.core.records import Turn
+from crawler.core.redirects import target
+from crawler.core.retry import RETRY_STATUSES, delay, retry_after
+from crawler.core.scope import LinkJudge
+from crawler.core.urls import Url
+
+_OF_A_CUT = frozenset({None, Reason.XML_ERROR, Reason.BAD_ENTRIES})  # which may come of the cut itself
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Decides with `retries` further tries per URL.
+
+    Attributes:
+        links: says which targets of redirects are refused; None = every one may be followed.
+    """
+
+    retries: int
+    links: LinkJudge | None = None
+
+    def response(self, response: Response, page: Page, turn: Turn) -> Visit | Retry:
+        """What a response means."""
+        request = response.request
+        if response.status in RETRY_STATUSES:
+            if request.attempts < self.retries:
+                asked = retry_after(response.header("retry-after"), turn.now)
+                return _again(request, Reason.RETRY_STATUS, turn, asked)
+            return _finished(response, page, Reason.RETRY_STATUS, turn)
+        try:
+            to = target(response)
+        except UrlError:
+            return _finished(response, page, Reason.BAD_REDIRECT, turn)
+        if to is not None:
+            reason = Reason.REDIRECT_LOOP if to == request.url else Reason.REDIRECT
+            return _finished(response, page, reason, turn, self._hop(request, to))
+        return _finished(response, page, _of_page(response, page), turn)
+
+    def _hop(self, request: Request, target: Url) -> Find:
+        """The target of a redirect; what its URL is refused for is said before what its way is refused for."""
+        find = hop(request.url, request, target)
+        if not self.links or find.seed:
+            return find
+        refusal = self.links.refusal(target, find.depth, is_sitemap=find.sitemap)
+        return msgspec.structs.replace(find, refusal=refusal or find.refusal)
+
+    def error(self, request: Request, error: FetchError, turn: Turn) -> Visit | Retry:
+        """What a failed try means."""
+        if error.counted and is_settled(request, error.reason):
+            return http_instead(request, error.reason)
+        if not error.counted:
+            later = turn.now + delay(0, turn.jitter)
+            return Retry(request=request, reason=error.reason, at=turn.now, not_before=later)
+        if error.reason.is_transient and request.attempts < self.retries:
+            return _again(request, error.reason, turn)
+        return _failed(request, error.reason, turn, attempts=request.attempts + 1)
+
+
+def _of_page(response: Response, page: Page) -> Reason:
+    """The reason of a page: `ok` only if it was read in full."""
+    if response.cut and page.problem in _OF_A_CUT:
+        return Reason.BODY_LIMIT
+    if page.problem is None and response.is_part:
+        return Reason.PARTIAL_CONTENT
+    return page.problem or (Reason.OK if response.status < 300 else Reason.HTTP_STATUS)
+
+
+def denied(request: Request) -> Visit:
+    """The URL that robots.txt keeps us from."""
+    return Visit(request=request, state=State.SKIPPED, reason=Reason.ROBOTS_DENIED)
+
+
+def http_instead(request: Request, failure: Reason) -> Visit:
+    """Skip the URL of a line without a scheme that no server answers over https, and find the one over http."""
+    return Visit(request=request, state=State.SKIPPED, reason=Reason.HTTP_INSTEAD, finds=over_http(request, failure))
+
+
+def given_up(request: Request, cause: Reason, now: float) -> Visit:
+    """The URL of a host that was given up: it is not asked for, and fails as those before it did."""
+    if is_settled(request, cause):
+        return http_instead(request, cause)
+    return _failed(request, cause, Turn(now=now), attempts=request.attempts)
+
+
+def suspect(request: Request, now: float) -> Visit:
+    """The URL during which the process died again and again."""
+    return _failed(request, Reason.SUSPECT, Turn(now=now), attempts=request.attempts)
+
+
+def _again(request: Request, reason: Reason, turn: Turn, asked: float | None = None) -> Retry:
+    pause = delay(request.attempts, turn.jitter, asked)
+    again = replace(request, attempts=request.attempts + 1)
+    return Retry(request=again, reason=reason, at=turn.now, not_before=turn.now + pause)
+
+
+def _failed(request: Request, reason: Reason, turn: Turn, *, attempts: int) -> Visit:
+    record = records.unanswered(request, reason, turn, attempts=attempts)
+    finds = over_http(request, reason)
+    return Visit(request=request, state=State.FAILED, reason=reason, at=turn.now, record=record, finds=finds)
+
+
+_FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.BAD_REDIRECT})
+
+
+def _finished(response: Response, page: Page, reason: Reason, turn: Turn, led: Find | None = None) -> Visit:
+    request = response.request
+    state = State.FAILED if reason in _FAILED else State.DONE
+    leads_on = (led,) if led and state is State.DONE else ()  # a failed one leads nowhere
+    record = records.answered(response, page, reason, turn, state=state, redirect_to=led.url if led else None)
+    return Visit(
+        request=request,
+        state=state,
+        reason=reason,
+        at=turn.now,
+        record=record,
+        target=led.url if led else None,
+        finds=leads_on or page.finds,  # what redirects is not read
+        bad_links=page.bad_links,
+        latency=response.timing.total,
+        content=page.content,
+        size=page.weight,
+    )

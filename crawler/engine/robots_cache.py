@@ -1,0 +1,222 @@
+"""May this URL be asked for? Each origin's robots.txt is fetched once and remembered (RFC 9309).
+
+Rules
+- One fetch per origin, however many URLs wait for it: their host gives nothing else meanwhile.
+- A copy is believed for 24 hours, then the server is asked again. While it cannot be reached the old copy stays in
+  force, for two hours more at a time (2.4).
+- Without a copy nothing is allowed. Whether and when to ask again after a failure is the engine's business.
+- What is known is bounded in origins and in bytes. The origins that were not asked about for longest are forgotten;
+  those that decided about no URL yet come last, since a host that loses its rules before its first page asks again.
+Strategy: a copy is read when somebody asks about it, not when it comes. The rules take a multiple of the body, so they
+have a bound of their own: beyond it they are dropped, and read again when somebody asks.
+Runs on: the loop.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from crawler.core.errors import FetchError, NoNameServer, UrlError
+from crawler.core.models import Request, Response, RobotsCopy
+from crawler.core.protocols import Clock, Fetcher, Room
+from crawler.core.reasons import Reason
+from crawler.core.records import moment
+from crawler.core.redirects import target
+from crawler.core.urls import Url, parse
+from crawler.robots.answer import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, Lesson, Rules, judge
+from crawler.robots.lines import LONGEST
+
+_ORIGINS = 10_000
+_BYTES = 128 * 1024 * 1024  # of bodies
+_ORIGIN_BYTES = 1024
+_RULES_BYTES = 128 * 1024 * 1024  # so reading them again is rare: 3 KB take 1 to 2 ms, 512 KiB 60 to 250
+_RULES_FACTOR = 16  # what the rules of a body take, in bodies; measured up to 15
+
+
+class Keeper(Protocol):
+    """Where copies outlive a crash: the journal."""
+
+    async def put_robots(self, origin: str, copy: RobotsCopy) -> None:
+        """Remember an origin's robots.txt."""
+        ...
+
+
+@dataclass
+class _Origin:
+    """What is known of one origin, believed until `expires` (monotonic)."""
+
+    copy: RobotsCopy
+    expires: float
+    rules: Rules | None = None  # None = its body was not read, or the rules were dropped
+    are_sitemaps_taken: bool = False
+
+    @property
+    def weight(self) -> int:
+        return _ORIGIN_BYTES + len(self.copy.body)
+
+    @property
+    def rules_weight(self) -> int:
+        return _RULES_FACTOR * len(self.copy.body)
+
+
+class RobotsCache:
+    """Answers for the product token `agent`; copies go to the `keeper` to outlive a crash."""
+
+    def __init__(self, fetcher: Fetcher, keeper: Keeper, clock: Clock, *, agent: str) -> None:
+        self._fetcher = fetcher
+        self._keeper = keeper
+        self._clock = clock
+        self._agent = agent
+        self._new: OrderedDict[str, _Origin] = OrderedDict()  # they decided about no URL yet
+        self._used: OrderedDict[str, _Origin] = OrderedDict()
+        self._weight = 0
+        self._read: OrderedDict[str, _Origin] = OrderedDict()  # their rules are at hand
+        self._read_weight = 0
+
+    def remember(self, copies: Mapping[str, RobotsCopy]) -> None:
+        """Take over copies that were stored, stale ones as stale; what is known from later stays."""
+        for name, copy in copies.items():
+            known = self._find(name)
+            if known is None or known.copy.fetched_at < copy.fetched_at:
+                self._believe(name, copy)
+
+    def knows(self, url: Url) -> bool:
+        """Whether the rules of this URL's origin are known and still believed."""
+        origin = self._find(url.origin)
+        return origin is not None and self._clock.monotonic() < origin.expires
+
+    def allows(self, url: Url) -> bool:
+        """Whether the rules of its origin, stale ones too, let us ask for this URL; without rules nothing may be."""
+        if (origin := self._find(name := url.origin)) is None:
+            return False
+        self._use(name, origin)
+        return self._rules(name, origin).allows(url)
+
+    def crawl_delay(self, url: Url) -> float | None:
+        """Seconds between two requests that the rules of its origin ask for; None = they do not, or are not known."""
+        origin = self._find(url.origin)
+        return self._rules(url.origin, origin).crawl_delay if origin else None
+
+    def take_sitemaps(self, url: Url) -> tuple[str, ...]:
+        """The sitemaps that the robots.txt of its origin names, as they are written there; once for each copy."""
+        origin = self._find(url.origin)
+        if origin is None or origin.are_sitemaps_taken:
+            return ()
+        origin.are_sitemaps_taken = True
+        return self._rules(url.origin, origin).sitemaps
+
+    async def learn(self, request: Request, room: Room | None) -> Lesson:
+        """Ask for the robots.txt of this request's origin; `room` is where its bytes are counted.
+
+        Raises:
+            NoNameServer: nobody can be asked where that is.
+        """
+        name = request.url.origin
+        found = await ask(self._fetcher, request, room, self._clock)
+        if isinstance(found, Lesson):
+            return await self._hold_on(name, found)
+        self._believe(name, found)
+        await self._keeper.put_robots(name, found)
+        return Lesson(None)
+
+    async def _hold_on(self, name: str, failure: Lesson) -> Lesson:
+        """An old copy stays in force while the server cannot be reached; without one the failure stands."""
+        if (origin := self._find(name)) is None:
+            return failure
+        now, old = self._clock.wall(), origin.copy
+        copy = replace(old, fetched_at=min(old.fetched_at, now), expires_at=now + STALE_LIFETIME)
+        self._believe(name, copy)
+        await self._keeper.put_robots(name, copy)
+        since = moment(copy.fetched_at)
+        return replace(failure, reason=None, message=f"{failure.message}; the copy of {since} stays in force")
+
+    def _believe(self, name: str, copy: RobotsCopy) -> None:
+        now = self._clock.wall()
+        # A copy from the future comes from a clock that was set back since: nobody knows its age.
+        left = min(copy.expires_at - now, LIFETIME) if copy.fetched_at <= now else 0.0
+        self._forget(name)
+        origin = self._new[name] = _Origin(copy, self._clock.monotonic() + left)
+        self._weight += origin.weight
+        while len(self._new) + len(self._used) > _ORIGINS or self._weight > _BYTES:
+            self._forget(next(iter(self._used or self._new)))
+
+    def _find(self, name: str) -> _Origin | None:
+        return self._new.get(name) or self._used.get(name)
+
+    def _use(self, name: str, origin: _Origin) -> None:
+        self._new.pop(name, None)
+        self._used[name] = origin
+        self._used.move_to_end(name)
+
+    def _forget(self, name: str) -> None:
+        self._drop_rules(name)
+        if origin := self._new.pop(name, None) or self._used.pop(name, None):
+            self._weight -= origin.weight
+
+    def _rules(self, name: str, origin: _Origin) -> Rules:
+        if (rules := origin.rules) is None:
+            rules = origin.rules = Rules(origin.copy.body, self._agent)
+            self._read[name] = origin
+            self._read_weight += origin.rules_weight
+            while self._read_weight > _RULES_BYTES:
+                self._drop_rules(next(iter(self._read)))
+        else:
+            self._read.move_to_end(name)
+        return rules
+
+    def _drop_rules(self, name: str) -> None:
+        if origin := self._read.pop(name, None):
+            origin.rules = None
+            self._read_weight -= origin.rules_weight
+
+
+async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Clock) -> RobotsCopy | Lesson:
+    """Fetch the robots.txt of this request's origin: a copy of it, or why there is none for now.
+
+    Raises:
+        NoNameServer: nobody can be asked where that is.
+    """
+    try:
+        response = await _answer(fetcher, request, room)
+    except NoNameServer:
+        raise
+    except FetchError as error:
+        return Lesson(error.reason, f"robots.txt: {error}", is_answered=False, is_counted=error.counted)
+    return judge(response, clock.wall())
+
+
+async def _answer(fetcher: Fetcher, request: Request, room: Room | None) -> Response:
+    """The answer after at most five redirects, across hosts too; where they lead, nobody was named."""
+    step = Request(
+        url=parse(f"{request.url.origin}/robots.txt"),
+        named=request.named,
+        foreign=request.foreign,
+        most=LONGEST,
+        success_only=True,
+    )
+    for _ in range(MAX_REDIRECTS):
+        response = await _fetch(fetcher, step, request, room)
+        try:
+            url = target(response)
+        except UrlError:
+            return response
+        if url is None:
+            return response
+        step = replace(
+            step,
+            url=url,
+            named=step.named and url.host_port == step.url.host_port,
+            foreign=step.foreign or url.origin != step.url.origin,
+        )
+    return await _fetch(fetcher, step, request, room)
+
+
+async def _fetch(fetcher: Fetcher, step: Request, request: Request, room: Room | None) -> Response:
+    try:
+        return await fetcher.fetch(step, room)
+    except FetchError as error:
+        if error.reason.blames_host and step.url.host_port != request.url.host_port:
+            message = f"it is at {step.url.origin}: {error}"  # the host that is to be judged did answer
+            raise FetchError(Reason.ROBOTS_UNREACHABLE, message, counted=error.counted) from error
+        raise

@@ -1,0 +1,99 @@
+"""Which URLs a run may enter: the places that its seeds brought in, and the families that grew into traps.
+
+Rules
+- A place is stored with the seed that brought it, in one transaction. So a late seed, or the target of a seed's
+  redirect, opens what was found there before.
+- A family of URLs is counted per host. When one would pass its limit the URL is refused, and then moves no counter.
+- A seed brings its own place, is refused by nothing, and moves no counter.
+Runs on: the storage thread, inside a transaction.
+"""
+
+import sqlite3
+
+from crawler.core.reasons import Reason
+from crawler.core.sessions import Document
+from crawler.core.traps import Family, families
+from crawler.core.urls import Url
+from crawler.frontier.policy import Rules
+
+_REMEMBERED = 200_000  # counters in memory; the rest is looked up again
+
+Families = tuple[tuple[Family, int], ...]
+
+
+def full_family(found: Families) -> Reason | None:
+    """Why one URL more of these families is refused; None = there is room in each."""
+    return next((family.reason for family, n in found if n + family.weight > family.limit), None)
+
+
+class Borders:
+    """The borders of the run in the database `db`; `year` is the present one, by which calendars are judged."""
+
+    def __init__(self, db: sqlite3.Connection, rules: Rules, year: int) -> None:
+        self._db = db
+        self._scope = rules.scope
+        self._has_traps = rules.traps
+        self._year = year
+        self._counts: dict[tuple[int, bytes], int] = {}
+        self._changed: set[tuple[int, bytes]] = set()
+        self._read_places()
+
+    def _read_places(self) -> None:
+        self._places = {name for (name,) in self._db.execute("SELECT name FROM place")}
+
+    def open_for(self, seed: Url) -> str | None:
+        """The place that this seed brings in; None = it was in already."""
+        place = self._scope.brings(seed)
+        if place in self._places:
+            return None
+        self._places.add(place)
+        self._db.execute("INSERT INTO place VALUES (?)", (place,))
+        return place
+
+    def covers(self, url: Url) -> bool:
+        """Whether a URL lies in a place that some seed brought in."""
+        return not self._places.isdisjoint(self._scope.places(url))
+
+    def place_of(self, url: Url) -> str | None:
+        """The narrowest place that some seed brought in and a URL lies in; None = `covers` says no."""
+        return next((place for place in reversed(self._scope.places(url)) if place in self._places), None)
+
+    def trap(self, url: Url, host_id: int, document: Document | None) -> Reason | None:
+        """Count a URL that nobody listed; the reason when its family is too large already.
+
+        `document` links to it; None = something else led to it, which tells of no session.
+        """
+        if not self._has_traps:
+            return None
+        found = self.families(url, host_id, document or Document(url, ()))
+        if reason := full_family(found):
+            return reason
+        for family, n in found:
+            counter = host_id, family.key
+            self._counts[counter] = n + family.weight
+            self._changed.add(counter)
+        return None
+
+    def families(self, url: Url, host_id: int, document: Document | None = None) -> Families:
+        """The families of a URL that nobody listed, and how far each has grown."""
+        return tuple((family, self._count((host_id, family.key))) for family in families(url, self._year, document))
+
+    def _count(self, counter: tuple[int, bytes]) -> int:
+        if counter not in self._counts:
+            row = self._db.execute("SELECT n FROM family WHERE host = ? AND key = ?", counter).fetchone()
+            self._counts[counter] = row[0] if row else 0
+        return self._counts[counter]
+
+    def write(self) -> None:
+        """Put what was counted into the transaction."""
+        rows = [(*counter, self._counts[counter]) for counter in self._changed]
+        self._db.executemany("REPLACE INTO family VALUES (?, ?, ?)", rows)
+        self._changed.clear()
+        if len(self._counts) > _REMEMBERED:
+            self._counts.clear()
+
+    def forget(self) -> None:
+        """The transaction was rolled back."""
+        self._counts.clear()
+        self._changed.clear()
+        self._read_places()

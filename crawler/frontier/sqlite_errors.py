@@ -1,0 +1,46 @@
+"""The one gate for sqlite3's errors: each becomes a StorageError that says what to do.
+
+Runs on: the storage thread.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from crawler.core.errors import DiskFull, RunInUse, StorageDamaged, StorageError
+from crawler.run.disk import storage_error
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+@contextmanager
+def storage_gate(name: str) -> Iterator[None]:
+    """Let nothing of sqlite3 through: `name` is the file that is worked on."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _named(error, name) from error
+    except OSError as error:
+        raise storage_error(error, name) from error
+
+
+@contextmanager
+def reading_gate(name: str) -> Iterator[None]:
+    """As `storage_gate`, for a file of unknown health: a column may hold anything, text for a number too."""
+    try:
+        with storage_gate(name):
+            yield
+    except (ValueError, TypeError, OverflowError) as error:
+        raise StorageDamaged(f"{name}: damaged ({error}); restore the file, or start a new run") from error
+
+
+def _named(error: sqlite3.DatabaseError, name: str) -> StorageError | RunInUse:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(f"{name}: no space left on the disk; free some and resume, nothing committed is lost")
+    if code in _DAMAGED or "no such table" in str(error) or "no such column" in str(error):
+        return StorageDamaged(f"{name}: damaged ({error}); restore the file, or start a new run")
+    if code in _BUSY:
+        return RunInUse(f"{name} is locked: another process works on this run; wait for it or stop it")
+    return StorageError(f"{name}: {error}; check the disk, then resume")

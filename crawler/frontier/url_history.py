@@ -1,0 +1,123 @@
+"""Everything that a frontier knows about one URL, read in one look.
+
+Rules
+- Nothing is changed: what only the frontier can judge (scope, families) is asked of `Borders`, which counts nothing
+  until somebody writes.
+- A URL that nothing led to has a history, too: of its host, its robots.txt, and how it lies to the run's borders.
+Runs on: the main thread of a process that does not work on the run itself.
+"""
+
+import sqlite3
+from typing import Any
+
+from crawler.core.models import RobotsCopy, State
+from crawler.core.reasons import Reason
+from crawler.core.stored import Borderline, Leader, StoredUrl, Target, Try, UrlHistory
+from crawler.core.urls import Host, Url
+from crawler.frontier import schema
+from crawler.frontier.host_reports import HostReports
+from crawler.frontier.policy import Rules
+from crawler.frontier.scope_index import Borders, full_family
+from crawler.frontier.tally import Tally
+
+_SHOWN_PLACES = 3
+_NAMED_HOSTS = 1000
+_COLUMNS = (
+    "id, host, url, state, reason, status, depth, hops, attempts, deaths, seed, sitemap, line, not_before, referrer,"
+    " leads_to"
+)
+_NO_HOST = 0  # rows begin with 1
+
+
+class FrontierHistory:
+    """The frontier in the database `db`; `agent` is whom a robots.txt addresses, `year` the present one."""
+
+    def __init__(self, db: sqlite3.Connection, rules: Rules, agent: str, year: int) -> None:
+        self._db = db
+        self._rules = rules
+        self._reports = HostReports(db, agent)
+        self._borders = Borders(db, rules, year)
+
+    def of(self, url: Url) -> UrlHistory:
+        """What is known of a URL."""
+        row, host, most = self._row("key", url.key), self._reports.of(url.host_port), self._rules.host_pages
+        return UrlHistory(
+            row=_stored(row) if row else None,
+            leader=self._leader(row) if row else None,
+            linked_from=self._linked_from(row["id"] if row else _NO_HOST),
+            borders=self._borderline(url),
+            robots=self._robots(url.origin),
+            host=host,
+            is_host_closed=host is not None and most is not None and host.pages >= most,
+            tries=self._tries(row["id"]) if row else (),
+            target=self._target(row) if row and row["leads_to"] else None,
+            totals=Tally(self._db).totals(),
+            is_list_read=bool(self._one("SELECT value FROM meta WHERE key = 'seeds_finished'")),
+        )
+
+    def _row(self, column: str, value: object) -> dict[str, Any] | None:
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM url WHERE {column} = ?", (value,)).fetchone()  # noqa: S608
+        return dict(zip(_COLUMNS.split(", "), row, strict=True)) if row else None
+
+    def _one(self, query: str, *values: object) -> Any:
+        row = self._db.execute(query, values).fetchone()
+        return row[0] if row else None
+
+    def _leader(self, row: dict[str, Any]) -> Leader | None:
+        source = self._row("id", row["referrer"])
+        if source is None:
+            return None
+        return Leader(url=source["url"], redirects=source["leads_to"] == row["id"], sitemap=bool(source["sitemap"]))
+
+    def _linked_from(self, url_id: int) -> int | None:
+        if not self._rules.edges:
+            return None
+        return int(self._one("SELECT count(*) FROM edge WHERE target = ?", url_id))
+
+    def _borderline(self, url: Url) -> Borderline:
+        host_id = self._one("SELECT id FROM host WHERE name = ?", url.host_port) or _NO_HOST
+        families = self._borders.families(url, host_id) if self._rules.traps else ()
+        places = self._db.execute("SELECT name FROM place ORDER BY name LIMIT ?", (_SHOWN_PLACES,)).fetchall()
+        named = self._db.execute("SELECT name FROM host WHERE named ORDER BY id LIMIT ?", (_NAMED_HOSTS,)).fetchall()
+        return Borderline(
+            place=self._borders.place_of(url),
+            places=tuple(name for (name,) in places),
+            all_places=int(self._one("SELECT count(*) FROM place")),
+            named=tuple(Host(name) for (name,) in named),
+            families=families,
+            full=full_family(families),
+        )
+
+    def _robots(self, origin: str) -> RobotsCopy | None:
+        row = self._db.execute(
+            "SELECT fetched_at, expires_at, status, body FROM robots WHERE origin = ?", (origin,)
+        ).fetchone()
+        if row is None:
+            return None
+        fetched_at, expires_at, status, body = row
+        return RobotsCopy(fetched_at=fetched_at, expires_at=expires_at, status=status, body=body)
+
+    def _tries(self, url_id: int) -> tuple[Try, ...]:
+        rows = self._db.execute("SELECT at, reason, not_before FROM attempt WHERE url = ? ORDER BY at", (url_id,))
+        return tuple(Try(at=at, reason=Reason(reason), not_before=not_before) for at, reason, not_before in rows)
+
+    def _target(self, row: dict[str, Any]) -> Target | None:
+        found = self._row("id", row["leads_to"])
+        return Target(row=_stored(found), was_known=found["referrer"] != row["id"]) if found else None
+
+
+def _stored(row: dict[str, Any]) -> StoredUrl:
+    return StoredUrl(
+        url=row["url"],
+        state=State(row["state"]),
+        reason=Reason(row["reason"]) if row["reason"] else None,
+        status=row["status"],
+        depth=row["depth"],
+        hops=row["hops"],
+        attempts=row["attempts"],
+        seed=bool(row["seed"]),
+        sitemap=bool(row["sitemap"]),
+        line=row["line"],
+        not_before=row["not_before"],
+        is_suspect=row["deaths"] >= schema.SUSPECT_DEATHS,
+    )

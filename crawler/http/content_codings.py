@@ -1,0 +1,135 @@
+"""Content codings are removed here, within a budget (RFC 9110, 8.4).
+
+Rules
+- Output comes in steps of at most 256 KiB, so a caller can let others run between two of them, and no bomb is unpacked
+  further than the limit. The limit also binds what an inner layer unpacks to.
+- Where a coding is not known, the bytes are the document as they are, under all codings that are named with it (Fetch
+  standard, "handle content codings").
+- At most 3 layers (curl and urllib3: 5), at most 1024 gzip members or zstd frames, a zstd window of at most 8 MiB
+  (RFC 9659).
+- A damaged or shortened body is a problem, raised behind all that could be unpacked; `http/unpacking.py` says what
+  damage is. Bytes after a complete stream are ignored, as browsers do, unless they start another gzip member or zstd
+  frame.
+- An empty body is empty under any coding.
+Runs on: anywhere (pure); a worker process, or the loop in steps.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from crawler.core.models import Packed
+from crawler.core.reasons import Reason
+from crawler.http.pieces import Pieces
+from crawler.http.unpacking import CODINGS, STEP, Coding, DecodeProblem, Source, unpacked
+
+__all__ = [
+    "STEP",
+    "DecodeProblem",
+    "codings",
+    "content_steps",
+    "decode",
+    "decode_steps",
+    "is_unknown",
+    "looks_binary",
+    "put_together",
+    "salvaged",
+]
+
+MAX_LAYERS = 3
+MAX_MEMBERS = 1024
+
+_NOTHING = frozenset({"", "identity"})
+_HEAD = 4
+_SLICE = 64 * 1024
+_SNIFFED = 1445
+_BINARY = re.compile(rb"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+
+
+def codings(header_value: str | None) -> tuple[str, ...]:
+    """The codings of a Content-Encoding value that are to be removed, in the order they were applied, lower case."""
+    names = _named(header_value)
+    return () if any(name not in CODINGS for name in names) else names
+
+
+def is_unknown(header_value: str | None) -> bool:
+    """Return whether a Content-Encoding value names a coding that cannot be removed, so that none is."""
+    return any(name not in CODINGS for name in _named(header_value))
+
+
+def _named(header_value: str | None) -> tuple[str, ...]:
+    names = (name.strip().lower() for name in (header_value or "").split(","))
+    return tuple("gzip" if name == "x-gzip" else name for name in names if name not in _NOTHING)
+
+
+def decode(body: bytes, codings: Sequence[str], limit: int) -> bytes:
+    """The document itself, in one piece; `limit` is in bytes.
+
+    Raises:
+        DecodeProblem: DECODED_LIMIT or DECODE_ERROR; the bytes as received are still good.
+    """
+    return put_together(decode_steps(body, codings, limit)) if codings or len(body) > limit else body
+
+
+def content_steps(content: bytes | Packed) -> Iterator[bytes]:
+    """The content of a page in pieces, of which one that was packed has many."""
+    if isinstance(content, Packed):
+        return decode_steps(content.body, content.layers, content.limit)
+    return iter((content,))
+
+
+def put_together(pieces: Iterable[bytes]) -> bytes:
+    """All pieces in one. Each may go once it is taken, so that the whole is not held twice."""
+    taken = Pieces()
+    for piece in pieces:
+        taken.add(piece)
+    return taken.whole()
+
+
+def decode_steps(body: bytes, codings: Sequence[str], limit: int) -> Iterator[bytes]:
+    """The document in pieces of at most `STEP` bytes, some of them empty; raises like `decode`, also after pieces."""
+    if len(codings) > MAX_LAYERS:
+        raise DecodeProblem(
+            Reason.DECODE_ERROR, f"{len(codings)} content codings are stacked, and {MAX_LAYERS} are taken"
+        )
+    if not codings and len(body) > limit:
+        raise _too_much(limit)
+    pieces = _slices(body)
+    for name in reversed(codings):
+        pieces = _layer(CODINGS[name], Source(pieces), limit)
+    return iter(pieces)
+
+
+def salvaged(body: bytes, pieces: Iterable[bytes]) -> bytes:
+    """The content of a damaged body of which these pieces could be unpacked.
+
+    The body itself, if that is none of it, or if the body is text, which packed bytes that unpack to more are not.
+    """
+    content = b"".join(pieces)
+    return content if len(content) > len(body) or (content and looks_binary(body)) else body
+
+
+def looks_binary(body: bytes) -> bool:
+    """Return whether there is a binary data byte in its first bytes (MIME Sniffing, 3 and 5)."""
+    return _BINARY.search(body, 0, _SNIFFED) is not None
+
+
+def _slices(body: bytes) -> Iterable[bytes]:
+    return (body[start : start + _SLICE] for start in range(0, len(body), _SLICE)) if len(body) > _SLICE else (body,)
+
+
+def _layer(coding: Coding, source: Source, limit: int) -> Iterator[bytes]:
+    size = 0
+    if source.peek(1):
+        for _ in range(MAX_MEMBERS):
+            for piece in unpacked(coding, source):
+                size += len(piece)
+                if size > limit:
+                    raise _too_much(limit)
+                yield piece
+            if not (coding.magic and source.peek(_HEAD).startswith(coding.magic)):
+                return
+        raise DecodeProblem(Reason.DECODE_ERROR, f"it has more than {MAX_MEMBERS} members")
+
+
+def _too_much(limit: int) -> DecodeProblem:
+    return DecodeProblem(Reason.DECODED_LIMIT, f"it unpacks to more than {limit} bytes")

@@ -1,0 +1,124 @@
+"""ASSEMBLES what looks back at a run that nobody works on: an audit, its hosts, why a URL was fetched or not.
+
+Runs on: the main thread. Nothing in the run's folder is changed (`frontier/reading.py`).
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from msgspec import to_builtins
+
+from crawler.build import agent_of, rules_of
+from crawler.core.budget import spent_by_all_lives
+from crawler.core.config import OPTIONS, BudgetConfig, RunConfig, configure
+from crawler.core.models import RobotsCopy
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url, parse
+from crawler.frontier import robots_rows as frontier_robots
+from crawler.frontier.audit import FrontierAudit
+from crawler.frontier.host_reports import HostReports
+from crawler.frontier.reading import reading
+from crawler.frontier.sqlite_errors import reading_gate
+from crawler.frontier.url_history import FrontierHistory
+from crawler.report.hosts import HostRow, host_row
+from crawler.report.summary import MOST_HOSTS, summarize
+from crawler.report.why.answer import explain
+from crawler.report.why.case import Asked
+from crawler.report.why.chain import Answer
+from crawler.run.folder import RunFacts, RunFolder
+from crawler.run.seed_lists import place_of
+from crawler.run.verify import Verdict
+from crawler.run.verify import verify as compare
+from crawler.runtime.clock import Clock
+
+
+def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
+    """Audit the run in `folder`, which was started with `facts`; see `run.verify`.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read at all.
+    """
+    config = stored_config(folder, facts)
+    with FrontierAudit(folder.frontier) as audit:
+        hosts = audit.hosts(agent_of(config), MOST_HOSTS)
+        account = summarize(
+            audit.totals(),
+            peak_rss_mb=0,
+            stopped_by=None,
+            hosts=hosts,
+            examples=audit.examples(),
+            lost_seeds=audit.lost_seeds(),
+        )
+        summary = to_builtins(account)
+        for of_a_life in ("peak_rss_mb", "stopped_by"):
+            del summary[of_a_life]
+        return replace(compare(audit, folder, facts, config.output, summary), spent=_spent(audit, config.budget))
+
+
+def _spent(audit: FrontierAudit, config: BudgetConfig) -> str | None:
+    most = config.max_pages_per_host
+    closed = f"--max-pages-per-host {most}" if most is not None and audit.are_hosts_closed(most) else None
+    return spent_by_all_lives(config, audit.totals()) or closed
+
+
+def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
+    """The copy that the run in `folder` has of the robots.txt of this URL's origin; None = it has none.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    if not folder.frontier.exists():
+        return None
+    return frontier_robots.stored_robots(folder.frontier, url.origin)
+
+
+def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
+    """Every host of the run in `folder`, the busiest first.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
+        return [host_row(report) for report in HostReports(db, agent_of(stored_config(folder, facts))).all()]
+
+
+def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bool = False) -> Answer:
+    """Why this URL, typed as `text`, was fetched or not in the run in `folder`.
+
+    If its scheme is a guess and the run asked for it over http, that URL is told about.
+
+    Raises:
+        RunInUse: somebody works on it.
+        StorageDamaged: the frontier cannot be read.
+    """
+    config, follows, now = stored_config(folder, facts), facts.command == "crawl", Clock().wall()
+    rules, agent = rules_of(config, follows=follows), agent_of(config)
+    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
+        histories = FrontierHistory(db, rules, agent, datetime.fromtimestamp(now, UTC).year)
+        history = histories.of(url)
+        if is_guess and (history.row is None or history.row.reason is Reason.HTTP_INSTEAD):
+            over_http = parse(f"http{url.href.removeprefix('https')}")
+            if (found := histories.of(over_http)).row:
+                url, history = over_http, found
+    line = history.row.line if history.row else None
+    asked = Asked(
+        text=text,
+        url=url,
+        folder=str(folder.path),
+        agent=agent,
+        follows=follows,
+        listed=None if line is None else place_of(facts.sources, line),
+        now=now,
+    )
+    return explain(asked, history, config)
+
+
+def stored_config(folder: RunFolder, facts: RunFacts) -> RunConfig:
+    """The configuration of a run that is looked at: its secrets are neither stored nor asked for."""
+    options = {
+        name: value for name, value in facts.options.items() if not (name in OPTIONS and OPTIONS[name].help.secret)
+    }
+    return configure(options, where=str(folder.config))

@@ -1,0 +1,218 @@
+"""The crawl for scripts: pages come as they are committed, and whoever reads them slowly slows the crawl.
+
+Rules
+- A page is given when its commit is on disk; leaving the loop ends the crawl in order.
+- Until it is given it counts in the crawl's memory, bodies and links included: at most AHEAD pages wait, and no more
+  bytes of them than a crawl may hold.
+- What ends the crawl early comes out of the reader's loop as it is, after the pages that were committed before.
+- What an error says of an option is said of its keyword.
+- The run lives in a folder like every other: one of the caller's, which `crawler resume` can go on with, or a temporary
+  one that is gone afterwards.
+- Documents are read in this process unless `workers` is given.
+Runs on: the caller's event loop.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from crawler.build import assemble, check_files
+from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
+from crawler.core.errors import UsageError
+from crawler.core.models import Committed, Request, Response, Visit
+from crawler.core.options import check_names, in_keywords, keywords_of
+from crawler.core.protocols import Fetcher, Room
+from crawler.encoding import decode
+from crawler.encoding.detect import of_response
+from crawler.encoding.labels import named
+from crawler.engine.crawl import Crawl
+from crawler.http.content_codings import content_steps, put_together
+from crawler.run.folder import RunFacts, RunFolder
+from crawler.runtime.loop import Stop
+from crawler.runtime.tasks import Account, ByteBudget, Slots
+
+AHEAD = 100  # pages that may wait for the reader before the crawl does
+_CRAWL = keywords_of([*OPTIONS, "output"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawledPage:
+    """One URL of a crawl, done or failed.
+
+    Attributes:
+        outcome: "done" (any final response, 404 too) or "failed" (no usable response).
+        status: HTTP status; None = there was no response.
+        reason: "ok", "redirect", "http_status"..., or why it failed; the words of `crawler.Reason`.
+        depth: links from a seed; `referrer` is the page that it was found on.
+        links: the URLs that it leads to, as far as the crawl heeds them, in its order.
+        data: what `select`, `text` and `extract` gave; `error` is what `extract` raised.
+        content: the body without content codings.
+    """
+
+    url: str
+    outcome: str
+    status: int | None
+    reason: str
+    content_type: str | None
+    charset: str | None
+    title: str | None
+    depth: int
+    referrer: str | None
+    redirect_to: str | None
+    links: tuple[str, ...]
+    data: Mapping[str, object] | None
+    error: str | None = None
+    content: bytes = field(default=b"", repr=False)
+
+    @property
+    def text(self) -> str:
+        """The content as text; what cannot be read becomes U+FFFD.
+
+        In the charset in which it was read; of what was not read, in that which its header or the content tells.
+        """
+        return decode.text(self.content, named(self.charset) or of_response(self.content_type, self.content))
+
+
+async def crawl(
+    seeds: Iterable[str],
+    *,
+    output: str | Path | None = None,
+    on_page: Callable[[CrawledPage], object] | None = None,
+    **options: object,
+) -> AsyncIterator[CrawledPage]:
+    """Follow the links from the seeds; gives each page once it is committed.
+
+    `output` is the folder of the run; None = a temporary one. Options are those of `crawler crawl`, with underscores:
+    `max_pages=100, scope="prefix", select=["price=.price"], delay=1`. `on_page` is called, on the loop, with each page
+    before it is given.
+
+    Raises:
+        UsageError: an option is unknown or cannot be, or a seed is no URL.
+        StorageError: the run's folder failed; what was committed is safe.
+        NoNameServer: no name server has answered for a minute; what was committed is safe.
+    """
+    if isinstance(seeds, str):
+        raise UsageError("a list of seeds is wanted, and this is one text: write [seed]")
+    check_names(options, _CRAWL.values(), "crawl")
+    with in_keywords(_CRAWL), _folder(output) as path:
+        config = configure({"workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}})
+        check_files(config)
+        pages = _Pages()
+        run = _begin(RunFolder(path), seeds, config)
+        # Not `background`, which is a generator: a loop that ends closes those that are left in any order.
+        async with Slots(1) as beside:
+            await beside.acquire()
+            beside.start(pages.fill, run, config)
+            async for page in pages:
+                if on_page is not None:
+                    on_page(page)
+                yield page
+
+
+@contextmanager
+def _folder(output: str | Path | None) -> Iterator[Path]:
+    if output is not None:
+        yield Path(output)
+    else:
+        with TemporaryDirectory(prefix="crawl-", ignore_cleanup_errors=True) as path:
+            yield Path(path) / "run"
+
+
+def _begin(folder: RunFolder, seeds: Iterable[str], config: RunConfig) -> tuple[RunFolder, RunFacts]:
+    with folder.beginning():
+        if config.lists.column is not None:
+            raise UsageError("--column: it is of lists in files, and seeds are URLs: give those of the column")
+        sources = folder.write_seeds(seeds)
+        facts = RunFacts(
+            command="crawl",
+            sources=sources,
+            seeds_bytes=folder.seeds.stat().st_size,
+            options=plain_values(config),
+        )
+        folder.write_facts(facts)
+    return folder, facts
+
+
+class _Pages:
+    """What is committed and not yet read; `fill` runs the crawl."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[tuple[Visit, Account] | None] = asyncio.Queue()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._error: Exception | None = None
+
+    async def fill(self, run: tuple[RunFolder, RunFacts], config: RunConfig) -> None:
+        folder, facts = run
+        try:
+            async with AsyncExitStack() as stack:
+                parts = await assemble(
+                    stack, folder, facts, config, reading=partial(replace, keep=True), around=self._slowed
+                )
+                parts.journal.on_commit(partial(self._take, parts.memory))
+                self._error = (await Crawl(parts, Stop()).run()).error
+        except Exception as error:  # noqa: BLE001 - raised where the pages are read, and not wherever the reader waits
+            self._error = error
+        self._waiting.put_nowait(None)
+
+    def _slowed(self, fetcher: Fetcher) -> Fetcher:
+        return _Slowed(fetcher, self._has_room)
+
+    def _take(self, memory: ByteBudget, committed: Committed) -> None:
+        for visit in committed.group.visits:
+            if visit.record is not None:
+                account = memory.open()
+                account.settle()
+                account.hold(visit.size)
+                self._waiting.put_nowait((visit, account))
+        if self._waiting.qsize() > AHEAD:
+            self._has_room.clear()
+
+    async def __aiter__(self) -> AsyncIterator[CrawledPage]:
+        while (waiting := await self._waiting.get()) is not None:
+            if self._waiting.qsize() <= AHEAD:
+                self._has_room.set()
+            visit, account = waiting
+            account.close()
+            yield _page(visit)
+        if self._error is not None:
+            raise self._error
+
+
+@dataclass(frozen=True, slots=True)
+class _Slowed:
+    """A Fetcher that waits while too many pages wait to be read."""
+
+    inner: Fetcher
+    has_room: asyncio.Event
+
+    async def fetch(self, request: Request, room: Room | None = None) -> Response:
+        await self.has_room.wait()
+        return await self.inner.fetch(request, room)
+
+
+def _page(visit: Visit) -> CrawledPage:
+    record = visit.record
+    assert record is not None  # noqa: S101 - asked by whoever calls
+    return CrawledPage(
+        url=record.url,
+        outcome=record.outcome,
+        status=record.status,
+        reason=record.reason,
+        content_type=record.content_type,
+        charset=record.charset,
+        title=record.title,
+        depth=record.depth,
+        referrer=record.referrer,
+        redirect_to=record.redirect_to,
+        links=tuple(find.url.href for find in visit.finds),
+        data=msgspec.json.decode(record.data) if record.data is not None else None,
+        error=record.error,
+        content=put_together(content_steps(visit.content or b"")),
+    )

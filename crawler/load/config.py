@@ -1,0 +1,224 @@
+"""Every knob of a load test, once: its type, its default, its help. Flags, keywords and the reference derive from here.
+
+Rules
+- The letters are those of wrk: -t, -c, -d, -H mean the same there and here.
+- What contradicts itself is refused before anything is sent.
+Runs on: anywhere (pure).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+from crawler.core.errors import UsageError
+from crawler.core.options import Help, Kind, Option, check_names, options_of, turned
+from crawler.load.pacers import SECOND, Curve, Stage
+from crawler.load.thresholds import Threshold, parse_threshold
+
+_STAGE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?:(\d+(?:\.\d{1,3})?)")
+_UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapeConfig:
+    """How much is sent, and when."""
+
+    connections: Annotated[
+        int, Help("Connections, over all processes; in a closed loop, so many users.", Kind.COUNT, short="c")
+    ] = 64
+    duration: Annotated[
+        float | None, Help("How long to measure; 10 s unless -n or --stages say.", Kind.TIME_LIMIT, short="d")
+    ] = None
+    requests: Annotated[int | None, Help("How many requests to measure.", Kind.COUNT, short="n")] = None
+    rate: Annotated[
+        float | None,
+        Help("Open loop: requests per second, sent whether or not earlier ones are answered.", Kind.RATE, short="R"),
+    ] = None
+    poisson: Annotated[bool, Help("Open loop: arrivals at random, as of many independent users.", Kind.FLAG)] = False
+    seed: Annotated[int, Help("Another seed is another random schedule.", Kind.COUNT_OR_NONE)] = 1
+    stages: Annotated[
+        str | None,
+        Help(
+            "Open loop: go from rate to rate in straight lines, beginning at 0: 10s:100,30s:1000,10s:0.",
+            Kind.TEXT,
+            metavar="TIME:RATE,...",
+        ),
+    ] = None
+    warmup: Annotated[float, Help("Send for so long before measuring; reported apart.", Kind.SECONDS)] = 0.0
+    processes: Annotated[
+        int, Help("Processes to send from; each keeps one core busy.", Kind.COUNT, short="t", metavar="N")
+    ] = 1
+    timeout: Annotated[
+        float, Help("Give up a request that has no whole answer so long after it was sent.", Kind.TIME_LIMIT)
+    ] = 10.0
+    grace: Annotated[float, Help("Wait so long at the end for what is still in flight.", Kind.SECONDS)] = 1.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a schedule decides when to send."""
+        return self.rate is not None or self.stages is not None
+
+    def steps(self) -> tuple[tuple[float, float], ...]:
+        """The stages: how many seconds each, and the rate at its end.
+
+        Raises:
+            UsageError: they are written in another way.
+        """
+        return tuple(map(_step, (self.stages or "").split(","))) if self.stages else ()
+
+    def curve(self) -> Curve:
+        """The rate over time, warm-up included; without end when only -n limits it."""
+        if self.stages is not None:
+            return Curve(_ramps(self.steps()))
+        thousandths = max(1, round((self.rate or 0) * 1000))
+        length = None if self.duration is None else nanoseconds(self.duration + self.warmup)
+        return Curve([Stage(length, thousandths, thousandths)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestConfig:
+    """What is asked."""
+
+    method: Annotated[
+        str | None, Help("HTTP method; GET, or POST when there is a body.", Kind.TEXT, short="X", metavar="NAME")
+    ] = None
+    headers: Annotated[
+        tuple[tuple[str, str], ...],
+        Help("A header; repeatable, and replaces ours of that name.", Kind.HEADERS, flag="header", short="H"),
+    ] = ()
+    body: Annotated[str | None, Help("The body of each request.", Kind.TEXT)] = None
+    body_file: Annotated[str | None, Help("The body of each request, from this file.", Kind.TEXT, metavar="FILE")] = (
+        None
+    )
+    keep_alive: Annotated[bool, Help("Send many requests over one connection.", Kind.FLAG)] = True
+    unix_socket: Annotated[
+        str | None, Help("Connect to this unix socket; the URL gives the host and the path.", Kind.TEXT, metavar="FILE")
+    ] = None
+    ca_file: Annotated[
+        str | None, Help("Trust the certificate authorities in this PEM file instead.", Kind.TEXT, metavar="FILE")
+    ] = None
+    insecure: Annotated[bool, Help("Do not verify certificates; the report says so.", Kind.FLAG)] = False
+    i_may_test: Annotated[
+        str | None,
+        Help(
+            "Test this host although it is not this machine: it is yours, or its owner agreed.",
+            Kind.TEXT,
+            metavar="HOST",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateConfig:
+    """What counts as good, and what must hold."""
+
+    expect_status: Annotated[
+        str | None, Help("Only these statuses are good; otherwise all below 400.", Kind.TEXT, metavar="N,N,...")
+    ] = None
+    expect_body: Annotated[str | None, Help("A good answer has this text in its body.", Kind.TEXT)] = None
+    thresholds: Annotated[
+        tuple[str, ...],
+        Help(
+            "Exit 8 unless this holds: p99<50ms, mean, max, errors<0.1%, rate>=1000; repeatable.",
+            Kind.TEXTS,
+            flag="threshold",
+            metavar="GATE",
+        ),
+    ] = ()
+
+    def statuses(self) -> frozenset[int] | None:
+        """The good ones; None = all below 400.
+
+        Raises:
+            UsageError: one of them is no status.
+        """
+        if self.expect_status is None:
+            return None
+        found = [part.strip() for part in self.expect_status.split(",")]
+        if not all(re.fullmatch(r"[2-5]\d\d", part) for part in found):
+            raise UsageError(f"--expect-status: expected statuses such as 200,204, got {self.expect_status[:40]!r}")
+        return frozenset(map(int, found))
+
+    def gates(self) -> tuple[Threshold, ...]:
+        """What must hold.
+
+        Raises:
+            UsageError: one of them cannot be read.
+        """
+        return tuple(map(parse_threshold, self.thresholds))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadConfig:
+    """All knobs of a load test."""
+
+    shape: ShapeConfig = field(default_factory=ShapeConfig)
+    request: RequestConfig = field(default_factory=RequestConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
+
+
+LOAD_OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(LoadConfig)}
+
+
+def configure_load(values: Mapping[str, object]) -> LoadConfig:
+    """A config with some knobs turned, by option name; values as text (flags) or native (keywords).
+
+    Raises:
+        UsageError: no such option, a value that it does not take, or options that contradict each other.
+    """
+    check_names(values, LOAD_OPTIONS, "options")
+    config = turned(LoadConfig(), values, LOAD_OPTIONS)
+    config = replace(config, shape=_completed(config.shape))
+    _check(config)
+    return config
+
+
+def nanoseconds(seconds: float) -> int:
+    """The same time in whole nanoseconds."""
+    return round(seconds * SECOND)
+
+
+def _completed(shape: ShapeConfig) -> ShapeConfig:
+    """With the default duration, where nothing else ends the test."""
+    if shape.duration is None and shape.requests is None and shape.stages is None:
+        return replace(shape, duration=10.0)
+    return shape
+
+
+def _check(config: LoadConfig) -> None:
+    shape, request = config.shape, config.request
+    if shape.stages is not None and (shape.rate, shape.duration, shape.requests) != (None, None, None):
+        raise UsageError("--stages say the rate and the time: leave out --rate, --duration and --requests")
+    if shape.stages is not None and shape.warmup:
+        raise UsageError("--stages: a first stage is the warm-up, and each stage is reported apart; leave out --warmup")
+    if shape.poisson and not shape.is_open:
+        raise UsageError("--poisson: give a --rate or --stages, too; a closed loop has no arrivals")
+    if shape.is_open and shape.stages is not None and not any(rate for _, rate in shape.steps()):
+        raise UsageError("--stages: every rate is 0, so nothing would be sent")
+    if request.body is not None and request.body_file is not None:
+        raise UsageError("--body and --body-file: give one of them, not both")
+    if shape.processes > shape.connections:
+        raise UsageError(
+            f"--processes {shape.processes}: more than there are connections (--connections {shape.connections})"
+        )
+    if shape.requests is not None and shape.requests < shape.processes:
+        raise UsageError(f"--requests {shape.requests}: fewer than there are processes (--processes {shape.processes})")
+    config.gate.statuses()
+    config.gate.gates()
+
+
+def _step(text: str) -> tuple[float, float]:
+    match = _STAGE.fullmatch(text.strip())
+    if not match or float(match[1]) <= 0:
+        raise UsageError(f"--stages: expected TIME:RATE,TIME:RATE such as 10s:100,30s:1000, got {text[:40]!r}")
+    return float(match[1]) * _UNITS[match[2]], float(match[3])
+
+
+def _ramps(steps: tuple[tuple[float, float], ...]) -> list[Stage]:
+    stages, rate = [], 0
+    for seconds, end in steps:
+        thousandths = round(end * 1000)
+        stages.append(Stage(nanoseconds(seconds), rate, thousandths))
+        rate = thousandths
+    return stages

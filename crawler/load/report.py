@@ -1,0 +1,233 @@
+"""The report of a load test as text, for 80 columns: the verdict first, then what it rests on.
+
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
+
+from crawler.core.histogram import FINE, mean, middle
+from crawler.core.text import counted, duration, safe, size
+from crawler.load.figures import label, percent
+from crawler.load.quantiles import SHARES, Quantile, quantile
+from crawler.load.records import merged
+from crawler.load.result import LoadResult, cpu_per_request
+
+_WIDTH = 80
+_INDENT = 13
+_SHOWN = (0.5, 0.9, 0.99, 0.999)
+_MANY = 5  # kinds of failures
+
+
+def load_text(result: LoadResult, gates: Sequence[tuple[str, bool, str]] = ()) -> str:
+    """The report; `gates` are threshold, whether it was kept, and the figure."""
+    lines = [*_verdict(result), *gate_text(gates), *_asked(result), *_times(result)]
+    lines += [*_sending(result), *_outcomes(result)]
+    lines += [*_connections(result), *_phases_of_a_request(result), *_stages(result), *_client(result)]
+    return "\n".join(lines)
+
+
+def _row(title: str, text: str) -> list[str]:
+    """A title and its text, broken between words where it is too long."""
+    return wrap(text, _WIDTH, initial_indent=f"{title:<{_INDENT}}", subsequent_indent=" " * _INDENT) or [title]
+
+
+def _verdict(result: LoadResult) -> Iterator[str]:
+    yield from _row("Verdict", f"{result.verdict} ({result.because})")
+    if result.advice:
+        yield from _row("Next", result.advice)
+    if result.interrupted:
+        yield from _row("", "interrupted: this is what was measured until then")
+    if result.gave_up:
+        yield from _row("", "ended early: not one connection could be opened")
+    if not result.total.is_whole:
+        yield from _row("", "THE COUNTS BELOW DO NOT ADD UP: please report this")
+
+
+def gate_text(gates: Sequence[tuple[str, bool, str]]) -> Iterator[str]:
+    """One line per gate."""
+    for text, is_kept, figure in gates:
+        yield from _row("Gate", f"{'kept  ' if is_kept else 'MISSED'} {text}: {figure}")
+
+
+def _asked(result: LoadResult) -> Iterator[str]:
+    asked = result.asked
+    yield from _row("Target", safe(f"{asked.method} {asked.url} at {asked.address}", 300))
+    if asked.mode == "closed":
+        load = f"closed loop, {counted(asked.connections, 'connection')}"
+    else:
+        kind = f"Poisson, seed {asked.seed}" if asked.arrivals == "poisson" else "constant gaps"
+        rate = f"{asked.rate:,.12g}/s" if asked.rate else "stages"
+        load = f"open loop, {rate}, {kind}, {counted(asked.connections, 'connection')}"
+    parts = [load, "1 process" if asked.processes == 1 else f"{asked.processes} processes"]
+    parts += [] if asked.keep_alive else ["no keep-alive"]
+    parts += [f"warm-up {duration(asked.warmup)}"] if asked.warmup else []
+    yield from _row("Load", ", ".join(parts))
+    rate_text = f"{result.requests_per_second:,.1f} requests/s over {duration(result.seconds)}"
+    yield from _row("Rate", f"{rate_text}, {size(result.total.bytes / max(result.seconds, 1e-9))}/s received")
+    if asked.allowed_host:
+        yield from _row("", f"{safe(asked.allowed_host)} is not this machine; --i-may-test was given")
+    if asked.insecure:
+        yield from _row("", "certificates were not verified (--insecure)")
+
+
+def _times(result: LoadResult) -> Iterator[str]:
+    yield "Latency, ms  " + "".join(f"{label(share):>9}" for share in _SHOWN) + f"{'max':>9}{'mean':>9}"
+    unanswered = result.unanswered
+    if result.asked.mode == "open":
+        yield _latency("  response", result.response, unanswered)
+        yield _latency("  service", result.service)
+        yield _latency("  sent late", result.total.pacing)
+        if result.total.waiting:
+            yield _latency("  waited", result.total.waiting)
+    else:
+        yield _latency("  service", result.service, unanswered)
+    if result.total.failed:
+        yield _latency("  failed", result.total.failed)
+    yield _latency("  loop lag", result.lag)
+    yield from _intervals(result)
+
+
+def _latency(title: str, table: Mapping[int, int], bounds: Mapping[int, int] | None = None) -> str:
+    both = merged(table, bounds or {})
+    cells = [_value(quantile(table, share, bounds)) for share in _SHOWN]
+    if both:
+        most = max(both)
+        cells += [f"{'>=' if bounds and most in bounds else ''}{_ms(middle(most, FINE))}", _ms(mean(both, FINE) or 0)]
+    else:
+        cells += ["-", "-"]
+    return f"{title:<{_INDENT}}" + "".join(f"{cell:>9}" for cell in cells)
+
+
+def _value(one: Quantile | None) -> str:
+    return f"{'>=' if one.at_least else ''}{_ms(one.value)}" if one else "-"
+
+
+def _ms(nanoseconds: float) -> str:
+    value = nanoseconds / 1e6
+    digits = 3 if value < 10 else 2 if value < 100 else 1 if value < 10_000 else 0
+    return f"{value:.{digits}f}"
+
+
+def _intervals(result: LoadResult) -> Iterator[str]:
+    found = [(share, result.quantile(share)) for share in SHARES]
+    beyond = [f"{label(share)} {_value(one)}" for share, one in found if one and share not in _SHOWN]
+    if beyond:
+        yield from _row("  beyond", f"{', '.join(beyond)} ({_judged(result)})")
+    sure = [f"{label(share)} {_interval(one)}" for share, one in found if one]
+    if sure:
+        yield from _row("  95 % sure", ", ".join(sure))
+    missing = next((share for share, one in found if one is None), None)
+    if missing is not None:
+        yield from _row("  not shown", f"{label(missing)} and beyond: {result.wanting(missing)}")
+
+
+def _interval(one: Quantile) -> str:
+    return f">={_ms(one.low)}" if one.at_least else f"{_ms(one.low)} - {_ms(one.high)}"
+
+
+def _judged(result: LoadResult) -> str:
+    """The time that is judged: in a closed loop a request is due when it is sent."""
+    return "response" if result.asked.mode == "open" else "service"
+
+
+def _sending(result: LoadResult) -> Iterator[str]:
+    if result.asked.mode == "closed":
+        return
+    free, waited = (sum(table.values()) for table in (result.total.pacing, result.total.waiting))
+    parts = [f"{free:,} over a connection that was free (sent late)"]
+    parts += [f"{waited:,} after all had been busy (waited)"] if waited else []
+    late = f"{result.total.late:,} of these {free + waited:,} more than 1 ms after the due moment"
+    yield from _row("Sent", f"{', '.join(parts)}; {late}")
+
+
+def _outcomes(result: LoadResult) -> Iterator[str]:
+    total = result.total
+    ended = total.outcomes
+    sums = " + ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in ended.items())
+    yield from _row("Outcome", f"{total.scheduled:,} scheduled = {sums}")
+    unanswered = sum(ended[name] for name in ("timed_out", "shed", "in_flight"))
+    if unanswered:
+        yield from _row(
+            "", f"without an answer: {unanswered:,}; each counts in the {_judged(result)} time with what it had waited"
+        )
+    statuses = merged(total.fresh.statuses, total.reused.statuses)
+    if statuses:
+        yield from _row("  answers", ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items())))
+    kinds = sorted(total.failures.items(), key=lambda item: -item[1].count)
+    for kind, failure in kinds[:_MANY]:
+        first, last, worst = failure.first, failure.last, failure.worst
+        when = f"first {first.at / 1e9:.2f} s, last {last.at / 1e9:.2f} s, worst {_ms(worst.took)} ms"
+        port = f", port {worst.port}" if worst.port else ""
+        yield from _row("  failed", f"{kind} {failure.count:,}: {when}{port}; {safe(worst.detail)}")
+    if len(kinds) > _MANY:
+        yield from _row("", f"and {counted(len(kinds) - _MANY, 'more kind')}: see the JSON")
+
+
+def _connections(result: LoadResult) -> Iterator[str]:
+    opened = sum(phase.opened for phase in result.phases)
+    closed = sum(phase.closed_by_server for phase in result.phases)
+    surplus = sum(phase.surplus for phase in result.phases)
+    parts = [f"{opened:,} opened (ideal {_ideal(result):,})", f"{closed:,} closed by the server"]
+    parts += [f"{surplus:,} dropped for bytes behind the answer"] if surplus else []
+    yield from _row("Connections", ", ".join(parts))
+
+
+def _ideal(result: LoadResult) -> int:
+    asked = result.asked
+    if asked.keep_alive:
+        return asked.connections
+    return max(asked.connections, sum(phase.scheduled for phase in result.phases))
+
+
+def _phases_of_a_request(result: LoadResult) -> Iterator[str]:
+    total = result.total
+    connect = merged(*(phase.connect for phase in result.phases))
+    tls = merged(*(phase.tls for phase in result.phases))
+    rows = [
+        ("connect", connect),
+        ("TLS", tls),
+        ("first byte, new", merged(total.fresh.whole, total.fresh.first_byte)),
+        ("body, new", total.fresh.body),
+        ("first byte, reused", merged(total.reused.whole, total.reused.first_byte)),
+        ("body, reused", total.reused.body),
+    ]
+    if any(table for _, table in rows):
+        yield "Steps, ms              count      p50      p99      max"
+    for name, table in rows:
+        if table:
+            middling, far = quantile(table, 0.5), quantile(table, 0.99)
+            cells = [_ms(one.value) if one else "-" for one in (middling, far)]
+            yield f"  {name:<18}{sum(table.values()):>8,}" + "".join(
+                f"{cell:>9}" for cell in [*cells, _ms(middle(max(table), FINE))]
+            )
+
+
+def _stages(result: LoadResult) -> Iterator[str]:
+    if len(result.phases) < 2:
+        return
+    yield "Phases          seconds  requests/s      ok  not ok  p50, ms  p99, ms"
+    for phase in result.phases:
+        table = phase.response if result.asked.mode == "open" else phase.service()
+        cells = [quantile(table, share, phase.unanswered()) for share in (0.5, 0.99)]
+        shown = [_value(one) for one in cells]
+        counts = f"{phase.ok:>8,}{phase.scheduled - phase.ok:>8,}"
+        yield f"  {phase.name[:14]:<14}{phase.seconds:>7.1f}{phase.rate:>12,.1f}{counts}{shown[0]:>9}{shown[1]:>9}"
+
+
+def _client(result: LoadResult) -> Iterator[str]:
+    cpu = ", ".join(f"{client.cpu * 100:.0f} %" for client in result.clients)
+    each = cpu_per_request(result)
+    parts = [f"CPU {cpu} of a core" + (f" ({each:.1f} us per request)" if each else "")]
+    pauses = merged(*(client.pauses for client in result.clients))
+    if pauses:
+        most = middle(max(pauses), FINE)
+        parts.append(f"{counted(sum(pauses.values()), 'GC pause')}, longest {_ms(most)} ms")
+    else:
+        parts.append("no GC pause")
+    if shares := result.client_share:
+        own = ", ".join(f"{percent(part)} of {name}" for name, part in shares.items())
+        parts.append(f"up to {own} is the client's own")
+    if result.asked.shares_machine:
+        parts.append(f"the server shares this machine's {counted(result.asked.cores, 'core')}")
+    yield from _row("Client", "; ".join(parts))

@@ -1,0 +1,96 @@
+"""Gates: what a load test must keep to, such as `p99<50ms` or `errors<0.1%`, and whether it did.
+
+Rules
+- Only what is known passes: a percentile that the sample cannot carry, or of which only a lower bound is known, does
+  not stay below anything. A test that was interrupted, or limited by its client, passes no gate at all.
+Runs on: anywhere (pure).
+"""
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crawler.core.errors import UsageError
+from crawler.load.result import LoadResult, Verdict
+
+_WRITTEN = re.compile(r"\s*(p\d{1,2}(?:\.\d{1,4})?|mean|max|errors|rate)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(\S*)\s*")
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_EXPECTED = "such as p99<50ms, mean<=5ms, max<1s, errors<0.1% or rate>=1000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """One gate: a figure, a comparison, a limit (seconds, a share, or requests per second)."""
+
+    text: str
+    figure: str
+    sign: str
+    limit: float
+
+    def check(self, result: LoadResult) -> tuple[bool, str]:
+        """Whether it is kept, and the figure or what stands in its way."""
+        doubts = ["interrupted"] if result.interrupted else []
+        doubts += ["client-bound"] if result.verdict is Verdict.CLIENT_BOUND else []
+        value, is_bound = self._value(result)
+        if value is None:
+            return False, "; ".join([self._wanting(result), *doubts])
+        shown = f"{'at least ' if is_bound else ''}{self._shown(value)}"
+        is_known = not doubts and not (is_bound and self.sign in {"<", "<="})
+        is_kept = is_known and _COMPARE[self.sign](value, self.limit)
+        return is_kept, f"{shown}, but {' and '.join(doubts)}" if doubts else shown
+
+    def _value(self, result: LoadResult) -> tuple[float | None, bool]:
+        """The figure, and whether it is only a lower bound."""
+        if self.figure == "errors":
+            return (result.error_rate, False) if result.total.scheduled else (None, False)
+        if self.figure == "rate":
+            return result.requests_per_second, False
+        if self.figure == "mean":
+            return result.mean, bool(result.unanswered)
+        if self.figure == "max":
+            return result.max, bool(result.unanswered)
+        found = result.quantile(self._share)
+        return (found.value / 1e9, found.at_least) if found else (None, False)
+
+    def _wanting(self, result: LoadResult) -> str:
+        if not result.total.scheduled:
+            return "nothing was sent"
+        return result.wanting(self._share) if self.figure.startswith("p") else "no request was ok"
+
+    @property
+    def _share(self) -> float:
+        """Of a percentile: p99.9 is 0.999."""
+        return float(self.figure[1:]) / 100
+
+    def _shown(self, value: float) -> str:
+        if self.figure == "errors":
+            return f"{value * 100:.3g} %"
+        return f"{value:,.0f}/s" if self.figure == "rate" else f"{value * 1000:.3f} ms"
+
+
+def parse_threshold(text: str) -> Threshold:
+    """A gate from its text.
+
+    Raises:
+        UsageError: it is none.
+    """
+    match = _WRITTEN.fullmatch(text)
+    scale = match and _scale(match[1], match[4])
+    if not match or not scale:
+        raise UsageError(f"--threshold {text[:60]!r}: expected a figure, a comparison and a limit, {_EXPECTED}")
+    return Threshold(text=text.strip(), figure=match[1], sign=match[2], limit=float(match[3]) * scale)
+
+
+def _scale(figure: str, unit: str) -> float | None:
+    if figure == "errors":
+        return {"%": 0.01, "": 1.0}.get(unit)
+    if figure == "rate":
+        return {"": 1.0, "/s": 1.0}.get(unit)
+    return _UNITS.get(unit)

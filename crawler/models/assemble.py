@@ -1,0 +1,214 @@
+"""ASSEMBLES what `crawler models` is about: the job, out of the crawler's own parts, and the models that do it.
+
+Rules
+- The pipeline is the crawler itself, opened by `build.py` as for any run.
+Runs on: the main thread.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from crawler.build import assemble, observed
+from crawler.core.config import EngineConfig, OutputConfig, ParseConfig, PolitenessConfig, RunConfig
+from crawler.core.models import Request, Response
+from crawler.core.protocols import Observer
+from crawler.core.reasons import Reason
+from crawler.core.urls import parse
+from crawler.downloader.fetcher import HttpFetcher
+from crawler.engine.crawl import Crawl
+from crawler.models import (
+    asyncio_alone,
+    asyncio_threads,
+    gil,
+    pipeline,
+    process_pool,
+    processes,
+    sequential,
+    thread_pool,
+    threads,
+)
+from crawler.models.clients import client_costs
+from crawler.models.comparison import interpreter
+from crawler.models.config import JobConfig, ModelsConfig
+from crawler.models.figures import ClientCosts, Figures
+from crawler.models.gil_figures import GilFacts
+from crawler.models.http_client import BlockingClient
+from crawler.models.job import Failure, Job, Model, Page, Result, Results, Watch, Work
+from crawler.models.loose_files import write_loose
+from crawler.models.measure import measure
+from crawler.parse.html import parse_tree
+from crawler.parse.page_reader import Reader, Task
+from crawler.parse.pool import LaneParser
+from crawler.run.folder import RunFacts, RunFolder
+from crawler.runtime import loop, malloc
+from crawler.runtime.clock import Clock
+from crawler.runtime.worker import die_with
+from crawler.site.plan import SitePlan
+from crawler.site.truth import Site
+
+MODELS: dict[str, Model] = {
+    "sequential": sequential.run,
+    "threads": threads.run,
+    "thread-pool": thread_pool.run,
+    "processes": processes.run,
+    "process-pool": process_pool.run,
+    "asyncio": asyncio_alone.run,
+    "asyncio-threads": asyncio_threads.run,
+    "pipeline": pipeline.run,
+}
+_THREADS, TASKS = 32, 256
+_GIL_PAGES, _READINGS, _TRIES, _SHARES, _HEARTBEAT = 200, 8, 3, (1, 2, 4), 0.8  # the best of some tries counts
+
+
+# --- in the process of one model ----------------------------------------------------------------------------------
+
+
+def alone(name: str, config: ModelsConfig, site: str, observer: Observer | None = None) -> Figures:
+    """One model does the job in this process, which ends with whoever started it; the pipeline tells an observer."""
+    die_with(os.getppid())
+    with TemporaryDirectory() as folder:
+        job = job_of(config, site, Path(folder), observer)
+        return measure(name, MODELS[name], job, Path(folder) / "files")
+
+
+def clients_alone(config: ModelsConfig, site: str) -> ClientCosts:
+    """What the two clients cost, measured in this process."""
+    die_with(os.getppid())
+    with TemporaryDirectory() as folder:
+        return client_costs(job_of(config, site, Path(folder)))
+
+
+def job_of(config: ModelsConfig, site: str, folder: Path, observer: Observer | None = None) -> Job:
+    """The job at a built-in site that is served there; its files go below `folder`."""
+    run, workers = RunConfig(), config.crew.workers
+    (files := folder / "files").mkdir()
+    reader = Reader(Task(max_decoded=run.fetch.max_decoded, keep=True, times=config.job.parse_cost))
+    tasks, hands = workers or TASKS, workers or os.cpu_count() or 1
+    return Job(
+        requests=[Request(url=parse(url), named=True) for url in _urls(config.job, site)],
+        work=Work(
+            prepare=malloc.keep_warm,
+            connect=partial(BlockingClient, run.fetch),
+            parse=reader.read_response,
+            write=partial(write_loose, files),
+        ),
+        open_fetcher=partial(HttpFetcher, run.fetch, clock=Clock(), idle_limit=tasks),
+        pipeline=partial(_pipeline, config.job.parse_cost, files, observer),
+        threads=workers or _THREADS,
+        tasks=tasks,
+        processes=hands,
+    )
+
+
+def _urls(job: JobConfig, site: str) -> Iterator[str]:
+    """What a site of so many plain pages consists of; where it is served makes the rest of each URL."""
+    return Site(SitePlan.plain(pages=job.pages), [site.rstrip("/")]).urls()
+
+
+def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job, watch: Watch) -> Results:
+    """What `crawler fetch --save jsonl,files` does, without politeness towards strangers and without a second try."""
+    config = RunConfig(
+        output=OutputConfig(save="jsonl,files"),
+        engine=EngineConfig(concurrency=job.tasks, retries=0),
+        politeness=PolitenessConfig(robots=False),
+        parse=ParseConfig(workers=job.processes),
+    )
+    run = RunFolder(files.with_name("run"))
+    with run.beginning():
+        sources = run.write_seeds(request.url.href for request in job.requests)
+        facts = RunFacts(command="fetch", sources=sources, options={}, seeds_bytes=run.seeds.stat().st_size)
+        run.write_facts(facts)
+
+    async def main(stop: loop.Stop) -> int | None:
+        async with AsyncExitStack() as stack:
+            parts = await assemble(stack, run, facts, config, reading=partial(replace, times=parse_cost))
+            assert isinstance(parts.parser, LaneParser)  # noqa: S101 - there are workers
+            await parts.parser.start()
+            lag = await stack.enter_async_context(loop.LagProbe())
+            if observer is not None:
+                parts = await observed(stack, parts, lag, observer)
+            with watch:
+                await Crawl(parts, stop).run()
+            watch.lag = lag.worst
+        return stop.signal
+
+    signum = loop.run(main)
+    if signum is not None:
+        raise KeyboardInterrupt
+    (run.path / "files").rename(files)
+    lines = run.pages.read_bytes().splitlines()
+    return Results(_result(msgspec.json.decode(line, type=_Line)) for line in lines)
+
+
+class _Line(msgspec.Struct):
+    """What of a line of `pages.jsonl` the other models know, too."""
+
+    url: str
+    status: int | None
+    reason: str
+    sha256: str | None
+    title: str | None
+    links: int | None
+
+
+def _result(line: _Line) -> tuple[str, Result]:
+    if line.reason == Reason.OK and line.sha256 is not None:
+        return line.url, Page(line.sha256, line.title, line.links)
+    is_answer = line.status not in (None, 200)
+    return line.url, Failure(f"status {line.status}" if is_answer else line.reason)
+
+
+# --- the GIL ---
+
+
+def measure_gil(show: Callable[[str], None]) -> GilFacts:
+    """Reading in threads and processes, and a heartbeat beside several kinds of work, in this process."""
+    pages = _pages()
+    reading = partial(gil.read_all, Reader(Task(max_decoded=RunConfig().fetch.max_decoded)).read_response, pages)
+    malloc.keep_warm()
+    speeds, in_processes = [], partial(gil.in_processes, prepare=malloc.keep_warm)
+    for kind, share in (("threads", gil.in_threads), ("processes", in_processes)):
+        for count in _SHARES:
+            show(f"reading, shared among {kind}: {count}")
+            tries = [share(reading, _READINGS, count) for _ in range(_TRIES)]
+            speeds.append(min(tries, key=lambda speed: speed.seconds))
+    document, numbers = b"".join(page.body for page in pages), [n * 7919 % 1_000_003 for n in range(300_000)]
+    works: dict[str, tuple[gil.Work, bool]] = {
+        "Python bytecode": (gil.loop_of_python, False),
+        "sorted(), one call": (partial(sorted, numbers), True),
+        "hashlib.sha256, one call": (partial(hashlib.sha256, document), True),
+        "lexbor's parser, one call": (partial(parse_tree, document), True),
+    }
+    show("a heartbeat beside work")
+    return GilFacts(
+        python=interpreter(),
+        build=gil.build(),
+        enabled=gil.has_gil(),
+        cores=os.cpu_count() or 1,
+        speeds=tuple(speeds),
+        lateness=gil.lateness(works, _HEARTBEAT),
+    )
+
+
+def _pages() -> list[Response]:
+    """What the built-in site would answer."""
+    site = Site(SitePlan.plain(pages=_GIL_PAGES))
+    pages = [(url, site.page(0, path)) for url, path in zip(site.urls(), site.paths(0), strict=True)]
+    return [
+        Response(
+            request=Request(url=parse(url)),
+            status=200,
+            headers=tuple((name.encode(), value.encode()) for name, value in page.headers),
+            body=page.body,
+        )
+        for url, page in pages
+        if page is not None
+    ]

@@ -1,0 +1,102 @@
+"""What a reason, a moment or a number of things is called in a sentence.
+
+Runs on: anywhere (pure).
+"""
+
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from crawler.core import traps
+from crawler.core.reasons import Reason
+from crawler.core.stored import StoredUrl
+from crawler.core.text import counted, safe
+
+SHAPES = {
+    Reason.TRAP_URL_LENGTH: f"it has more than {traps.MOST_CHARACTERS:,} characters",
+    Reason.TRAP_PATH_DEPTH: f"its path has more than {traps.MOST_SEGMENTS} segments",
+    Reason.TRAP_REPEATED_SEGMENTS: f"one name stands in its path more than {traps.MOST_REPEATS} times",
+    Reason.TRAP_QUERY_PARAMETERS: f"its query has more than {traps.MOST_PARAMETERS} parameters with a value",
+}
+"""The traps that a URL's shape shows."""
+
+FAMILIES = {
+    Reason.TRAP_HOST_SIZE: "URLs of its host",
+    Reason.TRAP_SESSION_ID: "sessions of the same page",
+    Reason.TRAP_QUERY_VARIANTS: "queries of the same path",
+    Reason.TRAP_QUERY_PERMUTATIONS: "orders of the same parameters",
+    Reason.TRAP_CALENDAR: "dates in the same place",
+}
+"""What is counted in the families that may be traps."""
+
+SKIPPED = {
+    Reason.ROBOTS_DENIED: "robots.txt forbids it",
+    Reason.OUT_OF_SCOPE: "it lies outside of what the seeds brought into scope",
+    Reason.DEPTH_LIMIT: "it is too far from a seed",
+    Reason.HOP_LIMIT: "it comes at the end of too many redirects and refreshes in a row",
+    Reason.SITEMAP_LIMIT: "it comes at the end of too many sitemaps that list one another",
+    Reason.HTTP_INSTEAD: "its line has no scheme, no server answered over https, and http was asked",
+    Reason.NOFOLLOW: "whoever links to it asks robots not to follow",
+    Reason.EXCLUDED: "a pattern of --exclude matches it",
+    Reason.NOT_INCLUDED: "no pattern of --include matches it",
+    **dict.fromkeys((*SHAPES, *FAMILIES), "it looks like one of a site without end"),
+}
+"""Why a URL is not asked for."""
+
+UNREAD = {
+    Reason.BODY_LIMIT: "it is longer than --max-body, and was cut there",
+    Reason.DECODED_LIMIT: "it unpacks to more than --max-decoded",
+    Reason.DECODE_ERROR: "it is packed in a way that is damaged or unknown, or binary where it should be text",
+    Reason.PARSE_TIMEOUT: "reading it took longer than --parse-timeout",
+    Reason.PARSE_CRASH: "reading it ended its process",
+    Reason.PARSE_MEMORY: "reading it took more memory than a worker may have",
+    Reason.EXTRACT_ERROR: "the function of --extract raised an error",
+    Reason.LINK_LIMIT: "it has more links than are taken",
+    Reason.DATA_LIMIT: "it gives more data than is taken",
+    Reason.PARTIAL_CONTENT: "the server sent only a part of it",
+    Reason.XML_ERROR: "its XML is not well-formed, or not as a feed or sitemap has it; what could be read of it was",
+    Reason.NOT_A_SITEMAP: "it was listed as a sitemap and is none",
+    Reason.BAD_ENTRIES: "some of what it lists is no URL; the rest was taken",
+}
+"""The words for each reason of an answer that was not read in full."""
+
+_OF_ALL_LIVES = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"})
+
+
+def going_on(folder: str, stopped_by: str | None) -> str:
+    """The command that goes on with a run; a budget of all its lives has to grow, or that would do nothing."""
+    budget, _, spent = (stopped_by or "").partition(" ")
+    more = f" {budget} N, N above {spent}" if budget in _OF_ALL_LIVES else ""
+    return f"crawler resume {shlex.quote(safe(folder))}{more}"
+
+
+def moment(seconds: float) -> str:
+    """A wall-clock moment for people, in UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def quoted(patterns: Sequence[str]) -> str:
+    """Patterns as one could type them."""
+    return ", ".join(f"'{pattern}'" for pattern in patterns)
+
+
+def some(names: Sequence[str], all_of_them: int) -> str:
+    """The first few names, and how many more there are."""
+    more = all_of_them - len(names)
+    return f"{', '.join(names)} and {more:,} more" if more else ", ".join(names)
+
+
+def outcome(row: StoredUrl) -> str:
+    """The status of a finished URL and its reason."""
+    return f"{row.status} ({row.reason})" if row.status is not None else f"{row.reason}"
+
+
+def tries(count: int) -> str:
+    """How often it was tried."""
+    return {0: "no try", 1: "one try"}.get(count, f"{count} tries")
+
+
+def way(depth: int, hops: int) -> str:
+    """How far a URL is from a seed."""
+    parts = [counted(n, noun) for n, noun in ((depth, "link"), (hops, "redirect")) if n]
+    return f"{' and '.join(parts)} from a seed" if parts else "a seed"

@@ -1,0 +1,221 @@
+"""The chain of decisions about one URL: each step asks the judge that the crawl itself asks.
+
+Rules
+- None of the judges' rules is written here again.
+- What is stored decides: a step that the stored reason names stops the URL, whatever would be judged today.
+- A URL that nothing led to is judged as if a page linked to it.
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from crawler.core import traps
+from crawler.core.models import RobotsCopy, State
+from crawler.core.reasons import Reason
+from crawler.core.scope import LinkJudge, Scope, ScopeMode
+from crawler.core.stored import HostReport, StoredUrl
+from crawler.core.text import counted, duration
+from crawler.report.why.case import Case
+from crawler.report.why.chain import Step, Verdict
+from crawler.report.why.phrases import FAMILIES, SHAPES, SKIPPED, moment, outcome, quoted, some, way
+from crawler.robots.answer import ruling
+
+PASSES, STOPS, OPEN, TELLS = Verdict.PASSES, Verdict.STOPS, Verdict.OPEN, Verdict.TELLS
+
+
+def chain(case: Case) -> Iterator[Step]:
+    """Every step, in the order in which a crawl asks."""
+    if case.asked.text != case.asked.url.href:
+        yield Step("asked for", TELLS, case.asked.text, details=(f"becomes {case.asked.url}",))
+    yield _found(case)
+    yield from _judged(case)
+    yield _robots(case)
+    if case.history.host:
+        yield _host(case, case.history.host)
+    yield _budget(case)
+    if case.row:
+        yield _tries(case, case.row)
+        yield from _redirect(case, case.row)
+        yield Step("state", TELLS, ": ".join(part for part in (case.row.state.name.lower(), case.row.reason) if part))
+
+
+# --- how it was found, and whether it is wanted -------------------------------------------------------------------
+
+
+def _found(case: Case) -> Step:
+    row, n = case.row, case.history.linked_from
+    if row is None:
+        return Step("found", TELLS, "nowhere in what was read")
+    pages = "" if n is None else f"; {counted(n, 'page')} {'leads' if n == 1 else 'lead'} to it"
+    told = f"{_leader(case, row)}{pages}"
+    if row.reason and case.was_skipped_for(Reason.NOFOLLOW, Reason.HOP_LIMIT, Reason.SITEMAP_LIMIT):
+        return Step("found", STOPS, f"{told}; {SKIPPED[row.reason]}", row.reason)
+    return Step("found", TELLS, told)
+
+
+def _leader(case: Case, row: StoredUrl) -> str:
+    leader, listed = case.history.leader, case.asked.listed
+    if leader is None:
+        return listed or ("in robots.txt, which names it as a sitemap" if row.sitemap else "in the list")
+    how = "by a redirect of" if leader.redirects else "in the sitemap" if leader.sitemap else "by a link on"
+    return f"{how} {leader.url}" + (f", and {listed}" if listed else "")
+
+
+def _judged(case: Case) -> Iterator[Step]:
+    if not case.asked.follows:
+        yield Step("scope", PASSES, "a list is fetched as it is: it knows no scope, patterns, depth or traps")
+    elif case.row and case.row.seed:
+        yield Step("scope", PASSES, "a seed is fetched wherever it lies: no scope, pattern, depth or trap is asked")
+    else:
+        yield from (_scope(case), _patterns(case), _depth(case), _traps(case))
+
+
+def _scope(case: Case) -> Step:
+    borders, mode, url = case.history.borders, case.config.scope.scope, case.asked.url
+    if case.row and case.row.sitemap:
+        return Step("scope", PASSES, "a sitemap is read wherever it lies")
+    if mode == ScopeMode.ALL:
+        return Step("scope", PASSES, "--scope all: links are followed anywhere")
+    if borders.place is None or case.was_skipped_for(Reason.OUT_OF_SCOPE):
+        brought, own = some(borders.places, borders.all_places) or "nothing", Scope(mode).brings(url)
+        told = f"--scope {mode}: the seeds brought in {brought}; it lies in {own}"
+        return Step("scope", STOPS, told, Reason.OUT_OF_SCOPE)
+    return Step("scope", PASSES, f"--scope {mode}: it lies in {borders.place}")
+
+
+def _patterns(case: Case) -> Step:
+    scope = case.config.scope
+    if scope.traps and traps.refusal(case.asked.url):
+        return Step("patterns", OPEN, "not asked: its shape is refused before")
+    refusal, pattern = LinkJudge(scope).by_pattern(case.asked.url)
+    if refusal is Reason.EXCLUDED:
+        return Step("patterns", STOPS, f"--exclude '{pattern}' matches", refusal)
+    if refusal and case.row and case.row.sitemap:
+        return Step("patterns", PASSES, "no --exclude matches, and a sitemap need not match --include")
+    if refusal:
+        return Step("patterns", STOPS, f"no --include matches: {quoted(scope.include)}", refusal)
+    if pattern is not None:
+        return Step("patterns", PASSES, f"--include '{pattern}' matches")
+    told = f"no --exclude matches: {quoted(scope.exclude)}" if scope.exclude else "no --include or --exclude is given"
+    return Step("patterns", PASSES, told)
+
+
+def _depth(case: Case) -> Step:
+    row, most = case.row, case.config.scope.max_depth
+    limit = "there is no --max-depth" if most is None else f"--max-depth {most}"
+    if row is None:
+        return Step("depth", PASSES if most is None else OPEN, f"not known before a page links to it; {limit}")
+    distance = LinkJudge(replace(case.config.scope, traps=False, include=(), exclude=()))
+    is_listed = row.depth == 0 and not row.seed  # by a sitemap, or by a robots.txt as one
+    told = f"{'no link from a seed' if is_listed else way(row.depth, row.hops)}; {limit}"
+    if case.was_skipped_for(Reason.DEPTH_LIMIT) or distance.refusal(case.asked.url, row.depth):
+        return Step("depth", STOPS, told, Reason.DEPTH_LIMIT)
+    return Step("depth", PASSES, told)
+
+
+def _traps(case: Case) -> Step:
+    if not case.config.scope.traps:
+        return Step("traps", PASSES, "--no-traps: nobody looks for them")
+    if shape := traps.refusal(case.asked.url):
+        return Step("traps", STOPS, SHAPES[shape], shape)
+    borders, row = case.history.borders, case.row
+    full = borders.full if row is None else row.reason if case.was_skipped_for(*FAMILIES) else None
+    for family, n in borders.families:
+        if family.reason is full:
+            weight = f"; this one would count as {family.weight}" if family.weight > 1 else ""
+            told = f"{n:,} {FAMILIES[full]} were found, and {family.limit:,} are the most{weight}"
+            return Step("traps", STOPS, told, full)
+    family, n = max(borders.families, key=lambda grown: grown[1] / grown[0].limit)
+    return Step("traps", PASSES, f"an ordinary shape; {n:,} of {family.limit:,} {FAMILIES[family.reason]}")
+
+
+# --- what its host says -------------------------------------------------------------------------------------------
+
+
+def _robots(case: Case) -> Step:
+    copy = case.history.robots
+    if not case.config.politeness.robots:
+        return Step("robots.txt", PASSES, "--no-robots: it is not asked for")
+    if copy is None:
+        return Step("robots.txt", OPEN, f"none of {case.asked.url.origin} is stored")
+    return _ruled(case, copy)
+
+
+def _ruled(case: Case, copy: RobotsCopy) -> Step:
+    now = case.asked.now
+    stale = ", to be asked for again" if now >= copy.expires_at else ""
+    about = f"({copy.status}, fetched {duration(max(0.0, now - copy.fetched_at))} ago{stale})"
+    if copy.status >= 500 or copy.status == 429:
+        return Step("robots.txt", STOPS, f"it could not be had, so nothing may be asked for {about}")
+    if copy.status >= 300:
+        return Step("robots.txt", PASSES, f"there is none, so everything is allowed {about}")
+    found = ruling(copy.body, case.asked.url, case.asked.agent)
+    rule = f'line {found.line}, "{found.rule}", for the agent {found.group}' if found.line else "no line concerns it"
+    was_denied = case.was_skipped_for(Reason.ROBOTS_DENIED)
+    if found.allowed and not was_denied:
+        return Step("robots.txt", PASSES, f"{rule} {about}")
+    since = "it forbade it then; now " if found.allowed else ""
+    return Step("robots.txt", STOPS, f"{since}{rule} {about}", Reason.ROBOTS_DENIED)
+
+
+def _host(case: Case, host: HostReport) -> Step:
+    state, now = host.state, case.asked.now
+    told = [f"{host.host}: {counted(host.pages, 'page')}, {host.failed:,} failed, {host.pending:,} pending"]
+    if state.delay is not None:
+        told.append(f"a request each {duration(state.delay)} ({state.cause})" if state.delay else "no delay")
+    if state.window is not None:
+        told.append(f"at most {max(1, int(state.window))} at once")
+    if state.due > now:
+        told.append(f"the next in {duration(state.due - now)}")
+    if state.failures:
+        since = f" since {moment(state.failing_since)}" if state.failing_since else ""
+        told.append(f"not reached {counted(state.failures, 'time')} in a row{since}")
+    if state.down:
+        told.append(f"given up: {state.down}")
+    return Step("host", STOPS if state.down else TELLS, "; ".join(told), state.down)
+
+
+def _budget(case: Case) -> Step:
+    limits = case.config.budget
+    if spent := case.spent:
+        return Step("budget", STOPS, f"{spent} is spent: the output has {counted(case.lines, 'line')}")
+    if case.history.is_host_closed:
+        return Step("budget", STOPS, f"{case.most_of_host} is spent, so its host is closed")
+    given = [
+        f"--{name} {limit}"
+        for name, limit in (
+            ("max-pages", limits.max_pages),
+            ("max-pages-per-host", limits.max_pages_per_host),
+            ("max-bytes", limits.max_bytes),
+        )
+        if limit is not None
+    ]
+    return Step("budget", PASSES, f"{', '.join(given)}: not spent" if given else "no limit is set")
+
+
+# --- what became of it --------------------------------------------------------------------------------------------
+
+
+def _tries(case: Case, row: StoredUrl) -> Step:
+    told = [
+        f"{moment(one.at)}: {one.reason}, again after {duration(max(0.0, one.not_before - one.at))}"
+        for one in case.history.tries
+    ]
+    if row.state in {State.DONE, State.FAILED} and row.attempts:
+        told.append(f"the last: {outcome(row)}" if told else outcome(row))
+    if len(told) <= 1:
+        return Step("tries", TELLS, f"{row.attempts}: {told[0]}" if told else "none")
+    return Step("tries", TELLS, f"{row.attempts}", details=tuple(told))
+
+
+def _redirect(case: Case, row: StoredUrl) -> Iterator[Step]:
+    target = case.history.target
+    if target is None:
+        return
+    if target.row.url == row.url:
+        yield Step("redirect", TELLS, "it leads to itself")
+    else:
+        known = "was known already" if target.was_known else "was found so"
+        became = f"{target.row.state.name.lower()}: {outcome(target.row)}" if target.row.reason else "pending"
+        yield Step("redirect", TELLS, f"to {target.row.url} which {known} and is {became}")

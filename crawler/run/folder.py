@@ -1,0 +1,292 @@
+"""A run's folder: what is in it, how it begins, and what a resume needs from it.
+
+Rules
+- An existing run is never overwritten. `config.toml` appears only once `seeds.txt` is whole, so a folder with a
+  `config.toml` can always be resumed.
+- A small file is written under a temporary name, synced and renamed: it is whole or not there.
+Runs on: the main thread before the loop starts; `write_whole` also on the storage thread.
+"""
+
+import os
+import shlex
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import tomli_w
+
+from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
+from crawler.core.models import BrokenLink, RejectedLine
+from crawler.core.text import safe
+from crawler.run.astray import no_run
+from crawler.run.columns import ROWS, Table, is_row, table_of
+from crawler.run.disk import storage_error
+from crawler.run.lines import read
+from crawler.run.lists import LONGEST_LINE
+from crawler.run.seed_lists import Source, SourceEntry, rejected_entry, source_of, spelled
+from crawler.run.sources import copy_source, is_line
+from crawler.version import __version__
+
+_ENCODER = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What `config.toml` holds.
+
+    Attributes:
+        options: every option by name, as TOML gives it; a secret only as a reference.
+        seeds_bytes: the size of `seeds.txt`, which nobody changes once it is whole.
+        needs: secret options that were typed in: a resume must be given them again.
+    """
+
+    command: str
+    sources: tuple[Source, ...]
+    options: Mapping[str, object]
+    seeds_bytes: int = 0
+    needs: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables of all sources, in their order."""
+        return tuple(source.table or Table(first_line=source.first_line) for source in self.sources)
+
+
+class _Run(msgspec.Struct, rename="kebab"):
+    """The table `run` of `config.toml`."""
+
+    command: str
+    sources: list[SourceEntry]
+    seeds_bytes: int
+    needs: tuple[str, ...]
+
+
+class RunFolder:
+    """The files of the run in `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.toml"
+        self.seeds = path / "seeds.txt"
+        self.frontier = path / "frontier.sqlite"
+        self.board = path / "frontier.board"
+        self.pages = path / "pages.jsonl"
+        self.rejected = path / "rejected.jsonl"
+        self.broken = path / "broken.jsonl"
+        self.summary = path / "summary.json"
+        self.log = path / "crawler.log"
+
+    @property
+    def is_new(self) -> bool:
+        """Nothing has been committed yet; a frontier that is missing beside output is damage, not a beginning.
+
+        Its own size tells nothing: a kill within the very first commit leaves pages that the next opening rolls back.
+        """
+        return not (_size(self.pages) or _size(self.board))
+
+    def create(self) -> None:
+        """Make the folder; one that holds anything is refused."""
+        if self.config.exists() or self.frontier.exists():
+            command = f"crawler resume {shlex.quote(safe(str(self.path)))}"
+            raise UsageError(f"{self.path} holds a run already: go on with `{command}`, or give another --output")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if any(self.path.iterdir()):
+                raise UsageError(f"{self.path} exists and is not an empty folder: give another --output")
+        except FileExistsError:
+            raise UsageError(f"{self.path} is a file: give another --output") from None
+        except OSError as error:
+            raise UsageError(f"{self.path}: {error.strerror}; give another --output") from None
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Make the folder for what the block writes into it; if that fails, nothing of it stays."""
+        was_there = self.path.is_dir()
+        self.create()
+        try:
+            yield
+        except DiskFull:
+            self._undo(was_there=was_there)
+            raise DiskFull(f"{self.path}: no space left on the disk; free some and start again") from None
+        except BaseException:
+            self._undo(was_there=was_there)
+            raise
+
+    def _undo(self, *, was_there: bool) -> None:
+        for path in (self.seeds, self.config):
+            _partial(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+        if not was_there:
+            self.path.rmdir()
+
+    def write_seeds(self, urls: Iterable[str]) -> tuple[Source, ...]:
+        """Write URLs, or lines `Sitemap: URL`, into `seeds.txt`, a line for each.
+
+        Raises:
+            UsageError: one of them is no URL.
+        """
+        with _gate(self.seeds):
+            write_whole(self.seeds, (_line(url) for url in urls))
+        return (Source("seeds", 1),)
+
+    def copy_seeds(self, sources: Sequence[str], column: str | None = None) -> tuple[Source, ...]:
+        """Copy every list into `seeds.txt`; `-` is standard input. Of those that are tables, `column` is to be read.
+
+        Raises:
+            UsageError: one has no such column.
+        """
+        found: list[Source] = []
+        line = 1
+        partial = _partial(self.seeds)
+        with _gate(self.seeds):
+            with partial.open("w+b") as out:
+                for source in sources:
+                    start, lines, is_one = out.tell(), copy_source(source, out), is_line(source)
+                    table = None if is_one or column is None else table_of(source, column, line, _head(out, start))
+                    found.append(Source(source, line, is_one, table))
+                    line += lines
+                out.flush()
+                os.fsync(out.fileno())
+            partial.rename(self.seeds)
+            _sync(self.path)
+        return tuple(found)
+
+    def write_facts(self, facts: RunFacts) -> None:
+        """From here on the run can be resumed."""
+        head = f"# A run of crawler {__version__}. `crawler resume` reads this file; `--config` takes it too.\n\n"
+        run: dict[str, object] = {
+            "command": facts.command,
+            "sources": [msgspec.to_builtins(spelled(source)) for source in facts.sources],
+            "seeds-bytes": facts.seeds_bytes,
+            "needs": list(facts.needs),
+        }
+        write_whole(self.config, [(head + tomli_w.dumps({**facts.options, "run": run})).encode()])
+
+    def read_facts(self) -> RunFacts:
+        """What the run was started with.
+
+        Raises:
+            UsageError: there is no run here, or its list was never read completely.
+            StorageDamaged: `config.toml` cannot be read.
+        """
+        if not self.config.exists():
+            raise UsageError(no_run(self.path))
+        if not self.seeds.exists():
+            raise UsageError(f"{self.path}: seeds.txt is missing; put it back, or start a new run")
+        try:
+            data = read_toml(self.config)
+            run = msgspec.convert(data.pop("run", None), _Run)
+        except (UsageError, msgspec.ValidationError) as error:
+            raise StorageDamaged(f"{self.config} is damaged ({error}); restore it, or start a new run") from None
+        sources = tuple(map(source_of, run.sources))
+        return RunFacts(
+            command=run.command, sources=sources, options=data, seeds_bytes=run.seeds_bytes, needs=run.needs
+        )
+
+    def seeds_damage(self, facts: RunFacts) -> str | None:
+        """What is wrong with `seeds.txt`; None = it is as long as it was when it was whole."""
+        if (size := _size(self.seeds)) == facts.seeds_bytes:
+            return None
+        what = "was cut" if size < facts.seeds_bytes else "has grown"
+        return f"{self.seeds.name} {what}: {size} bytes instead of {facts.seeds_bytes}; restore it, or start a new run"
+
+    def write_summary(self, summary: bytes) -> None:
+        """`summary.json`, as of the end of this life."""
+        write_whole(self.summary, [summary])
+
+    def write_broken(self, links: Iterable[BrokenLink]) -> None:
+        """`broken.jsonl`: a line for each URL that could not be had."""
+        encoder = msgspec.json.Encoder()
+        write_whole(self.broken, (encoder.encode(link) + b"\n" for link in links))
+
+    def read_broken(self) -> Iterator[BrokenLink]:
+        """What `write_broken` wrote."""
+        with self.broken.open("rb") as file:
+            for line in file:
+                yield msgspec.json.decode(line, type=BrokenLink)
+
+    def write_rejected(self, lines: Iterable[RejectedLine], sources: Sequence[Source]) -> None:
+        """`rejected.jsonl`, derived from the frontier: every line that did not become a URL of its own."""
+        write_whole(self.rejected, (_ENCODER.encode(rejected_entry(line, sources)) + b"\n" for line in lines))
+
+
+def _head(out: BinaryIO, start: int) -> list[str]:
+    """Read the lines from `start` on up to the first rows of a table; writing goes on at the end.
+
+    Only so much of a line is read as may be one.
+    """
+    lines: list[str] = []
+    rows = 0
+    out.seek(start)
+    while rows < ROWS and (raw := out.readline(LONGEST_LINE)):
+        lines.append(raw.decode("utf-8-sig", "replace").strip("\r\n"))
+        rows += is_row(lines[-1])
+    out.seek(0, os.SEEK_END)
+    return lines
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """A TOML file's content.
+
+    Raises:
+        UsageError: it is missing or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
+
+
+def write_whole(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file so that it is whole or not there, whatever happens meanwhile."""
+    partial = _partial(path)
+    with _gate(path):
+        try:
+            with partial.open("wb") as out:
+                for part in parts:
+                    out.write(part)
+                out.flush()
+                os.fsync(out.fileno())
+            partial.rename(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)  # a full disk needs its room
+            raise
+        _sync(path.parent)
+
+
+def _line(url: str) -> bytes:
+    try:
+        read(url.strip())
+    except UrlError as error:
+        raise UsageError(f"{safe(url, 80)}: {error}") from None
+    return f"{url.strip()}\n".encode()
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _gate(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, str(path)) from error

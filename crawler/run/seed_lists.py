@@ -1,0 +1,75 @@
+"""Lists that a run was given: where each begins in `seeds.txt`, how it is read, and which one a line came from.
+
+Runs on: the main thread; `rejected_entry` also on the storage thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from crawler.core.models import RejectedLine
+from crawler.run.columns import Separator, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One of the lists that `seeds.txt` was copied from, and where it begins there.
+
+    Attributes:
+        is_line: it is no list, but a line that stood on the command line.
+        table: which column of it is read; None = its lines are no rows.
+    """
+
+    name: str
+    first_line: int
+    is_line: bool = False
+    table: Table | None = None
+
+
+class SourceEntry(msgspec.Struct, rename="kebab", omit_defaults=True):
+    """A `Source` as `config.toml` spells it."""
+
+    name: str
+    first_line: int
+    is_line: bool = False
+    column: Annotated[int, Meta(ge=1)] | None = None
+    separator: Separator = ","
+    header: int | None = None
+
+
+def spelled(source: Source) -> SourceEntry:
+    """Spell a source as `config.toml` does."""
+    found = SourceEntry(source.name, source.first_line, source.is_line)
+    if source.table is None:
+        return found
+    table = source.table
+    return msgspec.structs.replace(found, column=table.column, separator=table.separator, header=table.header)
+
+
+def source_of(found: SourceEntry) -> Source:
+    """Read a source as `config.toml` spells it."""
+    table = Table(first_line=found.first_line, column=found.column, separator=found.separator, header=found.header)
+    return Source(found.name, found.first_line, found.is_line, table if found.column is not None else None)
+
+
+def place_of(sources: Sequence[Source], line: int) -> str:
+    """Return the origin of a line of `seeds.txt`, in words."""
+    source = _source(sources, line)
+    if source.is_line:
+        return "named on the command line"
+    name = "standard input" if source.name == "-" else source.name
+    return f"in line {line - source.first_line + 1:,} of {name}"
+
+
+def _source(sources: Sequence[Source], line: int) -> Source:
+    return next((source for source in reversed(sources) if source.first_line <= line), Source("the list", 1))
+
+
+def rejected_entry(line: RejectedLine, sources: Sequence[Source]) -> dict[str, object]:
+    """Spell a line of `rejected.jsonl`; of several lists, it names the one that the line came from."""
+    source = _source(sources, line.line)
+    own = {"source": source.name, "source_line": line.line - source.first_line + 1} if len(sources) > 1 else {}
+    return {"line": line.line, **own, "reason": line.reason, "message": line.message, "text": line.text}

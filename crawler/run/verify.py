@@ -1,0 +1,132 @@
+"""The audit of a run: does its output hold exactly what its frontier says, and do the sums add up?
+
+Rules
+- It changes nothing, and works on a finished run and on an interrupted one alike.
+- Every finding is one sentence; none = clean.
+- What is written only as a life ends in order (`rejected.jsonl`, `summary.json`) is not missed in a killed run.
+Runs on: the main thread, blocking.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from crawler.core.config import OutputConfig
+from crawler.core.models import RejectedLine, Totals
+from crawler.run.folder import RunFacts, RunFolder
+from crawler.run.recount import FirstFew, Recount, Rows, lines_of
+
+_ANEW = "; `crawler resume` writes it anew"
+
+
+class Audit(Rows, Protocol):
+    """What the audit asks a frontier; see `frontier.audit`."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Its last life ended in order."""
+        ...
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong within the frontier: its integrity, its indexes, its sums."""
+        ...
+
+    def files(self) -> dict[str, int]:
+        """File name to committed length."""
+        ...
+
+    def totals(self) -> Totals:
+        """The account as it is stored."""
+        ...
+
+    def rejected(self) -> Iterator[RejectedLine]:
+        """The lines of the list that did not become a URL of their own, in order."""
+        ...
+
+
+class _Rejected(msgspec.Struct):
+    """The fields of a line of `rejected.jsonl` that the frontier has, too."""
+
+    line: int
+    reason: str
+    message: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an audit found.
+
+    Attributes:
+        lines: lines of output that were read.
+        findings: everything that is wrong, one sentence each; empty = clean.
+        pending: URLs that a resume would go on with.
+        spent: the budget that keeps a resume from them, in its option's words; None = none does.
+    """
+
+    lines: int
+    findings: tuple[str, ...]
+    pending: int
+    spent: str | None = None
+
+
+def verify(
+    audit: Audit, folder: RunFolder, facts: RunFacts, output: OutputConfig, summary: Mapping[str, object]
+) -> Verdict:
+    """Audit the run in `folder`; `summary` is what `summary.json` must say if its last life ended in order."""
+    findings = list(audit.problems())
+    if damage := folder.seeds_damage(facts):
+        findings.append(damage)
+    totals = audit.totals()
+    lines = 0
+    committed = audit.files().get(folder.pages.name)
+    if committed is not None or not output.to_stdout:
+        recount = Recount(audit, folder.pages, committed or 0)
+        findings += recount.findings(totals)
+        lines = recount.lines
+    findings += _compare_rejected(folder.rejected, audit.rejected(), is_closed=audit.is_closed)
+    if audit.is_closed and folder.summary.exists():
+        findings += _compare_summary(folder.summary, summary)
+    return Verdict(lines, tuple(findings), totals.pending)
+
+
+def _compare_rejected(path: Path, committed: Iterable[RejectedLine], *, is_closed: bool) -> Iterator[str]:
+    """The file's lines against the frontier's; a life that was killed may have committed more of them."""
+    few = FirstFew(path.name)
+    found = missing = 0
+    for number, (raw, kept) in enumerate(zip_longest(lines_of(path), committed), 1):
+        if raw is None:
+            missing += 1
+        else:
+            found += 1
+            yield from _compare_line(few, number, raw, kept)
+    yield from few.rest()
+    if missing and is_closed:
+        yield f"{path.name}: {found} lines, but {found + missing} lines of the list were rejected{_ANEW}"
+
+
+def _compare_line(few: FirstFew, number: int, raw: bytes, kept: RejectedLine | None) -> Iterator[str]:
+    try:
+        line = msgspec.json.decode(raw, type=_Rejected)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        yield from few.tell(number, "not a record", str(error))
+        return
+    if kept is None:
+        yield from few.tell(number, "more lines than the frontier has", line.text)
+    elif line != _Rejected(kept.line, kept.reason, kept.message, kept.text):
+        yield from few.tell(number, "another line than the frontier's", f"{kept.line} {kept.reason} {kept.text}")
+
+
+def _compare_summary(path: Path, summary: Mapping[str, object]) -> Iterator[str]:
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        yield f"{path.name}: not a summary: {error}{_ANEW}"
+        return
+    for name, value in summary.items():
+        if found.get(name) != value:
+            yield f"{path.name}: {name} is {found.get(name)}, but the frontier says {value}{_ANEW}"

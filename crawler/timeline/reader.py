@@ -1,0 +1,218 @@
+"""A trace read back as rows of bars: what `crawler timeline` draws.
+
+Rules
+- Any trace that this tool wrote is taken. What is none is refused with a line that says so; nothing in it is believed
+  beyond its type and bounds, since it may come from anybody.
+- Times are whole microseconds since the run began.
+Runs on: anywhere (pure).
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import msgspec
+
+from crawler.core.errors import UsageError
+from crawler.core.text import safe
+from crawler.timeline.trace_events import PRODUCER
+
+LARGEST = 64 * 1024 * 1024  # bytes of a file; what is written has less than a tenth
+MOST_ROWS = 1024
+_MOST_CURVES = 10
+_LONGEST_URL = 500
+_LONGEST_NAME = 40
+
+_Us = Annotated[float, msgspec.Meta(ge=0, le=1e14)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+_Figure = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a bar says of itself; None = it does not."""
+
+    url: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    status: _Count | None = None
+    timing: Mapping[str, _Figure | None] = field(default_factory=dict)
+    visits: _Count | None = None
+    finds: _Count | None = None
+    bytes: _Count | None = None
+    urls: _Count | None = None
+
+
+@dataclass(slots=True)
+class Bar:
+    """Something that lasted: a turn, the reading of a document, a group, a lease; with its steps in order.
+
+    Attributes:
+        group: when the group began that made a turn safe; None = not known.
+    """
+
+    name: str
+    begin: int
+    end: int
+    told: Told
+    steps: list[tuple[str, int, int]] = field(default_factory=list)
+    group: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the drawing."""
+
+    name: str
+    bars: list[Bar]
+
+    def busy(self, begin: int, end: int) -> float:
+        """The share of a stretch of time that its bars fill."""
+        within = sum(max(0, min(bar.end, end) - max(bar.begin, begin)) for bar in self.bars)
+        return within / max(1, end - begin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """A run: its rows from top to bottom, and its curves as points of time and value.
+
+    Attributes:
+        window: length of a window; one in `stride` was kept.
+    """
+
+    command: str
+    started: str
+    limit: int
+    length: int
+    window: int
+    stride: int
+    left_out: int
+    slots: Sequence[Row]
+    workers: Sequence[Row]
+    storage: Row
+    curves: Mapping[str, Sequence[tuple[int, float]]]
+
+
+class _Other(msgspec.Struct):
+    producer: str
+    command: str
+    started: str
+    slots: _Count
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=1e8)]
+    window_seconds: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+    stride: Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+    left_out: _Count
+
+
+class _Event(msgspec.Struct):
+    ph: str
+    name: str
+    pid: _Count
+    tid: _Count = 0
+    cat: str = ""
+    ts: _Us = 0
+    dur: _Us = 0
+    id: _Count = 0
+    args: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _File(msgspec.Struct):
+    other: _Other = msgspec.field(name="otherData")
+    events: list[_Event] = msgspec.field(name="traceEvents")
+
+
+_DECODER = msgspec.json.Decoder(_File)
+_TOLD = msgspec.json.Decoder(Told)
+_VALUES = msgspec.json.Decoder(dict[str, _Figure])
+
+
+def read_timeline(content: bytes, name: str) -> Timeline:
+    """The timeline in a trace; `name` is the file's.
+
+    Raises:
+        UsageError: it is no trace of ours.
+    """
+    try:
+        return _timeline(_DECODER.decode(content))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{name}: is no trace that crawler wrote with --trace ({safe(str(error), 120)})") from None
+
+
+def _timeline(file: _File) -> Timeline:
+    other = file.other
+    if not other.producer.startswith(PRODUCER):
+        raise msgspec.ValidationError("another program wrote it")
+    kinds: dict[str, dict[tuple[int, int], list[Bar]]] = {"turn": {}, "read": {}, "storage": {}}
+    spans = defaultdict(list)
+    for event in file.events:
+        if event.ph == "X":
+            spans[event.pid, event.tid].append(event)
+    for where, events in spans.items():
+        for kind, bar in _bars(events):
+            kinds[kind].setdefault(where, []).append(bar)
+    _follow_arrows(file.events, kinds["turn"])
+    ends = [bar.end for rows in kinds.values() for bars in rows.values() for bar in bars]
+    return Timeline(
+        command=safe(other.command, 200),
+        started=safe(other.started, 40),
+        limit=other.slots,
+        length=max(1, round(other.seconds * 1e6), *ends),
+        window=max(1, round(other.window_seconds * 1e6)),
+        stride=other.stride,
+        left_out=other.left_out,
+        slots=_numbered("slot", kinds["turn"]),
+        workers=_numbered("worker", kinds["read"]),
+        storage=Row("storage", [bar for bars in kinds["storage"].values() for bar in bars]),
+        curves=_curves(file.events),
+    )
+
+
+def _bars(events: Iterable[_Event]) -> Iterable[tuple[str, Bar]]:
+    """The bars of one row in their order; what is no bar of its own is a step of the one before."""
+    last: Bar | None = None
+    for event in sorted(events, key=lambda event: (event.ts, -event.dur)):
+        begin, end = int(event.ts), int(event.ts + event.dur)
+        name = safe(event.name, _LONGEST_NAME)
+        if event.cat in {"turn", "read", "storage"}:
+            last = Bar(name, begin, end, _told(event))
+            yield event.cat, last
+        elif last is not None and begin < last.end:
+            last.steps.append((name, begin, min(end, last.end)))
+
+
+def _told(event: _Event) -> Told:
+    told = _TOLD.decode(event.args)
+    texts: dict[str, Any] = {
+        name: safe(text, _LONGEST_URL) for name in ("url", "outcome", "reason") if (text := getattr(told, name))
+    }
+    return replace(told, **texts, timing={safe(name, _LONGEST_NAME): value for name, value in told.timing.items()})
+
+
+def _follow_arrows(events: Iterable[_Event], turns: Mapping[tuple[int, int], list[Bar]]) -> None:
+    """Tell each turn when its group began."""
+    ends = {event.id: int(event.ts) for event in events if event.ph == "f" and event.name == "journal"}
+    starts = [event for event in events if event.ph == "s" and event.id in ends]
+    for event in starts:
+        bars = turns.get((event.pid, event.tid), [])
+        at = bisect_left(bars, int(event.ts), key=lambda bar: bar.end)
+        if at < len(bars):
+            bars[at].group = ends[event.id]
+
+
+def _numbered(what: str, rows: Mapping[tuple[int, int], list[Bar]]) -> list[Row]:
+    """Slots as they are numbered, workers as they first had work; a hostile trace may have any number of rows."""
+    keys = sorted(rows) if what == "slot" else sorted(rows, key=lambda key: rows[key][0].begin)
+    return [Row(f"{what} {number}", rows[key]) for number, key in enumerate(keys[:MOST_ROWS], 1)]
+
+
+def _curves(events: Iterable[_Event]) -> dict[str, list[tuple[int, float]]]:
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for event in events:
+        if event.ph == "C":
+            for told, value in _VALUES.decode(event.args).items():
+                name = safe(told, _LONGEST_NAME)
+                if name in curves or len(curves) < _MOST_CURVES:
+                    curves.setdefault(name, []).append((int(event.ts), value))
+    return {name: sorted(points) for name, points in curves.items()}

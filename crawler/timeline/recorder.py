@@ -1,0 +1,115 @@
+"""Keeps the facts of a run for its trace, in bounded memory however long the run: whole stretches, or nothing of them.
+
+Rules
+- Time is cut into windows of a quarter of a second. A window is kept with everything that began in it, or not at all:
+  so what a kept one shows is the truth, how many ran beside each other and who waited for whom.
+- When more is held than `most` events, every other window is dropped, and from then on twice as many are passed over.
+- The curves go on throughout. When there are too many points, each two become one: the later, with the worst lag seen.
+- One window alone may not hold more than a quarter of `most`; what is over is counted as left out.
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from crawler.core.facts import GroupDone, Leased, Turned
+from crawler.core.metrics import Sample
+
+WINDOW = 0.25  # seconds
+MOST = 40_000  # events; a file of some 5 MB
+MOST_POINTS = 2_000
+_EVENTS = {Turned: 10, GroupDone: 4, Leased: 1}  # that each fact becomes, about
+
+Happening = Turned | GroupDone | Leased
+F = TypeVar("F", Turned, GroupDone, Leased)
+
+
+class Point(NamedTuple):
+    """The curves at one moment: seconds, then counts, bytes and seconds."""
+
+    at: float
+    in_flight: int
+    queued: int
+    inbox: int
+    rss: int
+    lag: float
+
+
+@dataclass(slots=True)
+class _Window:
+    """What began in one quarter of a second, and how many events it is."""
+
+    facts: list[Happening]
+    events: int = 0
+
+
+class Trace:
+    """An observer that remembers; `began` is the moment from which its time counts, on the monotonic clock."""
+
+    def __init__(self, began: float, *, most: int = MOST, most_points: int = MOST_POINTS) -> None:
+        self.began = began
+        self.ended = began
+        self.stride = 1
+        self.left_out = 0
+        self.points: list[Point] = []
+        self._most = most
+        self._most_points = most_points // 2 * 2  # they are merged in pairs
+        self._windows: dict[int, _Window] = {}
+        self._events = 0
+        self._point_stride = 1
+        self._merging = 0
+
+    def __repr__(self) -> str:
+        return f"<Trace {self._events} events, 1 of {self.stride} windows, {len(self.points)} points>"
+
+    def __call__(self, fact: Happening | Sample) -> None:
+        """Remember a fact, if it lies in a window that is kept."""
+        if isinstance(fact, Sample):
+            self._add_point(Point(fact.at, fact.in_flight, fact.queued, fact.inbox, fact.rss, fact.lag))
+            return
+        begin, end = _span(fact)
+        self.ended = max(self.ended, end)
+        index = int(max(0.0, begin - self.began) / WINDOW)
+        if index % self.stride:
+            return
+        window = self._windows.setdefault(index, _Window([]))
+        if window.events >= self._most // 4:
+            self.left_out += 1
+            return
+        events = _EVENTS[type(fact)]
+        window.facts.append(fact)
+        window.events += events
+        self._events += events
+        while self._events > self._most and len(self._windows) > 1:
+            self._thin()
+
+    def of(self, kind: type[F]) -> Iterator[F]:
+        """The facts of one kind that are kept, in the order of their windows."""
+        for _, window in sorted(self._windows.items()):
+            yield from (fact for fact in window.facts if isinstance(fact, kind))
+
+    def _thin(self) -> None:
+        self.stride *= 2
+        for index in [index for index in self._windows if index % self.stride]:
+            self._events -= self._windows.pop(index).events
+
+    def _add_point(self, point: Point) -> None:
+        self.ended = max(self.ended, point.at)
+        if self._merging:
+            point = _both(self.points.pop(), point)
+        self.points.append(point)
+        self._merging = (self._merging + 1) % self._point_stride
+        if len(self.points) >= self._most_points and not self._merging:
+            self.points = [_both(*pair) for pair in zip(self.points[::2], self.points[1::2], strict=True)]
+            self._point_stride *= 2
+
+
+def _both(first: Point, second: Point) -> Point:
+    return second._replace(lag=max(first.lag, second.lag))
+
+
+def _span(fact: Happening) -> tuple[float, float]:
+    if isinstance(fact, Turned):
+        return fact.laps.started, fact.laps.ended
+    return fact.began, fact.committed if isinstance(fact, GroupDone) else fact.ended

@@ -1,0 +1,75 @@
+"""fetch.handler: one connection, byte by byte."""
+
+import asyncio
+import time
+from unittest.mock import Mock
+
+import pytest
+
+from crawler.core.errors import FetchError
+from crawler.core.reasons import Reason
+from crawler.downloader.connection import GuardedHandler, IdleConnections, Watch
+
+
+@pytest.fixture
+async def transport() -> Mock:
+    """A connection that takes everything and tells nothing of itself."""
+    transport = Mock(spec=asyncio.Transport)
+    transport.get_extra_info.return_value = None
+    transport.is_closing.return_value = False
+    return transport
+
+
+@pytest.fixture
+async def handler(transport: Mock) -> GuardedHandler:
+    """The handler of that connection, before its first request."""
+    watch = Watch(now=time.monotonic, first_byte=1, idle=1)
+    handler = GuardedHandler(asyncio.get_running_loop(), watch, IdleConnections(10))
+    handler.connection_made(transport)
+    return handler
+
+
+async def test_a_server_that_speaks_first_is_left(handler: GuardedHandler, transport: Mock) -> None:
+    """What comes before any request is nobody's answer."""
+    handler.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    assert handler.unasked
+    transport.abort.assert_called_once_with()
+    with pytest.raises(FetchError) as caught:
+        handler.ask(b"GET / HTTP/1.1\r\n\r\n", without_body=False)
+    assert caught.value.reason == Reason.PROTOCOL_ERROR
+    transport.write.assert_not_called()
+
+
+async def test_what_comes_after_the_answer_ends_the_connection(handler: GuardedHandler, transport: Mock) -> None:
+    """The next byte after a complete answer belongs to nobody."""
+    handler.ask(b"GET / HTTP/1.1\r\n\r\n", without_body=False)
+    handler.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!")
+    assert handler.is_connected()
+
+    handler.data_received(b"?")
+
+    assert handler.unasked
+    transport.abort.assert_called_once_with()
+
+
+async def test_a_head_is_given_up_when_it_is_too_heavy(handler: GuardedHandler, transport: Mock) -> None:
+    """256 KiB of lines that are each short enough are too much, long before the head is complete."""
+    handler.ask(b"GET / HTTP/1.1\r\n\r\n", without_body=False)
+    handler.data_received(b"HTTP/1.1 200 OK\r\n")
+
+    for _ in range(33):
+        handler.data_received(b"X: " + b"y" * 8 * 1024 + b"\r\n")
+
+    with pytest.raises(FetchError) as caught:
+        await handler.head()
+    assert caught.value.reason == Reason.HEADER_LIMIT
+    transport.abort.assert_called_once_with()
+
+
+async def test_a_connection_is_never_closed_politely(handler: GuardedHandler, transport: Mock) -> None:
+    """A polite end of TLS may take half a minute, and holds a file as long."""
+    handler.close()
+
+    transport.abort.assert_called_once_with()
+    transport.close.assert_not_called()

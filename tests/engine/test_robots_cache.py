@@ -1,0 +1,357 @@
+"""crawl.robots_cache: what is known of each origin, and what asking for its robots.txt teaches."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from crawler.core.models import Request, Response, RobotsCopy
+from crawler.core.protocols import Fetcher
+from crawler.core.reasons import Reason
+from crawler.core.throttle import LONGEST_REST
+from crawler.core.urls import Url, parse
+from crawler.engine import robots_cache
+from crawler.engine.robots_cache import RobotsCache
+from crawler.robots.answer import LIFETIME, Lesson
+from crawler.testing import Answer, FakeClock, FakeFetcher, refused
+from support.fetching import ask_url, open_fetcher
+from support.rawserver import Handler, raw_server
+from support.robots_conditions import (
+    CONDITIONS,
+    COPY,
+    HOUR,
+    NEVER,
+    PATHS,
+    Condition,
+    Outcome,
+    State,
+    outcome,
+    table,
+)
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "politeness.md"
+HERE = "http://127.0.0.1:8080"
+BODY = b"User-agent: *\nDisallow: /a\nCrawl-delay: 2\nSitemap: /s"
+
+
+@dataclass(slots=True)
+class Kept:
+    """Where copies are kept: a dictionary."""
+
+    copies: dict[str, RobotsCopy] = field(default_factory=dict)
+
+    async def put_robots(self, origin: str, copy: RobotsCopy) -> None:
+        """Keep a copy."""
+        self.copies[origin] = copy
+
+
+def a_copy(clock: FakeClock, *, age: float = 0.0, body: bytes = BODY, status: int = 200) -> RobotsCopy:
+    """A copy of that age, in seconds."""
+    fetched_at = clock.wall() - age
+    return RobotsCopy(fetched_at=fetched_at, expires_at=fetched_at + LIFETIME, status=status, body=body)
+
+
+def a_cache(fetcher: Fetcher | None = None, clock: FakeClock | None = None, kept: Kept | None = None) -> RobotsCache:
+    """A cache that knows nothing."""
+    return RobotsCache(fetcher or FakeFetcher(), kept or Kept(), clock or FakeClock(), agent="crawler")
+
+
+async def learned(cache: RobotsCache, url: str = f"{HERE}/") -> Lesson:
+    """What asking for the robots.txt of this URL's origin teaches."""
+    return await cache.learn(ask_url(url), None)
+
+
+# --- every condition -------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Servers:
+    """Two servers that do what the condition says, and what they were asked."""
+
+    condition: Condition
+    here: str = ""
+    other: str = ""
+    dead: str = ""
+    asked: list[str] = field(default_factory=list)
+
+    def handler(self, prefix: str) -> Handler:
+        """What answers at one of them; `prefix` tells its pages from the other's."""
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            path = prefix + head.split()[1].decode()
+            self.asked.append(path)
+            said = self.condition.pages[path].replace(b"{other}", self.other.encode())
+            said = said.replace(b"{dead}", self.dead.encode())
+            writer.write(said.removesuffix(NEVER))
+            await writer.drain()
+            if said.endswith(NEVER):
+                await asyncio.Event().wait()
+
+        return serve
+
+
+@contextmanager
+def port_without_listener() -> Iterator[str]:
+    """The origin of a port that is taken, and where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def serving(condition: Condition) -> AsyncIterator[Servers]:
+    """Servers in this condition."""
+    servers = Servers(condition)
+    with port_without_listener() as servers.dead:
+        async with (
+            raw_server(servers.handler("")) as here,
+            raw_server(servers.handler("other"), "127.0.0.2") as other,
+        ):
+            servers.here = servers.dead if condition.refused else f"http://{here[0]}:{here[1]}"
+            servers.other = f"http://{other[0]}:{other[1]}"
+            yield servers
+
+
+def known_before(state: State, origin: str, clock: FakeClock) -> dict[str, RobotsCopy]:
+    """What is known of an origin in this state."""
+    if state is State.NONE:
+        return {}
+    return {origin: a_copy(clock, age=HOUR if state is State.FRESH else 24 * HOUR, body=COPY)}
+
+
+def asked_again(cache: RobotsCache, url: Url, clock: FakeClock) -> int | None:
+    """In how many seconds the rules of an origin have to be asked for; None = at once."""
+    if not cache.knows(url):
+        return None
+    for hours in range(1, 26):
+        clock.advance(HOUR - 1)
+        assert cache.knows(url)
+        clock.advance(1)
+        if not cache.knows(url):
+            return hours * HOUR
+    raise AssertionError("it is believed for ever")
+
+
+@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: condition.name)
+async def test_every_condition(condition: Condition, state: State) -> None:
+    """A real server in this condition, asked by the real fetcher: the verdicts, and when it is asked again."""
+    clock, kept = FakeClock(), Kept()
+    fetching = open_fetcher(first_byte_timeout=0.3, idle_timeout=0.3, allow_nets=("127.0.0.0/8",))
+    async with serving(condition) as servers, fetching as fetcher:
+        origin, url = servers.here, parse(f"{servers.here}/")
+        cache = a_cache(fetcher, clock, kept)
+        cache.remember(known_before(state, origin, clock))
+
+        lesson = Lesson(None) if cache.knows(url) else await learned(cache, url.href)
+
+        verdicts = tuple(cache.allows(parse(origin + path)) for path in PATHS)
+        stored = kept.copies.get(origin)
+        left = stored.expires_at - clock.wall() if stored else None
+        found = Outcome(verdicts, asked_again(cache, url, clock), lesson.reason, lesson.retry_after)
+    wanted = outcome(condition, state)
+
+    assert found == wanted
+    assert left == (None if state is State.FRESH else wanted.again)
+    assert bool(servers.asked) == (state is not State.FRESH and not condition.refused)
+    assert len(servers.asked) <= 6
+
+
+def test_the_table_of_conditions_is_the_test() -> None:
+    """`docs/politeness.md` has a row for each of them; CRAWLER_WRITE_DOCS=1 writes the table anew."""
+    marks = "<!-- conditions: made from tests/support/robots_conditions.py -->\n", "<!-- /conditions -->"
+    head, rest = PAGE.read_text("utf-8").split(marks[0])
+    written, tail = rest.split(marks[1])
+    wanted = f"{table()}\n"
+
+    if os.environ.get("CRAWLER_WRITE_DOCS"):
+        PAGE.write_text(head + marks[0] + wanted + marks[1] + tail, "utf-8")
+
+    assert os.environ.get("CRAWLER_WRITE_DOCS") or written == wanted
+
+
+# --- what is remembered ----------------------------------------------------------------------------------------------
+
+
+async def test_what_was_learned_is_kept_and_answered() -> None:
+    """Verdicts, the crawl-delay and the sitemaps of an origin, and of no other; the copy goes to the keeper."""
+    clock, kept = FakeClock(), Kept()
+    cache = a_cache(FakeFetcher({f"{HERE}/robots.txt": (200, BODY)}), clock, kept)
+
+    assert await learned(cache) == Lesson(None)
+
+    url, other = parse(f"{HERE}/a"), parse("https://127.0.0.1:8080/a")
+    assert (cache.knows(url), cache.allows(url)) == (True, False)
+    assert (cache.crawl_delay(url), cache.take_sitemaps(url)) == (2.0, ("/s",))
+    assert kept.copies == {HERE: a_copy(clock)}
+    assert (cache.knows(other), cache.allows(other)) == (False, False)
+    assert (cache.crawl_delay(other), cache.take_sitemaps(other)) == (None, ())
+
+
+async def test_sitemaps_are_taken_once_for_each_copy() -> None:
+    """So they enter the frontier once a day, not with each page."""
+    clock = FakeClock()
+    cache = a_cache(FakeFetcher({f"{HERE}/robots.txt": (200, BODY)}), clock)
+    url = parse(f"{HERE}/a")
+
+    await learned(cache)
+    first = [cache.take_sitemaps(url), cache.take_sitemaps(url)]
+    await learned(cache)
+    second = [cache.take_sitemaps(url), cache.take_sitemaps(url)]
+
+    assert first == second == [("/s",), ()]
+
+
+async def test_after_a_failure_nothing_is_known() -> None:
+    """The lesson says why, and the next try asks again."""
+    fetcher = FakeFetcher(default=refused())
+    cache = a_cache(fetcher)
+
+    lessons = [await learned(cache), await learned(cache)]
+
+    failed = Lesson(Reason.CONNECT_REFUSED, "robots.txt: connection refused", is_answered=False)
+    assert lessons == [failed] * 2
+    assert len(fetcher.asked) == 2
+    assert not cache.knows(parse(HERE))
+    assert not cache.allows(parse(HERE))
+
+
+async def test_a_stale_copy_stays_in_force_for_two_hours_at_a_time() -> None:
+    """As long as the server cannot be reached, and kept so; its first answer replaces it.
+
+    After the longest rest of its host there is time for a page.
+    """
+    clock, kept = FakeClock(), Kept()
+    fetcher = FakeFetcher({f"{HERE}/robots.txt": (503, b"")})
+    cache = a_cache(fetcher, clock, kept)
+    copy = a_copy(clock, age=30 * LIFETIME)
+    cache.remember({HERE: copy})
+
+    for _ in range(3):
+        assert not cache.knows(parse(HERE))
+        lesson = await learned(cache)
+        assert lesson.reason is None
+        assert lesson.message.startswith("robots.txt: the server answered 503; the copy of 2023-10-")
+        assert (cache.knows(parse(HERE)), cache.allows(parse(f"{HERE}/a"))) == (True, False)
+        assert kept.copies[HERE] == replace(copy, expires_at=clock.wall() + 2 * HOUR)
+        clock.advance(LONGEST_REST + 60)
+        assert cache.knows(parse(HERE))
+        clock.advance(2 * HOUR - LONGEST_REST - 60)
+    cache._fetcher = FakeFetcher({f"{HERE}/robots.txt": (404, b"")})
+    await learned(cache)
+
+    assert cache.allows(parse(f"{HERE}/a"))
+
+
+async def test_a_copy_from_the_future_is_stale() -> None:
+    """The clock was set back since: nobody knows its age. In force it stays as any other stale copy does."""
+    clock = FakeClock()
+    cache = a_cache(FakeFetcher(default=refused()), clock)
+    cache.remember({HERE: a_copy(clock, age=-10)})
+
+    assert not cache.knows(parse(HERE))
+    await learned(cache)
+
+    assert cache.knows(parse(HERE))
+
+
+def test_a_copy_is_believed_for_a_day_at_the_most() -> None:
+    """Whatever expiry was stored."""
+    clock = FakeClock()
+    cache = a_cache(clock=clock)
+    cache.remember({HERE: replace(a_copy(clock), expires_at=clock.wall() + 9 * LIFETIME)})
+
+    assert asked_again(cache, parse(HERE), clock) == LIFETIME
+
+
+def test_an_older_copy_replaces_no_newer_one() -> None:
+    """What comes with a lease may have been stored before what was learned since."""
+    clock = FakeClock()
+    cache = a_cache(clock=clock)
+    cache.remember({HERE: a_copy(clock, age=5, body=b"")})
+    cache.remember({HERE: a_copy(clock, age=9)})
+    assert cache.allows(parse(f"{HERE}/a"))
+
+    cache.remember({HERE: a_copy(clock, age=1)})
+
+    assert not cache.allows(parse(f"{HERE}/a"))
+
+
+@pytest.mark.parametrize(("limit", "most"), [("_ORIGINS", 10), ("_BYTES", 10 * (1024 + len(BODY)))])
+def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch, limit: str, most: int) -> None:
+    """In origins and in bytes; who was asked about last is kept."""
+    monkeypatch.setattr(robots_cache, limit, most)
+    clock = FakeClock()
+    cache = a_cache(clock=clock)
+
+    for number in range(1000, 1100):
+        cache.remember({f"http://h:{number}": a_copy(clock, age=1)})
+        cache.remember({f"http://h:{number}": a_copy(clock)})
+        assert cache.allows(parse(f"http://h:{number}"))
+        assert cache.allows(parse("http://h:1000"))
+
+    assert known(cache, range(1000, 1100)) == [1000, *range(1091, 1100)]
+    assert cache._weight == 10 * (1024 + len(BODY))
+    assert cache._read_weight == 10 * 16 * len(BODY)
+
+
+@pytest.mark.parametrize(("limit", "most"), [("_ORIGINS", 10), ("_BYTES", 10 * (1024 + len(BODY)))])
+def test_a_copy_that_decided_about_nothing_yet_stays_longest(
+    monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    """Who loses it before the first page asks for it again: where all hosts do, no page is ever asked for."""
+    monkeypatch.setattr(robots_cache, limit, most)
+    clock = FakeClock()
+    cache = a_cache(clock=clock)
+    for number in range(1000, 1010):
+        cache.remember({f"http://h:{number}": a_copy(clock)})
+    for number in range(1005, 1010):
+        assert cache.allows(parse(f"http://h:{number}"))
+
+    cache.remember({f"http://h:{number}": a_copy(clock) for number in range(1010, 1016)})
+
+    assert known(cache, range(1000, 1020)) == [*range(1001, 1005), *range(1010, 1016)]
+
+
+def test_rules_are_read_again_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a body says takes a multiple of it: the rules that nobody asked for are dropped, and no copy with them."""
+    monkeypatch.setattr(robots_cache, "_RULES_BYTES", 10 * 16 * len(BODY))
+    clock, urls = FakeClock(), [parse(f"http://h:{number}/a") for number in range(1000, 1100)]
+    cache = a_cache(clock=clock)
+    cache.remember({url.origin: a_copy(clock) for url in urls})
+
+    for _ in range(2):
+        assert [(cache.allows(url), cache.crawl_delay(url)) for url in urls] == [(False, 2.0)] * 100
+
+    assert cache._read_weight == 10 * 16 * len(BODY)
+    assert cache._weight == 100 * (1024 + len(BODY))
+
+
+def known(cache: RobotsCache, numbers: range) -> list[int]:
+    """Those of these hosts whose rules are at hand."""
+    return [number for number in numbers if cache.knows(parse(f"http://h:{number}"))]
+
+
+async def test_where_a_redirect_leads_nobody_was_named() -> None:
+    """Another host and port is not named by the user, another origin is foreign; both stay so on the way back."""
+    asked: list[Request] = []
+
+    def moved(to: str) -> Answer:
+        def answer(request: Request) -> Response:
+            asked.append(request)
+            return Response(request=request, status=302, headers=((b"Location", to.encode()),))
+
+        return answer
+
+    steps = {f"{HERE}/robots.txt": "http://other/1", "http://other/1": f"{HERE}/2", f"{HERE}/2": "/3"}
+    fetcher = FakeFetcher({url: moved(to) for url, to in {**steps, f"{HERE}/3": "http://["}.items()})
+    await learned(a_cache(fetcher))
+
+    assert [(request.named, request.foreign) for request in asked] == [(True, False), *[(False, True)] * 3]
+    assert fetcher.asked[-1] == f"{HERE}/3"

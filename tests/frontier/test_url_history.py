@@ -1,0 +1,88 @@
+"""frontier.history: what is stored about one URL; what a user makes of it is in journeys/test_why.py."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.core.models import Find, Group, Request, SeedBatch, State, Visit
+from crawler.core.reasons import Reason
+from crawler.core.scope import Scope
+from crawler.core.stored import Leader
+from crawler.core.urls import parse
+from crawler.frontier.in_flight import MappedBoard
+from crawler.frontier.policy import Rules
+from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.url_history import FrontierHistory
+
+NOW = 1_700_000_000.0
+RULES = Rules(scope=Scope("prefix"), traps=True)
+
+
+@pytest.fixture
+def frontier(tmp_path: Path) -> Iterator[SqliteFrontier]:
+    """Two seeds, one below the other; a page that the first links to, and its sitemap with a page of its own."""
+    found = SqliteFrontier(tmp_path / "f.sqlite", MappedBoard(tmp_path / "board", 8), create=True, rules=RULES)
+    found.open(NOW)
+    seeds = tuple(
+        Find(url=parse(url), seed=True, named=True, line=line)
+        for line, url in enumerate(["http://h/", "http://h/docs/"], 1)
+    )
+    found.commit(Group(seeds=(SeedBatch(cursor=9, line=2, lines=2, finds=seeds),)))
+    sitemap = Find(url=parse("http://h/sitemap.xml"), sitemap=True)
+    finish(found, "http://h/", sitemap, Find(url=parse("http://h/docs/a"), depth=1))
+    finish(found, "http://h/sitemap.xml", Find(url=parse("http://h/listed"), depth=1))
+    yield found
+    found.close()
+
+
+def finish(frontier: SqliteFrontier, url: str, *finds: Find) -> None:
+    """This URL was fetched, and led to these."""
+    (number,) = frontier._db.execute("SELECT id FROM url WHERE url = ?", (url,)).fetchone()
+    request = Request(url=parse(url), id=number)
+    frontier.commit(Group(visits=(Visit(request=request, state=State.DONE, reason=Reason.OK, finds=finds),)))
+
+
+def history(frontier: SqliteFrontier, rules: Rules = RULES) -> FrontierHistory:
+    """Who may be asked."""
+    db: sqlite3.Connection = frontier._db
+    return FrontierHistory(db, rules, "crawler", 2026)
+
+
+def test_the_narrowest_place_is_told(frontier: SqliteFrontier) -> None:
+    """A page below both seeds' folders lies in the nearer one; all that were brought in are told, too."""
+    borders = history(frontier).of(parse("http://h/docs/a")).borders
+
+    assert borders.place == "h/docs/"
+    assert (borders.places, borders.all_places, borders.named) == (("h/", "h/docs/"), 2, ("h:80",))
+
+
+def test_a_page_of_a_sitemap_knows_it(frontier: SqliteFrontier) -> None:
+    """It was not linked to, it was listed."""
+    assert history(frontier).of(parse("http://h/listed")).leader == Leader(
+        url="http://h/sitemap.xml", redirects=False, sitemap=True
+    )
+
+
+def test_a_list_that_is_not_read_to_its_end_is_told(frontier: SqliteFrontier) -> None:
+    """A URL that was never seen may still be in it."""
+    assert not history(frontier).of(parse("http://h/never")).is_list_read
+
+    frontier.commit(Group(seeds=(SeedBatch(cursor=9, line=2, last=True),)))
+
+    assert history(frontier).of(parse("http://h/never")).is_list_read
+
+
+def test_to_ask_about_a_family_counts_nothing(frontier: SqliteFrontier) -> None:
+    """However often one asks, the families are as large as before."""
+    asked = history(frontier)
+
+    sizes = {asked.of(parse("http://h/never?sid=0123456789abcdef")).borders.families[0][1] for _ in range(9)}
+
+    assert sizes == {3}
+
+
+def test_without_traps_there_are_no_families(frontier: SqliteFrontier) -> None:
+    """Where nobody looks for them, none are told."""
+    assert history(frontier, Rules()).of(parse("http://h/")).borders.families == ()
