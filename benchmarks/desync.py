@@ -14,9 +14,9 @@ from itertools import cycle
 from crawler.core import urls
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
-from crawler.core.models import Request
+from crawler.core.messages import Request
 from crawler.downloader.fetcher import HttpFetcher
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 
 DELAYS = (0, 0.001, 0.005, 0.05)
 IN_FLIGHT = 25
@@ -63,7 +63,7 @@ async def measure(name: str, handler: Callable[..., Awaitable[None]], pairs: int
                 except FetchError:
                     failed += 1
 
-    async with HttpFetcher(FetchConfig(), clock=Clock()) as fetcher:
+    async with HttpFetcher(FetchConfig(), clock=SystemClock()) as fetcher:
         await asyncio.gather(*(work(fetcher) for _ in range(IN_FLIGHT)))
     server.close()
     print(f"{name:58} {pairs * 2:6} URLs  {wrong:4} misattributed  {failed:4} failed", flush=True)

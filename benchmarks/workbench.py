@@ -15,12 +15,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.tables import mark, show
-from crawler.core.models import HostState, Request
-from crawler.core.throttle import Bounds, Pace
+from crawler.core.handover import HostState
+from crawler.core.messages import Request
+from crawler.core.throttle import HostThrottle, ThrottleBounds
 from crawler.core.urls import Host, parse
 from crawler.engine.workbench import Workbench
 
-_BOUNDS = Bounds(per_host=1, delay=1.0)
+_BOUNDS = ThrottleBounds(per_host=1, delay=1.0)
 
 
 def main() -> int:
@@ -64,8 +65,8 @@ def _row(hosts: int, requests: int) -> tuple[int, int, float, float, int, float,
     )
 
 
-def _pace_of(_host: Host, state: HostState) -> Pace:
-    return Pace(_BOUNDS, state)
+def _pace_of(_host: Host, state: HostState) -> HostThrottle:
+    return HostThrottle(_BOUNDS, state)
 
 
 def _step_through(bench: Workbench) -> tuple[float, float, int]:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
+from crawler.core.handover import RobotsCopy
+from crawler.core.messages import Request
 from crawler.core.metrics import Metrics, Sample
-from crawler.core.models import Request, RobotsCopy
 from crawler.core.protocols import Fetcher, Frontier, Observer, Parser, Sink
-from crawler.core.rate_limits import Paces, RateGate
+from crawler.core.rate_limits import RateGate, Throttles
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Url
 from crawler.downloader.fetcher import HttpFetcher
@@ -28,20 +29,20 @@ from crawler.engine.robots_cache import RobotsCache, ask
 from crawler.engine.seeds import Seeds
 from crawler.engine.workbench import Workbench
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.policy import Rules
+from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.reading import shared_lock
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.parse.follow import follow, follow_lists
 from crawler.parse.inline import InlineParser
-from crawler.parse.page_reader import Reader, Task
+from crawler.parse.page_reader import PageReader, Task
 from crawler.parse.pool import LaneParser, lanes
 from crawler.parse.reading import Wants
 from crawler.parse.select import check_selector
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
-from crawler.robots.answer import Lesson
+from crawler.robots.answer import RobotsOutcome
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.runtime import loop, malloc
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 from crawler.runtime.lane import Limits
 from crawler.runtime.places import dials_for, files_for, idle_for, most_slots, places_for, wanted_dials
 from crawler.runtime.tasks import ByteBudget, background, every
@@ -89,11 +90,11 @@ def check_files(config: RunConfig) -> None:
     Raises:
         UsageError: it says which option.
     """
-    HttpFetcher(config.fetch, clock=Clock())
+    HttpFetcher(config.fetch, clock=SystemClock())
     tls_for(config.fetch, trusted=True)
     if config.parse.workers != 0 and (config.parse.extract or "").startswith("__main__:"):
         raise UsageError("--extract: a worker does not see the main script: give a module, or have no workers (0)")
-    Reader(_task(config, follows=True))
+    PageReader(_task(config, follows=True))
     rules_of(config, follows=True)
 
 
@@ -101,7 +102,7 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
     async with AsyncExitStack() as stack:
         parts = replace(await assemble(stack, folder, facts, config), say=show.note)
         lag = await stack.enter_async_context(loop.LagProbe())
-        watch = _Watch(parts, lag)
+        watch = _RunWatch(parts, lag)
         await stack.enter_async_context(background(every, show.seconds, lambda: show.sample(watch.look())))
         if show.observe is not None:
             parts = await observed(stack, parts, lag, show.observe)
@@ -118,7 +119,7 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
 
 async def observed(stack: AsyncExitStack, parts: Parts, lag: loop.LagProbe, observer: Observer) -> Parts:
     """The same parts; while `stack` is open, `observer` is told what they do."""
-    watch = _Watch(parts, lag)
+    watch = _RunWatch(parts, lag)
     parts.journal.observe(observer)
     await stack.enter_async_context(background(every, _OBSERVED, lambda: observer(watch.look())))
     return replace(parts, observe=observer)
@@ -137,7 +138,7 @@ async def assemble(
 
     What `reading` gives for the task of each document, and `around` for the fetcher, takes its place.
     """
-    clock = Clock()
+    clock = SystemClock()
     limit = config.engine.concurrency
     is_throttled = config.fetch.limit_rate is not None  # then it is we who make them slow
     places = places_for(limit, now=clock.monotonic, is_relieved=not is_throttled)
@@ -162,7 +163,7 @@ async def assemble(
         parser=await _parser(stack, config, task),
         journal=journal,
         board=board,
-        workbench=Workbench(Paces(config.politeness, limit, ahead=clock.monotonic() - clock.wall()).of, limit),
+        workbench=Workbench(Throttles(config.politeness, limit, ahead=clock.monotonic() - clock.wall()).of, limit),
         robots=RobotsCache(fetcher, journal, clock, agent=agent_of(config)) if config.politeness.robots else None,
         rate=RateGate(config.politeness.rate),
         judge=Judge(config.engine.retries, LinkJudge(config.scope) if follows else None),
@@ -178,12 +179,12 @@ async def assemble(
     )
 
 
-def rules_of(config: RunConfig, *, follows: bool) -> Rules:
+def rules_of(config: RunConfig, *, follows: bool) -> FrontierPolicy:
     """What the frontier keeps to: a list of URLs knows no scope, no depth and no traps."""
     host_pages = config.budget.max_pages_per_host
     if not follows:
-        return Rules(host_pages=host_pages)
-    return Rules(
+        return FrontierPolicy(host_pages=host_pages)
+    return FrontierPolicy(
         follows=True,
         scope=Scope(config.scope.scope),
         judge=LinkJudge(config.scope),
@@ -234,7 +235,7 @@ def agent_of(config: RunConfig) -> str:
     return config.fetch.user_agent.partition("/")[0]
 
 
-class _Watch:
+class _RunWatch:
     """Takes samples of a run."""
 
     def __init__(self, parts: Parts, lag: loop.LagProbe) -> None:
@@ -273,16 +274,16 @@ def keep_options(folder: RunFolder, facts: RunFacts) -> None:
         folder.write_facts(facts)
 
 
-def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | Lesson:
+def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | RobotsOutcome:
     """What the server of this URL, which the user named, answers to `/robots.txt` now.
 
     Raises:
         SystemExit: a signal came first; with the exit code that a shell gives it.
     """
-    clock = Clock()
+    clock = SystemClock()
 
-    async def main(stop: loop.Stop) -> RobotsCopy | Lesson:
-        found: list[RobotsCopy | Lesson] = []
+    async def main(stop: loop.Stop) -> RobotsCopy | RobotsOutcome:
+        found: list[RobotsCopy | RobotsOutcome] = []
 
         async def look(fetcher: Fetcher) -> None:
             found.append(await ask(fetcher, Request(url=url, named=True), None, clock))

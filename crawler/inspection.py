@@ -11,7 +11,7 @@ from msgspec import to_builtins
 from crawler.build import agent_of, rules_of
 from crawler.core.budget import spent_by_all_lives
 from crawler.core.config import OPTIONS, BudgetConfig, RunConfig, configure
-from crawler.core.models import RobotsCopy
+from crawler.core.handover import RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
 from crawler.frontier import robots_rows as frontier_robots
@@ -23,16 +23,16 @@ from crawler.frontier.url_history import FrontierHistory
 from crawler.report.hosts import HostRow, host_row
 from crawler.report.summary import MOST_HOSTS, summarize
 from crawler.report.why.answer import explain
-from crawler.report.why.case import Asked
+from crawler.report.why.case import Question
 from crawler.report.why.chain import Answer
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.seed_lists import place_of
-from crawler.run.verify import Verdict
+from crawler.run.verify import AuditVerdict
 from crawler.run.verify import verify as compare
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 
 
-def verify(folder: RunFolder, facts: RunFacts) -> Verdict:
+def verify(folder: RunFolder, facts: RunFacts) -> AuditVerdict:
     """Audit the run in `folder`, which was started with `facts`; see `run.verify`.
 
     Raises:
@@ -94,7 +94,7 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
         RunInUse: somebody works on it.
         StorageDamaged: the frontier cannot be read.
     """
-    config, follows, now = stored_config(folder, facts), facts.command == "crawl", Clock().wall()
+    config, follows, now = stored_config(folder, facts), facts.command == "crawl", SystemClock().wall()
     rules, agent = rules_of(config, follows=follows), agent_of(config)
     with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
         histories = FrontierHistory(db, rules, agent, datetime.fromtimestamp(now, UTC).year)
@@ -104,7 +104,7 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
             if (found := histories.of(over_http)).row:
                 url, history = over_http, found
     line = history.row.line if history.row else None
-    asked = Asked(
+    asked = Question(
         text=text,
         url=url,
         folder=str(folder.path),

@@ -25,9 +25,11 @@ import msgspec
 from crawler.build import assemble, check_files
 from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
 from crawler.core.errors import UsageError
-from crawler.core.models import Committed, Request, Response, Visit
+from crawler.core.handover import Committed
+from crawler.core.messages import Request, Response
 from crawler.core.options import check_names, in_keywords, keywords_of
 from crawler.core.protocols import Fetcher, Room
+from crawler.core.visits import Visit
 from crawler.encoding import decode
 from crawler.encoding.detect import of_response
 from crawler.encoding.labels import named
@@ -103,7 +105,7 @@ async def crawl(
     with in_keywords(_CRAWL), _folder(output) as path:
         config = configure({"workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}})
         check_files(config)
-        pages = _Pages()
+        pages = _PageQueue()
         run = _begin(RunFolder(path), seeds, config)
         # Not `background`, which is a generator: a loop that ends closes those that are left in any order.
         async with Slots(1) as beside:
@@ -139,7 +141,7 @@ def _begin(folder: RunFolder, seeds: Iterable[str], config: RunConfig) -> tuple[
     return folder, facts
 
 
-class _Pages:
+class _PageQueue:
     """What is committed and not yet read; `fill` runs the crawl."""
 
     def __init__(self) -> None:

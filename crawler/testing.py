@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from crawler.core.errors import FetchError
-from crawler.core.models import Request, Response, Timing
+from crawler.core.messages import Request, Response, Timing
 from crawler.core.protocols import Room
 from crawler.core.reasons import Reason
 

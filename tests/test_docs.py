@@ -13,7 +13,7 @@ import pytest
 import crawler
 from crawler.cli.main import COMMANDS
 from crawler.core.config import OPTIONS
-from crawler.core.models import Timing
+from crawler.core.messages import Timing
 from crawler.core.options import Option
 from crawler.core.reasons import Reason
 from crawler.core.records import milliseconds

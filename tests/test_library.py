@@ -14,13 +14,15 @@ from crawler.build import assemble
 from crawler.cli.main import _run
 from crawler.core.config import configure
 from crawler.core.errors import InternalError, StorageError, TargetRefused, UsageError, WorkersMissing
-from crawler.core.models import Committed, Group, Page, Request, Response, State, Totals, Visit
+from crawler.core.handover import Committed, Group, Totals
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn, answered
+from crawler.core.records import VisitContext, answered
 from crawler.core.urls import parse
+from crawler.core.visits import Page, State, Visit
 from crawler.engine.crawl import Crawl
 from crawler.engine.outcomes import Judge
-from crawler.library import AHEAD, CrawledPage, _Pages, crawl
+from crawler.library import AHEAD, CrawledPage, _PageQueue, crawl
 from crawler.load.run import load_test
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.runtime.loop import Stop
@@ -49,7 +51,7 @@ def committed(count: int) -> Committed:
     for number in range(count):
         request = Request(url=parse(f"http://h/{number}"))
         page = Page(size=len(BODY), sha256="ab", content=BODY)
-        line = answered(Response(request=request, status=200), page, Reason.OK, Turn(now=0.0), state=State.DONE)
+        line = answered(Response(request=request, status=200), page, Reason.OK, VisitContext(now=0.0), state=State.DONE)
         kept = Visit(request=request, state=State.DONE, reason=Reason.OK, record=line, content=BODY, size=page.weight)
         visits.append(kept)
     return Committed(group=Group(visits=tuple(visits)), totals=Totals())
@@ -117,7 +119,7 @@ async def test_a_seed_without_a_scheme_is_asked_over_http_where_https_is_not_spo
 
 async def test_what_waits_for_the_reader_counts_in_the_memory() -> None:
     """A page's bytes are held until the reader takes it, and a hundred pages slow the crawl."""
-    memory, pages = ByteBudget(10**9), _Pages()
+    memory, pages = ByteBudget(10**9), _PageQueue()
 
     pages._take(memory, committed(AHEAD + 1))
     held, has_room = memory.used, pages._has_room.is_set()

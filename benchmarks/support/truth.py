@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from crawler.site.graph import Kind
+from crawler.site.graph import PageKind
 from crawler.site.truth import Site
 
 Told = tuple[int | None, str | None, str | None]  # status, SHA-256, title
@@ -71,7 +71,7 @@ def _known(site: Site, host: int, path: str, url: str) -> Known:
     page = site.page(host, path)
     assert page is not None, url
     title = page.title if page.redirect_to is None else None
-    is_read = page.status == 200 and page.kind is not Kind.BINARY
+    is_read = page.status == 200 and page.kind is not PageKind.BINARY
     return Known(
         told=(page.status, page.sha256, title),
         links=tuple(dict.fromkeys(urljoin(url, link) for link in page.links)) if is_read else (),

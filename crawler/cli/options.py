@@ -17,7 +17,7 @@ import click
 
 from crawler.core.config import OPTIONS
 from crawler.core.errors import UsageError
-from crawler.core.options import Kind, Option
+from crawler.core.options import Option, OptionKind
 
 _TITLES = {
     "output": "Output",
@@ -88,7 +88,7 @@ def _flag(
     kind = option.help.kind
     parameter = option.name.replace("-", "_")
     text = option.help.text + default
-    if kind is Kind.FLAG:
+    if kind is OptionKind.FLAG:
         return click.option(f"--{option.name}/--no-{option.name}", parameter, default=None, help=text, hidden=hidden)
     return click.option(
         *([f"-{option.help.short}"] if option.help.short else []),
@@ -106,9 +106,9 @@ def _default(option: Option) -> str:
     default = option.default
     if default in (None, ()):
         return ""
-    if option.help.kind is Kind.FLAG:
+    if option.help.kind is OptionKind.FLAG:
         return "  [default: on]" if default else "  [default: off]"
-    if option.help.kind is Kind.BYTES and isinstance(default, int):
+    if option.help.kind is OptionKind.BYTES and isinstance(default, int):
         return f"  [default: {default // 1024 // 1024}M]"
     return f"  [default: {default:g}]" if isinstance(default, float) else f"  [default: {default}]"
 

@@ -9,10 +9,10 @@ import click
 from crawler.cli.options import KnobCommand, given, knobs, look_up
 from crawler.core.config import RunConfig, configure
 from crawler.core.errors import UrlError, UsageError
-from crawler.core.models import RobotsCopy
+from crawler.core.handover import RobotsCopy
 from crawler.core.text import safe
 from crawler.core.urls import Url, parse
-from crawler.robots.answer import Lesson
+from crawler.robots.answer import RobotsOutcome
 from crawler.run.folder import RunFolder
 
 EXAMPLES = """\b
@@ -39,7 +39,7 @@ def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bo
         url = parse(text)
     except UrlError as error:
         raise UsageError(f"{safe(text, 80)}: {error}") from None
-    found: RobotsCopy | Lesson
+    found: RobotsCopy | RobotsOutcome
     if folder is not None:
         found, config = _stored(RunFolder(Path(folder)), url, given(parameters))
     else:

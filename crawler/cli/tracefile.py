@@ -49,10 +49,10 @@ class Tracing:
     """The trace of one life of a run with so many `slots`: `observer` while it lasts, and then a file."""
 
     def __init__(self, path: Path, command: str, slots: int) -> None:
-        from crawler.runtime.clock import Clock
+        from crawler.runtime.clock import SystemClock
         from crawler.timeline.recorder import Trace
 
-        clock = Clock()
+        clock = SystemClock()
         self._path = path
         self._command = command
         self._slots = slots

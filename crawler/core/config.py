@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from crawler.core.errors import UsageError
-from crawler.core.options import Help, Kind, Option, check_names, options_of, plain, turned
+from crawler.core.options import Help, Option, OptionKind, check_names, options_of, plain, turned
 from crawler.version import __version__
 
 MIB = 1024 * 1024
@@ -28,41 +28,44 @@ class ScopeConfig:
         Help(
             "Follow links to the seeds' hosts, to their registrable domains, below their folders (/docs/ with its last "
             "slash), or anywhere.",
-            Kind.TEXT,
+            OptionKind.TEXT,
             metavar="host|domain|prefix|all",
         ),
     ] = "host"
     include: Annotated[
         tuple[str, ...],
         Help(
-            "Follow only links in whose URL this regular expression matches; repeatable.", Kind.TEXTS, metavar="REGEX"
+            "Follow only links in whose URL this regular expression matches; repeatable.",
+            OptionKind.TEXTS,
+            metavar="REGEX",
         ),
     ] = ()
     exclude: Annotated[
         tuple[str, ...],
         Help(
             "Follow no link in whose URL this regular expression matches; repeatable, and beats --include.",
-            Kind.TEXTS,
+            OptionKind.TEXTS,
             metavar="REGEX",
         ),
     ] = ()
     max_depth: Annotated[
-        int | None, Help("Follow links this many steps from a seed; 0 = none.", Kind.COUNT_OR_NONE)
+        int | None, Help("Follow links this many steps from a seed; 0 = none.", OptionKind.COUNT_OR_NONE)
     ] = None
     assets: Annotated[
-        bool, Help("Fetch what pages are shown with, too: images, styles, scripts, media and the rest.", Kind.FLAG)
+        bool,
+        Help("Fetch what pages are shown with, too: images, styles, scripts, media and the rest.", OptionKind.FLAG),
     ] = False
     check: Annotated[
         bool,
         Help(
             "Check links within scope: list those that lead nowhere or are no URL, with all their pages; exit 1.",
-            Kind.FLAG,
+            OptionKind.FLAG,
         ),
     ] = False
     discover_sitemaps: Annotated[
-        bool, Help("Read the sitemaps that the robots.txt of each host in scope names, too.", Kind.FLAG)
+        bool, Help("Read the sitemaps that the robots.txt of each host in scope names, too.", OptionKind.FLAG)
     ] = False
-    traps: Annotated[bool, Help("Follow no links that look like those of a site without end.", Kind.FLAG)] = True
+    traps: Annotated[bool, Help("Follow no links that look like those of a site without end.", OptionKind.FLAG)] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ class ListConfig:
         Help(
             "The lists are tables, separated by commas, semicolons or tabs: read this column, by its number from 1 or "
             "by its name in the first line.",
-            Kind.TEXT,
+            OptionKind.TEXT,
             metavar="N|NAME",
         ),
     ] = None
@@ -88,7 +91,7 @@ class EngineConfig:
         int,
         Help(
             "Fetches in flight at the most, over all hosts that answer; other hosts are dialled beside them.",
-            Kind.COUNT,
+            OptionKind.COUNT,
             resumable=True,
         ),
     ] = 256
@@ -96,7 +99,7 @@ class EngineConfig:
         int,
         Help(
             "Further tries after a connection error, a truncated body or a status 408 425 429 500 502 503 504.",
-            Kind.COUNT_OR_NONE,
+            OptionKind.COUNT_OR_NONE,
             resumable=True,
         ),
     ] = 3
@@ -110,7 +113,7 @@ class PolitenessConfig:
         int | None,
         Help(
             "Fetches in flight per host and port: 4, and on loopback as many as --concurrency.",
-            Kind.COUNT,
+            OptionKind.COUNT,
             resumable=True,
         ),
     ] = None
@@ -119,15 +122,15 @@ class PolitenessConfig:
         Help(
             "Time between two requests to one host and port. auto: on loopback 0, elsewhere 0.5 and longer where the "
             "host is slow. Crawl-delay, Retry-After and trouble always make it longer.",
-            Kind.DELAY,
+            OptionKind.DELAY,
             resumable=True,
         ),
     ] = None
     rate: Annotated[
         float | None,
-        Help("Requests per second at the most, over all hosts.", Kind.RATE, resumable=True),
+        Help("Requests per second at the most, over all hosts.", OptionKind.RATE, resumable=True),
     ] = None
-    robots: Annotated[bool, Help("Obey each site's robots.txt (RFC 9309).", Kind.FLAG)] = True
+    robots: Annotated[bool, Help("Obey each site's robots.txt (RFC 9309).", OptionKind.FLAG)] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,21 +138,21 @@ class BudgetConfig:
     """When to stop early; what is left stays pending and can be resumed."""
 
     max_pages: Annotated[
-        int | None, Help("Stop after exactly this many lines of output.", Kind.COUNT, resumable=True)
+        int | None, Help("Stop after exactly this many lines of output.", OptionKind.COUNT, resumable=True)
     ] = None
     max_pages_per_host: Annotated[
         int | None,
         Help(
             "Write at most this many lines for one host and port; what is left of it stays pending.",
-            Kind.COUNT,
+            OptionKind.COUNT,
             resumable=True,
         ),
     ] = None
     max_bytes: Annotated[
-        int | None, Help("Start no further fetch after this many body bytes.", Kind.BYTES, resumable=True)
+        int | None, Help("Start no further fetch after this many body bytes.", OptionKind.BYTES, resumable=True)
     ] = None
     max_time: Annotated[
-        float | None, Help("Start no further fetch after this long.", Kind.TIME_LIMIT, resumable=True)
+        float | None, Help("Start no further fetch after this long.", OptionKind.TIME_LIMIT, resumable=True)
     ] = None
 
 
@@ -158,42 +161,46 @@ class FetchConfig:
     """How one request is made, and its limits. All times are seconds, all sizes bytes."""
 
     timeout: Annotated[
-        float, Help("Limit for one whole fetch, name lookup included.", Kind.TIME_LIMIT, resumable=True)
+        float, Help("Limit for one whole fetch, name lookup included.", OptionKind.TIME_LIMIT, resumable=True)
     ] = 60.0
     connect_timeout: Annotated[
-        float, Help("Limit for name lookup, connecting and TLS.", Kind.TIME_LIMIT, resumable=True)
+        float, Help("Limit for name lookup, connecting and TLS.", OptionKind.TIME_LIMIT, resumable=True)
     ] = 10.0
     first_byte_timeout: Annotated[
-        float, Help("Limit for the wait for the response's first byte.", Kind.TIME_LIMIT, resumable=True)
+        float, Help("Limit for the wait for the response's first byte.", OptionKind.TIME_LIMIT, resumable=True)
     ] = 20.0
     limit_rate: Annotated[
         int | None,
-        Help("Receive so many body bytes per second at the most, over all hosts.", Kind.BYTES, resumable=True),
+        Help("Receive so many body bytes per second at the most, over all hosts.", OptionKind.BYTES, resumable=True),
     ] = None
-    idle_timeout: Annotated[float, Help("Limit for a pause within a response.", Kind.TIME_LIMIT, resumable=True)] = 20.0
-    max_body: Annotated[int, Help("A body is cut here, and marked so: bytes as sent, before decoding.", Kind.BYTES)] = (
-        16 * MIB
-    )
-    max_decoded: Annotated[int, Help("Limit for a body after decoding.", Kind.BYTES)] = 64 * MIB
-    user_agent: Annotated[str, Help("How the crawler names itself; see --contact.", Kind.TEXT)] = AGENT
+    idle_timeout: Annotated[
+        float, Help("Limit for a pause within a response.", OptionKind.TIME_LIMIT, resumable=True)
+    ] = 20.0
+    max_body: Annotated[
+        int, Help("A body is cut here, and marked so: bytes as sent, before decoding.", OptionKind.BYTES)
+    ] = 16 * MIB
+    max_decoded: Annotated[int, Help("Limit for a body after decoding.", OptionKind.BYTES)] = 64 * MIB
+    user_agent: Annotated[str, Help("How the crawler names itself; see --contact.", OptionKind.TEXT)] = AGENT
     contact: Annotated[
         str | None,
         Help(
             "Your e-mail address or page, named to every server beside the crawler's name unless you give your own.",
-            Kind.CONTACT,
+            OptionKind.CONTACT,
             resumable=True,
         ),
     ] = None
     headers: Annotated[
         tuple[tuple[str, str], ...],
-        Help("A header for the hosts of your list or seeds; repeatable.", Kind.HEADERS, flag="header", secret=True),
+        Help(
+            "A header for the hosts of your list or seeds; repeatable.", OptionKind.HEADERS, flag="header", secret=True
+        ),
     ] = ()
     basic_auth: Annotated[
         tuple[str, str] | None,
         Help(
             "Basic authentication for the hosts of your list or seeds; "
             "env:VAR or file:PATH keeps it off the command line.",
-            Kind.USER,
+            OptionKind.USER,
             flag="user",
             secret=True,
         ),
@@ -202,7 +209,7 @@ class FetchConfig:
         str | None,
         Help(
             "Bearer token for the hosts of your list or seeds; env:VAR or file:PATH.",
-            Kind.TEXT,
+            OptionKind.TEXT,
             metavar="TOKEN",
             secret=True,
         ),
@@ -211,40 +218,42 @@ class FetchConfig:
         str | None,
         Help(
             "Send the cookies of this cookies.txt file to their own domains.",
-            Kind.TEXT,
+            OptionKind.TEXT,
             flag="load-cookies",
             metavar="FILE",
         ),
     ] = None
     proxy: Annotated[
         str | None,
-        Help("Send every request through this http:// proxy.", Kind.TEXT, metavar="URL", secret=True),
+        Help("Send every request through this http:// proxy.", OptionKind.TEXT, metavar="URL", secret=True),
     ] = None
     resolver: Annotated[
         str | None,
         Help(
             "Ask the name server at this IP address, after /etc/hosts, in place of the system's; commas part several.",
-            Kind.TEXT,
+            OptionKind.TEXT,
             metavar="ADDRESS[:PORT]",
             resumable=True,
         ),
     ] = None
     ca_file: Annotated[
-        str | None, Help("Trust the certificate authorities in this PEM file too.", Kind.TEXT, metavar="FILE")
+        str | None, Help("Trust the certificate authorities in this PEM file too.", OptionKind.TEXT, metavar="FILE")
     ] = None
     client_cert: Annotated[
         str | None,
-        Help("Show this certificate (PEM file with its key) to servers that ask.", Kind.TEXT, metavar="FILE"),
+        Help("Show this certificate (PEM file with its key) to servers that ask.", OptionKind.TEXT, metavar="FILE"),
     ] = None
     insecure_hosts: Annotated[
         tuple[str, ...],
-        Help("Do not verify this host's certificate; repeatable.", Kind.TEXTS, flag="insecure-host", metavar="HOST"),
+        Help(
+            "Do not verify this host's certificate; repeatable.", OptionKind.TEXTS, flag="insecure-host", metavar="HOST"
+        ),
     ] = ()
     allow_nets: Annotated[
         tuple[str, ...],
         Help(
             "Links and redirects may lead into this private network; repeatable.",
-            Kind.TEXTS,
+            OptionKind.TEXTS,
             flag="allow-net",
             metavar="CIDR",
         ),
@@ -269,23 +278,28 @@ class ParseConfig:
         int | None,
         Help(
             "Processes that read documents: as many as there are cores; 0 = this process does.",
-            Kind.COUNT_OR_NONE,
+            OptionKind.COUNT_OR_NONE,
             resumable=True,
         ),
     ] = None
     parse_timeout: Annotated[
-        float, Help("CPU time for reading one document; four times as much may pass.", Kind.TIME_LIMIT, resumable=True)
+        float,
+        Help("CPU time for reading one document; four times as much may pass.", OptionKind.TIME_LIMIT, resumable=True),
     ] = 10.0
     select: Annotated[
         tuple[str, ...],
         Help(
-            "Keep what this CSS selector finds in each page as data.NAME; repeatable.", Kind.TEXTS, metavar="NAME=CSS"
+            "Keep what this CSS selector finds in each page as data.NAME; repeatable.",
+            OptionKind.TEXTS,
+            metavar="NAME=CSS",
         ),
     ] = ()
-    text: Annotated[bool, Help("Keep each page's visible text as data.text.", Kind.FLAG)] = False
+    text: Annotated[bool, Help("Keep each page's visible text as data.text.", OptionKind.FLAG)] = False
     extract: Annotated[
         str | None,
-        Help("Keep what this function of yours gives for each page as data.", Kind.TEXT, metavar="MODULE:FUNCTION"),
+        Help(
+            "Keep what this function of yours gives for each page as data.", OptionKind.TEXT, metavar="MODULE:FUNCTION"
+        ),
     ] = None
 
 
@@ -297,7 +311,7 @@ class OutputConfig:
         str,
         Help(
             "What to keep, separated by commas: jsonl (pages.jsonl) or - (on stdout); files (each page as a file).",
-            Kind.TEXT,
+            OptionKind.TEXT,
             metavar="jsonl|files|-",
         ),
     ] = "jsonl"

@@ -9,10 +9,11 @@ Runs on: anywhere (pure).
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from crawler.core.models import Page, Response, Retry, Timing, Visit
+from crawler.core.messages import Response, Timing
+from crawler.core.visits import Page, Retry, Visit
 
 
-class Laps(NamedTuple):
+class VisitTimes(NamedTuple):
     """When the steps of one URL's turn ended, each where the next one begins.
 
     Attributes:
@@ -29,7 +30,7 @@ class Laps(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turned:
+class VisitDone:
     """One URL's turn in a slot.
 
     Attributes:
@@ -42,7 +43,7 @@ class Turned:
 
     id: int
     url: str
-    laps: Laps
+    laps: VisitTimes
     queued: float
     timing: Timing
     outcome: str
@@ -53,7 +54,9 @@ class Turned:
     worker: int = 0
 
     @classmethod
-    def of(cls, entry: Visit | Retry, response: Response | None, page: Page | None, laps: Laps, queued: float) -> Self:
+    def of(
+        cls, entry: Visit | Retry, response: Response | None, page: Page | None, laps: VisitTimes, queued: float
+    ) -> Self:
         """A turn that ended with this entry; without a response there is no page either."""
         return cls(
             id=entry.request.id,
@@ -75,7 +78,7 @@ class Turned:
         return cls(
             id=0,
             url=f"{origin}/robots.txt",
-            laps=Laps(started, ended, ended, ended),
+            laps=VisitTimes(started, ended, ended, ended),
             queued=0.0,
             timing=Timing(total=ended - started),
             outcome="failed" if reason else "done",

@@ -9,7 +9,8 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from crawler.core.models import Find, Guess, Request
+from crawler.core.finds import Find, Guess
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 

@@ -18,8 +18,8 @@ Runs on: anywhere (pure); `hop` in worker processes too.
 
 from typing import NamedTuple, Protocol
 
+from crawler.core.finds import Find
 from crawler.core.guesses import both
-from crawler.core.models import Find
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 
@@ -70,7 +70,7 @@ class Reached(Protocol):
         ...
 
 
-class Row(NamedTuple):
+class UrlRow(NamedTuple):
     """What the finds of a URL have made of it; `refusal` None = it is allowed. The rest as in `Find`."""
 
     seed: bool
@@ -85,13 +85,13 @@ class Row(NamedTuple):
     refusal: Reason | None
 
 
-def first(find: Find, refusal: Reason | None) -> Row:
+def first(find: Find, refusal: Reason | None) -> UrlRow:
     """The row of a URL that was not known before."""
     way = find.seed, find.depth, find.hops, find.chain, find.foreign
-    return Row(*way, find.sitemap, find.lastmod, find.line, find.guess, refusal)
+    return UrlRow(*way, find.sitemap, find.lastmod, find.line, find.guess, refusal)
 
 
-def merged(row: Row, find: Find, refusal: Reason | None) -> Row | None:
+def merged(row: UrlRow, find: Find, refusal: Reason | None) -> UrlRow | None:
     """The row after one more find, refused or not; None = it brings nothing new."""
     tells = find.sitemap or find.lastmod is not None or find.line is not None or find.guess != row.guess
     if refusal is row.refusal and find.chain >= row.chain and not tells and not is_nearer(find, row):
@@ -113,10 +113,10 @@ def merged(row: Row, find: Find, refusal: Reason | None) -> Row | None:
         return None
     way = best.seed, best.depth, best.hops, chain, best.foreign
     lastmod, line = _most(row.lastmod, find.lastmod), _least(row.line, find.line)
-    return Row(*way, row.sitemap or find.sitemap, lastmod, line, guess, refusal)
+    return UrlRow(*way, row.sitemap or find.sitemap, lastmod, line, guess, refusal)
 
 
-def _guess(row: Row, find: Find, refusal: Reason | None) -> int:
+def _guess(row: UrlRow, find: Find, refusal: Reason | None) -> int:
     """Join what all finds that are not refused say of its scheme."""
     if refusal:
         return row.guess
@@ -144,7 +144,7 @@ def _grade(refusal: Reason | None) -> int:
     return 0 if refusal is None else _GRADES.get(refusal, _OF_THE_URL)
 
 
-def _tells_more(find: Find, row: Row) -> bool:
+def _tells_more(find: Find, row: UrlRow) -> bool:
     return (
         (find.sitemap and not row.sitemap)
         or (find.lastmod is not None and find.lastmod > (row.lastmod or ""))

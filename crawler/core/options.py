@@ -137,31 +137,31 @@ def _user(value: object) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _OptionReader:
     metavar: str
     read: Callable[[object], Any]
     is_repeatable: bool = False
 
 
-class Kind(Enum):
+class OptionKind(Enum):
     """What a knob takes: the word that stands for it in `--help`, and how a text or TOML value is read.
 
     `read` gives the field's value, or raises ValueError with what is expected.
     """
 
-    COUNT = _Reader("N", lambda value: _whole(value, 1))
-    COUNT_OR_NONE = _Reader("N", lambda value: _whole(value, 0))
-    SECONDS = _Reader("SECONDS", _seconds)
-    DELAY = _Reader("SECONDS|auto", _delay)
-    TIME_LIMIT = _Reader("SECONDS", _positive_seconds)
-    BYTES = _Reader("BYTES", _bytes)
-    RATE = _Reader("N", _rate)
-    FLAG = _Reader("", _flag)
-    TEXT = _Reader("TEXT", _text)
-    CONTACT = _Reader("TEXT", _contact)
-    TEXTS = _Reader("TEXT", _texts, is_repeatable=True)
-    HEADERS = _Reader("'NAME: VALUE'", _headers, is_repeatable=True)
-    USER = _Reader("NAME:PASS", _user)
+    COUNT = _OptionReader("N", lambda value: _whole(value, 1))
+    COUNT_OR_NONE = _OptionReader("N", lambda value: _whole(value, 0))
+    SECONDS = _OptionReader("SECONDS", _seconds)
+    DELAY = _OptionReader("SECONDS|auto", _delay)
+    TIME_LIMIT = _OptionReader("SECONDS", _positive_seconds)
+    BYTES = _OptionReader("BYTES", _bytes)
+    RATE = _OptionReader("N", _rate)
+    FLAG = _OptionReader("", _flag)
+    TEXT = _OptionReader("TEXT", _text)
+    CONTACT = _OptionReader("TEXT", _contact)
+    TEXTS = _OptionReader("TEXT", _texts, is_repeatable=True)
+    HEADERS = _OptionReader("'NAME: VALUE'", _headers, is_repeatable=True)
+    USER = _OptionReader("NAME:PASS", _user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class Help:
     """
 
     text: str
-    kind: Kind
+    kind: OptionKind
     flag: str | None = None
     metavar: str | None = None
     resumable: bool = False

@@ -10,22 +10,12 @@ Runs on: anywhere (pure); where each plug lives stands in its docstring.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from crawler.core.facts import GroupDone, Leased, Turned
+from crawler.core.facts import GroupDone, Leased, VisitDone
+from crawler.core.handover import BrokenLink, Committed, Group, Lease, Opened, RejectedLine, Wanted
+from crawler.core.messages import Request, Response
 from crawler.core.metrics import Sample
-from crawler.core.models import (
-    BrokenLink,
-    Committed,
-    Group,
-    Lease,
-    Opened,
-    Page,
-    RejectedLine,
-    Request,
-    Response,
-    Visit,
-    Wanted,
-)
 from crawler.core.stored import ChiefHosts, LostSeeds
+from crawler.core.visits import Page, Visit
 
 
 class Clock(Protocol):
@@ -178,5 +168,5 @@ class Pacer(Protocol):
         ...
 
 
-Observer = Callable[[Turned | GroupDone | Leased | Sample], None]
+Observer = Callable[[VisitDone | GroupDone | Leased | Sample], None]
 """Facts for whoever watches a run, told on the loop: each URL's turn, each group and lease, and samples in between."""

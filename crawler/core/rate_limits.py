@@ -9,15 +9,15 @@ Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 
 from crawler.core.addresses import AddressClass, classify, written_address
 from crawler.core.config import PolitenessConfig
-from crawler.core.models import HostState
-from crawler.core.throttle import Bounds, Pace
+from crawler.core.handover import HostState
+from crawler.core.throttle import HostThrottle, ThrottleBounds
 from crawler.core.urls import Host
 
 PUBLIC_PER_HOST = 4
 PUBLIC_DELAY = 0.5
 
 
-class Paces:
+class Throttles:
     """The pace of every host under one configuration.
 
     `concurrency` is the limit over all hosts, `ahead` the monotonic clock minus the wall clock.
@@ -27,15 +27,17 @@ class Paces:
         self._ahead = ahead
         delay = config.delay
         if delay is None:
-            self._public = Bounds(per_host=config.per_host or PUBLIC_PER_HOST, delay=PUBLIC_DELAY, heeds_latency=True)
-            self._loopback = Bounds(per_host=config.per_host or concurrency, delay=0.0, cause="loopback")
+            self._public = ThrottleBounds(
+                per_host=config.per_host or PUBLIC_PER_HOST, delay=PUBLIC_DELAY, heeds_latency=True
+            )
+            self._loopback = ThrottleBounds(per_host=config.per_host or concurrency, delay=0.0, cause="loopback")
         else:
-            self._public = Bounds(per_host=config.per_host or PUBLIC_PER_HOST, delay=delay)
-            self._loopback = Bounds(per_host=config.per_host or concurrency, delay=delay)
+            self._public = ThrottleBounds(per_host=config.per_host or PUBLIC_PER_HOST, delay=delay)
+            self._loopback = ThrottleBounds(per_host=config.per_host or concurrency, delay=delay)
 
-    def of(self, host: Host, state: HostState) -> Pace:
+    def of(self, host: Host, state: HostState) -> HostThrottle:
         """The pace of this host and port, going on from a stored state."""
-        return Pace(self._loopback if is_loopback(host) else self._public, state, self._ahead)
+        return HostThrottle(self._loopback if is_loopback(host) else self._public, state, self._ahead)
 
 
 def is_loopback(host: Host) -> bool:

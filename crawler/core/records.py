@@ -9,9 +9,10 @@ Runs on: anywhere (pure).
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from crawler.core.models import Page, Record, Request, Response, State, Timing
+from crawler.core.messages import Request, Response, Timing
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
+from crawler.core.visits import Page, Record, State
 
 MAX_DATA = 4 * 1024 * 1024  # bytes, as JSON, of what a page gives its user
 MAX_LINE = MAX_DATA + 1024 * 1024  # no line is longer: what else is in it is bounded by the lengths of URLs and headers
@@ -19,7 +20,7 @@ _OUTCOMES = {state: state.name.lower() for state in State}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class VisitContext:
     """What the engine knows of a URL's turn: the wall clock at its end, chance in [0, 1), and seconds spent."""
 
     now: float
@@ -29,7 +30,7 @@ class Turn:
 
 
 def answered(
-    response: Response, page: Page, reason: Reason, turn: Turn, *, state: State, redirect_to: Url | None = None
+    response: Response, page: Page, reason: Reason, turn: VisitContext, *, state: State, redirect_to: Url | None = None
 ) -> Record:
     """The line of a URL that had a final response."""
     request = response.request
@@ -57,7 +58,7 @@ def answered(
     )
 
 
-def unanswered(request: Request, reason: Reason, turn: Turn, *, attempts: int) -> Record:
+def unanswered(request: Request, reason: Reason, turn: VisitContext, *, attempts: int) -> Record:
     """The line of a URL that had no usable response."""
     return Record(
         url=request.url.href,

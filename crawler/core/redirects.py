@@ -7,7 +7,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from crawler.core.models import Response
+from crawler.core.messages import Response
 from crawler.core.text import from_octets
 from crawler.core.urls import Url, parse
 

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from crawler.core.models import Find
+from crawler.core.finds import Find
 from crawler.core.urls import Host, Url
 
 _FRAMEWORKS = r"(?:phpsessid|jsessionid|ci_session|aspsessionid[a-z]*|cfid|cftoken|oscsid|zenid|xtcsid)="
@@ -52,7 +52,7 @@ def in_session(target: str) -> InSession | None:
     return InSession(_CHOSEN.sub(_unless_drawn, target), values) if values else None
 
 
-class Document:
+class LinkingDocument:
     """The links of a document, which tell whether the ids in them are a session's.
 
     Strategy: the links are looked at when the first id asks, which in most documents none does.
@@ -61,7 +61,7 @@ class Document:
     def __init__(self, url: Url, finds: Iterable[Find]) -> None:
         self._url = url
         self._finds = finds
-        self._hosts: dict[Host, _Links] | None = None
+        self._hosts: dict[Host, _IdLinks] | None = None
 
     def is_in(self, found: InSession, host: Host) -> bool:
         """Return whether the ids of a URL of this host, under names that people give, are those of a session."""
@@ -69,18 +69,18 @@ class Document:
             self._hosts = self._by_host()
         return host in self._hosts and self._hosts[host].are_in(found)
 
-    def _by_host(self) -> dict[Host, "_Links"]:
+    def _by_host(self) -> dict[Host, "_IdLinks"]:
         own = in_session(self._url.target)
-        hosts: dict[Host, _Links] = {}
+        hosts: dict[Host, _IdLinks] = {}
         for find in self._finds:
             host = find.url.host_port
             if host not in hosts:
-                hosts[host] = _Links(own.page if own and host == self._url.host_port else None)
+                hosts[host] = _IdLinks(own.page if own and host == self._url.host_port else None)
             hosts[host].add(find.url.target)
         return hosts
 
 
-class _Links:
+class _IdLinks:
     """The links of a document to one host; `own` is the page of the document itself, if it has an id and lies there."""
 
     def __init__(self, own: str | None) -> None:

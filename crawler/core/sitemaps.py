@@ -16,7 +16,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from crawler.core.errors import UrlError
-from crawler.core.models import Find, Request
+from crawler.core.finds import Find
+from crawler.core.messages import Request
 from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url, parse
 

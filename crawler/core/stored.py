@@ -9,10 +9,11 @@ Runs on: anywhere (pure).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from crawler.core.models import HostState, RobotsCopy, State, Totals
+from crawler.core.handover import HostState, RobotsCopy, Totals
 from crawler.core.reasons import Reason
 from crawler.core.traps import Family
 from crawler.core.urls import Host
+from crawler.core.visits import State
 
 LEAST_IN_VAIN = 1.0
 """Seconds without an answer that are worth telling of a host."""

@@ -28,7 +28,7 @@ Runs on: anywhere (pure). Moments are monotonic seconds; jitter is chance in [0,
 from dataclasses import dataclass
 from enum import IntEnum
 
-from crawler.core.models import HostState
+from crawler.core.handover import HostState
 from crawler.core.reasons import Reason
 
 TROUBLE_STATUSES = frozenset({429, 502, 503, 504})
@@ -71,7 +71,7 @@ class Standing(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class ThrottleBounds:
     """What the configuration says of a host.
 
     Attributes:
@@ -108,7 +108,7 @@ class Heard:
     again: bool = False
 
 
-class Pace:
+class HostThrottle:
     """One host's controller, from the `state` that an earlier lease or life left.
 
     `ahead` is the monotonic clock minus the wall clock, on which a stored state lies.
@@ -119,7 +119,7 @@ class Pace:
         waited: seconds that requests to it took which got no answer.
     """
 
-    def __init__(self, bounds: Bounds, state: HostState = _NO_STATE, ahead: float = 0.0) -> None:
+    def __init__(self, bounds: ThrottleBounds, state: HostState = _NO_STATE, ahead: float = 0.0) -> None:
         self.crawl_delay: float | None = None
         self.down = state.down
         self._bounds = bounds

@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 from crawler.core.calendars import MOST_DATES, date_in
 from crawler.core.reasons import Reason
-from crawler.core.sessions import Document, in_session
+from crawler.core.sessions import LinkingDocument, in_session
 from crawler.core.urls import Url
 
 MOST_CHARACTERS = 2083  # as Scrapy; it was Internet Explorer's limit, so sites kept to it
@@ -78,7 +78,7 @@ def _has_repeats(path: str) -> bool:
     return any(segments.count(name) > MOST_REPEATS for name in names if not name.isdigit())
 
 
-def families(url: Url, this_year: int, document: Document | None = None) -> tuple[Family, ...]:
+def families(url: Url, this_year: int, document: LinkingDocument | None = None) -> tuple[Family, ...]:
     """The families of its host that a found URL belongs to; the first is that of all its URLs.
 
     Args:
@@ -104,7 +104,7 @@ def _family(reason: Reason, limit: int, text: str, weight: int = 1) -> Family:
 # --- the same page under ever different sessions ------------------------------------------------------------------
 
 
-def _sessions(url: Url, document: Document | None) -> list[Family]:
+def _sessions(url: Url, document: LinkingDocument | None) -> list[Family]:
     found = in_session(url.target)
     if found is None or (found.values and document and not document.is_in(found, url.host_port)):
         return []

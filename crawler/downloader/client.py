@@ -22,7 +22,7 @@ from typing import Self, Unpack
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.core.errors import CrawlerError, FetchError, UsageError
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.options import in_keywords
 from crawler.core.reasons import Reason
 from crawler.core.redirects import is_redirect
@@ -33,10 +33,10 @@ from crawler.downloader.fetched import Fetched
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.downloader.redirection import redirected
 from crawler.downloader.stream import Stream, Urls
-from crawler.downloader.stream_turn import Alone, Bounds, QuickHosts, Sender
+from crawler.downloader.stream_turn import Alone, QuickHosts, Sender, StreamBounds
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps
 from crawler.http.pieces import Pieces
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 from crawler.runtime.loop import Stop, run
 from crawler.runtime.tasks import background
 
@@ -74,9 +74,9 @@ class Fetcher:
         """
         with in_keywords(KEYWORDS):
             self._ways, self._config = configured(options)
-            self._clock = Clock()
+            self._clock = SystemClock()
             self._http = HttpFetcher(self._config, clock=self._clock, idle_limit=self._ways.concurrency)
-            self._bounds = Bounds(
+            self._bounds = StreamBounds(
                 http=self._http,
                 quick=QuickHosts(),
                 now=self._clock.monotonic,

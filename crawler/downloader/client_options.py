@@ -1,7 +1,7 @@
 """What a `Fetcher` and one of its requests can be told, and the request that comes of it.
 
 Rules
-- A knob is a field of `Ways` or of `core.config.FetchConfig`; `Options` only gives both their keywords and types.
+- A knob is a field of `ClientConfig` or of `core.config.FetchConfig`; `Options` gives both their keywords and types.
 - User name and password of a URL become basic authentication for that URL.
 Runs on: anywhere (pure).
 """
@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from crawler.core import urls
 from crawler.core.config import OPTIONS, FetchConfig
 from crawler.core.errors import UrlError, UsageError
-from crawler.core.models import Request
+from crawler.core.messages import Request
 from crawler.core.options import check_names
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
@@ -29,7 +29,7 @@ Body = bytes | str | Mapping[str, str]
 
 
 class Options(TypedDict, total=False):
-    """What a `Fetcher` can be told; what is left out has the default of `Ways` or of `core.config.FetchConfig`."""
+    """Options of a `Fetcher`; those left out have the defaults of `ClientConfig` and `core.config.FetchConfig`."""
 
     concurrency: int
     follow_redirects: bool
@@ -68,7 +68,7 @@ class Ask(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
+class ClientConfig:
     """How a `Fetcher` goes about it.
 
     Attributes:
@@ -92,7 +92,7 @@ KEYWORDS = {
 """What a `Fetcher` calls the options that messages name."""
 
 
-def configured(options: Options) -> tuple[Ways, FetchConfig]:
+def configured(options: Options) -> tuple[ClientConfig, FetchConfig]:
     """The two configs that keywords stand for.
 
     Raises:
@@ -100,7 +100,7 @@ def configured(options: Options) -> tuple[Ways, FetchConfig]:
     """
     check_names(options, Options.__annotations__, "Fetcher")
     values: dict[str, Any] = dict(options)
-    ways = Ways(**{name: values.pop(name) for name in Ways.__slots__ if name in values})
+    ways = ClientConfig(**{name: values.pop(name) for name in ClientConfig.__slots__ if name in values})
     if "headers" in values:
         values["headers"] = tuple(values["headers"].items())
     if "auth" in values:

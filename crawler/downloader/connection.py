@@ -31,7 +31,7 @@ _MOST_HELD = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class ConnectionWatch:
     """A clock, and how many seconds may pass without a byte: before the first one, and between two."""
 
     now: Callable[[], float]
@@ -76,7 +76,7 @@ class GuardedHandler(ResponseHandler):
         peer: who is at the other end, as "address:port".
     """
 
-    def __init__(self, loop: AbstractEventLoop, watch: Watch, idle: IdleConnections) -> None:
+    def __init__(self, loop: AbstractEventLoop, watch: ConnectionWatch, idle: IdleConnections) -> None:
         super().__init__(loop)
         self.opened_at = self.ready_at = watch.now()
         self.first_byte_at: float | None = None

@@ -11,7 +11,7 @@ Runs on: the event loop.
 from aiohttp import CookieJar
 from yarl import URL
 
-from crawler.core.models import Response
+from crawler.core.messages import Response
 from crawler.core.urls import Url
 
 ORIGINS_REMEMBERED = 4096

@@ -18,10 +18,10 @@ from yarl import URL
 from crawler.core.addresses import AddressPolicy, written_address
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
-from crawler.core.models import Request
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
-from crawler.downloader.connection import IdleConnections, Watch
+from crawler.downloader.connection import ConnectionWatch, IdleConnections
 from crawler.downloader.dns import Resolver, check_name
 from crawler.downloader.pool import GuardedConnector, guarded_socket
 from crawler.downloader.proxy import Proxy
@@ -36,7 +36,7 @@ Standing = tuple[bool, bool]  # the host is named; the request is trusted with w
 _STANDINGS: tuple[Standing, ...] = ((True, True), (True, False), (False, False))
 
 
-class Dials:
+class ConnectionPools:
     """All connections of one fetcher; `close` ends them."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Dials:
         self._config = config
         self._policy = policy
         self._proxy = proxy
-        self._watch = Watch(now=now, first_byte=config.first_byte_timeout, idle=config.idle_timeout)
+        self._watch = ConnectionWatch(now=now, first_byte=config.first_byte_timeout, idle=config.idle_timeout)
         self._resolver = Resolver(min(_LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
         self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
         self._pools = {

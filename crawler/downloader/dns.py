@@ -32,7 +32,7 @@ from crawler.core.addresses import NO_HOST, can_be_host, is_this_machine
 from crawler.core.errors import NO_NAME_SERVER, FetchError, NoNameServer
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
-from crawler.downloader.dns_lookup import Address, Lookup, Outcome, Question, system_servers
+from crawler.downloader.dns_lookup import Address, Lookup, LookupOutcome, LookupQuestion, system_servers
 from crawler.downloader.dns_outage import Outage
 from crawler.downloader.failures import our_limit
 from crawler.downloader.hosts_file import HostsFile
@@ -77,8 +77,8 @@ class Resolver(AbstractResolver):
         self._now = now
         self._hosts_file = HostsFile()
         self._kept: dict[str, _Kept] = {}
-        self._wanted: dict[str, _Wanted] = {}
-        self._queue: deque[_Wanted] = deque()
+        self._wanted: dict[str, _LookupJob] = {}
+        self._queue: deque[_LookupJob] = deque()
         self._running: set[Lookup] = set()
         self._outage = Outage(now, self._ask_root)
         self._is_closed = False
@@ -137,13 +137,13 @@ class Resolver(AbstractResolver):
             return None
         return kept
 
-    def _want(self, host: str) -> "_Wanted":
+    def _want(self, host: str) -> "_LookupJob":
         if host not in self._wanted:
             if self._is_closed:
                 raise _closed()
             if not self._outage.may_ask(host):
                 raise self._no_name_server()
-            wanted = self._wanted[host] = _Wanted(host)
+            wanted = self._wanted[host] = _LookupJob(host)
             if self._outage.since is None:
                 self._queue.append(wanted)
                 self._begin_next()
@@ -159,11 +159,11 @@ class Resolver(AbstractResolver):
             else:
                 self._begin(wanted)
 
-    def _begin(self, wanted: "_Wanted") -> None:
+    def _begin(self, wanted: "_LookupJob") -> None:
         wanted.begun.set_result(None)
         self._running.add(Lookup(self._question(wanted.host), self._limit, self._now, partial(self._ended, wanted)))
 
-    def _ended(self, wanted: "_Wanted", lookup: Lookup) -> None:
+    def _ended(self, wanted: "_LookupJob", lookup: Lookup) -> None:
         self._running.discard(lookup)
         outcome = lookup.outcome
         if lookup.was_answered:
@@ -178,7 +178,7 @@ class Resolver(AbstractResolver):
             self._outage.missed(wanted.host, lookup.began, lookup.asked, lambda is_out: settle(is_out=is_out))
         self._begin_next()
 
-    def _settle(self, wanted: "_Wanted", outcome: Outcome, *, is_out: bool = False) -> None:
+    def _settle(self, wanted: "_LookupJob", outcome: LookupOutcome, *, is_out: bool = False) -> None:
         if is_out:
             for waiting in (wanted, *self._queue):
                 self._end(waiting, _Kept(failure=self._no_name_server()))
@@ -189,7 +189,7 @@ class Resolver(AbstractResolver):
             del self._kept[next(iter(self._kept))]
         self._end(wanted, kept)
 
-    def _end(self, wanted: "_Wanted", kept: "_Kept") -> None:
+    def _end(self, wanted: "_LookupJob", kept: "_Kept") -> None:
         self._wanted.pop(wanted.host, None)
         wanted.end(kept)
 
@@ -200,8 +200,8 @@ class Resolver(AbstractResolver):
 
         self._running.add(Lookup(self._question(None), self._limit / 2, self._now, ended))
 
-    def _question(self, name: str | None) -> Question:
-        return Question(name=name, servers=self._servers.in_order())
+    def _question(self, name: str | None) -> LookupQuestion:
+        return LookupQuestion(name=name, servers=self._servers.in_order())
 
     def _no_name_server(self) -> NoNameServer:
         since = self._now() if self._outage.since is None else self._outage.since
@@ -233,7 +233,7 @@ class _Kept:
         return [address for tier in zip_longest(*turned) for address in tier if address is not None]
 
 
-class _Wanted:
+class _LookupJob:
     """A name whose lookup waits for its turn or is under way, and for how many."""
 
     def __init__(self, host: str) -> None:
@@ -288,7 +288,7 @@ class _Servers:
         self._preferred = server
 
 
-def _kept(host: str, outcome: Outcome, limit: float, now: float) -> _Kept:
+def _kept(host: str, outcome: LookupOutcome, limit: float, now: float) -> _Kept:
     if outcome.code is None:
         until = now + min(max(outcome.ttl, _SHORTEST_TTL), _LONGEST_TTL)
         return _Kept(addresses=outcome.addresses, until=until)
@@ -296,7 +296,7 @@ def _kept(host: str, outcome: Outcome, limit: float, now: float) -> _Kept:
     return _Kept(failure=_failure(host, outcome, limit), until=now + seconds)
 
 
-def _failure(host: str, outcome: Outcome, limit: float) -> FetchError:
+def _failure(host: str, outcome: LookupOutcome, limit: float) -> FetchError:
     if outcome.is_no_name:
         return FetchError(Reason.DNS_NOT_FOUND, f"there is no host {safe(host)}: check the spelling")
     if outcome.is_silence:

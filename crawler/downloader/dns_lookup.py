@@ -43,7 +43,7 @@ Address = tuple[socket.AddressFamily, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class LookupOutcome:
     """How a lookup ended.
 
     Attributes:
@@ -83,7 +83,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class LookupQuestion:
     """Something to ask, and whom.
 
     Attributes:
@@ -104,7 +104,7 @@ class Lookup:
     """
 
     def __init__(
-        self, question: Question, limit: float, now: Callable[[], float], done: Callable[["Lookup"], None]
+        self, question: LookupQuestion, limit: float, now: Callable[[], float], done: Callable[["Lookup"], None]
     ) -> None:
         self.began = self.asked = now()
         self.server: str | None = None
@@ -115,7 +115,7 @@ class Lookup:
         self._loop = asyncio.get_running_loop()
         self._limit = limit
         self._pause = min(_AGAIN_SECONDS, limit * _AGAIN_SHARE)
-        self._heard = {kind: Outcome(code=_SILENCE) for kind in ((_AAAA, _A) if question.name else (_NS,))}
+        self._heard = {kind: LookupOutcome(code=_SILENCE) for kind in ((_AAAA, _A) if question.name else (_NS,))}
         self._channels: dict[str, _Channel] = {}
         self._tries = 0
         self._pending = 0
@@ -129,7 +129,7 @@ class Lookup:
         return self.server is not None
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> LookupOutcome:
         """Return what is known by now."""
         outcomes = self._heard.values()
         found = [outcome for outcome in outcomes if outcome.code is None]
@@ -138,7 +138,7 @@ class Lookup:
         ttl = min(outcome.ttl for outcome in found)
         is_whole = all(outcome.is_answer for outcome in outcomes)
         addresses = [address for outcome in found for address in outcome.addresses]
-        return Outcome(addresses=_sorted(addresses), ttl=ttl if is_whole else min(ttl, _PARTIAL_TTL))
+        return LookupOutcome(addresses=_sorted(addresses), ttl=ttl if is_whole else min(ttl, _PARTIAL_TTL))
 
     def close(self) -> None:
         """End it without a word."""
@@ -161,7 +161,7 @@ class Lookup:
                 self._pending += 1
                 self._channels[server].ask(self._name, kind, partial(self._hear, server, kind))
 
-    def _hear(self, server: str, kind: int, outcome: Outcome) -> None:
+    def _hear(self, server: str, kind: int, outcome: LookupOutcome) -> None:
         if self._is_over:
             return
         self._pending -= 1
@@ -198,7 +198,7 @@ class _Channel:
         with suppress(pycares.AresError):  # no file is left to read the system's configuration from
             self._channel = pycares.Channel(sock_state_cb=self._watch, servers=[server], timeout=patience, tries=1)
 
-    def ask(self, name: str, kind: int, hear: Callable[[Outcome], None]) -> None:
+    def ask(self, name: str, kind: int, hear: Callable[[LookupOutcome], None]) -> None:
         """Send the question; `hear` is called once with what comes of it, in a later turn of the loop."""
         called: list[int | None] = []
 
@@ -254,9 +254,9 @@ def system_servers() -> tuple[str, ...]:
     return ()
 
 
-def _outcome(result: pycares.DNSResult | None, code: int | None) -> Outcome:
+def _outcome(result: pycares.DNSResult | None, code: int | None) -> LookupOutcome:
     if result is None or code is not None:
-        return Outcome(code=ares.ARES_EBADRESP if code is None else code)
+        return LookupOutcome(code=ares.ARES_EBADRESP if code is None else code)
     addresses = tuple(
         (_FAMILIES[record.type], record.data.addr)
         for record in result.answer
@@ -264,7 +264,7 @@ def _outcome(result: pycares.DNSResult | None, code: int | None) -> Outcome:
     )
     ttl = min((record.ttl for record in result.answer), default=0)
     is_ns = any(isinstance(record.data, pycares.NSRecordData) for record in result.answer)
-    return Outcome(addresses=addresses, ttl=ttl, code=None if addresses or is_ns else ares.ARES_ENODATA)
+    return LookupOutcome(addresses=addresses, ttl=ttl, code=None if addresses or is_ns else ares.ARES_ENODATA)
 
 
 def _sorted(addresses: Sequence[Address]) -> tuple[Address, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.core.errors import CrawlerError, FetchError
-from crawler.core.models import Timing
+from crawler.core.messages import Timing
 from crawler.core.reasons import Reason
 from crawler.encoding import decode, detect
 

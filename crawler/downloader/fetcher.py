@@ -26,12 +26,12 @@ from crawler.core import redirects
 from crawler.core.addresses import AddressPolicy, parse_nets
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.protocols import Clock, Room
 from crawler.core.rate_limits import RateGate
 from crawler.core.reasons import Reason
 from crawler.downloader.connection import GuardedHandler, IdleConnections
-from crawler.downloader.dialing import Dials
+from crawler.downloader.dialing import ConnectionPools
 from crawler.downloader.dns_servers import parse_servers
 from crawler.downloader.failures import FOREIGN, reach_error
 from crawler.downloader.headers import Identity
@@ -71,7 +71,7 @@ class HttpFetcher:
         return f"<HttpFetcher {self._idle!r}>"
 
     async def __aenter__(self) -> Self:
-        self._dials = Dials(self._config, self._policy, self._proxy, self._servers, self._idle, self._now)
+        self._dials = ConnectionPools(self._config, self._policy, self._proxy, self._servers, self._idle, self._now)
         return self
 
     async def __aexit__(

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from crawler.core.config import FetchConfig
 from crawler.core.errors import UsageError
-from crawler.core.models import Request
+from crawler.core.messages import Request
 from crawler.core.text import safe
 from crawler.downloader.cookies import Cookie, CookieJar, read_cookies
 from crawler.http.authorization import basic
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -62,7 +62,7 @@ class Identity:
     """
 
     def __init__(
-        self, config: FetchConfig, to_proxy: Headers | None = None, now: Callable[[], float] = Clock.wall
+        self, config: FetchConfig, to_proxy: Headers | None = None, now: Callable[[], float] = SystemClock.wall
     ) -> None:
         ours: Headers = (
             ("User-Agent", config.full_user_agent),

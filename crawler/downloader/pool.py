@@ -34,7 +34,7 @@ from aiohttp.helpers import is_ip_address
 from aiohttp.tracing import Trace
 
 from crawler.core.addresses import AddressPolicy
-from crawler.downloader.connection import GuardedHandler, IdleConnections, Watch
+from crawler.downloader.connection import ConnectionWatch, GuardedHandler, IdleConnections
 from crawler.downloader.dns import Resolver
 from crawler.downloader.timing import Trail
 from crawler.runtime.loop import open_files
@@ -78,7 +78,7 @@ class GuardedConnector(TCPConnector):
         resolver: Resolver,
         ssl: SSLContext | bool,
         timeout: float,
-        watch: Watch,
+        watch: ConnectionWatch,
         idle: IdleConnections,
     ) -> None:
         super().__init__(
@@ -93,7 +93,7 @@ class GuardedConnector(TCPConnector):
         self._timeout = timeout
         self._factory = partial(GuardedHandler, self._loop, watch, idle)  # type: ignore[assignment] # our own class
         self._idle = idle
-        self._manners = Manners()
+        self._manners = ReuseTrust()
 
     async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
         if cast("Trail", traces[0]).fresh:
@@ -145,7 +145,7 @@ class GuardedConnector(TCPConnector):
         return found
 
 
-class Manners:
+class ReuseTrust:
     """Which hosts have shown that they speak only when asked."""
 
     def __init__(self) -> None:

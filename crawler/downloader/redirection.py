@@ -13,7 +13,7 @@ Runs on: anywhere (pure).
 from dataclasses import replace
 
 from crawler.core.errors import FetchError, UrlError
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.redirects import target
 

@@ -15,11 +15,11 @@ from typing import cast
 from crawler.core.errors import UsageError
 from crawler.downloader.fetched import Fetched
 from crawler.downloader.stream_answers import Answers
-from crawler.downloader.stream_turn import Bounds, Sender, Turn
+from crawler.downloader.stream_turn import Sender, StreamBounds, StreamTurn
 from crawler.runtime.loop import open_files
 from crawler.runtime.placement import Placement
 from crawler.runtime.places import most_slots, places_for
-from crawler.runtime.tasks import Alarm, Group, background
+from crawler.runtime.tasks import Alarm, ScopedTasks, background
 
 MOST_BEGUN = 8192  # 10 KiB each while they wait
 
@@ -29,7 +29,9 @@ Urls = Iterable[str] | AsyncIterable[str]
 class Stream:
     """One stream; `answer` gives the answer for a URL, whatever it is."""
 
-    def __init__(self, answer: Callable[[str, Sender], Awaitable[Fetched]], bounds: Bounds, *, ordered: bool) -> None:
+    def __init__(
+        self, answer: Callable[[str, Sender], Awaitable[Fetched]], bounds: StreamBounds, *, ordered: bool
+    ) -> None:
         self._answer = answer
         self._bounds = bounds
         slots = min(bounds.concurrency, most_slots(open_files()))
@@ -45,7 +47,7 @@ class Stream:
 
     async def answers(self, urls: Urls) -> AsyncGenerator[Fetched, None]:
         """Each answer once; then raises what `urls` raised."""
-        async with Group() as turns, background(self._placement.run), background(self._feed, urls, turns):
+        async with ScopedTasks() as turns, background(self._placement.run), background(self._feed, urls, turns):
             while not (self._end and self._answers.read == self._begun):
                 answer = await self._answers.next()
                 self._may_read.set()
@@ -54,7 +56,7 @@ class Stream:
         if self._end[0] is not None:
             raise self._end[0]
 
-    async def _feed(self, urls: Urls, turns: Group) -> None:
+    async def _feed(self, urls: Urls, turns: ScopedTasks) -> None:
         """Start a turn for each URL; an error goes to the reader, since raised here it would cancel it."""
         end = None
         try:
@@ -81,7 +83,7 @@ class Stream:
             await self._may_read.wait()
 
     async def _take_turn(self, url: str, number: int) -> None:
-        turn = Turn(self._bounds, self._placement, self._note_placed)
+        turn = StreamTurn(self._bounds, self._placement, self._note_placed)
         answer: Fetched | Exception
         try:
             answer = await self._answer(url, turn)

@@ -10,7 +10,7 @@ Runs on: the event loop.
 from collections import deque
 
 from crawler.downloader.fetched import Fetched
-from crawler.downloader.stream_turn import Turn
+from crawler.downloader.stream_turn import StreamTurn
 from crawler.runtime.tasks import Alarm
 
 MOST_CONTENT = 256 * 1024 * 1024  # bytes of answers that wait for an earlier one
@@ -30,7 +30,7 @@ class Answers:
         self._came = 0
         self._there: dict[int, Fetched | Exception] = {}
         self._size = 0
-        self._held: deque[Turn] = deque()
+        self._held: deque[StreamTurn] = deque()
         self._reader = Alarm()
 
     def __repr__(self) -> str:
@@ -43,7 +43,7 @@ class Answers:
             return len(self._there) >= self._most
         return self._size > MOST_CONTENT
 
-    def put(self, number: int, answer: Fetched | Exception, turn: Turn) -> None:
+    def put(self, number: int, answer: Fetched | Exception, turn: StreamTurn) -> None:
         """Keep the answer for the reader; its turn leaves its place as soon as few wait for the reader."""
         self._there[number if self._ordered else self._came] = answer
         self._came += 1

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from crawler.core.errors import FetchError
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.throttle import QUICK
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.runtime.placement import Placement
@@ -67,7 +67,7 @@ class QuickHosts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class StreamBounds:
     """What the streams of one Fetcher share, and the bounds of each.
 
     Attributes:
@@ -82,10 +82,10 @@ class Bounds:
     is_throttled: bool
 
 
-class Turn:
+class StreamTurn:
     """One URL's turn: implements `Sender`, and `Room` for each of its requests."""
 
-    def __init__(self, bounds: Bounds, placement: Placement, placed: Callable[[], None]) -> None:
+    def __init__(self, bounds: StreamBounds, placement: Placement, placed: Callable[[], None]) -> None:
         self.was_placed = False
         self._bounds = bounds
         self._placement = placement

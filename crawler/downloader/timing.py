@@ -17,7 +17,7 @@ from typing import Protocol
 
 from aiohttp.tracing import Trace
 
-from crawler.core.models import Timing
+from crawler.core.messages import Timing
 
 
 class Dialled(Protocol):

@@ -75,11 +75,11 @@ def sequence(data: bytes, encoding: str) -> str:
 
 
 @lru_cache
-def _decoder(encoding: str) -> "_Decoder":
-    return _Decoder(encoding, _SCHEMES[encoding])
+def _decoder(encoding: str) -> "_MultibyteDecoder":
+    return _MultibyteDecoder(encoding, _SCHEMES[encoding])
 
 
-class _Decoder:
+class _MultibyteDecoder:
     """Decodes one encoding."""
 
     def __init__(self, encoding: str, scheme: _Scheme) -> None:

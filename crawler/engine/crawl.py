@@ -26,18 +26,20 @@ from typing import cast
 from crawler.core.budget import Budget
 from crawler.core.config import BudgetConfig
 from crawler.core.errors import NO_NAME_SERVER, FetchError, NoNameServer
-from crawler.core.facts import Laps, Turned
+from crawler.core.facts import VisitDone, VisitTimes
+from crawler.core.handover import Committed, Lease, Opened, Totals
+from crawler.core.messages import Request, Response
 from crawler.core.metrics import Metrics
-from crawler.core.models import Committed, Lease, Opened, Request, Response, Retry, Totals, Visit
 from crawler.core.protocols import Board, Clock, Fetcher, Observer, Parser
 from crawler.core.rate_limits import RateGate
-from crawler.core.records import Turn
+from crawler.core.records import VisitContext
 from crawler.core.text import duration
+from crawler.core.visits import Retry, Visit
 from crawler.engine import outcomes
 from crawler.engine.journal import Journal
-from crawler.engine.leases import Supply
+from crawler.engine.leases import LeaseRefiller
 from crawler.engine.outcomes import Judge
-from crawler.engine.politeness import Manners, Ways
+from crawler.engine.politeness import Politeness, PolitenessOptions
 from crawler.engine.robots_cache import RobotsCache
 from crawler.engine.seeds import Seeds, import_seeds
 from crawler.engine.workbench import Taken, Workbench
@@ -105,14 +107,14 @@ class Crawl:
         self._moment: float | None = None
         self._is_busy = False
         parts.places.on_change(self._alarm.set)
-        ways = Ways(
+        ways = PolitenessOptions(
             jitter=parts.jitter,
             say=parts.say,
             retries=parts.judge.retries,
             discover=parts.judge.links if parts.discover else None,
         )
-        self._manners = Manners(parts.fetcher, parts.workbench, parts.robots, parts.journal, parts.clock, ways)
-        self._supply = Supply(
+        self._manners = Politeness(parts.fetcher, parts.workbench, parts.robots, parts.journal, parts.clock, ways)
+        self._supply = LeaseRefiller(
             parts.journal,
             parts.workbench,
             parts.clock,
@@ -346,8 +348,8 @@ class Crawl:
         handed = clock.monotonic()
         await parts.journal.put(entry, stay)
         if parts.observe is not None:
-            laps = Laps(started, fetched, handed, clock.monotonic())
-            parts.observe(Turned.of(entry, response, page, laps, queued))
+            laps = VisitTimes(started, fetched, handed, clock.monotonic())
+            parts.observe(VisitDone.of(entry, response, page, laps, queued))
 
     def _lay_back(self, request: Request, error: BaseException, stay: "_Stay", took: float) -> None:
         """The URL of a dial that was broken off, or of which nobody knew the address, is as if it had not been asked.
@@ -377,8 +379,8 @@ class Crawl:
         else:
             raise error
 
-    def _ended(self, queued: float, total: float) -> Turn:
-        return Turn(now=self._parts.clock.wall(), jitter=self._parts.jitter(), queued=queued, total=total)
+    def _ended(self, queued: float, total: float) -> VisitContext:
+        return VisitContext(now=self._parts.clock.wall(), jitter=self._parts.jitter(), queued=queued, total=total)
 
     async def _fetch(self, request: Request, stay: "_Stay") -> Response:
         """The response, in a slot; the host is free again afterwards."""
@@ -404,7 +406,7 @@ class Crawl:
             self._alarm.set()
         if self._parts.observe is not None:
             ended = self._parts.clock.monotonic()
-            self._parts.observe(Turned.errand(request.url.origin, lesson.reason, started, ended))
+            self._parts.observe(VisitDone.errand(request.url.origin, lesson.reason, started, ended))
 
     # --- what others report --------------------------------------------------------------------------------------
 

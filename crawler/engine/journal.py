@@ -16,27 +16,17 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from crawler.core.facts import GroupDone, Leased
-from crawler.core.models import (
-    Committed,
-    Find,
-    Group,
-    HostState,
-    Lease,
-    Opened,
-    Request,
-    Retry,
-    RobotsCopy,
-    SeedBatch,
-    Visit,
-    Wanted,
-)
+from crawler.core.finds import Find
+from crawler.core.handover import Committed, Group, HostState, Lease, Opened, RobotsCopy, SeedBatch, Wanted
+from crawler.core.messages import Request
 from crawler.core.protocols import Board, Clock, Frontier, Observer, Sink
 from crawler.core.stored import ChiefHosts, LostSeeds
 from crawler.core.urls import Host
-from crawler.runtime.threads import Bounds, GroupThread
+from crawler.core.visits import Retry, Visit
+from crawler.runtime.threads import GroupThread, InboxBounds
 
 _MIB = 1024 * 1024
-BOUNDS = Bounds(max_items=1000, max_bytes=64 * _MIB, group_items=500, group_bytes=32 * _MIB)
+BOUNDS = InboxBounds(max_items=1000, max_bytes=64 * _MIB, group_items=500, group_bytes=32 * _MIB)
 _ENTRY_BYTES = 1024  # what an entry without a body weighs
 _FIND_BYTES = 650  # so that a group holds at most 50,000 links
 
@@ -50,7 +40,7 @@ class Closable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Robots:
+class RobotsNote:
     """One origin's robots.txt, to be remembered."""
 
     origin: str
@@ -58,7 +48,7 @@ class Robots:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class HostNote:
     """What politeness knows of a host now."""
 
     host: Host
@@ -66,20 +56,20 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class LeaseReturn:
     """Leases that are handed back unasked."""
 
     requests: tuple[Request, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LooseFinds:
     """URLs that no page led to."""
 
     finds: tuple[Find, ...]
 
 
-Entry = Found | Visit | Retry | SeedBatch | Robots | Told | Returned
+Entry = LooseFinds | Visit | Retry | SeedBatch | RobotsNote | HostNote | LeaseReturn
 
 
 class Journal:
@@ -152,19 +142,19 @@ class Journal:
 
     async def put_robots(self, origin: str, copy: RobotsCopy) -> None:
         """Remember an origin's robots.txt."""
-        await self._thread.put(Robots(origin, copy), lingers=True)
+        await self._thread.put(RobotsNote(origin, copy), lingers=True)
 
     def note_host(self, host: Host, state: HostState) -> None:
         """Remember how a host is to be asked; never waits, since there are at most as many as are in flight."""
-        self._thread.put_nowait(Told(host, state), lingers=True)
+        self._thread.put_nowait(HostNote(host, state), lingers=True)
 
     def note_finds(self, finds: tuple[Find, ...]) -> None:
         """URLs that no page led to, in the frontier before whatever is put later; never waits, as `note_host`."""
-        self._thread.put_nowait(Found(finds))
+        self._thread.put_nowait(LooseFinds(finds))
 
     def give_back(self, requests: Sequence[Request]) -> None:
         """Hand leases back: these URLs are pending for whoever leases them next."""
-        self._thread.put_nowait(Returned(tuple(requests)))
+        self._thread.put_nowait(LeaseReturn(tuple(requests)))
 
     async def lease(self, wanted: Wanted) -> Lease:
         """What may be asked for next; see `Frontier.lease`."""
@@ -288,11 +278,11 @@ def _group(entries: Sequence[Entry], visits: Sequence[Visit], files: Mapping[str
     return Group(
         visits=tuple(visits),
         retries=tuple(entry for entry in entries if isinstance(entry, Retry)),
-        finds=tuple(find for entry in entries if isinstance(entry, Found) for find in entry.finds),
+        finds=tuple(find for entry in entries if isinstance(entry, LooseFinds) for find in entry.finds),
         seeds=tuple(entry for entry in entries if isinstance(entry, SeedBatch)),
-        returned=tuple(request for entry in entries if isinstance(entry, Returned) for request in entry.requests),
-        hosts={entry.host: entry.state for entry in entries if isinstance(entry, Told)},
-        robots={entry.origin: entry.copy for entry in entries if isinstance(entry, Robots)},
+        returned=tuple(request for entry in entries if isinstance(entry, LeaseReturn) for request in entry.requests),
+        hosts={entry.host: entry.state for entry in entries if isinstance(entry, HostNote)},
+        robots={entry.origin: entry.copy for entry in entries if isinstance(entry, RobotsNote)},
         files=files,
         seconds=seconds,
     )
@@ -301,7 +291,7 @@ def _group(entries: Sequence[Entry], visits: Sequence[Visit], files: Mapping[str
 def _weigh(entry: Entry) -> int:
     if isinstance(entry, Visit):
         return _ENTRY_BYTES + entry.size + _FIND_BYTES * len(entry.finds)
-    if isinstance(entry, Found):
+    if isinstance(entry, LooseFinds):
         return _FIND_BYTES * len(entry.finds)
     if isinstance(entry, SeedBatch):
         return _FIND_BYTES * (len(entry.finds) + len(entry.rejected))

@@ -15,7 +15,7 @@ Runs on: the loop.
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
-from crawler.core.models import Committed, Lease, Wanted
+from crawler.core.handover import Committed, Lease, Wanted
 from crawler.core.protocols import Clock
 from crawler.engine.journal import Journal
 from crawler.engine.workbench import Workbench
@@ -29,7 +29,7 @@ _REFILL = 1.0  # seconds
 _STOCK = 40_000
 
 
-class Supply:
+class LeaseRefiller:
     """Leases from the `journal` to the `workbench`, for `concurrency` fetches at once.
 
     `on_lease` hears every answer;

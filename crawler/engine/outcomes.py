@@ -14,15 +14,17 @@ import msgspec
 
 from crawler.core import records
 from crawler.core.errors import FetchError, UrlError
+from crawler.core.finds import Find
 from crawler.core.guesses import is_settled, over_http
 from crawler.core.merging import hop
-from crawler.core.models import Find, Page, Request, Response, Retry, State, Visit
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn
+from crawler.core.records import VisitContext
 from crawler.core.redirects import target
 from crawler.core.retry import RETRY_STATUSES, delay, retry_after
 from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url
+from crawler.core.visits import Page, Retry, State, Visit
 
 _OF_A_CUT = frozenset({None, Reason.XML_ERROR, Reason.BAD_ENTRIES})  # which may come of the cut itself
 
@@ -38,7 +40,7 @@ class Judge:
     retries: int
     links: LinkJudge | None = None
 
-    def response(self, response: Response, page: Page, turn: Turn) -> Visit | Retry:
+    def response(self, response: Response, page: Page, turn: VisitContext) -> Visit | Retry:
         """What a response means."""
         request = response.request
         if response.status in RETRY_STATUSES:
@@ -63,7 +65,7 @@ class Judge:
         refusal = self.links.refusal(target, find.depth, is_sitemap=find.sitemap)
         return msgspec.structs.replace(find, refusal=refusal or find.refusal)
 
-    def error(self, request: Request, error: FetchError, turn: Turn) -> Visit | Retry:
+    def error(self, request: Request, error: FetchError, turn: VisitContext) -> Visit | Retry:
         """What a failed try means."""
         if error.counted and is_settled(request, error.reason):
             return http_instead(request, error.reason)
@@ -98,21 +100,21 @@ def given_up(request: Request, cause: Reason, now: float) -> Visit:
     """The URL of a host that was given up: it is not asked for, and fails as those before it did."""
     if is_settled(request, cause):
         return http_instead(request, cause)
-    return _failed(request, cause, Turn(now=now), attempts=request.attempts)
+    return _failed(request, cause, VisitContext(now=now), attempts=request.attempts)
 
 
 def suspect(request: Request, now: float) -> Visit:
     """The URL during which the process died again and again."""
-    return _failed(request, Reason.SUSPECT, Turn(now=now), attempts=request.attempts)
+    return _failed(request, Reason.SUSPECT, VisitContext(now=now), attempts=request.attempts)
 
 
-def _again(request: Request, reason: Reason, turn: Turn, asked: float | None = None) -> Retry:
+def _again(request: Request, reason: Reason, turn: VisitContext, asked: float | None = None) -> Retry:
     pause = delay(request.attempts, turn.jitter, asked)
     again = replace(request, attempts=request.attempts + 1)
     return Retry(request=again, reason=reason, at=turn.now, not_before=turn.now + pause)
 
 
-def _failed(request: Request, reason: Reason, turn: Turn, *, attempts: int) -> Visit:
+def _failed(request: Request, reason: Reason, turn: VisitContext, *, attempts: int) -> Visit:
     record = records.unanswered(request, reason, turn, attempts=attempts)
     finds = over_http(request, reason)
     return Visit(request=request, state=State.FAILED, reason=reason, at=turn.now, record=record, finds=finds)
@@ -121,7 +123,7 @@ def _failed(request: Request, reason: Reason, turn: Turn, *, attempts: int) -> V
 _FAILED = frozenset({Reason.RETRY_STATUS, Reason.REDIRECT_LOOP, Reason.BAD_REDIRECT})
 
 
-def _finished(response: Response, page: Page, reason: Reason, turn: Turn, led: Find | None = None) -> Visit:
+def _finished(response: Response, page: Page, reason: Reason, turn: VisitContext, led: Find | None = None) -> Visit:
     request = response.request
     state = State.FAILED if reason in _FAILED else State.DONE
     leads_on = (led,) if led and state is State.DONE else ()  # a failed one leads nowhere

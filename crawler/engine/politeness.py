@@ -16,21 +16,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from crawler.core.errors import FetchError, NoNameServer
+from crawler.core.finds import Guess
 from crawler.core.guesses import is_settled
-from crawler.core.models import Guess, Request, Response, Timing, Visit
+from crawler.core.messages import Request, Response, Timing
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
 from crawler.core.retry import RETRY_STATUSES, retry_after
 from crawler.core.scope import LinkJudge
 from crawler.core.sitemaps import discovered
 from crawler.core.text import counted, safe
-from crawler.core.throttle import ROBOTS_ATTEMPTS, Heard, Pace
+from crawler.core.throttle import ROBOTS_ATTEMPTS, Heard, HostThrottle
 from crawler.core.urls import Host, Url
+from crawler.core.visits import Visit
 from crawler.engine import outcomes
 from crawler.engine.journal import Journal
 from crawler.engine.robots_cache import RobotsCache
 from crawler.engine.workbench import Workbench
-from crawler.robots.answer import Lesson
+from crawler.robots.answer import RobotsOutcome
 
 PUT_OFF = 3.0  # seconds that a host waits for its next turn after a request was broken off
 _MOST_GUESSES = 10_000  # origins that are remembered; another is asked again
@@ -38,7 +40,7 @@ _NOTES = 5  # about hosts that cannot be had; the summary and `crawler hosts` na
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
+class PolitenessOptions:
     """How one run behaves.
 
     Attributes:
@@ -54,7 +56,7 @@ class Ways:
     discover: LinkJudge | None = None
 
 
-class Manners:
+class Politeness:
     """The behaviour towards all hosts of the `workbench`; `robots` None = every URL may be asked for."""
 
     def __init__(
@@ -64,7 +66,7 @@ class Manners:
         robots: RobotsCache | None,
         journal: Journal,
         clock: Clock,
-        ways: Ways,
+        ways: PolitenessOptions,
     ) -> None:
         self._fetcher = fetcher
         self._workbench = workbench
@@ -113,7 +115,7 @@ class Manners:
             )
             self._ways.say(f"{request.url.origin}: {told}")
 
-    async def learn(self, request: Request, room: Room | None) -> Lesson:
+    async def learn(self, request: Request, room: Room | None) -> RobotsOutcome:
         """Ask for the robots.txt of its origin, as an errand of its host; gives what that taught.
 
         Raises:
@@ -143,19 +145,19 @@ class Manners:
             self._workbench.end_errand(host, self._clock.monotonic())
             self._remember(host, pace)
 
-    def _heed(self, pace: Pace, lesson: Lesson) -> None:
+    def _heed(self, pace: HostThrottle, lesson: RobotsOutcome) -> None:
         """An old copy may be in force, because nobody answered or somebody asked for a rest."""
         if lesson.is_answered:
             pace.reached(self._clock.monotonic())
         if lesson.retry_after:
             pace.rest(lesson.retry_after, self._clock.monotonic())
 
-    def _miss(self, pace: Pace, lesson: Lesson, asked_at: float) -> None:
+    def _miss(self, pace: HostThrottle, lesson: RobotsOutcome, asked_at: float) -> None:
         attempts = min(ROBOTS_ATTEMPTS, self._ways.retries + 1) if lesson.reason is not Reason.BLOCKED_ADDRESS else 1
         heard = Heard(asked_at=asked_at, failure=lesson.reason, retry_after=lesson.retry_after)
         pace.miss_robots(heard, self._clock.monotonic(), self._ways.jitter(), attempts=attempts)
 
-    def _mourn(self, name: str, pace: Pace, why: str) -> None:
+    def _mourn(self, name: str, pace: HostThrottle, why: str) -> None:
         """Say why nothing happens: when it begins, and of each host that is given up. A list may have thousands."""
         if self._mourned and not pace.down:
             return
@@ -232,10 +234,10 @@ class Manners:
         self._workbench.lay_back(request, self._clock.monotonic())
         self._remember(host, pace)
 
-    def _hear(self, pace: Pace, heard: Heard) -> None:
+    def _hear(self, pace: HostThrottle, heard: Heard) -> None:
         pace.hear(heard, self._clock.monotonic(), self._ways.jitter())
 
-    def _remember(self, host: Host, pace: Pace) -> None:
+    def _remember(self, host: Host, pace: HostThrottle) -> None:
         now = self._clock.monotonic()
         if news := pace.news(now):
             self._journal.note_host(host, news)

@@ -18,13 +18,14 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from crawler.core.errors import FetchError, NoNameServer, UrlError
-from crawler.core.models import Request, Response, RobotsCopy
+from crawler.core.handover import RobotsCopy
+from crawler.core.messages import Request, Response
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
 from crawler.core.records import moment
 from crawler.core.redirects import target
 from crawler.core.urls import Url, parse
-from crawler.robots.answer import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, Lesson, Rules, judge
+from crawler.robots.answer import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, RobotsOutcome, RobotsRules, judge
 from crawler.robots.lines import LONGEST
 
 _ORIGINS = 10_000
@@ -48,7 +49,7 @@ class _Origin:
 
     copy: RobotsCopy
     expires: float
-    rules: Rules | None = None  # None = its body was not read, or the rules were dropped
+    rules: RobotsRules | None = None  # None = its body was not read, or the rules were dropped
     are_sitemaps_taken: bool = False
 
     @property
@@ -106,7 +107,7 @@ class RobotsCache:
         origin.are_sitemaps_taken = True
         return self._rules(url.origin, origin).sitemaps
 
-    async def learn(self, request: Request, room: Room | None) -> Lesson:
+    async def learn(self, request: Request, room: Room | None) -> RobotsOutcome:
         """Ask for the robots.txt of this request's origin; `room` is where its bytes are counted.
 
         Raises:
@@ -114,13 +115,13 @@ class RobotsCache:
         """
         name = request.url.origin
         found = await ask(self._fetcher, request, room, self._clock)
-        if isinstance(found, Lesson):
+        if isinstance(found, RobotsOutcome):
             return await self._hold_on(name, found)
         self._believe(name, found)
         await self._keeper.put_robots(name, found)
-        return Lesson(None)
+        return RobotsOutcome(None)
 
-    async def _hold_on(self, name: str, failure: Lesson) -> Lesson:
+    async def _hold_on(self, name: str, failure: RobotsOutcome) -> RobotsOutcome:
         """An old copy stays in force while the server cannot be reached; without one the failure stands."""
         if (origin := self._find(name)) is None:
             return failure
@@ -154,9 +155,9 @@ class RobotsCache:
         if origin := self._new.pop(name, None) or self._used.pop(name, None):
             self._weight -= origin.weight
 
-    def _rules(self, name: str, origin: _Origin) -> Rules:
+    def _rules(self, name: str, origin: _Origin) -> RobotsRules:
         if (rules := origin.rules) is None:
-            rules = origin.rules = Rules(origin.copy.body, self._agent)
+            rules = origin.rules = RobotsRules(origin.copy.body, self._agent)
             self._read[name] = origin
             self._read_weight += origin.rules_weight
             while self._read_weight > _RULES_BYTES:
@@ -171,7 +172,7 @@ class RobotsCache:
             self._read_weight -= origin.rules_weight
 
 
-async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Clock) -> RobotsCopy | Lesson:
+async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Clock) -> RobotsCopy | RobotsOutcome:
     """Fetch the robots.txt of this request's origin: a copy of it, or why there is none for now.
 
     Raises:
@@ -182,7 +183,7 @@ async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Cloc
     except NoNameServer:
         raise
     except FetchError as error:
-        return Lesson(error.reason, f"robots.txt: {error}", is_answered=False, is_counted=error.counted)
+        return RobotsOutcome(error.reason, f"robots.txt: {error}", is_answered=False, is_counted=error.counted)
     return judge(response, clock.wall())
 
 

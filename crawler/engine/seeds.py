@@ -15,7 +15,7 @@ import aiofiles
 import aiofiles.os
 
 from crawler.core.errors import StorageDamaged
-from crawler.core.models import SeedBatch, SeedCursor
+from crawler.core.handover import SeedBatch, SeedCursor
 from crawler.engine.journal import Journal
 from crawler.run.columns import Table
 from crawler.run.lists import BatchBuilder, LineSplitter

@@ -28,8 +28,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from crawler.core.models import HostState, Request
-from crawler.core.throttle import LONG_REST, Pace, Standing
+from crawler.core.handover import HostState
+from crawler.core.messages import Request
+from crawler.core.throttle import LONG_REST, HostThrottle, Standing
 from crawler.core.urls import Host
 
 _SHARES = {Standing.UNTRIED: 8, Standing.FAILED: 32}
@@ -45,15 +46,15 @@ class Taken(NamedTuple):
     in_slot: bool
 
 
-_Entry = tuple[float, int, "_Bench"]  # due, order of coming, host: equals go first come, first served
+_Entry = tuple[float, int, "_HostQueue"]  # due, order of coming, host: equals go first come, first served
 
 
 @dataclass(slots=True)
-class _Bench:
+class _HostQueue:
     """One host's place: what waits, and how many are in flight."""
 
     host: Host
-    pace: Pace
+    pace: HostThrottle
     queue: deque[tuple[Request, float]] = field(default_factory=deque)  # with the moment that each was laid here
     again: deque[tuple[Request, float]] = field(default_factory=deque)  # the same, of those that were asked in vain
     aside: list[Request] = field(default_factory=list)
@@ -95,10 +96,10 @@ class _Bench:
 class Workbench:
     """All hosts that have leased URLs, for `capacity` slots; `pace_of` says how each may be asked."""
 
-    def __init__(self, pace_of: Callable[[Host, HostState], Pace], capacity: int) -> None:
+    def __init__(self, pace_of: Callable[[Host, HostState], HostThrottle], capacity: int) -> None:
         self._pace_of = pace_of
         self._capacity = capacity
-        self._hosts: dict[Host, _Bench] = {}
+        self._hosts: dict[Host, _HostQueue] = {}
         self._heaps: dict[Standing, list[_Entry]] = {standing: [] for standing in Standing}
         self._since = dict.fromkeys(_SHARES, 0)  # requests since the last one of each
         self._held: dict[Host, None] = {}
@@ -128,7 +129,7 @@ class Workbench:
         """Return how many hosts here wait for their first request, or a few more."""
         return len(self._heaps[Standing.UNTRIED])
 
-    def pace(self, host: Host) -> Pace:
+    def pace(self, host: Host) -> HostThrottle:
         """The controller of a host that is here."""
         return self._hosts[host].pace
 
@@ -138,7 +139,7 @@ class Workbench:
             host = request.url.host_port
             bench = self._hosts.get(host)
             if bench is None:
-                bench = self._hosts[host] = _Bench(host, self._pace_of(host, states.get(host, _UNKNOWN)))
+                bench = self._hosts[host] = _HostQueue(host, self._pace_of(host, states.get(host, _UNKNOWN)))
             self._busy += not bench.is_busy
             bench.line(request).append((request, now))
             self._queued += 1
@@ -193,7 +194,7 @@ class Workbench:
             bench.is_held = True
             self._held[bench.host] = None
 
-    def _has_its_share(self, bench: _Bench) -> bool:
+    def _has_its_share(self, bench: _HostQueue) -> bool:
         return self._busy > 1 and bench.in_flight >= max(1, self._capacity // self._busy)
 
     def _take_from(self, standing: Standing) -> Taken:
@@ -354,7 +355,7 @@ class Workbench:
         gone, self._gone = self._gone, []
         return tuple(gone)
 
-    def _drop(self, bench: _Bench) -> None:
+    def _drop(self, bench: _HostQueue) -> None:
         bench.is_gone = True
         del self._hosts[bench.host]
         self._hungry.pop(bench.host, None)
@@ -362,21 +363,21 @@ class Workbench:
         self._aside.discard(bench.host)
         self._gone.append(bench.host)
 
-    def _rest(self, bench: _Bench) -> None:
+    def _rest(self, bench: _HostQueue) -> None:
         """A host with nothing left may be forgotten when its rest is over."""
         if not bench.is_busy:
             self._busy -= 1
             if not bench.is_leaving:
                 self._watch_leave(bench)
 
-    def _watch_leave(self, bench: _Bench) -> None:
+    def _watch_leave(self, bench: _HostQueue) -> None:
         bench.is_leaving = True
         self._order += 1
         heapq.heappush(self._leaving, (bench.pace.due, self._order, bench))
 
     # --- the heaps -----------------------------------------------------------------------------------------------
 
-    def _offer(self, bench: _Bench) -> None:
+    def _offer(self, bench: _HostQueue) -> None:
         if bench.is_held or not bench.may_give:
             return
         standing = bench.pace.standing

@@ -15,16 +15,19 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from crawler.core.finds import Find, Guess
+from crawler.core.handover import RejectedLine, SeedBatch
 from crawler.core.histogram import bucket
-from crawler.core.merging import Row, first, hop, is_nearer, merged
-from crawler.core.models import Find, Guess, RejectedLine, Request, Retry, SeedBatch, State, Visit
+from crawler.core.merging import UrlRow, first, hop, is_nearer, merged
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
-from crawler.core.sessions import Document
+from crawler.core.sessions import LinkingDocument
 from crawler.core.urls import Url, parse
-from crawler.frontier.host_rows import Hosts
-from crawler.frontier.policy import Rules
-from crawler.frontier.scope_index import Borders
-from crawler.frontier.seen import Known
+from crawler.core.visits import Retry, State, Visit
+from crawler.frontier.host_rows import HostRows
+from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.scope_index import ScopeIndex
+from crawler.frontier.seen import SeenCache
 from crawler.frontier.tally import Tally
 
 _ROW = (
@@ -36,7 +39,7 @@ _FIND = f"SELECT id, state, reason, leads_to, {_ROW} FROM url WHERE key = ?"  # 
 _IMPROVE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _ROW.split(', '))} WHERE id = ?"  # noqa: S608
 
 
-class _Place(NamedTuple):
+class _UrlPlace(NamedTuple):
     """Where a row stands."""
 
     id: int
@@ -47,16 +50,18 @@ class _Place(NamedTuple):
 class Admission:
     """The changes of rows in the database `db`."""
 
-    def __init__(self, db: sqlite3.Connection, tally: Tally, hosts: Hosts, borders: Borders, rules: Rules) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, tally: Tally, hosts: HostRows, borders: ScopeIndex, rules: FrontierPolicy
+    ) -> None:
         self._db = db
         self._tally = tally
         self._hosts = hosts
         self._borders = borders
         self._judge = rules.judge
         self._edges = rules.edges
-        self._known = Known(follows=rules.follows)
+        self._known = SeenCache(follows=rules.follows)
         self._onward: deque[tuple[Find, int]] = deque()
-        self._document: Document | None = None  # whose links are being entered
+        self._document: LinkingDocument | None = None  # whose links are being entered
 
     def keep(self) -> None:
         """The transaction is committed."""
@@ -122,7 +127,7 @@ class Admission:
         inserted = self._db.execute(_INSERT, (find.url.key, find.url.href, host_id, referrer, *row[:-1]))
         if is_new := inserted.rowcount > 0:
             url_id = inserted.lastrowid or 0
-            self._stand(_Place(url_id, find.url, host_id), None, row)
+            self._stand(_UrlPlace(url_id, find.url, host_id), None, row)
         else:
             url_id = self._merge(find, host_id, refusal, referrer)
         self._connect(referrer, url_id)
@@ -141,9 +146,9 @@ class Admission:
     def _merge(self, find: Find, host_id: int, refusal: Reason | None, referrer: int | None) -> int:
         """Improve the row that is there, if the find does; gives its id."""
         url_id, state, reason, leads_to, *columns = self._db.execute(_FIND, (find.url.key,)).fetchone()
-        place = _Place(url_id, find.url, host_id)
+        place = _UrlPlace(url_id, find.url, host_id)
         is_over = state in {State.DONE, State.FAILED} or reason == Reason.ROBOTS_DENIED
-        row = Row._make((*columns, Reason(reason) if state == State.SKIPPED and not is_over else None))
+        row = UrlRow._make((*columns, Reason(reason) if state == State.SKIPPED and not is_over else None))
         better = None if is_over and (leads_to is None or refusal) else merged(row, find, refusal)
         if better is None:
             self._known.note(url_id, find.url.key, None if is_over and leads_to is None else row)
@@ -156,13 +161,13 @@ class Admission:
             self._lead_on(place, better, leads_to)
         return place.id
 
-    def _improve(self, place: _Place, before: Row, row: Row, referrer: int | None) -> None:
+    def _improve(self, place: _UrlPlace, before: UrlRow, row: UrlRow, referrer: int | None) -> None:
         """Write what the row has become; whoever else found the best way to it is its referrer."""
         self._db.execute(_IMPROVE, (*row[:-1], place.id))
         if referrer != place.id and (is_nearer(row, before) or row.refusal is not before.refusal):
             self._db.execute("UPDATE url SET referrer = ? WHERE id = ?", (referrer, place.id))
 
-    def _stand(self, place: _Place, before: Row | None, row: Row) -> None:
+    def _stand(self, place: _UrlPlace, before: UrlRow | None, row: UrlRow) -> None:
         """A row is made (`before` None) or has changed: where does it stand now? The one door to pending.
 
         So whatever comes in, new or after all, is counted by the families that may be traps.
@@ -179,7 +184,7 @@ class Admission:
                 self._db.execute("UPDATE url SET state = ?, reason = ? WHERE id = ?", (state, row.refusal, place.id))
         self._known.note(place.id, place.url.key, row)
 
-    def _count(self, place: _Place, refusal: Reason | None, n: int) -> None:
+    def _count(self, place: _UrlPlace, refusal: Reason | None, n: int) -> None:
         if refusal:
             self._tally.skip(refusal, n)
         else:
@@ -195,8 +200,8 @@ class Admission:
         ).fetchall()
         for url_id, text, host_id, *columns in rows:
             if self._borders.covers(url := parse(text)):
-                row = Row._make((*columns, Reason.OUT_OF_SCOPE))
-                self._stand(_Place(url_id, url, host_id), row, row._replace(refusal=None))
+                row = UrlRow._make((*columns, Reason.OUT_OF_SCOPE))
+                self._stand(_UrlPlace(url_id, url, host_id), row, row._replace(refusal=None))
 
     # --- redirects -----------------------------------------------------------------------------------------------
 
@@ -213,13 +218,13 @@ class Admission:
         if leads_to is not None and _WAY(row) != _WAY(request):
             self._lead_on(place, row, leads_to)
 
-    def _reached(self, request: Request) -> tuple[_Place, int | None, Row]:
+    def _reached(self, request: Request) -> tuple[_UrlPlace, int | None, UrlRow]:
         """Read what the row of a request has become during its turn."""
         host_id, leads_to, *columns = self._db.execute(
             f"SELECT host, leads_to, {_ROW} FROM url WHERE id = ?",  # noqa: S608
             (request.id,),
         ).fetchone()
-        return _Place(request.id, request.url, host_id), leads_to, Row._make((*columns, None))
+        return _UrlPlace(request.id, request.url, host_id), leads_to, UrlRow._make((*columns, None))
 
     def _leave_open(self, request: Request) -> None:
         """Skip a guess until a find names its scheme; one that came during its turn has it tried at once."""
@@ -227,7 +232,7 @@ class Admission:
         skipped = row._replace(refusal=Reason.HTTP_INSTEAD)
         self._stand(place, skipped, row if row.guess == Guess.BOTH else skipped)
 
-    def _lead_on(self, source: _Place, way: Row, target_id: int) -> None:
+    def _lead_on(self, source: _UrlPlace, way: UrlRow, target_id: int) -> None:
         """A redirect that had its turn is reached in a better way: so is its target."""
         (text,) = self._db.execute("SELECT url FROM url WHERE id = ?", (target_id,)).fetchone()
         find = hop(source.url, way, parse(text))
@@ -247,7 +252,7 @@ class Admission:
         """The URL has its final state, and what it led to is known."""
         request, reason, record = visit.request, visit.reason, visit.record
         onto = visit.target
-        self._document = Document(request.url, visit.finds)
+        self._document = LinkingDocument(request.url, visit.finds)
         source = request.id if visit.state is State.DONE else None  # what was not had leads nowhere, its line does
         for find in visit.finds:  # before its turn ends, as a page may find a better way to itself
             self._enter(find, referrer=source)

@@ -12,10 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crawler.core.models import RejectedLine, State, Totals
+from crawler.core.handover import RejectedLine, Totals
 from crawler.core.reasons import Reason
 from crawler.core.stored import ChiefHosts, LostSeeds
 from crawler.core.urls import parse
+from crawler.core.visits import State
 from crawler.frontier import schema
 from crawler.frontier.examples import examples
 from crawler.frontier.host_reports import HostReports

@@ -13,8 +13,9 @@ import sqlite3
 from collections.abc import Iterator
 from itertools import groupby
 
-from crawler.core.models import BrokenLink, State
+from crawler.core.handover import BrokenLink
 from crawler.core.reasons import Reason
+from crawler.core.visits import State
 
 _LEADING_TO = """
     WITH RECURSIVE source (id) AS (

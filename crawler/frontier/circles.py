@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from crawler.core import records
-from crawler.core.models import State, Visit
 from crawler.core.reasons import Reason
+from crawler.core.visits import State, Visit
 
 LONGEST = 1000
 

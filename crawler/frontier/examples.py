@@ -7,7 +7,8 @@ Runs on: the storage thread.
 
 import sqlite3
 
-from crawler.core.models import State, Totals
+from crawler.core.handover import Totals
+from crawler.core.visits import State
 
 EXAMPLES = 3
 

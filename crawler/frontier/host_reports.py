@@ -15,8 +15,8 @@ from crawler.core.scope import Scope, ScopeMode
 from crawler.core.stored import LEAST_IN_VAIN, ChiefHosts, HostReport, HostRobots, HostsInVain
 from crawler.core.urls import Host, parse
 from crawler.frontier import schema
-from crawler.frontier.host_rows import ANSWERED, Hosts
-from crawler.robots.answer import Rules
+from crawler.frontier.host_rows import ANSWERED, HostRows
+from crawler.robots.answer import RobotsRules
 
 _COLUMNS = "id, name, pages, failed, ready, first_at, last_at"
 _OURS = (
@@ -43,7 +43,7 @@ class HostReports:
     def __init__(self, db: sqlite3.Connection, agent: str) -> None:
         self._db = db
         self._agent = agent
-        self._hosts = Hosts(db, Scope(ScopeMode.ALL))  # asked for states alone
+        self._hosts = HostRows(db, Scope(ScopeMode.ALL))  # asked for states alone
         self._not_ready = dict(self._count_not_ready())
 
     def _count_not_ready(self) -> Iterator[tuple[int, int]]:
@@ -108,7 +108,7 @@ class HostReports:
         if row is None:
             return None
         origin, status, body = row
-        rules = Rules(body, self._agent)
+        rules = RobotsRules(body, self._agent)
         return HostRobots(status=status, is_closed=not rules.allows(parse(f"{origin}/")), crawl_delay=rules.crawl_delay)
 
     def _troubles(self, host_id: int) -> dict[str, int]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
-from crawler.core.models import HostState
+from crawler.core.handover import HostState
 from crawler.core.reasons import Reason
 from crawler.core.scope import Scope
 from crawler.core.urls import Host
@@ -25,7 +25,7 @@ ANSWERED = "pages > failed OR EXISTS (SELECT 1 FROM robots WHERE robots.host = h
 
 
 @dataclass(slots=True)
-class _Pages:
+class _PageCounts:
     """The lines of output of one host that are not written to its row yet."""
 
     count: int = 0
@@ -34,7 +34,7 @@ class _Pages:
     last_at: float = 0.0
 
 
-class Hosts:
+class HostRows:
     """The hosts of the database `db`; `scope` tells which of them come into scope together.
 
     Attributes:
@@ -46,7 +46,7 @@ class Hosts:
         self._scope = scope
         self._ids: dict[Host, int] = {}
         self._ready: Counter[int] = Counter()
-        self._pages: dict[int, _Pages] = {}
+        self._pages: dict[int, _PageCounts] = {}
         self._troubles: Counter[tuple[int, Reason]] = Counter()
         self._gained: set[int] = set()
         self.given_up = {Host(name) for (name,) in db.execute("SELECT name FROM host WHERE down IS NOT NULL")}
@@ -73,7 +73,7 @@ class Hosts:
 
     def count_page(self, host_id: int, at: float, *, failed: bool) -> None:
         """A line of output more, written at `at` (wall clock)."""
-        pages = self._pages.setdefault(host_id, _Pages())
+        pages = self._pages.setdefault(host_id, _PageCounts())
         pages.count += 1
         pages.failed += failed
         pages.first_at = pages.first_at or at

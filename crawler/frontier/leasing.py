@@ -19,12 +19,13 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from crawler.core.models import Request, Wanted
+from crawler.core.handover import Wanted
+from crawler.core.messages import Request
 from crawler.core.throttle import LONG_REST
 from crawler.core.urls import parse
 from crawler.frontier import schema
-from crawler.frontier.host_rows import Hosts
-from crawler.frontier.policy import Rules
+from crawler.frontier.host_rows import HostRows
+from crawler.frontier.policy import FrontierPolicy
 
 _NO_LIMIT = 1 << 30
 
@@ -46,7 +47,7 @@ class Leasing:
         is_list_read: every seed is committed.
     """
 
-    def __init__(self, db: sqlite3.Connection, hosts: Hosts, rules: Rules) -> None:
+    def __init__(self, db: sqlite3.Connection, hosts: HostRows, rules: FrontierPolicy) -> None:
         self._db = db
         self._hosts = hosts
         self._host_pages = rules.host_pages if rules.host_pages is not None else _NO_LIMIT
@@ -54,6 +55,7 @@ class Leasing:
         self._level = -1 if rules.by_level else 0
         self._leased: dict[int, int] = {}  # url id -> host id
         self._per_host: Counter[int] = Counter()
+        self._suspects: Counter[int] = Counter()  # those of them that are not ready, since they go alone
         self._open: set[int] = set()  # hosts that the other side knows
         self._put_off: defaultdict[int, set[int]] = defaultdict(set)  # host id -> URLs that wait for another try
         self._alone: int | None = None
@@ -103,6 +105,7 @@ class Leasing:
             host_id = self._hosts.id(request.url.host_port)
             self._leased[request.id] = host_id
             self._per_host[host_id] += 1
+            self._suspects[host_id] += request.alone
             self._put_off.get(host_id, set()).discard(request.id)
 
     def forget(self, requests: Iterable[Request]) -> None:
@@ -114,8 +117,9 @@ class Leasing:
             if request.alone or self._host_pages != _NO_LIMIT:
                 self.gain({host_id})  # it took the place of a ready one
             self._per_host[host_id] -= 1
+            self._suspects[host_id] -= request.alone
             if not self._per_host[host_id]:
-                del self._per_host[host_id]
+                del self._per_host[host_id], self._suspects[host_id]
             if request.id == self._alone:
                 self._alone = None
                 self._look_again()
@@ -164,12 +168,16 @@ class Leasing:
         shares = {self._hosts.id(host): share for host, share in wanted.shares.items()}
         self._open.update(shares)
         ready = self._hosts.ready(shares)
-        known = [host_id for host_id in shares if ready.get(host_id, 0) > self._per_host[host_id]]
+        known = [host_id for host_id in shares if self._has_more(host_id, ready.get(host_id, 0))]
         new = self._closed_hosts(wanted.new_hosts if wanted.new_share else 0, now)
         ids = [
             url_id for host_id in known + new for url_id in self._take(host_id, shares.get(host_id, wanted.new_share))
         ]
         return self._read(ids)
+
+    def _has_more(self, host_id: int, ready: int) -> bool:
+        """Return whether some of the ready URLs of a host are not leased yet."""
+        return ready > self._per_host[host_id] - self._suspects[host_id]
 
     def _closed_hosts(self, count: int, now: float) -> list[int]:
         """Hosts to open that have something to give, earliest due first."""
@@ -184,7 +192,7 @@ class Leasing:
                 count + len(self._open) + len(self._per_host),
             ),
         )
-        found = [host_id for host_id, ready in rows if host_id not in self._open and ready > self._per_host[host_id]]
+        found = [host_id for host_id, ready in rows if host_id not in self._open and self._has_more(host_id, ready)]
         if len(found) < count:
             rested = self.next_rested(now)
             self._all_open_until = float("inf") if rested is None else rested

@@ -11,9 +11,9 @@ Runs on: the storage thread.
 
 import sqlite3
 
-from crawler.core.models import State
 from crawler.core.reasons import Reason
 from crawler.core.stored import LostSeeds
+from crawler.core.visits import State
 
 _UNREAD = tuple(reason for reason in Reason if reason.is_unread)
 _MARKS = ", ".join("?" * len(_UNREAD))

@@ -9,7 +9,7 @@ from crawler.core.scope import LinkJudge, Scope, ScopeMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class FrontierPolicy:
     """The rules of one run.
 
     Attributes:

@@ -5,7 +5,7 @@ Runs on: the main thread, blocking.
 
 from pathlib import Path
 
-from crawler.core.models import RobotsCopy
+from crawler.core.handover import RobotsCopy
 from crawler.frontier import schema
 from crawler.frontier.reading import reading
 from crawler.frontier.sqlite_errors import storage_gate

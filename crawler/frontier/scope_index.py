@@ -11,10 +11,10 @@ Runs on: the storage thread, inside a transaction.
 import sqlite3
 
 from crawler.core.reasons import Reason
-from crawler.core.sessions import Document
+from crawler.core.sessions import LinkingDocument
 from crawler.core.traps import Family, families
 from crawler.core.urls import Url
-from crawler.frontier.policy import Rules
+from crawler.frontier.policy import FrontierPolicy
 
 _REMEMBERED = 200_000  # counters in memory; the rest is looked up again
 
@@ -26,10 +26,10 @@ def full_family(found: Families) -> Reason | None:
     return next((family.reason for family, n in found if n + family.weight > family.limit), None)
 
 
-class Borders:
+class ScopeIndex:
     """The borders of the run in the database `db`; `year` is the present one, by which calendars are judged."""
 
-    def __init__(self, db: sqlite3.Connection, rules: Rules, year: int) -> None:
+    def __init__(self, db: sqlite3.Connection, rules: FrontierPolicy, year: int) -> None:
         self._db = db
         self._scope = rules.scope
         self._has_traps = rules.traps
@@ -58,14 +58,14 @@ class Borders:
         """The narrowest place that some seed brought in and a URL lies in; None = `covers` says no."""
         return next((place for place in reversed(self._scope.places(url)) if place in self._places), None)
 
-    def trap(self, url: Url, host_id: int, document: Document | None) -> Reason | None:
+    def trap(self, url: Url, host_id: int, document: LinkingDocument | None) -> Reason | None:
         """Count a URL that nobody listed; the reason when its family is too large already.
 
         `document` links to it; None = something else led to it, which tells of no session.
         """
         if not self._has_traps:
             return None
-        found = self.families(url, host_id, document or Document(url, ()))
+        found = self.families(url, host_id, document or LinkingDocument(url, ()))
         if reason := full_family(found):
             return reason
         for family, n in found:
@@ -74,7 +74,7 @@ class Borders:
             self._changed.add(counter)
         return None
 
-    def families(self, url: Url, host_id: int, document: Document | None = None) -> Families:
+    def families(self, url: Url, host_id: int, document: LinkingDocument | None = None) -> Families:
         """The families of a URL that nobody listed, and how far each has grown."""
         return tuple((family, self._count((host_id, family.key))) for family in families(url, self._year, document))
 

@@ -8,23 +8,23 @@ Rules
 Runs on: the storage thread.
 """
 
-from crawler.core.merging import Row, merged
-from crawler.core.models import Find
+from crawler.core.finds import Find
+from crawler.core.merging import UrlRow, merged
 from crawler.core.reasons import Reason
 
 _REMEMBERED = 300_000  # keys: about 80 MB
 
-_Rows = dict[bytes, tuple[int, Row | None]]
+_Rows = dict[bytes, tuple[int, UrlRow | None]]
 
 
-class Known:
+class SeenCache:
     """A bounded memory of committed rows, by key; it remembers nothing where no links are followed."""
 
     def __init__(self, *, follows: bool) -> None:
         self._most = _REMEMBERED if follows else 0
         self._rows: _Rows = {}
         self._new: _Rows = {}
-        self._alike: dict[Row, Row] = {}  # thousands of rows are the same, and are one object
+        self._alike: dict[UrlRow, UrlRow] = {}  # thousands of rows are the same, and are one object
 
     def settled(self, find: Find, refusal: Reason | None) -> int | None:
         """The row of a find, refused or not, that changes nothing; None = it has to be looked up."""
@@ -33,7 +33,7 @@ class Known:
         url_id, row = known
         return url_id if row is None or merged(row, find, refusal) is None else None
 
-    def note(self, url_id: int, key: bytes, row: Row | None) -> None:
+    def note(self, url_id: int, key: bytes, row: UrlRow | None) -> None:
         """What a row is now; None = it has a state that no link changes."""
         if row is not None:
             row = row if row.line is None else row._replace(line=None)  # no link has one

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crawler.core.errors import StorageDamaged
-from crawler.core.models import (
+from crawler.core.handover import (
     BrokenLink,
     Committed,
     Group,
@@ -22,24 +22,24 @@ from crawler.core.models import (
     RejectedLine,
     RobotsCopy,
     SeedCursor,
-    Visit,
     Wanted,
 )
 from crawler.core.reasons import Reason
 from crawler.core.stored import ChiefHosts, LostSeeds
 from crawler.core.urls import Host, parse
+from crawler.core.visits import Visit
 from crawler.frontier import schema
 from crawler.frontier.admission import Admission
 from crawler.frontier.broken_links import broken_links
 from crawler.frontier.circles import mark_circles
 from crawler.frontier.examples import examples
 from crawler.frontier.host_reports import HostReports
-from crawler.frontier.host_rows import Hosts
+from crawler.frontier.host_rows import HostRows
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.leasing import Leasing
 from crawler.frontier.lost_seeds import lost_seeds
-from crawler.frontier.policy import Rules
-from crawler.frontier.scope_index import Borders
+from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.scope_index import ScopeIndex
 from crawler.frontier.sqlite_errors import storage_gate
 from crawler.frontier.tally import Tally
 
@@ -53,11 +53,11 @@ class SqliteFrontier:
     `create` says whether the run is new: the tables are then made, in one transaction, unless they are there.
     """
 
-    def __init__(self, path: Path, board: MappedBoard, *, create: bool, rules: Rules | None = None) -> None:
+    def __init__(self, path: Path, board: MappedBoard, *, create: bool, rules: FrontierPolicy | None = None) -> None:
         self._path = path
         self._board = board
         self._create = create
-        self._rules = rules or Rules()
+        self._rules = rules or FrontierPolicy()
 
     def open(self, now: float) -> Opened:
         """Take the lock, count deaths, and tell where the last life stopped."""
@@ -75,8 +75,8 @@ class SqliteFrontier:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA cache_size = -65536")  # KiB; the index of keys is what needs it
         self._tally = Tally(self._db)
-        self._hosts = Hosts(self._db, self._rules.scope)
-        self._borders = Borders(self._db, self._rules, datetime.fromtimestamp(now, UTC).year)
+        self._hosts = HostRows(self._db, self._rules.scope)
+        self._borders = ScopeIndex(self._db, self._rules, datetime.fromtimestamp(now, UTC).year)
         self._admission = Admission(self._db, self._tally, self._hosts, self._borders, self._rules)
         self._leasing = Leasing(self._db, self._hosts, self._rules)
         self._count_deaths()

@@ -9,7 +9,8 @@ Runs on: the storage thread.
 import sqlite3
 from collections import Counter
 
-from crawler.core.models import State, Totals
+from crawler.core.handover import Totals
+from crawler.core.visits import State
 
 
 class Tally:

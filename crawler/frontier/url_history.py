@@ -1,7 +1,7 @@
 """Everything that a frontier knows about one URL, read in one look.
 
 Rules
-- Nothing is changed: what only the frontier can judge (scope, families) is asked of `Borders`, which counts nothing
+- Nothing is changed: what only the frontier can judge (scope, families) is asked of `ScopeIndex`, which counts nothing
   until somebody writes.
 - A URL that nothing led to has a history, too: of its host, its robots.txt, and how it lies to the run's borders.
 Runs on: the main thread of a process that does not work on the run itself.
@@ -10,14 +10,15 @@ Runs on: the main thread of a process that does not work on the run itself.
 import sqlite3
 from typing import Any
 
-from crawler.core.models import RobotsCopy, State
+from crawler.core.handover import RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.stored import Borderline, Leader, StoredUrl, Target, Try, UrlHistory
 from crawler.core.urls import Host, Url
+from crawler.core.visits import State
 from crawler.frontier import schema
 from crawler.frontier.host_reports import HostReports
-from crawler.frontier.policy import Rules
-from crawler.frontier.scope_index import Borders, full_family
+from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.scope_index import ScopeIndex, full_family
 from crawler.frontier.tally import Tally
 
 _SHOWN_PLACES = 3
@@ -32,11 +33,11 @@ _NO_HOST = 0  # rows begin with 1
 class FrontierHistory:
     """The frontier in the database `db`; `agent` is whom a robots.txt addresses, `year` the present one."""
 
-    def __init__(self, db: sqlite3.Connection, rules: Rules, agent: str, year: int) -> None:
+    def __init__(self, db: sqlite3.Connection, rules: FrontierPolicy, agent: str, year: int) -> None:
         self._db = db
         self._rules = rules
         self._reports = HostReports(db, agent)
-        self._borders = Borders(db, rules, year)
+        self._borders = ScopeIndex(db, rules, year)
 
     def of(self, url: Url) -> UrlHistory:
         """What is known of a URL."""

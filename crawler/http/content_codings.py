@@ -17,10 +17,10 @@ Runs on: anywhere (pure); a worker process, or the loop in steps.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from crawler.core.models import Packed
 from crawler.core.reasons import Reason
+from crawler.core.visits import Packed
 from crawler.http.pieces import Pieces
-from crawler.http.unpacking import CODINGS, STEP, Coding, DecodeProblem, Source, unpacked
+from crawler.http.unpacking import CODINGS, STEP, ByteSource, Coding, DecodeProblem, unpacked
 
 __all__ = [
     "STEP",
@@ -95,7 +95,7 @@ def decode_steps(body: bytes, codings: Sequence[str], limit: int) -> Iterator[by
         raise _too_much(limit)
     pieces = _slices(body)
     for name in reversed(codings):
-        pieces = _layer(CODINGS[name], Source(pieces), limit)
+        pieces = _layer(CODINGS[name], ByteSource(pieces), limit)
     return iter(pieces)
 
 
@@ -117,7 +117,7 @@ def _slices(body: bytes) -> Iterable[bytes]:
     return (body[start : start + _SLICE] for start in range(0, len(body), _SLICE)) if len(body) > _SLICE else (body,)
 
 
-def _layer(coding: Coding, source: Source, limit: int) -> Iterator[bytes]:
+def _layer(coding: Coding, source: ByteSource, limit: int) -> Iterator[bytes]:
     size = 0
     if source.peek(1):
         for _ in range(MAX_MEMBERS):

@@ -27,7 +27,7 @@ MAX_CHUNK_LINE = 16 * 1024
 MAX_TRAILERS = 64 * 1024
 
 
-class _Stage(IntEnum):
+class _FramingStage(IntEnum):
     """The kinds of bytes that may come next."""
 
     HEAD = 0
@@ -40,7 +40,9 @@ class _Stage(IntEnum):
     SURPLUS = 7
 
 
-_HEAD, _LENGTH, _UNTIL_END, _CHUNK_SIZE, _CHUNK, _CHUNK_END, _TRAILERS, _SURPLUS = _Stage  # a global is read quicker
+_HEAD, _LENGTH, _UNTIL_END, _CHUNK_SIZE, _CHUNK, _CHUNK_END, _TRAILERS, _SURPLUS = (
+    _FramingStage  # a global is read quicker
+)
 _START = b"HTTP/"
 _BLANK = b"\r\n"
 _NO_BODY = frozenset({204, 304})

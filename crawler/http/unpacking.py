@@ -41,7 +41,7 @@ class DecodeProblem(ParseError):
     """A content coding is damaged, or unpacks to more than the limit; the reason says which."""
 
 
-class Source:
+class ByteSource:
     """Bytes that come in pieces, with a place to put back what was taken too early."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
@@ -68,7 +68,7 @@ class Source:
         return piece
 
 
-class _Decoder(Protocol):
+class _StreamDecoder(Protocol):
     """One stream of a library's decoder."""
 
     @property
@@ -91,8 +91,8 @@ class Format:
         end: an empty last block.
     """
 
-    start: Callable[[], _Decoder]
-    start_bare: Callable[[], _Decoder]
+    start: Callable[[], _StreamDecoder]
+    start_bare: Callable[[], _StreamDecoder]
     bare: Callable[[bytes], bytes]
     mark: bytes
     end: bytes
@@ -106,7 +106,7 @@ class Coding:
     magic: tuple[bytes, ...] = ()
 
 
-def unpacked(coding: Coding, source: Source) -> Iterator[bytes]:
+def unpacked(coding: Coding, source: ByteSource) -> Iterator[bytes]:
     """The content of one stream in pieces of at most `STEP` bytes, some of them empty.
 
     Raises:
@@ -155,7 +155,7 @@ def _is_all_there(form: Format, stream: bytes, size: int) -> bool:
     return decoder.eof
 
 
-def _outputs(decoder: _Decoder, pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _outputs(decoder: _StreamDecoder, pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         yield decoder.decompress(piece, max_length=STEP)
         while not (decoder.eof or decoder.needs_input):
@@ -185,8 +185,8 @@ def _rest(form: Format, taken: list[bytes], size: int) -> Generator[bytes, None,
 # --- gzip and deflate (RFC 1952, 1950, 1951) -------------------------------------------------------------------------
 
 
-def _igzip(flag: int) -> Callable[[], _Decoder]:
-    return lambda: cast("_Decoder", igzip_lib.IgzipDecompressor(flag=flag))
+def _igzip(flag: int) -> Callable[[], _StreamDecoder]:
+    return lambda: cast("_StreamDecoder", igzip_lib.IgzipDecompressor(flag=flag))
 
 
 def _in_deflate(flag: int, bare: Callable[[bytes], bytes]) -> Format:
@@ -251,7 +251,7 @@ _BROTLI = Format(_BrotliDecoder, _BrotliDecoder, lambda stream: stream, mark=b""
 # --- zstd (RFC 8878) -------------------------------------------------------------------------------------------------
 
 
-def _new_zstd() -> _Decoder:
+def _new_zstd() -> _StreamDecoder:
     return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
 
 

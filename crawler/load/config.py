@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from crawler.core.errors import UsageError
-from crawler.core.options import Help, Kind, Option, check_names, options_of, turned
-from crawler.load.pacers import SECOND, Curve, Stage
+from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
+from crawler.load.pacers import SECOND, Curve, RateStage
 from crawler.load.thresholds import Threshold, parse_threshold
 
 _STAGE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?:(\d+(?:\.\d{1,3})?)")
@@ -25,34 +25,38 @@ class ShapeConfig:
     """How much is sent, and when."""
 
     connections: Annotated[
-        int, Help("Connections, over all processes; in a closed loop, so many users.", Kind.COUNT, short="c")
+        int, Help("Connections, over all processes; in a closed loop, so many users.", OptionKind.COUNT, short="c")
     ] = 64
     duration: Annotated[
-        float | None, Help("How long to measure; 10 s unless -n or --stages say.", Kind.TIME_LIMIT, short="d")
+        float | None, Help("How long to measure; 10 s unless -n or --stages say.", OptionKind.TIME_LIMIT, short="d")
     ] = None
-    requests: Annotated[int | None, Help("How many requests to measure.", Kind.COUNT, short="n")] = None
+    requests: Annotated[int | None, Help("How many requests to measure.", OptionKind.COUNT, short="n")] = None
     rate: Annotated[
         float | None,
-        Help("Open loop: requests per second, sent whether or not earlier ones are answered.", Kind.RATE, short="R"),
+        Help(
+            "Open loop: requests per second, sent whether or not earlier ones are answered.", OptionKind.RATE, short="R"
+        ),
     ] = None
-    poisson: Annotated[bool, Help("Open loop: arrivals at random, as of many independent users.", Kind.FLAG)] = False
-    seed: Annotated[int, Help("Another seed is another random schedule.", Kind.COUNT_OR_NONE)] = 1
+    poisson: Annotated[bool, Help("Open loop: arrivals at random, as of many independent users.", OptionKind.FLAG)] = (
+        False
+    )
+    seed: Annotated[int, Help("Another seed is another random schedule.", OptionKind.COUNT_OR_NONE)] = 1
     stages: Annotated[
         str | None,
         Help(
             "Open loop: go from rate to rate in straight lines, beginning at 0: 10s:100,30s:1000,10s:0.",
-            Kind.TEXT,
+            OptionKind.TEXT,
             metavar="TIME:RATE,...",
         ),
     ] = None
-    warmup: Annotated[float, Help("Send for so long before measuring; reported apart.", Kind.SECONDS)] = 0.0
+    warmup: Annotated[float, Help("Send for so long before measuring; reported apart.", OptionKind.SECONDS)] = 0.0
     processes: Annotated[
-        int, Help("Processes to send from; each keeps one core busy.", Kind.COUNT, short="t", metavar="N")
+        int, Help("Processes to send from; each keeps one core busy.", OptionKind.COUNT, short="t", metavar="N")
     ] = 1
     timeout: Annotated[
-        float, Help("Give up a request that has no whole answer so long after it was sent.", Kind.TIME_LIMIT)
+        float, Help("Give up a request that has no whole answer so long after it was sent.", OptionKind.TIME_LIMIT)
     ] = 10.0
-    grace: Annotated[float, Help("Wait so long at the end for what is still in flight.", Kind.SECONDS)] = 1.0
+    grace: Annotated[float, Help("Wait so long at the end for what is still in flight.", OptionKind.SECONDS)] = 1.0
 
     @property
     def is_open(self) -> bool:
@@ -73,7 +77,7 @@ class ShapeConfig:
             return Curve(_ramps(self.steps()))
         thousandths = max(1, round((self.rate or 0) * 1000))
         length = None if self.duration is None else nanoseconds(self.duration + self.warmup)
-        return Curve([Stage(length, thousandths, thousandths)])
+        return Curve([RateStage(length, thousandths, thousandths)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,29 +85,30 @@ class RequestConfig:
     """What is asked."""
 
     method: Annotated[
-        str | None, Help("HTTP method; GET, or POST when there is a body.", Kind.TEXT, short="X", metavar="NAME")
+        str | None, Help("HTTP method; GET, or POST when there is a body.", OptionKind.TEXT, short="X", metavar="NAME")
     ] = None
     headers: Annotated[
         tuple[tuple[str, str], ...],
-        Help("A header; repeatable, and replaces ours of that name.", Kind.HEADERS, flag="header", short="H"),
+        Help("A header; repeatable, and replaces ours of that name.", OptionKind.HEADERS, flag="header", short="H"),
     ] = ()
-    body: Annotated[str | None, Help("The body of each request.", Kind.TEXT)] = None
-    body_file: Annotated[str | None, Help("The body of each request, from this file.", Kind.TEXT, metavar="FILE")] = (
-        None
-    )
-    keep_alive: Annotated[bool, Help("Send many requests over one connection.", Kind.FLAG)] = True
+    body: Annotated[str | None, Help("The body of each request.", OptionKind.TEXT)] = None
+    body_file: Annotated[
+        str | None, Help("The body of each request, from this file.", OptionKind.TEXT, metavar="FILE")
+    ] = None
+    keep_alive: Annotated[bool, Help("Send many requests over one connection.", OptionKind.FLAG)] = True
     unix_socket: Annotated[
-        str | None, Help("Connect to this unix socket; the URL gives the host and the path.", Kind.TEXT, metavar="FILE")
+        str | None,
+        Help("Connect to this unix socket; the URL gives the host and the path.", OptionKind.TEXT, metavar="FILE"),
     ] = None
     ca_file: Annotated[
-        str | None, Help("Trust the certificate authorities in this PEM file instead.", Kind.TEXT, metavar="FILE")
+        str | None, Help("Trust the certificate authorities in this PEM file instead.", OptionKind.TEXT, metavar="FILE")
     ] = None
-    insecure: Annotated[bool, Help("Do not verify certificates; the report says so.", Kind.FLAG)] = False
+    insecure: Annotated[bool, Help("Do not verify certificates; the report says so.", OptionKind.FLAG)] = False
     i_may_test: Annotated[
         str | None,
         Help(
             "Test this host although it is not this machine: it is yours, or its owner agreed.",
-            Kind.TEXT,
+            OptionKind.TEXT,
             metavar="HOST",
         ),
     ] = None
@@ -114,14 +119,14 @@ class GateConfig:
     """What counts as good, and what must hold."""
 
     expect_status: Annotated[
-        str | None, Help("Only these statuses are good; otherwise all below 400.", Kind.TEXT, metavar="N,N,...")
+        str | None, Help("Only these statuses are good; otherwise all below 400.", OptionKind.TEXT, metavar="N,N,...")
     ] = None
-    expect_body: Annotated[str | None, Help("A good answer has this text in its body.", Kind.TEXT)] = None
+    expect_body: Annotated[str | None, Help("A good answer has this text in its body.", OptionKind.TEXT)] = None
     thresholds: Annotated[
         tuple[str, ...],
         Help(
             "Exit 8 unless this holds: p99<50ms, mean, max, errors<0.1%, rate>=1000; repeatable.",
-            Kind.TEXTS,
+            OptionKind.TEXTS,
             flag="threshold",
             metavar="GATE",
         ),
@@ -215,10 +220,10 @@ def _step(text: str) -> tuple[float, float]:
     return float(match[1]) * _UNITS[match[2]], float(match[3])
 
 
-def _ramps(steps: tuple[tuple[float, float], ...]) -> list[Stage]:
+def _ramps(steps: tuple[tuple[float, float], ...]) -> list[RateStage]:
     stages, rate = [], 0
     for seconds, end in steps:
         thousandths = round(end * 1000)
-        stages.append(Stage(nanoseconds(seconds), rate, thousandths))
+        stages.append(RateStage(nanoseconds(seconds), rate, thousandths))
         rate = thousandths
     return stages

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.load.wire import Connection
-from crawler.runtime.tasks import Errands
+from crawler.runtime.tasks import TaskSet
 
 _OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN}
 # OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED, _HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
@@ -52,7 +52,7 @@ class Endpoint:
 class Dialer:
     """`dialer(connection)` opens it, or tells it why not."""
 
-    def __init__(self, endpoint: Endpoint, errands: Errands, *, now: Callable[[], int], timeout: int) -> None:
+    def __init__(self, endpoint: Endpoint, errands: TaskSet, *, now: Callable[[], int], timeout: int) -> None:
         self._endpoint = endpoint
         self._errands = errands
         self._now = now

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from crawler.core.histogram import FINE, mean, middle
 from crawler.load.quantiles import SHARES, Quantile, needed, quantile
-from crawler.load.records import Example, Failure, Phase, Table, merged
+from crawler.load.records import Example, LoadFailure, Phase, Table, merged
 
 
 def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
@@ -58,7 +58,7 @@ def _sheet_figures(phase: Phase, name: str) -> dict[str, object]:
     }
 
 
-def _failure_figures(failure: Failure) -> dict[str, object]:
+def _failure_figures(failure: LoadFailure) -> dict[str, object]:
     examples = {name: _example_figures(getattr(failure, name)) for name in ("first", "last", "worst")}
     return {"count": failure.count, **examples}
 

@@ -6,14 +6,14 @@ Runs on: the loop that loads.
 import gc
 import time
 
-from crawler.load.records import Client, note
+from crawler.load.records import ClientCost, note
 
 
 class Gauge:
     """Reads between `begin` and `end`."""
 
     def __init__(self) -> None:
-        self.client = Client()
+        self.client = ClientCost()
         self.is_running = False
         self._wall = self._cpu = self._pause = 0
 

@@ -31,7 +31,7 @@ _GIVE_UP = SECOND  # without a single connection
 _NO_END = 1 << 62
 
 
-class Timers(Protocol):
+class TimerSource(Protocol):
     """Where time comes from: `runtime.timers`, or a simulation."""
 
     def now(self) -> int:
@@ -54,7 +54,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class LoopParts:
     """What a loop is made of.
 
     Attributes:
@@ -64,7 +64,7 @@ class Parts:
         watch: called some twenty times per second with the loop; it may call `stop`.
     """
 
-    timers: Timers
+    timers: TimerSource
     exchange: Exchange
     dial: Callable[[Connection], object]
     connections: int
@@ -80,7 +80,7 @@ class Loop:
 
     is_paced = False
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: LoopParts) -> None:
         self.parts = parts
         self.exchange = parts.exchange
         self.request = parts.exchange.request
@@ -289,7 +289,7 @@ class OpenLoop(Loop):
 
     is_paced = True
 
-    def __init__(self, parts: Parts, pacer: Pacer) -> None:
+    def __init__(self, parts: LoopParts, pacer: Pacer) -> None:
         super().__init__(parts)
         self._pacer = pacer
         self._number = 0

@@ -21,7 +21,7 @@ UNIT = 1_000_000_000_000  # one request, as (thousandths per second) x (nanoseco
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class RateStage:
     """A piece of a schedule in which the rate goes straight from `start` to `end` (thousandths of a request/s).
 
     Attributes:
@@ -50,8 +50,8 @@ class Stage:
 class Curve:
     """Stages end to end."""
 
-    def __init__(self, stages: Sequence[Stage]) -> None:
-        self._stages: list[Stage] = []
+    def __init__(self, stages: Sequence[RateStage]) -> None:
+        self._stages: list[RateStage] = []
         self._times: list[int] = []  # when each stage begins
         self._amounts: list[int] = []  # what has come due before it
         time = amount = 0

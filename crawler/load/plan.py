@@ -15,7 +15,7 @@ from crawler.load.config import LoadConfig, ShapeConfig, nanoseconds
 from crawler.load.dial import Endpoint
 from crawler.load.loops import Span
 from crawler.load.pacers import Curve, First, Poisson, Regular
-from crawler.load.result import Asked
+from crawler.load.result import LoadSetup
 from crawler.load.target import endpoint, exchange, is_own, target
 from crawler.load.wire import Exchange
 
@@ -45,7 +45,7 @@ def _share(whole: int, plan: Plan) -> int:
     return whole // count + (plan.index < whole % count)
 
 
-async def prepare(url: str, config: LoadConfig) -> tuple[Asked, Plan]:
+async def prepare(url: str, config: LoadConfig) -> tuple[LoadSetup, Plan]:
     """Judge the target and make what the processes need.
 
     Raises:
@@ -56,7 +56,7 @@ async def prepare(url: str, config: LoadConfig) -> tuple[Asked, Plan]:
     place.tls()  # a file that holds no certificates is found here
     plan = Plan(endpoint=place, exchange=exchange(parsed, config), shape=config.shape)
     shape, address = config.shape, place.address
-    return Asked(
+    return LoadSetup(
         url=parsed.href,
         address=f"unix:{address}" if isinstance(address, str) else f"{address[0]}:{address[1]}",
         method=plan.exchange.request.partition(b" ")[0].decode(),

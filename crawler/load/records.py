@@ -74,7 +74,7 @@ class Example:
 
 
 @dataclass(slots=True, kw_only=True)
-class Failure:
+class LoadFailure:
     """All failures of one kind: how many, and three of them."""
 
     count: int
@@ -84,9 +84,9 @@ class Failure:
 
     def add(self, example: Example) -> None:
         """One more."""
-        self.merge(Failure(count=1, first=example, last=example, worst=example))
+        self.merge(LoadFailure(count=1, first=example, last=example, worst=example))
 
-    def merge(self, other: "Failure") -> None:
+    def merge(self, other: "LoadFailure") -> None:
         """Add another share."""
         self.count += other.count
         self.first = min(self.first, other.first, key=lambda example: example.at)
@@ -127,7 +127,7 @@ class Phase:
     pacing: Table = field(default_factory=_table)
     waiting: Table = field(default_factory=_table)
     late: int = 0
-    failures: dict[str, Failure] = field(default_factory=dict)
+    failures: dict[str, LoadFailure] = field(default_factory=dict)
     failed: Table = field(default_factory=_table)
     timed_out: Table = field(default_factory=_table)
     shed: Table = field(default_factory=_table)
@@ -149,7 +149,7 @@ class Phase:
         if kind in self.failures:
             self.failures[kind].add(example)
         else:
-            self.failures[kind] = Failure(count=1, first=example, last=example, worst=example)
+            self.failures[kind] = LoadFailure(count=1, first=example, last=example, worst=example)
 
     @property
     def seconds(self) -> float:
@@ -214,7 +214,7 @@ _SUMS = ("scheduled", "sent", "answered", "late", "bytes", "opened", "closed_by_
 
 
 @dataclass(slots=True, kw_only=True)
-class Client:
+class ClientCost:
     """What the tool itself cost, in one process, while it measured.
 
     Attributes:
@@ -235,11 +235,11 @@ class Client:
 
 
 @dataclass(slots=True, kw_only=True)
-class Record:
+class LoadRecord:
     """What one process brings home: its phases in order, and its own cost."""
 
     phases: list[Phase]
-    client: Client
+    client: ClientCost
 
 
 def merged(*tables: Mapping[int, int]) -> Table:

@@ -18,13 +18,13 @@ from crawler.core.histogram import FINE, mean, middle
 from crawler.load.client_share import own_parts
 from crawler.load.figures import label, phase_figures, times
 from crawler.load.quantiles import Quantile, needed, quantile
-from crawler.load.records import Client, Phase, Table, merged, sum_up
+from crawler.load.records import ClientCost, Phase, Table, merged, sum_up
 from crawler.version import __version__
 
 SCHEMA = 1
 
 
-class Verdict(StrEnum):
+class LoadVerdict(StrEnum):
     """What the figures are worth; the first that applies."""
 
     NOTHING_OK = "NOTHING-OK"
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class LoadSetup:
     """What the test was to be.
 
     Attributes:
@@ -82,10 +82,10 @@ class LoadResult:
         gave_up: it ended itself, since not one connection could be opened.
     """
 
-    asked: Asked
+    asked: LoadSetup
     phases: tuple[Phase, ...]
-    clients: tuple[Client, ...]
-    verdict: Verdict
+    clients: tuple[ClientCost, ...]
+    verdict: LoadVerdict
     because: str
     advice: str = ""
     interrupted: bool = False

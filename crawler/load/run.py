@@ -21,19 +21,19 @@ from crawler.core.options import check_names, in_keywords, keywords_of
 from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load, nanoseconds
 from crawler.load.dial import Dialer
 from crawler.load.gauges import Gauge
-from crawler.load.loops import ClosedLoop, Loop, OpenLoop, Parts
+from crawler.load.loops import ClosedLoop, Loop, LoopParts, OpenLoop
 from crawler.load.pacers import Share
 from crawler.load.plan import Plan, pacer, prepare, spans
 from crawler.load.quantiles import quantile
-from crawler.load.records import Record, merge_phases
-from crawler.load.result import Asked, LoadResult
-from crawler.load.shared_memory import Board, Progress
+from crawler.load.records import LoadRecord, merge_phases
+from crawler.load.result import LoadResult, LoadSetup
+from crawler.load.shared_memory import Progress, SharedBoard
 from crawler.load.verdict import judge
 from crawler.runtime.lane import Limits
 from crawler.runtime.loop import Stop, collect_less_often, raise_open_files
 from crawler.runtime.loop import run as run_loop
 from crawler.runtime.processes import Lanes
-from crawler.runtime.tasks import Errands, Slots, background, every
+from crawler.runtime.tasks import Slots, TaskSet, background, every
 from crawler.runtime.timers import Timers
 
 _SOON = 20_000_000  # ns between "all are ready" and the start
@@ -92,14 +92,14 @@ def run(url: str, config: LoadConfig, show: Show, seconds: float) -> tuple[LoadR
     return run_loop(main, drain_seconds=config.shape.grace + config.shape.timeout)
 
 
-async def _in_processes(asked: Asked, plan: Plan, stop: Stop, show: Show, seconds: float) -> LoadResult:
+async def _in_processes(asked: LoadSetup, plan: Plan, stop: Stop, show: Show, seconds: float) -> LoadResult:
     count = plan.shape.processes
     limits = Limits(cpu_seconds=_LONGEST, memory_bytes=_MEMORY)
-    answers: list[tuple[Record, bool]] = []
+    answers: list[tuple[LoadRecord, bool]] = []
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crawler-load-"))
         path = Path(folder) / "board"
-        board = stack.enter_context(Board.make(path, count))
+        board = stack.enter_context(SharedBoard.make(path, count))
         lanes = await stack.enter_async_context(Lanes(count, limits=limits, batch=1))
         await lanes.start()
 
@@ -117,7 +117,7 @@ async def _in_processes(asked: Asked, plan: Plan, stop: Stop, show: Show, second
     return _result(asked, answers, interrupted=stop.draining)
 
 
-async def _pass_on(stop: Stop, board: Board) -> None:
+async def _pass_on(stop: Stop, board: SharedBoard) -> None:
     """Tell the processes what the user told us."""
     await stop.wait_draining()
     board.stop = 1
@@ -125,7 +125,7 @@ async def _pass_on(stop: Stop, board: Board) -> None:
     board.stop = 2
 
 
-def _look(board: Board, show: Show) -> None:
+def _look(board: SharedBoard, show: Show) -> None:
     if not board.begin:
         return
     rows = board.progress()
@@ -144,7 +144,7 @@ async def _until(is_true: Callable[[], bool]) -> None:
         await asyncio.sleep(0.005)
 
 
-def _result(asked: Asked, answers: list[tuple[Record, bool]], *, interrupted: bool) -> LoadResult:
+def _result(asked: LoadSetup, answers: list[tuple[LoadRecord, bool]], *, interrupted: bool) -> LoadResult:
     phases = merge_phases([record.phases for record, _ in answers])
     clients = [record.client for record, _ in answers]
     verdict, because, advice = judge(asked, phases, clients)
@@ -163,22 +163,22 @@ def _result(asked: Asked, answers: list[tuple[Record, bool]], *, interrupted: bo
 # One process's share
 
 
-def work(job: tuple[Plan, Path]) -> tuple[Record, bool]:
+def work(job: tuple[Plan, Path]) -> tuple[LoadRecord, bool]:
     """A process's whole job."""
     plan, path = job
     raise_open_files()
-    with Board(path) as board:
+    with SharedBoard(path) as board:
         if board.progress()[plan.index].is_ready:  # a lane does a lost job again, but a test cannot be done twice
             raise InternalError("a process of this test was ended from outside, and its figures are lost with it")
 
-        async def main(_: Stop) -> tuple[Record, bool]:
+        async def main(_: Stop) -> tuple[LoadRecord, bool]:
             collect_less_often()
             return await conduct(plan, board)
 
         return run_loop(main)
 
 
-async def conduct(plan: Plan, board: Board | None = None) -> tuple[Record, bool]:
+async def conduct(plan: Plan, board: SharedBoard | None = None) -> tuple[LoadRecord, bool]:
     """Carry out one process's share on this loop; the record, and whether it gave up."""
     async with _assembled(plan, board) as (loop, gauge):
         try:
@@ -191,15 +191,15 @@ async def conduct(plan: Plan, board: Board | None = None) -> tuple[Record, bool]
             await _called(partial(loop.start, begin))
         finally:  # cancelled: the connections must not outlive the test
             loop.stop(at_once=True)
-        return Record(phases=loop.phases, client=gauge.client), loop.gave_up
+        return LoadRecord(phases=loop.phases, client=gauge.client), loop.gave_up
 
 
 @asynccontextmanager
-async def _assembled(plan: Plan, board: Board | None) -> AsyncIterator[tuple[Loop, Gauge]]:
-    async with Timers() as timers, Errands() as errands:
+async def _assembled(plan: Plan, board: SharedBoard | None) -> AsyncIterator[tuple[Loop, Gauge]]:
+    async with Timers() as timers, TaskSet() as errands:
         gauge = Gauge()
         shape, answer = plan.shape, plan.exchange
-        parts = Parts(
+        parts = LoopParts(
             timers=timers,
             exchange=answer,
             dial=Dialer(plan.endpoint, errands, now=timers.now, timeout=answer.timeout),
@@ -208,7 +208,7 @@ async def _assembled(plan: Plan, board: Board | None) -> AsyncIterator[tuple[Loo
             grace=nanoseconds(shape.grace),
             requests=plan.requests,
             gauge=gauge,
-            watch=_Watch(plan.index, board) if board is not None else lambda _: None,
+            watch=_LoadWatch(plan.index, board) if board is not None else lambda _: None,
         )
         if shape.is_open:
             loop: Loop = OpenLoop(parts, Share(pacer(shape), plan.index, shape.processes))
@@ -224,10 +224,10 @@ async def _called(start: Callable[[Callable[[], None]], None]) -> None:
     await done.wait()
 
 
-class _Watch:
+class _LoadWatch:
     """Looks at the board some twenty times a second: shows how far we are, and stops when we are told to."""
 
-    def __init__(self, index: int, board: Board) -> None:
+    def __init__(self, index: int, board: SharedBoard) -> None:
         self._index = index
         self._board = board
         self._looks = 0

@@ -32,7 +32,7 @@ _WIDTH = len(fields(Progress))
 _BEGIN, _STOP, _HEAD = 0, 1, 2
 
 
-class Board:
+class SharedBoard:
     """The numbers, in a file that `make` makes and the processes open by its path."""
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +41,7 @@ class Board:
         self._words = memoryview(self._map).cast("q")
 
     @classmethod
-    def make(cls, path: Path, processes: int) -> "Board":
+    def make(cls, path: Path, processes: int) -> "SharedBoard":
         """A new one, all zeros."""
         path.touch()
         os.truncate(path, 8 * (_HEAD + _WIDTH * processes))

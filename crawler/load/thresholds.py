@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crawler.core.errors import UsageError
-from crawler.load.result import LoadResult, Verdict
+from crawler.load.result import LoadResult, LoadVerdict
 
 _WRITTEN = re.compile(r"\s*(p\d{1,2}(?:\.\d{1,4})?|mean|max|errors|rate)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(\S*)\s*")
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -37,7 +37,7 @@ class Threshold:
     def check(self, result: LoadResult) -> tuple[bool, str]:
         """Whether it is kept, and the figure or what stands in its way."""
         doubts = ["interrupted"] if result.interrupted else []
-        doubts += ["client-bound"] if result.verdict is Verdict.CLIENT_BOUND else []
+        doubts += ["client-bound"] if result.verdict is LoadVerdict.CLIENT_BOUND else []
         value, is_bound = self._value(result)
         if value is None:
             return False, "; ".join([self._wanting(result), *doubts])

@@ -19,8 +19,8 @@ from crawler.core.reasons import Reason
 from crawler.core.text import counted
 from crawler.load.client_share import own_parts
 from crawler.load.figures import label, percent
-from crawler.load.records import Client, Phase, merged, sum_up
-from crawler.load.result import Asked, Verdict
+from crawler.load.records import ClientCost, Phase, merged, sum_up
+from crawler.load.result import LoadSetup, LoadVerdict
 
 _SECONDS = 1.0
 _ANSWERS = 100
@@ -36,12 +36,12 @@ _KINDS = 3  # of failures
 class Judgement(NamedTuple):
     """A verdict, the figure that decided it, and what to do next."""
 
-    verdict: Verdict
+    verdict: LoadVerdict
     because: str
     advice: str
 
 
-def judge(asked: Asked, phases: Sequence[Phase], clients: Sequence[Client]) -> Judgement:
+def judge(asked: LoadSetup, phases: Sequence[Phase], clients: Sequence[ClientCost]) -> Judgement:
     """What the test is worth."""
     total = sum_up(phases)
     return (
@@ -61,31 +61,33 @@ def _nothing_ok(total: Phase) -> Judgement | None:
     counts |= {name.replace("_", " "): total.outcomes[name] for name in ("shed", "in_flight")}
     most = sorted(((count, kind) for kind, count in counts.items() if count), reverse=True)[:_KINDS]
     because = f"no request was ok: {', '.join(f'{count:,} {kind}' for count, kind in most)}"
-    return Judgement(Verdict.NOTHING_OK, because, "see Outcome; --expect-status says which statuses are good answers")
+    return Judgement(
+        LoadVerdict.NOTHING_OK, because, "see Outcome; --expect-status says which statuses are good answers"
+    )
 
 
 def _too_short(total: Phase) -> Judgement | None:
     advice = f"test longer, such as -d 10; a p99 needs {counted(1000, 'request')}"
     if not total.scheduled:
-        return Judgement(Verdict.TOO_SHORT, "nothing was sent", advice)
+        return Judgement(LoadVerdict.TOO_SHORT, "nothing was sent", advice)
     if total.answered < _ANSWERS:
         because = f"{counted(total.answered, 'answer')}; at least {_ANSWERS} are needed"
-        return Judgement(Verdict.TOO_SHORT, because, advice)
+        return Judgement(LoadVerdict.TOO_SHORT, because, advice)
     if total.seconds < _SECONDS:
         because = f"measured for {total.seconds:.2f} s; at least {_SECONDS:.0f} s is needed"
-        return Judgement(Verdict.TOO_SHORT, because, advice)
+        return Judgement(LoadVerdict.TOO_SHORT, because, advice)
     return None
 
 
-def _client_bound(asked: Asked, total: Phase, clients: Sequence[Client]) -> Judgement | None:
+def _client_bound(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost]) -> Judgement | None:
     if (failure := total.failures.get(Reason.CLIENT_LIMIT)) is not None:
         because = f"this machine ran out: {failure.first.detail}, {counted(failure.count, 'time')}"
         advice = "fewer connections (-c), keep-alive, or a higher limit (ulimit -n)"
-        return Judgement(Verdict.CLIENT_BOUND, because, advice)
+        return Judgement(LoadVerdict.CLIENT_BOUND, because, advice)
     cpu = max(client.cpu for client in clients)
     if cpu >= _CPU:
         advice = "more processes (-t 2) where cores are free, a lower rate, or an idler machine"
-        return Judgement(Verdict.CLIENT_BOUND, f"the client used {percent(cpu)} of a core", advice)
+        return Judgement(LoadVerdict.CLIENT_BOUND, f"the client used {percent(cpu)} of a core", advice)
     lag = merged(*(client.lag for client in clients))
     for own in own_parts(total, lag, is_open=asked.mode == "open"):
         if own.late >= _LATE and own.part >= (_BULK if own.share <= 0.9 else _TAIL):
@@ -94,7 +96,7 @@ def _client_bound(asked: Asked, total: Phase, clients: Sequence[Client]) -> Judg
             advice = "an idler machine, a lower rate or -c, or more processes (-t 2)"
             if own.time < _LATE / _BULK:
                 advice += "; against answers this short the time that a client takes to wake up always shows"
-            return Judgement(Verdict.CLIENT_BOUND, because, advice)
+            return Judgement(LoadVerdict.CLIENT_BOUND, because, advice)
     return None
 
 
@@ -107,24 +109,26 @@ def _rate_not_reached(total: Phase) -> Judgement | None:
         f"of {counted(total.scheduled, 'scheduled request')} {percent(_sent_share(total))} were sent in time,"
         f" {percent(afterwards)} in the grace after the end, {percent(shed / total.scheduled)} never"
     )
-    return Judgement(Verdict.RATE_NOT_REACHED, because, "a lower rate, or more connections (-c) if the server is idle")
+    return Judgement(
+        LoadVerdict.RATE_NOT_REACHED, because, "a lower rate, or more connections (-c) if the server is idle"
+    )
 
 
-def _server_bound(asked: Asked, total: Phase, clients: Sequence[Client]) -> Judgement | None:
+def _server_bound(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost]) -> Judgement | None:
     if asked.mode == "closed":
         advice = f"this is the server's limit at -c {asked.connections}; try others to see whether it has more"
-        return Judgement(Verdict.SERVER_BOUND, f"the client waited for the server; {_spare(clients)}", advice)
+        return Judgement(LoadVerdict.SERVER_BOUND, f"the client waited for the server; {_spare(clients)}", advice)
     waited = sum(total.waiting.values())
     if waited <= _WAITED * total.sent:
         return None
     because = f"{percent(waited / total.sent)} of the requests that were sent had waited for a free connection"
     advice = f"a lower rate, or more connections than -c {asked.connections} if the server can use them"
-    return Judgement(Verdict.SERVER_BOUND, because, advice)
+    return Judgement(LoadVerdict.SERVER_BOUND, because, advice)
 
 
-def _fine(total: Phase, clients: Sequence[Client]) -> Judgement:
+def _fine(total: Phase, clients: Sequence[ClientCost]) -> Judgement:
     because = f"{percent(_sent_share(total))} of the schedule was sent in time; {_spare(clients)}"
-    return Judgement(Verdict.OK, because, "the server takes this rate; a higher one shows where it bends")
+    return Judgement(LoadVerdict.OK, because, "the server takes this rate; a higher one shows where it bends")
 
 
 def _sent_share(total: Phase) -> float:
@@ -132,5 +136,5 @@ def _sent_share(total: Phase) -> float:
     return total.sent / total.scheduled if total.scheduled else 0.0
 
 
-def _spare(clients: Sequence[Client]) -> str:
+def _spare(clients: Sequence[ClientCost]) -> str:
     return f"the client used {percent(max(client.cpu for client in clients))} of a core"

@@ -18,7 +18,7 @@ import msgspec
 
 from crawler.build import assemble, observed
 from crawler.core.config import EngineConfig, OutputConfig, ParseConfig, PolitenessConfig, RunConfig
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.protocols import Observer
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
@@ -41,15 +41,15 @@ from crawler.models.config import JobConfig, ModelsConfig
 from crawler.models.figures import ClientCosts, Figures
 from crawler.models.gil_figures import GilFacts
 from crawler.models.http_client import BlockingClient
-from crawler.models.job import Failure, Job, Model, Page, Result, Results, Watch, Work
+from crawler.models.job import Job, JobFailure, JobPage, JobWatch, Model, Result, Results, Work
 from crawler.models.loose_files import write_loose
 from crawler.models.measure import measure
 from crawler.parse.html import parse_tree
-from crawler.parse.page_reader import Reader, Task
+from crawler.parse.page_reader import PageReader, Task
 from crawler.parse.pool import LaneParser
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.runtime import loop, malloc
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 from crawler.runtime.worker import die_with
 from crawler.site.plan import SitePlan
 from crawler.site.truth import Site
@@ -90,7 +90,7 @@ def job_of(config: ModelsConfig, site: str, folder: Path, observer: Observer | N
     """The job at a built-in site that is served there; its files go below `folder`."""
     run, workers = RunConfig(), config.crew.workers
     (files := folder / "files").mkdir()
-    reader = Reader(Task(max_decoded=run.fetch.max_decoded, keep=True, times=config.job.parse_cost))
+    reader = PageReader(Task(max_decoded=run.fetch.max_decoded, keep=True, times=config.job.parse_cost))
     tasks, hands = workers or TASKS, workers or os.cpu_count() or 1
     return Job(
         requests=[Request(url=parse(url), named=True) for url in _urls(config.job, site)],
@@ -100,7 +100,7 @@ def job_of(config: ModelsConfig, site: str, folder: Path, observer: Observer | N
             parse=reader.read_response,
             write=partial(write_loose, files),
         ),
-        open_fetcher=partial(HttpFetcher, run.fetch, clock=Clock(), idle_limit=tasks),
+        open_fetcher=partial(HttpFetcher, run.fetch, clock=SystemClock(), idle_limit=tasks),
         pipeline=partial(_pipeline, config.job.parse_cost, files, observer),
         threads=workers or _THREADS,
         tasks=tasks,
@@ -113,7 +113,7 @@ def _urls(job: JobConfig, site: str) -> Iterator[str]:
     return Site(SitePlan.plain(pages=job.pages), [site.rstrip("/")]).urls()
 
 
-def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job, watch: Watch) -> Results:
+def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job, watch: JobWatch) -> Results:
     """What `crawler fetch --save jsonl,files` does, without politeness towards strangers and without a second try."""
     config = RunConfig(
         output=OutputConfig(save="jsonl,files"),
@@ -145,10 +145,10 @@ def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job,
         raise KeyboardInterrupt
     (run.path / "files").rename(files)
     lines = run.pages.read_bytes().splitlines()
-    return Results(_result(msgspec.json.decode(line, type=_Line)) for line in lines)
+    return Results(_result(msgspec.json.decode(line, type=_ModelLine)) for line in lines)
 
 
-class _Line(msgspec.Struct):
+class _ModelLine(msgspec.Struct):
     """What of a line of `pages.jsonl` the other models know, too."""
 
     url: str
@@ -159,11 +159,11 @@ class _Line(msgspec.Struct):
     links: int | None
 
 
-def _result(line: _Line) -> tuple[str, Result]:
+def _result(line: _ModelLine) -> tuple[str, Result]:
     if line.reason == Reason.OK and line.sha256 is not None:
-        return line.url, Page(line.sha256, line.title, line.links)
+        return line.url, JobPage(line.sha256, line.title, line.links)
     is_answer = line.status not in (None, 200)
-    return line.url, Failure(f"status {line.status}" if is_answer else line.reason)
+    return line.url, JobFailure(f"status {line.status}" if is_answer else line.reason)
 
 
 # --- the GIL ---
@@ -172,7 +172,7 @@ def _result(line: _Line) -> tuple[str, Result]:
 def measure_gil(show: Callable[[str], None]) -> GilFacts:
     """Reading in threads and processes, and a heartbeat beside several kinds of work, in this process."""
     pages = _pages()
-    reading = partial(gil.read_all, Reader(Task(max_decoded=RunConfig().fetch.max_decoded)).read_response, pages)
+    reading = partial(gil.read_all, PageReader(Task(max_decoded=RunConfig().fetch.max_decoded)).read_response, pages)
     malloc.keep_warm()
     speeds, in_processes = [], partial(gil.in_processes, prepare=malloc.keep_warm)
     for kind, share in (("threads", gil.in_threads), ("processes", in_processes)):

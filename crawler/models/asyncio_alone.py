@@ -8,18 +8,18 @@ Runs on: the event loop. (uvloop keeps four threads that look up names; they res
 import asyncio
 
 from crawler.core.errors import FetchError
-from crawler.core.models import Request
-from crawler.models.job import Failure, Job, Results, Watch
+from crawler.core.messages import Request
+from crawler.models.job import Job, JobFailure, JobWatch, Results
 from crawler.runtime.loop import LagProbe, loop_factory
 
 
-def run(job: Job, watch: Watch) -> Results:
+def run(job: Job, watch: JobWatch) -> Results:
     """Do the job; on Ctrl-C the runner cancels every task, and then raises."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_fetch_all(job, watch))
 
 
-async def _fetch_all(job: Job, watch: Watch) -> Results:
+async def _fetch_all(job: Job, watch: JobWatch) -> Results:
     results, slots = Results(), asyncio.Semaphore(job.tasks)
     async with job.open_fetcher() as fetcher, LagProbe() as probe:
 
@@ -27,7 +27,7 @@ async def _fetch_all(job: Job, watch: Watch) -> Results:
             try:
                 response = await fetcher.fetch(request)
             except FetchError as error:
-                results[request.url.href] = Failure(error.reason)
+                results[request.url.href] = JobFailure(error.reason)
             else:
                 results[request.url.href] = job.work.keep(response)  # here the loop stands still
             finally:

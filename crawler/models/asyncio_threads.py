@@ -9,18 +9,18 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from crawler.core.errors import FetchError
-from crawler.core.models import Request
-from crawler.models.job import Failure, Job, Results, Watch
+from crawler.core.messages import Request
+from crawler.models.job import Job, JobFailure, JobWatch, Results
 from crawler.runtime.loop import LagProbe, loop_factory
 
 
-def run(job: Job, watch: Watch) -> Results:
+def run(job: Job, watch: JobWatch) -> Results:
     """Do the job; on Ctrl-C the runner cancels every task, and then raises."""
     with ThreadPoolExecutor(job.processes) as pool, asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_fetch_all(job, watch, pool))
 
 
-async def _fetch_all(job: Job, watch: Watch, pool: ThreadPoolExecutor) -> Results:
+async def _fetch_all(job: Job, watch: JobWatch, pool: ThreadPoolExecutor) -> Results:
     results, slots = Results(), asyncio.Semaphore(job.tasks)
     in_thread = asyncio.get_running_loop().run_in_executor
     async with job.open_fetcher() as fetcher, LagProbe() as probe:
@@ -29,7 +29,7 @@ async def _fetch_all(job: Job, watch: Watch, pool: ThreadPoolExecutor) -> Result
             try:
                 response = await fetcher.fetch(request)
             except FetchError as error:
-                results[request.url.href] = Failure(error.reason)
+                results[request.url.href] = JobFailure(error.reason)
             else:
                 results[request.url.href] = await in_thread(pool, job.work.keep, response)
             finally:

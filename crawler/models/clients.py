@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from crawler.core.errors import FetchError
-from crawler.core.models import Request
+from crawler.core.messages import Request
 from crawler.core.protocols import Fetcher
 from crawler.models.figures import ClientCosts
 from crawler.models.job import Job, Work

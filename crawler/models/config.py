@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from crawler.core.errors import UsageError
-from crawler.core.options import Help, Kind, Option, check_names, options_of, plain, turned
+from crawler.core.options import Help, Option, OptionKind, check_names, options_of, plain, turned
 
 MODELS = (
     "sequential",
@@ -29,9 +29,9 @@ MODELS = (
 class JobConfig:
     """What there is to do."""
 
-    pages: Annotated[int, Help("Pages of the built-in site to fetch, read and write.", Kind.COUNT)] = 300
-    latency: Annotated[float, Help("Seconds until the server answers: time to wait.", Kind.SECONDS)] = 0.02
-    parse_cost: Annotated[int, Help("Read each page so many times: time to compute.", Kind.COUNT)] = 1
+    pages: Annotated[int, Help("Pages of the built-in site to fetch, read and write.", OptionKind.COUNT)] = 300
+    latency: Annotated[float, Help("Seconds until the server answers: time to wait.", OptionKind.SECONDS)] = 0.02
+    parse_cost: Annotated[int, Help("Read each page so many times: time to compute.", OptionKind.COUNT)] = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,13 @@ class CrewConfig:
 
     models: Annotated[
         tuple[str, ...],
-        Help(f"Only this model of {', '.join(MODELS)}; repeatable.", Kind.TEXTS, flag="model", metavar="NAME"),
+        Help(f"Only this model of {', '.join(MODELS)}; repeatable.", OptionKind.TEXTS, flag="model", metavar="NAME"),
     ] = ()
     workers: Annotated[
         int | None,
         Help(
-            "Threads, tasks or processes of each model: 32 threads, 256 tasks, as many processes as cores.", Kind.COUNT
+            "Threads, tasks or processes of each model: 32 threads, 256 tasks, as many processes as cores.",
+            OptionKind.COUNT,
         ),
     ] = None
 

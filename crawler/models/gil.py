@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from statistics import median
 
 from crawler.core.errors import WorkersMissing
-from crawler.core.models import Response
+from crawler.core.messages import Response
 from crawler.models.gil_figures import Lateness, Speed
 from crawler.models.process_tree import cost_so_far
 from crawler.runtime.lane import sigint_blocked

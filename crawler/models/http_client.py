@@ -13,7 +13,7 @@ from typing import Self
 
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.text import error_line
 

@@ -13,16 +13,16 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from crawler.core import models
+from crawler.core import visits
 from crawler.core.errors import FetchError
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.protocols import Fetcher
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.http.content_codings import content_steps, put_together
 
 
-class Page(NamedTuple):
+class JobPage(NamedTuple):
     """What a page came to."""
 
     sha256: str
@@ -30,18 +30,18 @@ class Page(NamedTuple):
     links: int | None
 
 
-class Failure(NamedTuple):
+class JobFailure(NamedTuple):
     """Why there is no page: a status, or one of the crawler's reasons."""
 
     reason: str
 
 
-Result = Page | Failure
+Result = JobPage | JobFailure
 Results = dict[str, Result]
-WORKER_DIED = Failure(Reason.PARSE_CRASH)
+WORKER_DIED = JobFailure(Reason.PARSE_CRASH)
 
 
-class Client(Protocol):
+class JobClient(Protocol):
     """Fetches, and the thread waits."""
 
     def fetch(self, request: Request) -> Response:
@@ -49,7 +49,7 @@ class Client(Protocol):
         ...
 
 
-class Watch(Protocol):
+class JobWatch(Protocol):
     """Measures the block `with watch:`, in which the job is done; workers are started before it."""
 
     lag: float | None
@@ -66,8 +66,8 @@ class Work:
     """What is done with one page; `prepare` is called once in each process that does it."""
 
     prepare: Callable[[], None]
-    connect: Callable[[], Client]
-    parse: Callable[[Response], models.Page]
+    connect: Callable[[], JobClient]
+    parse: Callable[[Response], visits.Page]
     write: Callable[[Url, bytes], None]
 
     def page(self, request: Request) -> Result:
@@ -75,23 +75,23 @@ class Work:
         try:
             response = self.fetch(request)
         except FetchError as error:
-            return Failure(error.reason)
+            return JobFailure(error.reason)
         return self.keep(response)
 
     def fetch(self, request: Request) -> Response:
         """Fetch on this thread's own connection."""
         if not hasattr(_mine, "client"):
             _mine.client = self.connect()
-        client: Client = _mine.client
+        client: JobClient = _mine.client
         return client.fetch(request)
 
     def keep(self, response: Response) -> Result:
         """Read a response, and write what it holds."""
         if response.status != 200:
-            return Failure(f"status {response.status}")
+            return JobFailure(f"status {response.status}")
         page = self.parse(response)
         self.write(response.request.url, put_together(content_steps(page.content or b"")))
-        return Page(page.sha256, page.title, page.links)
+        return JobPage(page.sha256, page.title, page.links)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +107,11 @@ class Job:
     requests: Sequence[Request]
     work: Work
     open_fetcher: Callable[[], AbstractAsyncContextManager[Fetcher]]
-    pipeline: Callable[["Job", Watch], Results]
+    pipeline: Callable[["Job", JobWatch], Results]
     threads: int
     tasks: int
     processes: int
 
 
-Model = Callable[[Job, Watch], Results]
+Model = Callable[[Job, JobWatch], Results]
 Models = Mapping[str, Model]

@@ -16,8 +16,8 @@ from pathlib import Path
 from crawler.core.errors import CrawlerError
 from crawler.core.text import error_line
 from crawler.models.figures import Figures
-from crawler.models.job import Failure, Job, Model, Page, Results
-from crawler.models.process_tree import Cost, Crowd, age, cost_so_far, crowd_of
+from crawler.models.job import Job, JobFailure, JobPage, Model, Results
+from crawler.models.process_tree import Cost, TreeSize, age, cost_so_far, crowd_of
 from crawler.runtime.lane import CannotStart, WorkerDied
 
 
@@ -28,7 +28,7 @@ class Stopwatch:
         self.lag: float | None = None
         self.start = self.seconds = 0.0
         self.cost = Cost()
-        self.crowd = Crowd()
+        self.crowd = TreeSize()
 
     def __enter__(self) -> None:
         self.start = age()
@@ -58,8 +58,8 @@ def measure(name: str, model: Model, job: Job, folder: Path) -> Figures:
         start=watch.start,
         seconds=watch.seconds,
         ended=ended,
-        pages=sum(isinstance(result, Page) for result in results.values()),
-        failures={url: result.reason for url, result in results.items() if isinstance(result, Failure)},
+        pages=sum(isinstance(result, JobPage) for result in results.values()),
+        failures={url: result.reason for url, result in results.items() if isinstance(result, JobFailure)},
         cpu=watch.cost.cpu,
         delayed=watch.cost.delayed,
         voluntary=watch.cost.voluntary,

@@ -6,9 +6,9 @@ by `models/assemble.py`: nothing of it is copied here.
 Runs on: the event loop, as many processes as asked for, and the storage thread.
 """
 
-from crawler.models.job import Job, Results, Watch
+from crawler.models.job import Job, JobWatch, Results
 
 
-def run(job: Job, watch: Watch) -> Results:
+def run(job: Job, watch: JobWatch) -> Results:
     """Do the job."""
     return job.pipeline(job, watch)

@@ -11,8 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 
-from crawler.core.models import Request
-from crawler.models.job import Job, Result, Results, Watch, Work
+from crawler.core.messages import Request
+from crawler.models.job import Job, JobWatch, Result, Results, Work
 from crawler.runtime.lane import sigint_blocked
 from crawler.runtime.worker import die_with
 
@@ -20,7 +20,7 @@ _work: list[Work] = []  # in a worker: one, from `_enter` on
 _LOOK_AGAIN = 0.05  # seconds
 
 
-def run(job: Job, watch: Watch) -> Results:
+def run(job: Job, watch: JobWatch) -> Results:
     """Do the job; on Ctrl-C, `map` takes back what has not begun, and the pool waits for the rest."""
     spawning = multiprocessing.get_context("spawn")
     entered, entrance = spawning.Pipe(duplex=False)

@@ -43,7 +43,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class TreeSize:
     """How many processes and threads are alive, and the bytes of memory that are theirs."""
 
     processes: int = 0
@@ -78,7 +78,7 @@ def cpu_of(pid: int) -> float:
     return sum(map(int, ticks)) / _TICK
 
 
-def crowd_of(pid: int) -> Crowd:
+def crowd_of(pid: int) -> TreeSize:
     """Who is alive in the tree of this process now."""
     processes = threads = memory = 0
     for member in pids(pid):
@@ -86,7 +86,7 @@ def crowd_of(pid: int) -> Crowd:
             threads += _status(member)["Threads"]
             memory += _memory(member)
             processes += 1
-    return Crowd(processes, threads, memory)
+    return TreeSize(processes, threads, memory)
 
 
 def pids(pid: int) -> Iterator[int]:

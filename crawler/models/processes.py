@@ -12,18 +12,18 @@ from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Self
 
-from crawler.core.models import Request
-from crawler.models.job import WORKER_DIED, Job, Results, Watch, Work
+from crawler.core.messages import Request
+from crawler.models.job import WORKER_DIED, Job, JobWatch, Results, Work
 from crawler.runtime.lane import sigint_blocked
 
 _spawning = multiprocessing.get_context("spawn")
 
 
-def run(job: Job, watch: Watch) -> Results:
+def run(job: Job, watch: JobWatch) -> Results:
     """Do the job."""
     todo, results = deque(job.requests), Results()
     with ExitStack() as stack:
-        workers = [stack.enter_context(_Worker(job.work)) for _ in range(job.processes)]
+        workers = [stack.enter_context(_PipeWorker(job.work)) for _ in range(job.processes)]
         with watch:
             busy = {worker.pipe: worker for worker in workers if worker.take(todo)}
             while busy:
@@ -33,13 +33,13 @@ def run(job: Job, watch: Watch) -> Results:
                         results[worker.url] = worker.pipe.recv()
                     except (EOFError, OSError):
                         results[worker.url] = WORKER_DIED
-                        worker = stack.enter_context(_Worker(job.work))
+                        worker = stack.enter_context(_PipeWorker(job.work))
                     if worker.take(todo):
                         busy[worker.pipe] = worker
     return results
 
 
-class _Worker:
+class _PipeWorker:
     """A process, this end of its pipe, and the page that it is at."""
 
     def __init__(self, work: Work) -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-from crawler.models.process_tree import Crowd, crowd_of
+from crawler.models.process_tree import TreeSize, crowd_of
 
 _EVERY = 0.1
 _PATIENCE = 5.0
@@ -30,7 +30,7 @@ class Ended:
     output: bytes
     errors: str
     code: int
-    peak: Crowd
+    peak: TreeSize
 
     @property
     def killer(self) -> str | None:
@@ -65,10 +65,10 @@ def run_apart(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
         return Ended(output=output, errors=errors.read().decode("utf-8", "replace"), code=code, peak=peak)
 
 
-def _watch(pid: int, output: IO[bytes]) -> tuple[bytes, Crowd]:
+def _watch(pid: int, output: IO[bytes]) -> tuple[bytes, TreeSize]:
     """Read what it prints until it closes its output; meanwhile, count heads."""
     pieces: list[bytes] = []
-    peak = Crowd()
+    peak = TreeSize()
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
         while True:
@@ -79,8 +79,8 @@ def _watch(pid: int, output: IO[bytes]) -> tuple[bytes, Crowd]:
             peak = _larger(peak, crowd_of(pid))
 
 
-def _larger(one: Crowd, other: Crowd) -> Crowd:
-    return Crowd(max(one.processes, other.processes), max(one.threads, other.threads), max(one.memory, other.memory))
+def _larger(one: TreeSize, other: TreeSize) -> TreeSize:
+    return TreeSize(max(one.processes, other.processes), max(one.threads, other.threads), max(one.memory, other.memory))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

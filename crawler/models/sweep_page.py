@@ -45,7 +45,7 @@ def sweep_page(sweep: Sweep) -> str:
     )
 
 
-class _Scale:
+class _Axis:
     """From figures to places in the picture, both axes logarithmic."""
 
     def __init__(self, sweep: Sweep) -> None:
@@ -65,7 +65,7 @@ def _share(value: float, low: float, high: float) -> float:
 
 
 def _plot(sweep: Sweep) -> Iterator[str]:
-    scale = _Scale(sweep)
+    scale = _Axis(sweep)
     right, bottom = _LEFT + _PLOT_WIDTH, _TOP + _PLOT_HEIGHT
     yield f'<svg viewBox="0 0 {right + _NAMES} {bottom + 50}" role="img" aria-label="{escape(title(sweep))}">'
     yield from _grid(sweep, scale)
@@ -80,7 +80,7 @@ def _plot(sweep: Sweep) -> Iterator[str]:
     yield "</svg>"
 
 
-def _grid(sweep: Sweep, scale: _Scale) -> Iterator[str]:
+def _grid(sweep: Sweep, scale: _Axis) -> Iterator[str]:
     right, bottom = _LEFT + _PLOT_WIDTH, _TOP + _PLOT_HEIGHT
     rate = scale.low
     while rate <= scale.high:
@@ -97,7 +97,7 @@ def _grid(sweep: Sweep, scale: _Scale) -> Iterator[str]:
     yield f'{_TOP + _PLOT_HEIGHT / 2})">pages per second</text>'
 
 
-def _places(sweep: Sweep, scale: _Scale) -> list[float]:
+def _places(sweep: Sweep, scale: _Axis) -> list[float]:
     """How high each name stands: beside its line's end, and below the name above it."""
     ends = [(scale.y(sweep.rates(model)[-1] or scale.low), n) for n, model in enumerate(sweep.models)]
     places, free = [0.0] * len(ends), float(_TOP)

@@ -6,10 +6,10 @@ Runs on: as many threads as asked for; the main thread collects.
 
 from concurrent.futures import ThreadPoolExecutor
 
-from crawler.models.job import Job, Results, Watch
+from crawler.models.job import Job, JobWatch, Results
 
 
-def run(job: Job, watch: Watch) -> Results:
+def run(job: Job, watch: JobWatch) -> Results:
     """Do the job; on Ctrl-C, `map` takes back what has not begun, and the pool waits for the rest."""
     with ThreadPoolExecutor(job.threads) as pool, watch:
         results = pool.map(job.work.page, job.requests)

@@ -8,14 +8,14 @@ Runs on: as many threads as asked for; the main thread collects.
 from queue import Empty, Queue
 from threading import Thread
 
-from crawler.core.models import Request
-from crawler.models.job import Job, Result, Results, Watch, Work
+from crawler.core.messages import Request
+from crawler.models.job import Job, JobWatch, Result, Results, Work
 
 Todo = Queue[Request | None]  # None = go home
 Done = Queue[tuple[str, Result]]
 
 
-def run(job: Job, watch: Watch) -> Results:
+def run(job: Job, watch: JobWatch) -> Results:
     """Do the job."""
     todo, done = Todo(), Done()
     threads = [Thread(target=_thread, args=(job.work, todo, done)) for _ in range(job.threads)]

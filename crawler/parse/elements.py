@@ -23,7 +23,7 @@ Attributes = Mapping[str, str | None]
 
 
 @dataclass(slots=True)
-class Page:
+class PageElements:
     """The part of a page that a walk fills.
 
     Attributes:
@@ -42,11 +42,11 @@ class Page:
     forms: dict[str, Attributes] | None = None
 
 
-_TagReader = Callable[[Page, LexborNode, Attributes], None]
+_TagReader = Callable[[PageElements, LexborNode, Attributes], None]
 
 
 def _read_anchor(kind: LinkKind) -> _TagReader:
-    def read_tag(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+    def read_tag(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
         name = "href" if "href" in attributes else "xlink:href"  # SVG 2: href, and xlink:href if it is absent
         if name in attributes:
             rel = attributes.get("rel")
@@ -57,7 +57,7 @@ def _read_anchor(kind: LinkKind) -> _TagReader:
 
 
 def _read_sources(*sources: tuple[str, LinkKind]) -> _TagReader:
-    def read_tag(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+    def read_tag(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
         for name, kind in sources:
             if value := attributes.get(name):
                 _add_source(page, value, kind)
@@ -65,7 +65,7 @@ def _read_sources(*sources: tuple[str, LinkKind]) -> _TagReader:
     return read_tag
 
 
-def _add_source(page: Page, value: str, kind: LinkKind) -> None:
+def _add_source(page: PageElements, value: str, kind: LinkKind) -> None:
     if kind is LinkKind.SRCSET:
         try:
             for url in candidates(value):
@@ -98,7 +98,7 @@ _FEEDS = frozenset({"application/rss+xml", "application/atom+xml"})
 _HOSTS_ONLY = frozenset({"preconnect", "dns-prefetch"})  # these name a host, and nothing to fetch
 
 
-def _read_link(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+def _read_link(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
     relations = words((attributes.get("rel") or "").lower())
     if href := attributes.get("href"):
         kind = next((kind for name, kind in _RELATIONS.items() if name in relations), LinkKind.LINK)
@@ -110,11 +110,11 @@ def _read_link(page: Page, _node: LexborNode, attributes: Attributes) -> None:
         _add_source(page, candidates, LinkKind.SRCSET)
 
 
-def _read_form(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+def _read_form(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
     _add_action(page, attributes.get("action"), attributes.get("method"), attributes)
 
 
-def _read_button(page: Page, node: LexborNode, attributes: Attributes) -> None:
+def _read_button(page: PageElements, node: LexborNode, attributes: Attributes) -> None:
     """A button that sends its form to a place of its own; one that has no form sends nothing (HTML, 4.10.19.6)."""
     action = attributes.get("formaction")
     if not action or (attributes.get("type") or "submit").lower() in {"reset", "button"}:
@@ -124,12 +124,12 @@ def _read_button(page: Page, node: LexborNode, attributes: Attributes) -> None:
         _add_action(page, action, attributes.get("formmethod", form.get("method")), form)
 
 
-def _add_action(page: Page, action: str | None, method: str | None, form: Attributes) -> None:
+def _add_action(page: PageElements, action: str | None, method: str | None, form: Attributes) -> None:
     if action and (method or "").lower() not in {"post", "dialog"}:
         page.references.add(action, LinkKind.FORM, nofollow=has_token(form.get("rel") or "", "nofollow"))
 
 
-def _form_of(page: Page, node: LexborNode, attributes: Attributes) -> Attributes | None:
+def _form_of(page: PageElements, node: LexborNode, attributes: Attributes) -> Attributes | None:
     """The form that an element belongs to: the one that it names, or the one that it is in; None = none."""
     if "form" in attributes:
         if page.forms is None:
@@ -143,7 +143,7 @@ def _form_of(page: Page, node: LexborNode, attributes: Attributes) -> Attributes
     return None
 
 
-def _read_input(page: Page, node: LexborNode, attributes: Attributes) -> None:
+def _read_input(page: PageElements, node: LexborNode, attributes: Attributes) -> None:
     kind = (attributes.get("type") or "").lower()
     if kind == "image" and (source := attributes.get("src")):
         _add_source(page, source, LinkKind.IMG)
@@ -151,7 +151,7 @@ def _read_input(page: Page, node: LexborNode, attributes: Attributes) -> None:
         _read_button(page, node, attributes)
 
 
-def _read_iframe(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+def _read_iframe(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
     """The frame's source, unless a document stands in its place (HTML, "process the iframe attributes")."""
     if "srcdoc" in attributes:
         page.documents.append(attributes["srcdoc"] or "")
@@ -159,14 +159,14 @@ def _read_iframe(page: Page, _node: LexborNode, attributes: Attributes) -> None:
         _add_source(page, source, LinkKind.IFRAME)
 
 
-def _read_meta(page: Page, _node: LexborNode, attributes: Attributes) -> None:
+def _read_meta(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
     read_directives(page, attributes)
     content = attributes.get("content")
     if content and (attributes.get("http-equiv") or "").lower() == "refresh" and (url := refresh(content)):
         page.references.add(url, LinkKind.REFRESH if page.is_whole else LinkKind.IFRAME)
 
 
-def read_directives(page: Page, attributes: Attributes) -> None:
+def read_directives(page: PageElements, attributes: Attributes) -> None:
     """Read what a `<meta>` says to robots, if it is meant for this one."""
     if (attributes.get("name") or "").strip().lower() in page.robot_names:
         page.robots |= directives(attributes.get("content") or "")

@@ -79,7 +79,7 @@ def read(xml: str, document: Url, *, is_damaged: bool = False) -> Listing:
 
     `is_damaged`: some of its bytes are no characters, and U+FFFD stands for each.
     """
-    reader = _Reader(References(document), is_damaged=is_damaged)
+    reader = _FeedReader(References(document), is_damaged=is_damaged)
     is_refused = "\0" in xml  # which no XML has, and by which expat would take it for UTF-16
     try:
         if not is_refused:
@@ -90,7 +90,7 @@ def read(xml: str, document: Url, *, is_damaged: bool = False) -> Listing:
         is_refused = True
     except _HasDoctype:
         pass
-    reader = _Reader(References(document), is_damaged=True)
+    reader = _FeedReader(References(document), is_damaged=True)
     loose = LooseReader(reader, frozenset(_ENTRIES.values()))
     with suppress(TooManyLinks, _Enough):
         loose.read(xml)
@@ -105,7 +105,7 @@ class _HasDoctype(Exception):
     """The document has a document type, so expat cannot be trusted with its entities."""
 
 
-class _Reader:
+class _FeedReader:
     """The state between the events of a document; `is_damaged`: UNKNOWN in it stands for what it does not tell."""
 
     def __init__(self, references: References, *, is_damaged: bool) -> None:
@@ -279,7 +279,7 @@ def _is_permalink(attributes: Mapping[str, str]) -> bool:
     return next(said, "true").strip(SPACE).lower() != "false"
 
 
-def _parser(reader: _Reader) -> expat.XMLParserType:
+def _parser(reader: _FeedReader) -> expat.XMLParserType:
     parser = expat.ParserCreate("utf-8")  # whatever its declaration says: it was decoded before
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse

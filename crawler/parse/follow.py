@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from crawler.core.config import ScopeConfig
+from crawler.core.finds import Find
 from crawler.core.links import LISTED, NAVIGATION, Link, LinkKind
 from crawler.core.merging import hop
-from crawler.core.models import Find, Request
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge
 

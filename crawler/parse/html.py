@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from crawler.parse.elements import META, TAGS, Page, read_directives
+from crawler.parse.elements import META, TAGS, PageElements, read_directives
 from crawler.parse.reading import Content, Wants
 from crawler.parse.references import References, TooManyLinks
 from crawler.parse.select import select, visible_text
@@ -37,7 +37,7 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         MemoryError: its tree does not fit into this process.
     """
     tree = parse_tree(html)
-    page = Page(tree, references, frozenset({"robots", agent.lower()} - {""}))
+    page = PageElements(tree, references, frozenset({"robots", agent.lower()} - {""}))
     _read_tree(html, page, wants)
     if page.documents:
         _read_documents(page, wants)
@@ -52,13 +52,13 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
     )
 
 
-def _read_tree(html: bytes, page: Page, wants: Wants) -> None:
+def _read_tree(html: bytes, page: PageElements, wants: Wants) -> None:
     if _BASE.search(html) and (base := _base(page.tree)) is not None:
         page.references.set_base(base)
     _walk(page, wants)
 
 
-def _read_documents(page: Page, wants: Wants) -> None:
+def _read_documents(page: PageElements, wants: Wants) -> None:
     """Read the documents inside; each begins with the base of the one that it is in (HTML, "fallback base URL")."""
     waiting = deque((document, page.references.base, 1) for document in page.documents)
     for _ in range(MAX_DOCUMENTS):
@@ -67,7 +67,7 @@ def _read_documents(page: Page, wants: Wants) -> None:
         document, base, depth = waiting.popleft()
         page.references.begin_at(base)
         html = document.encode("utf-8", "replace")
-        inside = Page(parse_tree(html), page.references, frozenset(), is_whole=False)
+        inside = PageElements(parse_tree(html), page.references, frozenset(), is_whole=False)
         _read_tree(html, inside, wants)
         if depth < MAX_INSIDE:
             waiting += ((inner, page.references.base, depth + 1) for inner in inside.documents)
@@ -105,7 +105,7 @@ def _title(tree: LexborHTMLParser) -> str | None:
     return None if title is None else title.text()
 
 
-def _walk(page: Page, wants: Wants) -> None:
+def _walk(page: PageElements, wants: Wants) -> None:
     """Read every tag that matters."""
     nodes = _elements(page.tree.root) if page.tree.root else iter(())
     try:
@@ -118,7 +118,7 @@ def _walk(page: Page, wants: Wants) -> None:
         _walk_on(nodes, page)
 
 
-def _read_styled(nodes: Iterator[LexborNode], page: Page) -> None:
+def _read_styled(nodes: Iterator[LexborNode], page: PageElements) -> None:
     for node in nodes:
         attributes = node.attributes
         if read_tag := TAGS.get(node.tag_id):
@@ -149,7 +149,7 @@ def _shadow_root(template: LexborNode) -> LexborNode | None:
 _TEMPLATE = number("template")
 
 
-def _walk_on(nodes: Iterator[LexborNode], page: Page) -> None:
+def _walk_on(nodes: Iterator[LexborNode], page: PageElements) -> None:
     """Read what else a page says to robots, however many references stand before it."""
     for node in nodes:
         if node.tag_id == META:

@@ -11,19 +11,20 @@ import asyncio
 import time
 from dataclasses import replace
 
-from crawler.core.models import Page, Response
+from crawler.core.messages import Response
 from crawler.core.reasons import Reason
 from crawler.core.text import error_line
+from crawler.core.visits import Page
 from crawler.parse.keeping import packed
-from crawler.parse.page_reader import Reader, Task
-from crawler.parse.sealing import Job, Sealed, job_of, seal_steps
+from crawler.parse.page_reader import PageReader, Task
+from crawler.parse.sealing import ParseJob, Sealed, job_of, seal_steps
 
 
 class InlineParser:
     """Does the `task` with each document."""
 
     def __init__(self, task: Task) -> None:
-        self._reader = Reader(task)
+        self._reader = PageReader(task)
         self._task = task
         self._turn = asyncio.Lock()
 
@@ -35,7 +36,7 @@ class InlineParser:
             page = packed(job, self._told(job, await seal_in_steps(job, self._task)), self._task.max_decoded)
             return replace(page, seconds=time.monotonic() - started, read_at=started)
 
-    def _told(self, job: Job, sealed: Sealed) -> Page:
+    def _told(self, job: ParseJob, sealed: Sealed) -> Page:
         try:
             return self._reader.tell(job, sealed)
         except MemoryError as error:
@@ -44,7 +45,7 @@ class InlineParser:
             return replace(self._reader.unread(job, sealed), problem=Reason.PARSE_CRASH, error=error_line(error))
 
 
-async def seal_in_steps(job: Job, task: Task) -> Sealed:
+async def seal_in_steps(job: ParseJob, task: Task) -> Sealed:
     """Seal a document on the loop."""
     for sealed in seal_steps(job, task.max_decoded):
         if sealed is not None:

@@ -10,15 +10,15 @@ Runs on: a worker process, or the loop.
 
 from dataclasses import replace
 
-from crawler.core.models import Packed, Page
 from crawler.core.reasons import Reason
-from crawler.parse.sealing import Job
+from crawler.core.visits import Packed, Page
+from crawler.parse.sealing import ParseJob
 
 _LARGE = 128 * 1024
 _DAMAGED = frozenset({Reason.DECODE_ERROR, Reason.DECODED_LIMIT})
 
 
-def packed(job: Job, page: Page, max_decoded: int) -> Page:
+def packed(job: ParseJob, page: Page, max_decoded: int) -> Page:
     """The page as it waits for its commit."""
     content = page.content
     if not job.layers or content is None or len(content) < _LARGE or page.problem in _DAMAGED:
@@ -26,7 +26,7 @@ def packed(job: Job, page: Page, max_decoded: int) -> Page:
     return replace(page, content=Packed(job.body, job.layers, max_decoded))
 
 
-def without_body(job: Job, page: Page) -> Page:
+def without_body(job: ParseJob, page: Page) -> Page:
     """The page as it travels to whoever has the body."""
     content = page.content
     if content is not None and content is job.body:
@@ -34,7 +34,7 @@ def without_body(job: Job, page: Page) -> Page:
     return replace(page, content=replace(content, body=b"")) if isinstance(content, Packed) else page
 
 
-def with_body(job: Job, page: Page) -> Page:
+def with_body(job: ParseJob, page: Page) -> Page:
     """The page that has travelled, with its content."""
     content = page.content
     if not isinstance(content, Packed):

@@ -15,9 +15,11 @@ from typing import NamedTuple
 import msgspec
 
 from crawler.core.errors import ParseError, UsageError
-from crawler.core.models import Finds, Page, Response
+from crawler.core.finds import Finds
+from crawler.core.messages import Response
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
+from crawler.core.visits import Page
 from crawler.http.media_types import media_type
 from crawler.parse.document import read
 from crawler.parse.extract import Extractor, PageSource, check_size, extract, load
@@ -25,7 +27,7 @@ from crawler.parse.follow import Follow
 from crawler.parse.form import Form, form_of, is_unreadable
 from crawler.parse.headers import header_directives, refreshes
 from crawler.parse.reading import Document, Reading, Wants
-from crawler.parse.sealing import Job, Sealed, job_of, seal
+from crawler.parse.sealing import ParseJob, Sealed, job_of, seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class Task:
 _READ = frozenset({Form.HTML, Form.XHTML, Form.XML, Form.GZIP})
 
 
-class Reader:
+class PageReader:
     """Reads documents as its task says.
 
     Raises:
@@ -65,7 +67,7 @@ class Reader:
         self.task = task
         self._extractor: Extractor | None = load(task.extract) if task.extract else None
 
-    def read(self, job: Job) -> Page:
+    def read(self, job: ParseJob) -> Page:
         """The page, with all that it tells."""
         started = time.monotonic()
         for _ in range(self.task.times):
@@ -76,12 +78,12 @@ class Reader:
         """The page of a response, whatever it is."""
         return self.read(job_of(response))
 
-    def bare(self, job: Job) -> Page:
+    def bare(self, job: ParseJob) -> Page:
         """The page, sealed and not read."""
         started = time.monotonic()
         return _timed(self.unread(job, seal(job, self.task.max_decoded)), started)
 
-    def unread(self, job: Job, sealed: Sealed) -> Page:
+    def unread(self, job: ParseJob, sealed: Sealed) -> Page:
         """The page of a sealed document that is not read; its headers count all the same."""
         page = bare(job, sealed, self.task)
         if job.refreshes:
@@ -90,7 +92,7 @@ class Reader:
             return replace(page, problem=problem)
         return page
 
-    def _unread_for(self, job: Job, sealed: Sealed, page: Page) -> Reason | None:
+    def _unread_for(self, job: ParseJob, sealed: Sealed, page: Page) -> Reason | None:
         """Return why something is lost of a document that is not read; None = it has no links by its kind."""
         if job.redirects:
             return None
@@ -99,7 +101,7 @@ class Reader:
         is_lost = _is_success(job) and is_unreadable(page.content_type, sealed.content, assets=self.task.wants.assets)
         return Reason.DECODE_ERROR if is_lost else None
 
-    def tell(self, job: Job, sealed: Sealed) -> Page:
+    def tell(self, job: ParseJob, sealed: Sealed) -> Page:
         """The page of a sealed document."""
         page = bare(job, sealed, self.task)
         if job.redirects:
@@ -137,21 +139,21 @@ class Reader:
             error=error,
         )
 
-    def _is_read(self, job: Job, form: Form) -> bool:
+    def _is_read(self, job: ParseJob, form: Form) -> bool:
         wants_text = job.request.sitemap or self.task.wants.text or self._extractor is not None
         is_sheet = form is Form.CSS and self.task.wants.assets
         return form in _READ or is_sheet or (form in {Form.TEXT, Form.CSS} and wants_text)
 
-    def _follows(self, job: Job) -> bool:
+    def _follows(self, job: ParseJob) -> bool:
         follow = self.task.follow
         return follow is not None and follow.heeds(job.request) and _is_success(job)
 
-    def _finds(self, job: Job, reading: Reading) -> Finds:
+    def _finds(self, job: ParseJob, reading: Reading) -> Finds:
         if self.task.follow is None or not reading.links or not self._follows(job):
             return Finds()
         return Finds.of(self.task.follow.finds(reading.links, job.request, _directives(job, self.task, reading)))
 
-    def _data(self, job: Job, content: bytes, reading: Reading) -> "_Data":
+    def _data(self, job: ParseJob, content: bytes, reading: Reading) -> "_UserData":
         data = dict(reading.data or {})
         if reading.text is not None:
             data["text"] = reading.text
@@ -162,24 +164,24 @@ class Reader:
             except ParseError as failure:
                 problem, error = failure.reason, str(failure)
         if not data:
-            return _Data(None, problem, error)
+            return _UserData(None, problem, error)
         try:
             check_size(encoded := msgspec.json.encode(data))
         except ParseError as failure:
-            return _Data(None, failure.reason, str(failure))
-        return _Data(msgspec.Raw(encoded), problem, error)
+            return _UserData(None, failure.reason, str(failure))
+        return _UserData(msgspec.Raw(encoded), problem, error)
 
 
 def _timed(page: Page, started: float) -> Page:
     return replace(page, seconds=time.monotonic() - started, read_at=started, worker=os.getpid())
 
 
-def _is_success(job: Job) -> bool:
+def _is_success(job: ParseJob) -> bool:
     """Return whether it is a page to go on from: 2xx, or a 3xx that leads nowhere else."""
     return 200 <= job.status < 400 and not job.redirects
 
 
-def _problem(job: Job, reading: Reading) -> Reason | None:
+def _problem(job: ParseJob, reading: Reading) -> Reason | None:
     """Return the reason for which a document was not read in full.
 
     An error page leads nowhere, so it lacks nothing, unless a sitemap should be there.
@@ -201,7 +203,7 @@ def _bad_entries(reading: Reading) -> str | None:
     return "; ".join(told) or None
 
 
-class _Data(NamedTuple):
+class _UserData(NamedTuple):
     """What the user asked a page for, and why some of it is missing."""
 
     encoded: msgspec.Raw | None
@@ -217,7 +219,7 @@ def _check_names(wants: Wants) -> None:
             raise UsageError(f"--select: two parts of the data would have the name {name!r}{by}: give one another name")
 
 
-def bare(job: Job, sealed: Sealed, task: Task) -> Page:
+def bare(job: ParseJob, sealed: Sealed, task: Task) -> Page:
     """The page of a sealed document that is not read."""
     content_type, charset = media_type(job.content_type)
     return Page(
@@ -231,19 +233,19 @@ def bare(job: Job, sealed: Sealed, task: Task) -> Page:
     )
 
 
-def _refreshed(job: Job, reading: Reading) -> Reading:
+def _refreshed(job: ParseJob, reading: Reading) -> Reading:
     """The reading with what the Refresh headers lead to, as if the document said it."""
     references = refreshes(job.refreshes, job.request.url)
     links = tuple(dict.fromkeys((*(reading.links or ()), *references.links)))
     return replace(reading, links=links, bad_examples=(*reading.bad_examples, *references.examples))
 
 
-def _directives(job: Job, task: Task, reading: Reading | None = None) -> frozenset[str]:
+def _directives(job: ParseJob, task: Task, reading: Reading | None = None) -> frozenset[str]:
     """Return the directives of header and document that are meant for this robot."""
     return header_directives(job.robots, task.agent) | (reading.robots if reading else frozenset())
 
 
-def is_document(job: Job) -> bool:
+def is_document(job: ParseJob) -> bool:
     """Whether a body may be one that is read: the bytes of a coded one cannot be looked at yet."""
     if job.redirects:
         return False
@@ -252,11 +254,11 @@ def is_document(job: Job) -> bool:
     return is_unreadable(media_type(job.content_type)[0], job.body, assets=True)
 
 
-def _form(job: Job, content: bytes) -> Form:
+def _form(job: ParseJob, content: bytes) -> Form:
     return form_of(media_type(job.content_type)[0], content, is_sitemap=job.request.sitemap)
 
 
-def _source(job: Job, content: bytes, reading: Reading) -> PageSource:
+def _source(job: ParseJob, content: bytes, reading: Reading) -> PageSource:
     return PageSource(
         url=job.request.url.href,
         status=job.status,

@@ -16,14 +16,15 @@ from functools import partial
 from typing import NoReturn
 
 from crawler.core.errors import WorkersMissing
-from crawler.core.models import Page, Response
+from crawler.core.messages import Response
 from crawler.core.reasons import Reason
 from crawler.core.text import error_line
+from crawler.core.visits import Page
 from crawler.parse import worker
 from crawler.parse.inline import seal_in_steps
 from crawler.parse.keeping import with_body
 from crawler.parse.page_reader import Task, bare, is_document
-from crawler.parse.sealing import Job, job_of
+from crawler.parse.sealing import ParseJob, job_of
 from crawler.runtime.lane import CannotStart, Death, Limits, WorkerDied
 from crawler.runtime.processes import Lanes
 
@@ -72,14 +73,14 @@ class LaneParser:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's
             return replace(await self._sealed(job, Reason.PARSE_CRASH), error=error_line(error))
 
-    async def _run(self, func: Callable[..., Page], job: Job) -> Page:
+    async def _run(self, func: Callable[..., Page], job: ParseJob) -> Page:
         if len(job.body) < _LARGE:
             page = await self._lanes.run(func, job)
         else:
             page = await self._lanes.run(func, job._replace(body=b""), job.body)
         return with_body(job, page)
 
-    async def _sealed(self, job: Job, problem: Reason) -> Page:
+    async def _sealed(self, job: ParseJob, problem: Reason) -> Page:
         try:
             page = await self._run(worker.seal, job)
         except CannotStart as error:

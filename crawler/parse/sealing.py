@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.redirects import is_redirect
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps, is_unknown, salvaged
@@ -23,7 +23,7 @@ from crawler.http.pieces import Pieces
 from crawler.parse.form import is_packed
 
 
-class Job(NamedTuple):
+class ParseJob(NamedTuple):
     """One response, as it travels: what reading needs, and no more."""
 
     request: Request
@@ -41,10 +41,10 @@ class Job(NamedTuple):
         return codings(self.coding) if self.coding and not self.redirects else ()
 
 
-def job_of(response: Response) -> Job:
+def job_of(response: Response) -> ParseJob:
     """The job of reading this response."""
     request = response.request
-    return Job(
+    return ParseJob(
         replace(request, headers=(), body=None) if request.headers or request.body else request,
         response.status,
         response.header_list("content-type") or None,
@@ -71,14 +71,14 @@ class Sealed:
     is_opaque: bool = False
 
 
-def seal(job: Job, max_decoded: int) -> Sealed:
+def seal(job: ParseJob, max_decoded: int) -> Sealed:
     """Decode and digest in one go."""
     *_, sealed = seal_steps(job, max_decoded)
     assert sealed is not None  # noqa: S101 - the last one is always the seal
     return sealed
 
 
-def seal_steps(job: Job, max_decoded: int) -> Iterator[Sealed | None]:
+def seal_steps(job: ParseJob, max_decoded: int) -> Iterator[Sealed | None]:
     """Decode and digest in steps of at most 256 KiB: None after each, and at last the seal."""
     if not job.layers:
         yield _of_whole(job, job.body, hashlib.sha256(job.body).hexdigest())
@@ -95,17 +95,17 @@ def seal_steps(job: Job, max_decoded: int) -> Iterator[Sealed | None]:
         yield _of_whole(job, taken.whole(), digest.hexdigest())
 
 
-def _of_whole(job: Job, content: bytes, sha256: str) -> Sealed:
+def _of_whole(job: ParseJob, content: bytes, sha256: str) -> Sealed:
     is_opaque = bool(job.coding) and is_unknown(job.coding) and not job.redirects and _is_packed(job, content)
     return Sealed(content, sha256, Reason.DECODE_ERROR if is_opaque else None, is_opaque)
 
 
-def _of_damaged(job: Job, unpacked: bytes, problem: Reason) -> Sealed:
+def _of_damaged(job: ParseJob, unpacked: bytes, problem: Reason) -> Sealed:
     """The seal of what a damaged body still holds."""
     content = salvaged(job.body, (unpacked,)) if problem is Reason.DECODE_ERROR else job.body
     is_opaque = problem is not Reason.DECODE_ERROR or (content is job.body and _is_packed(job, content))
     return Sealed(content, hashlib.sha256(content).hexdigest(), problem, is_opaque)
 
 
-def _is_packed(job: Job, content: bytes) -> bool:
+def _is_packed(job: ParseJob, content: bytes) -> bool:
     return is_packed(job.content_type, content, is_sitemap=job.request.sitemap)

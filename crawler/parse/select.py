@@ -81,7 +81,7 @@ class VisibleText(NamedTuple):
 
 def visible_text(tree: LexborHTMLParser) -> VisibleText:
     """What a reader sees, one line for each block, white space collapsed."""
-    pieces = _pieces(tree.root) if tree.root else _Pieces([], is_cut=False)
+    pieces = _pieces(tree.root) if tree.root else _TextPieces([], is_cut=False)
     lines = (" ".join(block.split()) for block in "".join(pieces.pieces).split(_BREAK))
     return VisibleText("\n".join(filter(None, lines)), pieces.is_cut)
 
@@ -134,12 +134,12 @@ def _texts_inside(nodes: Iterable[LexborNode]) -> Iterator[str]:
                 yield inner.text_content or ""
 
 
-class _Pieces(NamedTuple):
+class _TextPieces(NamedTuple):
     pieces: list[str]
     is_cut: bool
 
 
-def _pieces(root: LexborNode) -> _Pieces:
+def _pieces(root: LexborNode) -> _TextPieces:
     """The visible text nodes, with edges where a block or a cell starts or ends."""
     hidden = {node.mem_id for node in root.css("[hidden]")}
     pieces: list[str] = []
@@ -155,7 +155,7 @@ def _pieces(root: LexborNode) -> _Pieces:
             pieces.append(_EDGES.get(tag, ""))
             inside = node.first_child
         node = inside or _after(node, root, pieces)
-    return _Pieces(pieces, is_cut=room < 0)
+    return _TextPieces(pieces, is_cut=room < 0)
 
 
 def _after(node: LexborNode, root: LexborNode, pieces: list[str]) -> LexborNode | None:

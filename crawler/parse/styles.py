@@ -15,7 +15,7 @@ from selectolax.lexbor import LexborNode
 from crawler.core.links import LinkKind
 from crawler.parse.attributes import SPACE
 from crawler.parse.css import Reference, sheet_references, style_references
-from crawler.parse.elements import MAX_CLIMB, Attributes, Page
+from crawler.parse.elements import MAX_CLIMB, Attributes, PageElements
 from crawler.parse.references import References
 from crawler.parse.tags import number, numbers
 
@@ -49,7 +49,7 @@ def read_sheet(css: str, references: References) -> None:
     _add(sheet_references(css), references)
 
 
-def read_styles(page: Page, node: LexborNode, attributes: Attributes) -> None:
+def read_styles(page: PageElements, node: LexborNode, attributes: Attributes) -> None:
     """Add what the style of an element loads, or the element itself, if it is drawn.
 
     Raises:
@@ -80,7 +80,7 @@ def is_drawn(node: LexborNode) -> bool:
     return around is not None and around.tag_id == _SVG
 
 
-def _add_source(page: Page, source: str | None, kind: LinkKind) -> None:
+def _add_source(page: PageElements, source: str | None, kind: LinkKind) -> None:
     if source and source.strip(SPACE)[:1] not in {"", "#"}:
         page.references.add(source, kind)
 

@@ -3,32 +3,32 @@
 Runs on: a worker process.
 """
 
-from crawler.core.models import Page
+from crawler.core.visits import Page
 from crawler.parse.keeping import packed, without_body
-from crawler.parse.page_reader import Reader, Task
-from crawler.parse.sealing import Job
+from crawler.parse.page_reader import PageReader, Task
+from crawler.parse.sealing import ParseJob
 from crawler.runtime import malloc
 
-_readers: list[Reader] = []  # one, from `prepare` on
+_readers: list[PageReader] = []  # one, from `prepare` on
 
 
 def prepare(task: Task) -> None:
     """Be ready to do the task."""
     malloc.keep_warm()
-    _readers.append(Reader(task))
+    _readers.append(PageReader(task))
 
 
-def read(job: Job, body: bytes | None = None) -> Page:
+def read(job: ParseJob, body: bytes | None = None) -> Page:
     """The page, with all that it tells; a large body comes beside its job."""
     job = job if body is None else job._replace(body=body)
     return _lean(job, _readers[0].read(job))
 
 
-def seal(job: Job, body: bytes | None = None) -> Page:
+def seal(job: ParseJob, body: bytes | None = None) -> Page:
     """The page, sealed and not read."""
     job = job if body is None else job._replace(body=body)
     return _lean(job, _readers[0].bare(job))
 
 
-def _lean(job: Job, page: Page) -> Page:
+def _lean(job: ParseJob, page: Page) -> Page:
     return without_body(job, packed(job, page, _readers[0].task.max_decoded))

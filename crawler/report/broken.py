@@ -5,7 +5,7 @@ Runs on: anywhere (pure).
 
 from collections.abc import Iterator
 
-from crawler.core.models import BrokenLink
+from crawler.core.handover import BrokenLink
 from crawler.core.text import safe
 
 

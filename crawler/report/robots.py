@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from crawler.core.models import RobotsCopy
+from crawler.core.handover import RobotsCopy
 from crawler.core.records import moment
 from crawler.core.text import counted, duration, safe
 from crawler.core.urls import Url
-from crawler.robots.answer import Lesson, Rules, ruling
+from crawler.robots.answer import RobotsOutcome, RobotsRules, ruling
 
 _SITEMAPS_SHOWN = 10
 
@@ -44,9 +44,9 @@ class RobotsVerdict:
     retry_after: float | None = None
 
 
-def verdict(found: RobotsCopy | Lesson, url: Url, agent: str) -> RobotsVerdict:
+def verdict(found: RobotsCopy | RobotsOutcome, url: Url, agent: str) -> RobotsVerdict:
     """What a robots.txt, or that it cannot be had, means for a URL."""
-    if isinstance(found, Lesson):
+    if isinstance(found, RobotsOutcome):
         return RobotsVerdict(
             url=url.href,
             agent=agent,
@@ -55,7 +55,7 @@ def verdict(found: RobotsCopy | Lesson, url: Url, agent: str) -> RobotsVerdict:
             message=found.message,
             retry_after=found.retry_after,
         )
-    rules, decides = Rules(found.body, agent), ruling(found.body, url, agent)
+    rules, decides = RobotsRules(found.body, agent), ruling(found.body, url, agent)
     return RobotsVerdict(
         url=url.href,
         agent=agent,
@@ -77,17 +77,17 @@ def as_json(verdict: RobotsVerdict) -> str:
     return msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode()
 
 
-def as_text(verdict: RobotsVerdict, found: RobotsCopy | Lesson, now: float) -> str:
+def as_text(verdict: RobotsVerdict, found: RobotsCopy | RobotsOutcome, now: float) -> str:
     """A line for the verdict, and one for each thing that it rests on."""
-    word = "refused for now" if isinstance(found, Lesson) else "allowed" if verdict.allowed else "refused"
+    word = "refused for now" if isinstance(found, RobotsOutcome) else "allowed" if verdict.allowed else "refused"
     lines = [f"{word}  {safe(verdict.url, 2083)}"]
     lines += [f"  {name:12}{safe(text, 2083)}" for name, text in _facts(verdict, found, now)]
     return "\n".join(lines)
 
 
-def _facts(verdict: RobotsVerdict, found: RobotsCopy | Lesson, now: float) -> Iterator[tuple[str, str]]:
+def _facts(verdict: RobotsVerdict, found: RobotsCopy | RobotsOutcome, now: float) -> Iterator[tuple[str, str]]:
     yield "agent", verdict.agent
-    if isinstance(found, Lesson):
+    if isinstance(found, RobotsOutcome):
         asked = f"; the server asks to wait {duration(found.retry_after)}" if found.retry_after else ""
         yield "reason", f"{found.reason}: {found.message}{asked}"
         return

@@ -9,8 +9,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from crawler.core.handover import Totals
 from crawler.core.histogram import percentile
-from crawler.core.models import Totals
 from crawler.core.reasons import Reason
 from crawler.core.stored import ChiefHosts, HostsInVain, LostSeeds
 from crawler.core.text import counted, duration, safe, size

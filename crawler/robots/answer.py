@@ -10,7 +10,8 @@ Runs on: anywhere (pure).
 
 from dataclasses import dataclass
 
-from crawler.core.models import Response, RobotsCopy
+from crawler.core.handover import RobotsCopy
+from crawler.core.messages import Response
 from crawler.core.reasons import Reason
 from crawler.core.retry import retry_after
 from crawler.core.urls import Url
@@ -24,7 +25,7 @@ MAX_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class RobotsOutcome:
     """What asking for a robots.txt taught.
 
     Attributes:
@@ -58,17 +59,17 @@ class Ruling:
     group: str | None = None
 
 
-def judge(response: Response, now: float) -> RobotsCopy | Lesson:
+def judge(response: Response, now: float) -> RobotsCopy | RobotsOutcome:
     """What the answer to `/robots.txt` means, after its redirects: rules to keep, or why there are none for now."""
     status = response.status
     if status >= 500 or status == 429 or response.is_part:  # a part of the rules could allow what the whole forbids
         asked = retry_after(response.header("retry-after"), now)
-        return Lesson(Reason.ROBOTS_UNREACHABLE, f"robots.txt: the server answered {status}", asked)
+        return RobotsOutcome(Reason.ROBOTS_UNREACHABLE, f"robots.txt: the server answered {status}", asked)
     body = _decoded(response) if status < 300 else b""
     return RobotsCopy(fetched_at=now, expires_at=now + LIFETIME, status=status, body=body)
 
 
-class Rules:
+class RobotsRules:
     """What the body of a robots.txt says to the product token `agent`.
 
     Attributes:

@@ -55,7 +55,7 @@ class Section:
 
 def section(body: bytes, agent: str) -> Section:
     """The groups that name the agent, or else those for everybody; and what concerns the whole site."""
-    ours, everybodys, sitemaps = _Group(), _Group(), dict[str, None]()
+    ours, everybodys, sitemaps = _AgentGroup(), _AgentGroup(), dict[str, None]()
     token = _own_token(agent)
     run = re.compile(rf"[a-z_{re.escape(token)}-]*", re.ASCII)
     names: dict[str, str] = {}  # whom the group that is being read is for, by token; of all names only ours and `*`
@@ -93,7 +93,7 @@ def whole_lines(body: bytes, *, is_cut: bool) -> bytes:
     return head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1]
 
 
-class _Line(NamedTuple):
+class _RobotsLine(NamedTuple):
     """A line of robots.txt: its number, its field by the key of `_FIELDS`, its value, and all of it without comment."""
 
     number: int
@@ -102,7 +102,7 @@ class _Line(NamedTuple):
     text: str
 
 
-class _Group:
+class _AgentGroup:
     """All groups of one product token, merged."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class _Group:
         """In the order of the file."""
         return tuple(self._rules.values())
 
-    def add(self, line: _Line, group: str) -> None:
+    def add(self, line: _RobotsLine, group: str) -> None:
         """Take an Allow or Disallow line; of equal ones, the first."""
         allow = line.field == "allow"
         pattern = line.value
@@ -145,12 +145,12 @@ _LINE = re.compile(rf"({'|'.join(_NAMES)})(?:\s*:|\s|$)(.*)", re.IGNORECASE | re
 _SECONDS = re.compile(r"[0-9]{1,10}(?:\.[0-9]{0,10})?|\.[0-9]{1,10}", re.ASCII)
 
 
-def _lines(body: bytes) -> Iterator[_Line]:
+def _lines(body: bytes) -> Iterator[_RobotsLine]:
     text = from_octets(whole_lines(body, is_cut=False)).removeprefix("\ufeff")
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         written = line.partition("#")[0].strip() if line else ""
         if written and (found := _LINE.match(written)):
-            yield _Line(number, _NAMES[found[1].lower()], found[2].strip(), written)
+            yield _RobotsLine(number, _NAMES[found[1].lower()], found[2].strip(), written)
 
 
 def _own_token(agent: str) -> str:

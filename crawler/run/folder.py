@@ -20,14 +20,14 @@ import msgspec
 import tomli_w
 
 from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
-from crawler.core.models import BrokenLink, RejectedLine
+from crawler.core.handover import BrokenLink, RejectedLine
 from crawler.core.text import safe
 from crawler.run.astray import no_run
 from crawler.run.columns import ROWS, Table, is_row, table_of
 from crawler.run.disk import storage_error
 from crawler.run.lines import read
 from crawler.run.lists import LONGEST_LINE
-from crawler.run.seed_lists import Source, SourceEntry, rejected_entry, source_of, spelled
+from crawler.run.seed_lists import SeedList, SourceEntry, rejected_entry, source_of, spelled
 from crawler.run.sources import copy_source, is_line
 from crawler.version import __version__
 
@@ -45,7 +45,7 @@ class RunFacts:
     """
 
     command: str
-    sources: tuple[Source, ...]
+    sources: tuple[SeedList, ...]
     options: Mapping[str, object]
     seeds_bytes: int = 0
     needs: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class RunFolder:
         if not was_there:
             self.path.rmdir()
 
-    def write_seeds(self, urls: Iterable[str]) -> tuple[Source, ...]:
+    def write_seeds(self, urls: Iterable[str]) -> tuple[SeedList, ...]:
         """Write URLs, or lines `Sitemap: URL`, into `seeds.txt`, a line for each.
 
         Raises:
@@ -131,15 +131,15 @@ class RunFolder:
         """
         with _gate(self.seeds):
             write_whole(self.seeds, (_line(url) for url in urls))
-        return (Source("seeds", 1),)
+        return (SeedList("seeds", 1),)
 
-    def copy_seeds(self, sources: Sequence[str], column: str | None = None) -> tuple[Source, ...]:
+    def copy_seeds(self, sources: Sequence[str], column: str | None = None) -> tuple[SeedList, ...]:
         """Copy every list into `seeds.txt`; `-` is standard input. Of those that are tables, `column` is to be read.
 
         Raises:
             UsageError: one has no such column.
         """
-        found: list[Source] = []
+        found: list[SeedList] = []
         line = 1
         partial = _partial(self.seeds)
         with _gate(self.seeds):
@@ -147,7 +147,7 @@ class RunFolder:
                 for source in sources:
                     start, lines, is_one = out.tell(), copy_source(source, out), is_line(source)
                     table = None if is_one or column is None else table_of(source, column, line, _head(out, start))
-                    found.append(Source(source, line, is_one, table))
+                    found.append(SeedList(source, line, is_one, table))
                     line += lines
                 out.flush()
                 os.fsync(out.fileno())
@@ -209,7 +209,7 @@ class RunFolder:
             for line in file:
                 yield msgspec.json.decode(line, type=BrokenLink)
 
-    def write_rejected(self, lines: Iterable[RejectedLine], sources: Sequence[Source]) -> None:
+    def write_rejected(self, lines: Iterable[RejectedLine], sources: Sequence[SeedList]) -> None:
         """`rejected.jsonl`, derived from the frontier: every line that did not become a URL of its own."""
         write_whole(self.rejected, (_ENCODER.encode(rejected_entry(line, sources)) + b"\n" for line in lines))
 

@@ -33,7 +33,7 @@ _COMMENT = re.compile(r"(?<!\s)\s+#", re.ASCII)
 _HEADLESS = "no http:// or https:// in front, and it does not begin with a host: write the whole URL"
 
 
-class Reading(msgspec.Struct, frozen=True):
+class LineReading(msgspec.Struct, frozen=True):
     """The meaning of a line.
 
     Attributes:
@@ -47,7 +47,7 @@ class Reading(msgspec.Struct, frozen=True):
     is_unwrapped: bool = False
 
 
-def read(text: str) -> Reading:
+def read(text: str) -> LineReading:
     """Read a text that has no white space around it.
 
     Raises:
@@ -62,7 +62,7 @@ def read(text: str) -> Reading:
     if "@" in written and credentials(written):
         raise UrlError(Reason.CREDENTIALS_IN_URL, "a password does not belong in a list; use --user")
     is_unwrapped = bare is not text or (written is not bare and written is not sitemap)
-    return Reading(url, sitemap is not None, is_guess, is_unwrapped)
+    return LineReading(url, sitemap is not None, is_guess, is_unwrapped)
 
 
 def uncommented(text: str) -> str:

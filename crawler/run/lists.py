@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from crawler.core.errors import UrlError
-from crawler.core.models import Find, Guess, RejectedLine, SeedBatch
+from crawler.core.finds import Find, Guess
+from crawler.core.handover import RejectedLine, SeedBatch
 from crawler.core.reasons import Reason
 from crawler.run.columns import Table, at_line, hint
-from crawler.run.lines import Reading, read, uncommented
+from crawler.run.lines import LineReading, read, uncommented
 
 LONGEST_LINE = 65_536
 _SHOWN = 200
@@ -147,7 +148,7 @@ class BatchBuilder:
         return batch
 
 
-def _read(text: str) -> Reading:
+def _read(text: str) -> LineReading:
     if ("\t" in text or "\r" in text) and _SPLITS.search(uncommented(text)):
         # A browser would drop these and join what is left: of two columns or two lines, a URL that nobody wrote.
         raise UrlError(Reason.NOT_A_URL, "a tab or carriage return in the middle: one URL per line")

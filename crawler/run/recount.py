@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from crawler.core.errors import UrlError
-from crawler.core.models import Totals
+from crawler.core.handover import Totals
 from crawler.core.records import MAX_LINE
 from crawler.core.text import safe
 
@@ -37,11 +37,11 @@ class Rows(Protocol):
         ...
 
 
-class _Timing(msgspec.Struct):
+class _LineTiming(msgspec.Struct):
     total: float | None
 
 
-class _Line(msgspec.Struct):
+class _PageLine(msgspec.Struct):
     """The fields of a line of `pages.jsonl` that are checked; more may be there."""
 
     url: str
@@ -51,7 +51,7 @@ class _Line(msgspec.Struct):
     bytes: _Size | None
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None
     attempts: _Size
-    timing: _Timing
+    timing: _LineTiming
     file: str | None = None
 
 
@@ -97,7 +97,7 @@ class Recount:
         self._pages = pages
         self._committed = committed
         self._few = FirstFew(pages.name)
-        self._decoder = msgspec.json.Decoder(_Line)
+        self._decoder = msgspec.json.Decoder(_PageLine)
         self._outcomes: Counter[str] = Counter()
         self._statuses: Counter[int] = Counter()
         self._bytes = 0
@@ -142,7 +142,7 @@ class Recount:
             return "a digest without bytes, or bytes without a digest", line.url
         return self._check_file(line) if line.file is not None else None
 
-    def _check_file(self, line: _Line) -> tuple[str, str] | None:
+    def _check_file(self, line: _PageLine) -> tuple[str, str] | None:
         """What is wrong with the file that a line names."""
         path = self._pages.parent / str(line.file)
         if ".." in path.parts or not path.is_relative_to(self._pages.parent):
@@ -153,7 +153,7 @@ class Recount:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return None if digest == line.sha256 else ("its file holds other bytes", str(line.file))
 
-    def _count(self, line: _Line) -> None:
+    def _count(self, line: _PageLine) -> None:
         self._outcomes["failed" if line.outcome == "failed" else "done"] += 1
         self._bytes += line.bytes or 0
         if line.status is not None:

@@ -10,12 +10,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from crawler.core.models import RejectedLine
+from crawler.core.handover import RejectedLine
 from crawler.run.columns import Separator, Table
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SeedList:
     """One of the lists that `seeds.txt` was copied from, and where it begins there.
 
     Attributes:
@@ -30,7 +30,7 @@ class Source:
 
 
 class SourceEntry(msgspec.Struct, rename="kebab", omit_defaults=True):
-    """A `Source` as `config.toml` spells it."""
+    """A `SeedList` as `config.toml` spells it."""
 
     name: str
     first_line: int
@@ -40,7 +40,7 @@ class SourceEntry(msgspec.Struct, rename="kebab", omit_defaults=True):
     header: int | None = None
 
 
-def spelled(source: Source) -> SourceEntry:
+def spelled(source: SeedList) -> SourceEntry:
     """Spell a source as `config.toml` does."""
     found = SourceEntry(source.name, source.first_line, source.is_line)
     if source.table is None:
@@ -49,13 +49,13 @@ def spelled(source: Source) -> SourceEntry:
     return msgspec.structs.replace(found, column=table.column, separator=table.separator, header=table.header)
 
 
-def source_of(found: SourceEntry) -> Source:
+def source_of(found: SourceEntry) -> SeedList:
     """Read a source as `config.toml` spells it."""
     table = Table(first_line=found.first_line, column=found.column, separator=found.separator, header=found.header)
-    return Source(found.name, found.first_line, found.is_line, table if found.column is not None else None)
+    return SeedList(found.name, found.first_line, found.is_line, table if found.column is not None else None)
 
 
-def place_of(sources: Sequence[Source], line: int) -> str:
+def place_of(sources: Sequence[SeedList], line: int) -> str:
     """Return the origin of a line of `seeds.txt`, in words."""
     source = _source(sources, line)
     if source.is_line:
@@ -64,11 +64,11 @@ def place_of(sources: Sequence[Source], line: int) -> str:
     return f"in line {line - source.first_line + 1:,} of {name}"
 
 
-def _source(sources: Sequence[Source], line: int) -> Source:
-    return next((source for source in reversed(sources) if source.first_line <= line), Source("the list", 1))
+def _source(sources: Sequence[SeedList], line: int) -> SeedList:
+    return next((source for source in reversed(sources) if source.first_line <= line), SeedList("the list", 1))
 
 
-def rejected_entry(line: RejectedLine, sources: Sequence[Source]) -> dict[str, object]:
+def rejected_entry(line: RejectedLine, sources: Sequence[SeedList]) -> dict[str, object]:
     """Spell a line of `rejected.jsonl`; of several lists, it names the one that the line came from."""
     source = _source(sources, line.line)
     own = {"source": source.name, "source_line": line.line - source.first_line + 1} if len(sources) > 1 else {}

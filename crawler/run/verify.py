@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from crawler.core.config import OutputConfig
-from crawler.core.models import RejectedLine, Totals
+from crawler.core.handover import RejectedLine, Totals
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.recount import FirstFew, Recount, Rows, lines_of
 
@@ -58,7 +58,7 @@ class _Rejected(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AuditVerdict:
     """What an audit found.
 
     Attributes:
@@ -76,7 +76,7 @@ class Verdict:
 
 def verify(
     audit: Audit, folder: RunFolder, facts: RunFacts, output: OutputConfig, summary: Mapping[str, object]
-) -> Verdict:
+) -> AuditVerdict:
     """Audit the run in `folder`; `summary` is what `summary.json` must say if its last life ended in order."""
     findings = list(audit.problems())
     if damage := folder.seeds_damage(facts):
@@ -91,7 +91,7 @@ def verify(
     findings += _compare_rejected(folder.rejected, audit.rejected(), is_closed=audit.is_closed)
     if audit.is_closed and folder.summary.exists():
         findings += _compare_summary(folder.summary, summary)
-    return Verdict(lines, tuple(findings), totals.pending)
+    return AuditVerdict(lines, tuple(findings), totals.pending)
 
 
 def _compare_rejected(path: Path, committed: Iterable[RejectedLine], *, is_closed: bool) -> Iterator[str]:

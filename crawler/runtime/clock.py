@@ -11,7 +11,7 @@ import asyncio
 import time
 
 
-class Clock:
+class SystemClock:
     """The real time of this machine."""
 
     __slots__ = ()

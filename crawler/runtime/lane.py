@@ -29,7 +29,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from crawler.runtime.payloads import Payloads
-from crawler.runtime.worker import OUT_OF_MEMORY, Call, Links, Outcome, enter, greet, work
+from crawler.runtime.worker import OUT_OF_MEMORY, CallOutcome, WorkerCall, WorkerPipes, enter, greet, work
 
 _DEPTH = 2
 _STARTS = 3
@@ -68,7 +68,7 @@ class Death(StrEnum):
     START = "start"  # killed or stuck before it was ready: no item's fault, and worth another try
 
 
-class Job(NamedTuple):
+class LaneJob(NamedTuple):
     """A function and its item; `payload` is its second argument, if there is one, and travels without being copied."""
 
     func: Callable[..., Any]
@@ -113,7 +113,7 @@ class Lane:
         """That batch is through."""
         self.load -= _DEPTH if alone else 1
 
-    async def work(self, jobs: Sequence[Job]) -> list[Outcome]:
+    async def work(self, jobs: Sequence[LaneJob]) -> list[CallOutcome]:
         """Do the jobs in the worker; the batch before this one goes first, and only then does its time begin.
 
         Raises:
@@ -166,7 +166,7 @@ class Worker:
             1,
             mp_context=context,
             initializer=enter,
-            initargs=(os.getpid(), limits.memory_bytes, Links(self._beat, self._payloads.far_end), prepare),
+            initargs=(os.getpid(), limits.memory_bytes, WorkerPipes(self._beat, self._payloads.far_end), prepare),
         )
         try:
             # The worker inherits the blocked signal: whoever sends it to all our processes lets us decide.
@@ -189,7 +189,7 @@ class Worker:
         """The process, while it lives."""
         return self._process.pid or 0
 
-    def send(self, jobs: Sequence[Job]) -> asyncio.Future[list[Outcome]]:
+    def send(self, jobs: Sequence[LaneJob]) -> asyncio.Future[list[CallOutcome]]:
         """Put the calls into the pipe."""
         limits, calls = self._limits, [self._call(job) for job in jobs]
         try:
@@ -200,10 +200,10 @@ class Worker:
         answer.add_done_callback(_is_lost)  # whoever stopped waiting for it does not miss it
         return answer
 
-    def _call(self, job: Job) -> Call:
-        return Call(job.func, job.item, None if job.payload is None else self._payloads.send(job.payload))
+    def _call(self, job: LaneJob) -> WorkerCall:
+        return WorkerCall(job.func, job.item, None if job.payload is None else self._payloads.send(job.payload))
 
-    async def receive(self, answer: asyncio.Future[list[Outcome]]) -> list[Outcome]:
+    async def receive(self, answer: asyncio.Future[list[CallOutcome]]) -> list[CallOutcome]:
         """Wait for the outcomes; the worker's time for them begins now."""
         await self._answered.wait()
         self._watch_beat(time.monotonic())

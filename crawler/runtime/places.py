@@ -24,7 +24,7 @@ from functools import partial
 from typing import Any
 
 from crawler.runtime.loop import open_files
-from crawler.runtime.tasks import Group
+from crawler.runtime.tasks import ScopedTasks
 
 PATIENCE = 2.0  # seconds; a browser's user begins to wonder about then
 EVICTION = 3.0  # seconds; the second SYN of a dial is sent after one, the third after three (RFC 6298)
@@ -77,7 +77,7 @@ def places_for(slots: int, *, now: Callable[[], float], is_relieved: bool = True
     return Places(slots, outside=dials_for(slots), window=slots * _WINDOW, now=now, is_relieved=is_relieved)
 
 
-class Places(Group):
+class Places(ScopedTasks):
     """`slots` slots and `outside` waiting places; `window` = dials of the last second, at the most.
 
     `now` is the monotonic clock; `is_relieved` False = a task keeps its slot, however long it takes.

@@ -22,9 +22,9 @@ from itertools import chain
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from crawler.runtime.lane import USUAL, CannotStart, Death, Job, Lane, Limits, WorkerDied
+from crawler.runtime.lane import USUAL, CannotStart, Death, Lane, LaneJob, Limits, WorkerDied
 from crawler.runtime.tasks import Slots
-from crawler.runtime.worker import Outcome
+from crawler.runtime.worker import CallOutcome
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,9 +49,9 @@ class Lanes:
     ) -> None:
         self._lanes = [Lane(limits, prepare) for _ in range(count)]
         self._batch = batch
-        self._waiting: deque[_Waiting] = deque()
-        self._suspects: deque[_Waiting] = deque()  # of batches that were lost; they go first, and alone
-        self._trips: dict[asyncio.Task[None], list[_Waiting]] = {}
+        self._waiting: deque[_WaitingBatch] = deque()
+        self._suspects: deque[_WaitingBatch] = deque()  # of batches that were lost; they go first, and alone
+        self._trips: dict[asyncio.Task[None], list[_WaitingBatch]] = {}
         self._is_open = False
 
     def __repr__(self) -> str:
@@ -113,7 +113,7 @@ class Lanes:
         """
         if not self._is_open:
             raise _closed()
-        waiting = _Waiting(Job(func, item, payload), self._loop.create_future())
+        waiting = _WaitingBatch(LaneJob(func, item, payload), self._loop.create_future())
         self._waiting.append(waiting)
         if len(self._waiting) == 1:
             self._loop.call_soon(self._dispatch)  # soon: what comes in the same turn of the loop travels together
@@ -133,7 +133,7 @@ class Lanes:
             else:
                 return
 
-    def _share(self) -> "list[_Waiting]":
+    def _share(self) -> "list[_WaitingBatch]":
         """A lane's share of what waits, at most a batch."""
         most = min(self._batch, math.ceil(len(self._waiting) / len(self._lanes)))
         share, weight = [self._waiting.popleft()], 0
@@ -141,7 +141,7 @@ class Lanes:
             share.append(self._waiting.popleft())
         return share
 
-    def _send(self, lane: Lane, jobs: "list[_Waiting]", *, alone: bool) -> None:
+    def _send(self, lane: Lane, jobs: "list[_WaitingBatch]", *, alone: bool) -> None:
         wanted = [job for job in jobs if not job.answer.done()]
         if wanted:
             lane.book(alone=alone)
@@ -149,7 +149,7 @@ class Lanes:
             self._trips[trip] = wanted
             trip.add_done_callback(self._trips.pop)
 
-    async def _trip(self, lane: Lane, jobs: "list[_Waiting]", *, alone: bool) -> None:
+    async def _trip(self, lane: Lane, jobs: "list[_WaitingBatch]", *, alone: bool) -> None:
         try:
             outcomes = await lane.work([job.job for job in jobs])
         except CannotStart as error:
@@ -162,7 +162,7 @@ class Lanes:
         lane.leave(alone=alone)
         self._dispatch()
 
-    def _lose(self, jobs: "list[_Waiting]", error: Exception, *, alone: bool) -> None:
+    def _lose(self, jobs: "list[_WaitingBatch]", error: Exception, *, alone: bool) -> None:
         is_false_start = isinstance(error, WorkerDied) and error.kind is Death.START
         if alone and not is_false_start:
             _fail(jobs, WorkerDied(Death.MEMORY) if isinstance(error, MemoryError) else error)
@@ -171,15 +171,15 @@ class Lanes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    job: Job
+class _WaitingBatch:
+    job: LaneJob
     answer: asyncio.Future[Any]
 
     @property
     def weight(self) -> int:
         return len(self.job.payload or b"")
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, outcome: CallOutcome) -> None:
         if outcome.error is not None:
             self.fail(outcome.error)
         elif not self.answer.done():
@@ -190,7 +190,7 @@ class _Waiting:
             self.answer.set_exception(error)
 
 
-def _fail(jobs: Iterable[_Waiting], error: Exception) -> None:
+def _fail(jobs: Iterable[_WaitingBatch], error: Exception) -> None:
     for job in jobs:
         job.fail(error)
 

@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVarTuple
 Ts = TypeVarTuple("Ts")
 
 
-class Group:
+class ScopedTasks:
     """A task group whose first error is the cause: it cancels the others, and leaves the block as itself.
 
     Leaving the block waits for all tasks.
@@ -84,7 +84,7 @@ class Group:
             self._error = task.exception()
 
 
-class Slots(Group):
+class Slots(ScopedTasks):
     """A semaphore and a task group: `await slots.acquire()`, then `slots.start(func, ...)`.
 
     The task gives its slot back when it ends, however it ends.
@@ -121,7 +121,7 @@ class Slots(Group):
         self.run(func(*args), self.release)
 
 
-class Errands:
+class TaskSet:
     """Tasks that callbacks start, where nothing can be awaited; whoever starts them bounds their number.
 
     Leaving the block cancels what still runs and waits for its end. An error of a task leaves the block as itself.

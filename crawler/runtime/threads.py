@@ -36,7 +36,7 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class InboxBounds:
     """How much may wait (`max_*`) and how much is worked on at once (`group_*`), in items and bytes."""
 
     max_items: int = 1000
@@ -60,7 +60,7 @@ class GroupThread(Generic[T, R]):
         done: Callable[[R], object] = lambda _result: None,
         weigh: Callable[[T], int] = lambda _item: 0,
         last: Callable[[], object] = lambda: None,
-        bounds: Bounds = Bounds(),
+        bounds: InboxBounds = InboxBounds(),
         name: str = "groups",
     ) -> None:
         self._work = work
@@ -69,7 +69,7 @@ class GroupThread(Generic[T, R]):
         self._last = last
         self._name = name
         self._inbox: _Inbox[T] = _Inbox(bounds)
-        self._room = _Room(bounds)
+        self._room = _InboxRoom(bounds)
         self._is_open = False
         self._error: BaseException | None = None
         self._failed = asyncio.Event()
@@ -192,10 +192,10 @@ class GroupThread(Generic[T, R]):
         tell(self._ended.set_result, None)
 
 
-class _Room:
+class _InboxRoom:
     """The bounds of the inbox, and the line of those who wait for room. Touched by the loop only."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: InboxBounds) -> None:
         self.items = 0
         self.bytes = 0
         self._bounds = bounds
@@ -276,7 +276,7 @@ class _Call(Generic[X]):
             self.future.set_exception(error)
 
 
-class _Group(NamedTuple, Generic[T]):
+class _EntryGroup(NamedTuple, Generic[T]):
     items: list[T]
     bytes: int
 
@@ -284,7 +284,7 @@ class _Group(NamedTuple, Generic[T]):
 class _Inbox(Generic[T]):
     """Items and calls in one order. The only thing both threads touch, so it has the only lock."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: InboxBounds) -> None:
         self._bounds = bounds
         self._entries: deque[tuple[T, int] | _Call[Any]] = deque()
         self._changed = threading.Condition(threading.Lock())
@@ -312,7 +312,7 @@ class _Inbox(Generic[T]):
             self._entries.clear()
         return calls
 
-    def take(self) -> _Group[T] | _Call[Any] | None:
+    def take(self) -> _EntryGroup[T] | _Call[Any] | None:
         """Wait for the next group or call; None when there will be none."""
         with self._changed:
             while not self._entries and self._is_open:
@@ -327,7 +327,7 @@ class _Inbox(Generic[T]):
             self._is_awaited = bool(self._entries)
             return turn
 
-    def _group(self) -> _Group[T]:
+    def _group(self) -> _EntryGroup[T]:
         items: list[T] = []
         total = 0
         while self._entries and len(items) < self._bounds.group_items:
@@ -337,4 +337,4 @@ class _Inbox(Generic[T]):
             items.append(entry[0])
             total += entry[1]
             self._entries.popleft()
-        return _Group(items, total)
+        return _EntryGroup(items, total)

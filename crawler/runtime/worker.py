@@ -33,7 +33,7 @@ OUT_OF_MEMORY = 112  # exit code of a worker that ends itself; neither Python no
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class Call(NamedTuple):
+class WorkerCall(NamedTuple):
     """A function, its item and, for one that has a payload, the number of that; it becomes the second argument."""
 
     func: Callable[..., Any]
@@ -46,7 +46,7 @@ class JobError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallOutcome:
     """How one call ended: with a value, or with an error that can travel."""
 
     value: Any = None
@@ -59,7 +59,7 @@ class Beat(Protocol):
     value: float
 
 
-class Links(NamedTuple):
+class WorkerPipes(NamedTuple):
     """Through which parent and worker reach each other beside the calls."""
 
     beat: Beat
@@ -70,7 +70,7 @@ _beats: list[Beat] = []  # one, from `enter` on
 _inlets: list[Inlet] = []  # one, as well
 
 
-def enter(parent: int, memory_bytes: int, links: Links, prepare: Callable[[], object] | None) -> None:
+def enter(parent: int, memory_bytes: int, links: WorkerPipes, prepare: Callable[[], object] | None) -> None:
     """The worker's first act."""
     for ending in (signal.SIGPROF, signal.SIGALRM, signal.SIGTERM):
         signal.signal(ending, signal.SIG_DFL)
@@ -131,7 +131,7 @@ def greet() -> None:
     """The first job of each worker: when it is answered, the worker is ready."""
 
 
-def work(cpu_seconds: float, wall_seconds: float, calls: Sequence[Call]) -> list[Outcome]:
+def work(cpu_seconds: float, wall_seconds: float, calls: Sequence[WorkerCall]) -> list[CallOutcome]:
     """The outcome of each call, in order."""
     outcomes = []
     for call in calls:
@@ -144,14 +144,14 @@ def work(cpu_seconds: float, wall_seconds: float, calls: Sequence[Call]) -> list
     return outcomes
 
 
-def _try(call: Call) -> Outcome:
+def _try(call: WorkerCall) -> CallOutcome:
     try:
         more = () if call.payload is None else (_inlets[0].receive(call.payload),)
-        return Outcome(value=call.func(call.item, *more))
+        return CallOutcome(value=call.func(call.item, *more))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)  # what else was broken by it, nobody knows
     except BaseException as error:  # noqa: BLE001 - it is the caller's
-        return Outcome(error=_portable(error))
+        return CallOutcome(error=_portable(error))
 
 
 def _portable(error: BaseException) -> Exception:

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from crawler.core.models import Packed, Visit
+from crawler.core.visits import Packed, Visit
 from crawler.http.content_codings import content_steps
 from crawler.run.disk import storage_error
 from crawler.sinks.file_names import file_name

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from crawler.core.errors import StorageDamaged
-from crawler.core.models import Visit
+from crawler.core.visits import Visit
 from crawler.run.disk import storage_error
 
 _ENCODER = msgspec.json.Encoder()

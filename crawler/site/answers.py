@@ -6,7 +6,7 @@ Runs on: anywhere (pure).
 import hashlib
 from dataclasses import dataclass
 
-from crawler.site.graph import Kind
+from crawler.site.graph import PageKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class PageTruth:
     """
 
     path: str
-    kind: Kind
+    kind: PageKind
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""

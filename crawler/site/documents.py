@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from crawler.site.answers import PageTruth, Trouble
 from crawler.site.codings import ALPHABETS, PACKERS, UTF_8, Alphabet
-from crawler.site.graph import Graph, Kind
+from crawler.site.graph import Graph, PageKind
 from crawler.site.listings import PRIVATE
 from crawler.site.plan import draw
 from crawler.site.prose import TOPICS, Anchor, html, paragraphs, spelled
@@ -33,7 +33,7 @@ class _Draft:
 
 def answer(graph: Graph, host: int, index: int) -> PageTruth:
     """The answer of a numbered page that is no redirect."""
-    makers = {Kind.MISSING: _missing, Kind.BINARY: _binary, Kind.DUPLICATE: _duplicate}
+    makers = {PageKind.MISSING: _missing, PageKind.BINARY: _binary, PageKind.DUPLICATE: _duplicate}
     return makers.get(graph.kind(host, index), _document)(graph, host, index)
 
 
@@ -55,7 +55,7 @@ def private(graph: Graph, host: int, path: str) -> PageTruth | None:
 def _document(graph: Graph, host: int, index: int) -> PageTruth:
     kind, path = graph.kind(host, index), graph.path(host, index)
     dice = draw(graph.plan.seed, host, index, "document")
-    alphabet = ALPHABETS[dice % len(ALPHABETS)] if kind is Kind.CHARSET else UTF_8
+    alphabet = ALPHABETS[dice % len(ALPHABETS)] if kind is PageKind.CHARSET else UTF_8
     draft = _Draft(
         path=path,
         title=f"{alphabet.sample} {_title(graph, host, index)}".lstrip(),
@@ -71,7 +71,7 @@ def _missing(graph: Graph, host: int, index: int) -> PageTruth:
     path = graph.path(host, index)
     anchors = (Anchor(href="/", text="Home"),)
     draft = _Draft(path=path, title=f"Not found{_on(graph, host)}", lead=f"There is no {path}.", anchors=anchors)
-    return replace(_published(graph, host, draft), kind=Kind.MISSING, status=404)
+    return replace(_published(graph, host, draft), kind=PageKind.MISSING, status=404)
 
 
 def _binary(graph: Graph, host: int, index: int) -> PageTruth:
@@ -79,7 +79,7 @@ def _binary(graph: Graph, host: int, index: int) -> PageTruth:
     body = hashlib.shake_128(b"%d" % dice).digest(1 + dice % max(graph.plan.largest, 1))
     headers = (("Content-Type", "application/octet-stream"),)
     return PageTruth(
-        path=path, kind=Kind.BINARY, headers=headers, body=body, decoded=body, delay=graph.delay(host, path)
+        path=path, kind=PageKind.BINARY, headers=headers, body=body, decoded=body, delay=graph.delay(host, path)
     )
 
 
@@ -88,7 +88,7 @@ def _duplicate(graph: Graph, host: int, index: int) -> PageTruth:
     return replace(
         original,
         path=path,
-        kind=Kind.DUPLICATE,
+        kind=PageKind.DUPLICATE,
         headers=tuple((name, value) for name, value in original.headers if name == "Content-Type"),
         body=original.decoded,
         delay=graph.delay(host, path),
@@ -100,15 +100,15 @@ def _duplicate(graph: Graph, host: int, index: int) -> PageTruth:
 def _with_manners(graph: Graph, page: PageTruth, dice: int) -> PageTruth:
     """The page with what its kind does besides being read."""
     match page.kind:
-        case Kind.SLOW:
+        case PageKind.SLOW:
             return replace(page, delay=page.delay + graph.plan.slow_seconds)
-        case Kind.CODED:
+        case PageKind.CODED:
             coding = list(PACKERS)[dice % len(PACKERS)]
             headers = (*page.headers, ("Content-Encoding", coding), ("Vary", "Accept-Encoding"))
             return replace(page, coding=coding, headers=headers, body=PACKERS[coding](page.decoded))
-        case Kind.RETRY:
+        case PageKind.RETRY:
             return replace(page, trouble=Trouble(times=1 + dice % 2, status=(429, 503)[dice // 2 % 2], retry_after=1))
-        case Kind.FLAKY:
+        case PageKind.FLAKY:
             return replace(page, trouble=Trouble(times=1, status=(500, 502)[dice % 2]))
     return page
 
@@ -125,7 +125,7 @@ def _published(graph: Graph, host: int, draft: _Draft) -> PageTruth:
     body = alphabet.encode(document)
     return PageTruth(
         path=draft.path,
-        kind=Kind.PAGE,
+        kind=PageKind.PAGE,
         headers=(("Content-Type", alphabet.content_type),),
         body=body,
         decoded=body,

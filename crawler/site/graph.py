@@ -20,7 +20,7 @@ from itertools import accumulate
 from crawler.site.plan import SitePlan, draw, fraction
 
 
-class Kind(Enum):
+class PageKind(Enum):
     """What one address of a site is there to show."""
 
     PAGE = "page"
@@ -39,31 +39,31 @@ class Kind(Enum):
 
 # In the order of the fields of Shares; what no share covers is a page.
 _ROLLED = (
-    Kind.REDIRECT,
-    Kind.MISSING,
-    Kind.SLOW,
-    Kind.DUPLICATE,
-    Kind.CODED,
-    Kind.CHARSET,
-    Kind.RETRY,
-    Kind.FLAKY,
-    Kind.BINARY,
-    Kind.PAGE,
+    PageKind.REDIRECT,
+    PageKind.MISSING,
+    PageKind.SLOW,
+    PageKind.DUPLICATE,
+    PageKind.CODED,
+    PageKind.CHARSET,
+    PageKind.RETRY,
+    PageKind.FLAKY,
+    PageKind.BINARY,
+    PageKind.PAGE,
 )
-_LEAVES = {Kind.REDIRECT, Kind.MISSING, Kind.DUPLICATE, Kind.BINARY}
-NOT_LISTED = {Kind.REDIRECT, Kind.MISSING}
+_LEAVES = {PageKind.REDIRECT, PageKind.MISSING, PageKind.DUPLICATE, PageKind.BINARY}
+NOT_LISTED = {PageKind.REDIRECT, PageKind.MISSING}
 
 _PLAIN = "/p/{:06}.html"
 _SPELLINGS = {
-    Kind.REDIRECT: "/redirect/{:06}",
-    Kind.MISSING: "/missing/{:06}.html",
-    Kind.SLOW: "/slow/{:06}.html",
-    Kind.DUPLICATE: "/copy/{:06}.html",
-    Kind.CODED: "/coded/{:06}.html",
-    Kind.CHARSET: "/charset/{:06}.html",
-    Kind.RETRY: "/busy/{:06}.html",
-    Kind.FLAKY: "/flaky/{:06}.html",
-    Kind.BINARY: "/files/{:06}.bin",
+    PageKind.REDIRECT: "/redirect/{:06}",
+    PageKind.MISSING: "/missing/{:06}.html",
+    PageKind.SLOW: "/slow/{:06}.html",
+    PageKind.DUPLICATE: "/copy/{:06}.html",
+    PageKind.CODED: "/coded/{:06}.html",
+    PageKind.CHARSET: "/charset/{:06}.html",
+    PageKind.RETRY: "/busy/{:06}.html",
+    PageKind.FLAKY: "/flaky/{:06}.html",
+    PageKind.BINARY: "/files/{:06}.bin",
 }
 _ODD = (
     "/Docs/Page-{:06}.HTML",
@@ -155,10 +155,10 @@ class Graph:
             end += level
         return min(end, self.plan.pages)
 
-    def _kind(self, host: int, index: int) -> Kind:
+    def _kind(self, host: int, index: int) -> PageKind:
         roll = fraction(self.plan.seed, host, index, "kind")
         kind = _ROLLED[bisect_right(self._thresholds, roll)]
-        return Kind.PAGE if index == 0 or (kind in _LEAVES and self.children(index)) else kind
+        return PageKind.PAGE if index == 0 or (kind in _LEAVES and self.children(index)) else kind
 
     def _path(self, host: int, index: int) -> str:
         if index == 0:

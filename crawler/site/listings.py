@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from html import escape
 
 from crawler.site.answers import PageTruth
-from crawler.site.graph import NOT_LISTED, Graph, Kind
+from crawler.site.graph import NOT_LISTED, Graph, PageKind
 
 PRIVATE = "/private/"
 PART = 2_000
@@ -30,7 +30,7 @@ def robots(graph: Graph, host: int) -> PageTruth:
         "",
         f"Sitemap: {graph.base_urls[host]}/sitemap.xml",
     ]
-    return _listing(graph, host, "/robots.txt", Kind.ROBOTS, "text/plain", lines)
+    return _listing(graph, host, "/robots.txt", PageKind.ROBOTS, "text/plain", lines)
 
 
 def sitemap(graph: Graph, host: int, path: str) -> PageTruth | None:
@@ -47,14 +47,16 @@ def sitemap(graph: Graph, host: int, path: str) -> PageTruth | None:
 def _sitemap_index(graph: Graph, host: int, parts: int) -> PageTruth:
     base = graph.base_urls[host]
     urls = [f"{base}/sitemap-{part:05}.xml" for part in range(1, parts + 1)]
-    return _listing(graph, host, "/sitemap.xml", Kind.SITEMAP, "application/xml", _xml("sitemapindex", "sitemap", urls))
+    return _listing(
+        graph, host, "/sitemap.xml", PageKind.SITEMAP, "application/xml", _xml("sitemapindex", "sitemap", urls)
+    )
 
 
 def _sitemap_part(graph: Graph, host: int, path: str, part: int) -> PageTruth:
     indices = range(part * PART, min(part * PART + PART, graph.plan.pages))
     base = graph.base_urls[host]
     urls = [base + graph.path(host, index) for index in indices if graph.kind(host, index) not in NOT_LISTED]
-    return _listing(graph, host, path, Kind.SITEMAP, "application/xml", _xml("urlset", "url", urls))
+    return _listing(graph, host, path, PageKind.SITEMAP, "application/xml", _xml("urlset", "url", urls))
 
 
 def _xml(root: str, item: str, urls: Iterable[str]) -> list[str]:
@@ -66,7 +68,7 @@ def _xml(root: str, item: str, urls: Iterable[str]) -> list[str]:
     ]
 
 
-def _listing(graph: Graph, host: int, path: str, kind: Kind, content_type: str, lines: list[str]) -> PageTruth:
+def _listing(graph: Graph, host: int, path: str, kind: PageKind, content_type: str, lines: list[str]) -> PageTruth:
     body = ("\n".join(lines) + "\n").encode()
     return PageTruth(
         path=path,

@@ -6,7 +6,7 @@ Runs on: anywhere (pure).
 import re
 
 from crawler.site.answers import PageTruth
-from crawler.site.graph import Graph, Kind
+from crawler.site.graph import Graph, PageKind
 from crawler.site.plan import draw
 
 TO_ITSELF = "/redirect/self"
@@ -39,7 +39,7 @@ def answer(graph: Graph, host: int, path: str) -> PageTruth | None:
     body = f"This has moved to {target}\n".encode()
     return PageTruth(
         path=path,
-        kind=Kind.REDIRECT,
+        kind=PageKind.REDIRECT,
         status=_STATUSES[dice // 2 % len(_STATUSES)],
         headers=(("Content-Type", "text/plain; charset=utf-8"), ("Location", location)),
         body=body,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from crawler.site import documents, listings, redirects
 from crawler.site.answers import PageTruth
-from crawler.site.graph import Graph, Kind
+from crawler.site.graph import Graph, PageKind
 from crawler.site.plan import SitePlan
 
 
@@ -44,7 +44,7 @@ class Site:
         """Every path of a host that links and redirects lead to, each once, in order of its number."""
         for index in range(self.plan.pages):
             yield self._graph.path(host, index)
-            if self._graph.kind(host, index) is Kind.REDIRECT:
+            if self._graph.kind(host, index) is PageKind.REDIRECT:
                 yield from redirects.chain(self._graph, host, index)[1:-1]
         yield from documents.private_paths(self._graph)
         yield from redirects.LOOP if self.plan.loops else ()

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from crawler.core.text import safe
-from crawler.timeline.reader import Bar, Row, Timeline
+from crawler.timeline.reader import Bar, BarRow, Timeline
 from crawler.timeline.words import CURVES, KINDS, SLOTS, STORAGE, WORKERS, legend, sentences
 
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -24,7 +24,7 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 def timeline_page(timeline: Timeline, begin: float = 0.0, end: float | None = None) -> str:
     """The page, which opens with the stretch from `begin` to `end`, in seconds; None = to the end of the run."""
     last = timeline.length if end is None else min(timeline.length, round(end * 1e6))
-    data = msgspec.json.encode(_Data(timeline).all(min(round(begin * 1e6), last - 1), last)).decode()
+    data = msgspec.json.encode(_PageData(timeline).all(min(round(begin * 1e6), last - 1), last)).decode()
     for character, stands_for in _ESCAPES.items():
         data = data.replace(character, stands_for)
     here = Path(__file__)
@@ -37,7 +37,7 @@ def timeline_page(timeline: Timeline, begin: float = 0.0, end: float | None = No
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], page)  # nothing that is put in is looked at again
 
 
-class _Data:
+class _PageData:
     """What the script draws, as plain values; names of steps are written once."""
 
     def __init__(self, timeline: Timeline) -> None:
@@ -63,7 +63,7 @@ class _Data:
             "names": tuple(self._names),
         }
 
-    def _row(self, row: Row) -> Mapping[str, object]:
+    def _row(self, row: BarRow) -> Mapping[str, object]:
         return {"name": row.name, "bars": [self._bar(bar) for bar in row.bars]}
 
     def _bar(self, bar: Bar) -> Mapping[str, object]:

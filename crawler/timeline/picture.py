@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from crawler.core.text import safe
-from crawler.timeline.reader import Bar, Row, Timeline
+from crawler.timeline.reader import Bar, BarRow, Timeline
 from crawler.timeline.svg_paths import LEFT, PLOT, RIGHT, WIDTH, Picture, Scale, class_of, xml
 from crawler.timeline.words import CURVES, KINDS, SLOTS, STORAGE, UNLUCKY, WORKERS, legend, sentences
 
@@ -142,7 +142,7 @@ def _bar(picture: Picture, bar: Bar, y: float, height: float) -> None:
         picture.bar("bad", bar.begin, bar.end, y + height * 0.7, height * 0.3)
 
 
-def _rows(picture: Picture, title: tuple[str, str], rows: Sequence[Row]) -> None:
+def _rows(picture: Picture, title: tuple[str, str], rows: Sequence[BarRow]) -> None:
     pitch, scale = 24.0, picture.scale
     _title_row(picture, title, pitch * len(rows))
     for row in rows:

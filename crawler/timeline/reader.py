@@ -31,7 +31,7 @@ _Figure = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class RunLabel:
     """What a bar says of itself; None = it does not."""
 
     url: str | None = None
@@ -56,13 +56,13 @@ class Bar:
     name: str
     begin: int
     end: int
-    told: Told
+    told: RunLabel
     steps: list[tuple[str, int, int]] = field(default_factory=list)
     group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BarRow:
     """A line of the drawing."""
 
     name: str
@@ -89,9 +89,9 @@ class Timeline:
     window: int
     stride: int
     left_out: int
-    slots: Sequence[Row]
-    workers: Sequence[Row]
-    storage: Row
+    slots: Sequence[BarRow]
+    workers: Sequence[BarRow]
+    storage: BarRow
     curves: Mapping[str, Sequence[tuple[int, float]]]
 
 
@@ -124,7 +124,7 @@ class _File(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_File)
-_TOLD = msgspec.json.Decoder(Told)
+_TOLD = msgspec.json.Decoder(RunLabel)
 _VALUES = msgspec.json.Decoder(dict[str, _Figure])
 
 
@@ -164,7 +164,7 @@ def _timeline(file: _File) -> Timeline:
         left_out=other.left_out,
         slots=_numbered("slot", kinds["turn"]),
         workers=_numbered("worker", kinds["read"]),
-        storage=Row("storage", [bar for bars in kinds["storage"].values() for bar in bars]),
+        storage=BarRow("storage", [bar for bars in kinds["storage"].values() for bar in bars]),
         curves=_curves(file.events),
     )
 
@@ -182,7 +182,7 @@ def _bars(events: Iterable[_Event]) -> Iterable[tuple[str, Bar]]:
             last.steps.append((name, begin, min(end, last.end)))
 
 
-def _told(event: _Event) -> Told:
+def _told(event: _Event) -> RunLabel:
     told = _TOLD.decode(event.args)
     texts: dict[str, Any] = {
         name: safe(text, _LONGEST_URL) for name in ("url", "outcome", "reason") if (text := getattr(told, name))
@@ -201,10 +201,10 @@ def _follow_arrows(events: Iterable[_Event], turns: Mapping[tuple[int, int], lis
             bars[at].group = ends[event.id]
 
 
-def _numbered(what: str, rows: Mapping[tuple[int, int], list[Bar]]) -> list[Row]:
+def _numbered(what: str, rows: Mapping[tuple[int, int], list[Bar]]) -> list[BarRow]:
     """Slots as they are numbered, workers as they first had work; a hostile trace may have any number of rows."""
     keys = sorted(rows) if what == "slot" else sorted(rows, key=lambda key: rows[key][0].begin)
-    return [Row(f"{what} {number}", rows[key]) for number, key in enumerate(keys[:MOST_ROWS], 1)]
+    return [BarRow(f"{what} {number}", rows[key]) for number, key in enumerate(keys[:MOST_ROWS], 1)]
 
 
 def _curves(events: Iterable[_Event]) -> dict[str, list[tuple[int, float]]]:

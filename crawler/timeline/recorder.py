@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from crawler.core.facts import GroupDone, Leased, Turned
+from crawler.core.facts import GroupDone, Leased, VisitDone
 from crawler.core.metrics import Sample
 
 WINDOW = 0.25  # seconds
 MOST = 40_000  # events; a file of some 5 MB
 MOST_POINTS = 2_000
-_EVENTS = {Turned: 10, GroupDone: 4, Leased: 1}  # that each fact becomes, about
+_EVENTS = {VisitDone: 10, GroupDone: 4, Leased: 1}  # that each fact becomes, about
 
-Happening = Turned | GroupDone | Leased
-F = TypeVar("F", Turned, GroupDone, Leased)
+Happening = VisitDone | GroupDone | Leased
+F = TypeVar("F", VisitDone, GroupDone, Leased)
 
 
 class Point(NamedTuple):
@@ -110,6 +110,6 @@ def _both(first: Point, second: Point) -> Point:
 
 
 def _span(fact: Happening) -> tuple[float, float]:
-    if isinstance(fact, Turned):
+    if isinstance(fact, VisitDone):
         return fact.laps.started, fact.laps.ended
     return fact.began, fact.committed if isinstance(fact, GroupDone) else fact.ended

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from crawler.core.facts import GroupDone, Leased, Turned
+from crawler.core.facts import GroupDone, Leased, VisitDone
 from crawler.core.records import milliseconds
 from crawler.timeline.recorder import WINDOW, Trace
 from crawler.version import __version__
@@ -64,7 +64,7 @@ def trace_json(trace: Trace, about: About) -> Iterator[bytes]:
 def trace_events(trace: Trace, pid: int) -> Iterator[Event]:
     """All events: what the rows are, what happened on them, and the curves."""
     draw = _Drawing(trace, pid)
-    turns = sorted(trace.of(Turned), key=lambda turn: turn.laps.started)
+    turns = sorted(trace.of(VisitDone), key=lambda turn: turn.laps.started)
     placed = list(zip(turns, _rows(turns), strict=True))
     yield from draw.names(
         max((row for _, row in placed), default=-1) + 1, sorted({turn.worker for turn in turns} - {0})
@@ -76,7 +76,7 @@ def trace_events(trace: Trace, pid: int) -> Iterator[Event]:
     yield from draw.curves()
 
 
-def _rows(turns: Iterable[Turned]) -> Iterator[int]:
+def _rows(turns: Iterable[VisitDone]) -> Iterator[int]:
     """A row for each turn, in the order of their beginnings: the lowest that is free."""
     free: list[int] = []
     busy: list[tuple[float, int]] = []
@@ -92,7 +92,7 @@ def _rows(turns: Iterable[Turned]) -> Iterator[int]:
         yield row
 
 
-def phases(turn: Turned) -> Iterator[tuple[str, float, float]]:
+def phases(turn: VisitDone) -> Iterator[tuple[str, float, float]]:
     """The phases of a turn in their order: name, begin and end, each within the turn."""
     laps, timing = turn.laps, turn.timing
     named = {"dns": timing.dns, "connect": timing.connect, "tls": timing.tls}
@@ -122,7 +122,7 @@ class _Drawing:
     def __init__(self, trace: Trace, pid: int) -> None:
         self._trace = trace
         self._pid = pid
-        self._waiting: dict[int, list[_Waiting]] = defaultdict(list)  # by URL
+        self._waiting: dict[int, list[_OpenVisits]] = defaultdict(list)  # by URL
 
     def names(self, slots: int, workers: Iterable[int]) -> Iterator[Event]:
         """What each process and row is called, in the order in which they are shown."""
@@ -134,7 +134,7 @@ class _Drawing:
             yield from _process(worker, f"worker {order}: reads documents", order)
             yield from _thread((worker, worker), "reading", 0)
 
-    def turn(self, turn: Turned, row: int, number: int) -> Iterator[Event]:
+    def turn(self, turn: VisitDone, row: int, number: int) -> Iterator[Event]:
         """A turn on its slot, its phases, the reading of its document, and where its arrows begin."""
         laps = turn.laps
         url = turn.url[:_LONGEST_URL]
@@ -151,7 +151,7 @@ class _Drawing:
             yield self._span("read", "read", turn.read_at, end, (turn.worker, turn.worker), told)
             yield self._arrow("s", "document", 2 * number, laps.fetched, (self._pid, row))
             yield self._arrow("f", "document", 2 * number, turn.read_at, (turn.worker, turn.worker))
-        self._waiting[turn.id].append(_Waiting(laps.handed, row, 2 * number + 1))
+        self._waiting[turn.id].append(_OpenVisits(laps.handed, row, 2 * number + 1))
 
     def group(self, group: GroupDone) -> Iterator[Event]:
         """A group on the storage thread, its steps, and the arrows of the turns that it made safe."""
@@ -202,7 +202,7 @@ class _Drawing:
 _Row = tuple[int, int]  # process and thread
 
 
-class _Waiting(NamedTuple):
+class _OpenVisits(NamedTuple):
     """A turn that waits for its group."""
 
     handed: float

@@ -14,7 +14,7 @@ from crawler.timeline.reader import Timeline
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class BarKind:
     """A colour, on light and on dark ground, and what it means."""
 
     light: str
@@ -22,25 +22,25 @@ class Kind:
     meaning: str
 
 
-KINDS: Mapping[str, Kind] = {
-    "connection": Kind("#d5dbe5", "#3b4453", "waits for a free connection"),
-    "dns": Kind("#9adbd2", "#2f7f78", "looks up the name"),
-    "connect": Kind("#45b5a8", "#2f9c90", "connects"),
-    "tls": Kind("#1f8a80", "#4fc4b8", "agrees on keys (TLS)"),
-    "first byte": Kind("#8fb4f5", "#3f6fc4", "waits for the server's first byte"),
-    "body": Kind("#2f62d0", "#82aaff", "receives the body"),
-    "asking": Kind("#aab4c3", "#66748a", "robots.txt, or no answer came"),
-    "to a worker": Kind("#f3e3c3", "#4d432f", "waits to be handed to a worker"),
-    "in a worker": Kind("#f0962e", "#f5a94f", "is read by a worker"),
-    "way back": Kind("#fbd08f", "#86663a", "waits for its batch, and for the loop"),
-    "on the loop": Kind("#e5533d", "#ff7b66", "is read on the loop: all others wait"),
-    "inbox": Kind("#dcc9f2", "#55437a", "waits for room in the inbox"),
-    "read": Kind("#f0962e", "#f5a94f", "reads one document"),
-    "append": Kind("#c9a4ea", "#7d5fae", "appends lines to the files"),
-    "sync": Kind("#9a63d4", "#a582e0", "waits until the disk has them (fdatasync)"),
-    "commit": Kind("#6a35b1", "#c9aaf5", "commits to SQLite"),
-    "lease": Kind("#62b06a", "#6dbb76", "hands out the next URLs"),
-    "bad": Kind("#d11f3a", "#ff5c74", "failed, or another try later"),
+KINDS: Mapping[str, BarKind] = {
+    "connection": BarKind("#d5dbe5", "#3b4453", "waits for a free connection"),
+    "dns": BarKind("#9adbd2", "#2f7f78", "looks up the name"),
+    "connect": BarKind("#45b5a8", "#2f9c90", "connects"),
+    "tls": BarKind("#1f8a80", "#4fc4b8", "agrees on keys (TLS)"),
+    "first byte": BarKind("#8fb4f5", "#3f6fc4", "waits for the server's first byte"),
+    "body": BarKind("#2f62d0", "#82aaff", "receives the body"),
+    "asking": BarKind("#aab4c3", "#66748a", "robots.txt, or no answer came"),
+    "to a worker": BarKind("#f3e3c3", "#4d432f", "waits to be handed to a worker"),
+    "in a worker": BarKind("#f0962e", "#f5a94f", "is read by a worker"),
+    "way back": BarKind("#fbd08f", "#86663a", "waits for its batch, and for the loop"),
+    "on the loop": BarKind("#e5533d", "#ff7b66", "is read on the loop: all others wait"),
+    "inbox": BarKind("#dcc9f2", "#55437a", "waits for room in the inbox"),
+    "read": BarKind("#f0962e", "#f5a94f", "reads one document"),
+    "append": BarKind("#c9a4ea", "#7d5fae", "appends lines to the files"),
+    "sync": BarKind("#9a63d4", "#a582e0", "waits until the disk has them (fdatasync)"),
+    "commit": BarKind("#6a35b1", "#c9aaf5", "commits to SQLite"),
+    "lease": BarKind("#62b06a", "#6dbb76", "hands out the next URLs"),
+    "bad": BarKind("#d11f3a", "#ff5c74", "failed, or another try later"),
 }
 UNLUCKY = frozenset({"failed", "retry"})  # outcomes that are marked
 

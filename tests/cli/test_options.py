@@ -11,40 +11,40 @@ from crawler.cli.main import _run
 from crawler.cli.options import given, look_up, told, writable
 from crawler.core.config import OPTIONS, RunConfig
 from crawler.core.errors import UsageError
-from crawler.core.options import Kind, Option
+from crawler.core.options import Option, OptionKind
 from crawler.run.folder import RunFacts, RunFolder
 
 FLAG_TEXT = {
-    Kind.COUNT: "7",
-    Kind.COUNT_OR_NONE: "0",
-    Kind.DELAY: "1.25",
-    Kind.TIME_LIMIT: "12.5",
-    Kind.BYTES: "12345",
-    Kind.RATE: "9.5",
-    Kind.TEXT: "text",
-    Kind.CONTACT: "me@example.org",
-    Kind.TEXTS: "text",
-    Kind.HEADERS: "X-Key: text",
-    Kind.USER: "bob:hunter2",
+    OptionKind.COUNT: "7",
+    OptionKind.COUNT_OR_NONE: "0",
+    OptionKind.DELAY: "1.25",
+    OptionKind.TIME_LIMIT: "12.5",
+    OptionKind.BYTES: "12345",
+    OptionKind.RATE: "9.5",
+    OptionKind.TEXT: "text",
+    OptionKind.CONTACT: "me@example.org",
+    OptionKind.TEXTS: "text",
+    OptionKind.HEADERS: "X-Key: text",
+    OptionKind.USER: "bob:hunter2",
 }
 TOML_VALUE = {
-    Kind.COUNT: 7,
-    Kind.COUNT_OR_NONE: 0,
-    Kind.DELAY: 1.25,
-    Kind.TIME_LIMIT: 12.5,
-    Kind.BYTES: 12345,
-    Kind.RATE: 9.5,
-    Kind.TEXT: "text",
-    Kind.CONTACT: "me@example.org",
-    Kind.TEXTS: ["text"],
-    Kind.HEADERS: ["X-Key: text"],
-    Kind.USER: "bob:hunter2",
+    OptionKind.COUNT: 7,
+    OptionKind.COUNT_OR_NONE: 0,
+    OptionKind.DELAY: 1.25,
+    OptionKind.TIME_LIMIT: 12.5,
+    OptionKind.BYTES: 12345,
+    OptionKind.RATE: 9.5,
+    OptionKind.TEXT: "text",
+    OptionKind.CONTACT: "me@example.org",
+    OptionKind.TEXTS: ["text"],
+    OptionKind.HEADERS: ["X-Key: text"],
+    OptionKind.USER: "bob:hunter2",
 }
 READ = {
     **TOML_VALUE,
-    Kind.TEXTS: ("text",),
-    Kind.HEADERS: (("X-Key", "text"),),
-    Kind.USER: ("bob", "hunter2"),
+    OptionKind.TEXTS: ("text",),
+    OptionKind.HEADERS: (("X-Key", "text"),),
+    OptionKind.USER: ("bob", "hunter2"),
 }
 ONE_OF = ({"user", "robots"}, {"bearer", "discover-sitemaps"})  # of each two not both, as they are turned here
 
@@ -82,11 +82,11 @@ def crawl(*arguments: str) -> int:
     return _run(["crawl", "http://127.0.0.1:9999/", "-o", "out", *arguments])
 
 
-def other(option: Option, values: dict[Kind, Any]) -> Any:
+def other(option: Option, values: dict[OptionKind, Any]) -> Any:
     """A value that is not the option's default."""
     if option.name == "save":
         return "-"
-    return (not option.default) if option.help.kind is Kind.FLAG else values[option.help.kind]
+    return (not option.default) if option.help.kind is OptionKind.FLAG else values[option.help.kind]
 
 
 def expected(option: Option) -> object:
@@ -99,7 +99,7 @@ def test_every_option_is_a_flag(started: Started, name: str) -> None:
     """Each knob can be turned by its flag, and nothing else is turned by it."""
     option = OPTIONS[name]
     on_off = f"--{'no-' if option.default else ''}{name}"
-    arguments = [on_off] if option.help.kind is Kind.FLAG else [f"--{name}", other(option, FLAG_TEXT)]
+    arguments = [on_off] if option.help.kind is OptionKind.FLAG else [f"--{name}", other(option, FLAG_TEXT)]
 
     assert crawl(*arguments) == 0
 

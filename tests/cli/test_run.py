@@ -11,7 +11,7 @@ from crawler.build import Show
 from crawler.cli import run
 from crawler.core.config import RunConfig
 from crawler.core.errors import NO_NAME_SERVER, StorageError
-from crawler.core.models import Totals
+from crawler.core.handover import Totals
 from crawler.core.reasons import UNREAD, Reason
 from crawler.live.terminal import PlainView, TerminalView
 from crawler.report.summary import summarize

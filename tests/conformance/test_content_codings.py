@@ -13,11 +13,13 @@ import brotli
 import pytest
 from backports import zstd
 
-from crawler.core.models import Page, Request, Response, RobotsCopy
+from crawler.core.handover import RobotsCopy
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
+from crawler.core.visits import Page
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps
-from crawler.parse.page_reader import Reader, Task
+from crawler.parse.page_reader import PageReader, Task
 from crawler.robots.answer import judge
 from crawler.site.codings import PACKERS
 
@@ -92,7 +94,7 @@ def page(body: bytes, coding: str, content_type: str | None = "text/html") -> Pa
     named = (("Content-Type", content_type), ("Content-Encoding", coding))
     headers = tuple((name.encode(), value.encode()) for name, value in named if value is not None)
     response = Response(request=Request(url=parse("http://h/")), status=200, headers=headers, body=body)
-    return Reader(Task(max_decoded=LIMIT, keep=True)).read_response(response)
+    return PageReader(Task(max_decoded=LIMIT, keep=True)).read_response(response)
 
 
 @each

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.urls import parse
 from crawler.http.media_types import media_type
-from crawler.parse.page_reader import Reader, Task
+from crawler.parse.page_reader import PageReader, Task
 
 NONE = (None, None)
 
@@ -117,7 +117,7 @@ def test_a_page_is_read_by_all_of_its_headers(values: list[bytes]) -> None:
     request = Request(url=parse("http://h.example/"))
     headers = tuple((b"Content-Type", value) for value in values)
 
-    page = Reader(Task(max_decoded=1000)).read_response(
+    page = PageReader(Task(max_decoded=1000)).read_response(
         Response(request=request, status=200, headers=headers, body=BODY)
     )
 

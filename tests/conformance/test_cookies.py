@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crawler.core.config import FetchConfig
 from crawler.core.errors import UsageError
-from crawler.core.models import Request
+from crawler.core.messages import Request
 from crawler.core.urls import parse
 from crawler.downloader.cookies import Cookie, CookieJar, read_cookies
 from crawler.downloader.headers import Identity

@@ -7,7 +7,8 @@ read what is typed into the address bar; which words are hosts, the public suffi
 
 import pytest
 
-from crawler.core.models import Guess, SeedBatch
+from crawler.core.finds import Guess
+from crawler.core.handover import SeedBatch
 from crawler.core.reasons import Reason
 from crawler.run.columns import Table
 from crawler.run.lists import BatchBuilder, LineSplitter

@@ -3,14 +3,14 @@
 import pytest
 
 from crawler.core.urls import parse
-from crawler.robots.answer import Rules
+from crawler.robots.answer import RobotsRules
 from crawler.robots.lines import LONGEST
 
 
 def allowed(body: str | bytes, target: str = "/a", agent: str = "crawler") -> bool:
     """Return whether a body lets an agent have a path."""
     written = body if isinstance(body, bytes) else body.encode()
-    return Rules(written, agent).allows(parse(f"http://h{target}"))
+    return RobotsRules(written, agent).allows(parse(f"http://h{target}"))
 
 
 BETWEEN = [
@@ -66,7 +66,7 @@ DELAYS = [
 @pytest.mark.parametrize(("lines", "expected"), DELAYS)
 def test_a_delay_is_its_whole_groups(lines: list[str], expected: float | None) -> None:
     """It counts for each agent of the group that it stands in, whichever comes first."""
-    assert Rules("\n".join(lines).encode(), "crawler").crawl_delay == expected
+    assert RobotsRules("\n".join(lines).encode(), "crawler").crawl_delay == expected
 
 
 GROUPS = [

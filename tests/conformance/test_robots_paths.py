@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.urls import parse
-from crawler.robots.answer import Rules, Ruling, ruling
+from crawler.robots.answer import RobotsRules, Ruling, ruling
 
 AGENT = "crawler"
 
@@ -15,7 +15,7 @@ AGENT = "crawler"
 def verdicts(body: bytes, *targets: str) -> list[bool]:
     """Return whether each path and query may be asked for; both ways of asking must agree."""
     urls = [parse(f"http://h{target}") for target in targets]
-    rules = Rules(body, AGENT)
+    rules = RobotsRules(body, AGENT)
     assert [rules.allows(url) for url in urls] == [ruling(body, url, AGENT).allowed for url in urls]
     return [rules.allows(url) for url in urls]
 
@@ -205,4 +205,4 @@ def test_octets_that_are_no_text_are_told_as_urls_write_them() -> None:
     found = ruling(body, parse("http://h/%E9"), AGENT)
 
     assert found == Ruling(allowed=False, line=4, rule="Disallow: /%E9", group="crawler/%E9")
-    assert Rules(body, AGENT).sitemaps == ("http://h/%E9",)
+    assert RobotsRules(body, AGENT).sitemaps == ("http://h/%E9",)

@@ -11,25 +11,25 @@ from hypothesis import strategies as st
 
 from crawler.core.config import OPTIONS, BudgetConfig, EngineConfig, RunConfig, configure, plain_values
 from crawler.core.errors import UsageError
-from crawler.core.options import Kind
+from crawler.core.options import OptionKind
 from crawler.version import __version__
 
 SECRETS = {"header": ["X-Key: hunter2"], "user": "me:hunter2", "bearer": "hunter2", "proxy": "http://u:hunter2@p:3128"}
 
 LINES = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=10)
-VALUES: dict[Kind, st.SearchStrategy[object]] = {
-    Kind.COUNT: st.integers(1, 10**9) | st.integers(1, 10**9).map(str),
-    Kind.COUNT_OR_NONE: st.integers(0, 10**9),
-    Kind.DELAY: st.floats(0, 1e6) | st.sampled_from(["0", "1.5", "10m", "auto"]),
-    Kind.TIME_LIMIT: st.floats(0.001, 1e6) | st.sampled_from(["1.5s", "2h"]),
-    Kind.BYTES: st.integers(1, 2**50) | st.sampled_from(["16M", "1.5k"]),
-    Kind.RATE: st.floats(0.001, 1e6),
-    Kind.FLAG: st.booleans(),
-    Kind.TEXT: LINES,
-    Kind.CONTACT: st.sampled_from(["me@example.org", "https://example.org/bot"]),
-    Kind.TEXTS: st.lists(LINES, max_size=3),
-    Kind.HEADERS: st.just(["X-Key: hunter2"]),
-    Kind.USER: st.just("me:hunter2"),
+VALUES: dict[OptionKind, st.SearchStrategy[object]] = {
+    OptionKind.COUNT: st.integers(1, 10**9) | st.integers(1, 10**9).map(str),
+    OptionKind.COUNT_OR_NONE: st.integers(0, 10**9),
+    OptionKind.DELAY: st.floats(0, 1e6) | st.sampled_from(["0", "1.5", "10m", "auto"]),
+    OptionKind.TIME_LIMIT: st.floats(0.001, 1e6) | st.sampled_from(["1.5s", "2h"]),
+    OptionKind.BYTES: st.integers(1, 2**50) | st.sampled_from(["16M", "1.5k"]),
+    OptionKind.RATE: st.floats(0.001, 1e6),
+    OptionKind.FLAG: st.booleans(),
+    OptionKind.TEXT: LINES,
+    OptionKind.CONTACT: st.sampled_from(["me@example.org", "https://example.org/bot"]),
+    OptionKind.TEXTS: st.lists(LINES, max_size=3),
+    OptionKind.HEADERS: st.just(["X-Key: hunter2"]),
+    OptionKind.USER: st.just("me:hunter2"),
 }
 OPEN = [name for name, option in OPTIONS.items() if not option.help.secret and name != "save"]
 TURNED = st.fixed_dictionaries({}, optional={name: VALUES[OPTIONS[name].help.kind] for name in OPEN}).filter(

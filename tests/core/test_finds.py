@@ -1,4 +1,4 @@
-"""core.models: finds as one piece of bytes."""
+"""core.finds: finds as one piece of bytes."""
 
 from copy import deepcopy
 
@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from crawler.core.finds import Find, Finds
 from crawler.core.links import BadLink
-from crawler.core.models import Find, Finds, Page
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
+from crawler.core.visits import Page
 
 FINDS = st.builds(
     Find,

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.merging import MOST_HOPS, Row, first, hop, is_nearer, merged
-from crawler.core.models import Find, Guess, Request
+from crawler.core.finds import Find, Guess
+from crawler.core.merging import MOST_HOPS, UrlRow, first, hop, is_nearer, merged
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 
@@ -38,7 +39,7 @@ GUESSES = st.sampled_from([Guess.WRITTEN, Guess.GUESSED])
 FINDS = st.lists(st.builds(found, WAYS, TOLD, REFUSALS, GUESSES), min_size=1, max_size=4)
 
 
-def row_of(*finds: Find) -> Row:
+def row_of(*finds: Find) -> UrlRow:
     """The row after these finds, in this order."""
     row = first(finds[0], finds[0].refusal)
     for find in finds[1:]:

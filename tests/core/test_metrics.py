@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.core.handover import Committed, Group, Totals
 from crawler.core.metrics import Metrics
-from crawler.core.models import Committed, Group, Totals
 
 
 def commit(metrics: Metrics, done: int, *, failed: int = 0, size: int = 0) -> None:

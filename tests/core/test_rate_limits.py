@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.config import PolitenessConfig
-from crawler.core.models import HostState
-from crawler.core.rate_limits import Paces, RateGate, is_loopback
-from crawler.core.throttle import Bounds, Pace
+from crawler.core.handover import HostState
+from crawler.core.rate_limits import RateGate, Throttles, is_loopback
+from crawler.core.throttle import HostThrottle, ThrottleBounds
 from crawler.core.urls import Host, parse
 
 PUBLIC, LOCAL = Host("site.example:443"), Host("127.0.0.1:8000")
@@ -26,7 +26,7 @@ PUBLIC, LOCAL = Host("site.example:443"), Host("127.0.0.1:8000")
 )
 def test_the_pace_of_a_host(config: PolitenessConfig, public: tuple[int, float], local: tuple[int, float]) -> None:
     """Public hosts are asked gently, the own machine as fast as there are slots, unless the user says otherwise."""
-    paces = Paces(config, concurrency=64, ahead=0.0)
+    paces = Throttles(config, concurrency=64, ahead=0.0)
 
     for host, expected in ((PUBLIC, public), (LOCAL, local)):
         pace = paces.of(host, HostState(answered=True))
@@ -35,7 +35,7 @@ def test_the_pace_of_a_host(config: PolitenessConfig, public: tuple[int, float],
 
 def test_a_stored_state_is_gone_on_from() -> None:
     """Its due time is of the wall clock, which is `ahead` behind the monotonic one."""
-    paces = Paces(PolitenessConfig(), concurrency=64, ahead=-1000.0)
+    paces = Throttles(PolitenessConfig(), concurrency=64, ahead=-1000.0)
 
     pace = paces.of(PUBLIC, HostState(due=1030.0, window=2.0))
 
@@ -48,7 +48,7 @@ def test_a_stored_state_is_gone_on_from() -> None:
 )
 def test_the_stock_lasts_two_seconds(pace: tuple[int, float], stock: int) -> None:
     """A host gets what two seconds use up, and at least twice its limit."""
-    assert Pace(Bounds(per_host=pace[0], delay=pace[1])).stock == stock
+    assert HostThrottle(ThrottleBounds(per_host=pace[0], delay=pace[1])).stock == stock
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.models import Page, Record, Request, Response, State, Timing
+from crawler.core.messages import Request, Response, Timing
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn, answered, milliseconds, moment, unanswered
+from crawler.core.records import VisitContext, answered, milliseconds, moment, unanswered
 from crawler.core.urls import parse
+from crawler.core.visits import Page, Record, State
 from crawler.http.media_types import media_type
 
 NOW = 1_700_000_000.25
@@ -30,7 +31,7 @@ def test_a_response_becomes_a_line() -> None:
         robots=("noindex",),
         seconds=0.002,
     )
-    turn = Turn(now=NOW, queued=0.5)
+    turn = VisitContext(now=NOW, queued=0.5)
     response = Response(request=REQUEST, status=301, timing=Timing(dns=0.0123456, total=1.5))
 
     line = answered(response, page, Reason.REDIRECT, turn, state=State.DONE, redirect_to=parse("http://h/b"))
@@ -66,7 +67,11 @@ def test_a_response_becomes_a_line() -> None:
 def test_links_that_nobody_looked_for_are_unknown() -> None:
     """No links is 0, not looked for is null."""
     line = answered(
-        Response(request=REQUEST, status=200), Page(size=0, sha256=""), Reason.OK, Turn(now=NOW), state=State.DONE
+        Response(request=REQUEST, status=200),
+        Page(size=0, sha256=""),
+        Reason.OK,
+        VisitContext(now=NOW),
+        state=State.DONE,
     )
 
     assert line.links is None
@@ -74,7 +79,7 @@ def test_links_that_nobody_looked_for_are_unknown() -> None:
 
 def test_a_url_without_a_response_has_a_line_too() -> None:
     """Nothing is made up: what only a response could tell is null."""
-    line = unanswered(REQUEST, Reason.TLS_EXPIRED, Turn(now=NOW, total=0.25), attempts=4)
+    line = unanswered(REQUEST, Reason.TLS_EXPIRED, VisitContext(now=NOW, total=0.25), attempts=4)
 
     assert (line.outcome, line.reason, line.attempts, line.depth) == ("failed", "tls_expired", 4, 2)
     assert [getattr(line, name) for name in NO_RESPONSE] == [None] * len(NO_RESPONSE)
@@ -114,7 +119,7 @@ def test_whatever_a_server_sends_the_line_is_strict_json(kind: bytes, location: 
     content_type, charset = media_type(response.header("content-type"))
     page = Page(size=0, sha256="", content_type=content_type, charset=charset, title=response.header("location"))
 
-    line = msgspec.json.encode(answered(response, page, Reason.OK, Turn(now=NOW), state=State.DONE))
+    line = msgspec.json.encode(answered(response, page, Reason.OK, VisitContext(now=NOW), state=State.DONE))
 
     told = json.loads(line.decode())
     assert (told["content_type"], told["charset"]) == (content_type, charset)

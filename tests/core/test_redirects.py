@@ -3,7 +3,7 @@
 import pytest
 
 from crawler.core.errors import UrlError
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.redirects import is_redirect, target
 from crawler.core.urls import parse
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crawler.core.models import Find
-from crawler.core.sessions import Document, InSession, in_session
+from crawler.core.finds import Find
+from crawler.core.sessions import InSession, LinkingDocument, in_session
 from crawler.core.urls import parse
 
 DRAWN = [
@@ -99,7 +99,7 @@ ONE, TWO, THREE = "0f3c9a7e55d10000", "aa11bb22cc33dd44", "99aa99aa99aa99aa"
 def shown(url: str, *links: str) -> list[str]:
     """The links of a document that it shows to be in a session."""
     parsed = [parse(link) for link in links]
-    document = Document(parse(url), tuple(Find(url=link) for link in parsed))
+    document = LinkingDocument(parse(url), tuple(Find(url=link) for link in parsed))
     found = [(link, in_session(link.target)) for link in parsed]
     return [link.href for link, ids in found if ids and ids.values and document.is_in(ids, link.host_port)]
 

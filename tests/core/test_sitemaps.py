@@ -3,7 +3,8 @@
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.models import Find, Request
+from crawler.core.finds import Find
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge
 from crawler.core.sitemaps import MAX_DISCOVERED, discovered, sitemap_in

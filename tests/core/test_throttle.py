@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.models import HostState
+from crawler.core.handover import HostState
 from crawler.core.reasons import Reason
-from crawler.core.throttle import LONGEST_DELAY, LONGEST_REST, Bounds, Heard, Pace, Standing
+from crawler.core.throttle import LONGEST_DELAY, LONGEST_REST, Heard, HostThrottle, Standing, ThrottleBounds
 
-PUBLIC = Bounds(per_host=4, delay=0.5, heeds_latency=True)
-LOOPBACK = Bounds(per_host=64, delay=0.0, cause="loopback")
+PUBLIC = ThrottleBounds(per_host=4, delay=0.5, heeds_latency=True)
+LOOPBACK = ThrottleBounds(per_host=64, delay=0.0, cause="loopback")
 
 
 def answer(
-    pace: Pace,
+    pace: HostThrottle,
     now: float,
     status: int = 200,
     *,
@@ -28,13 +28,15 @@ def answer(
     pace.hear(Heard(asked_at=sent_at, status=status, latency=latency, retry_after=retry_after), now, 0.5)
 
 
-def fail(pace: Pace, now: float, reason: Reason = Reason.CONNECT_REFUSED, *, asked_at: float | None = None) -> None:
+def fail(
+    pace: HostThrottle, now: float, reason: Reason = Reason.CONNECT_REFUSED, *, asked_at: float | None = None
+) -> None:
     """A request is sent and brings no answer."""
     pace.hear(Heard(asked_at=now if asked_at is None else asked_at, failure=reason), now, 0.0)
 
 
 def miss(
-    pace: Pace,
+    pace: HostThrottle,
     now: float,
     reason: Reason = Reason.ROBOTS_UNREACHABLE,
     *,
@@ -45,7 +47,7 @@ def miss(
     pace.miss_robots(Heard(asked_at=now, failure=reason, retry_after=rest), now, 0.0, attempts=attempts)
 
 
-def cause(pace: Pace, now: float = 0.0) -> str | None:
+def cause(pace: HostThrottle, now: float = 0.0) -> str | None:
     """The word for what decides the pace."""
     return pace.state(now).cause
 
@@ -53,9 +55,9 @@ def cause(pace: Pace, now: float = 0.0) -> str | None:
 @pytest.mark.parametrize(
     ("bounds", "delay", "limit", "word"), [(PUBLIC, 0.5, 4, "configured"), (LOOPBACK, 0.0, 64, "loopback")]
 )
-def test_without_news_the_configuration_decides(bounds: Bounds, delay: float, limit: int, word: str) -> None:
+def test_without_news_the_configuration_decides(bounds: ThrottleBounds, delay: float, limit: int, word: str) -> None:
     """A host that never told anything is asked as configured."""
-    pace = Pace(bounds)
+    pace = HostThrottle(bounds)
 
     answer(pace, 1.0)
 
@@ -65,7 +67,7 @@ def test_without_news_the_configuration_decides(bounds: Bounds, delay: float, li
 
 def test_the_longest_of_all_wishes_counts() -> None:
     """Crawl-delay lengthens the delay and never shortens it; an absurd one is cut to an hour."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
 
     delays = []
     for crawl_delay in (None, 0.1, 3.0, 1e9):
@@ -77,7 +79,7 @@ def test_the_longest_of_all_wishes_counts() -> None:
 
 def test_a_request_moves_the_due_time_by_the_delay_in_force() -> None:
     """The delay counts from the latest start, and a delay that changes meanwhile counts at once."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
     pace.sent(10.0)
     before = pace.due
 
@@ -88,7 +90,7 @@ def test_a_request_moves_the_due_time_by_the_delay_in_force() -> None:
 
 def test_a_slow_host_has_one_request_in_flight_on_average() -> None:
     """The delay follows the latency, smoothed, and comes back with it; a delay of the user's own stays as it is."""
-    pace, fixed = Pace(PUBLIC), Pace(replace(PUBLIC, heeds_latency=False))
+    pace, fixed = HostThrottle(PUBLIC), HostThrottle(replace(PUBLIC, heeds_latency=False))
 
     for host in (pace, fixed):
         for _ in range(40):
@@ -105,7 +107,7 @@ def test_a_slow_host_has_one_request_in_flight_on_average() -> None:
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_trouble_halves_what_is_asked_at_once_and_doubles_the_delay(status: int) -> None:
     """Multiplicative decrease, at the first sign."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
 
     answer(pace, 1.0, status)
 
@@ -115,7 +117,7 @@ def test_trouble_halves_what_is_asked_at_once_and_doubles_the_delay(status: int)
 @pytest.mark.parametrize("status", [200, 301, 404, 500, 501])
 def test_other_answers_are_no_trouble(status: int) -> None:
     """A page that is missing or broken says nothing about how the host bears us."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
 
     answer(pace, 1.0, status)
 
@@ -125,7 +127,7 @@ def test_other_answers_are_no_trouble(status: int) -> None:
 @pytest.mark.parametrize("reason", [Reason.CONNECTION_LOST, Reason.IDLE_TIMEOUT, Reason.TRUNCATED])
 def test_a_connection_that_breaks_is_trouble(reason: Reason) -> None:
     """A server that drops or stalls what it accepted has more than it can bear; it is up, though."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
 
     fail(pace, 1.0, reason)
 
@@ -136,7 +138,7 @@ def test_a_connection_that_breaks_is_trouble(reason: Reason) -> None:
 
 def test_what_was_sent_before_we_slowed_down_says_nothing_new() -> None:
     """A hundred refusals of one moment are one sign."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
 
     for _ in range(100):
         answer(pace, 2.0, 503, asked_at=1.0)
@@ -146,7 +148,7 @@ def test_what_was_sent_before_we_slowed_down_says_nothing_new() -> None:
 
 def test_good_answers_give_back_little_by_little() -> None:
     """Additive increase: after one trouble a few good answers, after a long one some more; then it is as configured."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
     for now in range(20):
         answer(pace, float(now), 429)
     worst = pace.delay
@@ -166,7 +168,7 @@ def test_good_answers_give_back_little_by_little() -> None:
 
 def test_a_host_without_a_delay_gets_fewer_at_once_first() -> None:
     """On loopback the limit is halved down to one before anything like a delay begins."""
-    pace = Pace(LOOPBACK)
+    pace = HostThrottle(LOOPBACK)
 
     seen = []
     for now in range(8):
@@ -178,7 +180,7 @@ def test_a_host_without_a_delay_gets_fewer_at_once_first() -> None:
 
 def test_jitter_parts_hosts_that_were_in_trouble_together() -> None:
     """The penalty is drawn from half as much to half as much again."""
-    paces = [Pace(PUBLIC) for _ in range(2)]
+    paces = [HostThrottle(PUBLIC) for _ in range(2)]
 
     for pace, jitter in zip(paces, (0.0, 0.999), strict=True):
         pace.hear(Heard(asked_at=0.0, status=503), 0.0, jitter)
@@ -188,7 +190,7 @@ def test_jitter_parts_hosts_that_were_in_trouble_together() -> None:
 
 def test_retry_after_is_a_rest_of_the_whole_host() -> None:
     """Nothing is due before, whatever the delay; the rest ends by itself, and an eternity is an hour."""
-    pace = Pace(LOOPBACK)
+    pace = HostThrottle(LOOPBACK)
 
     answer(pace, 100.0, 429, retry_after=30.0)
     rest, word = pace.due, cause(pace, 100.0)
@@ -200,7 +202,7 @@ def test_retry_after_is_a_rest_of_the_whole_host() -> None:
 
 def test_an_unreachable_host_is_probed_by_one_at_a_time() -> None:
     """After the first failure one request is in flight, after one second, three, then six; a success ends it."""
-    pace = Pace(LOOPBACK)
+    pace = HostThrottle(LOOPBACK)
     answer(pace, 9.0)
     now, pauses = 10.0, []
 
@@ -218,7 +220,7 @@ def test_an_unreachable_host_is_probed_by_one_at_a_time() -> None:
 
 def test_a_burst_of_failures_is_one_round() -> None:
     """What was in flight when the server went away fails together and rests the host once."""
-    pace = Pace(LOOPBACK)
+    pace = HostThrottle(LOOPBACK)
 
     for _ in range(64):
         fail(pace, 10.0, asked_at=9.9)
@@ -239,7 +241,7 @@ DEATHS = [
 ]
 
 
-def die(pace: Pace, reason: Reason, took: float) -> tuple[int, float]:
+def die(pace: HostThrottle, reason: Reason, took: float) -> tuple[int, float]:
     """Ask again and again, as soon as that may be, until the host is given up: how often, and how long that took."""
     now = began = 100.0
     attempts = 0
@@ -257,7 +259,7 @@ def test_the_death_of_a_host_has_its_price(
     reason: Reason, took: float, unknown: tuple[int, float], known: tuple[int, float]
 ) -> None:
     """Names and refusals are believed soon, silence within about a minute; who answered before gets more time."""
-    never, before = Pace(PUBLIC), Pace(PUBLIC)
+    never, before = HostThrottle(PUBLIC), HostThrottle(PUBLIC)
     answer(before, 90.0)
 
     assert die(never, reason, took) == unknown
@@ -266,7 +268,7 @@ def test_the_death_of_a_host_has_its_price(
 
 def test_a_host_that_comes_back_is_not_given_up() -> None:
     """An answer between two failures ends the count."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
     for round_ in range(10):
         for number in range(3):
             fail(pace, 100.0 * round_ + 20.0 * number, Reason.CONNECT_REFUSED)
@@ -277,7 +279,7 @@ def test_a_host_that_comes_back_is_not_given_up() -> None:
 
 def test_a_page_that_stays_silent_is_blamed_itself() -> None:
     """Where others are answered meanwhile, and where it was silent before, its host is asked as before."""
-    pace = Pace(LOOPBACK)
+    pace = HostThrottle(LOOPBACK)
     answer(pace, 10.0)
 
     fail(pace, 30.0, Reason.FIRST_BYTE_TIMEOUT, asked_at=9.0)
@@ -293,7 +295,7 @@ def test_a_page_that_stays_silent_is_blamed_itself() -> None:
 
 def test_waiting_in_vain_is_summed_up() -> None:
     """What a host cost in requests without an answer, robots.txt included."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
 
     fail(pace, 20.0, Reason.CONNECT_TIMEOUT, asked_at=10.0)
     pace.miss_robots(Heard(asked_at=30.0, failure=Reason.FIRST_BYTE_TIMEOUT), 50.0, 0.0, attempts=4)
@@ -304,7 +306,7 @@ def test_waiting_in_vain_is_summed_up() -> None:
 
 def test_a_host_stands_where_it_was_heard_last() -> None:
     """Untried, answering for its robots.txt, quick with its last page, slow again, silent, broken off, given up."""
-    pace = Pace(LOOPBACK)
+    pace = HostThrottle(LOOPBACK)
     stands = [pace.standing]
 
     pace.reached(1.0)
@@ -323,12 +325,12 @@ def test_a_host_stands_where_it_was_heard_last() -> None:
         *(Standing.FAILED, Standing.FAILED),
     ]
     assert (pace.due, cause(pace, 41.0), pace.waited) == (43.0, "put off", 17.5)
-    assert Pace(LOOPBACK, HostState(down=Reason.DNS_NOT_FOUND)).standing is Standing.QUICK
+    assert HostThrottle(LOOPBACK, HostState(down=Reason.DNS_NOT_FOUND)).standing is Standing.QUICK
 
 
 def test_an_unknown_host_gets_few_requests_at_once() -> None:
     """Four until a page is answered: a server that swallows them, and only knows its robots.txt, costs no more."""
-    pace = Pace(LOOPBACK)
+    pace = HostThrottle(LOOPBACK)
 
     limits = [pace.limit]
     pace.reached(1.0)
@@ -337,12 +339,12 @@ def test_an_unknown_host_gets_few_requests_at_once() -> None:
     limits.append(pace.limit)
 
     assert limits == [4, 4, 64]
-    assert Pace(LOOPBACK, HostState(answered=True)).limit == 64
+    assert HostThrottle(LOOPBACK, HostState(answered=True)).limit == 64
 
 
 def test_a_host_that_was_given_up_is_asked_nothing_and_hurries() -> None:
     """What is left of it is to be failed: it is due at once, many at a time, and nothing brings it back."""
-    pace = Pace(PUBLIC, HostState(due=500.0, down=Reason.DNS_NOT_FOUND))
+    pace = HostThrottle(PUBLIC, HostState(due=500.0, down=Reason.DNS_NOT_FOUND))
 
     answer(pace, 1.0)
 
@@ -354,16 +356,16 @@ def test_a_host_that_was_given_up_is_asked_nothing_and_hurries() -> None:
 @pytest.mark.parametrize("reason", [Reason.CLIENT_LIMIT, Reason.PROXY_FAILED, Reason.BLOCKED_ADDRESS])
 def test_what_is_our_own_fault_says_nothing_of_the_host(reason: Reason) -> None:
     """A lack of files or a proxy that is down is not the server's."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
 
     fail(pace, 1.0, reason)
 
-    assert pace.state(1.0) == Pace(PUBLIC).state(1.0)
+    assert pace.state(1.0) == HostThrottle(PUBLIC).state(1.0)
 
 
 def test_robots_that_cannot_be_had_rests_the_host_and_in_the_end_gives_it_up() -> None:
     """One, three and six seconds between four attempts, or as long as Retry-After says."""
-    pace, told = Pace(PUBLIC), Pace(PUBLIC)
+    pace, told = HostThrottle(PUBLIC), HostThrottle(PUBLIC)
 
     rests = []
     for _ in range(3):
@@ -382,7 +384,7 @@ def test_attempts_to_get_robots_outlive_what_is_in_memory() -> None:
     state = HostState()
 
     for lease in range(4):
-        pace = Pace(PUBLIC, state)
+        pace = HostThrottle(PUBLIC, state)
         assert pace.down is None
         miss(pace, 100.0 * lease, rest=61.0)
         news = pace.news(100.0 * lease + 90.0)
@@ -395,20 +397,20 @@ def test_attempts_to_get_robots_outlive_what_is_in_memory() -> None:
 def test_the_rest_of_a_host_that_is_given_up_is_for_a_later_life() -> None:
     """What is left of it fails at once; who asks it again then does so when the rest is over."""
     ahead = -500.0
-    pace, unrested = Pace(PUBLIC, ahead=ahead), Pace(PUBLIC)
+    pace, unrested = HostThrottle(PUBLIC, ahead=ahead), HostThrottle(PUBLIC)
 
     miss(pace, 10.0, rest=1000.0, attempts=1)
     miss(unrested, 10.0, Reason.CONNECT_REFUSED, attempts=1)
     state = pace.state(10.0)
 
     assert (pace.due, state.due, state.rest_until) == (0.0, 0.0, 1510.0)
-    assert Pace(PUBLIC, state, ahead).state(20.0) == state
+    assert HostThrottle(PUBLIC, state, ahead).state(20.0) == state
     assert pace.state(1010.0).rest_until == unrested.state(10.0).rest_until == 0.0
 
 
 def test_a_robots_that_comes_at_last_forgives() -> None:
     """The count begins anew."""
-    pace = Pace(PUBLIC)
+    pace = HostThrottle(PUBLIC)
     for _ in range(3):
         miss(pace, 10.0, Reason.CONNECT_REFUSED)
 
@@ -431,7 +433,7 @@ EVENTS = st.lists(
 )
 
 
-def live(pace: Pace, events: list[tuple[float, int | Reason, float | None, float | None]]) -> float:
+def live(pace: HostThrottle, events: list[tuple[float, int | Reason, float | None, float | None]]) -> float:
     """Send and hear one after the other; the moment after the last."""
     now = 1000.0
     for pause, what, rest, latency in events:
@@ -444,12 +446,12 @@ def live(pace: Pace, events: list[tuple[float, int | Reason, float | None, float
     return now
 
 
-@given(events=EVENTS, bounds=st.sampled_from([PUBLIC, LOOPBACK, Bounds(per_host=1, delay=2.0)]))
+@given(events=EVENTS, bounds=st.sampled_from([PUBLIC, LOOPBACK, ThrottleBounds(per_host=1, delay=2.0)]))
 def test_a_pace_stays_within_its_bounds(
-    events: list[tuple[float, int | Reason, float | None, float | None]], bounds: Bounds
+    events: list[tuple[float, int | Reason, float | None, float | None]], bounds: ThrottleBounds
 ) -> None:
     """Whatever happens: never quicker than configured, never more at once, never slower than the longest rest."""
-    pace = Pace(bounds)
+    pace = HostThrottle(bounds)
 
     now = live(pace, events)
 
@@ -466,10 +468,10 @@ def test_what_is_remembered_goes_on(
     events: list[tuple[float, int | Reason, float | None, float | None]], ahead: float
 ) -> None:
     """A pace that is made from another's state is due no earlier and no gentler or rougher than that one."""
-    before = Pace(PUBLIC, ahead=ahead)
+    before = HostThrottle(PUBLIC, ahead=ahead)
     now = live(before, events)
 
-    after = Pace(PUBLIC, before.state(now), ahead)
+    after = HostThrottle(PUBLIC, before.state(now), ahead)
 
     assert after.delay == pytest.approx(before.delay, abs=0.001)
     assert (after.limit, after.down) == (before.limit, before.down)
@@ -479,7 +481,7 @@ def test_what_is_remembered_goes_on(
 
 def test_news_are_told_once() -> None:
     """A host that must not be asked at once is always news; a change of what is in force is, once."""
-    pace = Pace(LOOPBACK)
+    pace = HostThrottle(LOOPBACK)
 
     quiet = pace.news(1.0)
     answer(pace, 1.0, 503)
@@ -496,7 +498,7 @@ def test_news_are_told_once() -> None:
 
 def test_slowness_is_news_when_it_changes_much() -> None:
     """A host that is slow is due again when it has answered: what is remembered of it follows by a quarter or so."""
-    pace, fixed = Pace(PUBLIC), Pace(replace(PUBLIC, heeds_latency=False))
+    pace, fixed = HostThrottle(PUBLIC), HostThrottle(replace(PUBLIC, heeds_latency=False))
 
     told = []
     for number, latency in enumerate([0.4] * 10 + [8.0] * 30 + [8.4, 7.6] * 30 + [0.1] * 30):
@@ -505,7 +507,9 @@ def test_slowness_is_news_when_it_changes_much() -> None:
             answer(host, now + latency, asked_at=now, latency=latency)
         if news := pace.news(now + 9.9):
             told.append(news.latency or 0.0)
-        assert Pace(PUBLIC, HostState(latency=told[-1] if told else None)).delay == pytest.approx(pace.delay, rel=0.26)
+        assert HostThrottle(PUBLIC, HostState(latency=told[-1] if told else None)).delay == pytest.approx(
+            pace.delay, rel=0.26
+        )
         assert fixed.news(now + 9.9) is None
 
     assert told[0] == pytest.approx(0.4 + 0.2 * 7.6)
@@ -514,8 +518,8 @@ def test_slowness_is_news_when_it_changes_much() -> None:
 
 def test_a_pace_tells_of_itself() -> None:
     """Its repr says what is in force and why."""
-    pace = Pace(PUBLIC)
-    gone = Pace(PUBLIC, HostState(down=Reason.TLS_FAILED))
+    pace = HostThrottle(PUBLIC)
+    gone = HostThrottle(PUBLIC, HostState(down=Reason.TLS_FAILED))
 
     assert repr(pace) == "<Pace 0.5 s (configured), 4 at once>"
     assert repr(gone) == "<Pace 0 s (down), 500 at once, down: tls_failed>"

@@ -11,8 +11,8 @@ from itertools import product
 import pytest
 
 from crawler.core import traps
-from crawler.core.models import Find
-from crawler.core.sessions import Document
+from crawler.core.finds import Find
+from crawler.core.sessions import LinkingDocument
 from crawler.core.urls import parse
 
 YEAR = 2026
@@ -26,7 +26,9 @@ def refused(pages: Pages) -> list[str]:
     """The links that a frontier refuses, each judged when it is found first."""
     counts, seen, lost = defaultdict[bytes, int](int), set[str](), list[str]()
     for number, links in enumerate(pages):
-        document = Document(parse(f"http://h/list/{number}"), [Find(url=parse(f"http://h{link}")) for link in links])
+        document = LinkingDocument(
+            parse(f"http://h/list/{number}"), [Find(url=parse(f"http://h{link}")) for link in links]
+        )
         for link in links:
             if link in seen:
                 continue

@@ -8,7 +8,7 @@ import pytest
 
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
-from crawler.downloader.connection import GuardedHandler, IdleConnections, Watch
+from crawler.downloader.connection import ConnectionWatch, GuardedHandler, IdleConnections
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ async def transport() -> Mock:
 @pytest.fixture
 async def handler(transport: Mock) -> GuardedHandler:
     """The handler of that connection, before its first request."""
-    watch = Watch(now=time.monotonic, first_byte=1, idle=1)
+    watch = ConnectionWatch(now=time.monotonic, first_byte=1, idle=1)
     handler = GuardedHandler(asyncio.get_running_loop(), watch, IdleConnections(10))
     handler.connection_made(transport)
     return handler

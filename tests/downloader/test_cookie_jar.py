@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.urls import parse
 from crawler.downloader.client import Fetcher
 from crawler.downloader.cookie_jar import ORIGINS_REMEMBERED, CookieJars

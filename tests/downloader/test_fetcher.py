@@ -9,13 +9,13 @@ from typing import Any, cast
 import pytest
 
 from crawler.core.errors import UsageError
-from crawler.core.models import Request
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.downloader.client import Fetcher
 from crawler.downloader.fetcher import HttpFetcher, _Intake
 from crawler.http.head import read_head
-from crawler.parse.page_reader import Reader, Task
+from crawler.parse.page_reader import PageReader, Task
 from crawler.version import __version__
 from support.fetching import OK, answering, ask, failure, open_fetcher, saying
 from support.rawserver import raw_server
@@ -160,7 +160,7 @@ async def test_transfer_codings_stay_and_are_told(coding: str) -> None:
         fetched = await script.get(f"http://{where[0]}:{where[1]}/")
 
     assert (response.body, response.transfer_codings) == (packed, (coding,))
-    assert Reader(Task(max_decoded=1000)).read_response(response).links == 1
+    assert PageReader(Task(max_decoded=1000)).read_response(response).links == 1
     assert fetched.content == b"<a href=/x>page</a>"
 
 

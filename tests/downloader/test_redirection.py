@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crawler.core.errors import FetchError
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.downloader.redirection import redirected

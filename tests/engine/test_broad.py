@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.errors import FetchError, NoNameServer
-from crawler.core.models import Request, Response, Timing
+from crawler.core.messages import Request, Response, Timing
 from crawler.core.protocols import Room
 from crawler.core.reasons import Reason
 from crawler.engine.crawl import Crawl, Parts

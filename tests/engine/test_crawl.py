@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import FetchError, InternalError, StorageDamaged
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.protocols import Room
 from crawler.core.reasons import Reason
 from crawler.runtime.loop import Stop

@@ -11,8 +11,8 @@ import pytest
 from crawler.core.config import configure
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.engine.crawl import Ending
-from crawler.runtime.clock import Clock
-from crawler.site.graph import Kind
+from crawler.runtime.clock import SystemClock
+from crawler.site.graph import PageKind
 from crawler.site.plan import Shares, SitePlan
 from crawler.site.server import SiteServer
 from crawler.site.truth import Site
@@ -25,7 +25,7 @@ PLAN = SitePlan(pages=150, hosts=3, largest=3000, shares=CALM)
 async def follow(folder: Path, seeds: list[str], **options: Any) -> Ending:
     """Crawl from these paths of the site, over real sockets."""
     config = configure({"allow-net": ["127.0.0.0/8"]}).fetch
-    async with HttpFetcher(config, clock=Clock()) as fetcher:
+    async with HttpFetcher(config, clock=SystemClock()) as fetcher:
         return await crawl(folder, seeds, fetcher, command="crawl", **{"robots": True, **options})
 
 
@@ -65,7 +65,7 @@ def depths_from(site: Site, seeds: list[str], hosts: list[int]) -> dict[str, int
             assert page is not None, url
             if page.redirect_to:
                 level.append((urljoin(url, page.redirect_to), depth))
-            elif page.status == 200 and page.kind is not Kind.BINARY:
+            elif page.status == 200 and page.kind is not PageKind.BINARY:
                 found += [(urljoin(url, link), depth + 1) for link in page.links]
         level = found
     return depths

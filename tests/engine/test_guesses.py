@@ -7,7 +7,7 @@ import pytest
 
 from crawler.core.errors import FetchError
 from crawler.core.guesses import NO_ANSWER
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.frontier.audit import FrontierAudit
 from crawler.testing import FakeFetcher

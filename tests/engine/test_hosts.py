@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import FetchError
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import background

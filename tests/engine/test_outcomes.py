@@ -4,13 +4,15 @@ import pytest
 
 from crawler.core.config import ScopeConfig
 from crawler.core.errors import FetchError
+from crawler.core.finds import Find
 from crawler.core.merging import MOST_HOPS
-from crawler.core.models import Find, Page, Request, Response, Retry, State, Timing, Visit
+from crawler.core.messages import Request, Response, Timing
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn
+from crawler.core.records import VisitContext
 from crawler.core.retry import RETRY_STATUSES
 from crawler.core.scope import LinkJudge
 from crawler.core.urls import parse
+from crawler.core.visits import Page, Retry, State, Visit
 from crawler.engine.outcomes import Judge, denied, suspect
 
 NOW = 1_700_000_000.0
@@ -29,7 +31,7 @@ def judged(
 ) -> Visit | Retry:
     """What a response with this status means for a request with these fields."""
     response = Response(request=ask(**fields), status=status, cut=cut, timing=Timing(total=0.25))
-    return JUDGE.response(response, page, Turn(now=NOW, jitter=jitter))
+    return JUDGE.response(response, page, VisitContext(now=NOW, jitter=jitter))
 
 
 def visited(outcome: Visit | Retry) -> Visit:
@@ -47,13 +49,13 @@ def retried(outcome: Visit | Retry) -> Retry:
 def redirected(location: bytes, status: int = 301, **fields: object) -> Visit:
     """What a redirect to this Location means."""
     response = Response(request=ask(**fields), status=status, headers=((b"Location", location),))
-    return visited(JUDGE.response(response, PAGE, Turn(now=NOW, jitter=0.5)))
+    return visited(JUDGE.response(response, PAGE, VisitContext(now=NOW, jitter=0.5)))
 
 
 def failed(reason: Reason, *, counted: bool = True, **fields: object) -> Visit | Retry:
     """What an error means."""
     error = FetchError(reason, "it went wrong", counted=counted)
-    return JUDGE.error(ask(**fields), error, Turn(now=NOW, jitter=0.5, total=2.0))
+    return JUDGE.error(ask(**fields), error, VisitContext(now=NOW, jitter=0.5, total=2.0))
 
 
 FINAL = [
@@ -103,7 +105,7 @@ def test_without_retries_a_busy_server_has_failed() -> None:
     """`--retries 0` takes the first answer."""
     response = Response(request=ask(), status=503)
 
-    visit = visited(Judge(retries=0).response(response, PAGE, Turn(now=NOW, jitter=0.5)))
+    visit = visited(Judge(retries=0).response(response, PAGE, VisitContext(now=NOW, jitter=0.5)))
 
     assert visit.state is State.FAILED
 
@@ -116,7 +118,7 @@ def test_the_server_may_ask_for_a_longer_wait(value: bytes, wait: float) -> None
     """Retry-After lengthens the back-off, never shortens it, and is cut to an hour."""
     response = Response(request=ask(), status=503, headers=((b"retry-after", value),))
 
-    retry = retried(JUDGE.response(response, PAGE, Turn(now=NOW, jitter=0.5)))
+    retry = retried(JUDGE.response(response, PAGE, VisitContext(now=NOW, jitter=0.5)))
 
     assert retry.not_before == NOW + wait
 
@@ -193,7 +195,7 @@ def test_where_a_sitemap_redirects_there_is_a_sitemap() -> None:
     judge = Judge(retries=0, links=LinkJudge(ScopeConfig(include=("x",))))
     response = Response(request=ask(sitemap=True), status=301, headers=((b"Location", b"/s"),))
 
-    (find,) = visited(judge.response(response, PAGE, Turn(now=NOW))).finds
+    (find,) = visited(judge.response(response, PAGE, VisitContext(now=NOW))).finds
 
     assert (find.sitemap, find.refusal) == (True, None)
 
@@ -204,7 +206,7 @@ def test_the_target_of_a_redirect_is_judged_unless_it_is_a_seed() -> None:
 
     def refusal(*, seed: bool, location: bytes) -> Reason | None:
         response = Response(request=Request(url=parse(URL), seed=seed), status=302, headers=((b"Location", location),))
-        visit = judge.response(response, Page(size=0, sha256=""), Turn(now=0.0))
+        visit = judge.response(response, Page(size=0, sha256=""), VisitContext(now=0.0))
         assert isinstance(visit, Visit)
         return next(iter(visit.finds)).refusal
 
@@ -317,7 +319,7 @@ def test_a_part_is_no_whole_page(content_range: bytes, reason: Reason) -> None:
     """A 206 that nobody asked for says how much it lacks (RFC 9110, 14.4); what is all there is whole."""
     response = Response(request=ask(), status=206, headers=((b"Content-Range", content_range),), body=b"x")
 
-    visit = Judge(0).response(response, Page(size=1, sha256=""), Turn(now=0.0))
+    visit = Judge(0).response(response, Page(size=1, sha256=""), VisitContext(now=0.0))
 
     assert isinstance(visit, Visit)
     assert visit.reason is reason

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-from crawler.core.models import HostState, Request, Response, RobotsCopy
-from crawler.core.throttle import LONGEST_REST, Bounds, Pace
+from crawler.core.handover import HostState, RobotsCopy
+from crawler.core.messages import Request, Response
+from crawler.core.throttle import LONGEST_REST, HostThrottle, ThrottleBounds
 from crawler.core.urls import Host, Url, parse
 from crawler.engine.journal import Journal
-from crawler.engine.politeness import Manners, Ways
+from crawler.engine.politeness import Politeness, PolitenessOptions
 from crawler.engine.robots_cache import RobotsCache
 from crawler.engine.workbench import Workbench
 from crawler.robots.answer import LIFETIME
@@ -42,15 +43,17 @@ def old_copy(clock: FakeClock) -> dict[str, RobotsCopy]:
     return {URL.origin: RobotsCopy(fetched_at=then, expires_at=clock.wall(), status=200, body=b"")}
 
 
-async def learned(robots_txt: Answer) -> tuple[Pace, Noted, float]:
+async def learned(robots_txt: Answer) -> tuple[HostThrottle, Noted, float]:
     """The pace of a host that could not be reached before, once it was asked again for its robots.txt; and when."""
     clock, noted, fetcher = FakeClock(), Noted(), FakeFetcher({f"{URL.origin}/robots.txt": robots_txt})
-    pace = Pace(Bounds(per_host=4, delay=0.5), HostState(failures=FAILURES, failing_since=clock.monotonic()))
+    pace = HostThrottle(
+        ThrottleBounds(per_host=4, delay=0.5), HostState(failures=FAILURES, failing_since=clock.monotonic())
+    )
     workbench = Workbench(lambda _host, _state: pace, 8)
     cache = RobotsCache(fetcher, noted, clock, agent="crawler")
     cache.remember(old_copy(clock))
-    ways = Ways(jitter=lambda: 0.0, say=lambda _: None, retries=3)
-    manners = Manners(fetcher, workbench, cache, cast("Journal", noted), clock, ways)
+    ways = PolitenessOptions(jitter=lambda: 0.0, say=lambda _: None, retries=3)
+    manners = Politeness(fetcher, workbench, cache, cast("Journal", noted), clock, ways)
     workbench.add([request(URL)], {}, clock.monotonic())
     taken = workbench.take(clock.monotonic(), 8, may_dial=True)
     assert taken

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from crawler.core.models import Request, Response, RobotsCopy
+from crawler.core.handover import RobotsCopy
+from crawler.core.messages import Request, Response
 from crawler.core.protocols import Fetcher
 from crawler.core.reasons import Reason
 from crawler.core.throttle import LONGEST_REST
 from crawler.core.urls import Url, parse
 from crawler.engine import robots_cache
 from crawler.engine.robots_cache import RobotsCache
-from crawler.robots.answer import LIFETIME, Lesson
+from crawler.robots.answer import LIFETIME, RobotsOutcome
 from crawler.testing import Answer, FakeClock, FakeFetcher, refused
 from support.fetching import ask_url, open_fetcher
 from support.rawserver import Handler, raw_server
@@ -61,7 +62,7 @@ def a_cache(fetcher: Fetcher | None = None, clock: FakeClock | None = None, kept
     return RobotsCache(fetcher or FakeFetcher(), kept or Kept(), clock or FakeClock(), agent="crawler")
 
 
-async def learned(cache: RobotsCache, url: str = f"{HERE}/") -> Lesson:
+async def learned(cache: RobotsCache, url: str = f"{HERE}/") -> RobotsOutcome:
     """What asking for the robots.txt of this URL's origin teaches."""
     return await cache.learn(ask_url(url), None)
 
@@ -149,7 +150,7 @@ async def test_every_condition(condition: Condition, state: State) -> None:
         cache = a_cache(fetcher, clock, kept)
         cache.remember(known_before(state, origin, clock))
 
-        lesson = Lesson(None) if cache.knows(url) else await learned(cache, url.href)
+        lesson = RobotsOutcome(None) if cache.knows(url) else await learned(cache, url.href)
 
         verdicts = tuple(cache.allows(parse(origin + path)) for path in PATHS)
         stored = kept.copies.get(origin)
@@ -184,7 +185,7 @@ async def test_what_was_learned_is_kept_and_answered() -> None:
     clock, kept = FakeClock(), Kept()
     cache = a_cache(FakeFetcher({f"{HERE}/robots.txt": (200, BODY)}), clock, kept)
 
-    assert await learned(cache) == Lesson(None)
+    assert await learned(cache) == RobotsOutcome(None)
 
     url, other = parse(f"{HERE}/a"), parse("https://127.0.0.1:8080/a")
     assert (cache.knows(url), cache.allows(url)) == (True, False)
@@ -215,7 +216,7 @@ async def test_after_a_failure_nothing_is_known() -> None:
 
     lessons = [await learned(cache), await learned(cache)]
 
-    failed = Lesson(Reason.CONNECT_REFUSED, "robots.txt: connection refused", is_answered=False)
+    failed = RobotsOutcome(Reason.CONNECT_REFUSED, "robots.txt: connection refused", is_answered=False)
     assert lessons == [failed] * 2
     assert len(fetcher.asked) == 2
     assert not cache.knows(parse(HERE))

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.errors import NO_NAME_SERVER, NoNameServer
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.protocols import Room
 from crawler.engine.crawl import Crawl
 from crawler.engine.workbench import Taken

@@ -13,7 +13,7 @@ import pytest
 
 from crawler.core.config import configure
 from crawler.downloader.fetcher import HttpFetcher
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 from support.crawls import crawl, urls
 from support.rawserver import raw_server
 
@@ -67,7 +67,7 @@ async def asked(answer: Answer, folder: Path, lines: list[str], command: str) ->
             header, body = (text.encode() for text in answer(target(head)))
             writer.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (header, len(body), body))
 
-    async with raw_server(serve) as (host, port), HttpFetcher(configure({}).fetch, clock=Clock()) as fetcher:
+    async with raw_server(serve) as (host, port), HttpFetcher(configure({}).fetch, clock=SystemClock()) as fetcher:
         origin = f"http://{host}:{port}"
         await crawl(folder, [origin + line for line in lines], fetcher, command=command)
     targets = list(map(target, heads))

@@ -9,15 +9,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from crawler.core.models import HostState, Request
-from crawler.core.throttle import LONG_REST, Bounds, Heard, Pace
+from crawler.core.handover import HostState
+from crawler.core.messages import Request
+from crawler.core.throttle import LONG_REST, Heard, HostThrottle, ThrottleBounds
 from crawler.core.urls import Host, parse
 from crawler.engine.workbench import Workbench
 
 BOUNDS = {
-    Host("a:80"): Bounds(per_host=1, delay=0.0),
-    Host("b:80"): Bounds(per_host=2, delay=0.5),
-    Host("c:80"): Bounds(per_host=3, delay=2.0),
+    Host("a:80"): ThrottleBounds(per_host=1, delay=0.0),
+    Host("b:80"): ThrottleBounds(per_host=2, delay=0.5),
+    Host("c:80"): ThrottleBounds(per_host=3, delay=2.0),
 }
 HOSTS = st.sampled_from(sorted(BOUNDS))
 A, B, C = sorted(BOUNDS)
@@ -31,7 +32,7 @@ def ask(host: Host, number: int = 0) -> Request:
 
 def a_workbench(capacity: int = PLENTY) -> Workbench:
     """A workbench with three hosts of different pace."""
-    return Workbench(lambda host, state: Pace(BOUNDS[host], state), capacity)
+    return Workbench(lambda host, state: HostThrottle(BOUNDS[host], state), capacity)
 
 
 def due_at(host: Host, moment: float) -> dict[Host, HostState]:
@@ -236,9 +237,9 @@ def test_hosts_take_turns_by_due_time() -> None:
     assert order == [None, C, A, B]
 
 
-def known(bounds: Bounds, latency: float = 0.1) -> Pace:
+def known(bounds: ThrottleBounds, latency: float = 0.1) -> HostThrottle:
     """The pace of a host whose last page was answered after so many seconds."""
-    pace = Pace(bounds)
+    pace = HostThrottle(bounds)
     pace.hear(Heard(asked_at=0.0, status=200, latency=latency), 0.0, 0.0)
     return pace
 
@@ -384,7 +385,7 @@ def test_a_host_that_gave_all_it_had_is_asked_again_when_it_gained_something() -
 def test_a_slow_host_leaves_slots_to_the_others() -> None:
     """The last quarter of the slots is for whoever has less than a fair share; alone, a host may have all."""
     slow, quick = Host("slow:80"), Host("quick:80")
-    bench = Workbench(lambda *_: known(Bounds(per_host=8, delay=0.0)), 8)
+    bench = Workbench(lambda *_: known(ThrottleBounds(per_host=8, delay=0.0)), 8)
     bench.add([ask(slow, number) for number in range(20)], {}, 0.0)
     alone = [sent(bench, 0.0, free) for free in range(8, 4, -1)]
     bench.add([ask(quick, number) for number in range(20)], {}, 0.0)
@@ -408,14 +409,14 @@ def test_a_workbench_tells_of_itself() -> None:
 
 
 QUICK, SLOW, NEW, DEAD = (Host(f"{name}:80") for name in ("quick", "slow", "new", "dead"))
-EASY = Bounds(per_host=100, delay=0.0)
+EASY = ThrottleBounds(per_host=100, delay=0.0)
 
 
 def a_mixed_workbench(count: int = 100) -> Workbench:
     """A workbench with a quick host, one that answers slowly, an untried one and one that failed; all are due."""
     states = {DEAD: HostState(failures=1)}
     paces = {QUICK: known(EASY), SLOW: known(EASY, 5.0)}
-    bench = Workbench(lambda host, state: paces.get(host) or Pace(EASY, state), PLENTY)
+    bench = Workbench(lambda host, state: paces.get(host) or HostThrottle(EASY, state), PLENTY)
     bench.add([ask(host, n) for host in (DEAD, NEW, SLOW, QUICK) for n in range(count)], states, 0.0)
     return bench
 
@@ -532,7 +533,7 @@ def test_what_was_asked_in_vain_is_laid_back_behind_the_others() -> None:
 @pytest.mark.parametrize(("in_vain", "share"), [(0, 4), (4, 4), (5, 3), (9, 0)])
 def test_what_was_asked_in_vain_keeps_nobody_from_being_leased(in_vain: int, share: int) -> None:
     """A host whose stock is full of it can use as many others, until there is another stock of it."""
-    bench = Workbench(lambda *_: known(Bounds(per_host=2, delay=0.0)), PLENTY)
+    bench = Workbench(lambda *_: known(ThrottleBounds(per_host=2, delay=0.0)), PLENTY)
     bench.add([ask(A, 1), *(replace(ask(A, number), attempts=1) for number in range(10, 10 + in_vain))], {}, 0.0)
     sent(bench, 0.0)
 

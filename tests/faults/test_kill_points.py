@@ -9,7 +9,7 @@ import pytest
 
 from crawler.core.config import configure, plain_values
 from crawler.run.folder import RunFacts, RunFolder
-from crawler.run.seed_lists import Source
+from crawler.run.seed_lists import SeedList
 from crawler.site.plan import SitePlan
 from support.crawls import urls
 from support.faults import site_process
@@ -43,7 +43,7 @@ def test_a_kill_at_any_step_loses_nothing(tmp_path: Path, listed: list[str], ste
     folder.seeds.write_text("".join(f"{url}\n" for url in listed), "utf-8")
     options = plain_values(configure({"concurrency": 10}))
     size = folder.seeds.stat().st_size
-    folder.write_facts(RunFacts(command="fetch", sources=(Source("list", 1),), options=options, seeds_bytes=size))
+    folder.write_facts(RunFacts(command="fetch", sources=(SeedList("list", 1),), options=options, seeds_bytes=size))
 
     codes = [_run(step, nth, tmp_path) for nth in (1, 2, 4)]
     assert _run("none", 1, tmp_path) == 0
@@ -61,7 +61,7 @@ def test_a_kill_loses_no_guess(tmp_path: Path, listed: list[str], step: str) -> 
     folder.seeds.write_text("".join(f"{url.removeprefix('http://')}\n" for url in chosen), "utf-8")
     options = plain_values(configure({"concurrency": 10, "robots": False}))
     size = folder.seeds.stat().st_size
-    folder.write_facts(RunFacts(command="fetch", sources=(Source("list", 1),), options=options, seeds_bytes=size))
+    folder.write_facts(RunFacts(command="fetch", sources=(SeedList("list", 1),), options=options, seeds_bytes=size))
 
     codes = [_run(step, nth, tmp_path) for nth in (1, 2, 3)]
     assert _run("none", 1, tmp_path) == 0

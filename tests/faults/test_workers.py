@@ -9,7 +9,7 @@ import pytest
 
 from crawler.core.config import configure
 from crawler.downloader.fetcher import HttpFetcher
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 from support.crawls import crawl, records
 from support.siteserver import HandMadeSite
 
@@ -42,7 +42,7 @@ def workers() -> list[int]:
 @pytest.mark.timeout(240)
 async def test_fifty_faults_in_five_hundred_pages(tmp_path: Path) -> None:
     """450 pages are right; each of 50 bad ones is archived and says what happened; nobody is left behind."""
-    async with HandMadeSite() as site, HttpFetcher(configure({}).fetch, clock=Clock()) as fetcher:
+    async with HandMadeSite() as site, HttpFetcher(configure({}).fetch, clock=SystemClock()) as fetcher:
         site.add_page("/", links=paths())
         for path in paths():
             site.add_page(path, f"<title>{path}</title>")

@@ -15,16 +15,19 @@ from msgspec import structs
 
 from crawler.core import merging
 from crawler.core.config import ScopeConfig
+from crawler.core.finds import Find, Guess
+from crawler.core.handover import BrokenLink, Group, SeedBatch, Wanted
 from crawler.core.merging import hop
-from crawler.core.models import BrokenLink, Find, Group, Guess, Request, SeedBatch, State, Visit, Wanted
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn, unanswered
+from crawler.core.records import VisitContext, unanswered
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Host, parse
+from crawler.core.visits import State, Visit
 from crawler.engine.outcomes import http_instead
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.policy import Rules
+from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
 
 NOW = 1_700_000_000.0
@@ -33,7 +36,7 @@ NOW = 1_700_000_000.0
 class Life:
     """A frontier, and whoever works with it."""
 
-    def __init__(self, folder: Path, rules: Rules) -> None:
+    def __init__(self, folder: Path, rules: FrontierPolicy) -> None:
         self._path = folder / "frontier.sqlite"
         self._line = 0
         self._open: tuple[Host, ...] = ()
@@ -64,7 +67,7 @@ class Life:
         """Commit a page; what it finds by a hop is where it redirects."""
         target = next((find.url for find in finds if find.chain), None)
         reason = Reason.REDIRECT if target else Reason.OK
-        record = unanswered(request, reason, Turn(now=NOW), attempts=1)
+        record = unanswered(request, reason, VisitContext(now=NOW), attempts=1)
         visit = Visit(request=request, state=State.DONE, reason=reason, record=record, finds=finds, target=target)
         self.frontier.commit(Group(visits=(visit,)))
 
@@ -85,11 +88,11 @@ class Life:
 
 
 @pytest.fixture
-def begin(tmp_path: Path) -> Iterator[Callable[[Rules], Life]]:
+def begin(tmp_path: Path) -> Iterator[Callable[[FrontierPolicy], Life]]:
     """Begin a run under these rules; in the end all of it adds up."""
     lives: list[Life] = []
 
-    def begin(rules: Rules) -> Life:
+    def begin(rules: FrontierPolicy) -> Life:
         lives.append(Life(tmp_path, rules))
         return lives[-1]
 
@@ -107,7 +110,7 @@ def onward(request: Request, target: str) -> Find:
     return hop(request.url, request, parse(target))
 
 
-HOST = Rules(follows=True, scope=Scope("host"), traps=True)
+HOST = FrontierPolicy(follows=True, scope=Scope("host"), traps=True)
 A, B = "http://a/", "http://b/"
 
 
@@ -126,7 +129,9 @@ def silence(life: Life, request: Request) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "during", "after"])
-def test_a_link_with_its_scheme_has_a_guess_tried_whenever_it_comes(begin: Callable[[Rules], Life], when: str) -> None:
+def test_a_link_with_its_scheme_has_a_guess_tried_whenever_it_comes(
+    begin: Callable[[FrontierPolicy], Life], when: str
+) -> None:
     """Before its turn, during it and after: the URL is fetched like any other in the end."""
     life = begin(HOST)
     life.read(A, last=False)
@@ -151,7 +156,7 @@ def test_a_link_with_its_scheme_has_a_guess_tried_whenever_it_comes(begin: Calla
     assert leased["http://b/"].seed
 
 
-def test_a_link_that_may_not_be_followed_leaves_a_guess_alone(begin: Callable[[Rules], Life]) -> None:
+def test_a_link_that_may_not_be_followed_leaves_a_guess_alone(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A refused link gives no reason to ask again."""
     life = begin(HOST)
     leased = guessed(life, "https://b/")
@@ -166,7 +171,9 @@ def test_a_link_that_may_not_be_followed_leaves_a_guess_alone(begin: Callable[[R
 # One fault each
 
 
-def test_a_link_that_was_first_seen_as_nofollow_is_counted_by_the_traps(begin: Callable[[Rules], Life]) -> None:
+def test_a_link_that_was_first_seen_as_nofollow_is_counted_by_the_traps(
+    begin: Callable[[FrontierPolicy], Life],
+) -> None:
     """What comes in after all comes in through the same door: the family of a session id ends at five."""
     life = begin(HOST)
     life.read(A)
@@ -183,7 +190,7 @@ def test_a_link_that_was_first_seen_as_nofollow_is_counted_by_the_traps(begin: C
 TALKS = [f"{A}talk?sid={number:08x}-a1b2-4c3d-8e4f-{number:012x}" for number in range(12)]
 
 
-def test_ids_that_stand_side_by_side_are_pages(begin: Callable[[Rules], Life]) -> None:
+def test_ids_that_stand_side_by_side_are_pages(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A session differs from answer to answer, so several ids in one document tell pages apart: twelve are twelve."""
     life = begin(HOST)
     life.read(A)
@@ -193,7 +200,7 @@ def test_ids_that_stand_side_by_side_are_pages(begin: Callable[[Rules], Life]) -
     assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 12
 
 
-def test_a_document_shows_nothing_of_other_finds(begin: Callable[[Rules], Life]) -> None:
+def test_a_document_shows_nothing_of_other_finds(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A URL that no document links to is taken for no session's, whatever the last document showed."""
     life = begin(HOST)
     life.read(A)
@@ -204,7 +211,7 @@ def test_a_document_shows_nothing_of_other_finds(begin: Callable[[Rules], Life])
     assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 12
 
 
-def test_an_id_in_each_document_is_a_session(begin: Callable[[Rules], Life]) -> None:
+def test_an_id_in_each_document_is_a_session(begin: Callable[[FrontierPolicy], Life]) -> None:
     """Of a page that has another id in every answer, five are asked for over all lives of the run."""
     life = begin(HOST)
     pages = [f"{A}{number}" for number in range(len(TALKS))]
@@ -217,7 +224,7 @@ def test_an_id_in_each_document_is_a_session(begin: Callable[[Rules], Life]) -> 
     assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 5 + [Reason.TRAP_SESSION_ID] * 7
 
 
-def test_an_id_on_one_link_of_each_document_is_a_page(begin: Callable[[Rules], Life]) -> None:
+def test_an_id_on_one_link_of_each_document_is_a_page(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A speaker's page links to one talk: twelve speakers have twelve."""
     life = begin(HOST)
     pages = [f"{A}{number}" for number in range(len(TALKS))]
@@ -230,7 +237,7 @@ def test_an_id_on_one_link_of_each_document_is_a_page(begin: Callable[[Rules], L
     assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 12
 
 
-def test_a_later_document_lets_in_what_was_taken_for_a_session(begin: Callable[[Rules], Life]) -> None:
+def test_a_later_document_lets_in_what_was_taken_for_a_session(begin: Callable[[FrontierPolicy], Life]) -> None:
     """Whichever document comes first, what another shows to be pages are pages."""
     life = begin(HOST)
     pages = [f"{A}{number}" for number in range(len(TALKS))]
@@ -247,7 +254,9 @@ def test_a_later_document_lets_in_what_was_taken_for_a_session(begin: Callable[[
 
 @pytest.mark.parametrize("kind", [Reason.NOFOLLOW, Reason.DEPTH_LIMIT, Reason.HOP_LIMIT])
 @pytest.mark.parametrize("together", [True, False])
-def test_a_followed_link_waits_for_its_place(begin: Callable[[Rules], Life], kind: Reason, together: bool) -> None:
+def test_a_followed_link_waits_for_its_place(
+    begin: Callable[[FrontierPolicy], Life], kind: Reason, together: bool
+) -> None:
     """A URL that one link may not have and another may, is fetched when its host comes into scope late."""
     life = begin(HOST)
     life.read(A, f"{A}2", f"{A}slow")
@@ -263,7 +272,7 @@ def test_a_followed_link_waits_for_its_place(begin: Callable[[Rules], Life], kin
     assert life.frontier._tally.totals().skipped == {}
 
 
-def test_a_redirect_that_the_list_names_late_leads_to_a_seed(begin: Callable[[Rules], Life]) -> None:
+def test_a_redirect_that_the_list_names_late_leads_to_a_seed(begin: Callable[[FrontierPolicy], Life]) -> None:
     """What a link found first and the list names later widens the scope as if the list had come first."""
     life = begin(HOST)
     life.read(A)
@@ -278,7 +287,7 @@ def test_a_redirect_that_the_list_names_late_leads_to_a_seed(begin: Callable[[Ru
     assert life.lease()[f"{B}t"].seed
 
 
-def test_a_way_that_is_found_during_a_redirects_turn_counts(begin: Callable[[Rules], Life]) -> None:
+def test_a_way_that_is_found_during_a_redirects_turn_counts(begin: Callable[[FrontierPolicy], Life]) -> None:
     """The request was sent out after ten hops; a link to it is committed before its answer, which thus leads on."""
     life = begin(HOST)
     life.read(A, f"{A}p")
@@ -293,7 +302,7 @@ def test_a_way_that_is_found_during_a_redirects_turn_counts(begin: Callable[[Rul
     assert not life.lease()[f"{A}c"].seed
 
 
-def test_a_better_way_is_passed_on_along_a_long_chain(begin: Callable[[Rules], Life]) -> None:
+def test_a_better_way_is_passed_on_along_a_long_chain(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A thousand redirects that had their turn pass on that their first one is near: each ten hops are a step."""
     life = begin(HOST)
     life.read(A, f"{A}near")
@@ -311,7 +320,7 @@ def test_a_better_way_is_passed_on_along_a_long_chain(begin: Callable[[Rules], L
 
 
 @pytest.mark.parametrize("to", ["end", "r1", "r2", "r3"])
-def test_a_way_found_during_a_turn_is_passed_on_along_a_chain(begin: Callable[[Rules], Life], to: str) -> None:
+def test_a_way_found_during_a_turn_is_passed_on_along_a_chain(begin: Callable[[FrontierPolicy], Life], to: str) -> None:
     """It arrives at the end of three redirects in one commit, and goes round no loop of them twice."""
     life = begin(HOST)
     life.read(A, f"{A}near")
@@ -332,7 +341,7 @@ def test_a_way_found_during_a_turn_is_passed_on_along_a_chain(begin: Callable[[R
 @pytest.mark.parametrize("refresh_first", [True, False])
 @pytest.mark.parametrize("way", [["r1", "r2", "r3"], ["r1"], []])
 def test_a_page_that_links_to_a_better_way_to_itself_leads_on(
-    begin: Callable[[Rules], Life], way: list[str], refresh_first: bool
+    begin: Callable[[FrontierPolicy], Life], way: list[str], refresh_first: bool
 ) -> None:
     """A page after ten hops refreshes, and its link starts anew: to redirects that lead back to it, or to itself."""
     life = begin(HOST)
@@ -353,7 +362,7 @@ def test_a_page_that_links_to_a_better_way_to_itself_leads_on(
 
 @pytest.mark.parametrize("in_time", [True, False])
 def test_a_redirect_that_turns_out_to_be_a_sitemaps_leads_to_a_sitemap(
-    begin: Callable[[Rules], Life], in_time: bool
+    begin: Callable[[FrontierPolicy], Life], in_time: bool
 ) -> None:
     """Whether the robots.txt that lists it is read before its answer or after."""
     life = begin(HOST)
@@ -371,7 +380,7 @@ def test_a_redirect_that_turns_out_to_be_a_sitemaps_leads_to_a_sitemap(
     assert life.lease()[f"{B}sitemap"].sitemap
 
 
-def test_what_a_redirect_leads_to_is_judged_again(begin: Callable[[Rules], Life]) -> None:
+def test_what_a_redirect_leads_to_is_judged_again(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A target that was too deep, and is not any more, may be refused for what nobody asked as long as it was."""
     life = begin(replace(HOST, judge=LinkJudge(ScopeConfig(max_depth=1, exclude=("secret",)))))
     life.read(A, f"{A}2")
@@ -385,7 +394,7 @@ def test_what_a_redirect_leads_to_is_judged_again(begin: Callable[[Rules], Life]
     assert life.rows()[f"{A}secret"] == Reason.EXCLUDED
 
 
-def test_what_links_found_waits_until_the_list_is_read(begin: Callable[[Rules], Life]) -> None:
+def test_what_links_found_waits_until_the_list_is_read(begin: Callable[[FrontierPolicy], Life]) -> None:
     """The list may name it, too; and the list itself is fetched while it is read."""
     life = begin(HOST)
     life.read(A, last=False)
@@ -400,7 +409,7 @@ def test_what_links_found_waits_until_the_list_is_read(begin: Callable[[Rules], 
     assert list(life.lease()) == [f"{A}y"]
 
 
-def test_hosts_whose_turn_is_later_keep_no_place_from_others(begin: Callable[[Rules], Life]) -> None:
+def test_hosts_whose_turn_is_later_keep_no_place_from_others(begin: Callable[[FrontierPolicy], Life]) -> None:
     """However many hosts wait for a deeper level, those that have something to give now are opened."""
     life = begin(replace(HOST, scope=Scope("all"), by_level=True))
     life.read(A, f"{A}2")
@@ -412,7 +421,7 @@ def test_hosts_whose_turn_is_later_keep_no_place_from_others(begin: Callable[[Ru
     assert list(life.lease()) == [B]
 
 
-def test_where_too_many_redirects_lead_is_a_broken_link(begin: Callable[[Rules], Life]) -> None:
+def test_where_too_many_redirects_lead_is_a_broken_link(begin: Callable[[FrontierPolicy], Life]) -> None:
     """It is told with the page that leads into the redirects."""
     life = begin(replace(HOST, edges=True))
     life.read(A)
@@ -424,7 +433,7 @@ def test_where_too_many_redirects_lead_is_a_broken_link(begin: Callable[[Rules],
     assert list(life.frontier.broken()) == [BrokenLink(url=f"{A}end", status=None, reason=Reason.HOP_LIMIT, pages=(A,))]
 
 
-def test_examples_are_what_is_skipped_now(begin: Callable[[Rules], Life]) -> None:
+def test_examples_are_what_is_skipped_now(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A URL that was out of scope first and let in later is no example; the first ones by discovery are."""
     life = begin(HOST)
     life.read(A, f"{A}slow")
@@ -437,7 +446,7 @@ def test_examples_are_what_is_skipped_now(begin: Callable[[Rules], Life]) -> Non
     assert life.frontier.examples() == {Reason.OUT_OF_SCOPE: ("http://c/0", "http://c/1", "http://c/2")}
 
 
-def test_a_later_find_tells_what_a_sitemap_says(begin: Callable[[Rules], Life]) -> None:
+def test_a_later_find_tells_what_a_sitemap_says(begin: Callable[[FrontierPolicy], Life]) -> None:
     """That a URL is a sitemap, and when it was changed, is taken from whichever find says it."""
     life = begin(HOST)
     life.read(A, f"{A}2", f"{A}3")
@@ -451,7 +460,7 @@ def test_a_later_find_tells_what_a_sitemap_says(begin: Callable[[Rules], Life]) 
     assert (request.sitemap, request.lastmod) == (True, "2024-05-01")
 
 
-def test_the_referrer_is_where_the_best_way_comes_from(begin: Callable[[Rules], Life]) -> None:
+def test_the_referrer_is_where_the_best_way_comes_from(begin: Callable[[FrontierPolicy], Life]) -> None:
     """Depth and referrer tell of the same way."""
     life = begin(HOST)
     life.read(A, f"{A}2")
@@ -464,7 +473,7 @@ def test_the_referrer_is_where_the_best_way_comes_from(begin: Callable[[Rules], 
     assert (request.depth, request.referrer) == (1, f"{A}2")
 
 
-def test_nothing_is_its_own_referrer(begin: Callable[[Rules], Life]) -> None:
+def test_nothing_is_its_own_referrer(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A sitemap that lists itself among its pages is nearer than its index made it, and still found on the index."""
     life = begin(HOST)
     life.read(A)
@@ -502,7 +511,7 @@ def crawled(site: dict[str, Page], seeds: list[str], max_depth: int | None, rand
     """What becomes of each URL when pages are answered in a random order."""
     folder = Path(tempfile.mkdtemp())
     judge = LinkJudge(ScopeConfig(max_depth=max_depth, exclude=("/4",)))
-    rules = Rules(follows=True, scope=Scope("host"), judge=judge, by_level=max_depth is not None)
+    rules = FrontierPolicy(follows=True, scope=Scope("host"), judge=judge, by_level=max_depth is not None)
     life = Life(folder, rules)
     leased: dict[str, Request] = {}
     lines: list[str] | None = seeds.copy()

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import StorageDamaged, UrlError
-from crawler.core.models import Find, Group, RejectedLine, SeedBatch, State, Visit, Wanted
+from crawler.core.finds import Find
+from crawler.core.handover import Group, RejectedLine, SeedBatch, Wanted
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
+from crawler.core.visits import State, Visit
 from crawler.frontier.audit import FrontierAudit, _Ids
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from crawler.core.finds import Find
+from crawler.core.handover import Group, SeedBatch, Wanted
 from crawler.core.merging import hop
-from crawler.core.models import Find, Group, Page, Request, Response, SeedBatch, State, Visit, Wanted
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn
+from crawler.core.records import VisitContext
 from crawler.core.urls import parse
+from crawler.core.visits import Page, State, Visit
 from crawler.engine.outcomes import Judge
 from crawler.frontier.circles import LONGEST
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.policy import Rules
+from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
 
 NOW = 1_700_000_000.0
@@ -34,7 +37,7 @@ class Run:
         """Begin a life."""
         board = MappedBoard(self.folder / "frontier.board", 1000)
         self.frontier = SqliteFrontier(
-            self.folder / "frontier.sqlite", board, create=create, rules=Rules(edges=True, follows=True)
+            self.folder / "frontier.sqlite", board, create=create, rules=FrontierPolicy(edges=True, follows=True)
         )
         self.frontier.open(NOW)
 
@@ -55,7 +58,7 @@ class Run:
         to = self.site[request.url.href]
         headers = ((b"Location", to.encode()),) if to else ()
         response = Response(request=request, status=302 if to else 200, headers=headers)
-        visit = Judge(retries=0).response(response, Page(size=0, sha256=""), Turn(now=NOW))
+        visit = Judge(retries=0).response(response, Page(size=0, sha256=""), VisitContext(now=NOW))
         assert isinstance(visit, Visit)
         return visit
 

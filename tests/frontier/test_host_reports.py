@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from crawler.core.models import Find, Group, HostState, Request, Retry, RobotsCopy, SeedBatch, State, Visit
+from crawler.core.finds import Find
+from crawler.core.handover import Group, HostState, RobotsCopy, SeedBatch
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn, unanswered
+from crawler.core.records import VisitContext, unanswered
 from crawler.core.scope import Scope
 from crawler.core.stored import HostReport, HostRobots, HostsInVain
 from crawler.core.urls import Host, parse
+from crawler.core.visits import Retry, State, Visit
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.policy import Rules
+from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
 
 NOW = 1_700_000_000.0
@@ -21,7 +24,7 @@ NOW = 1_700_000_000.0
 
 def finished(request: Request, state: State, reason: Reason, at: float, finds: tuple[Find, ...] = ()) -> Visit:
     """The end of a URL's turn."""
-    record = unanswered(request, reason, Turn(now=at), attempts=1)
+    record = unanswered(request, reason, VisitContext(now=at), attempts=1)
     return Visit(request=request, state=state, reason=reason, at=at, record=record, finds=finds)
 
 
@@ -30,7 +33,7 @@ def frontier(tmp_path: Path) -> SqliteFrontier:
     """Three hosts: `a` has three pages and one that waits, `b` failed and is down, `c` is pending, `out` is outside."""
     urls = [*(f"http://a/{n}" for n in range(4)), "http://b/", "http://c/"]
     board = MappedBoard(tmp_path / "board", 8)
-    found = SqliteFrontier(tmp_path / "f.sqlite", board, create=True, rules=Rules(scope=Scope("host")))
+    found = SqliteFrontier(tmp_path / "f.sqlite", board, create=True, rules=FrontierPolicy(scope=Scope("host")))
     found.open(NOW)
     seeds = tuple(Find(url=parse(url), seed=True, line=line) for line, url in enumerate(urls, 1))
     found.commit(Group(seeds=(SeedBatch(cursor=99, line=6, lines=6, finds=seeds, last=True),)))

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from crawler.core.models import Find, Group, Lease, Request, Retry, SeedBatch, State, Totals, Visit, Wanted
+from crawler.core.finds import Find
+from crawler.core.handover import Group, Lease, SeedBatch, Totals, Wanted
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn, unanswered
+from crawler.core.records import VisitContext, unanswered
 from crawler.core.scope import Scope
 from crawler.core.urls import Host, parse
+from crawler.core.visits import Retry, State, Visit
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.policy import Rules
+from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
 
 NOW = 1_700_000_000.0
@@ -21,7 +24,7 @@ NOW = 1_700_000_000.0
 class Life:
     """One frontier from its opening on; `kill` begins another life."""
 
-    def __init__(self, folder: Path, rules: Rules) -> None:
+    def __init__(self, folder: Path, rules: FrontierPolicy) -> None:
         self.folder = folder
         self.rules = rules
         self.line = 0
@@ -55,7 +58,7 @@ class Life:
 
     def finish(self, request: Request, *finds: Find, state: State = State.DONE) -> Totals:
         """Commit a page with what it led to."""
-        record = unanswered(request, Reason.OK, Turn(now=NOW), attempts=1) if state is State.DONE else None
+        record = unanswered(request, Reason.OK, VisitContext(now=NOW), attempts=1) if state is State.DONE else None
         visit = Visit(request=request, state=state, reason=Reason.OK, record=record, finds=finds)
         return self.frontier.commit(Group(visits=(visit,))).totals
 
@@ -73,7 +76,7 @@ def paths(lease: Lease) -> list[str]:
 @pytest.fixture
 def levels(tmp_path: Path) -> Life:
     """A run that goes one depth after the other."""
-    return Life(tmp_path, Rules(by_level=True))
+    return Life(tmp_path, FrontierPolicy(by_level=True))
 
 
 def test_a_depth_is_begun_when_the_one_before_is_finished(levels: Life) -> None:
@@ -114,7 +117,7 @@ def test_a_level_outlives_a_life(levels: Life) -> None:
 
 def test_a_host_that_has_its_pages_is_closed(tmp_path: Path) -> None:
     """What is left of it stays pending, is not waited for, and another limit opens it again."""
-    run = Life(tmp_path, Rules(host_pages=2))
+    run = Life(tmp_path, FrontierPolicy(host_pages=2))
     run.seeds(*(f"http://a/{number}" for number in range(5)), "http://b/")
 
     lease = run.lease()
@@ -124,14 +127,14 @@ def test_a_host_that_has_its_pages_is_closed(tmp_path: Path) -> None:
 
     assert totals.pending == 3
     assert run.lease().is_exhausted
-    run.rules = Rules(host_pages=3)
+    run.rules = FrontierPolicy(host_pages=3)
     run.again()
     assert paths(run.lease()) == ["a/2"]
 
 
 def test_a_page_that_was_no_line_makes_room(tmp_path: Path) -> None:
     """A URL that robots.txt refuses is none of the host's pages."""
-    run = Life(tmp_path, Rules(host_pages=1))
+    run = Life(tmp_path, FrontierPolicy(host_pages=1))
     run.seeds("http://a/0", "http://a/1")
     (first,) = run.lease().requests
 
@@ -151,7 +154,7 @@ def test_a_page_that_was_no_line_makes_room(tmp_path: Path) -> None:
 )
 def test_scope_says_where_links_may_lead(tmp_path: Path, mode: str, inside: list[str]) -> None:
     """What lies outside is skipped with that reason; every URL is in the account."""
-    run = Life(tmp_path, Rules(scope=Scope(mode)))
+    run = Life(tmp_path, FrontierPolicy(scope=Scope(mode)))
     run.seeds("http://a.x.com/d/")
     (seed,) = run.lease().requests
 
@@ -165,7 +168,7 @@ def test_scope_says_where_links_may_lead(tmp_path: Path, mode: str, inside: list
 @pytest.mark.parametrize("mode", ["host", "prefix"])
 def test_a_late_seed_opens_what_was_left_out(tmp_path: Path, mode: str) -> None:
     """The target of a seed's redirect is a seed: what was found on its host before becomes pending at once."""
-    run = Life(tmp_path, Rules(scope=Scope(mode)))
+    run = Life(tmp_path, FrontierPolicy(scope=Scope(mode)))
     run.seeds("http://a/", "http://old/")
     a, old = run.lease().requests
     run.finish(a, link("http://new/x/1", 3), link("http://new/x/1", 2), link("http://else/"))
@@ -180,7 +183,7 @@ def test_a_late_seed_opens_what_was_left_out(tmp_path: Path, mode: str) -> None:
 
 def test_an_edge_is_kept_once_for_each_pair(tmp_path: Path) -> None:
     """Who points at whom is known for every pair, also where the target was known before."""
-    run = Life(tmp_path, Rules(edges=True))
+    run = Life(tmp_path, FrontierPolicy(edges=True))
     run.seeds("http://a/", "http://b/")
     a, b = run.lease().requests
     for page in (a, b):
@@ -194,7 +197,7 @@ def test_an_edge_is_kept_once_for_each_pair(tmp_path: Path) -> None:
 
 def test_a_trap_closes_its_family_alone(tmp_path: Path) -> None:
     """Session ids of one page are refused from the sixth on, with examples; the list is never refused."""
-    run = Life(tmp_path, Rules(traps=True))
+    run = Life(tmp_path, FrontierPolicy(traps=True))
     run.seeds("http://a/", "http://a/p?PHPSESSID=99aa99aa99aa99aa")
     seed, listed = run.lease().requests
     finds = [link(f"http://a/p?PHPSESSID={number:016x}f00d") for number in range(10)]
@@ -210,7 +213,7 @@ def test_a_trap_closes_its_family_alone(tmp_path: Path) -> None:
 
 def test_a_broken_link_is_told_with_every_page_that_leads_to_it(tmp_path: Path) -> None:
     """404s, failures and circles of redirects; redirects on the way stand for the pages that lead to them."""
-    run = Life(tmp_path, Rules(edges=True))
+    run = Life(tmp_path, FrontierPolicy(edges=True))
     run.seeds("http://a/", "http://b/")
     a, b = run.lease().requests
     run.finish(a, link("http://a/404"), link("http://a/r1"), link("http://a/c1"), link("http://a/fine"))
@@ -227,7 +230,7 @@ def test_a_broken_link_is_told_with_every_page_that_leads_to_it(tmp_path: Path) 
     while requests := run.lease().requests:
         for request in requests:
             state, reason, status, target = ends[request.url.target]
-            record = replace(unanswered(request, reason, Turn(now=NOW), attempts=1), status=status)
+            record = replace(unanswered(request, reason, VisitContext(now=NOW), attempts=1), status=status)
             finds = (link(target),) if target else ()
             onto = parse(target) if target else None
             visit = Visit(request=request, state=state, reason=reason, record=record, target=onto, finds=finds)
@@ -270,7 +273,7 @@ class Asker:
     def finish(self, url: str, *finds: Find) -> None:
         """Commit a page that was leased."""
         request = self.leased[url]
-        record = unanswered(request, Reason.OK, Turn(now=NOW), attempts=1)
+        record = unanswered(request, Reason.OK, VisitContext(now=NOW), attempts=1)
         self.commit(visits=(Visit(request=request, state=State.DONE, reason=Reason.OK, record=record, finds=finds),))
 
     @staticmethod
@@ -279,9 +282,9 @@ class Asker:
         return sum(request.url.host_port == host for request in lease.requests)
 
 
-def asker(folder: Path, rules: Rules | None = None, *urls: str, last: bool = True) -> Asker:
+def asker(folder: Path, rules: FrontierPolicy | None = None, *urls: str, last: bool = True) -> Asker:
     """Somebody who has leased all that there was of these."""
-    life = Life(folder, rules or Rules())
+    life = Life(folder, rules or FrontierPolicy())
     life.seeds(*urls, last=last)
     found = Asker(life)
     while found.ask():
@@ -328,7 +331,7 @@ def test_all_are_asked_again_when_the_list_is_read(tmp_path: Path) -> None:
 
 def test_all_are_asked_again_at_the_next_depth(tmp_path: Path) -> None:
     """A host that had nothing of this depth may have something of the next; a nearer way counts as well."""
-    run = asker(tmp_path, Rules(by_level=True), "http://a/", "http://b/")
+    run = asker(tmp_path, FrontierPolicy(by_level=True), "http://a/", "http://b/")
     run.finish("http://a/", link("http://a/1"))
     assert run.ask() == []
     run.finish("http://b/", link("http://a/2"))
@@ -338,7 +341,7 @@ def test_all_are_asked_again_at_the_next_depth(tmp_path: Path) -> None:
 
 def test_a_host_is_asked_again_when_its_pages_leave_room(tmp_path: Path) -> None:
     """Of a host's two pages one was no line after all."""
-    run = asker(tmp_path, Rules(host_pages=2), "http://a/1", "http://a/2", "http://a/3")
+    run = asker(tmp_path, FrontierPolicy(host_pages=2), "http://a/1", "http://a/2", "http://a/3")
     assert sorted(run.leased) == ["http://a/1", "http://a/2"]
 
     request = run.leased["http://a/1"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.stored import LostSeeds
 from crawler.frontier.audit import FrontierAudit

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import DiskFull, RunInUse, StorageError
-from crawler.core.models import Find, Group, SeedBatch
+from crawler.core.finds import Find
+from crawler.core.handover import Group, SeedBatch
 from crawler.core.urls import parse
 from crawler.frontier import reading as reading_file
 from crawler.frontier.in_flight import MappedBoard

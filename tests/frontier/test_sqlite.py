@@ -19,30 +19,25 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from crawler.core import records
 from crawler.core.errors import CrawlerError, DiskFull, RunInUse, StorageDamaged, StorageError
-from crawler.core.models import (
+from crawler.core.finds import Find
+from crawler.core.handover import (
     Committed,
-    Find,
     Group,
     HostState,
     Lease,
     Opened,
-    Page,
     RejectedLine,
-    Request,
-    Response,
-    Retry,
     RobotsCopy,
     SeedBatch,
     SeedCursor,
-    State,
-    Timing,
     Totals,
-    Visit,
     Wanted,
 )
+from crawler.core.messages import Request, Response, Timing
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn
+from crawler.core.records import VisitContext
 from crawler.core.urls import Host, parse
+from crawler.core.visits import Page, Retry, State, Visit
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import LONGEST_WAIT, SqliteFrontier
@@ -145,7 +140,7 @@ def found(url: str, **fields: Any) -> Find:
 def done(request: Request, *finds: Find, status: int = 200, size: int = 10) -> Visit:
     """A visit that ended with a response."""
     response = Response(request=request, status=status, timing=Timing(total=0.25))
-    line = records.answered(response, Page(size=size, sha256=""), Reason.OK, Turn(now=NOW), state=State.DONE)
+    line = records.answered(response, Page(size=size, sha256=""), Reason.OK, VisitContext(now=NOW), state=State.DONE)
     return Visit(request=request, state=State.DONE, reason=Reason.OK, record=line, finds=finds, latency=0.25)
 
 
@@ -1204,7 +1199,7 @@ class Lives(RuleBasedStateMachine):
 
     def has_more(self, host: Host) -> bool:
         """More of a host is ready than is leased of it."""
-        leased = sum(parse(url).host_port == host for url in self.leased)
+        leased = sum(parse(url).host_port == host and not lease.alone for url, lease in self.leased.items())
         return sum(self.rows[url].deaths < 2 for url in self.pending(host)) > leased
 
     def expected(self, shares: dict[Host, int], new_hosts: int, new_share: int) -> list[str]:

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from crawler.core.models import Find, Group, Request, SeedBatch, State, Visit
+from crawler.core.finds import Find
+from crawler.core.handover import Group, SeedBatch
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.scope import Scope
 from crawler.core.stored import Leader
 from crawler.core.urls import parse
+from crawler.core.visits import State, Visit
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.policy import Rules
+from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.url_history import FrontierHistory
 
 NOW = 1_700_000_000.0
-RULES = Rules(scope=Scope("prefix"), traps=True)
+RULES = FrontierPolicy(scope=Scope("prefix"), traps=True)
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def finish(frontier: SqliteFrontier, url: str, *finds: Find) -> None:
     frontier.commit(Group(visits=(Visit(request=request, state=State.DONE, reason=Reason.OK, finds=finds),)))
 
 
-def history(frontier: SqliteFrontier, rules: Rules = RULES) -> FrontierHistory:
+def history(frontier: SqliteFrontier, rules: FrontierPolicy = RULES) -> FrontierHistory:
     """Who may be asked."""
     db: sqlite3.Connection = frontier._db
     return FrontierHistory(db, rules, "crawler", 2026)
@@ -85,4 +88,4 @@ def test_to_ask_about_a_family_counts_nothing(frontier: SqliteFrontier) -> None:
 
 def test_without_traps_there_are_no_families(frontier: SqliteFrontier) -> None:
     """Where nobody looks for them, none are told."""
-    assert history(frontier, Rules()).of(parse("http://h/")).borders.families == ()
+    assert history(frontier, FrontierPolicy()).of(parse("http://h/")).borders.families == ()

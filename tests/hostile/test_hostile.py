@@ -11,7 +11,7 @@ from hostile.cases import CASES, MAX_BODY, Case, Outcome
 
 from crawler.cli.main import _run
 from crawler.core.errors import FetchError
-from crawler.core.models import Request
+from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.downloader.fetcher import HttpFetcher
 from support.fetching import OK, answering, ask, open_fetcher, saying

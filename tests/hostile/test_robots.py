@@ -5,7 +5,7 @@ from time import process_time
 import pytest
 
 from crawler.core.urls import parse
-from crawler.robots.answer import Rules
+from crawler.robots.answer import RobotsRules
 from crawler.robots.lines import LONGEST
 
 HEAD = "User-agent: *\n"
@@ -32,7 +32,7 @@ def test_no_body_is_expensive(text: str) -> None:
     url = parse("http://h/" + "a" * 8000)
 
     started = process_time()
-    read = Rules(text.encode(), "crawler")
+    read = RobotsRules(text.encode(), "crawler")
     between = process_time()
     read.allows(url)
     read.allows(url)

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from crawler.core.handover import Totals
 from crawler.core.metrics import Sample
-from crawler.core.models import Totals
 from crawler.live.terminal import PlainView, TerminalView
 from crawler.site.plan import SitePlan
 from support.faults import site_process

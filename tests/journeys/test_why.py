@@ -11,10 +11,10 @@ import pytest
 
 from crawler.cli.main import _run
 from crawler.core.config import configure, plain_values
-from crawler.core.models import Response, Timing
+from crawler.core.messages import Response, Timing
 from crawler.report.why import chain
 from crawler.run.folder import RunFacts, RunFolder
-from crawler.run.seed_lists import Source
+from crawler.run.seed_lists import SeedList
 from crawler.testing import Answer, FakeFetcher, refused
 from support.crawls import crawl
 
@@ -73,7 +73,7 @@ def a_run(folder: Path, command: str = "crawl", **options: Any) -> Path:
     asyncio.run(crawl(folder, ["http://site.example/"], fetcher, command=command, robots=True, delay=0, **options))
     facts = RunFacts(
         command=command,
-        sources=(Source("seeds.txt", 1),),
+        sources=(SeedList("seeds.txt", 1),),
         seeds_bytes=(folder / "seeds.txt").stat().st_size,
         options=plain_values(configure(named)),
     )

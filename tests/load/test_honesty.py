@@ -7,9 +7,9 @@ import pytest
 
 from crawler.core.histogram import FINE, bucket, mean, middle
 from crawler.load.loops import Loop
-from crawler.load.pacers import Curve, Poisson, Stage
-from crawler.load.records import Client, Record, merge_phases, sum_up
-from crawler.load.result import Asked, Verdict
+from crawler.load.pacers import Curve, Poisson, RateStage
+from crawler.load.records import ClientCost, LoadRecord, merge_phases, sum_up
+from crawler.load.result import LoadSetup, LoadVerdict
 from crawler.load.verdict import judge
 from support.simulation import MILLISECOND, SECOND, Simulation, measured, simulated
 
@@ -25,9 +25,9 @@ def above(table: dict[int, int], nanoseconds: int) -> int:
     return sum(count for number, count in table.items() if middle(number, FINE) > nanoseconds)
 
 
-def asked(mode: str, connections: int = 64) -> Asked:
+def asked(mode: str, connections: int = 64) -> LoadSetup:
     """A description of the test."""
-    return Asked(
+    return LoadSetup(
         url="http://h/",
         address="h:80",
         method="GET",
@@ -129,7 +129,7 @@ def test_the_warm_up_is_apart() -> None:
 def test_a_request_is_never_sent_before_it_is_due() -> None:
     """Whatever the gaps, each request reaches the server at its moment or later."""
     arrivals: list[int] = []
-    due = Poisson(Curve([Stage(SECOND, 300_000, 300_000)]), Random(7).random)  # noqa: S311
+    due = Poisson(Curve([RateStage(SECOND, 300_000, 300_000)]), Random(7).random)  # noqa: S311
     schedule = [moment for n in range(1000) if (moment := due.due(n)) is not None]
 
     def arrive(_: int, now: int) -> int:
@@ -138,7 +138,7 @@ def test_a_request_is_never_sent_before_it_is_due() -> None:
 
     loop, _ = simulated(
         arrive,
-        pacer=Poisson(Curve([Stage(SECOND, 300_000, 300_000)]), Random(7).random),  # noqa: S311
+        pacer=Poisson(Curve([RateStage(SECOND, 300_000, 300_000)]), Random(7).random),  # noqa: S311
         seconds=1,
     )
 
@@ -149,7 +149,7 @@ def test_a_request_is_never_sent_before_it_is_due() -> None:
 def test_poisson_arrivals_wait_as_queueing_theory_says() -> None:
     """One server, 1 ms each, 80 % busy (M/D/1): the mean wait is rho / (2 (1 - rho)) services, here 2 ms."""
     rate = 800_000
-    pacer = Poisson(Curve([Stage(200 * SECOND, rate, rate)]), Random(5).random)  # noqa: S311
+    pacer = Poisson(Curve([RateStage(200 * SECOND, rate, rate)]), Random(5).random)  # noqa: S311
 
     loop, _ = simulated(lambda _n, _now: MILLISECOND, pacer=pacer, connections=1, seconds=200)
 
@@ -178,7 +178,7 @@ def test_a_client_that_is_slowed_is_called_the_limit_with_its_share(rate: float 
     client.seconds, client.cpu_seconds = 5.0, 2.0
     verdict, because, advice = judge(asked("open" if rate else "closed"), loop.phases, [client])
 
-    assert verdict is Verdict.CLIENT_BOUND
+    assert verdict is LoadVerdict.CLIENT_BOUND
     assert because.startswith("up to ")
     assert "p90 is the client's own" in because  # a fifth of the time is in the p90 and not in the median
     assert "idler machine" in advice
@@ -186,8 +186,10 @@ def test_a_client_that_is_slowed_is_called_the_limit_with_its_share(rate: float 
     assert max(middle(number, FINE) for number in client.lag) == pytest.approx(20 * MILLISECOND, rel=0.3)
 
 
-@pytest.mark.parametrize(("rate", "verdict"), [(500.0, Verdict.OK), (2000.0, Verdict.CLIENT_BOUND)])
-def test_one_pause_of_the_client_is_blamed_for_the_percentile_that_it_reaches(rate: float, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("rate", "verdict"), [(500.0, LoadVerdict.OK), (2000.0, LoadVerdict.CLIENT_BOUND)])
+def test_one_pause_of_the_client_is_blamed_for_the_percentile_that_it_reaches(
+    rate: float, verdict: LoadVerdict
+) -> None:
     """60 ms of 10 s are in no p99, although they are a tenth of the mean; where a p99.9 is shown, it is theirs."""
 
     def pause(simulation: Simulation, _: Loop) -> None:
@@ -200,16 +202,16 @@ def test_one_pause_of_the_client_is_blamed_for_the_percentile_that_it_reaches(ra
 
     assert (mean(client.lag, FINE) or 0) > 0.1 * (mean(measured(loop).response, FINE) or 0)
     assert found is verdict
-    assert ("p99.9" in because) is (verdict is Verdict.CLIENT_BOUND)
+    assert ("p99.9" in because) is (verdict is LoadVerdict.CLIENT_BOUND)
 
 
 def test_a_server_that_never_answers_is_not_called_a_short_test() -> None:
     """The verdict says that nothing was ok, and what became of the requests instead."""
     loop, _ = simulated(lambda _n, _now: None, rate=100, connections=8, seconds=3)
 
-    verdict, because, advice = judge(asked("open", 8), loop.phases, [Client(seconds=3)])
+    verdict, because, advice = judge(asked("open", 8), loop.phases, [ClientCost(seconds=3)])
 
-    assert (verdict, because) == (Verdict.NOTHING_OK, "no request was ok: 292 shed, 8 in flight")
+    assert (verdict, because) == (LoadVerdict.NOTHING_OK, "no request was ok: 292 shed, 8 in flight")
     assert "--expect-status" in advice
 
 
@@ -222,26 +224,26 @@ def test_a_queue_does_not_hide_a_slow_client() -> None:
     verdict, *_ = judge(asked("open", 4), loop.phases, [client])
 
     assert (mean(measured(loop).response, FINE) or 0) > 10 * (mean(client.lag, FINE) or 0)
-    assert verdict is Verdict.CLIENT_BOUND
+    assert verdict is LoadVerdict.CLIENT_BOUND
 
 
 def test_a_client_with_time_to_spare_is_not_blamed() -> None:
     """The same load without the disturbance is the server's."""
     loop, _ = simulated(lambda _n, _now: MILLISECOND, seconds=5)
 
-    verdict, *_ = judge(asked("closed"), loop.phases, [Client(seconds=5, cpu_seconds=2)])
+    verdict, *_ = judge(asked("closed"), loop.phases, [ClientCost(seconds=5, cpu_seconds=2)])
 
-    assert verdict is Verdict.SERVER_BOUND
+    assert verdict is LoadVerdict.SERVER_BOUND
 
 
 def test_a_rate_beyond_the_server_is_not_reached() -> None:
     """Eight connections of 100 ms manage 80/s, half of what was asked for."""
     loop, _ = simulated(lambda _n, _now: 100 * MILLISECOND, rate=160, connections=8, seconds=10)
 
-    verdict, because, advice = judge(asked("open", 8), loop.phases, [Client(seconds=10, cpu_seconds=0.1)])
+    verdict, because, advice = judge(asked("open", 8), loop.phases, [ClientCost(seconds=10, cpu_seconds=0.1)])
 
     total = measured(loop)
-    assert verdict is Verdict.RATE_NOT_REACHED
+    assert verdict is LoadVerdict.RATE_NOT_REACHED
     assert because.startswith("of 1,600 scheduled requests 50.0 % were sent in time, 5.0 % in the grace")
     assert because.endswith(", 45.0 % never")
     assert total.scheduled - total.outcomes["shed"] == 880
@@ -254,7 +256,7 @@ def test_shares_merge_into_the_whole() -> None:
     one, _ = simulated(lambda n, _: (1 + n % 7) * MILLISECOND, seconds=None, requests=350, connections=1)
     other, _ = simulated(lambda n, _: (1 + n % 7) * MILLISECOND, seconds=None, requests=350, connections=1)
 
-    records = [Record(phases=loop.phases, client=Client()) for loop in (one, other)]
+    records = [LoadRecord(phases=loop.phases, client=ClientCost()) for loop in (one, other)]
     merged = sum_up(merge_phases([record.phases for record in records]))
 
     assert merged.scheduled == 700

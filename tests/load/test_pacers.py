@@ -8,18 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.protocols import Pacer
-from crawler.load.pacers import SECOND, UNIT, Curve, First, Poisson, Regular, Share, Stage
+from crawler.load.pacers import SECOND, UNIT, Curve, First, Poisson, RateStage, Regular, Share
 
 RATES = st.integers(1, 200_000_000)  # thousandths per second
 STAGES = st.lists(
-    st.builds(Stage, st.integers(1, 100 * SECOND), st.integers(0, 10**8), st.integers(0, 10**8)), min_size=1, max_size=5
+    st.builds(RateStage, st.integers(1, 100 * SECOND), st.integers(0, 10**8), st.integers(0, 10**8)),
+    min_size=1,
+    max_size=5,
 )
 
 
 def constant(rate: float, seconds: float | None = None) -> Curve:
     """One rate all the time."""
     length = None if seconds is None else round(seconds * SECOND)
-    return Curve([Stage(length, round(rate * 1000), round(rate * 1000))])
+    return Curve([RateStage(length, round(rate * 1000), round(rate * 1000))])
 
 
 def schedule(pacer: Pacer, most: int = 100_000) -> list[int]:
@@ -40,7 +42,7 @@ def test_a_constant_rate_is_even_and_exact() -> None:
 @given(RATES, st.integers(0, 10**9))
 def test_no_rate_drifts(rate: int, n: int) -> None:
     """Request n is due n / rate after the start, to the nanosecond, however large n is."""
-    due = Regular(Curve([Stage(None, rate, rate)])).due(n)
+    due = Regular(Curve([RateStage(None, rate, rate)])).due(n)
 
     assert due == -(-n * UNIT // rate)
 
@@ -52,7 +54,7 @@ def test_a_rate_below_one_per_second_works() -> None:
 
 def test_a_ramp_sends_its_area() -> None:
     """From 0 to 100/s in 10 s: 500 requests, the half of them after seven tenths of the time."""
-    moments = schedule(Regular(Curve([Stage(10 * SECOND, 0, 100_000)])))
+    moments = schedule(Regular(Curve([RateStage(10 * SECOND, 0, 100_000)])))
 
     assert len(moments) == 500
     assert moments[250] == pytest.approx(10 * SECOND / 2**0.5, rel=1e-6)
@@ -62,10 +64,10 @@ def test_stages_join_without_a_gap() -> None:
     """Up, along and down: 500, 2,000 and 500 requests, each stage's in its own time; nothing at rate 0."""
     curve = Curve(
         [
-            Stage(10 * SECOND, 0, 100_000),
-            Stage(20 * SECOND, 100_000, 100_000),
-            Stage(10 * SECOND, 100_000, 0),
-            Stage(5 * SECOND, 0, 0),
+            RateStage(10 * SECOND, 0, 100_000),
+            RateStage(20 * SECOND, 100_000, 100_000),
+            RateStage(10 * SECOND, 100_000, 0),
+            RateStage(5 * SECOND, 0, 0),
         ]
     )
     moments = schedule(Regular(curve))
@@ -80,7 +82,7 @@ def test_stages_join_without_a_gap() -> None:
 
 
 @given(STAGES, st.integers(0, 10**6))
-def test_moments_never_go_back_and_stay_within_the_schedule(stages: list[Stage], n: int) -> None:
+def test_moments_never_go_back_and_stay_within_the_schedule(stages: list[RateStage], n: int) -> None:
     """Later requests are due later, and none after the end."""
     curve = Curve(stages)
     one, other = Regular(curve).due(n), Regular(curve).due(n + 1)

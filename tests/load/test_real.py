@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 import crawler
-from crawler.load.result import LoadResult, Verdict
+from crawler.load.result import LoadResult, LoadVerdict
 from support.rawserver import Handler, raw_server
 
 pytestmark = pytest.mark.both_loops
@@ -173,7 +173,7 @@ async def test_what_goes_wrong_is_named(answer: bytes, kind: str) -> None:
     assert kinds(result) == {kind: 20}
     assert result.outcomes["failed"] == 20
     assert result.total.bytes == 20 * len(answer)
-    assert (result.verdict, result.because) == (Verdict.NOTHING_OK, f"no request was ok: 20 {kind}")
+    assert (result.verdict, result.because) == (LoadVerdict.NOTHING_OK, f"no request was ok: 20 {kind}")
     assert result.p50 is None
     failure = result.total.failures[kind]
     assert failure.first.at <= failure.last.at
@@ -249,7 +249,7 @@ async def test_a_machine_that_runs_out_is_blamed_itself(code: int, monkeypatch: 
     assert result.total.is_whole
     assert result.outcomes["ok"] == len(server.requests) > 0
     assert errno.errorcode[code] in result.total.failures["client_limit"].first.detail
-    assert result.verdict in {Verdict.CLIENT_BOUND, Verdict.TOO_SHORT}
+    assert result.verdict in {LoadVerdict.CLIENT_BOUND, LoadVerdict.TOO_SHORT}
 
 
 @asynccontextmanager

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 import pytest
 
 from crawler.core.histogram import FINE, bucket
-from crawler.load.records import Client, Example, Phase
+from crawler.load.records import ClientCost, Example, Phase
 from crawler.load.report import load_text
-from crawler.load.result import Asked, LoadResult
+from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.verdict import judge
 from support.simulation import MILLISECOND, SECOND, measured, simulated
 
 
 def result(phases: Sequence[Phase], *, rate: float | None = None, connections: int = 8) -> LoadResult:
     """These phases with their verdict, of a client with time to spare."""
-    asked = Asked(
+    asked = LoadSetup(
         url="http://h/",
         address="h:80",
         method="GET",
@@ -29,7 +29,7 @@ def result(phases: Sequence[Phase], *, rate: float | None = None, connections: i
         good="status below 400",
         rate=rate,
     )
-    clients = (Client(seconds=10, cpu_seconds=1),)
+    clients = (ClientCost(seconds=10, cpu_seconds=1),)
     verdict, because, advice = judge(asked, phases, clients)
     return LoadResult(
         asked=asked, phases=tuple(phases), clients=clients, verdict=verdict, because=because, advice=advice

@@ -6,8 +6,8 @@ import pytest
 
 from crawler.core.errors import UsageError
 from crawler.core.histogram import FINE, bucket
-from crawler.load.records import Client, Example, Phase
-from crawler.load.result import Asked, LoadResult, Verdict
+from crawler.load.records import ClientCost, Example, Phase
+from crawler.load.result import LoadResult, LoadSetup, LoadVerdict
 from crawler.load.thresholds import parse_threshold
 
 MS = 1_000_000
@@ -20,7 +20,7 @@ def result(*, ok: int = 1990, failed: int = 0, unanswered: int = 0, milliseconds
     for _ in range(failed):
         phase.fail("status_500", Example(at=1, took=1, port=None, detail="answered with status 500"))
     phase.in_flight[bucket(MS, FINE)] = unanswered
-    asked = Asked(
+    asked = LoadSetup(
         url="http://h/",
         address="h:80",
         method="GET",
@@ -33,7 +33,7 @@ def result(*, ok: int = 1990, failed: int = 0, unanswered: int = 0, milliseconds
         cores=2,
         good="status below 400",
     )
-    return LoadResult(asked=asked, phases=(phase,), clients=(Client(),), verdict=Verdict.OK, because="so")
+    return LoadResult(asked=asked, phases=(phase,), clients=(ClientCost(),), verdict=LoadVerdict.OK, because="so")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_is_only_known_from_below_is_not_below() -> None:
     assert parse_threshold("p99>5ms").check(hidden)[0]
 
 
-@pytest.mark.parametrize("change", [{"interrupted": True}, {"verdict": Verdict.CLIENT_BOUND}])
+@pytest.mark.parametrize("change", [{"interrupted": True}, {"verdict": LoadVerdict.CLIENT_BOUND}])
 def test_a_test_that_is_worth_nothing_passes_no_gate(change: dict[str, object]) -> None:
     """Neither an interrupted one nor one that its client limited."""
     assert not parse_threshold("errors<100%").check(replace(result(), **change))[0]  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def test_a_test_that_is_worth_nothing_passes_no_gate(change: dict[str, object]) 
 )
 def test_a_missed_gate_names_all_that_stands_in_its_way(gate: str, figure: str) -> None:
     """What the sample lacks comes first, since it would be lacking in a test without the other faults, too."""
-    poor = replace(result(ok=400), interrupted=True, verdict=Verdict.CLIENT_BOUND)
+    poor = replace(result(ok=400), interrupted=True, verdict=LoadVerdict.CLIENT_BOUND)
 
     assert parse_threshold(gate).check(poor) == (False, figure)
 

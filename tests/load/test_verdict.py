@@ -3,12 +3,12 @@
 import pytest
 
 from crawler.core.histogram import FINE, bucket
-from crawler.load.records import Client, Phase
-from crawler.load.result import Asked, Verdict
+from crawler.load.records import ClientCost, Phase
+from crawler.load.result import LoadSetup, LoadVerdict
 from crawler.load.verdict import judge
 
 MS = 1_000_000
-ASKED = Asked(
+ASKED = LoadSetup(
     url="http://h/",
     address="h:80",
     method="GET",
@@ -40,11 +40,11 @@ def test_the_client_is_named_with_the_percentile_that_it_reaches(
     """So many moments of a thousand were so many milliseconds late, and the server takes so long."""
     phase = Phase(name="measured", end=10**10, scheduled=2000, sent=2000, answered=2000)
     phase.reused.whole[bucket(milliseconds * MS, FINE)] = 2000
-    client = Client(seconds=10, cpu_seconds=1)
+    client = ClientCost(seconds=10, cpu_seconds=1)
     client.lag[0] = 1000 - moments
     client.lag[bucket(round(late * MS), FINE)] = moments
 
     verdict, because, _ = judge(ASKED, [phase], [client])
 
-    assert verdict is (Verdict.CLIENT_BOUND if named else Verdict.SERVER_BOUND)
+    assert verdict is (LoadVerdict.CLIENT_BOUND if named else LoadVerdict.SERVER_BOUND)
     assert named is None or f"of the service time's {named} is the client's own" in because

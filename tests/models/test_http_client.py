@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from crawler.core.config import FetchConfig
-from crawler.core.models import Request
+from crawler.core.messages import Request
 from crawler.core.urls import parse
 from crawler.models.http_client import BlockingClient
 from support.siteserver import HandMadeSite

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import FetchError
-from crawler.core.models import Page, Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
+from crawler.core.visits import Page
 from crawler.models import process_pool
-from crawler.models.job import Failure, Job, Work
+from crawler.models.job import Job, JobFailure, Work
 
 
 class NoClient:
@@ -72,5 +73,5 @@ def test_a_process_that_dies_with_the_lock_in_its_hands_hangs_nobody() -> None:
 
     results = process_pool.run(job, LastMoment())
 
-    assert results == {request.url.href: Failure(Reason.CONNECT_REFUSED) for request in requests}
+    assert results == {request.url.href: JobFailure(Reason.CONNECT_REFUSED) for request in requests}
     assert active_children() == []

@@ -8,12 +8,13 @@ import time
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.models import Page, Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
+from crawler.core.visits import Page
 from crawler.parse.document import read
 from crawler.parse.follow import follow
-from crawler.parse.page_reader import Reader, Task, is_document
+from crawler.parse.page_reader import PageReader, Task, is_document
 from crawler.parse.reading import Document, Reading, Wants
 from crawler.parse.sealing import job_of
 
@@ -37,7 +38,7 @@ def page(body: bytes, content_type: str, *, status: int = 200, assets: bool = Fa
     headers = ((b"Content-Type", content_type.encode()),)
     task = Task(max_decoded=10**8, follow=TASK.follow, wants=Wants(assets=assets))
     answer = Response(request=Request(url=url("http://h/")), status=status, headers=headers, body=body)
-    return Reader(task).read_response(answer)
+    return PageReader(task).read_response(answer)
 
 
 def paths(told: Reading) -> list[str] | None:

@@ -5,12 +5,13 @@ import gzip
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.models import Page, Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
+from crawler.core.visits import Page
 from crawler.parse.document import read
 from crawler.parse.follow import follow
-from crawler.parse.page_reader import Reader, Task
+from crawler.parse.page_reader import PageReader, Task
 from crawler.parse.reading import Document, Reading
 
 BROKEN = Reason.XML_ERROR
@@ -29,7 +30,7 @@ def page(body: bytes | str, content_type: str = "text/plain", *, status: int = 2
     content = body.encode() if isinstance(body, str) else body
     request = Request(url=url("http://h/d/map"), sitemap=sitemap)
     headers = ((b"Content-Type", content_type.encode()),)
-    return Reader(TASK).read_response(Response(request=request, status=status, headers=headers, body=content))
+    return PageReader(TASK).read_response(Response(request=request, status=status, headers=headers, body=content))
 
 
 def paths(told: Reading) -> list[str] | None:

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.parse.inline import InlineParser

@@ -9,14 +9,15 @@ from functools import partial
 
 import pytest
 
-from crawler.core.models import Packed, Page, Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.protocols import Parser
 from crawler.core.urls import parse
+from crawler.core.visits import Packed, Page
 from crawler.http.content_codings import content_steps, put_together
 from crawler.parse import worker
 from crawler.parse.inline import InlineParser
 from crawler.parse.keeping import packed, with_body, without_body
-from crawler.parse.page_reader import Reader, Task
+from crawler.parse.page_reader import PageReader, Task
 from crawler.parse.pool import LaneParser, lanes
 from crawler.parse.sealing import job_of
 from crawler.runtime.lane import Limits
@@ -66,7 +67,7 @@ def _parsers(lane: LaneParser) -> tuple[Parser, Parser]:
 def test_no_byte_of_a_body_travels_back(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker answers without what the other side has, and that side puts it in place again."""
     response, _ = ANSWERS[name]
-    monkeypatch.setattr(worker, "_readers", [Reader(TASK)])
+    monkeypatch.setattr(worker, "_readers", [PageReader(TASK)])
     job = job_of(response)
 
     travelling = worker.read(job._replace(body=b""), job.body)

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from crawler.core.config import configure
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.parse.page_reader import Task
 from crawler.parse.pool import LaneParser, lanes
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 from crawler.runtime.lane import Limits
 from support.crawls import crawl, records
 from support.siteserver import HandMadeSite
@@ -91,7 +91,7 @@ async def test_an_odd_page_costs_itself_at_the_most(case: str) -> None:
 async def test_an_odd_page_is_archived_whole(tmp_path: Path) -> None:
     """In a crawl it is a line with its reason and a file with its bytes, and the pages beside it are complete."""
     odd = b"<div>" * 1_000_000
-    async with HandMadeSite() as site, HttpFetcher(configure({}).fetch, clock=Clock()) as fetcher:
+    async with HandMadeSite() as site, HttpFetcher(configure({}).fetch, clock=SystemClock()) as fetcher:
         site.add_page("/", links=["/odd", "/next"])
         site.add_page("/odd", odd)
         site.add_page("/next", "<title>next</title>")

@@ -15,14 +15,16 @@ import pytest
 
 from crawler.core.config import ScopeConfig
 from crawler.core.errors import UsageError
-from crawler.core.models import Find, Page, Request, Response
+from crawler.core.finds import Find
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.records import MAX_DATA
 from crawler.core.text import error_line
 from crawler.core.urls import parse
+from crawler.core.visits import Page
 from crawler.parse.extract import PageSource, load
 from crawler.parse.follow import follow, follow_lists
-from crawler.parse.page_reader import Reader, Task, is_document
+from crawler.parse.page_reader import PageReader, Task, is_document
 from crawler.parse.reading import Wants
 from crawler.parse.sealing import job_of
 
@@ -39,7 +41,7 @@ def answer(body: bytes = HTML, *, status: int = 200, content_type: str = "text/h
 
 def read(response: Response, task: Task = CRAWL) -> Page:
     """The page, without the time that it took."""
-    return replace(Reader(task).read(job_of(response)), seconds=0.0)
+    return replace(PageReader(task).read(job_of(response)), seconds=0.0)
 
 
 def given(page: Page) -> object:
@@ -323,7 +325,7 @@ def test_data_that_is_too_long_as_json_is_not_kept() -> None:
 def test_two_parts_of_the_data_need_two_names(wants: Wants) -> None:
     """One would silently replace the other."""
     with pytest.raises(UsageError, match="would have the name"):
-        Reader(replace(CRAWL, wants=wants))
+        PageReader(replace(CRAWL, wants=wants))
 
 
 @pytest.mark.parametrize(
@@ -360,7 +362,7 @@ def test_content_is_kept_only_when_wanted() -> None:
 def test_pages_and_tasks_travel() -> None:
     """What goes to a worker and what comes back is the same on the other side (copied as pickle would)."""
     task = replace(CRAWL, wants=Wants(text=True), follow=follow(ScopeConfig(exclude=("x",)), obey=True))
-    page = Reader(deepcopy(task)).read(deepcopy(job_of(answer())))
+    page = PageReader(deepcopy(task)).read(deepcopy(job_of(answer())))
 
     assert deepcopy(page) == page
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 
 from crawler.core.errors import WorkersMissing
-from crawler.core.models import Request, Response
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.parse.inline import InlineParser
 from crawler.parse.page_reader import Task
 from crawler.parse.pool import LaneParser
-from crawler.parse.sealing import Job
+from crawler.parse.sealing import ParseJob
 from crawler.runtime.lane import CannotStart, Death, WorkerDied
 from crawler.runtime.processes import Lanes
 
@@ -33,7 +33,7 @@ class BrokenLanes(Lanes):
         super().__init__(0)
         self._errors = list(errors)
 
-    async def run(self, func: Callable[[Job], object], item: Job) -> object:  # type: ignore[override]
+    async def run(self, func: Callable[[ParseJob], object], item: ParseJob) -> object:  # type: ignore[override]
         """As told."""
         if self._errors:
             raise self._errors.pop(0)

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.models import Find, Page, Request, Response
+from crawler.core.finds import Find
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
+from crawler.core.visits import Page
 from crawler.parse.follow import follow, follow_lists
-from crawler.parse.page_reader import Reader, Task, is_document
+from crawler.parse.page_reader import PageReader, Task, is_document
 from crawler.parse.sealing import job_of
 
 CRAWL = Task(max_decoded=10**6, agent="crawler", follow=follow(ScopeConfig(), obey=True))
@@ -30,7 +32,7 @@ def answer(
 
 def read(response: Response, task: Task = CRAWL) -> Page:
     """The page."""
-    return Reader(task).read(job_of(response))
+    return PageReader(task).read(job_of(response))
 
 
 def found(page: Page) -> dict[str, Reason | None]:
@@ -84,7 +86,7 @@ def test_it_leads_on_from_what_cannot_be_read() -> None:
     damaged = replace(response, headers=(*response.headers, (b"Content-Encoding", b"gzip")))
 
     assert found(read(damaged)) == {"/new": None}
-    assert found(Reader(CRAWL).bare(job_of(response))) == {"/new": None}
+    assert found(PageReader(CRAWL).bare(job_of(response))) == {"/new": None}
 
 
 @pytest.mark.parametrize("status", [404, 500])

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.models import Page, Request, Response, State, Visit
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import UNREAD, Reason
-from crawler.core.records import Turn
+from crawler.core.records import VisitContext
 from crawler.core.urls import parse
+from crawler.core.visits import Page, State, Visit
 from crawler.engine.outcomes import Judge
 from crawler.parse.follow import follow
 from crawler.parse.inline import InlineParser
-from crawler.parse.page_reader import Reader, Task
+from crawler.parse.page_reader import PageReader, Task
 from crawler.report.why.phrases import SKIPPED
 from crawler.report.why.phrases import UNREAD as WORDS
 from crawler.site.codings import PACKERS
@@ -49,7 +50,7 @@ def answer(body: bytes, content_type: str, *headers: tuple[bytes, bytes], sitema
 
 def judged(response: Response) -> Visit:
     """Return the visit that the answer makes."""
-    visit = Judge(0).response(response, Reader(TASK).read_response(response), Turn(now=0.0))
+    visit = Judge(0).response(response, PageReader(TASK).read_response(response), VisitContext(now=0.0))
     assert isinstance(visit, Visit)
     return visit
 
@@ -78,7 +79,7 @@ def test_no_problem_is_judged_away(problem: Reason | None, is_cut: bool, status:
     """A parser's problem is the reason of the line, and only a page without problems is `ok`."""
     response = Response(request=Request(url=parse("http://h/")), status=status, cut=is_cut)
 
-    visit = Judge(0).response(response, Page(size=0, sha256="", problem=problem), Turn(now=0.0))
+    visit = Judge(0).response(response, Page(size=0, sha256="", problem=problem), VisitContext(now=0.0))
 
     assert isinstance(visit, Visit)
     if problem is None and not is_cut:
@@ -147,7 +148,7 @@ async def test_a_parser_that_fails_says_so(error: Exception, reason: Reason, mon
     def fail(*_: object) -> Page:
         raise error
 
-    monkeypatch.setattr(Reader, "tell", fail)
+    monkeypatch.setattr(PageReader, "tell", fail)
 
     page = await InlineParser(TASK).parse(answer(BODIES["text/html"].encode(), "text/html"))
 

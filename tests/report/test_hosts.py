@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crawler.core.models import HostState
+from crawler.core.handover import HostState
 from crawler.core.reasons import Reason
 from crawler.core.stored import HostReport, HostRobots
 from crawler.core.urls import Host

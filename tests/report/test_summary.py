@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from crawler.core.handover import HostState, Totals
 from crawler.core.histogram import bucket
-from crawler.core.models import HostState, Totals
 from crawler.core.reasons import Reason
 from crawler.core.stored import ChiefHosts, HostReport, HostRobots, HostsInVain, LostSeeds
 from crawler.core.urls import Host

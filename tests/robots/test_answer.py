@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from protego import Protego
 
-from crawler.core.models import Request, Response, RobotsCopy
+from crawler.core.handover import RobotsCopy
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
-from crawler.robots.answer import LIFETIME, Lesson, Rules, Ruling, judge, ruling
+from crawler.robots.answer import LIFETIME, RobotsOutcome, RobotsRules, Ruling, judge, ruling
 from crawler.robots.lines import LONGEST, MAX_SITEMAPS, MAX_WILDCARDS
 
 AGENT = "crawler"
@@ -24,14 +25,14 @@ def at(path: str) -> Url:
     return parse(f"http://h{path}")
 
 
-def rules(*lines: str, agent: str = AGENT) -> Rules:
+def rules(*lines: str, agent: str = AGENT) -> RobotsRules:
     """The rules of these lines."""
-    return Rules("\n".join(lines).encode(), agent)
+    return RobotsRules("\n".join(lines).encode(), agent)
 
 
 def allowed(text: str | bytes, path: str) -> bool:
     """Whether a body lets this robot have a path."""
-    return Rules(text if isinstance(text, bytes) else text.encode(), AGENT).allows(at(path))
+    return RobotsRules(text if isinstance(text, bytes) else text.encode(), AGENT).allows(at(path))
 
 
 # --- RFC 9309, section 2.2 -------------------------------------------------------------------------------------------
@@ -171,7 +172,7 @@ def test_octets_of_a_sitemap_line_stay_octets() -> None:
     """A robots.txt is UTF-8 (RFC 9309, 2.2); of what is none no URL is made that its server did not write."""
     body = b"Sitemap: /jos\xe9.xml\nSitemap: /jos\xc3\xa9.xml\n"
 
-    assert Rules(body, "crawler").sitemaps == ("/jos%E9.xml", "/jos\u00e9.xml")
+    assert RobotsRules(body, "crawler").sitemaps == ("/jos%E9.xml", "/jos\u00e9.xml")
 
 
 def test_sitemaps_belong_to_the_whole_site() -> None:
@@ -262,7 +263,7 @@ def test_the_verdict_is_protegos(lines: list[str], path: str) -> None:
 
     expected = Protego.parse(text).can_fetch(url.href, AGENT)
 
-    assert Rules(text.encode(), AGENT).allows(url) == ruling(text.encode(), url, AGENT).allowed == expected
+    assert RobotsRules(text.encode(), AGENT).allows(url) == ruling(text.encode(), url, AGENT).allowed == expected
 
 
 @given(_files(ODD_PIECES, [*OTHER_LINES, "Crawl-delay: 2"]), _paths(ODD_PIECES).map("/{}".format))
@@ -272,7 +273,7 @@ def test_the_deciding_line_decides(lines: list[str], path: str) -> None:
     found = ruling(body, url, AGENT)
     mine, others = ("allow", "dis") if found.allowed else ("dis", "allow")
 
-    assert Rules(body, AGENT).allows(url) == found.allowed
+    assert RobotsRules(body, AGENT).allows(url) == found.allowed
     if found.line is None:
         assert found.allowed
         return
@@ -282,13 +283,13 @@ def test_the_deciding_line_decides(lines: list[str], path: str) -> None:
         for number, line in enumerate(lines, 1)
     ]  # fmt: skip
     assert lines[found.line - 1].partition("#")[0].strip() == found.rule
-    assert Rules("\n".join(kept).encode(), AGENT).allows(url) == found.allowed
+    assert RobotsRules("\n".join(kept).encode(), AGENT).allows(url) == found.allowed
 
 
 @given(st.binary(max_size=300), st.text(max_size=10))
 def test_no_body_and_no_agent_make_it_fail(body: bytes, agent: str) -> None:
     """Whatever a server sends, there is a verdict."""
-    assert Rules(body, agent).allows(at("/a?b")) == ruling(body, at("/a?b"), agent).allowed
+    assert RobotsRules(body, agent).allows(at("/a?b")) == ruling(body, at("/a?b"), agent).allowed
 
 
 def test_what_is_beyond_a_bound_forbids_more() -> None:
@@ -330,7 +331,7 @@ def test_a_part_of_the_rules_is_none() -> None:
     """It could allow what the whole forbids."""
     found = judge(answer(206, Content_Range="bytes 0-9/500"), NOW)
 
-    assert isinstance(found, Lesson)
+    assert isinstance(found, RobotsOutcome)
     assert found.reason is Reason.ROBOTS_UNREACHABLE
 
 
@@ -357,7 +358,7 @@ def test_unreachable_means_nothing_is_known(status: int, header: str | None, ask
     """The server's own wish comes along (RFC 9309, 2.3.1.4)."""
     found = judge(answer(status, Retry_After=header or ""), NOW)
 
-    assert found == Lesson(Reason.ROBOTS_UNREACHABLE, f"robots.txt: the server answered {status}", asked)
+    assert found == RobotsOutcome(Reason.ROBOTS_UNREACHABLE, f"robots.txt: the server answered {status}", asked)
 
 
 EARLY = b"User-agent: *\nDisallow: /first\n" + b"#" * (LONGEST - 100) + b"\nDisallow: /late\n"

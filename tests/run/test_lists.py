@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crawler.core.models import SeedBatch
+from crawler.core.handover import SeedBatch
 from crawler.core.reasons import Reason
 from crawler.run.lists import LONGEST_LINE, BatchBuilder, LineSplitter
 

@@ -11,15 +11,15 @@ import msgspec
 import pytest
 
 from crawler import inspection
-from crawler.core.models import Request, Response, Timing
+from crawler.core.messages import Request, Response, Timing
 from crawler.core.records import MAX_DATA, MAX_LINE
 from crawler.frontier.audit import FrontierAudit
 from crawler.report.summary import MOST_HOSTS, as_json, summarize
 from crawler.run import recount
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.recount import FirstFew, lines_of
-from crawler.run.seed_lists import Source
-from crawler.run.verify import Verdict
+from crawler.run.seed_lists import SeedList
+from crawler.run.verify import AuditVerdict
 from crawler.testing import FakeFetcher, refused
 from support.crawls import crawl
 
@@ -51,10 +51,10 @@ def run(original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(original, tmp_path / "run"))
 
 
-def verify(folder: Path, **options: object) -> Verdict:
+def verify(folder: Path, **options: object) -> AuditVerdict:
     """The audit of a run that was begun with these options."""
     size = sum(len(line) + 1 for line in LINES)
-    facts = RunFacts(command="fetch", sources=(Source("list", 1),), options=options, seeds_bytes=size)
+    facts = RunFacts(command="fetch", sources=(SeedList("list", 1),), options=options, seeds_bytes=size)
     return inspection.verify(RunFolder(folder), facts)
 
 
@@ -88,7 +88,7 @@ def other(path: str, name: str, value: object) -> Callable[[list[bytes]], list[b
 
 def test_a_run_that_nobody_touched_is_clean(run: Path) -> None:
     """Whatever became of its URLs, what is written is what is remembered."""
-    assert verify(run) == Verdict(lines=6, findings=(), pending=0)
+    assert verify(run) == AuditVerdict(lines=6, findings=(), pending=0)
 
 
 # pages.jsonl
@@ -221,7 +221,7 @@ def test_lines_that_were_printed_are_not_missed(run: Path) -> None:
     execute(run, "DELETE FROM file")
     (run / "pages.jsonl").unlink()
 
-    assert verify(run, save="-") == Verdict(lines=0, findings=(), pending=0)
+    assert verify(run, save="-") == AuditVerdict(lines=0, findings=(), pending=0)
 
 
 def test_the_longest_line_that_a_run_writes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,12 +231,12 @@ def test_the_longest_line_that_a_run_writes_is_read(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("builtins.full", lambda _: {"x": "x" * (MAX_DATA - len('{"x":""}'))}, raising=False)
     fetcher = FakeFetcher(default=(200, body))
     asyncio.run(crawl(tmp_path, [seed], fetcher, command="crawl", extract="builtins:full", traps=False, delay=0))
-    facts = RunFacts(command="crawl", sources=(Source("list", 1),), options={}, seeds_bytes=len(seed) + 1)
+    facts = RunFacts(command="crawl", sources=(SeedList("list", 1),), options={}, seeds_bytes=len(seed) + 1)
 
     verdict = inspection.verify(RunFolder(tmp_path), facts)
 
     assert MAX_DATA + 20_000 < max(map(len, lines_of(tmp_path / "pages.jsonl"))) < MAX_LINE
-    assert verdict == Verdict(lines=2, findings=(), pending=0)
+    assert verdict == AuditVerdict(lines=2, findings=(), pending=0)
 
 
 def test_a_line_without_end_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,11 @@
 import time
 
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 
 
 async def test_the_clock_tells_both_times_and_waits() -> None:
     """Monotonic time passes by at least what was slept; wall time is the machine's."""
-    clock = Clock()
+    clock = SystemClock()
 
     before = clock.monotonic()
     await clock.sleep(0.01)

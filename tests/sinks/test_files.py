@@ -16,10 +16,11 @@ import pytest
 
 from crawler.core import records
 from crawler.core.errors import DiskFull, StorageError
-from crawler.core.models import Packed, Page, Request, Response, State, Visit
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn
+from crawler.core.records import VisitContext
 from crawler.core.urls import parse
+from crawler.core.visits import Packed, Page, State, Visit
 from crawler.sinks import files
 from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import write_all
@@ -32,7 +33,9 @@ def page(url: str = "http://h/a", content: bytes | None = b"<p>", status: int = 
     request = Request(url=parse(url))
     body = content or b""
     seen = Page(size=len(body), sha256=hashlib.sha256(body).hexdigest(), content_type="text/html")
-    line = records.answered(Response(request=request, status=status), seen, Reason.OK, Turn(now=0.0), state=State.DONE)
+    line = records.answered(
+        Response(request=request, status=status), seen, Reason.OK, VisitContext(now=0.0), state=State.DONE
+    )
     return Visit(request=request, state=State.DONE, reason=Reason.OK, record=line, content=content)
 
 
@@ -115,7 +118,9 @@ def test_append_gives_back_the_visits(tmp_path: Path) -> None:
         page(status=301),
         page(status=503),
         replace(page(), record=None),
-        replace(page(), record=records.unanswered(page().request, Reason.DNS_TIMEOUT, Turn(now=0.0), attempts=1)),
+        replace(
+            page(), record=records.unanswered(page().request, Reason.DNS_TIMEOUT, VisitContext(now=0.0), attempts=1)
+        ),
     ],
 )
 def test_only_what_was_wanted_and_answered_well_is_kept(tmp_path: Path, visit: Visit) -> None:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from crawler.core import records
 from crawler.core.errors import DiskFull, ReaderGone, StorageDamaged, StorageError
-from crawler.core.models import Page, Request, Response, State, Visit
+from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
-from crawler.core.records import Turn
+from crawler.core.records import VisitContext
 from crawler.core.urls import parse
+from crawler.core.visits import Page, State, Visit
 from crawler.sinks.jsonl import JsonlSink, StdoutSink, encode_lines, write_all
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,7 +31,9 @@ def page(number: int = 0, title: str | None = None) -> Visit:
     """A visit with a line."""
     request = Request(url=parse(f"http://h/{number}"))
     seen = Page(size=3, sha256="ab", title=title)
-    line = records.answered(Response(request=request, status=200), seen, Reason.OK, Turn(now=0.0), state=State.DONE)
+    line = records.answered(
+        Response(request=request, status=200), seen, Reason.OK, VisitContext(now=0.0), state=State.DONE
+    )
     return Visit(request=request, state=State.DONE, reason=Reason.OK, record=line)
 
 

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, TCPConnector
 from yarl import URL
 
-from crawler.site.graph import Kind
+from crawler.site.graph import PageKind
 from crawler.site.log import Hit, RequestLog, most_at_once, read_log
 from crawler.site.plan import Shares, SitePlan
 from crawler.site.server import SiteServer
@@ -41,7 +41,7 @@ async def ask(
         return response, await response.read()
 
 
-def first(site: Site, kind: Kind) -> str:
+def first(site: Site, kind: PageKind) -> str:
     """The path of the first page of a kind."""
     return next(path for path in site.paths(0) if (page := site.page(0, path)) and page.kind is kind)
 
@@ -124,7 +124,7 @@ async def test_other_methods_are_not_allowed(client: ClientSession) -> None:
 async def test_a_coding_that_is_not_accepted_is_left_out(client: ClientSession) -> None:
     """A client that accepts no coding gets the decoded bytes and no Content-Encoding."""
     async with SiteServer(Site(SitePlan(pages=20, shares=Shares(codings=1.0)))) as server:
-        path = first(server.site, Kind.CODED)
+        path = first(server.site, PageKind.CODED)
 
         response, body = await ask(client, server.base_urls[0] + path, headers={})
 
@@ -137,7 +137,7 @@ async def test_a_coding_that_is_not_accepted_is_left_out(client: ClientSession) 
 async def test_a_busy_page_refuses_as_often_as_it_says(client: ClientSession) -> None:
     """The first requests get the told status and Retry-After, the next one the page."""
     async with SiteServer(Site(SitePlan(pages=20, shares=Shares(retry_after=1.0)))) as server:
-        path = first(server.site, Kind.RETRY)
+        path = first(server.site, PageKind.RETRY)
         truth = server.site.page(0, path)
         assert truth
         assert truth.trouble
@@ -154,7 +154,7 @@ async def test_a_busy_page_refuses_as_often_as_it_says(client: ClientSession) ->
 async def test_a_flaky_page_fails_without_a_hint(client: ClientSession) -> None:
     """The first request gets a server error, the second the page."""
     async with SiteServer(Site(SitePlan(pages=20, shares=Shares(flaky=1.0)))) as server:
-        url = server.base_urls[0] + first(server.site, Kind.FLAKY)
+        url = server.base_urls[0] + first(server.site, PageKind.FLAKY)
 
         failed, _ = await ask(client, url)
         response, _ = await ask(client, url)
@@ -179,7 +179,7 @@ async def test_a_request_given_up_is_noted_as_such(client: ClientSession) -> Non
     """A client that leaves before the answer frees its place at once; the log says status 0."""
     plan = SitePlan(pages=20, slow_seconds=60.0, shares=Shares(slow=1.0))
     async with SiteServer(Site(plan)) as server:
-        slow = first(server.site, Kind.SLOW)
+        slow = first(server.site, PageKind.SLOW)
         _, writer = await asyncio.open_connection("127.0.0.1", URL(server.base_urls[0]).port)
         writer.write(f"GET {slow} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         await ask(client, server.base_urls[0] + "/first")
@@ -209,7 +209,7 @@ async def test_closing_does_not_wait_for_slow_answers(client: ClientSession) -> 
     """A server with an answer under way for a minute closes within a second, and its client sees the end."""
     async with SiteServer(Site(SitePlan(pages=20, slow_seconds=60.0, shares=Shares(slow=1.0)))) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", URL(server.base_urls[0]).port)
-        writer.write(f"GET {first(server.site, Kind.SLOW)} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        writer.write(f"GET {first(server.site, PageKind.SLOW)} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         await ask(client, server.base_urls[0] + "/")
         begun = time.monotonic()
 

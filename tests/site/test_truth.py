@@ -16,7 +16,7 @@ import protego
 import pytest
 
 from crawler.site.answers import PageTruth
-from crawler.site.graph import Kind
+from crawler.site.graph import PageKind
 from crawler.site.plan import MIXED, Shares, SitePlan
 from crawler.site.truth import Site
 
@@ -43,7 +43,7 @@ def pages_of(site: Site, host: int = 0) -> list[PageTruth]:
     return [page for page in pages if page]
 
 
-def of_kind(site: Site, kind: Kind) -> list[PageTruth]:
+def of_kind(site: Site, kind: PageKind) -> list[PageTruth]:
     """The answers of one kind, of which there must be some."""
     pages = [page for page in pages_of(site) if page.kind is kind]
     assert pages
@@ -153,8 +153,8 @@ def test_all_kinds_are_there_by_default() -> None:
     """A site of the default size shows every kind of page, about as often as its share says."""
     kinds = Counter(page.kind for page in pages_of(Site(SitePlan(pages=1000, largest=0))))
 
-    assert set(kinds) == set(Kind) - {Kind.ROBOTS, Kind.SITEMAP}
-    assert 40 < kinds[Kind.CODED] < 120
+    assert set(kinds) == set(PageKind) - {PageKind.ROBOTS, PageKind.SITEMAP}
+    assert 40 < kinds[PageKind.CODED] < 120
     assert MIXED.codings == 0.08
 
 
@@ -163,25 +163,25 @@ def test_a_plain_site_has_only_pages_that_answer() -> None:
     pages = pages_of(Site(SitePlan.plain(pages=500, latency=0.5)))
 
     assert len(pages) == 500
-    assert {(page.kind, page.status, page.delay, page.trouble) for page in pages} == {(Kind.PAGE, 200, 0.5, None)}
+    assert {(page.kind, page.status, page.delay, page.trouble) for page in pages} == {(PageKind.PAGE, 200, 0.5, None)}
     assert len({page.sha256 for page in pages}) == 500
 
 
 def test_only_duplicates_repeat() -> None:
     """Each duplicate has the bytes of another page; no two other documents are equal."""
     site = Site(SitePlan(pages=1000, largest=0))
-    pages = [page for page in pages_of(site) if page.kind is not Kind.REDIRECT]
+    pages = [page for page in pages_of(site) if page.kind is not PageKind.REDIRECT]
 
-    originals = Counter(page.sha256 for page in pages if page.kind is not Kind.DUPLICATE)
+    originals = Counter(page.sha256 for page in pages if page.kind is not PageKind.DUPLICATE)
 
     assert set(originals.values()) == {1}
-    assert all(page.sha256 in originals and page.body == page.decoded for page in of_kind(site, Kind.DUPLICATE))
+    assert all(page.sha256 in originals and page.body == page.decoded for page in of_kind(site, PageKind.DUPLICATE))
 
 
 def test_a_coded_page_unpacks_to_what_is_told() -> None:
     """Independent decoders turn the sent bytes into the decoded ones, for every coding."""
     unpack = {"gzip": gzip.decompress, "deflate": zlib.decompress, "br": brotli.decompress, "zstd": zstd.decompress}
-    pages = of_kind(Site(SitePlan(pages=200, shares=Shares(codings=1.0))), Kind.CODED)
+    pages = of_kind(Site(SitePlan(pages=200, shares=Shares(codings=1.0))), PageKind.CODED)
 
     assert {page.coding for page in pages} == set(unpack)
     for page in pages:
@@ -192,7 +192,7 @@ def test_a_coded_page_unpacks_to_what_is_told() -> None:
 
 def test_a_charset_is_declared_once_and_matters() -> None:
     """Header, meta or byte order mark: one of them declares it, and read that way the title is right."""
-    pages = of_kind(Site(SitePlan(pages=300, largest=0, shares=Shares(charsets=1.0))), Kind.CHARSET)
+    pages = of_kind(Site(SitePlan(pages=300, largest=0, shares=Shares(charsets=1.0))), PageKind.CHARSET)
 
     declared = set()
     for page in pages:
@@ -211,7 +211,7 @@ def test_redirects_end_after_one_to_three_hops() -> None:
     site = Site(SitePlan(pages=600, largest=0, shares=Shares(redirects=0.5)))
     linked = {link for page in pages_of(site) for link in page.links}
 
-    lengths = Counter(hops(site, page) for page in of_kind(site, Kind.REDIRECT) if page.path in linked)
+    lengths = Counter(hops(site, page) for page in of_kind(site, PageKind.REDIRECT) if page.path in linked)
 
     assert lengths.pop(None) == 3
     assert set(lengths) == {1, 2, 3}
@@ -236,10 +236,10 @@ def test_slow_and_troubled_pages_say_so() -> None:
         SitePlan(pages=400, latency=0.25, slow_seconds=2.0, shares=Shares(slow=0.3, retry_after=0.3, flaky=0.3))
     )
 
-    assert {page.delay for page in of_kind(site, Kind.SLOW)} == {2.25}
-    busy = {(page.trouble.status, page.trouble.times) for page in of_kind(site, Kind.RETRY) if page.trouble}
+    assert {page.delay for page in of_kind(site, PageKind.SLOW)} == {2.25}
+    busy = {(page.trouble.status, page.trouble.times) for page in of_kind(site, PageKind.RETRY) if page.trouble}
     assert busy == {(429, 1), (429, 2), (503, 1), (503, 2)}
-    assert all(page.trouble and page.trouble.retry_after is None for page in of_kind(site, Kind.FLAKY))
+    assert all(page.trouble and page.trouble.retry_after is None for page in of_kind(site, PageKind.FLAKY))
 
 
 def test_a_spread_gives_each_page_its_own_latency() -> None:

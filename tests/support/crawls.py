@@ -13,7 +13,7 @@ from crawler.core.config import configure
 from crawler.core.protocols import Fetcher
 from crawler.engine.crawl import Crawl, Ending
 from crawler.run.folder import RunFacts, RunFolder
-from crawler.run.seed_lists import Source
+from crawler.run.seed_lists import SeedList
 from crawler.runtime.loop import Stop
 
 
@@ -38,7 +38,7 @@ async def crawl(
         "workers": 0,
         **{name.replace("_", "-"): value for name, value in options.items()},
     }
-    facts = RunFacts(command=command, sources=(Source("list", 1),), options={})
+    facts = RunFacts(command=command, sources=(SeedList("list", 1),), options={})
     async with AsyncExitStack() as stack:
         parts = await assemble(stack, run, facts, configure(values), around=lambda _: fetcher)
         return await Crawl(replace(parts, jitter=lambda: 0.0, say=say), stop or Stop()).run()

@@ -8,9 +8,9 @@ import pytest
 from crawler.core import urls
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
-from crawler.core.models import Request
+from crawler.core.messages import Request
 from crawler.downloader.fetcher import HttpFetcher
-from crawler.runtime.clock import Clock
+from crawler.runtime.clock import SystemClock
 from support.rawserver import Handler
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"
@@ -18,7 +18,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"
 
 def open_fetcher(*, idle_limit: int = 256, **config: Any) -> HttpFetcher:
     """A fetcher to be opened with `async with`; keywords are fields of `FetchConfig`."""
-    return HttpFetcher(FetchConfig(**config), clock=Clock(), idle_limit=idle_limit)
+    return HttpFetcher(FetchConfig(**config), clock=SystemClock(), idle_limit=idle_limit)
 
 
 def ask(where: tuple[str, int], path: str = "/", **fields: Any) -> Request:

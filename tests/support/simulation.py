@@ -11,8 +11,8 @@ from itertools import count
 
 from crawler.core.protocols import Pacer
 from crawler.load.gauges import Gauge
-from crawler.load.loops import ClosedLoop, Loop, OpenLoop, Parts, Span
-from crawler.load.pacers import Curve, Regular, Stage
+from crawler.load.loops import ClosedLoop, Loop, LoopParts, OpenLoop, Span
+from crawler.load.pacers import Curve, RateStage, Regular
 from crawler.load.records import Phase, sum_up
 from crawler.load.wire import Connection, Exchange
 
@@ -124,7 +124,7 @@ def simulated(
     server = Server(simulation, latency)
     end = None if seconds is None else round((warmup + seconds) * SECOND)
     before = [Span(name="warm-up", begin=0, end=round(warmup * SECOND), measured=False)] if warmup else []
-    parts = Parts(
+    parts = LoopParts(
         timers=simulation,
         exchange=Exchange(request=REQUEST, timeout=round(timeout * SECOND)),
         dial=server.dial,
@@ -135,7 +135,7 @@ def simulated(
         gauge=VirtualGauge(),
     )
     if rate is not None:
-        pacer = Regular(Curve([Stage(end, round(rate * 1000), round(rate * 1000))]))
+        pacer = Regular(Curve([RateStage(end, round(rate * 1000), round(rate * 1000))]))
     loop = OpenLoop(parts, pacer) if pacer is not None else ClosedLoop(parts)
     is_over: list[bool] = []
     loop.open(lambda: loop.start(simulation.now() + MILLISECOND, lambda: is_over.append(True)))

@@ -20,9 +20,9 @@ from crawler.core.protocols import Fetcher
 from crawler.engine import journal
 from crawler.engine.crawl import Crawl, Ending, Parts
 from crawler.run.folder import RunFacts, RunFolder
-from crawler.run.seed_lists import Source
+from crawler.run.seed_lists import SeedList
 from crawler.runtime.loop import Stop
-from crawler.runtime.threads import Bounds, _Call, _Inbox, _Room
+from crawler.runtime.threads import InboxBounds, _Call, _Inbox, _InboxRoom
 
 START = 1000.0  # the monotonic moment at which each crawl begins
 EPOCH = 1_700_000_000.0  # of the wall clock at the monotonic moment 0
@@ -95,12 +95,12 @@ class _Thread:
         done: Callable[[Any], object],
         weigh: Callable[[Any], int],
         last: Callable[[], object],
-        bounds: Bounds,
+        bounds: InboxBounds,
         name: str,
     ) -> None:
         self._work, self._done, self._weigh, self._last, self._name = work, done, weigh, last, name
         self._inbox: _Inbox[Any] = _Inbox(bounds)
-        self._room = _Room(bounds)
+        self._room = _InboxRoom(bounds)
         self._is_open = True
         self._wake = asyncio.Event()
 
@@ -185,7 +185,7 @@ def crawl(
         run.path.mkdir(parents=True, exist_ok=True)
         run.seeds.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     values = {"robots": False, "workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}}
-    facts = RunFacts(command=command, sources=(Source("list", 1),), options={})
+    facts = RunFacts(command=command, sources=(SeedList("list", 1),), options={})
 
     async def main() -> Ending:
         async with AsyncExitStack() as stack:
@@ -199,7 +199,7 @@ def crawl(
 
 def _run(main: Callable[[], Any]) -> Ending:
     loop = _Loop()
-    with mock.patch.object(build, "Clock", _Clock), mock.patch.object(journal, "GroupThread", _Thread):
+    with mock.patch.object(build, "SystemClock", _Clock), mock.patch.object(journal, "GroupThread", _Thread):
         try:
             asyncio.set_event_loop(loop)
             task: asyncio.Task[Ending] = loop.create_task(main())

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.errors import UsageError
-from crawler.core.facts import GroupDone, Laps, Leased, Turned
-from crawler.core.models import Timing
+from crawler.core.facts import GroupDone, Leased, VisitDone, VisitTimes
+from crawler.core.messages import Timing
 from crawler.timeline.page import timeline_page
 from crawler.timeline.picture import tick_step, timeline_svg
 from crawler.timeline.reader import MOST_ROWS, Timeline, read_timeline
@@ -29,16 +29,16 @@ HOSTILE = [
 ]
 
 
-def turn(number: int, started: float, **fields: Any) -> Turned:
+def turn(number: int, started: float, **fields: Any) -> VisitDone:
     """A turn of 0.2 s whose document process 8 read."""
-    laps = Laps(started, started + 0.1, started + 0.15, started + 0.2)
+    laps = VisitTimes(started, started + 0.1, started + 0.15, started + 0.2)
     known: dict[str, Any] = {"url": f"http://h/{number}", "outcome": "done", "reason": "ok", "worker": 8}
     known |= {"read_at": started + 0.12, "read_seconds": 0.01}
     known |= {"timing": Timing(first_byte=0.05, body=0.01)}
-    return Turned(id=number, laps=laps, queued=0.0, **{**known, **fields})
+    return VisitDone(id=number, laps=laps, queued=0.0, **{**known, **fields})
 
 
-def written(*facts: Turned | GroupDone | Leased, command: str = "fetch", most: int = 40_000) -> bytes:
+def written(*facts: VisitDone | GroupDone | Leased, command: str = "fetch", most: int = 40_000) -> bytes:
     """The file of a trace of these facts."""
     trace = Trace(0.0, most=most)
     for fact in facts:
@@ -47,7 +47,7 @@ def written(*facts: Turned | GroupDone | Leased, command: str = "fetch", most: i
     return b"".join(trace_json(trace, about))
 
 
-def timeline(*facts: Turned | GroupDone | Leased, command: str = "fetch", most: int = 40_000) -> Timeline:
+def timeline(*facts: VisitDone | GroupDone | Leased, command: str = "fetch", most: int = 40_000) -> Timeline:
     """The same, read back."""
     return read_timeline(written(*facts, command=command, most=most), "t.json")
 

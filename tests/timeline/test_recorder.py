@@ -5,15 +5,16 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.facts import GroupDone, Laps, Leased, Turned
+from crawler.core.facts import GroupDone, Leased, VisitDone, VisitTimes
+from crawler.core.handover import Totals
+from crawler.core.messages import Timing
 from crawler.core.metrics import Sample
-from crawler.core.models import Timing, Totals
 from crawler.timeline.recorder import WINDOW, Trace
 
-TURN = Turned(
+TURN = VisitDone(
     id=1,
     url="http://127.0.0.1/",
-    laps=Laps(0.0, 0.0, 0.0, 0.0),
+    laps=VisitTimes(0.0, 0.0, 0.0, 0.0),
     queued=0.0,
     timing=Timing(),
     outcome="done",
@@ -21,9 +22,9 @@ TURN = Turned(
 )
 
 
-def turn(at: float) -> Turned:
+def turn(at: float) -> VisitDone:
     """A turn that began then."""
-    return replace(TURN, laps=Laps(at, at, at, at))
+    return replace(TURN, laps=VisitTimes(at, at, at, at))
 
 
 def sample(at: float, lag: float = 0.0) -> Sample:
@@ -51,7 +52,7 @@ def test_a_short_run_is_kept_whole() -> None:
     for number in range(2000):
         trace(turn(number / 500))
 
-    assert len(list(trace.of(Turned))) == 2000
+    assert len(list(trace.of(VisitDone))) == 2000
     assert (trace.stride, trace.left_out) == (1, 0)
 
 
@@ -76,7 +77,7 @@ def test_one_moment_cannot_fill_the_memory() -> None:
     for _ in range(10_000):
         trace(turn(0.1))
 
-    kept = len(list(trace.of(Turned)))
+    kept = len(list(trace.of(VisitDone)))
     assert kept == 25
     assert trace.left_out == 10_000 - kept
 
@@ -89,7 +90,7 @@ def test_groups_are_thinned_by_the_same_windows() -> None:
         trace(turn(number / 40))
         trace(GroupDone(began=number / 40, appended=number / 40, synced=number / 40, committed=number / 40))
 
-    turns = {int(fact.laps.started / WINDOW) for fact in trace.of(Turned)}
+    turns = {int(fact.laps.started / WINDOW) for fact in trace.of(VisitDone)}
     assert {int(fact.began / WINDOW) for fact in trace.of(GroupDone)} == turns
     assert trace.stride > 1
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.facts import GroupDone, Laps, Leased, Turned
+from crawler.core.facts import GroupDone, Leased, VisitDone, VisitTimes
+from crawler.core.handover import Totals
+from crawler.core.messages import Timing
 from crawler.core.metrics import Sample
-from crawler.core.models import Timing, Totals
 from crawler.timeline.recorder import Trace
 from crawler.timeline.trace_events import About, phases, trace_json
 from support.traces import faults
@@ -18,15 +19,15 @@ ABOUT = About(command="fetch urls.txt", pid=7, started="2026-01-01T00:00:00.000Z
 TIMING = Timing(dns=0.01, connect=0.02, tls=0.03, first_byte=0.1, body=0.04, total=0.2)
 
 
-def turn(started: float = 0.0, *, number: int = 1, ended: float = 0.5, **fields: Any) -> Turned:
+def turn(started: float = 0.0, *, number: int = 1, ended: float = 0.5, **fields: Any) -> VisitDone:
     """A turn whose fetch took 0.2 s, whose document waited 0.1 s for process 8, was read for 0.05 s and came back."""
-    laps = Laps(started, started + 0.2, started + 0.4, started + ended)
+    laps = VisitTimes(started, started + 0.2, started + 0.4, started + ended)
     known: dict[str, Any] = {"timing": TIMING, "outcome": "done", "reason": "ok", "status": 200, "worker": 8}
     read = {"read_at": started + 0.3, "read_seconds": 0.05}
-    return Turned(id=number, url=f"http://h/{number}", laps=laps, queued=0.02, **{**known, **read, **fields})
+    return VisitDone(id=number, url=f"http://h/{number}", laps=laps, queued=0.02, **{**known, **read, **fields})
 
 
-def file_of(*facts: Turned | GroupDone | Leased | Sample) -> dict[str, Any]:
+def file_of(*facts: VisitDone | GroupDone | Leased | Sample) -> dict[str, Any]:
     """The trace of these facts as a reader of the file has it."""
     trace = Trace(0.0)
     for fact in facts:
@@ -35,7 +36,7 @@ def file_of(*facts: Turned | GroupDone | Leased | Sample) -> dict[str, Any]:
     return found
 
 
-def rounded(found: Turned) -> list[tuple[str, float, float]]:
+def rounded(found: VisitDone) -> list[tuple[str, float, float]]:
     """Its phases to the millisecond."""
     return [(name, round(begin, 3), round(end, 3)) for name, begin, end in phases(found)]
 

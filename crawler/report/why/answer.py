@@ -7,17 +7,17 @@ import shlex
 from collections.abc import Sequence
 
 from crawler.core.config import RunConfig
-from crawler.core.models import State
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge, Scope, ScopeMode
 from crawler.core.stored import StoredUrl, UrlHistory
-from crawler.report.why.case import Asked, Case
-from crawler.report.why.chain import Answer, Step, Verdict
+from crawler.core.visits import State
+from crawler.report.why.case import Case, Question
+from crawler.report.why.chain import Answer, Step, StepVerdict
 from crawler.report.why.phrases import FAMILIES, SHAPES, SKIPPED, UNREAD, going_on, moment, outcome, quoted, tries
 from crawler.report.why.steps import chain
 
 
-def explain(asked: Asked, history: UrlHistory, config: RunConfig) -> Answer:
+def explain(asked: Question, history: UrlHistory, config: RunConfig) -> Answer:
     """The answer for one URL of one run."""
     case = Case(asked, history, config)
     row, steps = case.row, tuple(chain(case))
@@ -80,7 +80,7 @@ def _supposed(case: Case, steps: Sequence[Step], refusals: Sequence[Reason]) -> 
     if refusals:
         why = "; ".join(SKIPPED[reason] for reason in refusals)
         return f"Never seen. If a page linked to it, it would not be fetched: {why}."
-    opened = [step.question for step in steps if step.verdict is Verdict.OPEN]
+    opened = [step.question for step in steps if step.verdict is StepVerdict.OPEN]
     sure = f", as far as is known (see {' and '.join(opened)})" if opened else ""
     return f"Never seen. If a page linked to it, it would be fetched{sure}."
 

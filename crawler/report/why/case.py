@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from crawler.core.budget import spent_by_all_lives
 from crawler.core.config import RunConfig
-from crawler.core.models import State
 from crawler.core.reasons import Reason
 from crawler.core.stored import StoredUrl, UrlHistory
 from crawler.core.urls import Url
+from crawler.core.visits import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Question:
     """The question.
 
     Attributes:
@@ -39,7 +39,7 @@ class Asked:
 class Case:
     """The question, what is stored, and what was configured."""
 
-    asked: Asked
+    asked: Question
     history: UrlHistory
     config: RunConfig
 

@@ -15,7 +15,7 @@ WIDTH = 80
 _LONGEST = 2200  # characters of a line; a URL has at most 8,192, and what is longer than this is a trap
 
 
-class Verdict(StrEnum):
+class StepVerdict(StrEnum):
     """What an answer means for the URL."""
 
     PASSES = "passes"
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
     @property
     def mark(self) -> str:
         """What stands in front of the answer."""
-        return {Verdict.PASSES: "ok", Verdict.STOPS: "no", Verdict.OPEN: "?"}.get(self, "")
+        return {StepVerdict.PASSES: "ok", StepVerdict.STOPS: "no", StepVerdict.OPEN: "?"}.get(self, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Step:
     """
 
     question: str
-    verdict: Verdict
+    verdict: StepVerdict
     answer: str
     reason: Reason | None = None
     details: tuple[str, ...] = ()

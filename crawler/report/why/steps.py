@@ -11,17 +11,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from crawler.core import traps
-from crawler.core.models import RobotsCopy, State
+from crawler.core.handover import RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge, Scope, ScopeMode
 from crawler.core.stored import HostReport, StoredUrl
 from crawler.core.text import counted, duration
+from crawler.core.visits import State
 from crawler.report.why.case import Case
-from crawler.report.why.chain import Step, Verdict
+from crawler.report.why.chain import Step, StepVerdict
 from crawler.report.why.phrases import FAMILIES, SHAPES, SKIPPED, moment, outcome, quoted, some, way
 from crawler.robots.answer import ruling
 
-PASSES, STOPS, OPEN, TELLS = Verdict.PASSES, Verdict.STOPS, Verdict.OPEN, Verdict.TELLS
+PASSES, STOPS, OPEN, TELLS = StepVerdict.PASSES, StepVerdict.STOPS, StepVerdict.OPEN, StepVerdict.TELLS
 
 
 def chain(case: Case) -> Iterator[Step]:

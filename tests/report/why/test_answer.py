@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from crawler.core.config import configure
-from crawler.core.models import HostState, RobotsCopy, State, Totals
+from crawler.core.handover import HostState, RobotsCopy, Totals
 from crawler.core.reasons import UNREAD, Reason
 from crawler.core.stored import Borderline, HostReport, Leader, StoredUrl, Target, Try, UrlHistory
 from crawler.core.traps import Family
 from crawler.core.urls import Host, parse
+from crawler.core.visits import State
 from crawler.report.why.answer import explain
-from crawler.report.why.case import Asked
-from crawler.report.why.chain import WIDTH, Answer, Step, Verdict, chain_text
+from crawler.report.why.case import Question
+from crawler.report.why.chain import WIDTH, Answer, Step, StepVerdict, chain_text
 
 NOW = 1_700_000_000.0
 URL = "http://h/a"
@@ -65,7 +66,9 @@ def ask(
     *, follows: bool = True, listed: str | None = None, options: dict[str, object] | None = None, **facts: Any
 ) -> Answer:
     """The answer for this history; `options` are those of the run."""
-    asked = Asked(text=URL, url=parse(URL), folder="my run", agent="crawler", follows=follows, listed=listed, now=NOW)
+    asked = Question(
+        text=URL, url=parse(URL), folder="my run", agent="crawler", follows=follows, listed=listed, now=NOW
+    )
     return explain(asked, a_history(**facts), configure(options or {}))
 
 
@@ -105,19 +108,19 @@ def test_who_led_there_is_told(facts: dict[str, Any], listed: str | None, told: 
 @pytest.mark.parametrize(
     ("status", "body", "age", "verdict", "told"),
     [
-        (404, b"", 7200.0, Verdict.PASSES, "there is none, so everything is allowed (404, fetched 2 h 00 min ago)"),
-        (503, b"", 1.0, Verdict.STOPS, "it could not be had, so nothing may be asked for (503, fetched 1.0 s ago)"),
-        (200, b"", 1.0, Verdict.PASSES, "no line concerns it (200, fetched 1.0 s ago)"),
+        (404, b"", 7200.0, StepVerdict.PASSES, "there is none, so everything is allowed (404, fetched 2 h 00 min ago)"),
+        (503, b"", 1.0, StepVerdict.STOPS, "it could not be had, so nothing may be asked for (503, fetched 1.0 s ago)"),
+        (200, b"", 1.0, StepVerdict.PASSES, "no line concerns it (200, fetched 1.0 s ago)"),
         (
             200,
             b"User-agent: *\nDisallow: /b\n",
             90000.0,
-            Verdict.PASSES,
+            StepVerdict.PASSES,
             "no line concerns it (200, fetched 25 h 00 min ago, to be asked for again)",
         ),
     ],
 )
-def test_robots_txt_is_told_with_its_age(status: int, body: bytes, age: float, verdict: Verdict, told: str) -> None:
+def test_robots_txt_is_told_with_its_age(status: int, body: bytes, age: float, verdict: StepVerdict, told: str) -> None:
     """Whatever its status was; one that is too old would be asked for again."""
     copy = RobotsCopy(fetched_at=NOW - age, expires_at=NOW - age + 86400, status=status, body=body)
 
@@ -130,7 +133,7 @@ def test_a_robots_txt_that_changed_does_not_rewrite_the_past() -> None:
 
     found = step(ask(robots=copy, row=skipped(Reason.ROBOTS_DENIED)), "robots.txt")
 
-    assert found.verdict is Verdict.STOPS
+    assert found.verdict is StepVerdict.STOPS
     assert found.answer.startswith('it forbade it then; now line 2, "Allow: /a", for the agent * (200')
 
 
@@ -138,7 +141,7 @@ def test_without_robots_nobody_asks() -> None:
     """`--no-robots` is said where the file would decide."""
     found = step(ask(options={"robots": False}), "robots.txt")
 
-    assert found == Step("robots.txt", Verdict.PASSES, "--no-robots: it is not asked for")
+    assert found == Step("robots.txt", StepVerdict.PASSES, "--no-robots: it is not asked for")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_the_pace_of_its_host_is_told(state: HostState, told: str) -> None:
     found = step(ask(host=host), "host")
 
     assert found.answer == f"h:80: 1 page, 0 failed, 1,200 pending{told}"
-    assert found.verdict is (Verdict.STOPS if state.down else Verdict.TELLS)
+    assert found.verdict is (StepVerdict.STOPS if state.down else StepVerdict.TELLS)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +236,7 @@ def test_a_page_that_nobody_may_follow_to_says_so() -> None:
     """The step that asks how it was found is the one that stops it."""
     found = step(ask(row=skipped(Reason.NOFOLLOW)), "found")
 
-    assert found.verdict is Verdict.STOPS
+    assert found.verdict is StepVerdict.STOPS
     assert found.answer == "by a link on http://h/; whoever links to it asks robots not to follow"
 
 

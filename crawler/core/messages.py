@@ -1,0 +1,133 @@
+"""A request and its response, as the fetcher is asked and answers.
+
+Rules
+- Facts are frozen. Whoever needs another fact makes a new one.
+- Durations are seconds and moments are wall-clock seconds since 1970 (UTC), unless a name says otherwise.
+Runs on: anywhere (pure).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from crawler.core.finds import Guess
+from crawler.core.urls import Url
+
+_RANGE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
+
+_BLANK = b" \t\r\n"  # RFC 9110, 5.6.3; 0x85 and 0xA0 are blank to a text, and halves of letters in UTF-8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One thing to ask for.
+
+    Attributes:
+        id: the URL's row in the frontier; 0 outside a run.
+        depth: links followed from a seed to here; redirects keep their source's depth.
+        hops: redirects and refreshes followed at this depth.
+        chain: of these and others, how many in a row lead here, on the way that has the fewest.
+        attempts: tries made before this one.
+        seed: the user listed it, or it is the target of a listed URL's redirect.
+        named: the user named this host and port, so its own loopback or private address may be dialled.
+        foreign: a redirect from another origin leads here, so the user's headers and credentials stay away.
+        sitemap: it was listed as a sitemap, so it is read as one, plain text too.
+        lastmod: when its page was last changed, as a sitemap says.
+        alone: the process died while it was in flight, so nothing else may be.
+        guess: whether its scheme was written, a value of `Guess`.
+        headers: sent in this order, besides those that the fetcher adds.
+        most: body bytes to read at the most, where that is less than the fetcher's limit; None = the fetcher's.
+        success_only: of an answer outside 2xx only the head is of use, so its body is not waited for.
+    """
+
+    url: Url
+    id: int = 0
+    depth: int = 0
+    hops: int = 0
+    chain: int = 0
+    attempts: int = 0
+    referrer: str | None = None
+    seed: bool = False
+    named: bool = False
+    foreign: bool = False
+    sitemap: bool = False
+    lastmod: str | None = None
+    alone: bool = False
+    guess: int = Guess.WRITTEN
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    most: int | None = None
+    success_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long each phase of one fetch took, in seconds; None = the phase did not happen.
+
+    Attributes:
+        dns, connect, tls: only when a new connection was opened.
+        first_byte: from the request sent (or the connection taken) to the response's head.
+        body: from the head to the last byte.
+        total: from dispatch to the last byte.
+    """
+
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    first_byte: float | None = None
+    body: float | None = None
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What one request brought: raw bytes, with transfer framing removed and content codings kept.
+
+    Attributes:
+        headers: name and value as received, in order; names keep their case.
+        transfer_codings: what is still on the body besides its content codings, in the order in which it was applied.
+        body: at most the body limit.
+        cut: True when the body was longer than the limit and was cut there.
+        peer: address and port that answered; None through a proxy or from a fake.
+    """
+
+    request: Request
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    transfer_codings: tuple[str, ...] = ()
+    reason_phrase: str = ""
+    http_version: str = "1.1"
+    cut: bool = False
+    peer: str | None = None
+    timing: Timing = field(default_factory=Timing)
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header by its case-insensitive name, as latin-1 text; None = absent (RFC 9110, 5.1)."""
+        return next(self.header_values(name), None)
+
+    @property
+    def is_part(self) -> bool:
+        """True when a 206 says that it holds less than all there is (RFC 9110, 14.4); some servers send all with it."""
+        told = self.header("content-range") if self.status == 206 else None
+        whole = _RANGE.fullmatch(told or "")
+        return told is not None and (whole is None or int(whole[1]) + 1 != int(whole[2]))
+
+    @property
+    def codings(self) -> str:
+        """All codings that are on the body, as a Content-Encoding would list them; empty = none."""
+        listed = self.header_list("content-encoding")
+        return ",".join((listed, *self.transfer_codings)) if self.transfer_codings else listed
+
+    def header_list(self, name: str) -> str:
+        """All values of a header that is a list, joined as one (RFC 9110, 5.3); empty = absent."""
+        return ",".join(self.header_values(name))
+
+    def header_values(self, name: str) -> Iterator[str]:
+        """Each value of a header, in order, without the white space of HTTP around it (RFC 9110, 5.6.3).
+
+        What else looks like white space in latin-1 may be the last byte of a letter in UTF-8, such as an a with grave.
+        """
+        wanted = name.lower().encode("latin-1")
+        return (value.strip(_BLANK).decode("latin-1") for key, value in self.headers if key.lower() == wanted)
