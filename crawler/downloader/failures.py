@@ -26,17 +26,12 @@ from aiohttp import (
 from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
 
 from crawler.core.errors import FetchError
+from crawler.core.network_errors import certificate_reason, connect_reason, is_local_limit
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 
 FOREIGN = (ClientError, HttpProcessingError, OSError, EOFError, ValueError, RuntimeError)
 """All that a fetch can raise besides `FetchError`: aiohttp's, the system's, and uvloop's RuntimeError for a socket."""
-
-_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
-
-# Numbers of X509_verify_cert (OpenSSL, x509_vfy.h).
-_NOT_IN_TIME = frozenset({9, 10})
-_OTHER_NAME = frozenset({62, 63, 64})
 
 
 def reach_error(error: Exception, where: str) -> FetchError:
@@ -59,7 +54,7 @@ def _proxy_error(error: Exception, where: str) -> FetchError:
 
 
 def _system_error(error: OSError, where: str) -> FetchError:
-    return our_limit(error) if error.errno in _OURS else _lost(error, where)
+    return our_limit(error) if is_local_limit(error.errno) else _lost(error, where)
 
 
 def _lost(error: Exception, where: str) -> FetchError:
@@ -71,29 +66,31 @@ def _dial_error(error: ClientConnectorError, where: str) -> FetchError:
 
 
 def _connect_error(error: OSError, where: str) -> FetchError:
-    if error.errno in _OURS:
-        return our_limit(error)
     if error.errno == errno.EACCES:  # `guarded_socket`, with the sentence of the address policy
         return FetchError(Reason.BLOCKED_ADDRESS, safe(error.strerror or str(error)))
-    if error.errno == errno.ECONNREFUSED:
-        return FetchError(Reason.CONNECT_REFUSED, f"nothing listens at {where}")
-    if error.errno == errno.ETIMEDOUT:
-        return FetchError(Reason.CONNECT_TIMEOUT, f"{where} did not answer the dial")
+    reason = connect_reason(error.errno)
+    if reason is Reason.CLIENT_LIMIT:
+        return our_limit(error)
     said = os.strerror(error.errno) if error.errno else _said(error)
-    return FetchError(Reason.CONNECT_FAILED, f"no connection to {where}: {said}")
+    sentences = {
+        Reason.CONNECT_REFUSED: f"nothing listens at {where}",
+        Reason.CONNECT_TIMEOUT: f"{where} did not answer the dial",
+    }
+    return FetchError(reason, sentences.get(reason, f"no connection to {where}: {said}"))
 
 
 def _certificate_error(error: ClientConnectorCertificateError, where: str) -> FetchError:
     cause = error.certificate_error
     if not isinstance(cause, ssl.SSLCertVerificationError):
         return FetchError(Reason.TLS_HOSTNAME, f"the certificate of {where} is for another host: {_said(cause)}")
+    reason = certificate_reason(cause.verify_code)
     said = safe(cause.verify_message, 200)
-    if cause.verify_code in _NOT_IN_TIME:
-        return FetchError(Reason.TLS_EXPIRED, f"the certificate of {where} is out of date: {said}")
-    if cause.verify_code in _OTHER_NAME:
-        return FetchError(Reason.TLS_HOSTNAME, f"the certificate of {where} is for another host: {said}")
-    advice = "--ca-file names whom to trust"
-    return FetchError(Reason.TLS_UNTRUSTED, f"the certificate of {where} is not trusted: {said}; {advice}")
+    sentences = {
+        Reason.TLS_EXPIRED: f"is out of date: {said}",
+        Reason.TLS_HOSTNAME: f"is for another host: {said}",
+        Reason.TLS_UNTRUSTED: f"is not trusted: {said}; --ca-file names whom to trust",
+    }
+    return FetchError(reason, f"the certificate of {where} {sentences[reason]}")
 
 
 def _tls_error(error: ClientConnectorSSLError, where: str) -> FetchError:

@@ -14,13 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crawler.core.errors import FetchError
+from crawler.core.network_errors import certificate_reason, connect_reason
 from crawler.core.reasons import Reason
 from crawler.load.wire import Connection
 from crawler.runtime.tasks import TaskSet
-
-_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN}
-# OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED, _HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
-_VERIFICATION = {10: Reason.TLS_EXPIRED, 62: Reason.TLS_HOSTNAME, 64: Reason.TLS_HOSTNAME}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +65,7 @@ class Dialer:
             async with asyncio.timeout(self._timeout):
                 await self._open(connection)
         except OSError as error:  # TimeoutError and ssl.SSLError are
-            connection.dial_failed(_named(error))
+            connection.dial_failed(dial_error(error))
 
     async def _open(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
@@ -88,17 +85,17 @@ class Dialer:
             raise
 
 
-def _named(error: OSError) -> FetchError:
-    """The kind of a failure to open a connection."""
-    text = error.strerror or str(error) or type(error).__name__
-    if isinstance(error, TimeoutError):
-        return FetchError(Reason.CONNECT_TIMEOUT, "the connection was not open in time")
+def dial_error(error: OSError) -> FetchError:
+    """Return the reason why a connection could not be opened, and what the system or TLS said of it."""
+    said = error.strerror or str(error) or type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):
-        return FetchError(_VERIFICATION.get(error.verify_code, Reason.TLS_UNTRUSTED), error.verify_message)
+        return FetchError(certificate_reason(error.verify_code), error.verify_message)
     if isinstance(error, ssl.SSLError):
-        return FetchError(Reason.TLS_FAILED, error.reason or text)
-    if error.errno in _OURS:
-        return FetchError(Reason.CLIENT_LIMIT, f"{errno.errorcode[error.errno or 0]}: {text}")
-    if isinstance(error, ConnectionRefusedError):
-        return FetchError(Reason.CONNECT_REFUSED, "nobody listens there")
-    return FetchError(Reason.CONNECT_FAILED, text)
+        return FetchError(Reason.TLS_FAILED, error.reason or said)
+    reason = Reason.CONNECT_TIMEOUT if isinstance(error, TimeoutError) else connect_reason(error.errno)
+    sentences = {
+        Reason.CONNECT_TIMEOUT: "the connection was not open in time",
+        Reason.CONNECT_REFUSED: "nothing listens there",
+        Reason.CLIENT_LIMIT: f"{errno.errorcode.get(error.errno or 0)}: {said}",
+    }
+    return FetchError(reason, sentences.get(reason, said))

@@ -1,36 +1,30 @@
-"""fetch.secure and fetch.gate: TLS is verified, and each way to fail has a name."""
+"""downloader.tls and downloader.failures: TLS is verified, and each way to fail has a name."""
 
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
 
 from crawler.core.reasons import Reason
+from support.certificates import AUTHORITY, BAD, authority_file, server_context
 from support.fetching import OK, answering, ask_url, failure, open_fetcher
 from support.rawserver import raw_server
-
-AUTHORITY = trustme.CA()
-LONG_AGO = datetime.now(UTC) - timedelta(days=30)
 
 
 @pytest.fixture
 def ca_file(tmp_path: Path) -> str:
     """The authority that the good servers are certified by."""
-    path = tmp_path / "ca.pem"
-    AUTHORITY.cert_pem.write_to_path(path)
-    return str(path)
+    return authority_file(tmp_path)
 
 
 @asynccontextmanager
 async def tls_server(cert: trustme.LeafCert, *, seen: list[object] | None = None) -> AsyncIterator[int]:
     """A server that answers over TLS; `seen` collects the certificates of its clients."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    cert.configure_cert(context)
+    context = server_context(cert)
     if seen is not None:
         context.verify_mode = ssl.CERT_OPTIONAL
         AUTHORITY.configure_trust(context)
@@ -62,21 +56,10 @@ async def test_a_good_certificate_is_good(ca_file: str) -> None:
     assert response.timing.tls is not None
 
 
-@pytest.mark.parametrize(
-    ("cert", "reason"),
-    [
-        (
-            AUTHORITY.issue_cert("localhost", not_before=LONG_AGO, not_after=LONG_AGO + timedelta(days=1)),
-            Reason.TLS_EXPIRED,
-        ),
-        (AUTHORITY.issue_cert("other.example"), Reason.TLS_HOSTNAME),
-        (trustme.CA().issue_cert("localhost"), Reason.TLS_UNTRUSTED),
-    ],
-    ids=["expired", "wrong host", "unknown authority"],
-)
+@pytest.mark.parametrize(("cert", "reason"), BAD.values(), ids=BAD)
 @pytest.mark.both_loops
 async def test_a_bad_certificate_is_named(cert: trustme.LeafCert, reason: Reason, ca_file: str) -> None:
-    """Expired, for another host and untrusted are different outcomes."""
+    """Out of date, for another host and untrusted are different outcomes."""
     async with tls_server(cert) as port, open_fetcher(ca_file=ca_file) as fetcher:
         assert (await failure(fetcher, ask_url(f"https://localhost:{port}/"))).reason == reason
 
@@ -123,8 +106,7 @@ async def test_a_server_that_speaks_no_tls_is_named(greeting: bytes) -> None:
 @pytest.mark.both_loops
 async def test_an_endless_body_over_tls_ends_at_once(ca_file: str) -> None:
     """The connection is dropped without a polite end of TLS, which could take half a minute."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert("localhost").configure_cert(context)
+    context = server_context(AUTHORITY.issue_cert("localhost"))
     gone = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,12 +12,13 @@ import pytest
 import trustme
 
 import crawler
+from crawler.core.reasons import Reason
 from crawler.load.result import LoadResult, LoadVerdict
+from support.certificates import AUTHORITY, BAD, NAMES, authority_file, server_context
 from support.rawserver import Handler, raw_server
 
 pytestmark = pytest.mark.both_loops
 
-AUTHORITY = trustme.CA()
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -253,43 +253,32 @@ async def test_a_machine_that_runs_out_is_blamed_itself(code: int, monkeypatch: 
 
 
 @asynccontextmanager
-async def tls_server(server: Counting, name: str = "127.0.0.1") -> AsyncIterator[str]:
-    """A server that answers over TLS, with a certificate for this name."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert(name).configure_cert(context)
-    async with raw_server(server, tls=context) as (host, port):
+async def tls_server(server: Counting, certificate: trustme.LeafCert) -> AsyncIterator[str]:
+    """A server that answers over TLS with this certificate."""
+    async with raw_server(server, tls=server_context(certificate)) as (host, port):
         yield f"https://{host}:{port}/"
 
 
-@pytest.fixture
-def ca_file(tmp_path: Path) -> str:
-    """The authority that the good servers are certified by."""
-    path = tmp_path / "ca.pem"
-    AUTHORITY.cert_pem.write_to_path(path)
-    return str(path)
-
-
-async def test_https_is_verified_and_its_steps_are_timed(ca_file: str) -> None:
+async def test_https_is_verified_and_its_steps_are_timed(tmp_path: Path) -> None:
     """With a certificate that is trusted, requests succeed, and connecting and TLS are apart."""
     server = Counting()
 
-    async with tls_server(server) as url:
-        result = await crawler.load_test(url, requests=40, connections=4, ca_file=ca_file)
+    async with tls_server(server, AUTHORITY.issue_cert(*NAMES)) as url:
+        result = await crawler.load_test(url, requests=40, connections=4, ca_file=authority_file(tmp_path))
 
     assert result.outcomes["ok"] == len(server.requests) == 40
     opening = result.phases[0]
     assert sum(opening.connect.values()) == sum(opening.tls.values()) == 4
 
 
-@pytest.mark.parametrize(("name", "kind"), [("other.example", "tls_hostname"), ("127.0.0.1", "tls_untrusted")])
-async def test_a_certificate_that_is_not_trusted_is_named(name: str, kind: str, ca_file: str) -> None:
+@pytest.mark.parametrize(("certificate", "reason"), BAD.values(), ids=BAD)
+async def test_a_bad_certificate_is_named(certificate: trustme.LeafCert, reason: Reason, tmp_path: Path) -> None:
     """Nothing is sent to a server that is not who it should be, unless verification is switched off."""
     server = Counting()
-    trust = {} if kind == "tls_untrusted" else {"ca_file": ca_file}
 
-    async with tls_server(server, name) as url:
-        result = await crawler.load_test(url, duration=5, connections=2, **trust)
-        assert set(kinds(result)) == {kind}
+    async with tls_server(server, certificate) as url:
+        result = await crawler.load_test(url, duration=5, connections=2, ca_file=authority_file(tmp_path))
+        assert set(kinds(result)) == {reason}
         assert not server.requests
         blind = await crawler.load_test(url, requests=10, connections=2, insecure=True)
 
