@@ -1,22 +1,18 @@
-"""What a run shows of itself while it works: sums as committed, and how they have moved lately.
+"""Progress of a crawl while it runs: sums as committed, and their rates over the last seconds.
 
-Rules
-- Sums come from commits only, so what is shown is what is safe on disk.
-- A rate is taken over the last few seconds, so that it shows what happens now.
+Rule: sums come from commits only, so a display shows what is safe on disk.
 Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from crawler.core.handover import Committed, Totals
-
-_WINDOW = 5.0  # seconds
+from crawler.core.recent_rate import RecentRate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One moment of a run, for whoever shows it.
+    """One moment of a run, for a display.
 
     Attributes:
         at: on the monotonic clock; `seconds` is since this life began.
@@ -42,33 +38,28 @@ class Sample:
 
     @property
     def in_flight(self) -> int:
-        """All requests under way."""
+        """Return the number of requests under way."""
         return self.fetching + self.waiting
 
 
 @dataclass(slots=True)
 class Metrics:
-    """The newest account, and the recent history behind its rates."""
+    """The newest sums, and the rates of pages and bytes."""
 
     totals: Totals = field(default_factory=Totals)
-    _history: deque[tuple[float, int, int]] = field(default_factory=deque)
+    _pages: RecentRate = field(default_factory=RecentRate)
+    _bytes: RecentRate = field(default_factory=RecentRate)
 
     def begin(self, totals: Totals, now: float) -> None:
-        """An earlier life got this far; that is no speed of this one."""
-        self.totals = totals
-        self._history.clear()
+        """Start from the sums of an earlier life, which count in no rate of this one."""
+        self.totals, self._pages, self._bytes = totals, RecentRate(), RecentRate()
         self.rates(now)
 
     def committed(self, committed: Committed) -> None:
-        """A group is on disk."""
+        """Take the sums of a group that is on disk."""
         self.totals = committed.totals
 
     def rates(self, now: float) -> tuple[float, float]:
-        """Pages and bytes per second over the last few seconds; `now` is monotonic."""
-        pages, size = self.totals.done + self.totals.failed, self.totals.bytes
-        self._history.append((now, pages, size))
-        while len(self._history) > 2 and now - self._history[0][0] > _WINDOW:
-            self._history.popleft()
-        then, pages_then, size_then = self._history[0]
-        elapsed = now - then
-        return ((pages - pages_then) / elapsed, (size - size_then) / elapsed) if elapsed > 0 else (0.0, 0.0)
+        """Return pages and bytes per second over the last few seconds; `now` is monotonic."""
+        totals = self.totals
+        return self._pages.at(now, totals.done + totals.failed), self._bytes.at(now, totals.bytes)

@@ -1,12 +1,9 @@
-"""A load test shown while it runs: lines that move on a terminal, one every few seconds elsewhere.
+"""Progress of a load test: moving lines on a terminal, one line every few seconds elsewhere.
 
-Rules
-- Everything goes to standard error, from a process that sends nothing itself: showing does not disturb measuring.
+Rule: the display writes to standard error, from a process that sends no requests, so it does not disturb measuring.
 Runs on: the loop of the process that shows, a few times a second.
 """
 
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Protocol, Self
 
@@ -14,13 +11,12 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from crawler.core.recent_rate import RecentRate
 from crawler.core.text import duration, safe
-
-_WINDOW = 3.0  # seconds
 
 
 class Sums(Protocol):
-    """What the display wants to know of a moment: sums, and times in nanoseconds (0 = not known)."""
+    """Figures of one moment: sums, and times in nanoseconds (0 = not known)."""
 
     answered: int
     failed: int
@@ -29,20 +25,6 @@ class Sums(Protocol):
     lag: int
     p50: int
     p99: int
-
-
-@dataclass(slots=True)
-class _Rate:
-    """Requests per second over the last few seconds."""
-
-    _seen: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)]))
-
-    def at(self, seconds: float, count: int) -> float:
-        self._seen.append((seconds, count))
-        while len(self._seen) > 2 and seconds - self._seen[0][0] > _WINDOW:
-            self._seen.popleft()
-        then, before = self._seen[0]
-        return (count - before) / (seconds - then) if seconds > then else 0.0
 
 
 class LoadTerminal:
@@ -54,9 +36,10 @@ class LoadTerminal:
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._title = title
         self._planned = planned
-        self._rate = _Rate()
+        self._rate = RecentRate()
 
     def __enter__(self) -> Self:
+        self._rate.at(0.0, 0)
         self._live.start()
         return self
 
@@ -65,10 +48,11 @@ class LoadTerminal:
 
     def show(self, seconds: float, sums: Sums) -> None:
         """Show one moment."""
-        rate = self._rate.at(seconds, sums.answered + sums.failed)
         of = f" of {duration(self._planned)}" if self._planned else ""
         head = Text(f"{safe(self._title, 60)}  {duration(seconds)}{of}", "bold", no_wrap=True, overflow="ellipsis")
-        self._live.update(Group(head, *(Text(line, no_wrap=True) for line in _lines(rate, sums))), refresh=True)
+        self._live.update(
+            Group(head, *(Text(line, no_wrap=True) for line in _lines(self._rate, seconds, sums))), refresh=True
+        )
 
 
 @dataclass(slots=True)
@@ -76,11 +60,12 @@ class LoadLines:
     """One line per moment, for logs and pipes; a context manager."""
 
     out: IO[str]
-    _rate: _Rate = field(default_factory=_Rate)
+    _rate: RecentRate = field(default_factory=RecentRate)
 
     SECONDS = 5.0
 
     def __enter__(self) -> Self:
+        self._rate.at(0.0, 0)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -88,12 +73,11 @@ class LoadLines:
 
     def show(self, seconds: float, sums: Sums) -> None:
         """Show one moment."""
-        rate = self._rate.at(seconds, sums.answered + sums.failed)
-        print(f"{duration(seconds)}: {'; '.join(_lines(rate, sums))}", file=self.out, flush=True)
+        print(f"{duration(seconds)}: {'; '.join(_lines(self._rate, seconds, sums))}", file=self.out, flush=True)
 
 
 class LoadSilence:
-    """Shows nothing (`--quiet`)."""
+    """A view that shows nothing (`--quiet`)."""
 
     SECONDS = 3600.0
 
@@ -101,20 +85,17 @@ class LoadSilence:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to take down."""
+        """Take nothing down."""
 
     def show(self, seconds: float, sums: Sums) -> None:
         """Show nothing."""
 
 
-LoadView = LoadTerminal | LoadLines | LoadSilence
-Shown = Callable[[float, Sums], None]
-
-
-def _lines(rate: float, sums: Sums) -> list[str]:
+def _lines(rate: RecentRate, seconds: float, sums: Sums) -> list[str]:
+    ended = rate.at(seconds, sums.answered + sums.failed)
     bad = f"{sums.failed:,} failed, {sums.timed_out:,} timed out, {sums.in_flight:,} in flight"
     return [
-        f"{rate:,.0f} requests/s, {sums.answered:,} ok, {bad}",
+        f"{ended:,.0f} requests/s, {sums.answered:,} ok, {bad}",
         f"p50 {_ms(sums.p50)}, p99 {_ms(sums.p99)}; the client's loop lag {_ms(sums.lag)}",
     ]
 
