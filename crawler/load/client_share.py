@@ -12,10 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crawler.core.histogram import FINE, percentile
-from crawler.load.quantiles import quantile
+from crawler.load.quantiles import MAIN_SHARES, quantile
 from crawler.load.records import Phase
-
-SHARES = (0.5, 0.9, 0.99, 0.999)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ def own_parts(total: Phase, lag: Mapping[int, int], *, is_open: bool) -> list[Ow
     larger of both parts counts.
     """
     parts = []
-    for share in SHARES:
+    for share in MAIN_SHARES:
         read = percentile(lag, share, FINE) or 0
         sent = percentile(total.pacing, share, FINE) or 0
         candidates = [("service", read, quantile(total.service(), share, None if is_open else total.unanswered()))]

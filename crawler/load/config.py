@@ -13,7 +13,8 @@ from typing import Annotated
 
 from crawler.core.errors import UsageError
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
-from crawler.load.pacers import SECOND, Curve, RateStage
+from crawler.load.nanoseconds import nanoseconds
+from crawler.load.pacers import Curve, RateStage
 from crawler.load.thresholds import Threshold, parse_threshold
 
 _STAGE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?:(\d+(?:\.\d{1,3})?)")
@@ -177,11 +178,6 @@ def configure_load(values: Mapping[str, object]) -> LoadConfig:
     config = replace(config, shape=_completed(config.shape))
     _check(config)
     return config
-
-
-def nanoseconds(seconds: float) -> int:
-    """The same time in whole nanoseconds."""
-    return round(seconds * SECOND)
 
 
 def _completed(shape: ShapeConfig) -> ShapeConfig:

@@ -19,11 +19,10 @@ from typing import Protocol
 
 from crawler.core.protocols import Pacer
 from crawler.load.gauges import Gauge
+from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.records import Phase, note
 from crawler.load.wire import Connection, Exchange
 
-MILLISECOND = 1_000_000
-SECOND = 1000 * MILLISECOND
 _TICK = 5 * MILLISECOND  # how often the loop's lag is sampled
 _SWEEP = 10  # ticks between two looks for timeouts
 _REST = 100 * MILLISECOND  # after a dial that failed, in a closed loop

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from math import isqrt, log
 
 from crawler.core.protocols import Pacer
+from crawler.load.nanoseconds import SECOND
 
-SECOND = 1_000_000_000  # nanoseconds
-UNIT = 1_000_000_000_000  # one request, as (thousandths per second) x (nanoseconds)
+UNIT = 1000 * SECOND  # one request, as (thousandths per second) x (nanoseconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from math import ceil, floor, sqrt
 
 from crawler.core.histogram import FINE, add_to, bucket_at, middle
 
-SHARES = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
+MAIN_SHARES = (0.5, 0.9, 0.99, 0.999)
+SHARES = (*MAIN_SHARES, 0.9999, 0.99999)
 _BEYOND = 10  # values
 _Z = 1.959964  # 95 % of a normal distribution
 

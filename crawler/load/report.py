@@ -9,13 +9,12 @@ from textwrap import wrap
 from crawler.core.histogram import FINE, mean, middle
 from crawler.core.text import counted, duration, safe, size
 from crawler.load.figures import label, percent
-from crawler.load.quantiles import SHARES, Quantile, quantile
+from crawler.load.quantiles import MAIN_SHARES, SHARES, Quantile, quantile
 from crawler.load.records import merged
 from crawler.load.result import LoadResult, cpu_per_request
 
 _WIDTH = 80
 _INDENT = 13
-_SHOWN = (0.5, 0.9, 0.99, 0.999)
 _MANY = 5  # kinds of failures
 
 
@@ -72,7 +71,7 @@ def _asked(result: LoadResult) -> Iterator[str]:
 
 
 def _times(result: LoadResult) -> Iterator[str]:
-    yield "Latency, ms  " + "".join(f"{label(share):>9}" for share in _SHOWN) + f"{'max':>9}{'mean':>9}"
+    yield "Latency, ms  " + "".join(f"{label(share):>9}" for share in MAIN_SHARES) + f"{'max':>9}{'mean':>9}"
     unanswered = result.unanswered
     if result.asked.mode == "open":
         yield _latency("  response", result.response, unanswered)
@@ -90,7 +89,7 @@ def _times(result: LoadResult) -> Iterator[str]:
 
 def _latency(title: str, table: Mapping[int, int], bounds: Mapping[int, int] | None = None) -> str:
     both = merged(table, bounds or {})
-    cells = [_value(quantile(table, share, bounds)) for share in _SHOWN]
+    cells = [_value(quantile(table, share, bounds)) for share in MAIN_SHARES]
     if both:
         most = max(both)
         cells += [f"{'>=' if bounds and most in bounds else ''}{_ms(middle(most, FINE))}", _ms(mean(both, FINE) or 0)]
@@ -111,7 +110,7 @@ def _ms(nanoseconds: float) -> str:
 
 def _intervals(result: LoadResult) -> Iterator[str]:
     found = [(share, result.quantile(share)) for share in SHARES]
-    beyond = [f"{label(share)} {_value(one)}" for share, one in found if one and share not in _SHOWN]
+    beyond = [f"{label(share)} {_value(one)}" for share, one in found if one and share not in MAIN_SHARES]
     if beyond:
         yield from _row("  beyond", f"{', '.join(beyond)} ({_judged(result)})")
     sure = [f"{label(share)} {_interval(one)}" for share, one in found if one]

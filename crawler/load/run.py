@@ -18,10 +18,11 @@ from pathlib import Path
 
 from crawler.core.errors import InternalError
 from crawler.core.options import check_names, in_keywords, keywords_of
-from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load, nanoseconds
+from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
 from crawler.load.dial import Dialer
 from crawler.load.gauges import Gauge
 from crawler.load.loops import ClosedLoop, Loop, LoopParts, OpenLoop
+from crawler.load.nanoseconds import MILLISECOND, nanoseconds
 from crawler.load.pacers import Share
 from crawler.load.plan import Plan, pacer, prepare, spans
 from crawler.load.quantiles import quantile
@@ -36,7 +37,7 @@ from crawler.runtime.processes import Lanes
 from crawler.runtime.tasks import Slots, TaskSet, background, every
 from crawler.runtime.timers import Timers
 
-_SOON = 20_000_000  # ns between "all are ready" and the start
+_SOON = 20 * MILLISECOND  # between "all are ready" and the start
 _PERCENTILES = 20  # watches between two looks at percentiles: about a second
 _LONGEST = 30 * 24 * 3600.0  # seconds, for a test without a duration
 _MEMORY = 4 << 30

@@ -17,8 +17,9 @@ from crawler.core.addresses import NO_HOST, AddressClass, can_be_host, classify
 from crawler.core.errors import TargetRefused, UrlError, UsageError
 from crawler.core.text import safe
 from crawler.core.urls import Url, parse
-from crawler.load.config import LoadConfig, RequestConfig, nanoseconds
+from crawler.load.config import LoadConfig, RequestConfig
 from crawler.load.dial import Endpoint
+from crawler.load.nanoseconds import nanoseconds
 from crawler.load.wire import Exchange
 from crawler.version import __version__
 

@@ -19,6 +19,7 @@ from crawler.core.reasons import Reason
 from crawler.core.text import counted
 from crawler.load.client_share import own_parts
 from crawler.load.figures import label, percent
+from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import ClientCost, Phase, merged, sum_up
 from crawler.load.result import LoadSetup, LoadVerdict
 
@@ -27,7 +28,7 @@ _ANSWERS = 100
 _CPU = 0.9  # of a core, in any process
 _BULK = 0.05  # of the p50 and the p90
 _TAIL = 0.5  # of what lies beyond, where every machine's pauses are: from there on it tells more of us than of others
-_LATE = 100_000  # ns; what is smaller decides nothing, whatever its share
+_LATE = MILLISECOND // 10  # what is smaller decides nothing, whatever its share
 _REACHED = 0.99
 _WAITED = 0.01
 _KINDS = 3  # of failures

@@ -21,6 +21,7 @@ from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.http.framing import HEAD_END, ResponseReader, is_blank
 from crawler.http.head import Head
+from crawler.load.nanoseconds import SECOND
 from crawler.load.records import Example, Phase, note
 
 _MAX_HEADS = 1024
@@ -44,7 +45,7 @@ class Exchange:
     keep_alive: bool = True
     statuses: frozenset[int] | None = None
     body: bytes | None = None
-    timeout: int = 10_000_000_000
+    timeout: int = 10 * SECOND
 
     def is_good(self, status: int) -> bool:
         """Whether this status counts as a good answer."""
@@ -202,6 +203,7 @@ class Connection(asyncio.Protocol):
                 phase = self._phase
                 phase.bytes += len(data)
                 sheet = phase.reused
+                # core.histogram.bucket(took, FINE), written out: a call of `note` takes 0.3 us, this line 0.1
                 shift = took.bit_length() - 11
                 sheet.whole[(shift << 10) + (took >> shift) if shift > 0 else took] += 1
                 sheet.statuses[status] += 1

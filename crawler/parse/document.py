@@ -27,12 +27,12 @@ from crawler.parse.form import SNIFFED, Form, form_of, form_of_sitemap, is_xml, 
 from crawler.parse.front import MAX_FRONT, known_root, start_of
 from crawler.parse.reading import Content, Document, Reading, Wants
 from crawler.parse.references import DamagedReferences, References, TooManyLinks
+from crawler.parse.select import MAX_TEXT
 from crawler.parse.styles import read_sheet
 from crawler.parse.wellformed import is_well_formed
 
 MAX_UNPACKED = 50 * 1024 * 1024  # https://www.sitemaps.org/protocol.html
 MAX_TITLE = 1000
-MAX_TEXT = 1_000_000
 
 _LINKS_ONLY = Wants()
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")

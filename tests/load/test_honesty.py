@@ -7,11 +7,12 @@ import pytest
 
 from crawler.core.histogram import FINE, bucket, mean, middle
 from crawler.load.loops import Loop
+from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.pacers import Curve, Poisson, RateStage
 from crawler.load.records import ClientCost, LoadRecord, merge_phases, sum_up
 from crawler.load.result import LoadSetup, LoadVerdict
 from crawler.load.verdict import judge
-from support.simulation import MILLISECOND, SECOND, Simulation, measured, simulated
+from support.simulation import Simulation, measured, simulated
 
 
 def stalling(_: int, now: int) -> int:

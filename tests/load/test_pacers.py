@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.protocols import Pacer
-from crawler.load.pacers import SECOND, UNIT, Curve, First, Poisson, RateStage, Regular, Share
+from crawler.load.nanoseconds import SECOND
+from crawler.load.pacers import UNIT, Curve, First, Poisson, RateStage, Regular, Share
 
 RATES = st.integers(1, 200_000_000)  # thousandths per second
 STAGES = st.lists(

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import pytest
 
 from crawler.core.histogram import FINE, bucket
+from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.records import ClientCost, Example, Phase
 from crawler.load.report import load_text
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.verdict import judge
-from support.simulation import MILLISECOND, SECOND, measured, simulated
+from support.simulation import measured, simulated
 
 
 def result(phases: Sequence[Phase], *, rate: float | None = None, connections: int = 8) -> LoadResult:

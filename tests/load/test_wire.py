@@ -1,10 +1,14 @@
 """load.wire: one connection of a load test. How answers are framed: tests/conformance/test_framing.py."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from crawler.core.histogram import FINE, bucket
+from crawler.load.nanoseconds import SECOND
 from crawler.load.wire import Exchange, KeepingReader
 from support.answers import CHUNKED, HELLO, OK, pieces
-from support.simulation import REQUEST, SECOND, connected
+from support.simulation import REQUEST, connected
 
 
 def test_a_body_is_kept_when_it_is_wanted() -> None:
@@ -29,6 +33,21 @@ def test_the_fast_path_is_taken() -> None:
 
     assert connection._reader is None
     assert pool.account()["ok"] == 3
+
+
+@given(st.integers(0, 10**13))
+def test_the_fast_path_counts_a_time_in_its_bucket(took: int) -> None:
+    """The bucket that the fast path computes by hand is that of `core.histogram`, from nothing to hours."""
+    pool, connection = connected(Exchange(request=REQUEST, timeout=SECOND))
+    for _ in range(2):
+        connection.data_received(HELLO)
+        connection.ask(2, 2)
+    pool.phase.reused.whole.clear()
+    pool.now = lambda: 2 + took
+
+    connection.data_received(HELLO)
+
+    assert pool.phase.reused.whole == {bucket(took, FINE): 1}
 
 
 def test_a_known_head_with_another_body_is_read_in_full() -> None:

@@ -12,12 +12,11 @@ from itertools import count
 from crawler.core.protocols import Pacer
 from crawler.load.gauges import Gauge
 from crawler.load.loops import ClosedLoop, Loop, LoopParts, OpenLoop, Span
+from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.pacers import Curve, RateStage, Regular
 from crawler.load.records import Phase, sum_up
 from crawler.load.wire import Connection, Exchange
 
-MILLISECOND = 1_000_000
-SECOND = 1_000_000_000
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
