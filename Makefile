@@ -34,7 +34,7 @@ test: setup ## everything that must be green: format, lint, types, layers, tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@timeout --foreground --kill-after=10 $(TEST_LIMIT) $(BIN)/pytest -n 3 --dist loadfile
+	@timeout --foreground --kill-after=10 $(TEST_LIMIT) $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 fast: setup ## the pure tests, in about two seconds
 	@$(BIN)/pytest tests/core

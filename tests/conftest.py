@@ -1,4 +1,4 @@
-"""What every test has: event loops by name, Debian packages by name, hypothesis's manners, no defaults of the user's.
+"""The setup of every test: event loops, Debian packages, hypothesis's profile, slow files first, no user defaults.
 
 Rules
 - An asynchronous test runs on asyncio; marked `both_loops`, on asyncio in debug mode and on uvloop.
@@ -20,14 +20,16 @@ import uvloop
 
 FULL: Final = os.environ.get("CRAWLER_TEST_FULL") == "1"
 PROGRAMS: Final = dict(line.split() for line in Path(__file__).with_name("debian.txt").read_text().splitlines())
-"""The program by which each Debian package is known to be there."""
+"""The program that shows, per Debian package, that the package is installed."""
+SLOW: Final = ("test_chapter.py", "models/test_faults.py", "test_docs.py", "faults/", "journeys/test_load.py")
+"""Files of half a minute and more, the slowest first."""
 
 # A shell ignores Ctrl-C in what it starts in the background, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ["PATH"] += ":/usr/sbin"  # where Debian keeps nginx, and a user's shell does not look
 
-# The machine is shared, so nothing is said about an example's time; in CI the same examples run every time.
+# Other programs share the machine, so no example has a deadline; in CI the same examples run every time.
 hypothesis.settings.register_profile(
     "crawler",
     deadline=None,
@@ -40,17 +42,17 @@ hypothesis.settings.load_profile("crawler")
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_defaults_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test, nor a program that it starts, reads what whoever runs the tests has set for their own crawls."""
+    """Hide the user's own defaults from every test and from the programs that it starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("no-defaults")))
         yield
 
 
 class DebugLoop(asyncio.SelectorEventLoop):
-    """asyncio in debug mode, which refuses calls from the wrong thread."""
+    """An asyncio loop in debug mode, which refuses calls from the wrong thread."""
 
     def set_debug(self, enabled: bool) -> None:
-        """Stay in debug mode, whatever the runner's one switch for all tests says."""
+        """Stay in debug mode: the runner has one switch for all tests, and it is off."""
         super().set_debug(True)
 
 
@@ -59,6 +61,16 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
     if FULL or item.get_closest_marker("both_loops"):
         return {"asyncio": DebugLoop, "uvloop": uvloop.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the slow files first: one that is started last runs alone on its worker while the others wait."""
+    tests = Path(__file__).parent
+    items.sort(
+        key=lambda item: next(
+            (rank for rank, name in enumerate(SLOW) if str(item.path.relative_to(tests)).startswith(name)), len(SLOW)
+        )
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

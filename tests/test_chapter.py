@@ -1,6 +1,7 @@
-"""The chapter on concurrency: every command runs as printed, and what the page shows of it is what it prints.
+"""The chapter on concurrency: every command runs, and the page shows the rows that it prints.
 
-CRAWLER_WRITE_DOCS=1 writes down what each prints on this machine; do that on one with nothing else to do.
+The tests ask for a tenth of the pages: the rows are the same. CRAWLER_WRITE_DOCS=1 runs each command as printed and
+writes its output into the page; do that on an idle machine.
 """
 
 import os
@@ -20,17 +21,18 @@ CHAPTER = Path(__file__).parent.parent / "docs" / "concurrency.md"
 SERVED = "http://127.0.0.1:8000"
 COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)  # a line after a dollar, and what it printed
 COMMANDS = [command for command, _ in COMMAND.findall(CHAPTER.read_text("utf-8"))]
+WRITES = bool(os.environ.get("CRAWLER_WRITE_DOCS"))
 
 
 @pytest.fixture(scope="module")
 def where(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for all commands of the chapter: one reads what another wrote."""
+    """Return the folder of all commands of the chapter: one reads a file that another wrote."""
     return tmp_path_factory.mktemp("chapter")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What `crawler serve --plain --latency 0.02` serves, on another port."""
+    """Serve the same as `crawler serve --plain --latency 0.02`, on another port."""
     log = tmp_path_factory.mktemp("site") / "requests.jsonl"
     with site_process(SitePlan.plain(pages=1000, latency=0.02), log) as running:
         yield running.site.base_urls[0]
@@ -38,9 +40,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=COMMANDS)
 def test_a_command_of_the_chapter_prints_what_stands_there(command: str, where: Path, site: str) -> None:
-    """It ends well, and the same models answer; how quick they were is this machine's."""
+    """It ends well, and the same models answer; their speed is this machine's."""
+    fewer = command if WRITES else re.sub(r"--pages (\d+)0\b", r"--pages \1", command)
     done = subprocess.run(
-        command.replace(SERVED, site).split(),
+        fewer.replace(SERVED, site).split(),
         check=False,
         capture_output=True,
         text=True,
@@ -51,14 +54,14 @@ def test_a_command_of_the_chapter_prints_what_stands_there(command: str, where: 
     printed = (done.stdout or done.stderr).replace(site, SERVED).rstrip() + "\n"  # a run's summary is no output
 
     assert done.returncode == 0, done.stderr
-    if os.environ.get("CRAWLER_WRITE_DOCS"):
+    if WRITES:
         _write(command, printed)
     shown = dict(COMMAND.findall(CHAPTER.read_text("utf-8")))[command]
     assert _rows(printed) == _rows(shown)
 
 
 def _rows(text: str) -> list[str]:
-    """Which models have a row, in their order; without any, how many lines begin at the margin."""
+    """Return the models that have a row, in their order; without any, whether a line begins at the margin."""
     first = [line.split()[:2] for line in text.splitlines() if line[:1].strip()]
     rows = [words[0] for words in first if words[0] in MODELS and words[-1][0].isdigit()]  # prose may wrap at a name
     return rows or [str(bool(first))]
