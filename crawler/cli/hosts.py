@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from crawler.report.hosts import SORTS, WIDTH, hosts_text
+from crawler.core.tables import WIDTH
+from crawler.report.hosts import SORTS, hosts_text
 from crawler.report.indented import indented
 from crawler.run.folder import RunFolder
 

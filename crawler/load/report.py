@@ -4,17 +4,17 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from textwrap import wrap
 
 from crawler.core.histogram import FINE, mean, middle
+from crawler.core.tables import columns, paragraph
 from crawler.core.text import counted, duration, safe, size
 from crawler.load.figures import label, percent
 from crawler.load.quantiles import MAIN_SHARES, SHARES, Quantile, quantile
 from crawler.load.records import merged
 from crawler.load.result import LoadResult, cpu_per_request
 
-_WIDTH = 80
 _INDENT = 13
+_LATENCY, _STEPS, _PHASES = (_INDENT, *(9,) * 6), (20, 8, 9, 9, 9), (16, 7, 12, 8, 8, 9, 9)  # widths of columns
 _MANY = 5  # kinds of failures
 
 
@@ -27,8 +27,8 @@ def load_text(result: LoadResult, gates: Sequence[tuple[str, bool, str]] = ()) -
 
 
 def _row(title: str, text: str) -> list[str]:
-    """A title and its text, broken between words where it is too long."""
-    return wrap(text, _WIDTH, initial_indent=f"{title:<{_INDENT}}", subsequent_indent=" " * _INDENT) or [title]
+    """Return a title and its text."""
+    return paragraph(text, f"{title:<{_INDENT}}")
 
 
 def _verdict(result: LoadResult) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _asked(result: LoadResult) -> Iterator[str]:
 
 
 def _times(result: LoadResult) -> Iterator[str]:
-    yield "Latency, ms  " + "".join(f"{label(share):>9}" for share in MAIN_SHARES) + f"{'max':>9}{'mean':>9}"
+    yield columns(("Latency, ms", *map(label, MAIN_SHARES), "max", "mean"), _LATENCY)
     unanswered = result.unanswered
     if result.asked.mode == "open":
         yield _latency("  response", result.response, unanswered)
@@ -95,7 +95,7 @@ def _latency(title: str, table: Mapping[int, int], bounds: Mapping[int, int] | N
         cells += [f"{'>=' if bounds and most in bounds else ''}{_ms(middle(most, FINE))}", _ms(mean(both, FINE) or 0)]
     else:
         cells += ["-", "-"]
-    return f"{title:<{_INDENT}}" + "".join(f"{cell:>9}" for cell in cells)
+    return columns((title, *cells), _LATENCY)
 
 
 def _value(one: Quantile | None) -> str:
@@ -192,26 +192,25 @@ def _phases_of_a_request(result: LoadResult) -> Iterator[str]:
         ("body, reused", total.reused.body),
     ]
     if any(table for _, table in rows):
-        yield "Steps, ms              count      p50      p99      max"
+        yield columns(("Steps, ms", "count", "p50", "p99", "max"), _STEPS)
     for name, table in rows:
         if table:
             middling, far = quantile(table, 0.5), quantile(table, 0.99)
             cells = [_ms(one.value) if one else "-" for one in (middling, far)]
-            yield f"  {name:<18}{sum(table.values()):>8,}" + "".join(
-                f"{cell:>9}" for cell in [*cells, _ms(middle(max(table), FINE))]
-            )
+            count = f"{sum(table.values()):,}"
+            yield columns((f"  {name}", count, *cells, _ms(middle(max(table), FINE))), _STEPS)
 
 
 def _stages(result: LoadResult) -> Iterator[str]:
     if len(result.phases) < 2:
         return
-    yield "Phases          seconds  requests/s      ok  not ok  p50, ms  p99, ms"
+    yield columns(("Phases", "seconds", "requests/s", "ok", "not ok", "p50, ms", "p99, ms"), _PHASES)
     for phase in result.phases:
         table = phase.response if result.asked.mode == "open" else phase.service()
         cells = [quantile(table, share, phase.unanswered()) for share in (0.5, 0.99)]
-        shown = [_value(one) for one in cells]
-        counts = f"{phase.ok:>8,}{phase.scheduled - phase.ok:>8,}"
-        yield f"  {phase.name[:14]:<14}{phase.seconds:>7.1f}{phase.rate:>12,.1f}{counts}{shown[0]:>9}{shown[1]:>9}"
+        counts = (f"{phase.ok:,}", f"{phase.scheduled - phase.ok:,}")
+        figures = (f"{phase.seconds:.1f}", f"{phase.rate:,.1f}", *counts, *map(_value, cells))
+        yield columns((f"  {phase.name[:14]}", *figures), _PHASES)
 
 
 def _client(result: LoadResult) -> Iterator[str]:

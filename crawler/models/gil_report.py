@@ -1,4 +1,4 @@
-"""The report of `crawler models --gil`, and what each kind of work does to the GIL, as its figures tell.
+"""The report of `crawler models --gil`: the figures, and the effect of each kind of work on the GIL.
 
 Runs on: anywhere (pure).
 """
@@ -6,29 +6,34 @@ Runs on: anywhere (pure).
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from statistics import median
-from textwrap import wrap
 
+from crawler.core.tables import columns, paragraph
 from crawler.core.text import counted
 from crawler.models.gil_figures import GilFacts, Lateness
 from crawler.report.indented import indented
 
-_WIDTH = 80
 _WAITED = 0.1  # of a call, or of the switch interval: later than this, the heartbeat had to wait for it
 
 
 def gil_json(facts: GilFacts) -> bytes:
-    """The figures in seconds, and what they say."""
+    """Return the figures, in seconds, and their sentences as JSON."""
     works = {work: holds(rows) for work, rows in by_work(facts)}
-    return indented({"schema": 1, "facts": facts, "speed_ups": _speed_ups(facts), "says": [gains(facts), works]})
+    speed_ups = {
+        kind: {str(one.count): facts.speed_up(one) for one in facts.speeds if one.kind == kind}
+        for kind in _kinds(facts)
+    }
+    return indented({"schema": 1, "facts": facts, "speed_ups": speed_ups, "says": [gains(facts), works]})
 
 
 def gil_text(facts: GilFacts) -> str:
-    """Both measurements, each with its sentences."""
-    return "\n".join([_title(facts), "", *_speeds(facts), "", *_lateness(facts)])
+    """Return both measurements, each with its sentences."""
+    has = "with a GIL" if facts.enabled else "without a GIL"
+    title = f"{facts.python}, {facts.build} build, {has}; {counted(facts.cores, 'core')}"
+    return "\n".join([title, "", *_speeds(facts), "", *_lateness(facts)])
 
 
 def holds(rows: Sequence[Lateness]) -> str:
-    """What one kind of work does to the GIL; `rows` has it at each switch interval."""
+    """Return the effect of one kind of work on the GIL; `rows` has one row per switch interval."""
     call = rows[0].call
     if call is not None:
         late = median(row.median for row in rows)
@@ -41,7 +46,7 @@ def holds(rows: Sequence[Lateness]) -> str:
 
 
 def gains(facts: GilFacts) -> str:
-    """What more threads and more processes brought."""
+    """Return the best speed-up by more threads and by more processes."""
     best = {
         kind: max(facts.speed_up(one) for one in facts.speeds if one.kind == kind and one.count > 1)
         for kind in _kinds(facts)
@@ -51,12 +56,12 @@ def gains(facts: GilFacts) -> str:
 
 
 def by_work(facts: GilFacts) -> Iterator[tuple[str, list[Lateness]]]:
-    """The heartbeat's rows for each kind of work."""
+    """Return the rows of the heartbeat per kind of work."""
     return ((work, list(rows)) for work, rows in groupby(facts.lateness, key=lambda row: row.work))
 
 
 def ms(seconds: float) -> str:
-    """Milliseconds with two digits that say something."""
+    """Return milliseconds, rounded to about two significant digits."""
     return f"{seconds * 1000:.2f}" if seconds < 0.00995 else f"{seconds * 1000:.0f}"
 
 
@@ -64,30 +69,20 @@ def _kinds(facts: GilFacts) -> list[str]:
     return list(dict.fromkeys(one.kind for one in facts.speeds))
 
 
-def _title(facts: GilFacts) -> str:
-    has = "with a GIL" if facts.enabled else "without a GIL"
-    return f"{facts.python}, {facts.build} build, {has}; {counted(facts.cores, 'core')}"
-
-
 def _speeds(facts: GilFacts) -> Iterator[str]:
-    yield "The same reading, shared      how many  seconds  times as quick  cores used"
+    widths = (29, 9, 9, 16, 12)
+    yield columns(("The same reading, shared", "how many", "seconds", "times as quick", "cores used"), widths)
     for one in facts.speeds:
-        figures = f"{one.count:>9}{one.seconds:>9.2f}{facts.speed_up(one):>16.2f}{one.cores:>12.2f}"
-        yield f"  among {one.kind:<21}{figures}"
-    yield from wrap(gains(facts), _WIDTH)
+        figures = (f"{figure:.2f}" for figure in (one.seconds, facts.speed_up(one), one.cores))
+        yield columns((f"  among {one.kind}", f"{one.count}", *figures), widths)
+    yield from paragraph(gains(facts))
 
 
 def _lateness(facts: GilFacts) -> Iterator[str]:
     intervals = list(dict.fromkeys(row.interval for row in facts.lateness))
     yield "A heartbeat's lateness in ms, median and worst, while another thread works"
-    yield f"{'  at a switch interval of':<28}" + "".join(f"{f'{ms(interval)} ms':>17}" for interval in intervals)
+    widths = (28, *(17 for _ in intervals))
+    yield columns(("  at a switch interval of", *(f"{ms(interval)} ms" for interval in intervals)), widths)
     for work, rows in by_work(facts):
-        yield f"  {work:<26}" + "".join(f"{f'{ms(row.median)} {ms(row.worst):>6}':>17}" for row in rows)
-        yield from wrap(holds(rows), _WIDTH, initial_indent="    ", subsequent_indent="    ")
-
-
-def _speed_ups(facts: GilFacts) -> dict[str, dict[str, float]]:
-    return {
-        kind: {str(one.count): facts.speed_up(one) for one in facts.speeds if one.kind == kind}
-        for kind in _kinds(facts)
-    }
+        yield columns((f"  {work}", *(f"{ms(row.median)} {ms(row.worst):>6}" for row in rows)), widths)
+        yield from paragraph(holds(rows), "    ")

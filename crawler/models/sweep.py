@@ -1,37 +1,36 @@
-"""The sweep of `crawler models --sweep` on a terminal: a plot of letters, the figures, and where the lead changes.
+"""The sweep of `crawler models --sweep` on a terminal: a plot of letters, the figures, and the changes of the lead.
 
 Rules
 - Both axes are logarithmic: models differ by factors.
-- A letter stands at its model's pages per second; letters on one line are equally quick, as far as the plot can tell.
+- A letter stands at its model's pages per second; models on one line are equally quick at the plot's resolution.
 Runs on: anywhere (pure).
 """
 
 import math
 from collections.abc import Iterator
 from string import ascii_lowercase
-from textwrap import wrap
 
+from crawler.core.tables import WIDTH, columns, paragraph
 from crawler.core.text import counted, duration
 from crawler.models.figures import Comparison, Sweep
 from crawler.models.report import as_data
 from crawler.report.indented import indented
 
 _HEIGHT = 14
-_WIDTH = 80
 
 
 def sweep_json(sweep: Sweep) -> bytes:
-    """Each point as `crawler models --json` has it, and who leads there."""
+    """Return each point as `crawler models --json` has it, and the leader there."""
     return indented({"schema": 1, "leaders": sweep.leaders, "points": [as_data(point) for point in sweep.points]})
 
 
 def sweep_text(sweep: Sweep) -> str:
-    """The plot, the table below it, and what they say."""
-    return "\n".join([title(sweep), "", *_plot(sweep), "", *_table(sweep), "", *wrap(crossover(sweep), _WIDTH)])
+    """Return the plot, the table below it, and a sentence about the lead."""
+    return "\n".join([title(sweep), "", *_plot(sweep), "", *_table(sweep), "", *paragraph(crossover(sweep))])
 
 
 def title(sweep: Sweep) -> str:
-    """What was swept."""
+    """Return the job: pages, latency and cores."""
     first = sweep.points[0]
     return (
         f"Pages per second, from waiting to computing: {counted(first.pages, 'page')}, "
@@ -40,12 +39,12 @@ def title(sweep: Sweep) -> str:
 
 
 def cpu_label(point: Comparison) -> str:
-    """What a page costs at this point."""
+    """Return the CPU time that the thriftiest model needs for a page."""
     return f"{point.cpu_per_page * 1000:.2g} ms"
 
 
 def crossover(sweep: Sweep) -> str:
-    """Who leads, and from where on."""
+    """Return the leader at the lowest CPU cost, and each change of the lead."""
     runs: list[tuple[str, str]] = []
     for leader, point in zip(sweep.leaders, sweep.points, strict=True):
         if not runs or runs[-1][0] != leader:
@@ -64,10 +63,14 @@ def _plot(sweep: Sweep) -> Iterator[str]:
     seen = [math.log(rate) for of_model in rates.values() for rate in of_model if rate]
     low, high = min(seen, default=0.0), max(seen, default=1.0)
     step = (high - low) / (_HEIGHT - 1) or 1.0
-    wide = (_WIDTH - 8) // len(sweep.points)
+    wide = (WIDTH - 8) // len(sweep.points)
     for line in range(_HEIGHT - 1, -1, -1):
         at = [
-            "".join(letters[model] for model in rates if _is_on(rates[model][n], low, step, line))
+            "".join(
+                letters[model]
+                for model, of_model in rates.items()
+                if of_model[n] and round((math.log(of_model[n]) - low) / step) == line
+            )
             for n in range(len(sweep.points))
         ]
         yield f"{math.exp(low + line * step):>6,.0f} |{''.join(f'{text:^{wide}}' for text in at)}".rstrip()
@@ -76,16 +79,13 @@ def _plot(sweep: Sweep) -> Iterator[str]:
     yield f"{'':>8}{'CPU of a page, at the thriftiest':^{wide * len(sweep.points)}}".rstrip()
 
 
-def _is_on(rate: float, low: float, step: float, line: int) -> bool:
-    return rate > 0 and round((math.log(rate) - low) / step) == line
-
-
 def _table(sweep: Sweep) -> Iterator[str]:
-    yield f"{'read so many times':<22}" + "".join(f"{point.parse_cost:>11,}" for point in sweep.points)
+    widths = (22, *(11 for _ in sweep.points))
+    yield columns(("read so many times", *(f"{point.parse_cost:,}" for point in sweep.points)), widths)
     for letter, model in zip(ascii_lowercase, sweep.models, strict=False):
         cells = [
             f"{rate:,.0f}{'*' if model == leader else ' '}"
             for rate, leader in zip(sweep.rates(model), sweep.leaders, strict=True)
         ]
-        yield (f"  {letter}  {model:<17}" + "".join(f"{cell:>11}" for cell in cells)).rstrip()
+        yield columns((f"  {letter}  {model}", *cells), widths)
     yield "* leads: whoever led before still does, unless another is quicker by 15 %"

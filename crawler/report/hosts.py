@@ -1,19 +1,19 @@
-"""The hosts of a run as its operator sees them: what each brought, how gently it is asked, and what troubles it.
+"""The table of hosts: per host its pages, its rate limit, its robots.txt and its errors.
 
 Rules
-- The table fits into its width, where it has one; a long name loses its beginning, since its end says whose it is.
-- Trouble stands below its host, on lines of its own, and so does what it cost to wait for answers that never came.
+- The table fits into its width, if it has one. A long host name loses its beginning: the end names the owner.
+- Errors stand below their host on lines of their own, and so does the time spent on requests without an answer.
 Runs on: anywhere (pure).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from crawler.core.stored import LEAST_IN_VAIN, HostReport, HostRobots
+from crawler.core.tables import WIDTH, columns
 from crawler.core.text import duration, safe
 
-WIDTH = 80
 _LEAST_NAME = 10
 _SHOWN_ERRORS = 2
 
@@ -23,15 +23,15 @@ class HostRow:
     """One host in `summary.json` and of `crawler hosts --json`.
 
     Attributes:
-        pages_per_second: between its first and its last line; None = there are no two moments.
-        delay: seconds between the starts of two requests, as last in force; `cause` is what decided it, in a word.
-        in_flight: requests at once at the most; None = as many as configured.
-        robots: "rules", "closed" (its root is forbidden), "none", or the status because of which nothing is known;
-            None = it was never asked for. `crawl_delay` is what it asks for, in seconds.
-        errors: the most frequent reasons of failed tries, those that were repeated too.
-        down: why it was given up; None = it was not.
-        waiting: it was tried, has URLs left, and has neither answered nor been given up.
-        waited: seconds that requests to it took without an answer.
+        pages_per_second: between its first and its last line; None = fewer than two moments are known.
+        delay: seconds between the starts of two requests, as last in force; `cause` names the rule that set it.
+        in_flight: the most requests at once; None = the configured number.
+        robots: "rules", "closed" (its root is forbidden), "none", or the error status of robots.txt;
+            None = robots.txt was never requested. `crawl_delay` is its Crawl-delay, in seconds.
+        errors: the most frequent reasons of failed tries, repeated tries included.
+        down: the reason for giving the host up; None = it was not given up.
+        waiting: the host was tried, has URLs left, and has neither answered nor been given up.
+        waited: seconds of requests that got no answer.
     """
 
     host: str
@@ -51,7 +51,7 @@ class HostRow:
 
     @property
     def is_troubled(self) -> bool:
-        """There is something to tell besides figures."""
+        """Return whether the host has errors, was given up, or has not answered yet."""
         return bool(self.errors or self.down or self.waiting)
 
 
@@ -66,11 +66,11 @@ SORTS: dict[str, _Key] = {
     "waited": lambda row: -row.waited,
     "host": lambda row: row.host,
 }
-"""What a table may be sorted by; hosts that are alike in it stay as they were."""
+"""The orders of the table; the sort is stable."""
 
 
 def host_row(report: HostReport) -> HostRow:
-    """What is shown of a host."""
+    """Return the row of a host."""
     rate, window = report.pages_per_second, report.state.window
     return HostRow(
         host=report.host,
@@ -99,7 +99,7 @@ def _robots(robots: HostRobots | None) -> str | None:
 
 
 def hosts_text(rows: Sequence[HostRow], width: float = WIDTH) -> list[str]:
-    """The table: a head, and for each host a line, and more if it has trouble; inf = as wide as its names."""
+    """Return the lines of the table; `width` inf = as wide as its names."""
     if not rows:
         return ["no host was asked for anything"]
     cells = [_HEAD, *map(_cells, rows)]
@@ -108,12 +108,14 @@ def hosts_text(rows: Sequence[HostRow], width: float = WIDTH) -> list[str]:
     gaps = len(widths) - 1
     gap = 2 if widths[0] <= room - 2 * gaps else 1
     widths[0] = int(min(widths[0], max(room - gap * gaps, _LEAST_NAME)))
-    head, *lines = (_line(row, widths, " " * gap) for row in cells)
+    head, *lines = (
+        columns((_shortened(name, widths[0]), *others), widths, left=_WORDS, gap=" " * gap) for name, *others in cells
+    )
     return [head, *(text for row, line in zip(rows, lines, strict=True) for text in (line, *_trouble(row, width)))]
 
 
 _HEAD = ("host", "done", "failed", "pending", "per s", "delay", "limit", "robots")
-_LEFT = {0, 5, 7}  # columns of words; figures stand at the right of theirs
+_WORDS = {0, 5, 7}  # columns that are no figures
 
 
 def _cells(row: HostRow) -> tuple[str, ...]:
@@ -129,14 +131,8 @@ def _cells(row: HostRow) -> tuple[str, ...]:
     )
 
 
-def _line(cells: Iterable[str], widths: Sequence[int], gap: str) -> str:
-    placed = (_placed(number, *cell) for number, cell in enumerate(zip(cells, widths, strict=True)))
-    return gap.join(placed).rstrip()
-
-
-def _placed(number: int, text: str, width: int) -> str:
-    text = text if len(text) <= width else "…" + text[len(text) - width + 1 :]
-    return text.ljust(width) if number in _LEFT else text.rjust(width)
+def _shortened(name: str, width: int) -> str:
+    return name if len(name) <= width else "…" + name[len(name) - width + 1 :]
 
 
 def _trouble(row: HostRow, width: float) -> list[str]:

@@ -13,8 +13,9 @@ from crawler.core.handover import Totals
 from crawler.core.histogram import percentile
 from crawler.core.reasons import Reason
 from crawler.core.stored import ChiefHosts, HostsInVain, LostSeeds
+from crawler.core.tables import WIDTH
 from crawler.core.text import counted, duration, safe, size
-from crawler.report.hosts import SORTS, WIDTH, HostRow, host_row, hosts_text
+from crawler.report.hosts import SORTS, HostRow, host_row, hosts_text
 from crawler.report.indented import indented
 from crawler.report.why.phrases import going_on
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from crawler.cli.main import _run
+from crawler.core import tables
 from crawler.core.config import configure, plain_values
 from crawler.core.messages import Response, Timing
-from crawler.report.why import chain
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.seed_lists import SeedList
 from crawler.testing import Answer, FakeFetcher, refused
@@ -110,7 +110,7 @@ Told = Callable[..., list[str]]
 @pytest.fixture
 def told(runs: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
     """The lines that the command prints for a URL of a run, unwrapped, with times and folders made the same for all."""
-    monkeypatch.setattr(chain, "WIDTH", 10_000)
+    monkeypatch.setattr(tables, "WIDTH", 10_000)
 
     def ask(url: str, name: str = "whole") -> list[str]:
         folder = str(runs(name))

@@ -9,8 +9,9 @@ import pytest
 from crawler.core.handover import HostState
 from crawler.core.reasons import Reason
 from crawler.core.stored import HostReport, HostRobots
+from crawler.core.tables import WIDTH
 from crawler.core.urls import Host
-from crawler.report.hosts import SORTS, WIDTH, host_row, hosts_text
+from crawler.report.hosts import SORTS, host_row, hosts_text
 
 QUICK = HostReport(
     host=Host("quick.example:443"),

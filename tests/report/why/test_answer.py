@@ -9,12 +9,13 @@ from crawler.core.config import configure
 from crawler.core.handover import HostState, RobotsCopy, Totals
 from crawler.core.reasons import UNREAD, Reason
 from crawler.core.stored import Borderline, HostReport, Leader, StoredUrl, Target, Try, UrlHistory
+from crawler.core.tables import WIDTH
 from crawler.core.traps import Family
 from crawler.core.urls import Host, parse
 from crawler.core.visits import State
 from crawler.report.why.answer import explain
 from crawler.report.why.case import Question
-from crawler.report.why.chain import WIDTH, Answer, Step, StepVerdict, chain_text
+from crawler.report.why.chain import Answer, Step, StepVerdict, chain_text
 
 NOW = 1_700_000_000.0
 URL = "http://h/a"
