@@ -1,1 +1,1 @@
-"""ANSWERS why a URL was fetched, or was not: the chain of decisions, step by step. Pure."""
+"""EXPLAINS why a URL was fetched, or was not: the chain of decisions, step by step. Pure."""

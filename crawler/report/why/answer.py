@@ -1,4 +1,4 @@
-"""Why a URL was fetched, or was not: the chain of decisions, the whole in a sentence, and what would change it.
+"""The answer of `crawler why`: the chain of decisions, a one-sentence conclusion, and ways to change the outcome.
 
 Runs on: anywhere (pure).
 """
@@ -17,13 +17,15 @@ from crawler.report.why.phrases import FAMILIES, SHAPES, SKIPPED, UNREAD, going_
 from crawler.report.why.steps import chain
 
 
-def explain(asked: Question, history: UrlHistory, config: RunConfig) -> Answer:
-    """The answer for one URL of one run."""
-    case = Case(asked, history, config)
+def explain(question: Question, history: UrlHistory, config: RunConfig) -> Answer:
+    """Return the answer for one URL of one run."""
+    case = Case(question, history, config)
     row, steps = case.row, tuple(chain(case))
-    refusals = _refusals(case, steps)
+    # The stored reason first, then all others that would keep a new run from the URL, each once.
+    reasons = (row.reason if row else None, *(step.reason for step in steps if step.reason in SKIPPED))
+    refusals = list(dict.fromkeys(reason for reason in reasons if reason))
     return Answer(
-        url=asked.url.href,
+        url=question.url.href,
         state=row.state.name.lower() if row else None,
         reason=row.reason if row else None,
         status=row.status if row else None,
@@ -33,33 +35,22 @@ def explain(asked: Question, history: UrlHistory, config: RunConfig) -> Answer:
     )
 
 
-def _refusals(case: Case, steps: Sequence[Step]) -> list[Reason]:
-    """Why it is not asked for: what is stored, and whatever else would keep a new run from it."""
-    stored = [case.row.reason] if case.row and case.row.reason else []
-    return list(dict.fromkeys([*stored, *(step.reason for step in steps if step.reason in SKIPPED and step.reason)]))
-
-
-# --- the whole in a sentence --------------------------------------------------------------------------------------
+# --- the conclusion, in one sentence ------------------------------------------------------------------------------
 
 
 def _known(case: Case, row: StoredUrl) -> str:
     if row.state is State.DONE:
-        unread = UNREAD.get(row.reason) if row.reason else None
-        but = f", but not read in full: {unread}" if unread else ""
-        return f"Fetched: {outcome(row)}{_led(case)}{but}."
+        target, unread = case.history.target, UNREAD.get(row.reason) if row.reason else None
+        led = ""
+        if target and row.reason is Reason.REDIRECT:
+            known = " which was known already, so it is a duplicate of that" if target.was_known else ""
+            led = f" to {target.row.url}{known}"
+        return f"Fetched: {outcome(row)}{led}{f', but not read in full: {unread}' if unread else ''}."
     if row.state is State.FAILED:
         return f"Failed: {outcome(row)}, after {tries(row.attempts)}."
     if row.state is State.SKIPPED:
         return f"Not fetched: {SKIPPED[row.reason] if row.reason else 'no reason is stored'}."
     return f"Not fetched yet: {_awaited(case, row)}."
-
-
-def _led(case: Case) -> str:
-    row, target = case.row, case.history.target
-    if row is None or target is None or row.reason is not Reason.REDIRECT:
-        return ""
-    known = " which was known already, so it is a duplicate of that" if target.was_known else ""
-    return f" to {target.row.url}{known}"
 
 
 def _awaited(case: Case, row: StoredUrl) -> str:
@@ -69,13 +60,13 @@ def _awaited(case: Case, row: StoredUrl) -> str:
         return f"{case.most_of_host} is spent for its host"
     if row.is_suspect:
         return "the process died repeatedly while it was in flight, so it runs alone, last of all"
-    if row.not_before is not None and row.not_before > case.asked.now:
+    if row.not_before is not None and row.not_before > case.question.now:
         return f"it waits until {moment(row.not_before)} for its next try"
     return "the run ended before its turn came"
 
 
 def _supposed(case: Case, steps: Sequence[Step], refusals: Sequence[Reason]) -> str:
-    if not case.asked.follows:
+    if not case.question.follows:
         return "Never seen: it is not in the list."
     if refusals:
         why = "; ".join(SKIPPED[reason] for reason in refusals)
@@ -85,7 +76,7 @@ def _supposed(case: Case, steps: Sequence[Step], refusals: Sequence[Reason]) -> 
     return f"Never seen. If a page linked to it, it would be fetched{sure}."
 
 
-# --- what would change it -----------------------------------------------------------------------------------------
+# --- ways to change the outcome -----------------------------------------------------------------------------------
 
 _LARGER = {
     Reason.BODY_LIMIT: "--max-body",
@@ -96,11 +87,11 @@ _LARGER = {
 
 def _change(case: Case, refusals: Sequence[Reason]) -> tuple[str, ...]:
     row = case.row
-    by_itself = f"crawler fetch {shlex.quote(case.asked.url.href)}"
+    by_itself = f"crawler fetch {shlex.quote(case.question.url.href)}"
     if row is None and not case.history.is_list_read:
-        return (going_on(case.asked.folder, None),)
+        return (going_on(case.question.folder, None),)
     if row is None and not refusals:
-        return ("a page that links to it", by_itself) if case.asked.follows else (by_itself,)
+        return ("a page that links to it", by_itself) if case.question.follows else (by_itself,)
     if row is None or row.state is State.SKIPPED:
         anew = f"a new run {' and '.join(_begun(case, reason) for reason in refusals)}"
         return (anew,) if Reason.ROBOTS_DENIED in refusals else (anew, by_itself)
@@ -110,12 +101,12 @@ def _change(case: Case, refusals: Sequence[Reason]) -> tuple[str, ...]:
     if row.state is State.FAILED:
         return (by_itself,)
     stopped_by = case.spent or (case.most_of_host if case.history.is_host_closed else None)
-    return (going_on(case.asked.folder, stopped_by),)
+    return (going_on(case.question.folder, stopped_by),)
 
 
 def _begun(case: Case, reason: Reason) -> str:
-    """How a run would have to begin for this refusal not to be."""
-    url, scope = case.asked.url, case.config.scope
+    """Return the options of a new run that would lift this refusal."""
+    url, scope = case.question.url, case.config.scope
     plain = {
         Reason.DEPTH_LIMIT: f"with --max-depth {case.row.depth if case.row else 'N'}",
         Reason.HTTP_INSTEAD: "with the scheme in front",
@@ -131,9 +122,9 @@ def _begun(case: Case, reason: Reason) -> str:
 
 
 def _wider(case: Case) -> ScopeMode:
-    """The narrowest scope in which a seed's host and this URL's come together."""
+    """Return the narrowest scope that holds both a seed's host and this URL's."""
     for mode in (ScopeMode.HOST, ScopeMode.DOMAIN):
         scope = Scope(mode)
-        if scope.site(case.asked.url.host_port) in {scope.site(host) for host in case.history.borders.named}:
+        if scope.site(case.question.url.host_port) in {scope.site(host) for host in case.history.borders.named}:
             return mode
     return ScopeMode.ALL

@@ -1,4 +1,4 @@
-"""One URL of one run, as the question why it was fetched or not is put.
+"""The question of `crawler why` about one URL of one run, with the stored facts to answer it.
 
 Runs on: anywhere (pure).
 """
@@ -15,15 +15,15 @@ from crawler.core.visits import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """The question.
+    """One URL of one run, as the user asked about it.
 
     Attributes:
-        text: as it was typed.
-        folder: the run's, as a command names it.
-        agent: the product token that a robots.txt addresses.
+        text: the URL as typed.
+        folder: the run's folder, as a command names it.
+        agent: the product token of the run, for robots.txt.
         follows: the run follows links.
-        listed: where the URL stands in the list, in words; None = it does not.
-        now: wall clock.
+        listed: the place of the URL in the list, in words; None = it is not listed.
+        now: wall-clock time, seconds.
     """
 
     text: str
@@ -37,32 +37,32 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The question, what is stored, and what was configured."""
+    """The question, the stored history of the URL, and the configuration of the run."""
 
-    asked: Question
+    question: Question
     history: UrlHistory
     config: RunConfig
 
     @property
     def row(self) -> StoredUrl | None:
-        """Its row; None = it was never seen."""
+        """Return the row of the URL; None = it was never seen."""
         return self.history.row
 
     def was_skipped_for(self, *reasons: Reason) -> bool:
-        """Whether it is skipped, for one of these."""
+        """Return whether the URL was skipped for one of these reasons."""
         return self.row is not None and self.row.state is State.SKIPPED and self.row.reason in reasons
 
     @property
     def lines(self) -> int:
-        """Lines of output of the whole run."""
+        """Return the number of output lines of the whole run."""
         return self.history.totals.done + self.history.totals.failed
 
     @property
     def spent(self) -> str | None:
-        """The budget of the whole run that is spent, in its option's words."""
+        """Return the spent budget of the whole run, as its option; None = none is spent."""
         return spent_by_all_lives(self.config.budget, self.history.totals)
 
     @property
     def most_of_host(self) -> str:
-        """The budget of its host, in its option's words."""
+        """Return the budget of the URL's host, as its option."""
         return f"--max-pages-per-host {self.config.budget.max_pages_per_host}"

@@ -1,4 +1,4 @@
-"""What a reason, a moment or a number of things is called in a sentence.
+"""Words for reasons, moments and counts in the sentences of `crawler why`.
 
 Runs on: anywhere (pure).
 """
@@ -18,7 +18,7 @@ SHAPES = {
     Reason.TRAP_REPEATED_SEGMENTS: f"one name stands in its path more than {traps.MOST_REPEATS} times",
     Reason.TRAP_QUERY_PARAMETERS: f"its query has more than {traps.MOST_PARAMETERS} parameters with a value",
 }
-"""The traps that a URL's shape shows."""
+"""Words for the traps that the shape of a URL shows."""
 
 FAMILIES = {
     Reason.TRAP_HOST_SIZE: "URLs of its host",
@@ -27,7 +27,7 @@ FAMILIES = {
     Reason.TRAP_QUERY_PERMUTATIONS: "orders of the same parameters",
     Reason.TRAP_CALENDAR: "dates in the same place",
 }
-"""What is counted in the families that may be traps."""
+"""Words for the members that each kind of trap family counts."""
 
 SKIPPED = {
     Reason.ROBOTS_DENIED: "robots.txt forbids it",
@@ -41,7 +41,7 @@ SKIPPED = {
     Reason.NOT_INCLUDED: "no pattern of --include matches it",
     **dict.fromkeys((*SHAPES, *FAMILIES), "it looks like one of a site without end"),
 }
-"""Why a URL is not asked for."""
+"""Words for the reasons not to request a URL."""
 
 UNREAD = {
     Reason.BODY_LIMIT: "it is longer than --max-body, and was cut there",
@@ -58,45 +58,45 @@ UNREAD = {
     Reason.NOT_A_SITEMAP: "it was listed as a sitemap and is none",
     Reason.BAD_ENTRIES: "some of what it lists is no URL; the rest was taken",
 }
-"""The words for each reason of an answer that was not read in full."""
+"""Words for the reasons that a response was not read in full."""
 
 _OF_ALL_LIVES = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"})
 
 
 def going_on(folder: str, stopped_by: str | None) -> str:
-    """The command that goes on with a run; a budget of all its lives has to grow, or that would do nothing."""
+    """Return the command that resumes a run, with a larger budget if a budget of the whole run is spent."""
     budget, _, spent = (stopped_by or "").partition(" ")
     more = f" {budget} N, N above {spent}" if budget in _OF_ALL_LIVES else ""
     return f"crawler resume {shlex.quote(safe(folder))}{more}"
 
 
 def moment(seconds: float) -> str:
-    """A wall-clock moment for people, in UTC."""
+    """Return a wall-clock moment as text, in UTC."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def quoted(patterns: Sequence[str]) -> str:
-    """Patterns as one could type them."""
+    """Return patterns as a user would type them."""
     return ", ".join(f"'{pattern}'" for pattern in patterns)
 
 
 def some(names: Sequence[str], all_of_them: int) -> str:
-    """The first few names, and how many more there are."""
+    """Return the first few names, and the number of the others."""
     more = all_of_them - len(names)
     return f"{', '.join(names)} and {more:,} more" if more else ", ".join(names)
 
 
 def outcome(row: StoredUrl) -> str:
-    """The status of a finished URL and its reason."""
+    """Return the status of a finished URL and its reason."""
     return f"{row.status} ({row.reason})" if row.status is not None else f"{row.reason}"
 
 
 def tries(count: int) -> str:
-    """How often it was tried."""
+    """Return the number of tries in words."""
     return {0: "no try", 1: "one try"}.get(count, f"{count} tries")
 
 
 def way(depth: int, hops: int) -> str:
-    """How far a URL is from a seed."""
+    """Return the distance of a URL from a seed in words."""
     parts = [counted(n, noun) for n, noun in ((depth, "link"), (hops, "redirect")) if n]
     return f"{' and '.join(parts)} from a seed" if parts else "a seed"

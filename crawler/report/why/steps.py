@@ -1,9 +1,9 @@
-"""The chain of decisions about one URL: each step asks the judge that the crawl itself asks.
+"""The chain of decisions about one URL: each step asks the same judge as the crawl.
 
 Rules
-- None of the judges' rules is written here again.
-- What is stored decides: a step that the stored reason names stops the URL, whatever would be judged today.
-- A URL that nothing led to is judged as if a page linked to it.
+- The rules stay with the judges; this file repeats none.
+- The stored reason decides: the step that it names stops the URL, even if the judge would pass it today.
+- A URL that was never found is judged as if a page linked to it.
 Runs on: anywhere (pure).
 """
 
@@ -26,11 +26,16 @@ PASSES, STOPS, OPEN, TELLS = StepVerdict.PASSES, StepVerdict.STOPS, StepVerdict.
 
 
 def chain(case: Case) -> Iterator[Step]:
-    """Every step, in the order in which a crawl asks."""
-    if case.asked.text != case.asked.url.href:
-        yield Step("asked for", TELLS, case.asked.text, details=(f"becomes {case.asked.url}",))
+    """Yield every step, in the order in which a crawl checks them."""
+    if case.question.text != case.question.url.href:
+        yield Step("asked for", TELLS, case.question.text, details=(f"becomes {case.question.url}",))
     yield _found(case)
-    yield from _judged(case)
+    if not case.question.follows:
+        yield Step("scope", PASSES, "a list is fetched as it is: it knows no scope, patterns, depth or traps")
+    elif case.row and case.row.seed:
+        yield Step("scope", PASSES, "a seed is fetched wherever it lies: no scope, pattern, depth or trap is asked")
+    else:
+        yield from (_scope(case), _patterns(case), _depth(case), _traps(case))
     yield _robots(case)
     if case.history.host:
         yield _host(case, case.history.host)
@@ -41,39 +46,26 @@ def chain(case: Case) -> Iterator[Step]:
         yield Step("state", TELLS, ": ".join(part for part in (case.row.state.name.lower(), case.row.reason) if part))
 
 
-# --- how it was found, and whether it is wanted -------------------------------------------------------------------
+# --- the link, the scope, the traps -------------------------------------------------------------------------------
 
 
 def _found(case: Case) -> Step:
-    row, n = case.row, case.history.linked_from
+    row, leader, listed, n = case.row, case.history.leader, case.question.listed, case.history.linked_from
     if row is None:
         return Step("found", TELLS, "nowhere in what was read")
-    pages = "" if n is None else f"; {counted(n, 'page')} {'leads' if n == 1 else 'lead'} to it"
-    told = f"{_leader(case, row)}{pages}"
+    if leader is None:
+        told = listed or ("in robots.txt, which names it as a sitemap" if row.sitemap else "in the list")
+    else:
+        how = "by a redirect of" if leader.redirects else "in the sitemap" if leader.sitemap else "by a link on"
+        told = f"{how} {leader.url}" + (f", and {listed}" if listed else "")
+    told += "" if n is None else f"; {counted(n, 'page')} {'leads' if n == 1 else 'lead'} to it"
     if row.reason and case.was_skipped_for(Reason.NOFOLLOW, Reason.HOP_LIMIT, Reason.SITEMAP_LIMIT):
         return Step("found", STOPS, f"{told}; {SKIPPED[row.reason]}", row.reason)
     return Step("found", TELLS, told)
 
 
-def _leader(case: Case, row: StoredUrl) -> str:
-    leader, listed = case.history.leader, case.asked.listed
-    if leader is None:
-        return listed or ("in robots.txt, which names it as a sitemap" if row.sitemap else "in the list")
-    how = "by a redirect of" if leader.redirects else "in the sitemap" if leader.sitemap else "by a link on"
-    return f"{how} {leader.url}" + (f", and {listed}" if listed else "")
-
-
-def _judged(case: Case) -> Iterator[Step]:
-    if not case.asked.follows:
-        yield Step("scope", PASSES, "a list is fetched as it is: it knows no scope, patterns, depth or traps")
-    elif case.row and case.row.seed:
-        yield Step("scope", PASSES, "a seed is fetched wherever it lies: no scope, pattern, depth or trap is asked")
-    else:
-        yield from (_scope(case), _patterns(case), _depth(case), _traps(case))
-
-
 def _scope(case: Case) -> Step:
-    borders, mode, url = case.history.borders, case.config.scope.scope, case.asked.url
+    borders, mode, url = case.history.borders, case.config.scope.scope, case.question.url
     if case.row and case.row.sitemap:
         return Step("scope", PASSES, "a sitemap is read wherever it lies")
     if mode == ScopeMode.ALL:
@@ -87,9 +79,9 @@ def _scope(case: Case) -> Step:
 
 def _patterns(case: Case) -> Step:
     scope = case.config.scope
-    if scope.traps and traps.refusal(case.asked.url):
+    if scope.traps and traps.refusal(case.question.url):
         return Step("patterns", OPEN, "not asked: its shape is refused before")
-    refusal, pattern = LinkJudge(scope).by_pattern(case.asked.url)
+    refusal, pattern = LinkJudge(scope).by_pattern(case.question.url)
     if refusal is Reason.EXCLUDED:
         return Step("patterns", STOPS, f"--exclude '{pattern}' matches", refusal)
     if refusal and case.row and case.row.sitemap:
@@ -110,7 +102,7 @@ def _depth(case: Case) -> Step:
     distance = LinkJudge(replace(case.config.scope, traps=False, include=(), exclude=()))
     is_listed = row.depth == 0 and not row.seed  # by a sitemap, or by a robots.txt as one
     told = f"{'no link from a seed' if is_listed else way(row.depth, row.hops)}; {limit}"
-    if case.was_skipped_for(Reason.DEPTH_LIMIT) or distance.refusal(case.asked.url, row.depth):
+    if case.was_skipped_for(Reason.DEPTH_LIMIT) or distance.refusal(case.question.url, row.depth):
         return Step("depth", STOPS, told, Reason.DEPTH_LIMIT)
     return Step("depth", PASSES, told)
 
@@ -118,7 +110,7 @@ def _depth(case: Case) -> Step:
 def _traps(case: Case) -> Step:
     if not case.config.scope.traps:
         return Step("traps", PASSES, "--no-traps: nobody looks for them")
-    if shape := traps.refusal(case.asked.url):
+    if shape := traps.refusal(case.question.url):
         return Step("traps", STOPS, SHAPES[shape], shape)
     borders, row = case.history.borders, case.row
     full = borders.full if row is None else row.reason if case.was_skipped_for(*FAMILIES) else None
@@ -131,7 +123,7 @@ def _traps(case: Case) -> Step:
     return Step("traps", PASSES, f"an ordinary shape; {n:,} of {family.limit:,} {FAMILIES[family.reason]}")
 
 
-# --- what its host says -------------------------------------------------------------------------------------------
+# --- the host -----------------------------------------------------------------------------------------------------
 
 
 def _robots(case: Case) -> Step:
@@ -139,19 +131,19 @@ def _robots(case: Case) -> Step:
     if not case.config.politeness.robots:
         return Step("robots.txt", PASSES, "--no-robots: it is not asked for")
     if copy is None:
-        return Step("robots.txt", OPEN, f"none of {case.asked.url.origin} is stored")
+        return Step("robots.txt", OPEN, f"none of {case.question.url.origin} is stored")
     return _ruled(case, copy)
 
 
 def _ruled(case: Case, copy: RobotsCopy) -> Step:
-    now = case.asked.now
+    now = case.question.now
     stale = ", to be asked for again" if now >= copy.expires_at else ""
     about = f"({copy.status}, fetched {duration(max(0.0, now - copy.fetched_at))} ago{stale})"
     if copy.status >= 500 or copy.status == 429:
         return Step("robots.txt", STOPS, f"it could not be had, so nothing may be asked for {about}")
     if copy.status >= 300:
         return Step("robots.txt", PASSES, f"there is none, so everything is allowed {about}")
-    found = ruling(copy.body, case.asked.url, case.asked.agent)
+    found = ruling(copy.body, case.question.url, case.question.agent)
     rule = f'line {found.line}, "{found.rule}", for the agent {found.group}' if found.line else "no line concerns it"
     was_denied = case.was_skipped_for(Reason.ROBOTS_DENIED)
     if found.allowed and not was_denied:
@@ -161,7 +153,7 @@ def _ruled(case: Case, copy: RobotsCopy) -> Step:
 
 
 def _host(case: Case, host: HostReport) -> Step:
-    state, now = host.state, case.asked.now
+    state, now = host.state, case.question.now
     told = [f"{host.host}: {counted(host.pages, 'page')}, {host.failed:,} failed, {host.pending:,} pending"]
     if state.delay is not None:
         told.append(f"a request each {duration(state.delay)} ({state.cause})" if state.delay else "no delay")
@@ -195,7 +187,7 @@ def _budget(case: Case) -> Step:
     return Step("budget", PASSES, f"{', '.join(given)}: not spent" if given else "no limit is set")
 
 
-# --- what became of it --------------------------------------------------------------------------------------------
+# --- the outcome --------------------------------------------------------------------------------------------------
 
 
 def _tries(case: Case, row: StoredUrl) -> Step:
