@@ -105,7 +105,7 @@ def _facts(verdict: RobotsVerdict, found: RobotsCopy | RobotsOutcome, now: float
     yield "robots.txt", f"status {found.status}, {counted(len(found.body), 'byte')}{_meaning(found.status)}"
     yield "fetched", f"{verdict.fetched_at}, {_ago(now - found.fetched_at)}"
     left = found.expires_at - now
-    yield "believed", f"until {verdict.expires_at}{'' if left > 0 else ': stale, to be asked for again'}"
+    yield "believed", f"until {verdict.expires_at}{'' if left > 0 else ': stale, to be requested again'}"
 
 
 def _meaning(status: int) -> str:

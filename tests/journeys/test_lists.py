@@ -129,7 +129,7 @@ async def test_a_host_on_the_command_line_falls_back_to_http(
     assert "Fetched: 200 (ok)." in told
     await crawler("why", f"https://{bare(site, '/')}", out)
     told = " ".join(capfd.readouterr().out.split())
-    assert "Not fetched: its line has no scheme, no server answered over https, and http was asked." in told
+    assert "Not fetched: its line has no scheme; https got no answer, and http was requested instead." in told
 
 
 async def test_a_host_that_speaks_tls_stays_with_it(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ async def test_a_stale_copy_is_called_so(out: Path, site: HandMadeSite, capfd: p
     code = await crawler("robots", site.url("/"), "--run", out)
 
     assert code == 0
-    assert "  believed    until 1970-01-01T00:33:20.000Z: stale, to be asked for again\n" in capfd.readouterr().out
+    assert "  believed    until 1970-01-01T00:33:20.000Z: stale, to be requested again\n" in capfd.readouterr().out
 
 
 async def test_a_run_has_its_own_product_token(tmp_path: Path, site: HandMadeSite) -> None:

@@ -385,7 +385,7 @@ async def test_why_names_the_sitemap(tmp_path: Path, site: HandMadeSite, capfd: 
         f"in the sitemap {site.url('/index')}",
         "in robots.txt, which names it as a sitemap",
     ]
-    assert told["/text"]["scope"] == "a sitemap is read wherever it lies"
+    assert told["/text"]["scope"] == "a sitemap is always read"
     assert told["/text"]["patterns"] == "no --exclude matches, and a sitemap need not match --include"
     assert told["/zip"]["patterns"] == "no --include matches: '/l'"
     assert told["/line"]["depth"] == told["/text"]["depth"] == "no link from a seed; there is no --max-depth"

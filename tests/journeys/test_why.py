@@ -134,7 +134,7 @@ def test_a_page_that_was_fetched(told: Told) -> None:
         "  ok  patterns    no --exclude matches: 'print'",
         "  ok  depth       1 link from a seed; --max-depth 2",
         "  ok  traps       an ordinary shape; 13 of 250,000 URLs of its host",
-        "  ok  robots.txt  no line concerns it (200, fetched 2.0 s ago)",
+        "  ok  robots.txt  no rule matches it (200, fetched 2.0 s ago)",
         "      host        site.example:80: 13 pages, 1 failed, 0 pending",
         "  ok  budget      no limit is set",
         "      tries       1: 200 (ok)",
@@ -155,7 +155,7 @@ def test_a_page_that_failed(told: Told) -> None:
         "  ok  patterns    no --exclude matches: 'print'",
         "  ok  depth       1 link from a seed; --max-depth 2",
         "  ok  traps       an ordinary shape; 13 of 250,000 URLs of its host",
-        "  ok  robots.txt  no line concerns it (200, fetched 2.0 s ago)",
+        "  ok  robots.txt  no rule matches it (200, fetched 2.0 s ago)",
         "      host        site.example:80: 13 pages, 1 failed, 0 pending",
         "  ok  budget      no limit is set",
         "      tries       3",
@@ -176,12 +176,12 @@ def test_a_page_that_was_never_seen(told: Told) -> None:
         "",
         "      asked for   HTTP://Site.example:80/b/../new#top",
         "                  becomes http://site.example/new",
-        "      found       nowhere in what was read",
+        "      found       on no page that was read",
         "  ok  scope       --scope host: it lies in site.example",
         "  ok  patterns    no --exclude matches: 'print'",
         "  ?   depth       not known before a page links to it; --max-depth 2",
         "  ok  traps       an ordinary shape; 13 of 250,000 URLs of its host",
-        "  ok  robots.txt  no line concerns it (200, fetched 2.0 s ago)",
+        "  ok  robots.txt  no rule matches it (200, fetched 2.0 s ago)",
         "      host        site.example:80: 13 pages, 1 failed, 0 pending",
         "  ok  budget      no limit is set",
         "",
@@ -196,7 +196,7 @@ OF_THE_WHOLE_RUN = """\
 http://site.example/
 Fetched: 200 (ok).
       found       in line 1 of seeds.txt; 0 pages lead to it
-  ok  scope       a seed is fetched wherever it lies: no scope, pattern, depth or trap is asked
+  ok  scope       a seed is always fetched: scope, patterns, depth and traps do not apply
       tries       1: 200 (ok)
 to change it: nothing: it is done
 
@@ -208,8 +208,8 @@ Not fetched: robots.txt forbids it.
 to change it: a new run with --no-robots, if the site is yours
 
 http://other.example/
-Not fetched: it lies outside of what the seeds brought into scope.
-  no  scope       --scope host: the seeds brought in site.example; it lies in other.example
+Not fetched: it is outside the scope of the seeds.
+  no  scope       --scope host: the seeds opened site.example; the URL is in other.example
   ok  traps       an ordinary shape; 0 of 250,000 URLs of its host
   ?   robots.txt  none of http://other.example is stored
       host        other.example:80: 0 pages, 0 failed, 0 pending
@@ -218,8 +218,8 @@ to change it: a new run with --scope all
           or: crawler fetch http://other.example/
 
 http://sub.site.example/
-Not fetched: it lies outside of what the seeds brought into scope.
-  no  scope       --scope host: the seeds brought in site.example; it lies in sub.site.example
+Not fetched: it is outside the scope of the seeds.
+  no  scope       --scope host: the seeds opened site.example; the URL is in sub.site.example
   ?   robots.txt  none of http://sub.site.example is stored
 to change it: a new run with --scope domain
           or: crawler fetch http://sub.site.example/
@@ -233,7 +233,7 @@ to change it: nothing: it is done
 
 http://site.example/moved
 Fetched: 301 (redirect) to http://site.example/landed.
-      redirect    to http://site.example/landed which was found so and is done: 404 (http_status)
+      redirect    to http://site.example/landed which was new and is done: 404 (http_status)
       state       done: redirect
 to change it: nothing: it is done
 
@@ -253,18 +253,18 @@ to change it: a new run with --max-depth 3
           or: crawler fetch http://site.example/deep/3
 
 http://site.example/x/y/x/y/x/y/x/y/x/y/x/y/x
-Not fetched: it looks like one of a site without end.
-  ?   patterns    not asked: its shape is refused before
-  no  traps       one name stands in its path more than 5 times
+Not fetched: it looks like a crawler trap.
+  ?   patterns    not checked: the URL's shape is refused first
+  no  traps       one segment repeats in its path more than 5 times
       state       skipped: trap_repeated_segments
 to change it: a new run with --no-traps
           or: crawler fetch http://site.example/x/y/x/y/x/y/x/y/x/y/x/y/x
 
 http://site.example/page?PHPSESSID=00000000000000000000000000000005
-Not fetched: it looks like one of a site without end.
+Not fetched: it looks like a crawler trap.
       found       by a link on http://site.example/a; 1 page leads to it
   ok  depth       2 links from a seed; --max-depth 2
-  no  traps       5 sessions of the same page were found, and 5 are the most
+  no  traps       5 sessions of the same page were found; the limit is 5
       state       skipped: trap_session_id
 to change it: a new run with --no-traps
           or: crawler fetch 'http://site.example/page?PHPSESSID=00000000000000000000000000000005'
@@ -277,10 +277,10 @@ to change it: a new run without --exclude 'print'
           or: crawler fetch 'http://site.example/print?1'
 
 http://new.example/print
-Never seen. If a page linked to it, it would not be fetched: it lies outside of what the seeds brought into scope; \
+Never seen. If a page linked to it, it would not be fetched: it is outside the scope of the seeds; \
 a pattern of --exclude matches it.
-      found       nowhere in what was read
-  no  scope       --scope host: the seeds brought in site.example; it lies in new.example
+      found       on no page that was read
+  no  scope       --scope host: the seeds opened site.example; the URL is in new.example
   no  patterns    --exclude 'print' matches
   ?   depth       not known before a page links to it; --max-depth 2
   ?   robots.txt  none of http://new.example is stored
@@ -294,9 +294,9 @@ Never seen. If a page linked to it, it would not be fetched: robots.txt forbids 
 to change it: a new run with --no-robots, if the site is yours
 
 http://site.example/page?PHPSESSID=99999999999999999999999999999999
-Never seen. If a page linked to it, it would not be fetched: it looks like one of a site without end.
+Never seen. If a page linked to it, it would not be fetched: it looks like a crawler trap.
   ?   depth       not known before a page links to it; --max-depth 2
-  no  traps       5 sessions of the same page were found, and 5 are the most
+  no  traps       5 sessions of the same page were found; the limit is 5
 to change it: a new run with --no-traps
           or: crawler fetch 'http://site.example/page?PHPSESSID=99999999999999999999999999999999'
 """
@@ -325,13 +325,13 @@ OF_A_LIST = """\
 http://site.example/
 Fetched: 200 (ok).
       found       in line 1 of seeds.txt
-  ok  scope       a list is fetched as it is: it knows no scope, patterns, depth or traps
+  ok  scope       a list is fetched as it is: scope, patterns, depth and traps do not apply
       host        site.example:80: 1 page, 0 failed, 0 pending
 to change it: nothing: it is done
 
 http://site.example/deep
 Never seen: it is not in the list.
-      found       nowhere in what was read
+      found       on no page that was read
 to change it: crawler fetch http://site.example/deep
 """
 

@@ -59,7 +59,7 @@ def _awaited(case: Case, row: StoredUrl) -> str:
     if case.history.is_host_closed:
         return f"{case.most_of_host} is spent for its host"
     if row.is_suspect:
-        return "the process died repeatedly while it was in flight, so it runs alone, last of all"
+        return "the process died repeatedly while fetching it, so it is fetched alone, last of all"
     if row.not_before is not None and row.not_before > case.question.now:
         return f"it waits until {moment(row.not_before)} for its next try"
     return "the run ended before its turn came"

@@ -15,7 +15,7 @@ from crawler.core.text import counted, safe
 SHAPES = {
     Reason.TRAP_URL_LENGTH: f"it has more than {traps.MOST_CHARACTERS:,} characters",
     Reason.TRAP_PATH_DEPTH: f"its path has more than {traps.MOST_SEGMENTS} segments",
-    Reason.TRAP_REPEATED_SEGMENTS: f"one name stands in its path more than {traps.MOST_REPEATS} times",
+    Reason.TRAP_REPEATED_SEGMENTS: f"one segment repeats in its path more than {traps.MOST_REPEATS} times",
     Reason.TRAP_QUERY_PARAMETERS: f"its query has more than {traps.MOST_PARAMETERS} parameters with a value",
 }
 """Words for the traps that the shape of a URL shows."""
@@ -31,32 +31,32 @@ FAMILIES = {
 
 SKIPPED = {
     Reason.ROBOTS_DENIED: "robots.txt forbids it",
-    Reason.OUT_OF_SCOPE: "it lies outside of what the seeds brought into scope",
+    Reason.OUT_OF_SCOPE: "it is outside the scope of the seeds",
     Reason.DEPTH_LIMIT: "it is too far from a seed",
-    Reason.HOP_LIMIT: "it comes at the end of too many redirects and refreshes in a row",
-    Reason.SITEMAP_LIMIT: "it comes at the end of too many sitemaps that list one another",
-    Reason.HTTP_INSTEAD: "its line has no scheme, no server answered over https, and http was asked",
-    Reason.NOFOLLOW: "whoever links to it asks robots not to follow",
+    Reason.HOP_LIMIT: "its redirect chain is too long",
+    Reason.SITEMAP_LIMIT: "its chain of sitemap indexes is too long",
+    Reason.HTTP_INSTEAD: "its line has no scheme; https got no answer, and http was requested instead",
+    Reason.NOFOLLOW: "the page that links to it says nofollow",
     Reason.EXCLUDED: "a pattern of --exclude matches it",
     Reason.NOT_INCLUDED: "no pattern of --include matches it",
-    **dict.fromkeys((*SHAPES, *FAMILIES), "it looks like one of a site without end"),
+    **dict.fromkeys((*SHAPES, *FAMILIES), "it looks like a crawler trap"),
 }
 """Words for the reasons not to request a URL."""
 
 UNREAD = {
     Reason.BODY_LIMIT: "it is longer than --max-body, and was cut there",
     Reason.DECODED_LIMIT: "it unpacks to more than --max-decoded",
-    Reason.DECODE_ERROR: "it is packed in a way that is damaged or unknown, or binary where it should be text",
+    Reason.DECODE_ERROR: "its content coding is damaged or unknown, or it is binary and should be text",
     Reason.PARSE_TIMEOUT: "reading it took longer than --parse-timeout",
-    Reason.PARSE_CRASH: "reading it ended its process",
+    Reason.PARSE_CRASH: "reading it killed the worker process",
     Reason.PARSE_MEMORY: "reading it took more memory than a worker may have",
     Reason.EXTRACT_ERROR: "the function of --extract raised an error",
-    Reason.LINK_LIMIT: "it has more links than are taken",
-    Reason.DATA_LIMIT: "it gives more data than is taken",
-    Reason.PARTIAL_CONTENT: "the server sent only a part of it",
-    Reason.XML_ERROR: "its XML is not well-formed, or not as a feed or sitemap has it; what could be read of it was",
-    Reason.NOT_A_SITEMAP: "it was listed as a sitemap and is none",
-    Reason.BAD_ENTRIES: "some of what it lists is no URL; the rest was taken",
+    Reason.LINK_LIMIT: "it has more links than the limit",
+    Reason.DATA_LIMIT: "it gives more data than the limit",
+    Reason.PARTIAL_CONTENT: "the server sent only a part",
+    Reason.XML_ERROR: "its XML is not a well-formed feed or sitemap; only a part was read",
+    Reason.NOT_A_SITEMAP: "it was listed as a sitemap, but is none",
+    Reason.BAD_ENTRIES: "some of its entries are no URLs; the others were read",
 }
 """Words for the reasons that a response was not read in full."""
 

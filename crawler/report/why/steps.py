@@ -31,9 +31,9 @@ def chain(case: Case) -> Iterator[Step]:
         yield Step("asked for", TELLS, case.question.text, details=(f"becomes {case.question.url}",))
     yield _found(case)
     if not case.question.follows:
-        yield Step("scope", PASSES, "a list is fetched as it is: it knows no scope, patterns, depth or traps")
+        yield Step("scope", PASSES, "a list is fetched as it is: scope, patterns, depth and traps do not apply")
     elif case.row and case.row.seed:
-        yield Step("scope", PASSES, "a seed is fetched wherever it lies: no scope, pattern, depth or trap is asked")
+        yield Step("scope", PASSES, "a seed is always fetched: scope, patterns, depth and traps do not apply")
     else:
         yield from (_scope(case), _patterns(case), _depth(case), _traps(case))
     yield _robots(case)
@@ -52,7 +52,7 @@ def chain(case: Case) -> Iterator[Step]:
 def _found(case: Case) -> Step:
     row, leader, listed, n = case.row, case.history.leader, case.question.listed, case.history.linked_from
     if row is None:
-        return Step("found", TELLS, "nowhere in what was read")
+        return Step("found", TELLS, "on no page that was read")
     if leader is None:
         told = listed or ("in robots.txt, which names it as a sitemap" if row.sitemap else "in the list")
     else:
@@ -67,12 +67,12 @@ def _found(case: Case) -> Step:
 def _scope(case: Case) -> Step:
     borders, mode, url = case.history.borders, case.config.scope.scope, case.question.url
     if case.row and case.row.sitemap:
-        return Step("scope", PASSES, "a sitemap is read wherever it lies")
+        return Step("scope", PASSES, "a sitemap is always read")
     if mode == ScopeMode.ALL:
         return Step("scope", PASSES, "--scope all: links are followed anywhere")
     if borders.place is None or case.was_skipped_for(Reason.OUT_OF_SCOPE):
         brought, own = some(borders.places, borders.all_places) or "nothing", Scope(mode).brings(url)
-        told = f"--scope {mode}: the seeds brought in {brought}; it lies in {own}"
+        told = f"--scope {mode}: the seeds opened {brought}; the URL is in {own}"
         return Step("scope", STOPS, told, Reason.OUT_OF_SCOPE)
     return Step("scope", PASSES, f"--scope {mode}: it lies in {borders.place}")
 
@@ -80,7 +80,7 @@ def _scope(case: Case) -> Step:
 def _patterns(case: Case) -> Step:
     scope = case.config.scope
     if scope.traps and traps.refusal(case.question.url):
-        return Step("patterns", OPEN, "not asked: its shape is refused before")
+        return Step("patterns", OPEN, "not checked: the URL's shape is refused first")
     refusal, pattern = LinkJudge(scope).by_pattern(case.question.url)
     if refusal is Reason.EXCLUDED:
         return Step("patterns", STOPS, f"--exclude '{pattern}' matches", refusal)
@@ -109,7 +109,7 @@ def _depth(case: Case) -> Step:
 
 def _traps(case: Case) -> Step:
     if not case.config.scope.traps:
-        return Step("traps", PASSES, "--no-traps: nobody looks for them")
+        return Step("traps", PASSES, "--no-traps: traps are not checked")
     if shape := traps.refusal(case.question.url):
         return Step("traps", STOPS, SHAPES[shape], shape)
     borders, row = case.history.borders, case.row
@@ -117,7 +117,7 @@ def _traps(case: Case) -> Step:
     for family, n in borders.families:
         if family.reason is full:
             weight = f"; this one would count as {family.weight}" if family.weight > 1 else ""
-            told = f"{n:,} {FAMILIES[full]} were found, and {family.limit:,} are the most{weight}"
+            told = f"{n:,} {FAMILIES[full]} were found; the limit is {family.limit:,}{weight}"
             return Step("traps", STOPS, told, full)
     family, n = max(borders.families, key=lambda grown: grown[1] / grown[0].limit)
     return Step("traps", PASSES, f"an ordinary shape; {n:,} of {family.limit:,} {FAMILIES[family.reason]}")
@@ -129,7 +129,7 @@ def _traps(case: Case) -> Step:
 def _robots(case: Case) -> Step:
     copy = case.history.robots
     if not case.config.politeness.robots:
-        return Step("robots.txt", PASSES, "--no-robots: it is not asked for")
+        return Step("robots.txt", PASSES, "--no-robots: robots.txt is not requested")
     if copy is None:
         return Step("robots.txt", OPEN, f"none of {case.question.url.origin} is stored")
     return _ruled(case, copy)
@@ -137,14 +137,14 @@ def _robots(case: Case) -> Step:
 
 def _ruled(case: Case, copy: RobotsCopy) -> Step:
     now = case.question.now
-    stale = ", to be asked for again" if now >= copy.expires_at else ""
+    stale = ", to be requested again" if now >= copy.expires_at else ""
     about = f"({copy.status}, fetched {duration(max(0.0, now - copy.fetched_at))} ago{stale})"
     if copy.status >= 500 or copy.status == 429:
-        return Step("robots.txt", STOPS, f"it could not be had, so nothing may be asked for {about}")
+        return Step("robots.txt", STOPS, f"it could not be fetched, so no URL may be requested {about}")
     if copy.status >= 300:
         return Step("robots.txt", PASSES, f"there is none, so everything is allowed {about}")
     found = ruling(copy.body, case.question.url, case.question.agent)
-    rule = f'line {found.line}, "{found.rule}", for the agent {found.group}' if found.line else "no line concerns it"
+    rule = f'line {found.line}, "{found.rule}", for the agent {found.group}' if found.line else "no rule matches it"
     was_denied = case.was_skipped_for(Reason.ROBOTS_DENIED)
     if found.allowed and not was_denied:
         return Step("robots.txt", PASSES, f"{rule} {about}")
@@ -209,6 +209,6 @@ def _redirect(case: Case, row: StoredUrl) -> Iterator[Step]:
     if target.row.url == row.url:
         yield Step("redirect", TELLS, "it leads to itself")
     else:
-        known = "was known already" if target.was_known else "was found so"
+        known = "was known already" if target.was_known else "was new"
         became = f"{target.row.state.name.lower()}: {outcome(target.row)}" if target.row.reason else "pending"
         yield Step("redirect", TELLS, f"to {target.row.url} which {known} and is {became}")

@@ -110,14 +110,20 @@ def test_who_led_there_is_told(facts: dict[str, Any], listed: str | None, told: 
     ("status", "body", "age", "verdict", "told"),
     [
         (404, b"", 7200.0, StepVerdict.PASSES, "there is none, so everything is allowed (404, fetched 2 h 00 min ago)"),
-        (503, b"", 1.0, StepVerdict.STOPS, "it could not be had, so nothing may be asked for (503, fetched 1.0 s ago)"),
-        (200, b"", 1.0, StepVerdict.PASSES, "no line concerns it (200, fetched 1.0 s ago)"),
+        (
+            503,
+            b"",
+            1.0,
+            StepVerdict.STOPS,
+            "it could not be fetched, so no URL may be requested (503, fetched 1.0 s ago)",
+        ),
+        (200, b"", 1.0, StepVerdict.PASSES, "no rule matches it (200, fetched 1.0 s ago)"),
         (
             200,
             b"User-agent: *\nDisallow: /b\n",
             90000.0,
             StepVerdict.PASSES,
-            "no line concerns it (200, fetched 25 h 00 min ago, to be asked for again)",
+            "no rule matches it (200, fetched 25 h 00 min ago, to be requested again)",
         ),
     ],
 )
@@ -142,7 +148,7 @@ def test_without_robots_nobody_asks() -> None:
     """`--no-robots` is said where the file would decide."""
     found = step(ask(options={"robots": False}), "robots.txt")
 
-    assert found == Step("robots.txt", StepVerdict.PASSES, "--no-robots: it is not asked for")
+    assert found == Step("robots.txt", StepVerdict.PASSES, "--no-robots: robots.txt is not requested")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +193,7 @@ def test_the_pace_of_its_host_is_told(state: HostState, told: str) -> None:
         (
             {"row": pending(is_suspect=True)},
             {},
-            "the process died repeatedly while it was in flight, so it runs alone, last of all",
+            "the process died repeatedly while fetching it, so it is fetched alone, last of all",
             "crawler resume 'my run'",
         ),
         (
@@ -238,7 +244,7 @@ def test_a_page_that_nobody_may_follow_to_says_so() -> None:
     found = step(ask(row=skipped(Reason.NOFOLLOW)), "found")
 
     assert found.verdict is StepVerdict.STOPS
-    assert found.answer == "by a link on http://h/; whoever links to it asks robots not to follow"
+    assert found.answer == "by a link on http://h/; the page that links to it says nofollow"
 
 
 def test_a_page_of_a_calendar_without_end_counts_for_many() -> None:
@@ -248,7 +254,7 @@ def test_a_page_of_a_calendar_without_end_counts_for_many() -> None:
     found = step(ask(row=skipped(Reason.TRAP_CALENDAR), borders=borders), "traps")
 
     assert found.answer == (
-        "99,900 dates in the same place were found, and 100,000 are the most; this one would count as 200"
+        "99,900 dates in the same place were found; the limit is 100,000; this one would count as 200"
     )
 
 
@@ -293,7 +299,7 @@ def test_each_try_is_told_with_its_wait() -> None:
         ("all", "", "--scope all: links are followed anywhere"),
         ("host", "h", "--scope host: it lies in h"),
         ("prefix", "h/", "--scope prefix: it lies in h/"),
-        ("prefix", None, "--scope prefix: the seeds brought in h/x/, h/y/ and 3 more; it lies in h/"),
+        ("prefix", None, "--scope prefix: the seeds opened h/x/, h/y/ and 3 more; the URL is in h/"),
     ],
 )
 def test_the_scope_is_told_with_its_places(mode: str, place: str | None, told: str) -> None:
@@ -309,7 +315,7 @@ def test_before_the_first_seed_nothing_is_in_scope() -> None:
 
     found = step(ask(row=None, borders=borders), "scope")
 
-    assert found.answer == "--scope host: the seeds brought in nothing; it lies in h"
+    assert found.answer == "--scope host: the seeds opened nothing; the URL is in h"
 
 
 def test_a_command_is_not_broken_into_lines() -> None:
