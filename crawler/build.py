@@ -32,14 +32,14 @@ from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.reading import shared_lock
 from crawler.frontier.sqlite import SqliteFrontier
+from crawler.parse.document import Wants
 from crawler.parse.follow import follow, follow_lists
 from crawler.parse.inline import InlineParser
 from crawler.parse.page_reader import PageReader, Task
 from crawler.parse.pool import LaneParser, lanes
-from crawler.parse.reading import Wants
 from crawler.parse.select import check_selector
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
-from crawler.robots.answer import RobotsOutcome
+from crawler.robots.rules import RobotsOutcome
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.runtime import loop, malloc
 from crawler.runtime.clock import SystemClock

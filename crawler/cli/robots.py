@@ -12,7 +12,7 @@ from crawler.core.errors import UrlError, UsageError
 from crawler.core.handover import RobotsCopy
 from crawler.core.text import safe
 from crawler.core.urls import Url, parse
-from crawler.robots.answer import RobotsOutcome
+from crawler.robots.rules import RobotsOutcome
 from crawler.run.folder import RunFolder
 
 EXAMPLES = """\b

@@ -34,8 +34,8 @@ from crawler.downloader.fetcher import HttpFetcher
 from crawler.downloader.redirection import redirected
 from crawler.downloader.stream import Stream, Urls
 from crawler.downloader.stream_turn import Alone, QuickHosts, Sender, StreamBounds
+from crawler.http.body_buffer import BodyBuffer
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps
-from crawler.http.pieces import Pieces
 from crawler.runtime.clock import SystemClock
 from crawler.runtime.loop import Stop, run
 from crawler.runtime.tasks import background
@@ -245,7 +245,7 @@ class Fetcher:
         layers = codings(response.codings)
         if not layers or is_redirect(response):
             return response.body
-        content = Pieces()
+        content = BodyBuffer()
         try:
             for step in decode_steps(response.body, layers, self._config.max_decoded):
                 if content.size:

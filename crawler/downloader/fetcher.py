@@ -37,8 +37,8 @@ from crawler.downloader.failures import FOREIGN, reach_error
 from crawler.downloader.headers import Identity
 from crawler.downloader.proxy import proxy_from
 from crawler.downloader.timing import Trail
+from crawler.http.body_buffer import BodyBuffer
 from crawler.http.head import Head
-from crawler.http.pieces import Pieces
 
 IDLE_CONNECTIONS = 256
 
@@ -190,7 +190,7 @@ class _Intake:
         self.deadline = deadline
         self._reserved = 0
         self._has_waited = False
-        self._taken = Pieces()
+        self._taken = BodyBuffer()
 
     async def answered(self) -> None:
         """Go on when the room lets us; our own waiting says nothing of the server."""
@@ -203,7 +203,7 @@ class _Intake:
         Raises:
             FetchError: it ends too early; not counted when we made the server wait.
         """
-        self._taken = Pieces()  # without what the attempt before took, if there was one
+        self._taken = BodyBuffer()  # without what the attempt before took, if there was one
         self.is_cut = False
         if handler.is_empty:
             return b""

@@ -14,9 +14,9 @@ Runs on: anywhere (pure).
 import codecs
 import re
 
-from crawler.encoding.declared import of_markup, of_xml_declaration
 from crawler.encoding.decode import UTF_8, UTF_16, utf_8
 from crawler.encoding.labels import named
+from crawler.encoding.meta_charset import of_markup, of_xml_declaration
 from crawler.http.media_types import media_type
 
 DEFAULT = "windows-1252"

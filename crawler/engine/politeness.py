@@ -32,7 +32,7 @@ from crawler.engine import outcomes
 from crawler.engine.journal import Journal
 from crawler.engine.robots_cache import RobotsCache
 from crawler.engine.workbench import Workbench
-from crawler.robots.answer import RobotsOutcome
+from crawler.robots.rules import RobotsOutcome
 
 PUT_OFF = 3.0  # seconds that a host waits for its next turn after a request was broken off
 _MOST_GUESSES = 10_000  # origins that are remembered; another is asked again

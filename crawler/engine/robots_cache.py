@@ -25,8 +25,8 @@ from crawler.core.reasons import Reason
 from crawler.core.records import moment
 from crawler.core.redirects import target
 from crawler.core.urls import Url, parse
-from crawler.robots.answer import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, RobotsOutcome, RobotsRules, judge
-from crawler.robots.lines import LONGEST
+from crawler.robots.parser import LONGEST
+from crawler.robots.rules import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, RobotsOutcome, RobotsRules, judge
 
 _ORIGINS = 10_000
 _BYTES = 128 * 1024 * 1024  # of bodies

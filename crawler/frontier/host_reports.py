@@ -16,7 +16,7 @@ from crawler.core.stored import LEAST_IN_VAIN, ChiefHosts, HostReport, HostRobot
 from crawler.core.urls import Host, parse
 from crawler.frontier import schema
 from crawler.frontier.host_rows import ANSWERED, HostRows
-from crawler.robots.answer import RobotsRules
+from crawler.robots.rules import RobotsRules
 
 _COLUMNS = "id, name, pages, failed, ready, first_at, last_at"
 _OURS = (

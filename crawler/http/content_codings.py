@@ -7,7 +7,7 @@ Rules
   standard, "handle content codings").
 - At most 3 layers (curl and urllib3: 5), at most 1024 gzip members or zstd frames, a zstd window of at most 8 MiB
   (RFC 9659).
-- A damaged or shortened body is a problem, raised behind all that could be unpacked; `http/unpacking.py` says what
+- A damaged or shortened body is a problem, raised behind all that could be unpacked; `http/decompression.py` says what
   damage is. Bytes after a complete stream are ignored, as browsers do, unless they start another gzip member or zstd
   frame.
 - An empty body is empty under any coding.
@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from crawler.core.reasons import Reason
 from crawler.core.visits import Packed
-from crawler.http.pieces import Pieces
-from crawler.http.unpacking import CODINGS, STEP, ByteSource, Coding, DecodeProblem, unpacked
+from crawler.http.body_buffer import BodyBuffer
+from crawler.http.decompression import CODINGS, STEP, ByteSource, Coding, DecodeProblem, unpacked
 
 __all__ = [
     "STEP",
@@ -79,7 +79,7 @@ def content_steps(content: bytes | Packed) -> Iterator[bytes]:
 
 def put_together(pieces: Iterable[bytes]) -> bytes:
     """All pieces in one. Each may go once it is taken, so that the whole is not held twice."""
-    taken = Pieces()
+    taken = BodyBuffer()
     for piece in pieces:
         taken.add(piece)
     return taken.whole()

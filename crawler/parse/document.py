@@ -1,184 +1,90 @@
-"""What kind of document these bytes are, and what it tells.
+"""What goes into reading a document, and what comes out of it: plain facts, which can travel between processes.
 
-Rules
-- The media type decides how, and where it says nothing the bytes (`form.py`).
-- A gzip file (`sitemap.xml.gz`) is opened only to look for XML, up to the size that the sitemap protocol allows.
-- XML under a root that is not known is searched for one if it is not well-formed: a script's message may be in front.
-- What was listed as a sitemap and is none says so.
-- What cannot be read, or only in part, has a problem; only an empty page of HTML is all that there is.
-- No bytes make reading fail. How long it may take, and how much memory, is bounded by whoever runs it.
-Runs on: a worker process.
+Runs on: anywhere (pure).
 """
 
-import re
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from crawler.core.links import LinkKind
+from crawler.core.links import BadLink, Link
 from crawler.core.reasons import Reason
-from crawler.encoding import decode, detect
-from crawler.encoding.labels import named
-from crawler.encoding.transcode import decoded, encoding_of
-from crawler.http.content_codings import DecodeProblem, decode_steps
-from crawler.http.media_types import media_type
-from crawler.http.pieces import Pieces
-from crawler.parse import feeds, html, text_sitemap, xhtml
-from crawler.parse.form import SNIFFED, Form, form_of, form_of_sitemap, is_xml, sniff
-from crawler.parse.front import MAX_FRONT, known_root, start_of
-from crawler.parse.reading import Content, Document, Reading, Wants
-from crawler.parse.references import DamagedReferences, References, TooManyLinks
-from crawler.parse.select import MAX_TEXT
-from crawler.parse.styles import read_sheet
-from crawler.parse.wellformed import is_well_formed
-
-MAX_UNPACKED = 50 * 1024 * 1024  # https://www.sitemaps.org/protocol.html
-MAX_TITLE = 1000
-
-_LINKS_ONLY = Wants()
-_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_REPLACEMENT = "\ufffd".encode()
+from crawler.core.urls import Url
 
 
-def read(document: Document, wants: Wants = _LINKS_ONLY, *, agent: str = "", form: Form | None = None) -> Reading:
-    """Read a document; `agent` is the product token by which a page may address this robot alone.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What is read.
 
-    `form` is what `form_of` says of it, for who has asked already.
-
-    Raises:
-        UsageError: a selector is none (`check_selector` says so beforehand).
-        MemoryError: the document needs more than this process may have.
+    Attributes:
+        url: where it came from; relative links are resolved against it.
+        body: without content codings.
+        content_type: the value of the Content-Type header as received; None = there was none.
+        sitemap: it was listed as a sitemap.
     """
-    essence, label = media_type(document.content_type)
-    form = form or form_of(essence, document.body, is_sitemap=document.sitemap)
-    reading = _read(document, label, wants, agent, form)
-    if reading.charset == decode.REPLACEMENT and document.body:
-        return replace(reading, problem=Reason.DECODE_ERROR)
-    if document.sitemap and not reading.is_listing and reading.problem in {None, Reason.XML_ERROR}:
-        return replace(reading, problem=Reason.NOT_A_SITEMAP)
-    return reading
+
+    url: Url
+    body: bytes
+    content_type: str | None = None
+    sitemap: bool = False
 
 
-def _read(document: Document, label: str | None, wants: Wants, agent: str, form: Form) -> Reading:
-    if form is Form.GZIP:
-        return _read_gzip(document, label, wants, agent)
-    if form is Form.XML:
-        return _read_xml(document, label, wants, agent)
-    if form in {Form.HTML, Form.XHTML}:
-        return _read_html(document, label, wants, agent, is_xhtml=form is Form.XHTML)
-    if form is Form.CSS and wants.assets:
-        return _read_css(document, label, wants)
-    return _read_text(document, label, wants) if form in {Form.TEXT, Form.CSS} else Reading()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wants:
+    """What a caller wants to have besides title and links.
+
+    Attributes:
+        text: the visible text.
+        selectors: names and CSS selectors that `check_selector` took.
+        assets: what style sheets, styles and drawings load, too.
+    """
+
+    text: bool = False
+    selectors: tuple[tuple[str, str], ...] = ()
+    assets: bool = False
 
 
-def _read_gzip(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
-    """A gzip file in which there is XML, or a sitemap; nothing of any other."""
-    body, problem = _unpacked(document.body)
-    unpacked = replace(document, body=body)
-    form = (form_of_sitemap(body) if document.sitemap else None) or sniff(body)
-    if form is Form.XML:
-        reading = _read_xml(unpacked, label, wants, agent)
-        return replace(reading, problem=problem or reading.problem)
-    if document.sitemap:
-        return replace(_read_text(unpacked, label, wants) if form is Form.TEXT else Reading(), problem=problem)
-    is_missed = is_xml(media_type(document.content_type)[0] or "")
-    return Reading(problem=problem or Reason.XML_ERROR) if is_missed else Reading()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a document tells besides the places that it points at; see `Reading`."""
+
+    title: str | None = None
+    robots: frozenset[str] = frozenset()
+    text: str | None = None
+    data: Mapping[str, object] | None = None
+    data_cut: bool = False
 
 
-def _unpacked(body: bytes) -> tuple[bytes, Reason | None]:
-    """As much of a gzip file as is sound, and allowed; and why it is not all."""
-    taken = Pieces()
-    try:
-        for piece in decode_steps(body, ["gzip"], MAX_UNPACKED):
-            taken.add(piece)
-    except DecodeProblem as problem:
-        return taken.whole(), problem.reason
-    return taken.whole(), None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a document told.
 
+    Attributes:
+        charset: the encoding that was used, by its name in the Encoding standard, lower case; None = it is no text.
+        title: with white space collapsed, at most 1,000 characters; None = it has none.
+        links: distinct by URL, kind and nofollow, in document order; None = it is no document that can have links.
+        links_cut: it points at more different places than are taken, or lists more entries; the first ones are kept.
+        problem: why it was not read, or not in full: its gzip file is damaged or too large, its XML is broken, or it is
+            no sitemap although it was listed as one; None = nothing is missing.
+        is_listing: it is a feed or a sitemap.
+        bad_links: how many different references are no valid URL that may be fetched.
+        bad_examples: the first of them.
+        ignored_links: how many different references have another scheme, such as mailto, javascript and data.
+        robots: directives for robots that the document has inside, lower case.
+        text: the visible text; None = not wanted, or it has none.
+        data: what the selectors gave, by name; None = none were wanted, or they do not apply.
+        data_cut: they give more than is taken; what came first is kept.
+    """
 
-def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
-    body = document.body
-    is_plain = body.startswith((b"<?xml", *_MARKS)) or detect.of_zero_bytes(body)
-    at = 0 if is_plain else start_of(body[:MAX_FRONT].decode("latin-1")).at
-    encoding = detect.of_xml(body[at : at + MAX_FRONT], label)
-    text = decode.text(body, encoding)
-    start = start_of(text)
-    is_damaged = "\ufffd" in text and (encoding != decode.UTF_8 or text.count("\ufffd") != body.count(_REPLACEMENT))
-    found = feeds.read(text[start.at :] if start.at else text, document.url, is_damaged=is_damaged)
-    if found.root == "html":
-        return _read_html(document, label, wants, agent, is_xhtml=True)
-    is_broken = start.is_behind_junk
-    if found.root not in feeds.KNOWN:
-        is_broken = is_broken or is_damaged or not is_well_formed(text[start.at :])
-        if found.root == "svg":
-            drawing = _read_html(document, label, wants, agent, is_xhtml=True)
-            return replace(drawing, problem=drawing.problem or (Reason.XML_ERROR if is_broken else None))
-        root = known_root(text, start.at) if is_broken and found.root else None
-        if root is None:
-            return Reading(charset=encoding, problem=Reason.XML_ERROR if is_broken else None)
-        found = feeds.read(text[root:], document.url, is_damaged=is_damaged)
-    reading = _reading(encoding, found.references, Content(title=found.title))
-    return replace(reading, is_listing=True, problem=Reason.XML_ERROR if is_broken or found.is_broken else None)
-
-
-def _read_html(document: Document, label: str | None, wants: Wants, agent: str, *, is_xhtml: bool) -> Reading:
-    encoding = (detect.of_xml if is_xhtml else detect.of_html)(document.body, label)
-    markup, is_lossy = decode.utf_8(document.body, encoding), False
-    if is_xhtml:
-        markup, is_lossy = xhtml.as_html(markup)
-    references = (DamagedReferences if is_lossy else References)(document.url, encoding)
-    if is_xhtml and wants.assets:
-        for sheet in xhtml.sheets(markup):
-            references.add(sheet, LinkKind.STYLESHEET)
-    content = html.read(markup, references, wants, agent)
-    reading = _reading(encoding, references, content)
-    return replace(reading, problem=Reason.XML_ERROR) if is_lossy else reading
-
-
-_SHEET_CHARSET = re.compile(rb'@charset "([^"]{1,100}+)";')
-
-
-def _read_css(document: Document, label: str | None, wants: Wants) -> Reading:
-    """A style sheet, in the encoding that CSS Syntax 3, 3.2 finds; its URLs are in UTF-8 whatever that is."""
-    declared = _SHEET_CHARSET.match(document.body)
-    told = named(declared[1].decode("latin-1")) if declared and not named(label) else None
-    reading = _read_text(document, "utf-8" if told in {"utf-16le", "utf-16be"} else told or label, wants)
-    references = References(document.url)
-    with suppress(TooManyLinks):
-        read_sheet(decode.text(document.body, reading.charset or decode.UTF_8), references)
-    content = Content(text=reading.text, data_cut=reading.data_cut)
-    return _reading(reading.charset or decode.UTF_8, references, content)
-
-
-def _read_text(document: Document, label: str | None, wants: Wants) -> Reading:
-    body = document.body
-    encoding = (detect.of_list if document.sitemap else detect.of_text)(body, label)
-    text = decode.text(body[: 4 * MAX_TEXT + 4], encoding) if wants.text else None
-    content = Content(text=text and text[:MAX_TEXT], data_cut=text is not None and len(text) > MAX_TEXT)
-    if not document.sitemap:
-        return Reading(charset=encoding, text=content.text, data_cut=content.data_cut)
-    references = References(document.url)
-    references.base = None  # only whole URLs are listed
-    unicode = encoding_of(body[:SNIFFED])  # also without a mark, as in any list
-    text_sitemap.read(decoded(body, unicode) if unicode else decode.text(body, encoding), references)
-    return replace(_reading(encoding, references, content), is_listing=bool(references.links))
-
-
-def _reading(encoding: str, references: References, content: Content) -> Reading:
-    return Reading(
-        charset=encoding,
-        title=_title(content.title),
-        links=references.links,
-        links_cut=references.are_cut,
-        bad_links=references.bad,
-        bad_examples=tuple(references.examples),
-        ignored_links=references.ignored,
-        robots=content.robots,
-        text=content.text,
-        data=content.data,
-        data_cut=content.data_cut,
-    )
-
-
-def _title(text: str | None) -> str | None:
-    """A title as it is shown: no white space but single spaces, and not endless; None = nothing is left."""
-    return " ".join((text or "")[: 10 * MAX_TITLE].split())[:MAX_TITLE].rstrip() or None
+    charset: str | None = None
+    title: str | None = None
+    links: tuple[Link, ...] | None = None
+    links_cut: bool = False
+    problem: Reason | None = None
+    is_listing: bool = False
+    bad_links: int = 0
+    bad_examples: tuple[BadLink, ...] = ()
+    ignored_links: int = 0
+    robots: frozenset[str] = frozenset()
+    text: str | None = None
+    data: Mapping[str, object] | None = None
+    data_cut: bool = False

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
+from crawler.parse.document import Content, Wants
 from crawler.parse.elements import META, TAGS, PageElements, read_directives
-from crawler.parse.reading import Content, Wants
 from crawler.parse.references import References, TooManyLinks
 from crawler.parse.select import select, visible_text
 from crawler.parse.styles import read_styles

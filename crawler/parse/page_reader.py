@@ -1,4 +1,4 @@
-"""A response becomes a page: sealed first, then read.
+"""A response becomes a page: decoded first, then read.
 
 Rules
 - Sealing (content codings off, size, digest) comes first and needs nothing of the document, so that a document which
@@ -21,13 +21,13 @@ from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.core.visits import Page
 from crawler.http.media_types import media_type
-from crawler.parse.document import read
+from crawler.parse.decoding import DecodedBody, ParseJob, decode_body, job_of
+from crawler.parse.document import Document, Reading, Wants
+from crawler.parse.document_reader import read
 from crawler.parse.extract import Extractor, PageSource, check_size, extract, load
 from crawler.parse.follow import Follow
-from crawler.parse.form import Form, form_of, is_unreadable
 from crawler.parse.headers import header_directives, refreshes
-from crawler.parse.reading import Document, Reading, Wants
-from crawler.parse.sealing import ParseJob, Sealed, job_of, seal
+from crawler.parse.sniffing import DocumentKind, is_unreadable, kind_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Task:
     times: int = 1
 
 
-_READ = frozenset({Form.HTML, Form.XHTML, Form.XML, Form.GZIP})
+_READ = frozenset({DocumentKind.HTML, DocumentKind.XHTML, DocumentKind.XML, DocumentKind.GZIP})
 
 
 class PageReader:
@@ -71,58 +71,58 @@ class PageReader:
         """The page, with all that it tells."""
         started = time.monotonic()
         for _ in range(self.task.times):
-            page = self.tell(job, seal(job, self.task.max_decoded))
+            page = self.read_decoded(job, decode_body(job, self.task.max_decoded))
         return _timed(page, started)
 
     def read_response(self, response: Response) -> Page:
         """The page of a response, whatever it is."""
         return self.read(job_of(response))
 
-    def bare(self, job: ParseJob) -> Page:
-        """The page, sealed and not read."""
+    def decode_only(self, job: ParseJob) -> Page:
+        """The page, decoded and not read."""
         started = time.monotonic()
-        return _timed(self.unread(job, seal(job, self.task.max_decoded)), started)
+        return _timed(self.unread(job, decode_body(job, self.task.max_decoded)), started)
 
-    def unread(self, job: ParseJob, sealed: Sealed) -> Page:
-        """The page of a sealed document that is not read; its headers count all the same."""
-        page = bare(job, sealed, self.task)
+    def unread(self, job: ParseJob, decoded: DecodedBody) -> Page:
+        """The page of a decoded document that is not read; its headers count all the same."""
+        page = bare_page(job, decoded, self.task)
         if job.refreshes:
             page = replace(page, finds=self._finds(job, _refreshed(job, Reading())))
-        if not page.problem and (problem := self._unread_for(job, sealed, page)):
+        if not page.problem and (problem := self._unread_for(job, decoded, page)):
             return replace(page, problem=problem)
         return page
 
-    def _unread_for(self, job: ParseJob, sealed: Sealed, page: Page) -> Reason | None:
+    def _unread_for(self, job: ParseJob, decoded: DecodedBody, page: Page) -> Reason | None:
         """Return why something is lost of a document that is not read; None = it has no links by its kind."""
         if job.redirects:
             return None
         if job.request.sitemap:
             return Reason.NOT_A_SITEMAP
-        is_lost = _is_success(job) and is_unreadable(page.content_type, sealed.content, assets=self.task.wants.assets)
+        is_lost = _is_success(job) and is_unreadable(page.content_type, decoded.content, assets=self.task.wants.assets)
         return Reason.DECODE_ERROR if is_lost else None
 
-    def tell(self, job: ParseJob, sealed: Sealed) -> Page:
-        """The page of a sealed document."""
-        page = bare(job, sealed, self.task)
+    def read_decoded(self, job: ParseJob, decoded: DecodedBody) -> Page:
+        """The page of a decoded document."""
+        page = bare_page(job, decoded, self.task)
         if job.redirects:
             return page
-        if sealed.is_opaque:
-            return self.unread(job, sealed)
-        form = _form(job, sealed.content)
-        if not self._is_read(job, form):
-            return self.unread(job, sealed)
+        if decoded.is_opaque:
+            return self.unread(job, decoded)
+        kind = _kind(job, decoded.content)
+        if not self._is_read(job, kind):
+            return self.unread(job, decoded)
         document = Document(
             url=job.request.url,
-            body=sealed.content,
+            body=decoded.content,
             content_type=job.content_type,
             sitemap=job.request.sitemap,
         )
-        reading = read(document, self.task.wants, agent=self.task.agent, form=form)
+        reading = read(document, self.task.wants, agent=self.task.agent, kind=kind)
         can_link = reading.links is not None
         if job.refreshes:
             reading = _refreshed(job, reading)
-        data = self._data(job, sealed.content, reading)
-        problem = sealed.problem or data.problem or _problem(job, reading)
+        data = self._data(job, decoded.content, reading)
+        problem = decoded.problem or data.problem or _problem(job, reading)
         error = data.error
         if not problem and job.request.sitemap and (error := _bad_entries(reading)):
             problem = Reason.BAD_ENTRIES
@@ -139,10 +139,10 @@ class PageReader:
             error=error,
         )
 
-    def _is_read(self, job: ParseJob, form: Form) -> bool:
+    def _is_read(self, job: ParseJob, kind: DocumentKind) -> bool:
         wants_text = job.request.sitemap or self.task.wants.text or self._extractor is not None
-        is_sheet = form is Form.CSS and self.task.wants.assets
-        return form in _READ or is_sheet or (form in {Form.TEXT, Form.CSS} and wants_text)
+        is_sheet = kind is DocumentKind.CSS and self.task.wants.assets
+        return kind in _READ or is_sheet or (kind in {DocumentKind.TEXT, DocumentKind.CSS} and wants_text)
 
     def _follows(self, job: ParseJob) -> bool:
         follow = self.task.follow
@@ -219,17 +219,17 @@ def _check_names(wants: Wants) -> None:
             raise UsageError(f"--select: two parts of the data would have the name {name!r}{by}: give one another name")
 
 
-def bare(job: ParseJob, sealed: Sealed, task: Task) -> Page:
-    """The page of a sealed document that is not read."""
+def bare_page(job: ParseJob, decoded: DecodedBody, task: Task) -> Page:
+    """The page of a decoded document that is not read."""
     content_type, charset = media_type(job.content_type)
     return Page(
-        size=len(sealed.content),
-        sha256=sealed.sha256,
+        size=len(decoded.content),
+        sha256=decoded.sha256,
         content_type=content_type,
         charset=charset,
         robots=_concerning(_directives(job, task)),
-        content=sealed.content if task.keep else None,
-        problem=sealed.problem,
+        content=decoded.content if task.keep else None,
+        problem=decoded.problem,
     )
 
 
@@ -249,13 +249,13 @@ def is_document(job: ParseJob) -> bool:
     """Whether a body may be one that is read: the bytes of a coded one cannot be looked at yet."""
     if job.redirects:
         return False
-    if job.layers or job.refreshes or job.request.sitemap or _form(job, job.body) is not Form.OTHER:
+    if job.layers or job.refreshes or job.request.sitemap or _kind(job, job.body) is not DocumentKind.OTHER:
         return True
     return is_unreadable(media_type(job.content_type)[0], job.body, assets=True)
 
 
-def _form(job: ParseJob, content: bytes) -> Form:
-    return form_of(media_type(job.content_type)[0], content, is_sitemap=job.request.sitemap)
+def _kind(job: ParseJob, content: bytes) -> DocumentKind:
+    return kind_of(media_type(job.content_type)[0], content, is_sitemap=job.request.sitemap)
 
 
 def _source(job: ParseJob, content: bytes, reading: Reading) -> PageSource:

@@ -3,7 +3,7 @@
 Rules
 - Only what may be a document travels; the trip costs more than the digest of a picture.
 - Whatever goes wrong with a document costs its page alone; only that no worker can be started ends the crawl.
-- A document that ends its worker, twice, goes once more to be sealed only: it is kept, and its reason says what it did.
+- A document that ends two workers is sent a third time, to be decoded only: it is kept, and its reason says what it did.
   Should even that end the worker, the digest is of the raw bytes.
 Runs on: the loop. What is done in a worker is `worker.py`.
 """
@@ -21,10 +21,10 @@ from crawler.core.reasons import Reason
 from crawler.core.text import error_line
 from crawler.core.visits import Page
 from crawler.parse import worker
-from crawler.parse.inline import seal_in_steps
-from crawler.parse.keeping import with_body
-from crawler.parse.page_reader import Task, bare, is_document
-from crawler.parse.sealing import ParseJob, job_of
+from crawler.parse.decoding import ParseJob, job_of
+from crawler.parse.inline import decode_in_steps
+from crawler.parse.page_reader import Task, bare_page, is_document
+from crawler.parse.transfer import with_body
 from crawler.runtime.lane import CannotStart, Death, Limits, WorkerDied
 from crawler.runtime.processes import Lanes
 
@@ -62,16 +62,16 @@ class LaneParser:
         job = job_of(response)
         if not is_document(job):
             started = time.monotonic()
-            page = bare(job, await seal_in_steps(job, self._task), self._task)
+            page = bare_page(job, await decode_in_steps(job, self._task), self._task)
             return replace(page, seconds=time.monotonic() - started, read_at=started)
         try:
             return await self._run(worker.read, job)
         except CannotStart as error:
             _give_up(error)
         except WorkerDied as death:
-            return await self._sealed(job, _REASONS[death.kind])
+            return await self._unread(job, _REASONS[death.kind])
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's
-            return replace(await self._sealed(job, Reason.PARSE_CRASH), error=error_line(error))
+            return replace(await self._unread(job, Reason.PARSE_CRASH), error=error_line(error))
 
     async def _run(self, func: Callable[..., Page], job: ParseJob) -> Page:
         if len(job.body) < _LARGE:
@@ -80,9 +80,9 @@ class LaneParser:
             page = await self._lanes.run(func, job._replace(body=b""), job.body)
         return with_body(job, page)
 
-    async def _sealed(self, job: ParseJob, problem: Reason) -> Page:
+    async def _unread(self, job: ParseJob, problem: Reason) -> Page:
         try:
-            page = await self._run(worker.seal, job)
+            page = await self._run(worker.decode_only, job)
         except CannotStart as error:
             _give_up(error)
         except Exception:  # noqa: BLE001 - as above

@@ -4,9 +4,9 @@ Runs on: a worker process.
 """
 
 from crawler.core.visits import Page
-from crawler.parse.keeping import packed, without_body
+from crawler.parse.decoding import ParseJob
 from crawler.parse.page_reader import PageReader, Task
-from crawler.parse.sealing import ParseJob
+from crawler.parse.transfer import packed, without_body
 from crawler.runtime import malloc
 
 _readers: list[PageReader] = []  # one, from `prepare` on
@@ -24,10 +24,10 @@ def read(job: ParseJob, body: bytes | None = None) -> Page:
     return _lean(job, _readers[0].read(job))
 
 
-def seal(job: ParseJob, body: bytes | None = None) -> Page:
-    """The page, sealed and not read."""
+def decode_only(job: ParseJob, body: bytes | None = None) -> Page:
+    """The page, decoded and not read."""
     job = job if body is None else job._replace(body=body)
-    return _lean(job, _readers[0].bare(job))
+    return _lean(job, _readers[0].decode_only(job))
 
 
 def _lean(job: ParseJob, page: Page) -> Page:

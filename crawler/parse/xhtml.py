@@ -13,7 +13,7 @@ import re
 from html import unescape
 from itertools import islice
 
-from crawler.parse.front import MAX_FRONT
+from crawler.parse.xml_start import MAX_FRONT
 
 MAX_SHEETS = 100
 

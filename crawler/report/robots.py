@@ -12,7 +12,7 @@ from crawler.core.handover import RobotsCopy
 from crawler.core.records import moment
 from crawler.core.text import counted, duration, safe
 from crawler.core.urls import Url
-from crawler.robots.answer import RobotsOutcome, RobotsRules, ruling
+from crawler.robots.rules import RobotsOutcome, RobotsRules, ruling
 
 _SITEMAPS_SHOWN = 10
 

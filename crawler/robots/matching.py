@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from crawler.robots.lines import Rule
+from crawler.robots.parser import Rule
 
 # Characters of a URL times characters behind wildcards. Patterns as hostile as can be take 50 ms for so many; a real
 # robots.txt has some thousand behind its wildcards, and a URL some hundred.

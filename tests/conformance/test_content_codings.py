@@ -20,7 +20,7 @@ from crawler.core.urls import parse
 from crawler.core.visits import Page
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps
 from crawler.parse.page_reader import PageReader, Task
-from crawler.robots.answer import judge
+from crawler.robots.rules import judge
 from crawler.site.codings import PACKERS
 
 HTML = b"<!doctype html><title>A page</title>" + b"".join(

@@ -3,8 +3,8 @@
 import pytest
 
 from crawler.core.urls import parse
-from crawler.robots.answer import RobotsRules
-from crawler.robots.lines import LONGEST
+from crawler.robots.parser import LONGEST
+from crawler.robots.rules import RobotsRules
 
 
 def allowed(body: str | bytes, target: str = "/a", agent: str = "crawler") -> bool:

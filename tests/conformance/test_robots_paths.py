@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.urls import parse
-from crawler.robots.answer import RobotsRules, Ruling, ruling
+from crawler.robots.rules import RobotsRules, Ruling, ruling
 
 AGENT = "crawler"
 

@@ -5,8 +5,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.core.urls import parse
 from crawler.downloader.fetched import Fetched
-from crawler.parse.document import read
-from crawler.parse.reading import Document
+from crawler.parse.document import Document
+from crawler.parse.document_reader import read
 
 HELLO = "\u043f\u0440\u0438\u0432\u0435\u0442"
 KANJI = "\u2460\u8868\uff5e"

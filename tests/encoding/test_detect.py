@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from crawler.encoding import detect
-from crawler.encoding.declared import of_markup
 from crawler.encoding.decode import text, utf_8
 from crawler.encoding.labels import ENCODINGS, named
+from crawler.encoding.meta_charset import of_markup
 
 LABELS = [
     # https://encoding.spec.whatwg.org/#names-and-labels

@@ -11,7 +11,7 @@ from crawler.engine.journal import Journal
 from crawler.engine.politeness import Politeness, PolitenessOptions
 from crawler.engine.robots_cache import RobotsCache
 from crawler.engine.workbench import Workbench
-from crawler.robots.answer import LIFETIME
+from crawler.robots.rules import LIFETIME
 from crawler.testing import Answer, FakeClock, FakeFetcher, refused
 
 URL = parse("http://127.0.0.1:8080/")

@@ -18,7 +18,7 @@ from crawler.core.throttle import LONGEST_REST
 from crawler.core.urls import Url, parse
 from crawler.engine import robots_cache
 from crawler.engine.robots_cache import RobotsCache
-from crawler.robots.answer import LIFETIME, RobotsOutcome
+from crawler.robots.rules import LIFETIME, RobotsOutcome
 from crawler.testing import Answer, FakeClock, FakeFetcher, refused
 from support.fetching import ask_url, open_fetcher
 from support.rawserver import Handler, raw_server

@@ -5,8 +5,8 @@ from time import process_time
 import pytest
 
 from crawler.core.urls import parse
-from crawler.robots.answer import RobotsRules
-from crawler.robots.lines import LONGEST
+from crawler.robots.parser import LONGEST
+from crawler.robots.rules import RobotsRules
 
 HEAD = "User-agent: *\n"
 HOSTILE = {

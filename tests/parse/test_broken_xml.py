@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
-from crawler.parse.document import read
-from crawler.parse.front import start_of
+from crawler.parse.document import Document, Reading
+from crawler.parse.document_reader import read
 from crawler.parse.loose_xml import LooseReader
-from crawler.parse.reading import Document, Reading
+from crawler.parse.xml_start import start_of
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 MAP = "<urlset><url><loc>http://h/a</loc></url><url><loc>{}</loc></url><url><loc>http://h/c</loc></url></urlset>"

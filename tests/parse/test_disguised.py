@@ -12,11 +12,11 @@ from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.core.visits import Page
-from crawler.parse.document import read
+from crawler.parse.decoding import job_of
+from crawler.parse.document import Document, Reading, Wants
+from crawler.parse.document_reader import read
 from crawler.parse.follow import follow
 from crawler.parse.page_reader import PageReader, Task, is_document
-from crawler.parse.reading import Document, Reading, Wants
-from crawler.parse.sealing import job_of
 
 BROKEN = Reason.XML_ERROR
 TASK = Task(max_decoded=10**8, follow=follow(ScopeConfig(), obey=True))

@@ -9,10 +9,10 @@ from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.core.visits import Page
-from crawler.parse.document import read
+from crawler.parse.document import Document, Reading
+from crawler.parse.document_reader import read
 from crawler.parse.follow import follow
 from crawler.parse.page_reader import PageReader, Task
-from crawler.parse.reading import Document, Reading
 
 BROKEN = Reason.XML_ERROR
 TASK = Task(max_decoded=10**8, follow=follow(ScopeConfig(), obey=True))

@@ -10,8 +10,8 @@ import pytest
 from crawler.core.links import LinkKind
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
-from crawler.parse.document import read
-from crawler.parse.reading import Document, Reading
+from crawler.parse.document import Document, Reading
+from crawler.parse.document_reader import read
 
 zipped = partial(gzip.compress, mtime=0)  # the same bytes every time: they name tests
 ATOM = "<feed xmlns='http://www.w3.org/2005/Atom'>"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from crawler.core.urls import parse as url
-from crawler.parse.document import read
-from crawler.parse.reading import Document, Reading
+from crawler.parse.document import Document, Reading
+from crawler.parse.document_reader import read
 
 PAGE = "http://h/d/p.html?q=1"
 HTML = "text/html; charset=utf-8"

@@ -22,11 +22,11 @@ from crawler.core.records import MAX_DATA
 from crawler.core.text import error_line
 from crawler.core.urls import parse
 from crawler.core.visits import Page
+from crawler.parse.decoding import job_of
+from crawler.parse.document import Wants
 from crawler.parse.extract import PageSource, load
 from crawler.parse.follow import follow, follow_lists
 from crawler.parse.page_reader import PageReader, Task, is_document
-from crawler.parse.reading import Wants
-from crawler.parse.sealing import job_of
 
 HTML = b"<title> A  page </title><a href=/b>b</a><a href=/c rel=nofollow>c</a><img src=/i.png><a href='#top'>top</a>"
 CRAWL = Task(max_decoded=10**6, agent="crawler", follow=follow(ScopeConfig(), obey=True))

@@ -9,10 +9,10 @@ from crawler.core.errors import WorkersMissing
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
+from crawler.parse.decoding import ParseJob
 from crawler.parse.inline import InlineParser
 from crawler.parse.page_reader import Task
 from crawler.parse.pool import LaneParser
-from crawler.parse.sealing import ParseJob
 from crawler.runtime.lane import CannotStart, Death, WorkerDied
 from crawler.runtime.processes import Lanes
 
@@ -37,7 +37,7 @@ class BrokenLanes(Lanes):
         """As told."""
         if self._errors:
             raise self._errors.pop(0)
-        return InlineParser(TASK)._reader.bare(item)
+        return InlineParser(TASK)._reader.decode_only(item)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ async def test_without_workers_it_costs_one_page_too(
 ) -> None:
     """The same where documents are read on the loop."""
     parser = InlineParser(TASK)
-    monkeypatch.setattr(parser._reader, "tell", _raiser(error))
+    monkeypatch.setattr(parser._reader, "read_decoded", _raiser(error))
 
     page = await parser.parse(answer())
 

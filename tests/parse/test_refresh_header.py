@@ -11,9 +11,9 @@ from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.core.visits import Page
+from crawler.parse.decoding import job_of
 from crawler.parse.follow import follow, follow_lists
 from crawler.parse.page_reader import PageReader, Task, is_document
-from crawler.parse.sealing import job_of
 
 CRAWL = Task(max_decoded=10**6, agent="crawler", follow=follow(ScopeConfig(), obey=True))
 TO_NEW = b"0; url=/new"
@@ -86,7 +86,7 @@ def test_it_leads_on_from_what_cannot_be_read() -> None:
     damaged = replace(response, headers=(*response.headers, (b"Content-Encoding", b"gzip")))
 
     assert found(read(damaged)) == {"/new": None}
-    assert found(PageReader(CRAWL).bare(job_of(response))) == {"/new": None}
+    assert found(PageReader(CRAWL).decode_only(job_of(response))) == {"/new": None}
 
 
 @pytest.mark.parametrize("status", [404, 500])

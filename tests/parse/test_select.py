@@ -4,8 +4,8 @@ import pytest
 
 from crawler.core.errors import UsageError
 from crawler.core.urls import parse as url
-from crawler.parse.document import read
-from crawler.parse.reading import Document, Wants
+from crawler.parse.document import Document, Wants
+from crawler.parse.document_reader import read
 from crawler.parse.select import MAX_TEXT, MAX_VALUES, check_selector
 
 PAGE = """<!doctype html><title>t</title>

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from crawler.core.urls import parse as url
 from crawler.parse.css import Reference, sheet_references, style_references
-from crawler.parse.document import read
-from crawler.parse.reading import Document, Reading, Wants
+from crawler.parse.document import Document, Reading, Wants
+from crawler.parse.document_reader import read
 
 
 def reading(body: bytes | str, content_type: str = "text/html; charset=utf-8", *, assets: bool = True) -> Reading:

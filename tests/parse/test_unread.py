@@ -148,7 +148,7 @@ async def test_a_parser_that_fails_says_so(error: Exception, reason: Reason, mon
     def fail(*_: object) -> Page:
         raise error
 
-    monkeypatch.setattr(PageReader, "tell", fail)
+    monkeypatch.setattr(PageReader, "read_decoded", fail)
 
     page = await InlineParser(TASK).parse(answer(BODIES["text/html"].encode(), "text/html"))
 

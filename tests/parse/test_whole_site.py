@@ -3,8 +3,8 @@
 from crawler.core.links import NAVIGATION, LinkKind
 from crawler.core.urls import parse as url
 from crawler.encoding.labels import named
-from crawler.parse.document import read
-from crawler.parse.reading import Document, Reading
+from crawler.parse.document import Document, Reading
+from crawler.parse.document_reader import read
 from crawler.site.plan import SitePlan
 from crawler.site.truth import Site
 

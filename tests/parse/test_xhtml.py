@@ -6,8 +6,8 @@ import pytest
 
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
-from crawler.parse.document import read
-from crawler.parse.reading import Document, Reading, Wants
+from crawler.parse.document import Document, Reading, Wants
+from crawler.parse.document_reader import read
 from crawler.parse.xhtml import as_html, sheets
 
 SVG = "http://www.w3.org/2000/svg"

@@ -12,7 +12,7 @@ from email.utils import formatdate
 from enum import Enum
 
 from crawler.core.reasons import Reason
-from crawler.robots.lines import LONGEST
+from crawler.robots.parser import LONGEST
 from crawler.testing import FakeClock
 
 HOUR = 3600

@@ -20,7 +20,7 @@ from crawler.core.visits import State
 from crawler.report.why.case import Case
 from crawler.report.why.chain import Step, StepVerdict
 from crawler.report.why.phrases import FAMILIES, SHAPES, SKIPPED, moment, outcome, quoted, some, way
-from crawler.robots.answer import ruling
+from crawler.robots.rules import ruling
 
 PASSES, STOPS, OPEN, TELLS = StepVerdict.PASSES, StepVerdict.STOPS, StepVerdict.OPEN, StepVerdict.TELLS
 

@@ -1,4 +1,4 @@
-"""parse.keeping: how content that is kept travels and waits."""
+"""parse.transfer: how content that is kept travels and waits."""
 
 import asyncio
 import gzip
@@ -15,11 +15,11 @@ from crawler.core.urls import parse
 from crawler.core.visits import Packed, Page
 from crawler.http.content_codings import content_steps, put_together
 from crawler.parse import worker
+from crawler.parse.decoding import job_of
 from crawler.parse.inline import InlineParser
-from crawler.parse.keeping import packed, with_body, without_body
 from crawler.parse.page_reader import PageReader, Task
 from crawler.parse.pool import LaneParser, lanes
-from crawler.parse.sealing import job_of
+from crawler.parse.transfer import packed, with_body, without_body
 from crawler.runtime.lane import Limits
 
 MIB = 1 << 20

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from crawler.core.reasons import Reason
 from crawler.core.visits import Packed, Page
-from crawler.parse.sealing import ParseJob
+from crawler.parse.decoding import ParseJob
 
 _LARGE = 128 * 1024
 _DAMAGED = frozenset({Reason.DECODE_ERROR, Reason.DECODED_LIMIT})

@@ -1,4 +1,4 @@
-"""The form of a document, which says how it is read.
+"""The kind of a document, which says how it is read.
 
 Rules
 - The media type decides (MIME Sniffing standard, https://mimesniff.spec.whatwg.org/), and the bytes decide only where
@@ -22,12 +22,12 @@ from crawler.encoding.transcode import decoded, encoding_of
 from crawler.http.content_codings import looks_binary
 from crawler.http.media_types import media_type
 from crawler.parse import feeds
-from crawler.parse.front import MAX_FRONT, is_behind_notice, start_of
+from crawler.parse.xml_start import MAX_FRONT, is_behind_notice, start_of
 
 SNIFFED = 1445  # the standard's "resource header"
 
 
-class Form(Enum):
+class DocumentKind(Enum):
     """A way to read a document."""
 
     HTML = "html"
@@ -44,32 +44,36 @@ _SILENT = frozenset(
     {"application/octet-stream", "unknown/unknown", "application/unknown", "*/*", "binary/octet-stream"}
 )
 _BYTES = frozenset({"application/octet-stream", "binary/octet-stream"})  # of those, what says that it is no text
-_FORMS = {
-    "application/xhtml+xml": Form.XHTML,
-    "application/vnd.wap.xhtml+xml": Form.XHTML,
-    "application/gzip": Form.GZIP,
-    "application/x-gzip": Form.GZIP,
-    "text/css": Form.CSS,
+_KINDS = {
+    "application/xhtml+xml": DocumentKind.XHTML,
+    "application/vnd.wap.xhtml+xml": DocumentKind.XHTML,
+    "application/gzip": DocumentKind.GZIP,
+    "application/x-gzip": DocumentKind.GZIP,
+    "text/css": DocumentKind.CSS,
 }
 _XML = frozenset({"text/xml", "application/xml"})
 _TEXT = frozenset({"application/json", "application/javascript", "application/ecmascript", "application/x-javascript"})
 
 
-def form_of(essence: str | None, body: bytes, *, is_sitemap: bool = False) -> Form:
-    """Return the form of a document of this media type."""
-    return (form_of_sitemap(body) if is_sitemap else None) or _form_of(essence, body)
+def kind_of(essence: str | None, body: bytes, *, is_sitemap: bool = False) -> DocumentKind:
+    """Return the kind of a document of this media type."""
+    return (sitemap_kind(body) if is_sitemap else None) or _kind_by_media_type(essence, body)
 
 
-def _form_of(essence: str | None, body: bytes) -> Form:
+def _kind_by_media_type(essence: str | None, body: bytes) -> DocumentKind:
     if not essence or essence in _SILENT or not _MEDIA_TYPE.fullmatch(essence):
         return sniff(body)
     if essence in {"text/html", "text/plain"}:
-        return _form_of_html(body) if essence == "text/html" else _text_or_binary(body)
-    if form := _FORMS.get(essence):
-        return Form.OTHER if form is not Form.GZIP and _is_binary_file(body) else form
+        return _kind_of_html(body) if essence == "text/html" else _text_or_binary(body)
+    if kind := _KINDS.get(essence):
+        return DocumentKind.OTHER if kind is not DocumentKind.GZIP and _is_binary_file(body) else kind
     if is_xml(essence):
-        return Form.GZIP if body.startswith(GZIP_MAGIC) else Form.XML
-    return Form.TEXT if essence.startswith("text/") or essence in _TEXT or essence.endswith("+json") else Form.OTHER
+        return DocumentKind.GZIP if body.startswith(GZIP_MAGIC) else DocumentKind.XML
+    return (
+        DocumentKind.TEXT
+        if essence.startswith("text/") or essence in _TEXT or essence.endswith("+json")
+        else DocumentKind.OTHER
+    )
 
 
 def is_xml(essence: str) -> bool:
@@ -80,18 +84,18 @@ def is_xml(essence: str) -> bool:
 _FIRST_URL = re.compile(rb"(?:[\t\n\f\r ]++|#[^\r\n]*+)*+https?://", re.IGNORECASE)
 
 
-def form_of_sitemap(body: bytes) -> Form | None:
-    """Return the form of a sitemap whatever its media type; None = that decides."""
+def sitemap_kind(body: bytes) -> DocumentKind | None:
+    """Return the kind of a sitemap whatever its media type; None = that decides."""
     head = body[:MAX_FRONT]
     encoding = encoding_of(head)
     head = decoded(head, encoding).encode() if encoding else detect.unmarked(head)
     if _FIRST_URL.match(head):
-        return Form.TEXT
+        return DocumentKind.TEXT
     start = start_of(head.decode("latin-1"))
     if start.is_behind_junk:
-        return Form.XML
+        return DocumentKind.XML
     found = sniff(head[start.at :])
-    return found if found in {Form.XML, Form.GZIP} else None
+    return found if found in {DocumentKind.XML, DocumentKind.GZIP} else None
 
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -119,13 +123,13 @@ _LISTING = re.compile(
 )
 
 
-def _form_of_html(body: bytes) -> Form:
+def _kind_of_html(body: bytes) -> DocumentKind:
     if _is_binary_file(body):
-        return Form.OTHER
+        return DocumentKind.OTHER
     head = body[:SNIFFED].removeprefix(b"\xef\xbb\xbf")
     if _LISTING.match(head) or (not _BEGIN_OF_PAGE.match(head) and is_behind_notice(head.decode("latin-1"))):
-        return Form.XML
-    return Form.HTML
+        return DocumentKind.XML
+    return DocumentKind.HTML
 
 
 def _is_binary_file(body: bytes) -> bool:
@@ -134,24 +138,24 @@ def _is_binary_file(body: bytes) -> bool:
     return (head.startswith(_MAGIC) or _CONTAINER.match(head) is not None) and looks_binary(head)
 
 
-def sniff(body: bytes) -> Form:
-    """Return the form of a document by its first bytes alone."""
+def sniff(body: bytes) -> DocumentKind:
+    """Return the kind of a document by its first bytes alone."""
     if body.startswith(GZIP_MAGIC):
-        return Form.GZIP
+        return DocumentKind.GZIP
     head = detect.unmarked(body[:SNIFFED])
     if _LISTING.match(head) or _DECLARED.match(head):
-        return Form.XML
+        return DocumentKind.XML
     if _PAGE.match(head):
-        return Form.HTML
+        return DocumentKind.HTML
     return _text_or_binary(head)
 
 
-def _text_or_binary(body: bytes) -> Form:
+def _text_or_binary(body: bytes) -> DocumentKind:
     head = detect.unmarked(body[:SNIFFED])
-    return Form.OTHER if head.startswith(_MAGIC) or looks_binary(head) else Form.TEXT
+    return DocumentKind.OTHER if head.startswith(_MAGIC) or looks_binary(head) else DocumentKind.TEXT
 
 
-_AS_MARKUP = frozenset(essence for essence, form in _FORMS.items() if form is Form.XHTML) | {"text/html"}
+_AS_MARKUP = frozenset(essence for essence, kind in _KINDS.items() if kind is DocumentKind.XHTML) | {"text/html"}
 
 
 def is_unreadable(essence: str | None, body: bytes, *, assets: bool) -> bool:
@@ -165,12 +169,12 @@ def is_packed(content_type: str | None, body: bytes, *, is_sitemap: bool = False
     Other files are binary anyway, and so is what is sent as bytes and nothing more.
     """
     essence, label = media_type(content_type)
-    expected = form_of(essence, b"")
-    if essence in _BYTES or expected in {Form.OTHER, Form.GZIP}:
+    expected = kind_of(essence, b"")
+    if essence in _BYTES or expected in {DocumentKind.OTHER, DocumentKind.GZIP}:
         return False
     head = body[:SNIFFED]
     if not looks_binary(decode.utf_8(head, detect.of_html(head, label))):
         return False
     if head.startswith(GZIP_MAGIC):
-        return not (is_sitemap or expected is Form.XML)  # which are opened
+        return not (is_sitemap or expected is DocumentKind.XML)  # which are opened
     return head.startswith(_COMPRESSED) or not (head.startswith(_MAGIC) or _CONTAINER.match(head))

@@ -13,7 +13,7 @@ from io import BytesIO
 _LARGE = 256 * 1024
 
 
-class Pieces:
+class BodyBuffer:
     """`add` what comes; `whole` is all of it. `size` is in bytes."""
 
     __slots__ = ("_buffer", "_latest", "_latest_size", "size")
@@ -25,7 +25,7 @@ class Pieces:
         self._latest_size = 0
 
     def __repr__(self) -> str:
-        return f"<Pieces {self.size} bytes>"
+        return f"<BodyBuffer {self.size} bytes>"
 
     def add(self, piece: bytes) -> None:
         """This comes next."""

@@ -13,8 +13,8 @@ from crawler.core.handover import RobotsCopy
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
-from crawler.robots.answer import LIFETIME, RobotsOutcome, RobotsRules, Ruling, judge, ruling
-from crawler.robots.lines import LONGEST, MAX_SITEMAPS, MAX_WILDCARDS
+from crawler.robots.parser import LONGEST, MAX_SITEMAPS, MAX_WILDCARDS
+from crawler.robots.rules import LIFETIME, RobotsOutcome, RobotsRules, Ruling, judge, ruling
 
 AGENT = "crawler"
 NOW = 1_700_000_000.0

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from crawler.http.pieces import Pieces
+from crawler.http.body_buffer import BodyBuffer
 
 KIB = 1024
 
@@ -17,7 +17,7 @@ KIB = 1024
 def test_the_whole_is_all_pieces_in_order(sizes: list[int]) -> None:
     """Whatever their sizes, and however often it is asked for."""
     pieces = [bytes([number]) * size for number, size in enumerate(sizes)]
-    taken = Pieces()
+    taken = BodyBuffer()
 
     for piece in pieces:
         taken.add(piece)
@@ -30,7 +30,7 @@ def test_the_whole_is_all_pieces_in_order(sizes: list[int]) -> None:
 def test_nothing_large_is_held_twice() -> None:
     """Not while pieces come, and not when the whole is taken."""
     tracemalloc.start()
-    taken = Pieces()
+    taken = BodyBuffer()
     for _ in range(160):
         taken.add(bytes(100 * KIB))
     whole = taken.whole()

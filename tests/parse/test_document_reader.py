@@ -1,4 +1,4 @@
-"""Which bytes are which kind of document, and what the worst of them cost."""
+"""Documents of every kind, and the cost of the worst of them."""
 
 import pickle
 import random
@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from crawler.core.links import ASSETS, LISTED, NAVIGATION, BadLink, LinkKind
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
-from crawler.parse.document import read
-from crawler.parse.form import Form, form_of
-from crawler.parse.reading import Document, Reading, Wants
+from crawler.parse.document import Document, Reading, Wants
+from crawler.parse.document_reader import read
 from crawler.parse.references import MAX_LINKS
 
 EVERYTHING = Wants(text=True, selectors=(("links", "a::attr(href)"), ("texts", "p ::text")))
@@ -33,79 +32,6 @@ def travelled(fact: object) -> object:
 
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
-
-FORMS = [
-    ("text/html", b"", Form.HTML),
-    ("text/html", b"plain text", Form.HTML),
-    ("text/html", b"<?xml version='1.0'?><html>", Form.HTML),
-    ("text/html", b"<?xml version='1.0'?><rss>", Form.XML),
-    ("text/html", b"\xef\xbb\xbf<feed xmlns='x'>", Form.XML),
-    ("text/html", b"<!-- <rss> --><html>", Form.HTML),
-    ("text/html", b"<rss-reader>", Form.HTML),
-    ("text/html", PNG, Form.OTHER),  # an image that says it is a page
-    ("text/html", b"\0\0\0\x18ftypmp42", Form.OTHER),
-    ("text/html", b"RIFF\x10\0\0\0WEBP", Form.OTHER),
-    ("text/html", b"RIFFS: a page about music", Form.HTML),
-    ("text/html", b"\x1f\x8b\x08\0\0", Form.OTHER),
-    ("application/xhtml+xml", b"<html>", Form.XHTML),
-    ("text/xml", b"<html>", Form.XML),
-    ("image/svg+xml", b"<svg>", Form.XML),
-    ("application/atom+xml", b"<feed>", Form.XML),
-    ("application/gzip", b"", Form.GZIP),
-    ("text/css", b"<html>", Form.CSS),
-    ("application/json", b"{}", Form.TEXT),
-    ("application/ld+json", b"{}", Form.TEXT),
-    ("image/png", b"<html>", Form.OTHER),  # what says it is something is believed
-    ("application/pdf", b"<html>", Form.OTHER),
-    ("video/mp4", b"", Form.OTHER),
-    # text/plain is text or binary, and never a page or a feed (MIME Sniffing, 7.2)
-    *(
-        ("text/plain", body, form)
-        for body, form in (
-            (b"", Form.TEXT),
-            (b"<!DOCTYPE html><a href=x>", Form.TEXT),
-            (b"\xef\xbb\xbf<html>", Form.TEXT),
-            (b"\xff\xfe" + "<html>".encode("utf-16le"), Form.TEXT),
-            (b"<?xml version='1.0'?><rss>", Form.TEXT),
-            (b"<urlset>", Form.TEXT),
-            (b"\x1f\x8b\x08", Form.OTHER),
-            (b"text\0", Form.OTHER),
-            (PNG, Form.OTHER),
-        )
-    ),
-    # where the media type says nothing, the bytes decide
-    *(
-        (silent, body, form)
-        for silent in (None, "", "application/octet-stream", "html", "text/html, text/html", "*/*", "/")
-        for body, form in (
-            (b"", Form.TEXT),
-            (b"plain text", Form.TEXT),
-            (b"1 < 2", Form.TEXT),
-            (b"<nosuchtag>", Form.TEXT),
-            (b" \r\n<!DocType HTML>", Form.HTML),
-            (b"\xef\xbb\xbf<html>", Form.HTML),
-            (b"\xff\xfe" + "<html>".encode("utf-16le"), Form.HTML),
-            (b"<p>", Form.HTML),
-            (b"<pre>", Form.TEXT),
-            (b"<!--", Form.HTML),
-            (b"<?xml version='1.0'?><x/>", Form.XML),
-            (b"<urlset>", Form.XML),
-            (b"<rdf:RDF xmlns:rdf='x'>", Form.XML),
-            (b"%PDF-1.7", Form.OTHER),
-            (b"\x1f\x8b\x08", Form.GZIP),
-            (PNG, Form.OTHER),
-            (b"text\0", Form.OTHER),
-            (b"\x7fELF", Form.OTHER),
-            (b"x" * 2000 + b"\0", Form.TEXT),  # so far nobody looks
-        )
-    ),
-]
-
-
-@pytest.mark.parametrize(("essence", "body", "form"), FORMS)
-def test_the_media_type_decides_and_else_the_bytes(essence: str | None, body: bytes, form: Form) -> None:
-    """MIME Sniffing standard."""
-    assert form_of(essence, body) is form
 
 
 @pytest.mark.parametrize(
@@ -270,7 +196,7 @@ def test_data_that_is_cut_says_so(body: bytes, is_cut: bool) -> None:
 NARROW = """
 import resource
 from crawler.core.urls import parse
-from crawler.parse.document import Document, read
+from crawler.parse.document_reader import Document, read
 body = b"<a href=x></a>" * 1_000_000
 mapped = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (mapped + 50_000_000, mapped + 50_000_000))
@@ -346,7 +272,7 @@ def test_a_kind_is_followed_for_one_reason_at_most() -> None:
 
 LIGHT = """
 import sys
-import crawler.parse.document, crawler.runtime.malloc
+import crawler.parse.document_reader, crawler.runtime.malloc
 print(sorted({"aiohttp", "asyncio", "ssl", "socket", "multiprocessing", "uvloop"} & set(sys.modules)))
 """
 
@@ -359,7 +285,7 @@ def test_a_worker_stays_light() -> None:
 FAULTS = """
 import resource
 from crawler.core.urls import parse
-from crawler.parse.document import Document, read
+from crawler.parse.document_reader import Document, read
 from crawler.runtime.malloc import keep_warm
 # Of several sizes: whether one alone makes faults depends on what happens to lie behind it in the heap.
 bodies = [b"<p><a href=x>y</a>" * paragraphs for paragraphs in (2000, 3000, 4000, 6000)]

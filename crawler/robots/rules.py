@@ -3,7 +3,7 @@
 Rules
 - 2xx: the first 512 KiB decide. Any other 3xx, after five redirects, and 4xx: everything is allowed. 429, 5xx and no
   answer: nothing is, until somebody could ask again (2.3.1).
-- `robots/lines.py` chooses the lines that concern us, `robots/matching.py` the one of them that decides about a
+- `robots/parser.py` chooses the lines that concern us, `robots/matching.py` the one of them that decides about a
   URL. `/robots.txt` itself is always allowed (2.2.2).
 Runs on: anywhere (pure).
 """
@@ -16,8 +16,8 @@ from crawler.core.reasons import Reason
 from crawler.core.retry import retry_after
 from crawler.core.urls import Url
 from crawler.http.content_codings import STEP, DecodeProblem, codings, decode_steps, salvaged
-from crawler.robots.lines import LONGEST, section, whole_lines
 from crawler.robots.matching import Decision, Patterns
+from crawler.robots.parser import LONGEST, section, whole_lines
 
 LIFETIME = 24 * 3600.0  # RFC 9309, 2.4
 STALE_LIFETIME = 2 * 3600.0  # while the server cannot give it; longer than the longest rest, or no page comes between

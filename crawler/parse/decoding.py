@@ -1,4 +1,4 @@
-"""The body of a response is sealed: content codings off, size and digest taken.
+"""The body of a response is decoded: content codings off, size and digest taken.
 
 Rules
 - A redirect's body is never decoded: nobody reads it, and a bomb in it would cost what a page costs. A 3xx that does
@@ -18,9 +18,9 @@ from typing import NamedTuple
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.redirects import is_redirect
+from crawler.http.body_buffer import BodyBuffer
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps, is_unknown, salvaged
-from crawler.http.pieces import Pieces
-from crawler.parse.form import is_packed
+from crawler.parse.sniffing import is_packed
 
 
 class ParseJob(NamedTuple):
@@ -57,7 +57,7 @@ def job_of(response: Response) -> ParseJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class DecodedBody:
     """A body without its content codings, or as it came where they could not be removed.
 
     Attributes:
@@ -71,19 +71,19 @@ class Sealed:
     is_opaque: bool = False
 
 
-def seal(job: ParseJob, max_decoded: int) -> Sealed:
+def decode_body(job: ParseJob, max_decoded: int) -> DecodedBody:
     """Decode and digest in one go."""
-    *_, sealed = seal_steps(job, max_decoded)
-    assert sealed is not None  # noqa: S101 - the last one is always the seal
-    return sealed
+    *_, decoded = decode_body_steps(job, max_decoded)
+    assert decoded is not None  # noqa: S101 - the last one is always the seal
+    return decoded
 
 
-def seal_steps(job: ParseJob, max_decoded: int) -> Iterator[Sealed | None]:
+def decode_body_steps(job: ParseJob, max_decoded: int) -> Iterator[DecodedBody | None]:
     """Decode and digest in steps of at most 256 KiB: None after each, and at last the seal."""
     if not job.layers:
         yield _of_whole(job, job.body, hashlib.sha256(job.body).hexdigest())
         return
-    taken, digest = Pieces(), hashlib.sha256()
+    taken, digest = BodyBuffer(), hashlib.sha256()
     try:
         for piece in decode_steps(job.body, job.layers, max_decoded):
             digest.update(piece)
@@ -95,16 +95,16 @@ def seal_steps(job: ParseJob, max_decoded: int) -> Iterator[Sealed | None]:
         yield _of_whole(job, taken.whole(), digest.hexdigest())
 
 
-def _of_whole(job: ParseJob, content: bytes, sha256: str) -> Sealed:
+def _of_whole(job: ParseJob, content: bytes, sha256: str) -> DecodedBody:
     is_opaque = bool(job.coding) and is_unknown(job.coding) and not job.redirects and _is_packed(job, content)
-    return Sealed(content, sha256, Reason.DECODE_ERROR if is_opaque else None, is_opaque)
+    return DecodedBody(content, sha256, Reason.DECODE_ERROR if is_opaque else None, is_opaque)
 
 
-def _of_damaged(job: ParseJob, unpacked: bytes, problem: Reason) -> Sealed:
+def _of_damaged(job: ParseJob, unpacked: bytes, problem: Reason) -> DecodedBody:
     """The seal of what a damaged body still holds."""
     content = salvaged(job.body, (unpacked,)) if problem is Reason.DECODE_ERROR else job.body
     is_opaque = problem is not Reason.DECODE_ERROR or (content is job.body and _is_packed(job, content))
-    return Sealed(content, hashlib.sha256(content).hexdigest(), problem, is_opaque)
+    return DecodedBody(content, hashlib.sha256(content).hexdigest(), problem, is_opaque)
 
 
 def _is_packed(job: ParseJob, content: bytes) -> bool:
