@@ -17,7 +17,8 @@ from crawler.cli.options import given, look_up
 from crawler.cli.tracefile import trace_file, trace_option
 from crawler.core.config import configure, plain_values
 from crawler.engine.seeds import Seeds
-from crawler.run.folder import RunFacts, RunFolder, read_toml
+from crawler.run.disk import read_toml
+from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.lines import read
 from crawler.run.sources import check_sources, is_line
 

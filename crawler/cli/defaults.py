@@ -10,7 +10,7 @@ Runs on: the main thread.
 import os
 from pathlib import Path
 
-from crawler.run.folder import read_toml
+from crawler.run.disk import read_toml
 
 
 def defaults_file() -> Path:

@@ -120,7 +120,7 @@ def _sweep(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str
     from crawler.models.comparison import sweep
     from crawler.models.sweep import sweep_json, sweep_text
     from crawler.models.sweep_page import sweep_page
-    from crawler.run.folder import write_whole
+    from crawler.run.disk import write_whole
 
     page = writable("html", parameters["page"])
     with _server(config, parameters["site"]) as server:

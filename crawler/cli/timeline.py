@@ -60,7 +60,7 @@ def _content(path: Path) -> bytes:
 
 
 def _write(path: Path, text: str, suffix: str, *, trace: Path) -> None:
-    from crawler.run.folder import write_whole
+    from crawler.run.disk import write_whole
 
     if path.resolve() == trace.resolve():
         raise UsageError(f"{path}: is the trace itself")

@@ -11,7 +11,7 @@ import click
 
 from crawler.core.errors import UsageError
 from crawler.core.records import moment
-from crawler.run.folder import write_whole
+from crawler.run.disk import write_whole
 
 _BEGINS = b'{"displayTimeUnit"'  # as traces do
 

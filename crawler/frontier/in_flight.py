@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 
 from crawler.core.errors import InternalError, StorageDamaged
-from crawler.run.disk import storage_error
+from crawler.run.disk import disk_gate
 
 _MAGIC = 0x6272_6431_6372_6C72
 _HEADER = 3
@@ -30,7 +30,7 @@ class MappedBoard:
 
     def open(self) -> tuple[int, tuple[int, ...]]:
         """The generation and the ids that the last life left behind; the board is mapped from here on."""
-        try:
+        with disk_gate(self._path.name):
             generation, ids = self._read()
             size = (_HEADER + self._slots) * 8
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -41,8 +41,6 @@ class MappedBoard:
                 self._map = mmap.mmap(descriptor, max(size, found // 8 * 8))  # an earlier life may have had more slots
             finally:
                 os.close(descriptor)
-        except OSError as error:
-            raise storage_error(error, self._path.name) from error
         self._cells = memoryview(self._map).cast("q")
         return generation, ids
 

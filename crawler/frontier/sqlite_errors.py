@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from crawler.core.errors import DiskFull, RunInUse, StorageDamaged, StorageError
-from crawler.run.disk import storage_error
+from crawler.core.errors import RunInUse, StorageDamaged, StorageError
+from crawler.run.disk import disk_full, disk_gate
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -18,11 +18,10 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 def storage_gate(name: str) -> Iterator[None]:
     """Let nothing of sqlite3 through: `name` is the file that is worked on."""
     try:
-        yield
+        with disk_gate(name):
+            yield
     except sqlite3.DatabaseError as error:
         raise _named(error, name) from error
-    except OSError as error:
-        raise storage_error(error, name) from error
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def reading_gate(name: str) -> Iterator[None]:
 def _named(error: sqlite3.DatabaseError, name: str) -> StorageError | RunInUse:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
     if code == sqlite3.SQLITE_FULL:
-        return DiskFull(f"{name}: no space left on the disk; free some and resume, nothing committed is lost")
+        return disk_full(name)
     if code in _DAMAGED or "no such table" in str(error) or "no such column" in str(error):
         return StorageDamaged(f"{name}: damaged ({error}); restore the file, or start a new run")
     if code in _BUSY:

@@ -3,13 +3,11 @@
 Rules
 - An existing run is never overwritten. `config.toml` appears only once `seeds.txt` is whole, so a folder with a
   `config.toml` can always be resumed.
-- A small file is written under a temporary name, synced and renamed: it is whole or not there.
-Runs on: the main thread before the loop starts; `write_whole` also on the storage thread.
+Runs on: the main thread before the loop starts.
 """
 
 import os
 import shlex
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from crawler.core.handover import BrokenLink, RejectedLine
 from crawler.core.text import safe
 from crawler.run.astray import no_run
 from crawler.run.columns import ROWS, Table, is_row, table_of
-from crawler.run.disk import storage_error
+from crawler.run.disk import disk_gate, partial_of, read_toml, size_of, sync_folder, write_whole
 from crawler.run.lines import read
 from crawler.run.lists import LONGEST_LINE
 from crawler.run.seed_lists import SeedList, SourceEntry, rejected_entry, source_of, spelled
@@ -86,7 +84,7 @@ class RunFolder:
 
         Its own size tells nothing: a kill within the very first commit leaves pages that the next opening rolls back.
         """
-        return not (_size(self.pages) or _size(self.board))
+        return not (size_of(self.pages) or size_of(self.board))
 
     def create(self) -> None:
         """Make the folder; one that holds anything is refused."""
@@ -118,7 +116,7 @@ class RunFolder:
 
     def _undo(self, *, was_there: bool) -> None:
         for path in (self.seeds, self.config):
-            _partial(path).unlink(missing_ok=True)
+            partial_of(path).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
         if not was_there:
             self.path.rmdir()
@@ -129,7 +127,7 @@ class RunFolder:
         Raises:
             UsageError: one of them is no URL.
         """
-        with _gate(self.seeds):
+        with disk_gate(str(self.seeds)):
             write_whole(self.seeds, (_line(url) for url in urls))
         return (SeedList("seeds", 1),)
 
@@ -141,8 +139,8 @@ class RunFolder:
         """
         found: list[SeedList] = []
         line = 1
-        partial = _partial(self.seeds)
-        with _gate(self.seeds):
+        partial = partial_of(self.seeds)
+        with disk_gate(str(self.seeds)):
             with partial.open("w+b") as out:
                 for source in sources:
                     start, lines, is_one = out.tell(), copy_source(source, out), is_line(source)
@@ -152,7 +150,7 @@ class RunFolder:
                 out.flush()
                 os.fsync(out.fileno())
             partial.rename(self.seeds)
-            _sync(self.path)
+            sync_folder(self.path)
         return tuple(found)
 
     def write_facts(self, facts: RunFacts) -> None:
@@ -189,7 +187,7 @@ class RunFolder:
 
     def seeds_damage(self, facts: RunFacts) -> str | None:
         """What is wrong with `seeds.txt`; None = it is as long as it was when it was whole."""
-        if (size := _size(self.seeds)) == facts.seeds_bytes:
+        if (size := size_of(self.seeds)) == facts.seeds_bytes:
             return None
         what = "was cut" if size < facts.seeds_bytes else "has grown"
         return f"{self.seeds.name} {what}: {size} bytes instead of {facts.seeds_bytes}; restore it, or start a new run"
@@ -229,64 +227,9 @@ def _head(out: BinaryIO, start: int) -> list[str]:
     return lines
 
 
-def read_toml(path: Path) -> dict[str, object]:
-    """A TOML file's content.
-
-    Raises:
-        UsageError: it is missing or not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid TOML: {error}") from None
-
-
-def write_whole(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a file so that it is whole or not there, whatever happens meanwhile."""
-    partial = _partial(path)
-    with _gate(path):
-        try:
-            with partial.open("wb") as out:
-                for part in parts:
-                    out.write(part)
-                out.flush()
-                os.fsync(out.fileno())
-            partial.rename(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)  # a full disk needs its room
-            raise
-        _sync(path.parent)
-
-
 def _line(url: str) -> bytes:
     try:
         read(url.strip())
     except UrlError as error:
         raise UsageError(f"{safe(url, 80)}: {error}") from None
     return f"{url.strip()}\n".encode()
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(path.name + ".partial")
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _gate(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise storage_error(error, str(path)) from error

@@ -21,14 +21,12 @@ from pathlib import Path, PurePosixPath
 
 from crawler.core.visits import Packed, Visit
 from crawler.http.content_codings import content_steps
-from crawler.run.disk import storage_error
+from crawler.run.disk import datasync, disk_gate, write_all
 from crawler.sinks.file_names import file_name
-from crawler.sinks.jsonl import write_all
 
 _PARTIAL = ".partial"  # no URL's file or folder starts with a dot
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_datasync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 class FilesSink:
@@ -44,7 +42,7 @@ class FilesSink:
     def rewind(self, lengths: Mapping[str, int]) -> None:
         """Open the folder and clear away what never got its name; a new folder's entry is made safe."""
         self.close()
-        with ExitStack() as stack, _gate(self.NAME):
+        with ExitStack() as stack, disk_gate(self.NAME):
             run = os.open(self._folder, _FOLDER)
             stack.callback(os.close, run)
             self._root = _enter(run, self.NAME)
@@ -60,14 +58,14 @@ class FilesSink:
     def sync(self) -> Mapping[str, int]:
         """Wait until the disk holds the files under their names; there is no length to remember."""
         for number, path in enumerate(self._staged):
-            with _gate(f"{self.NAME}/{path}"):
+            with disk_gate(f"{self.NAME}/{path}"):
                 self._sync_content(number)
         for number, path in enumerate(self._staged):
-            with _gate(f"{self.NAME}/{path}"), self._opened(path.parent) as folder:
+            with disk_gate(f"{self.NAME}/{path}"), self._opened(path.parent) as folder:
                 os.rename(str(number), path.name.encode(), src_dir_fd=self._partial, dst_dir_fd=folder)
         # All of them: one that was there already may be of a life that was killed before it was safe.
         for above in {parent for path in self._staged for parent in path.parents}:
-            with _gate(f"{self.NAME}/{above}"), self._opened(above) as folder:
+            with disk_gate(f"{self.NAME}/{above}"), self._opened(above) as folder:
                 os.fsync(folder)
         self._staged.clear()
         return {}
@@ -88,7 +86,7 @@ class FilesSink:
             return visit
         name = file_name(visit.request.url, record.content_type)
         path = f"{self.NAME}/{name}"
-        with _gate(path):
+        with disk_gate(path):
             self._write(len(self._staged), visit.content)
         self._staged.append(PurePosixPath(name))
         return replace(visit, record=replace(record, file=path))
@@ -106,7 +104,7 @@ class FilesSink:
     def _sync_content(self, number: int) -> None:
         descriptor = os.open(str(number), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._partial)
         try:
-            _datasync(descriptor)
+            datasync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -128,11 +126,3 @@ def _enter(above: int, name: str) -> int:
     except FileNotFoundError:
         os.mkdir(raw, dir_fd=above)
         return os.open(raw, _FOLDER, dir_fd=above)
-
-
-@contextmanager
-def _gate(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise storage_error(error, name) from error

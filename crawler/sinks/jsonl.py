@@ -14,10 +14,9 @@ import msgspec
 
 from crawler.core.errors import StorageDamaged
 from crawler.core.visits import Visit
-from crawler.run.disk import storage_error
+from crawler.run.disk import datasync, disk_gate, size_of, sync_folder, write_all
 
 _ENCODER = msgspec.json.Encoder()
-_datasync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 def encode_lines(visits: Sequence[Visit]) -> bytes:
@@ -40,8 +39,8 @@ class JsonlSink:
         self.close()
         committed = lengths.get(self.NAME, 0)
         path = self._folder / self.NAME
-        try:
-            found = path.stat().st_size if path.exists() else 0
+        with disk_gate(self.NAME):
+            found = size_of(path)
             if found < committed:
                 raise StorageDamaged(
                     f"{self.NAME} has {found} bytes but {committed} were committed: lines are missing;"
@@ -50,26 +49,20 @@ class JsonlSink:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
             os.ftruncate(self._fd, committed)
             os.lseek(self._fd, committed, os.SEEK_SET)
-            _sync_folder(self._folder)
-        except OSError as error:
-            raise storage_error(error, self.NAME) from error
+            sync_folder(self._folder)
         self._length = committed
 
     def append(self, visits: Sequence[Visit]) -> Sequence[Visit]:
         """Write the visits' lines behind what is there."""
-        try:
+        with disk_gate(self.NAME):
             write_all(self._fd, lines := encode_lines(visits))
-        except OSError as error:
-            raise storage_error(error, self.NAME) from error
         self._length += len(lines)
         return visits
 
     def sync(self) -> Mapping[str, int]:
         """Wait until the disk holds the file."""
-        try:
-            _datasync(self._fd)
-        except OSError as error:
-            raise storage_error(error, self.NAME) from error
+        with disk_gate(self.NAME):
+            datasync(self._fd)
         return {self.NAME: self._length}
 
     def close(self) -> None:
@@ -90,10 +83,8 @@ class StdoutSink:
 
     def append(self, visits: Sequence[Visit]) -> Sequence[Visit]:
         """Write the visits' lines."""
-        try:
+        with disk_gate("standard output"):
             write_all(self._fd, encode_lines(visits))
-        except OSError as error:
-            raise storage_error(error, "standard output") from error
         return visits
 
     def sync(self) -> Mapping[str, int]:
@@ -102,18 +93,3 @@ class StdoutSink:
 
     def close(self) -> None:
         """Standard output is not ours to close."""
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte, however often the kernel takes only some."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

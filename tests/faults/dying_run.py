@@ -16,6 +16,7 @@ from crawler.core.config import configure
 from crawler.engine.journal import Journal
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
+from crawler.run.disk import write_all
 from crawler.run.folder import RunFolder
 from crawler.sinks import jsonl
 
@@ -85,7 +86,7 @@ def _wrap(
 
 def _tear(fuse: _Fuse) -> None:
     """Write half of the n-th group's lines, then die."""
-    original = jsonl.write_all
+    original = write_all
 
     def half(descriptor: int, data: bytes) -> None:
         if fuse.light():
@@ -93,7 +94,7 @@ def _tear(fuse: _Fuse) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         original(descriptor, data)
 
-    jsonl.write_all = half
+    vars(jsonl)["write_all"] = half
 
 
 def _trace(fuse: _Fuse) -> None:

@@ -21,9 +21,9 @@ from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext
 from crawler.core.urls import parse
 from crawler.core.visits import Packed, Page, State, Visit
+from crawler.run.disk import write_all
 from crawler.sinks import files
 from crawler.sinks.files import FilesSink
-from crawler.sinks.jsonl import write_all
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -241,7 +241,7 @@ def explode_at(step: str, nth: int, explode: Callable[[], object]) -> None:
 
     owner, name = {
         "write": (files, "write_all"),
-        "datasync": (files, "_datasync"),
+        "datasync": (files, "datasync"),
         "rename": (os, "rename"),
         "fsync": (os, "fsync"),
     }[step]
@@ -262,7 +262,7 @@ def test_everything_is_synced_before_it_counts(tmp_path: Path, monkeypatch: pyte
         return step
 
     (tmp_path / "files" / "h").mkdir(parents=True)  # of a life that was killed before it was synced
-    monkeypatch.setattr(files, "_datasync", watched("content", os.fdatasync))
+    monkeypatch.setattr(files, "datasync", watched("content", os.fdatasync))
     monkeypatch.setattr(os, "rename", watched("name", os.rename))
     monkeypatch.setattr(os, "fsync", watched("folder", os.fsync))
 
@@ -280,7 +280,7 @@ def test_nothing_to_keep_costs_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     sink = a_sink(tmp_path)
     commit(sink, page())
     monkeypatch.delattr(os, "fsync")
-    monkeypatch.setattr(files, "_datasync", None)
+    monkeypatch.setattr(files, "datasync", None)
 
     commit(sink, page(status=404))
 
@@ -372,7 +372,7 @@ def test_a_file_in_a_folders_place_is_told(tmp_path: Path) -> None:
 # Errors
 
 
-@pytest.mark.parametrize("step", ["write_all", "_datasync"])
+@pytest.mark.parametrize("step", ["write_all", "datasync"])
 def test_a_full_disk_is_told(tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without space the run ends and can be resumed; nothing half-written has a name or stays open."""
 

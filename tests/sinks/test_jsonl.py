@@ -17,7 +17,7 @@ from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext
 from crawler.core.urls import parse
 from crawler.core.visits import Page, State, Visit
-from crawler.sinks.jsonl import JsonlSink, StdoutSink, encode_lines, write_all
+from crawler.sinks.jsonl import JsonlSink, StdoutSink, encode_lines
 
 ROOT = Path(__file__).parent.parent.parent
 CONTRACT = [
@@ -265,20 +265,3 @@ def test_a_reader_that_went_away_ends_the_run_in_order() -> None:
 
     assert caught.value.exit_code == 141
     os.close(writer)
-
-
-@pytest.mark.parametrize("most", [1, 7, 1000])
-def test_every_byte_is_written_however_few_are_taken(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel may take less than it is given; the rest follows in order."""
-    taken = bytearray()
-
-    def take_some(_: int, data: memoryview) -> int:
-        taken.extend(data[:most])
-        return min(most, len(data))
-
-    monkeypatch.setattr(os, "write", take_some)
-    data = encode_lines([page(number) for number in range(3)])
-
-    write_all(1, data)
-
-    assert taken == data
