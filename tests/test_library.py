@@ -162,7 +162,7 @@ async def test_what_ends_the_crawl_comes_out_of_the_loop(site: HandMadeSite, mon
     append = JsonlSink.append
 
     def fail(sink: JsonlSink, visits: list[Visit]) -> object:
-        if any(visit.request.depth for visit in visits):
+        if any(visit.request.way.depth for visit in visits):
             loop.call_soon_threadsafe(failed.set)
             raise broken
         return append(sink, visits)

@@ -43,7 +43,7 @@ def _reading_notes(beginning: SeedBatch) -> Iterator[str]:
 
 def _mark_of_rows(finds: tuple[Find, ...]) -> str | None:
     """Return the separator that stands in all URLs of a list, which are rows, then, as a rule; None = there is none."""
-    if len(finds) < 2 or any(find.sitemap for find in finds):
+    if len(finds) < 2 or any(find.way.sitemap for find in finds):
         return None
     return next((mark for mark in ",;|" if all(mark in find.url.target for find in finds)), None)
 
@@ -88,7 +88,7 @@ def scope_note(mode: str, seeds: tuple[Find, ...]) -> str | None:
 def _may_be_a_folder(find: Find) -> bool:
     """Whether the last part of its path is a name without a dot: of a folder as well as of a page."""
     name = find.url.target.partition("?")[0].rpartition("/")[2]
-    return bool(name) and "." not in name and not find.sitemap
+    return bool(name) and "." not in name and not find.way.sitemap
 
 
 def _beginning(seeds: Seeds) -> SeedBatch:

@@ -15,6 +15,7 @@ import msgspec
 
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
+from crawler.core.ways import START, Way
 
 
 class Guess(IntEnum):
@@ -25,30 +26,21 @@ class Guess(IntEnum):
     BOTH = 2
 
 
-class Find(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class Find(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     """A URL that was come across: a line of a list, a link, the target of a redirect.
 
     A struct, as `Url` is and for the same reason.
 
     Attributes:
+        named: the user named its host and port.
         line: its line in `seeds.txt`; None for anything but a seed.
-        hops, chain: as in `Request`; 0 for what no redirect or refresh leads to.
-        foreign: a redirect from another origin; any other find of the same URL, as near to a seed, beats it.
-        sitemap: it is to be read as a sitemap, and lies in scope wherever it is.
-        lastmod: when its page was last changed, as a sitemap says.
         refusal: why it is not to be fetched; None = allowed. An allowed find beats a refused one.
         guess: whether its scheme was written, a value of `Guess`.
     """
 
     url: Url
-    depth: int = 0
-    hops: int = 0
-    chain: int = 0
-    seed: bool = False
+    way: Way = START
     named: bool = False
-    foreign: bool = False
-    sitemap: bool = False
-    lastmod: str | None = None
     line: int | None = None
     refusal: Reason | None = None
     guess: int = Guess.WRITTEN

@@ -13,6 +13,7 @@ from crawler.core.finds import Find, Guess
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
+from crawler.core.ways import Way
 
 NO_ANSWER = frozenset(
     {
@@ -37,4 +38,4 @@ def over_http(request: Request, failure: Reason) -> tuple[Find, ...]:
     if request.guess == Guess.WRITTEN or failure not in NO_ANSWER:
         return ()
     url = parse(f"http{request.url.href.removeprefix('https')}")
-    return (Find(url=url, seed=request.seed, named=True, sitemap=request.sitemap),)
+    return (Find(url=url, way=Way(seed=request.way.seed, sitemap=request.way.sitemap), named=True),)

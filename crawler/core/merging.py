@@ -16,12 +16,15 @@ to does not depend on who answered first, as long as a row that becomes better a
 Runs on: anywhere (pure); `hop` in worker processes too.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from crawler.core.finds import Find
 from crawler.core.guesses import both
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
+from crawler.core.ways import Way
 
 MOST_HOPS = 10
 
@@ -36,84 +39,44 @@ _GRADES = {
 }
 
 
-class Reached(Protocol):
-    """How a URL was reached, be it a find, a row or a request."""
-
-    @property
-    def seed(self) -> bool:
-        """The user listed it, or hops lead there from what the user listed."""
-        ...
-
-    @property
-    def depth(self) -> int:
-        """Links from a seed."""
-        ...
-
-    @property
-    def hops(self) -> int:
-        """Hops at this depth."""
-        ...
-
-    @property
-    def chain(self) -> int:
-        """Hops since the last link or line, on the way that has the fewest."""
-        ...
-
-    @property
-    def foreign(self) -> bool:
-        """Another origin redirected there."""
-        ...
-
-    @property
-    def sitemap(self) -> bool:
-        """It is to be read as a sitemap."""
-        ...
-
-
 class UrlRow(NamedTuple):
-    """What the finds of a URL have made of it; `refusal` None = it is allowed. The rest as in `Find`."""
+    """A URL as all of its finds make it; `refusal` None = it is allowed. The rest as in `Find`."""
 
-    seed: bool
-    depth: int
-    hops: int
-    chain: int
-    foreign: bool
-    sitemap: bool
-    lastmod: str | None
+    way: Way
     line: int | None
     guess: int
     refusal: Reason | None
 
 
 def first(find: Find, refusal: Reason | None) -> UrlRow:
-    """The row of a URL that was not known before."""
-    way = find.seed, find.depth, find.hops, find.chain, find.foreign
-    return UrlRow(*way, find.sitemap, find.lastmod, find.line, find.guess, refusal)
+    """Return the row of a URL that was not known before."""
+    return UrlRow(find.way, find.line, find.guess, refusal)
 
 
 def merged(row: UrlRow, find: Find, refusal: Reason | None) -> UrlRow | None:
-    """The row after one more find, refused or not; None = it brings nothing new."""
-    tells = find.sitemap or find.lastmod is not None or find.line is not None or find.guess != row.guess
-    if refusal is row.refusal and find.chain >= row.chain and not tells and not is_nearer(find, row):
+    """Return the row after one more find, refused or not; None = the find brings nothing new."""
+    tells = find.way.sitemap or find.way.lastmod is not None or find.line is not None or find.guess != row.guess
+    is_better = find.way.is_better_than(row.way)
+    if refusal is row.refusal and find.way.chain >= row.way.chain and not tells and not is_better:
         return None  # as most do
-    best: Reached = row
-    chain = row.chain
+    best = row.way
+    chain = row.way.chain
     guess = _guess(row, find, refusal)
     if row.refusal is Reason.HTTP_INSTEAD and guess == row.guess:
         refusal = row.refusal
     if refusal is row.refusal or row.refusal is Reason.HTTP_INSTEAD:
-        if is_nearer(find, row):
-            best = find
-        chain = min(chain, find.chain)
-    elif _beats(find, refusal, row.refusal):
-        best, chain = find, find.chain
+        if is_better:
+            best = find.way
+        chain = min(chain, find.way.chain)
+    elif _beats(find.way, refusal, row.refusal):
+        best, chain = find.way, find.way.chain
     else:
         refusal = row.refusal
-    if best is row and chain == row.chain and guess == row.guess and not _tells_more(find, row):
-        return None
-    way = best.seed, best.depth, best.hops, chain, best.foreign
-    lastmod, line = _most(row.lastmod, find.lastmod), _least(row.line, find.line)
-    return UrlRow(*way, row.sitemap or find.sitemap, lastmod, line, guess, refusal)
+    lastmod = max(row.way.lastmod or "", find.way.lastmod or "") or None
+    way = replace(best, chain=chain, sitemap=row.way.sitemap or find.way.sitemap, lastmod=lastmod)
+    line = min((line for line in (row.line, find.line) if line is not None), default=None)
+    better = UrlRow(way, line, guess, refusal)
+    return None if better == row else better
 
 
 def _guess(row: UrlRow, find: Find, refusal: Reason | None) -> int:
@@ -123,20 +86,9 @@ def _guess(row: UrlRow, find: Find, refusal: Reason | None) -> int:
     return both(row.guess, find.guess) if row.refusal in {None, Reason.HTTP_INSTEAD} else find.guess
 
 
-def is_nearer(one: Reached, other: Reached) -> bool:
-    """Whether a way is better than another, refusals aside."""
-    if one.seed != other.seed:
-        return one.seed
-    if one.depth != other.depth:
-        return one.depth < other.depth
-    if one.hops != other.hops:
-        return one.hops < other.hops
-    return other.foreign and not one.foreign
-
-
-def _beats(find: Find, refusal: Reason | None, kept: Reason | None) -> bool:
+def _beats(way: Way, refusal: Reason | None, kept: Reason | None) -> bool:
     if refusal is None:
-        return find.seed or find.sitemap or _grade(kept) != _OF_THE_URL
+        return way.seed or way.sitemap or _grade(kept) != _OF_THE_URL
     return kept is not None and _grade(refusal) < _grade(kept)
 
 
@@ -144,35 +96,18 @@ def _grade(refusal: Reason | None) -> int:
     return 0 if refusal is None else _GRADES.get(refusal, _OF_THE_URL)
 
 
-def _tells_more(find: Find, row: UrlRow) -> bool:
-    return (
-        (find.sitemap and not row.sitemap)
-        or (find.lastmod is not None and find.lastmod > (row.lastmod or ""))
-        or (find.line is not None and (row.line is None or find.line < row.line))
-    )
+def hop(source: Url, way: Way, target: Url) -> Find:
+    """Return the find of the target of a redirect or a refresh; `way` is how its `source` was reached.
 
-
-def _most(one: str | None, other: str | None) -> str | None:
-    return max(one or "", other or "") or None
-
-
-def _least(one: int | None, other: int | None) -> int | None:
-    return min((line for line in (one, other) if line is not None), default=None)
-
-
-def hop(source: Url, way: Reached, target: Url) -> Find:
-    """The find of what a redirect or a refresh of `source`, which was reached in this way, leads to.
-
-    Whoever redirects to another origin does not send the user's credentials there.
+    A redirect to another origin is foreign: the user's credentials are not sent there.
     """
     is_last = way.hops >= MOST_HOPS
-    return Find(
-        url=target,
+    onward = Way(
+        seed=way.seed and not is_last and way.chain < MOST_HOPS,
         depth=way.depth + is_last,
         hops=0 if is_last else way.hops + 1,
         chain=way.chain + 1,
-        seed=way.seed and not is_last and way.chain < MOST_HOPS,
         foreign=way.foreign or target.origin != source.origin,
         sitemap=way.sitemap,
-        refusal=Reason.HOP_LIMIT if way.chain >= MOST_HOPS else None,
     )
+    return Find(url=target, way=onward, refusal=Reason.HOP_LIMIT if way.chain >= MOST_HOPS else None)

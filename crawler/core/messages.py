@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from crawler.core.finds import Guess
 from crawler.core.urls import Url
+from crawler.core.ways import START, Way
 
 _RANGE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 
@@ -24,15 +25,9 @@ class Request:
 
     Attributes:
         id: the URL's row in the frontier; 0 outside a run.
-        depth: links followed from a seed to here; redirects keep their source's depth.
-        hops: redirects and refreshes followed at this depth.
-        chain: of these and others, how many in a row lead here, on the way that has the fewest.
+        way: how the URL was reached.
         attempts: tries made before this one.
-        seed: the user listed it, or it is the target of a listed URL's redirect.
         named: the user named this host and port, so its own loopback or private address may be dialled.
-        foreign: a redirect from another origin leads here, so the user's headers and credentials stay away.
-        sitemap: it was listed as a sitemap, so it is read as one, plain text too.
-        lastmod: when its page was last changed, as a sitemap says.
         alone: the process died while it was in flight, so nothing else may be.
         guess: whether its scheme was written, a value of `Guess`.
         headers: sent in this order, besides those that the fetcher adds.
@@ -42,16 +37,10 @@ class Request:
 
     url: Url
     id: int = 0
-    depth: int = 0
-    hops: int = 0
-    chain: int = 0
+    way: Way = START
     attempts: int = 0
     referrer: str | None = None
-    seed: bool = False
     named: bool = False
-    foreign: bool = False
-    sitemap: bool = False
-    lastmod: str | None = None
     alone: bool = False
     guess: int = Guess.WRITTEN
     method: str = "GET"

@@ -20,6 +20,7 @@ from crawler.core.finds import Find
 from crawler.core.messages import Request
 from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url, parse
+from crawler.core.ways import Way
 
 MAX_DISCOVERED = 1000
 _AROUND = "\t\n\f\r "
@@ -65,7 +66,7 @@ def discovered(urls: Iterable[str], request: Request, judge: LinkJudge) -> Disco
         if (url := _absolute(text, base)) is None:
             bad.append(text)
         else:
-            finds.append(Find(url=url, sitemap=True, refusal=judge.refusal(url, 0, is_sitemap=True)))
+            finds.append(Find(url=url, way=Way(sitemap=True), refusal=judge.refusal(url, 0, is_sitemap=True)))
     return Discovered(tuple(finds), tuple(bad))
 
 

@@ -14,6 +14,7 @@ from crawler.core.reasons import Reason
 from crawler.core.traps import Family
 from crawler.core.urls import Host
 from crawler.core.visits import State
+from crawler.core.ways import Way
 
 LEAST_IN_VAIN = 1.0
 """Seconds without an answer that are worth telling of a host."""
@@ -121,11 +122,8 @@ class StoredUrl:
     state: State
     reason: Reason | None
     status: int | None
-    depth: int
-    hops: int
+    way: Way
     attempts: int
-    seed: bool
-    sitemap: bool
     line: int | None
     not_before: float | None
     is_suspect: bool

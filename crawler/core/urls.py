@@ -42,7 +42,7 @@ _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HEADLESS = "no http:// or https:// in front: write the whole URL"
 
 
-class Url(msgspec.Struct, frozen=True, array_like=True):
+class Url(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One resource of the web in its only spelling: the rest follows from `href`.
 
     A struct, and no dataclass, because a page has hundreds: made and unpacked in a sixth of the time.

@@ -182,7 +182,7 @@ class Fetcher:
             hop = redirected(response) if self._ways.follow_redirects else None
             if hop is None:
                 return await self._fetched(requested, response, tuple(history))
-            if hop.hops > self._ways.max_redirects:
+            if hop.way.hops > self._ways.max_redirects:
                 raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {self._ways.max_redirects} times")
             sent.add(_identity(asked))
             if _identity(self._with_cookies(hop)) in sent:

@@ -65,7 +65,7 @@ class ConnectionPools:
         Raises:
             FetchError: CONNECT_TIMEOUT, BLOCKED_ADDRESS behind a proxy, or a failed name lookup; NoNameServer.
         """
-        url, trusted = request.url, request.named and not request.foreign
+        url, trusted = request.url, request.named and not request.way.foreign
         if self._proxy:
             self._refuse_written(url, named=request.named)
         try:

@@ -89,7 +89,7 @@ class Identity:
         if self._to_proxy is not None and url.scheme == "http":
             own = (*own, *self._to_proxy)
             target = url.href
-        trusted = request.named and not request.foreign
+        trusted = request.named and not request.way.foreign
         cookie = self._jar.header(url, self._now()) if self._jar else ""
         if own or cookie or trusted not in self._ready:
             headers = _over(_over((("Host", host),), self._headers[trusted]), own)

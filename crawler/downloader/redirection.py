@@ -16,6 +16,7 @@ from crawler.core.errors import FetchError, UrlError
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.redirects import target
+from crawler.core.ways import Way
 
 _HARMLESS = frozenset({"user-agent", "accept", "accept-language", "accept-encoding", "accept-charset", "range"})
 _OF_BODY = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
@@ -34,7 +35,8 @@ def redirected(response: Response) -> Request | None:
     if url is None:
         return None
     request = response.request
-    hop = replace(_repeated(request, response.status), url=url, hops=request.hops + 1, referrer=request.url.href)
+    way = Way(hops=request.way.hops + 1)
+    hop = replace(_repeated(request, response.status), url=url, way=way, referrer=request.url.href)
     return hop if url.origin == request.url.origin else _abroad(hop)
 
 

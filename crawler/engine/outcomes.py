@@ -59,10 +59,10 @@ class Judge:
 
     def _hop(self, request: Request, target: Url) -> Find:
         """The target of a redirect; what its URL is refused for is said before what its way is refused for."""
-        find = hop(request.url, request, target)
-        if not self.links or find.seed:
+        find = hop(request.url, request.way, target)
+        if not self.links or find.way.seed:
             return find
-        refusal = self.links.refusal(target, find.depth, is_sitemap=find.sitemap)
+        refusal = self.links.refusal(target, find.way.depth, is_sitemap=find.way.sitemap)
         return msgspec.structs.replace(find, refusal=refusal or find.refusal)
 
     def error(self, request: Request, error: FetchError, turn: VisitContext) -> Visit | Retry:

@@ -96,7 +96,7 @@ class Politeness:
         if self._robots is None:
             return None
         pace.crawl_delay = self._robots.crawl_delay(request.url)
-        if self._ways.discover and (request.seed or not request.sitemap):
+        if self._ways.discover and (request.way.seed or not request.way.sitemap):
             self._discover(self._robots, request, self._ways.discover)
         return None if self._robots.allows(request.url) else outcomes.denied(request)
 

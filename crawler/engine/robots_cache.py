@@ -25,6 +25,7 @@ from crawler.core.reasons import Reason
 from crawler.core.records import moment
 from crawler.core.redirects import target
 from crawler.core.urls import Url, parse
+from crawler.core.ways import Way
 from crawler.robots.parser import LONGEST
 from crawler.robots.rules import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, RobotsOutcome, RobotsRules, judge
 
@@ -192,7 +193,7 @@ async def _answer(fetcher: Fetcher, request: Request, room: Room | None) -> Resp
     step = Request(
         url=parse(f"{request.url.origin}/robots.txt"),
         named=request.named,
-        foreign=request.foreign,
+        way=Way(foreign=request.way.foreign),
         most=LONGEST,
         success_only=True,
     )
@@ -208,7 +209,7 @@ async def _answer(fetcher: Fetcher, request: Request, room: Room | None) -> Resp
             step,
             url=url,
             named=step.named and url.host_port == step.url.host_port,
-            foreign=step.foreign or url.origin != step.url.origin,
+            way=Way(foreign=step.way.foreign or url.origin != step.url.origin),
         )
     return await _fetch(fetcher, step, request, room)
 

@@ -10,33 +10,33 @@ Runs on: the storage thread, inside a transaction.
 
 import sqlite3
 from collections import deque
-from operator import attrgetter
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from crawler.core.finds import Find, Guess
 from crawler.core.handover import RejectedLine, SeedBatch
 from crawler.core.histogram import bucket
-from crawler.core.merging import UrlRow, first, hop, is_nearer, merged
+from crawler.core.merging import UrlRow, first, hop, merged
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.sessions import LinkingDocument
 from crawler.core.urls import Url, parse
 from crawler.core.visits import Retry, State, Visit
+from crawler.core.ways import Way
+from crawler.frontier import schema
 from crawler.frontier.host_rows import HostRows
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.scope_index import ScopeIndex
 from crawler.frontier.seen import SeenCache
 from crawler.frontier.tally import Tally
 
-_ROW = (
-    "seed, depth, hops, chain, foreign_hop, sitemap, lastmod, line, guess"  # the fields of a Row, but for its refusal
-)
-_WAY = attrgetter("seed", "depth", "hops", "chain", "foreign", "sitemap")  # of it, what a hop passes on
-_INSERT = f"INSERT INTO url (key, url, host, referrer, {_ROW}) VALUES (?{', ?' * 12}) ON CONFLICT DO NOTHING"  # noqa: S608
+_COLUMNS = (*schema.WAY, "line", "guess")  # of a `UrlRow`, but for its refusal
+_ROW, _MARKS = ", ".join(_COLUMNS), ", ?" * len(_COLUMNS)
+_INSERT = f"INSERT INTO url (key, url, host, referrer, {_ROW}) VALUES (?, ?, ?, ?{_MARKS}) ON CONFLICT DO NOTHING"  # noqa: S608
 _FIND = f"SELECT id, state, reason, leads_to, {_ROW} FROM url WHERE key = ?"  # noqa: S608
-_IMPROVE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _ROW.split(', '))} WHERE id = ?"  # noqa: S608
+_IMPROVE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _COLUMNS)} WHERE id = ?"  # noqa: S608
 
 
 class _UrlPlace(NamedTuple):
@@ -114,7 +114,7 @@ class Admission:
 
     def _enter(self, find: Find, referrer: int | None) -> bool:
         """Insert the find, or merge it into the row that is there; True when it was new."""
-        if find.seed and (place := self._borders.open_for(find.url)) is not None:
+        if find.way.seed and (place := self._borders.open_for(find.url)) is not None:
             self._let_in(place)
         refusal = self._refusal(find)
         if (url_id := self._known.settled(find, refusal)) is not None:
@@ -124,7 +124,7 @@ class Admission:
         if find.named:
             self._hosts.name_by_user(host_id)
         row = first(find, refusal)
-        inserted = self._db.execute(_INSERT, (find.url.key, find.url.href, host_id, referrer, *row[:-1]))
+        inserted = self._db.execute(_INSERT, (find.url.key, find.url.href, host_id, referrer, *_values(row)))
         if is_new := inserted.rowcount > 0:
             url_id = inserted.lastrowid or 0
             self._stand(_UrlPlace(url_id, find.url, host_id), None, row)
@@ -138,9 +138,9 @@ class Admission:
             self._db.execute("INSERT OR IGNORE INTO edge VALUES (?, ?)", (source, target))
 
     def _refusal(self, find: Find) -> Reason | None:
-        if find.seed:
+        if find.way.seed:
             return None
-        is_inside = find.sitemap or self._borders.covers(find.url)
+        is_inside = find.way.sitemap or self._borders.covers(find.url)
         return find.refusal or (None if is_inside else Reason.OUT_OF_SCOPE)
 
     def _merge(self, find: Find, host_id: int, refusal: Reason | None, referrer: int | None) -> int:
@@ -148,7 +148,7 @@ class Admission:
         url_id, state, reason, leads_to, *columns = self._db.execute(_FIND, (find.url.key,)).fetchone()
         place = _UrlPlace(url_id, find.url, host_id)
         is_over = state in {State.DONE, State.FAILED} or reason == Reason.ROBOTS_DENIED
-        row = UrlRow._make((*columns, Reason(reason) if state == State.SKIPPED and not is_over else None))
+        row = _row(columns, Reason(reason) if state == State.SKIPPED and not is_over else None)
         better = None if is_over and (leads_to is None or refusal) else merged(row, find, refusal)
         if better is None:
             self._known.note(url_id, find.url.key, None if is_over and leads_to is None else row)
@@ -158,13 +158,13 @@ class Admission:
             self._stand(place, row, better)
         else:
             self._known.note(url_id, find.url.key, better)
-            self._lead_on(place, better, leads_to)
+            self._lead_on(place, better.way, leads_to)
         return place.id
 
     def _improve(self, place: _UrlPlace, before: UrlRow, row: UrlRow, referrer: int | None) -> None:
         """Write what the row has become; whoever else found the best way to it is its referrer."""
-        self._db.execute(_IMPROVE, (*row[:-1], place.id))
-        if referrer != place.id and (is_nearer(row, before) or row.refusal is not before.refusal):
+        self._db.execute(_IMPROVE, (*_values(row), place.id))
+        if referrer != place.id and (row.way.is_better_than(before.way) or row.refusal is not before.refusal):
             self._db.execute("UPDATE url SET referrer = ? WHERE id = ?", (referrer, place.id))
 
     def _stand(self, place: _UrlPlace, before: UrlRow | None, row: UrlRow) -> None:
@@ -174,7 +174,7 @@ class Admission:
         """
         self._hosts.gain(place.host_id)
         if before is None or before.refusal is not row.refusal:
-            if row.refusal is None and not row.seed:
+            if row.refusal is None and not row.way.seed:
                 row = row._replace(refusal=self._borders.trap(place.url, place.host_id, self._document))
             if before is not None:
                 self._count(place, before.refusal, -1)
@@ -200,7 +200,7 @@ class Admission:
         ).fetchall()
         for url_id, text, host_id, *columns in rows:
             if self._borders.covers(url := parse(text)):
-                row = UrlRow._make((*columns, Reason.OUT_OF_SCOPE))
+                row = _row(columns, Reason.OUT_OF_SCOPE)
                 self._stand(_UrlPlace(url_id, url, host_id), row, row._replace(refusal=None))
 
     # --- redirects -----------------------------------------------------------------------------------------------
@@ -215,8 +215,8 @@ class Admission:
         )
         place, leads_to, row = self._reached(request)
         self._known.note(request.id, request.url.key, row)
-        if leads_to is not None and _WAY(row) != _WAY(request):
-            self._lead_on(place, row, leads_to)
+        if leads_to is not None and replace(row.way, lastmod=request.way.lastmod) != request.way:
+            self._lead_on(place, row.way, leads_to)
 
     def _reached(self, request: Request) -> tuple[_UrlPlace, int | None, UrlRow]:
         """Read what the row of a request has become during its turn."""
@@ -224,7 +224,7 @@ class Admission:
             f"SELECT host, leads_to, {_ROW} FROM url WHERE id = ?",  # noqa: S608
             (request.id,),
         ).fetchone()
-        return _UrlPlace(request.id, request.url, host_id), leads_to, UrlRow._make((*columns, None))
+        return _UrlPlace(request.id, request.url, host_id), leads_to, _row(columns, None)
 
     def _leave_open(self, request: Request) -> None:
         """Skip a guess until a find names its scheme; one that came during its turn has it tried at once."""
@@ -232,12 +232,12 @@ class Admission:
         skipped = row._replace(refusal=Reason.HTTP_INSTEAD)
         self._stand(place, skipped, row if row.guess == Guess.BOTH else skipped)
 
-    def _lead_on(self, source: _UrlPlace, way: UrlRow, target_id: int) -> None:
+    def _lead_on(self, source: _UrlPlace, way: Way, target_id: int) -> None:
         """A redirect that had its turn is reached in a better way: so is its target."""
         (text,) = self._db.execute("SELECT url FROM url WHERE id = ?", (target_id,)).fetchone()
         find = hop(source.url, way, parse(text))
-        if self._judge and not find.seed:
-            refusal = self._judge.refusal(find.url, find.depth, is_sitemap=find.sitemap)
+        if self._judge and not find.way.seed:
+            refusal = self._judge.refusal(find.url, find.way.depth, is_sitemap=find.way.sitemap)
             find = replace(find, refusal=refusal or find.refusal)
         self._onward.append((find, source.id))
 
@@ -316,6 +316,15 @@ class Admission:
             self._hosts.count_ready(self._hosts.id(request.url.host_port), -1)
 
 
+def _row(columns: Sequence[Any], refusal: Reason | None) -> UrlRow:
+    *way, line, guess = columns
+    return UrlRow(schema.way_of(way), line, guess, refusal)
+
+
+def _values(row: UrlRow) -> tuple[Any, ...]:
+    return (*astuple(row.way), row.line, row.guess)
+
+
 def _is_hop(find: Find) -> bool:
     """Whether it is a refresh that is followed."""
-    return find.chain > 0 and (find.seed or find.refusal is not Reason.NOFOLLOW)
+    return find.way.chain > 0 and (find.way.seed or find.refusal is not Reason.NOFOLLOW)

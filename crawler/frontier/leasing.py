@@ -18,6 +18,7 @@ Runs on: the storage thread.
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from crawler.core.handover import Wanted
 from crawler.core.messages import Request
@@ -29,15 +30,13 @@ from crawler.frontier.policy import FrontierPolicy
 
 _NO_LIMIT = 1 << 30
 
-_COLUMNS = """
-    SELECT url.id, url.url, url.depth, url.hops, url.chain, url.attempts, url.seed, url.foreign_hop, url.sitemap,
-        url.lastmod, url.guess, host.named, source.url
-    FROM url JOIN host ON host.id = url.host LEFT JOIN url AS source ON source.id = url.referrer
-"""
+_WAY = ", ".join(f"url.{column}" for column in schema.WAY)
+_COLUMNS = (
+    f"SELECT url.id, url.url, url.attempts, url.guess, host.named, source.url, {_WAY}"  # noqa: S608
+    " FROM url JOIN host ON host.id = url.host LEFT JOIN url AS source ON source.id = url.referrer"
+)
 _ANY = "(attempts > 0) IN (0, 1)"  # both, and SQLite searches url_ready by depth
 _OPEN = "(SELECT pages FROM host WHERE host.id = url.host) < ?"
-
-_Row = tuple[int, str, int, int, int, int, int, int, int, str | None, int, int, str | None]
 
 
 class Leasing:
@@ -277,20 +276,14 @@ class Leasing:
         return min((depth for depth in depths if depth is not None), default=None)
 
 
-def _request(row: _Row, *, alone: bool = False) -> Request:
-    url_id, url, depth, hops, chain, attempts, seed, foreign, sitemap, lastmod, guess, named, referrer = row
+def _request(row: Sequence[Any], *, alone: bool = False) -> Request:
+    url_id, url, attempts, guess, named, referrer, *way = row
     return Request(
         url=parse(url),
         id=url_id,
-        depth=depth,
-        hops=hops,
-        chain=chain,
+        way=schema.way_of(way),
         attempts=attempts,
-        seed=bool(seed),
         named=bool(named),
-        foreign=bool(foreign),
-        sitemap=bool(sitemap),
-        lastmod=lastmod,
         guess=guess,
         referrer=referrer,
         alone=alone,

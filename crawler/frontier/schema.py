@@ -22,9 +22,12 @@ Runs on: the storage thread.
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from crawler.core.errors import StorageDamaged
+from crawler.core.ways import Way
 
 APPLICATION_ID = 0x63726C72  # "crlr"
 VERSION = 8
@@ -38,6 +41,9 @@ SUSPECT = f"state = 0 AND deaths >= {SUSPECT_DEATHS}"
 
 AMONG = "IN (SELECT value FROM json_each(?))"
 """A condition on a column: its value is one of those that `values` packs into one parameter, however many."""
+
+WAY = tuple("foreign_hop" if field == "foreign" else field for field in Way.__struct_fields__)
+"""The columns of a `Way`, in the order of its fields (FOREIGN is a word of SQL)."""
 
 TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -123,6 +129,11 @@ CREATE INDEX url_suspect ON url (depth, deaths, id) WHERE {SUSPECT};
 def values(found: Iterable[int | str]) -> str:
     """Pack values into the one parameter of AMONG."""
     return json.dumps(list(found))
+
+
+def way_of(columns: Sequence[object]) -> Way:
+    """Return the way in the columns WAY of a row, in which SQLite has numbers for booleans."""
+    return msgspec.convert(columns, Way, strict=False)
 
 
 def create(db: sqlite3.Connection) -> None:

@@ -28,7 +28,7 @@ class SeenCache:
 
     def settled(self, find: Find, refusal: Reason | None) -> int | None:
         """The row of a find, refused or not, that changes nothing; None = it has to be looked up."""
-        if find.seed or (known := self._rows.get(find.url.key)) is None:
+        if find.way.seed or (known := self._rows.get(find.url.key)) is None:
             return None
         url_id, row = known
         return url_id if row is None or merged(row, find, refusal) is None else None

@@ -23,10 +23,11 @@ from crawler.frontier.tally import Tally
 
 _SHOWN_PLACES = 3
 _NAMED_HOSTS = 1000
-_COLUMNS = (
-    "id, host, url, state, reason, status, depth, hops, attempts, deaths, seed, sitemap, line, not_before, referrer,"
-    " leads_to"
+_FIELDS = (
+    *("id", "url", "state", "reason", "status", "attempts", "deaths"),
+    *("line", "not_before", "referrer", "leads_to"),
 )
+_COLUMNS = (*_FIELDS, *schema.WAY)
 _NO_HOST = 0  # rows begin with 1
 
 
@@ -57,8 +58,9 @@ class FrontierHistory:
         )
 
     def _row(self, column: str, value: object) -> dict[str, Any] | None:
-        row = self._db.execute(f"SELECT {_COLUMNS} FROM url WHERE {column} = ?", (value,)).fetchone()  # noqa: S608
-        return dict(zip(_COLUMNS.split(", "), row, strict=True)) if row else None
+        query = f"SELECT {', '.join(_COLUMNS)} FROM url WHERE {column} = ?"  # noqa: S608
+        row = self._db.execute(query, (value,)).fetchone()
+        return {**dict(zip(_FIELDS, row, strict=False)), "way": schema.way_of(row[len(_FIELDS) :])} if row else None
 
     def _one(self, query: str, *values: object) -> Any:
         row = self._db.execute(query, values).fetchone()
@@ -68,7 +70,7 @@ class FrontierHistory:
         source = self._row("id", row["referrer"])
         if source is None:
             return None
-        return Leader(url=source["url"], redirects=source["leads_to"] == row["id"], sitemap=bool(source["sitemap"]))
+        return Leader(url=source["url"], redirects=source["leads_to"] == row["id"], sitemap=source["way"].sitemap)
 
     def _linked_from(self, url_id: int) -> int | None:
         if not self._rules.edges:
@@ -113,11 +115,8 @@ def _stored(row: dict[str, Any]) -> StoredUrl:
         state=State(row["state"]),
         reason=Reason(row["reason"]) if row["reason"] else None,
         status=row["status"],
-        depth=row["depth"],
-        hops=row["hops"],
+        way=row["way"],
         attempts=row["attempts"],
-        seed=bool(row["seed"]),
-        sitemap=bool(row["sitemap"]),
         line=row["line"],
         not_before=row["not_before"],
         is_suspect=row["deaths"] >= schema.SUSPECT_DEATHS,

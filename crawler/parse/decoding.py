@@ -108,4 +108,4 @@ def _of_damaged(job: ParseJob, unpacked: bytes, problem: Reason) -> DecodedBody:
 
 
 def _is_packed(job: ParseJob, content: bytes) -> bool:
-    return is_packed(job.content_type, content, is_sitemap=job.request.sitemap)
+    return is_packed(job.content_type, content, is_sitemap=job.request.way.sitemap)

@@ -23,6 +23,7 @@ from crawler.core.merging import hop
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge
+from crawler.core.ways import Way
 
 MAX_NESTING = 5
 """Hops from a listed sitemap to one that is read. The protocol's indexes list no indexes; some sites' do, and each of
@@ -47,12 +48,12 @@ class Follow:
 
     def heeds(self, request: Request) -> bool:
         """Whether anything in this document may become a find."""
-        return request.sitemap or bool(self.kinds)
+        return request.way.sitemap or bool(self.kinds)
 
     def finds(self, links: Iterable[Link], request: Request, robots: frozenset[str]) -> tuple[Find, ...]:
         """The finds of the document at `request`, in its order; `robots` are the directives that it came with."""
         is_closed = self.obey and not robots.isdisjoint(_NOFOLLOW)
-        kinds = self.kinds | LISTED if request.sitemap else self.kinds
+        kinds = self.kinds | LISTED if request.way.sitemap else self.kinds
         found: dict[tuple[str, bool], Find] = {}
         for link in links:
             if link.kind in kinds:
@@ -61,16 +62,16 @@ class Follow:
 
     def _find(self, link: Link, request: Request, *, is_closed: bool) -> Find:
         if link.kind is LinkKind.REFRESH:
-            find = hop(request.url, request, link.url)
-        elif request.sitemap and link.kind in LISTED:
+            find = hop(request.url, request.way, link.url)
+        elif request.way.sitemap and link.kind in LISTED:
             find = _listed(link, request)
         else:
-            find = Find(url=link.url, depth=request.depth + 1, lastmod=link.lastmod)
+            find = Find(url=link.url, way=Way(depth=request.way.depth + 1, lastmod=link.lastmod))
         if is_closed or (self.obey and link.nofollow):
             return replace(find, refusal=Reason.NOFOLLOW)
-        if find.seed or self.judge is None:
+        if find.way.seed or self.judge is None:
             return find
-        refusal = self.judge.refusal(link.url, find.depth, is_sitemap=find.sitemap)
+        refusal = self.judge.refusal(link.url, find.way.depth, is_sitemap=find.way.sitemap)
         return replace(find, refusal=refusal) if refusal else find
 
 
@@ -87,14 +88,15 @@ def follow_lists(*, obey: bool) -> Follow:
 
 def _listed(link: Link, request: Request) -> Find:
     if link.kind is not LinkKind.SITEMAP:
-        return Find(url=link.url, depth=request.depth, lastmod=link.lastmod)
-    hops = request.hops + 1
+        return Find(url=link.url, way=Way(depth=request.way.depth, lastmod=link.lastmod))
+    hops = request.way.hops + 1
     refusal = Reason.SITEMAP_LIMIT if hops > MAX_NESTING else None
-    return Find(url=link.url, depth=request.depth, hops=hops, sitemap=True, lastmod=link.lastmod, refusal=refusal)
+    way = Way(depth=request.way.depth, hops=hops, sitemap=True, lastmod=link.lastmod)
+    return Find(url=link.url, way=way, refusal=refusal)
 
 
 def _merge(found: dict[tuple[str, bool], Find], find: Find) -> None:
-    key = find.url.href, find.chain > 0
+    key = find.url.href, find.way.chain > 0
     before = found.get(key)
     if before is None or (before.refusal and not find.refusal):
         found[key] = find

@@ -96,7 +96,7 @@ class PageReader:
         """Return why something is lost of a document that is not read; None = it has no links by its kind."""
         if job.redirects:
             return None
-        if job.request.sitemap:
+        if job.request.way.sitemap:
             return Reason.NOT_A_SITEMAP
         is_lost = _is_success(job) and is_unreadable(page.content_type, decoded.content, assets=self.task.wants.assets)
         return Reason.DECODE_ERROR if is_lost else None
@@ -115,7 +115,7 @@ class PageReader:
             url=job.request.url,
             body=decoded.content,
             content_type=job.content_type,
-            sitemap=job.request.sitemap,
+            sitemap=job.request.way.sitemap,
         )
         reading = read(document, self.task.wants, agent=self.task.agent, kind=kind)
         can_link = reading.links is not None
@@ -124,7 +124,7 @@ class PageReader:
         data = self._data(job, decoded.content, reading)
         problem = decoded.problem or data.problem or _problem(job, reading)
         error = data.error
-        if not problem and job.request.sitemap and (error := _bad_entries(reading)):
+        if not problem and job.request.way.sitemap and (error := _bad_entries(reading)):
             problem = Reason.BAD_ENTRIES
         return replace(
             page,
@@ -140,7 +140,7 @@ class PageReader:
         )
 
     def _is_read(self, job: ParseJob, kind: DocumentKind) -> bool:
-        wants_text = job.request.sitemap or self.task.wants.text or self._extractor is not None
+        wants_text = job.request.way.sitemap or self.task.wants.text or self._extractor is not None
         is_sheet = kind is DocumentKind.CSS and self.task.wants.assets
         return kind in _READ or is_sheet or (kind in {DocumentKind.TEXT, DocumentKind.CSS} and wants_text)
 
@@ -186,7 +186,7 @@ def _problem(job: ParseJob, reading: Reading) -> Reason | None:
 
     An error page leads nowhere, so it lacks nothing, unless a sitemap should be there.
     """
-    if not _is_success(job) and job.request.sitemap:
+    if not _is_success(job) and job.request.way.sitemap:
         return Reason.NOT_A_SITEMAP
     if reading.problem is Reason.XML_ERROR and not _is_success(job):
         return None
@@ -249,13 +249,13 @@ def is_document(job: ParseJob) -> bool:
     """Whether a body may be one that is read: the bytes of a coded one cannot be looked at yet."""
     if job.redirects:
         return False
-    if job.layers or job.refreshes or job.request.sitemap or _kind(job, job.body) is not DocumentKind.OTHER:
+    if job.layers or job.refreshes or job.request.way.sitemap or _kind(job, job.body) is not DocumentKind.OTHER:
         return True
     return is_unreadable(media_type(job.content_type)[0], job.body, assets=True)
 
 
 def _kind(job: ParseJob, content: bytes) -> DocumentKind:
-    return kind_of(media_type(job.content_type)[0], content, is_sitemap=job.request.sitemap)
+    return kind_of(media_type(job.content_type)[0], content, is_sitemap=job.request.way.sitemap)
 
 
 def _source(job: ParseJob, content: bytes, reading: Reading) -> PageSource:

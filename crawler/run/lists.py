@@ -17,6 +17,7 @@ from crawler.core.errors import UrlError
 from crawler.core.finds import Find, Guess
 from crawler.core.handover import RejectedLine, SeedBatch
 from crawler.core.reasons import Reason
+from crawler.core.ways import Way
 from crawler.run.columns import Table, at_line, hint
 from crawler.run.lines import LineReading, read, uncommented
 
@@ -122,7 +123,7 @@ class BatchBuilder:
             guess, self._guessed = Guess.GUESSED, self._guessed + 1
         if found.is_unwrapped:
             self._unwrapped += 1
-        find = Find(url=found.url, seed=True, named=True, sitemap=found.sitemap, line=self.line, guess=guess)
+        find = Find(url=found.url, way=Way(seed=True, sitemap=found.sitemap), named=True, line=self.line, guess=guess)
         self._finds.append(find)
 
     def _reject(self, reason: Reason, message: str, raw: bytes) -> None:

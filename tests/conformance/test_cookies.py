@@ -13,6 +13,7 @@ from crawler.core.messages import Request
 from crawler.core.urls import parse
 from crawler.downloader.cookies import Cookie, CookieJar, read_cookies
 from crawler.downloader.headers import Identity
+from support.ways import a_request
 
 NOW = 1_700_000_000.0
 LATER = "4102444800"
@@ -269,4 +270,4 @@ def test_a_request_has_one_cookie_line(tmp_path: Path) -> None:
     assert wire(tmp_path, line(), request, user) == [b"Cookie: a=1; b=2"]
     assert wire(tmp_path, line(), own, user) == [b"Cookie: a=1; c=3"]
     assert wire(tmp_path, line(), elsewhere, user) == [b"cookie: b=2"]
-    assert wire(tmp_path, line(), Request(url=parse("http://h.example/"), foreign=True), user) == [b"Cookie: a=1"]
+    assert wire(tmp_path, line(), a_request("http://h.example/", foreign=True), user) == [b"Cookie: a=1"]

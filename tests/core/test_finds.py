@@ -11,9 +11,10 @@ from crawler.core.links import BadLink
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.core.visits import Page
+from support.ways import a_find
 
 FINDS = st.builds(
-    Find,
+    a_find,
     url=st.sampled_from(["http://h/a?b", "https://[::1]:8443/", "http://xn--bcher-kva.example/%C3%BC"]).map(parse),
     depth=st.integers(0, 10**6),
     hops=st.integers(0, 20),
@@ -40,7 +41,7 @@ def test_what_is_packed_comes_out_as_it_was(finds: tuple[Find, ...]) -> None:
 
 def test_they_are_small() -> None:
     """A hundred thousand links of a page, which may wait long for their commit, take a few megabytes."""
-    packed = Finds.of(Find(url=parse(f"http://e{number}.example/"), depth=1) for number in range(1000))
+    packed = Finds.of(a_find(f"http://e{number}.example/", depth=1) for number in range(1000))
 
     assert packed.size < 60_000
 

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.finds import Find, Guess
-from crawler.core.merging import MOST_HOPS, UrlRow, first, hop, is_nearer, merged
-from crawler.core.messages import Request
+from crawler.core.merging import MOST_HOPS, UrlRow, first, hop, merged
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
+from crawler.core.ways import START, Way
+from support.ways import a_find
 
 URL = parse("http://h/x")
 WAYS = st.fixed_dictionaries(
@@ -32,7 +33,7 @@ REFUSALS = st.sampled_from([None, Reason.OUT_OF_SCOPE, Reason.DEPTH_LIMIT, Reaso
 def found(way: dict[str, Any], told: dict[str, Any], refusal: Reason | None, guess: Guess) -> Find:
     """A find of the URL; what is a seed is refused for nothing, and seeds alone are guessed."""
     is_seed = bool(way["seed"])
-    return Find(url=URL, **way, **told, refusal=None if is_seed else refusal, guess=guess if is_seed else Guess.WRITTEN)
+    return a_find(URL, **way, **told, refusal=None if is_seed else refusal, guess=guess if is_seed else Guess.WRITTEN)
 
 
 GUESSES = st.sampled_from([Guess.WRITTEN, Guess.GUESSED])
@@ -60,8 +61,8 @@ def test_a_row_is_never_better_than_every_way_to_it(finds: list[Find]) -> None:
     """Seed, depth, hops and foreign are those of one find that the row allows; so nothing is made up of several."""
     row = row_of(*finds)
 
-    assert (row.seed, row.depth, row.hops, row.foreign, row.refusal) in {
-        (find.seed, find.depth, find.hops, find.foreign, find.refusal) for find in finds
+    assert (row.way.seed, row.way.depth, row.way.hops, row.way.foreign, row.refusal) in {
+        (find.way.seed, find.way.depth, find.way.hops, find.way.foreign, find.refusal) for find in finds
     }
 
 
@@ -76,25 +77,25 @@ def test_what_is_merged_again_brings_nothing_new(finds: list[Find]) -> None:
 @given(finds=FINDS)
 def test_a_guess_that_led_to_http_waits_for_a_written_scheme(finds: list[Find]) -> None:
     """Any other find leaves the row skipped, and the one that lets it in leaves it a seed."""
-    row = first(Find(url=URL, seed=True, guess=Guess.GUESSED), Reason.HTTP_INSTEAD)
+    row = first(a_find(URL, seed=True, guess=Guess.GUESSED), Reason.HTTP_INSTEAD)
     is_written = any(find.guess == Guess.WRITTEN and find.refusal is None for find in finds)
 
     for find in finds:
         row = merged(row, find, find.refusal) or row
 
     assert (row.refusal, row.guess) == ((None, Guess.BOTH) if is_written else (Reason.HTTP_INSTEAD, Guess.GUESSED))
-    assert row.seed
+    assert row.way.seed
 
 
 @pytest.mark.parametrize("kept", [Reason.EXCLUDED, Reason.TRAP_CALENDAR])
 def test_what_its_url_is_refused_for_is_overcome_by_lists_alone(kept: Reason) -> None:
     """A link does not let in what a pattern or a trap keeps out; a line of the list does, and so does a sitemap."""
-    row = first(Find(url=URL, depth=1), kept)
+    row = first(a_find(URL, depth=1), kept)
 
     assert merged(row, Find(url=URL), None) is None
-    assert merged(row, Find(url=URL, depth=2), Reason.NOFOLLOW) is None
-    assert merged(row, Find(url=URL, depth=9), kept) is None
-    for listed in (Find(url=URL, seed=True), Find(url=URL, sitemap=True)):
+    assert merged(row, a_find(URL, depth=2), Reason.NOFOLLOW) is None
+    assert merged(row, a_find(URL, depth=9), kept) is None
+    for listed in (a_find(URL, seed=True), a_find(URL, sitemap=True)):
         better = merged(row, listed, None)
         assert better is not None
         assert better.refusal is None
@@ -102,30 +103,30 @@ def test_what_its_url_is_refused_for_is_overcome_by_lists_alone(kept: Reason) ->
 
 def test_one_session_too_many_waits_for_another_find() -> None:
     """The frontier asks again whether it is one, since the document of that find may show that it is none."""
-    row = first(Find(url=URL, depth=1), Reason.TRAP_SESSION_ID)
+    row = first(a_find(URL, depth=1), Reason.TRAP_SESSION_ID)
 
-    better = merged(row, Find(url=URL, depth=2), None)
+    better = merged(row, a_find(URL, depth=2), None)
 
     assert better is not None
-    assert (better.refusal, better.depth) == (None, 2)
+    assert (better.refusal, better.way.depth) == (None, 2)
     for refusal in (Reason.OUT_OF_SCOPE, Reason.DEPTH_LIMIT, Reason.NOFOLLOW):
-        assert merged(row, Find(url=URL, depth=2), refusal) is None
+        assert merged(row, a_find(URL, depth=2), refusal) is None
 
 
 def test_what_waits_for_its_place_is_better_than_what_waits_for_another_find() -> None:
     """Of a link that may not be followed and one whose place is not in scope yet, the row waits for the place."""
-    nofollow, outside = Find(url=URL, depth=1, refusal=Reason.NOFOLLOW), Find(url=URL, depth=2)
+    nofollow, outside = a_find(URL, depth=1, refusal=Reason.NOFOLLOW), a_find(URL, depth=2)
 
     row = merged(first(nofollow, nofollow.refusal), outside, Reason.OUT_OF_SCOPE)
 
     assert row is not None
-    assert (row.refusal, row.depth) == (Reason.OUT_OF_SCOPE, 2)
+    assert (row.refusal, row.way.depth) == (Reason.OUT_OF_SCOPE, 2)
 
 
 @given(
     ways=st.lists(
         st.builds(
-            lambda depth, hops, foreign: Request(url=URL, seed=not depth, depth=depth, hops=hops, foreign=foreign),
+            lambda depth, hops, foreign: Way(seed=not depth, depth=depth, hops=hops, foreign=foreign),
             st.integers(0, 2),
             st.integers(0, MOST_HOPS),
             st.booleans(),
@@ -134,35 +135,35 @@ def test_what_waits_for_its_place_is_better_than_what_waits_for_another_find() -
         max_size=2,
     )
 )
-def test_a_better_way_leads_on_in_a_better_way(ways: list[Request]) -> None:
+def test_a_better_way_leads_on_in_a_better_way(ways: list[Way]) -> None:
     """Otherwise what a redirect leads to would depend on which of two ways was known first."""
-    better, worse = ways if is_nearer(ways[0], ways[1]) else reversed(ways)
+    better, worse = ways if ways[0].is_better_than(ways[1]) else reversed(ways)
 
-    assert not is_nearer(hop(URL, worse, URL), hop(URL, better, URL))
+    assert not hop(URL, worse, URL).way.is_better_than(hop(URL, better, URL).way)
 
 
 def test_a_chain_ends_after_ten_hops() -> None:
     """What the eleventh leads to is refused, and no seed, however near it seems."""
-    way = Request(url=URL, seed=True)
+    way = Way(seed=True)
     for _ in range(MOST_HOPS):
         end = hop(URL, way, URL)
-        assert (end.refusal, end.seed, end.depth) == (None, True, 0)
-        way = Request(url=URL, seed=end.seed, depth=end.depth, hops=end.hops, chain=end.chain)
+        assert (end.refusal, end.way.seed, end.way.depth) == (None, True, 0)
+        way = end.way
 
     end = hop(URL, way, URL)
 
-    assert (end.refusal, end.seed) == (Reason.HOP_LIMIT, False)
+    assert (end.refusal, end.way.seed) == (Reason.HOP_LIMIT, False)
 
 
 def test_a_chain_whose_pages_are_linked_goes_on_as_links_do() -> None:
     """After ten hops at one depth a page that a link leads to as well leads one step further, and to no seed."""
-    end = hop(URL, Request(url=URL, seed=True, hops=MOST_HOPS, chain=0), URL)
+    end = hop(URL, Way(seed=True, hops=MOST_HOPS), URL)
 
-    assert (end.refusal, end.seed, end.depth, end.hops, end.chain) == (None, False, 1, 0, 1)
+    assert end == a_find(URL, depth=1, chain=1)
 
 
 @pytest.mark.parametrize(("target", "foreign"), [("http://h/y", False), ("https://h/y", True), ("http://h:81/y", True)])
 def test_whoever_redirects_elsewhere_makes_it_foreign(target: str, foreign: bool) -> None:
     """And so is all that such a target leads to."""
-    assert hop(URL, Request(url=URL), parse(target)).foreign is foreign
-    assert hop(URL, Request(url=URL, foreign=True), parse(target)).foreign
+    assert hop(URL, START, parse(target)).way.foreign is foreign
+    assert hop(URL, Way(foreign=True), parse(target)).way.foreign

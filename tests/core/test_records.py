@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.messages import Request, Response, Timing
+from crawler.core.messages import Response, Timing
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext, answered, milliseconds, moment, unanswered
 from crawler.core.urls import parse
 from crawler.core.visits import Page, Record, State
 from crawler.http.media_types import media_type
+from support.ways import a_request
 
 NOW = 1_700_000_000.25
-REQUEST = Request(url=parse("http://h/ä"), id=5, depth=2, attempts=1, referrer="http://h/", lastmod="2024-05-01")
+REQUEST = a_request("http://h/ä", id=5, depth=2, attempts=1, referrer="http://h/", lastmod="2024-05-01")
 NO_RESPONSE = ("status", "content_type", "charset", "bytes", "sha256", "title", "redirect_to", "links", "robots")
 
 

@@ -3,14 +3,12 @@
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.finds import Find
-from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge
 from crawler.core.sitemaps import MAX_DISCOVERED, discovered, sitemap_in
-from crawler.core.urls import parse
+from support.ways import a_find, a_request
 
-REQUEST = Request(url=parse("http://h:8000/deep/page?x"), depth=3, hops=1, seed=True, named=True)
+REQUEST = a_request("http://h:8000/deep/page?x", depth=3, hops=1, seed=True, named=True)
 JUDGE = LinkJudge(ScopeConfig(include=("x",), exclude=("y",)))
 
 
@@ -36,10 +34,10 @@ def test_a_robots_txt_names_sitemaps_and_no_seeds() -> None:
     urls = ["https://cdn.example/s.xml", "/y.xml", "s.xml", "/s.txt", "ftp://h/s", "http://["]
 
     assert discovered(urls, REQUEST, JUDGE).finds == (
-        Find(url=parse("https://cdn.example/s.xml"), sitemap=True),
-        Find(url=parse("http://h:8000/y.xml"), sitemap=True, refusal=Reason.EXCLUDED),
-        Find(url=parse("http://h:8000/s.xml"), sitemap=True),
-        Find(url=parse("http://h:8000/s.txt"), sitemap=True),
+        a_find("https://cdn.example/s.xml", sitemap=True),
+        a_find("http://h:8000/y.xml", sitemap=True, refusal=Reason.EXCLUDED),
+        a_find("http://h:8000/s.xml", sitemap=True),
+        a_find("http://h:8000/s.txt", sitemap=True),
     )
 
 

@@ -100,7 +100,7 @@ def test_within_an_origin_everything_stays(location: str) -> None:
     assert hop is not None
     assert hop.headers == (*SECRETS, *HARMLESS)
     assert hop.named
-    assert hop.hops == 1
+    assert hop.way.hops == 1
 
 
 def test_coming_back_does_not_bring_secrets_back() -> None:

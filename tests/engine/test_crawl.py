@@ -369,7 +369,7 @@ async def test_a_redirect_of_robots_txt_to_another_origin_is_foreign(tmp_path: P
     fetcher = FakeFetcher({f"{BASE}/robots.txt": moved, "https://127.0.0.1:8080/x": there})
     await crawl(tmp_path, pages(1), fetcher, robots=True)
 
-    assert [(request.url.scheme, request.named, request.foreign) for request in asked] == [
+    assert [(request.url.scheme, request.named, request.way.foreign) for request in asked] == [
         ("http", True, False),
         ("https", True, True),
     ]

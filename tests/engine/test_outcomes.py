@@ -4,16 +4,15 @@ import pytest
 
 from crawler.core.config import ScopeConfig
 from crawler.core.errors import FetchError
-from crawler.core.finds import Find
 from crawler.core.merging import MOST_HOPS
 from crawler.core.messages import Request, Response, Timing
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext
 from crawler.core.retry import RETRY_STATUSES
 from crawler.core.scope import LinkJudge
-from crawler.core.urls import parse
 from crawler.core.visits import Page, Retry, State, Visit
 from crawler.engine.outcomes import Judge, denied, suspect
+from support.ways import a_find, a_request
 
 NOW = 1_700_000_000.0
 URL = "http://h:8000/a/b?c"
@@ -23,7 +22,7 @@ PAGE = Page(size=3, sha256="0" * 64)
 
 def ask(**fields: object) -> Request:
     """The request of these tests."""
-    return Request(**{"url": parse(URL), "id": 1, **fields})  # type: ignore[arg-type] # any field of Request
+    return a_request(URL, **{"id": 1, **fields})
 
 
 def judged(
@@ -174,7 +173,7 @@ def test_a_redirect_is_a_result_with_a_find(location: bytes, target: str, status
     visit = redirected(location, status, depth=2, hops=1, seed=True, named=True)
 
     assert (visit.state, visit.reason) == (State.DONE, Reason.REDIRECT)
-    assert visit.finds == (Find(url=parse(target), depth=2, hops=2, chain=1, seed=True, foreign="other" in target),)
+    assert visit.finds == (a_find(target, depth=2, hops=2, chain=1, seed=True, foreign="other" in target),)
     assert visit.record is not None
     assert visit.record.redirect_to == target
     assert "secret" not in repr(visit)
@@ -186,8 +185,8 @@ def test_a_redirect_is_a_result_with_a_find(location: bytes, target: str, status
 )
 def test_what_is_foreign(location: bytes, foreign: bool) -> None:
     """Scheme, host and port make an origin; what a foreign URL redirects to is foreign too, wherever it leads."""
-    assert next(iter(redirected(location).finds)).foreign is foreign
-    assert next(iter(redirected(location, foreign=True).finds)).foreign
+    assert next(iter(redirected(location).finds)).way.foreign is foreign
+    assert next(iter(redirected(location, foreign=True).finds)).way.foreign
 
 
 def test_where_a_sitemap_redirects_there_is_a_sitemap() -> None:
@@ -197,7 +196,7 @@ def test_where_a_sitemap_redirects_there_is_a_sitemap() -> None:
 
     (find,) = visited(judge.response(response, PAGE, VisitContext(now=NOW))).finds
 
-    assert (find.sitemap, find.refusal) == (True, None)
+    assert (find.way.sitemap, find.refusal) == (True, None)
 
 
 def test_the_target_of_a_redirect_is_judged_unless_it_is_a_seed() -> None:
@@ -205,7 +204,7 @@ def test_the_target_of_a_redirect_is_judged_unless_it_is_a_seed() -> None:
     judge = Judge(3, LinkJudge(ScopeConfig(exclude=("/secret/",))))
 
     def refusal(*, seed: bool, location: bytes) -> Reason | None:
-        response = Response(request=Request(url=parse(URL), seed=seed), status=302, headers=((b"Location", location),))
+        response = Response(request=a_request(URL, seed=seed), status=302, headers=((b"Location", location),))
         visit = judge.response(response, Page(size=0, sha256=""), VisitContext(now=0.0))
         assert isinstance(visit, Visit)
         return next(iter(visit.finds)).refusal
@@ -242,16 +241,16 @@ def test_a_chain_of_redirects_ends() -> None:
     nearly = redirected(b"/x", seed=True, hops=MOST_HOPS - 1, chain=MOST_HOPS - 1)
     visit = redirected(b"/x", seed=True, hops=MOST_HOPS, chain=MOST_HOPS)
 
-    assert [(find.hops, find.seed, find.refusal) for find in nearly.finds] == [(10, True, None)]
+    assert [(find.way.hops, find.way.seed, find.refusal) for find in nearly.finds] == [(10, True, None)]
     assert (visit.state, visit.reason) == (State.DONE, Reason.REDIRECT)
-    assert [(find.seed, find.refusal) for find in visit.finds] == [(False, Reason.HOP_LIMIT)]
+    assert [(find.way.seed, find.refusal) for find in visit.finds] == [(False, Reason.HOP_LIMIT)]
     assert visit.record is not None
     assert visit.record.redirect_to == "http://h:8000/x"
 
 
 def test_a_link_stays_a_link_through_redirects() -> None:
     """The target of a link's redirect is no seed."""
-    assert not next(iter(redirected(b"/x", seed=False).finds)).seed
+    assert not next(iter(redirected(b"/x", seed=False).finds)).way.seed
 
 
 TRANSIENT = [reason for reason in Reason if reason.is_transient and reason is not Reason.RETRY_STATUS]

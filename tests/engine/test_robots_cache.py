@@ -354,5 +354,5 @@ async def test_where_a_redirect_leads_nobody_was_named() -> None:
     fetcher = FakeFetcher({url: moved(to) for url, to in {**steps, f"{HERE}/3": "http://["}.items()})
     await learned(a_cache(fetcher))
 
-    assert [(request.named, request.foreign) for request in asked] == [(True, False), *[(False, True)] * 3]
+    assert [(request.named, request.way.foreign) for request in asked] == [(True, False), *[(False, True)] * 3]
     assert fetcher.asked[-1] == f"{HERE}/3"

@@ -24,11 +24,13 @@ from crawler.core.records import VisitContext, unanswered
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Host, parse
 from crawler.core.visits import State, Visit
+from crawler.core.ways import Way
 from crawler.engine.outcomes import http_instead
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
+from support.ways import a_find
 
 NOW = 1_700_000_000.0
 
@@ -50,8 +52,7 @@ class Life:
         self._line += len(urls)
         front = "https://" if guess else ""
         finds = tuple(
-            Find(url=parse(front + url), seed=True, line=line, guess=guess)
-            for url, line in zip(urls, lines, strict=True)
+            a_find(front + url, seed=True, line=line, guess=guess) for url, line in zip(urls, lines, strict=True)
         )
         batch = SeedBatch(cursor=self._line, line=self._line, lines=len(urls), finds=finds, last=last)
         self.frontier.commit(Group(seeds=(batch,)))
@@ -65,7 +66,7 @@ class Life:
 
     def finish(self, request: Request, *finds: Find) -> None:
         """Commit a page; what it finds by a hop is where it redirects."""
-        target = next((find.url for find in finds if find.chain), None)
+        target = next((find.url for find in finds if find.way.chain), None)
         reason = Reason.REDIRECT if target else Reason.OK
         record = unanswered(request, reason, VisitContext(now=NOW), attempts=1)
         visit = Visit(request=request, state=State.DONE, reason=reason, record=record, finds=finds, target=target)
@@ -102,12 +103,12 @@ def begin(tmp_path: Path) -> Iterator[Callable[[FrontierPolicy], Life]]:
 
 def link(url: str, depth: int = 1, refusal: Reason | None = None) -> Find:
     """A find of a link."""
-    return Find(url=parse(url), depth=depth, refusal=refusal)
+    return a_find(url, depth=depth, refusal=refusal)
 
 
 def onward(request: Request, target: str) -> Find:
     """The find of a redirect."""
-    return hop(request.url, request, parse(target))
+    return hop(request.url, request.way, parse(target))
 
 
 HOST = FrontierPolicy(follows=True, scope=Scope("host"), traps=True)
@@ -153,7 +154,7 @@ def test_a_link_with_its_scheme_has_a_guess_tried_whenever_it_comes(
 
     leased = life.lease()
     assert leased["https://b/"].guess == Guess.BOTH
-    assert leased["http://b/"].seed
+    assert leased["http://b/"].way.seed
 
 
 def test_a_link_that_may_not_be_followed_leaves_a_guess_alone(begin: Callable[[FrontierPolicy], Life]) -> None:
@@ -268,7 +269,7 @@ def test_a_followed_link_waits_for_its_place(
     life.finish(leased[f"{A}slow"], onward(leased[f"{A}slow"], f"{B}start"))
 
     assert life.rows()[f"{B}x"] == "PENDING"
-    assert life.lease()[f"{B}x"].depth == 2
+    assert life.lease()[f"{B}x"].way.depth == 2
     assert life.frontier._tally.totals().skipped == {}
 
 
@@ -284,7 +285,7 @@ def test_a_redirect_that_the_list_names_late_leads_to_a_seed(begin: Callable[[Fr
     life.read(f"{A}r")
 
     assert life.rows()[f"{B}t"] == life.rows()[f"{B}more"] == "PENDING"
-    assert life.lease()[f"{B}t"].seed
+    assert life.lease()[f"{B}t"].way.seed
 
 
 def test_a_way_that_is_found_during_a_redirects_turn_counts(begin: Callable[[FrontierPolicy], Life]) -> None:
@@ -292,14 +293,14 @@ def test_a_way_that_is_found_during_a_redirects_turn_counts(begin: Callable[[Fro
     life = begin(HOST)
     life.read(A, f"{A}p")
     leased = life.lease()
-    life.finish(leased[A], Find(url=parse(f"{A}r"), seed=True, hops=10, chain=10))
+    life.finish(leased[A], a_find(f"{A}r", seed=True, hops=10, chain=10))
     redirect = life.lease()[f"{A}r"]
     life.finish(leased[f"{A}p"], link(f"{A}r"))
 
     life.finish(redirect, onward(redirect, f"{A}c"))
 
     assert life.rows()[f"{A}c"] == "PENDING"
-    assert not life.lease()[f"{A}c"].seed
+    assert not life.lease()[f"{A}c"].way.seed
 
 
 def test_a_better_way_is_passed_on_along_a_long_chain(begin: Callable[[FrontierPolicy], Life]) -> None:
@@ -347,7 +348,7 @@ def test_a_page_that_links_to_a_better_way_to_itself_leads_on(
     life = begin(HOST)
     life.read(A)
     back = [f"{A}{name}" for name in (*way, "page")]
-    life.finish(life.lease()[A], *(Find(url=parse(url), seed=True, hops=10, chain=10) for url in back))
+    life.finish(life.lease()[A], *(a_find(url, seed=True, hops=10, chain=10) for url in back))
     leased = life.lease()
     for source, target in pairwise(back):
         life.finish(leased[source], onward(leased[source], target))
@@ -357,7 +358,7 @@ def test_a_page_that_links_to_a_better_way_to_itself_leads_on(
     life.finish(page, *(finds if refresh_first else reversed(finds)))
 
     assert life.rows()[f"{A}end"] == "PENDING"
-    assert life.lease()[f"{A}end"].chain == len(back)
+    assert life.lease()[f"{A}end"].way.chain == len(back)
 
 
 @pytest.mark.parametrize("in_time", [True, False])
@@ -370,14 +371,14 @@ def test_a_redirect_that_turns_out_to_be_a_sitemaps_leads_to_a_sitemap(
     life.finish(life.lease()[A], link(f"{A}r"))
     redirect = life.lease()[f"{A}r"]
     turns: list[Callable[[], object]] = [
-        lambda: life.frontier.commit(Group(finds=(Find(url=redirect.url, depth=1, sitemap=True),))),
+        lambda: life.frontier.commit(Group(finds=(a_find(redirect.url, depth=1, sitemap=True),))),
         lambda: life.finish(redirect, onward(redirect, f"{B}sitemap")),
     ]
 
     for turn in turns if in_time else reversed(turns):
         turn()
 
-    assert life.lease()[f"{B}sitemap"].sitemap
+    assert life.lease()[f"{B}sitemap"].way.sitemap
 
 
 def test_what_a_redirect_leads_to_is_judged_again(begin: Callable[[FrontierPolicy], Life]) -> None:
@@ -385,7 +386,7 @@ def test_what_a_redirect_leads_to_is_judged_again(begin: Callable[[FrontierPolic
     life = begin(replace(HOST, judge=LinkJudge(ScopeConfig(max_depth=1, exclude=("secret",)))))
     life.read(A, f"{A}2")
     leased = life.lease()
-    life.finish(leased[A], Find(url=parse(f"{A}r"), depth=1, hops=10))
+    life.finish(leased[A], a_find(f"{A}r", depth=1, hops=10))
     redirect = life.lease()[f"{A}r"]
     life.finish(redirect, structs.replace(onward(redirect, f"{A}secret"), refusal=Reason.DEPTH_LIMIT))
 
@@ -403,7 +404,7 @@ def test_what_links_found_waits_until_the_list_is_read(begin: Callable[[Frontier
 
     life.read(f"{A}z", f"{A}x", last=False)
     listed = life.lease()
-    assert {url: request.depth for url, request in listed.items()} == {f"{A}z": 0, f"{A}x": 0}
+    assert {url: request.way.depth for url, request in listed.items()} == {f"{A}z": 0, f"{A}x": 0}
     life.read()
 
     assert list(life.lease()) == [f"{A}y"]
@@ -428,7 +429,7 @@ def test_where_too_many_redirects_lead_is_a_broken_link(begin: Callable[[Frontie
     life.finish(life.lease()[A], link(f"{A}r"))
     redirect = life.lease()[f"{A}r"]
 
-    life.finish(redirect, onward(replace(redirect, chain=10), f"{A}end"))
+    life.finish(redirect, onward(replace(redirect, way=Way(chain=10)), f"{A}end"))
 
     assert list(life.frontier.broken()) == [BrokenLink(url=f"{A}end", status=None, reason=Reason.HOP_LIMIT, pages=(A,))]
 
@@ -452,12 +453,12 @@ def test_a_later_find_tells_what_a_sitemap_says(begin: Callable[[FrontierPolicy]
     life.read(A, f"{A}2", f"{A}3")
     leased = life.lease()
     life.finish(leased[A], link(f"{A}x"))
-    life.finish(leased[f"{A}2"], Find(url=parse(f"{A}x"), depth=1, sitemap=True, lastmod="2024-05-01"))
+    life.finish(leased[f"{A}2"], a_find(f"{A}x", depth=1, sitemap=True, lastmod="2024-05-01"))
 
     life.finish(leased[f"{A}3"], link(f"{A}x"))
 
     request = life.lease()[f"{A}x"]
-    assert (request.sitemap, request.lastmod) == (True, "2024-05-01")
+    assert (request.way.sitemap, request.way.lastmod) == (True, "2024-05-01")
 
 
 def test_the_referrer_is_where_the_best_way_comes_from(begin: Callable[[FrontierPolicy], Life]) -> None:
@@ -470,14 +471,14 @@ def test_the_referrer_is_where_the_best_way_comes_from(begin: Callable[[Frontier
     life.finish(leased[f"{A}2"], link(f"{A}x", 1))
 
     request = life.lease()[f"{A}x"]
-    assert (request.depth, request.referrer) == (1, f"{A}2")
+    assert (request.way.depth, request.referrer) == (1, f"{A}2")
 
 
 def test_nothing_is_its_own_referrer(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A sitemap that lists itself among its pages is nearer than its index made it, and still found on the index."""
     life = begin(HOST)
     life.read(A)
-    life.finish(life.lease()[A], Find(url=parse(f"{A}sitemap"), hops=1, sitemap=True))
+    life.finish(life.lease()[A], a_find(f"{A}sitemap", hops=1, sitemap=True))
     sitemap = life.lease()[f"{A}sitemap"]
 
     life.finish(sitemap, Find(url=sitemap.url))
@@ -533,14 +534,16 @@ def crawled(site: dict[str, Page], seeds: list[str], max_depth: int | None, rand
 
 def answer(page: Page, request: Request, judge: LinkJudge) -> list[Find]:
     """The finds of a page, judged as those who read pages do."""
-    finds = [link(url, request.depth + 1) for url in page.links]
+    finds = [link(url, request.way.depth + 1) for url in page.links]
     if page.to and page.to != request.url.href:
         finds.append(onward(request, page.to))
     judged = [
-        find if find.seed else structs.replace(find, refusal=judge.refusal(find.url, find.depth) or find.refusal)
+        find
+        if find.way.seed
+        else structs.replace(find, refusal=judge.refusal(find.url, find.way.depth) or find.refusal)
         for find in finds
     ]
-    return [*(link(url, request.depth + 1, refusal=Reason.NOFOLLOW) for url in page.nofollow), *judged]
+    return [*(link(url, request.way.depth + 1, refusal=Reason.NOFOLLOW) for url in page.nofollow), *judged]
 
 
 @pytest.mark.parametrize("max_depth", [None, 0, 1, 2])

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import StorageDamaged, UrlError
-from crawler.core.finds import Find
 from crawler.core.handover import Group, RejectedLine, SeedBatch, Wanted
 from crawler.core.reasons import Reason
-from crawler.core.urls import parse
 from crawler.core.visits import State, Visit
 from crawler.frontier.audit import FrontierAudit, _Ids
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
+from support.ways import a_find
 
 NOW = 1_700_000_000.0
 
@@ -26,7 +25,7 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "frontier.sqlite"
     frontier = SqliteFrontier(path, MappedBoard(tmp_path / "board", 8), create=True)
     frontier.open(NOW)
-    finds = tuple(Find(url=parse(f"http://h/{n}"), seed=True, line=n + 1) for n in range(4))
+    finds = tuple(a_find(f"http://h/{n}", seed=True, line=n + 1) for n in range(4))
     bad = RejectedLine(line=5, reason=Reason.NOT_A_URL, message="no", text="x")
     frontier.commit(Group(seeds=(SeedBatch(cursor=99, line=6, lines=6, blank=1, finds=finds, rejected=(bad,)),)))
     one, two, three, _ = frontier.lease(Wanted(new_hosts=9, new_share=9), NOW).requests

@@ -19,6 +19,7 @@ from crawler.frontier.circles import LONGEST
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
+from support.ways import a_find
 
 NOW = 1_700_000_000.0
 CIRCLE = {"http://a/": "http://b/", "http://b/": "http://c:81/x", "http://c:81/x": "http://a/"}
@@ -43,7 +44,7 @@ class Run:
 
     def seeds(self, urls: Sequence[str]) -> None:
         """Commit a list."""
-        finds = tuple(Find(url=parse(url), seed=True, named=True, line=at) for at, url in enumerate(urls, 1))
+        finds = tuple(a_find(url, seed=True, named=True, line=at) for at, url in enumerate(urls, 1))
         batch = SeedBatch(cursor=len(urls), line=len(urls), lines=len(urls), finds=finds, last=True)
         self.frontier.commit(Group(seeds=(batch,)))
 
@@ -165,7 +166,7 @@ def test_a_meta_refresh_is_a_page_on_the_way(tmp_path: Path) -> None:
     run = Run(tmp_path, {"http://a/": "", "http://b/": "http://a/"})
     run.seeds(["http://a/", "http://b/"])
     a, b = run.lease()
-    refreshing = Visit(request=a, state=State.DONE, reason=Reason.OK, finds=(hop(a.url, a, b.url),))
+    refreshing = Visit(request=a, state=State.DONE, reason=Reason.OK, finds=(hop(a.url, a.way, b.url),))
     run.frontier.commit(Group(visits=(refreshing,)))
 
     (visit,) = run.commit(b)

@@ -18,6 +18,7 @@ from crawler.frontier.host_reports import HostReports
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
+from support.ways import a_find
 
 NOW = 1_700_000_000.0
 
@@ -35,10 +36,10 @@ def frontier(tmp_path: Path) -> SqliteFrontier:
     board = MappedBoard(tmp_path / "board", 8)
     found = SqliteFrontier(tmp_path / "f.sqlite", board, create=True, rules=FrontierPolicy(scope=Scope("host")))
     found.open(NOW)
-    seeds = tuple(Find(url=parse(url), seed=True, line=line) for line, url in enumerate(urls, 1))
+    seeds = tuple(a_find(url, seed=True, line=line) for line, url in enumerate(urls, 1))
     found.commit(Group(seeds=(SeedBatch(cursor=99, line=6, lines=6, finds=seeds, last=True),)))
     requests = {url: Request(url=parse(url), id=number) for url, number in found._db.execute("SELECT url, id FROM url")}
-    outside = (Find(url=parse("http://out/"), depth=1),)
+    outside = (a_find("http://out/", depth=1),)
     visits = (
         finished(requests["http://a/0"], State.DONE, Reason.OK, NOW, outside),
         finished(requests["http://a/1"], State.DONE, Reason.OK, NOW + 1),

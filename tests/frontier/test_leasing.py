@@ -17,6 +17,7 @@ from crawler.core.visits import Retry, State, Visit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
+from support.ways import a_find
 
 NOW = 1_700_000_000.0
 
@@ -46,7 +47,7 @@ class Life:
         """Commit some lines of the list."""
         first = self.line + 1
         self.line += len(urls)
-        finds = tuple(Find(url=parse(url), seed=True, named=True, line=first + at) for at, url in enumerate(urls))
+        finds = tuple(a_find(url, seed=True, named=True, line=first + at) for at, url in enumerate(urls))
         batch = SeedBatch(cursor=self.line, line=self.line, lines=len(urls), finds=finds, last=last)
         return self.frontier.commit(Group(seeds=(batch,))).totals
 
@@ -65,7 +66,7 @@ class Life:
 
 def link(url: str, depth: int = 1, **fields: object) -> Find:
     """A find of a link."""
-    return Find(url=parse(url), depth=depth, **fields)  # type: ignore[arg-type]
+    return a_find(url, depth=depth, **fields)
 
 
 def paths(lease: Lease) -> list[str]:
@@ -175,7 +176,7 @@ def test_a_late_seed_opens_what_was_left_out(tmp_path: Path, mode: str) -> None:
     run.again()
     for request in run.lease().requests:
         if request.url == old.url:
-            totals = run.finish(request, Find(url=parse("http://new/x/"), hops=1, seed=True))
+            totals = run.finish(request, a_find("http://new/x/", hops=1, seed=True))
 
     assert sorted(paths(run.lease())) == ["new/x/", "new/x/1"]
     assert totals.skipped == {"out_of_scope": 1}

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import DiskFull, RunInUse, StorageError
-from crawler.core.finds import Find
 from crawler.core.handover import Group, SeedBatch
-from crawler.core.urls import parse
 from crawler.frontier import reading as reading_file
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.reading import reading, shared_lock
 from crawler.frontier.sqlite import SqliteFrontier
+from support.ways import a_find
 
 NOW = 1_700_000_000.0
 WORKING = """
@@ -45,7 +44,7 @@ def run(folder: Path) -> Iterator[Path]:
     path = folder / "frontier.sqlite"
     frontier = SqliteFrontier(path, MappedBoard(folder / "board", 8), create=True)
     frontier.open(NOW)
-    find = Find(url=parse("http://h/"), seed=True, line=1)
+    find = a_find("http://h/", seed=True, line=1)
     frontier.commit(Group(seeds=(SeedBatch(cursor=9, line=1, lines=1, finds=(find,), last=True),)))
     try:
         yield path

@@ -42,6 +42,7 @@ from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import LONGEST_WAIT, SqliteFrontier
 from crawler.frontier.tally import Tally
+from support.ways import a_find, a_request
 
 ROOT = Path(__file__).parent.parent.parent
 NOW = 1_700_000_000.0
@@ -134,7 +135,7 @@ class Run:
 
 def found(url: str, **fields: Any) -> Find:
     """A find, by default a link that is allowed."""
-    return Find(url=parse(url), **fields)
+    return a_find(url, **fields)
 
 
 def done(request: Request, *finds: Find, status: int = 200, size: int = 10) -> Visit:
@@ -301,9 +302,9 @@ def test_a_request_carries_what_is_known_of_its_url(run: Run) -> None:
     run.begin()
 
     assert run.lease().requests == (
-        Request(url=parse("http://other:8080/x?y"), id=2, depth=4, hops=2, referrer="http://a/page"),
+        a_request("http://other:8080/x?y", id=2, depth=4, hops=2, referrer="http://a/page"),
     )
-    assert (page.seed, page.named, page.id, page.referrer) == (True, True, 1, None)
+    assert (page.way.seed, page.named, page.id, page.referrer) == (True, True, 1, None)
     assert run.problems() == []
 
 
@@ -430,7 +431,7 @@ def test_finds_of_one_url_are_merged(run: Run, merge: Merge, together: bool) -> 
         "SELECT state, depth, hops, seed, foreign_hop FROM url WHERE url = 'http://b/x'"
     ).fetchall()
     assert row == [(merge.state, merge.depth, merge.hops, merge.seed, merge.foreign)]
-    assert [request.foreign for request in run.lease().requests] == [merge.foreign][: merge.state is State.PENDING]
+    assert [request.way.foreign for request in run.lease().requests] == [merge.foreign][: merge.state is State.PENDING]
     assert run.problems() == []
 
 
@@ -454,7 +455,7 @@ def test_what_was_found_before_may_be_a_sitemap_and_dated(run: Run, first: Find,
     run.commit(visits=(done(two, second),))
 
     (request,) = run.lease().requests
-    assert (request.sitemap, request.lastmod) == (True, "2024")
+    assert (request.way.sitemap, request.way.lastmod) == (True, "2024")
 
 
 @pytest.mark.parametrize(

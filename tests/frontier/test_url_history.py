@@ -18,6 +18,7 @@ from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.url_history import FrontierHistory
+from support.ways import a_find
 
 NOW = 1_700_000_000.0
 RULES = FrontierPolicy(scope=Scope("prefix"), traps=True)
@@ -29,13 +30,12 @@ def frontier(tmp_path: Path) -> Iterator[SqliteFrontier]:
     found = SqliteFrontier(tmp_path / "f.sqlite", MappedBoard(tmp_path / "board", 8), create=True, rules=RULES)
     found.open(NOW)
     seeds = tuple(
-        Find(url=parse(url), seed=True, named=True, line=line)
-        for line, url in enumerate(["http://h/", "http://h/docs/"], 1)
+        a_find(url, seed=True, named=True, line=line) for line, url in enumerate(["http://h/", "http://h/docs/"], 1)
     )
     found.commit(Group(seeds=(SeedBatch(cursor=9, line=2, lines=2, finds=seeds),)))
-    sitemap = Find(url=parse("http://h/sitemap.xml"), sitemap=True)
-    finish(found, "http://h/", sitemap, Find(url=parse("http://h/docs/a"), depth=1))
-    finish(found, "http://h/sitemap.xml", Find(url=parse("http://h/listed"), depth=1))
+    sitemap = a_find("http://h/sitemap.xml", sitemap=True)
+    finish(found, "http://h/", sitemap, a_find("http://h/docs/a", depth=1))
+    finish(found, "http://h/sitemap.xml", a_find("http://h/listed", depth=1))
     yield found
     found.close()
 

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.messages import Request, Response
+from crawler.core.messages import Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.core.visits import Page
@@ -13,6 +13,7 @@ from crawler.parse.document import Document, Reading
 from crawler.parse.document_reader import read
 from crawler.parse.follow import follow
 from crawler.parse.page_reader import PageReader, Task
+from support.ways import a_request
 
 BROKEN = Reason.XML_ERROR
 TASK = Task(max_decoded=10**8, follow=follow(ScopeConfig(), obey=True))
@@ -28,7 +29,7 @@ def reading(body: bytes | str, content_type: str | None = "application/xml", *, 
 def page(body: bytes | str, content_type: str = "text/plain", *, status: int = 200, sitemap: bool = True) -> Page:
     """Return the page of an answer to a sitemap that was listed."""
     content = body.encode() if isinstance(body, str) else body
-    request = Request(url=url("http://h/d/map"), sitemap=sitemap)
+    request = a_request(url("http://h/d/map"), sitemap=sitemap)
     headers = ((b"Content-Type", content_type.encode()),)
     return PageReader(TASK).read_response(Response(request=request, status=status, headers=headers, body=content))
 

@@ -15,18 +15,19 @@ import pytest
 
 from crawler.core.config import ScopeConfig
 from crawler.core.errors import UsageError
-from crawler.core.finds import Find
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.records import MAX_DATA
 from crawler.core.text import error_line
 from crawler.core.urls import parse
 from crawler.core.visits import Page
+from crawler.core.ways import Way
 from crawler.parse.decoding import job_of
 from crawler.parse.document import Wants
 from crawler.parse.extract import PageSource, load
 from crawler.parse.follow import follow, follow_lists
 from crawler.parse.page_reader import PageReader, Task, is_document
+from support.ways import a_find, a_request
 
 HTML = b"<title> A  page </title><a href=/b>b</a><a href=/c rel=nofollow>c</a><img src=/i.png><a href='#top'>top</a>"
 CRAWL = Task(max_decoded=10**6, agent="crawler", follow=follow(ScopeConfig(), obey=True))
@@ -36,7 +37,7 @@ def answer(body: bytes = HTML, *, status: int = 200, content_type: str = "text/h
     """A response of `http://h/a` with this body."""
     names = {"Content-Type": content_type, **{name.replace("_", "-"): value for name, value in headers.items()}}
     lines = tuple((name.encode(), value.encode()) for name, value in names.items())
-    return Response(request=Request(url=parse("http://h/a"), depth=3), status=status, headers=lines, body=body)
+    return Response(request=a_request("http://h/a", depth=3), status=status, headers=lines, body=body)
 
 
 def read(response: Response, task: Task = CRAWL) -> Page:
@@ -84,7 +85,7 @@ def test_a_page_tells_its_title_links_and_finds() -> None:
 
     assert (page.title, page.links, page.charset, page.problem) == ("A page", 4, "utf-8", None)
     assert found(page) == {"/b": None, "/c": Reason.NOFOLLOW, "/a": None}
-    assert {find.depth for find in page.finds} == {4}
+    assert {find.way.depth for find in page.finds} == {4}
     assert page.sha256 == hashlib.sha256(HTML).hexdigest()
 
 
@@ -219,11 +220,11 @@ def test_a_refresh_is_a_redirect() -> None:
     """It keeps the depth and costs a hop; from a seed it leads to a seed, and elsewhere it is foreign."""
     body = b"<meta http-equiv=refresh content='0; url=http://other/x'>"
     response = answer(body)
-    seed = replace(response, request=replace(response.request, seed=True, hops=2))
+    seed = replace(response, request=replace(response.request, way=Way(depth=3, seed=True, hops=2)))
 
     target = parse("http://other/x")
-    assert tuple(read(seed).finds) == (Find(url=target, depth=3, hops=3, chain=1, seed=True, foreign=True),)
-    late = replace(response, request=replace(response.request, hops=10, chain=10))
+    assert tuple(read(seed).finds) == (a_find(target, depth=3, hops=3, chain=1, seed=True, foreign=True),)
+    late = replace(response, request=replace(response.request, way=Way(hops=10, chain=10)))
     assert found(read(late)) == {"/x": Reason.HOP_LIMIT}
 
 
@@ -376,7 +377,7 @@ def test_only_what_may_be_a_document_travels() -> None:
     assert is_document(job_of(answer(status=302)))
 
 
-LISTED = replace(answer().request, sitemap=True, hops=2, depth=1)
+LISTED = a_request("http://h/a", sitemap=True, hops=2, depth=1)
 FETCH = Task(max_decoded=10**6, agent="crawler", follow=follow_lists(obey=True))
 INDEX = b"<sitemapindex><sitemap><loc>http://h/s</loc><lastmod>2024-05-01</lastmod></sitemap></sitemapindex>"
 PAGES = b"<urlset><url><loc>http://h/p</loc><lastmod>2024-05-01</lastmod></url></urlset>"
@@ -393,7 +394,7 @@ def test_what_a_sitemap_lists_is_as_near_as_itself(task: Task) -> None:
     """And as a link: no seed, not named, with its date."""
     (find,) = read(listed(PAGES), task).finds
 
-    assert find == Find(url=parse("http://h/p"), depth=1, lastmod="2024-05-01")
+    assert find == a_find("http://h/p", depth=1, lastmod="2024-05-01")
 
 
 @pytest.mark.parametrize("task", [CRAWL, FETCH])
@@ -401,12 +402,12 @@ def test_a_sitemap_in_an_index_is_one_hop_further(task: Task) -> None:
     """It is a sitemap, too."""
     (find,) = read(listed(INDEX), task).finds
 
-    assert find == Find(url=parse("http://h/s"), depth=1, hops=3, sitemap=True, lastmod="2024-05-01")
+    assert find == a_find("http://h/s", depth=1, hops=3, sitemap=True, lastmod="2024-05-01")
 
 
 def test_indexes_of_indexes_come_to_an_end() -> None:
     """The last hop that is followed is the fifth."""
-    pages = [read(listed(INDEX, request=replace(LISTED, hops=hops)), FETCH) for hops in (4, 5)]
+    pages = [read(listed(INDEX, request=replace(LISTED, way=Way(sitemap=True, hops=hops))), FETCH) for hops in (4, 5)]
 
     assert [[find.refusal for find in page.finds] for page in pages] == [[None], [Reason.SITEMAP_LIMIT]]
 
@@ -422,8 +423,8 @@ def test_a_list_follows_nothing_but_its_sitemaps() -> None:
 
 def test_a_crawl_follows_a_page_that_was_listed_as_a_sitemap() -> None:
     """Some robots.txt name the front page."""
-    assert [find.depth for find in read(listed(HTML, content_type="text/html")).finds] == [2, 2, 2]
-    assert {find.url.href: find.depth for find in read(listed(FEED)).finds} == {"http://h/": 2, "http://h/i": 1}
+    assert [find.way.depth for find in read(listed(HTML, content_type="text/html")).finds] == [2, 2, 2]
+    assert {find.url.href: find.way.depth for find in read(listed(FEED)).finds} == {"http://h/": 2, "http://h/i": 1}
 
 
 def test_patterns_judge_the_pages_of_a_sitemap_and_not_its_sitemaps() -> None:

@@ -6,14 +6,13 @@ from dataclasses import replace
 import pytest
 
 from crawler.core.config import ScopeConfig
-from crawler.core.finds import Find
-from crawler.core.messages import Request, Response
+from crawler.core.messages import Response
 from crawler.core.reasons import Reason
-from crawler.core.urls import parse
 from crawler.core.visits import Page
 from crawler.parse.decoding import job_of
 from crawler.parse.follow import follow, follow_lists
 from crawler.parse.page_reader import PageReader, Task, is_document
+from support.ways import a_find, a_request
 
 CRAWL = Task(max_decoded=10**6, agent="crawler", follow=follow(ScopeConfig(), obey=True))
 TO_NEW = b"0; url=/new"
@@ -26,7 +25,7 @@ def answer(
     headers = [(b"Refresh", value) for value in refreshes] + [(b"X-Robots-Tag", robots.encode())]
     if content_type is not None:
         headers.append((b"Content-Type", content_type.encode()))
-    request = Request(url=parse("http://h/a"), depth=3)
+    request = a_request("http://h/a", depth=3)
     return Response(request=request, status=status, headers=tuple(headers), body=body)
 
 
@@ -76,7 +75,7 @@ def test_it_leads_on_from_anything(response: Response, links: int | None) -> Non
     page = read(response)
 
     assert is_document(job_of(response))
-    assert tuple(page.finds) == (Find(url=parse("http://h/new"), depth=3, hops=1, chain=1),)
+    assert tuple(page.finds) == (a_find("http://h/new", depth=3, hops=1, chain=1),)
     assert page.links == links
 
 

@@ -18,6 +18,7 @@ from crawler.parse.page_reader import PageReader, Task
 from crawler.report.why.phrases import SKIPPED
 from crawler.report.why.phrases import UNREAD as WORDS
 from crawler.site.codings import PACKERS
+from support.ways import a_request
 
 READ = {Reason.OK, Reason.REDIRECT, Reason.HTTP_STATUS}
 TASK = Task(max_decoded=10**6, follow=follow(ScopeConfig(), obey=True))
@@ -42,7 +43,7 @@ BODIES = {
 
 def answer(body: bytes, content_type: str, *headers: tuple[bytes, bytes], sitemap: bool = False) -> Response:
     """A good answer with this body."""
-    request = Request(url=parse("http://h/"), sitemap=sitemap)
+    request = a_request("http://h/", sitemap=sitemap)
     return Response(
         request=request, status=200, headers=((b"Content-Type", content_type.encode()), *headers), body=body
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from crawler.core.handover import SeedBatch
 from crawler.core.reasons import Reason
 from crawler.run.lists import LONGEST_LINE, BatchBuilder, LineSplitter
+from support.ways import a_find
 
 PIECES = [
     *(b"Sitemap: http://h/s", b"sitemap:"),
@@ -119,7 +120,7 @@ def test_lists_come_in_many_shapes(text: bytes) -> None:
 
     assert [find.url.href for find in batch.finds] == ["http://h/a", "http://h/b"]
     assert batch.rejected == ()
-    assert all(find.seed and find.named and find.depth == 0 for find in batch.finds)
+    assert all(find.way.seed and find.named and find.way.depth == 0 for find in batch.finds)
 
 
 def test_an_empty_list_is_one_empty_batch() -> None:
@@ -246,7 +247,7 @@ def test_a_line_may_list_a_sitemap(line: str) -> None:
     """Spelled as in a robots.txt."""
     (find,) = one(line.encode()).finds
 
-    assert (find.url.href, find.sitemap, find.seed, find.named, find.line) == ("http://h/s", True, True, True, 1)
+    assert find == a_find("http://h/s", sitemap=True, seed=True, named=True, line=1)
 
 
 @pytest.mark.parametrize(

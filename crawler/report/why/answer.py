@@ -108,7 +108,7 @@ def _begun(case: Case, reason: Reason) -> str:
     """Return the options of a new run that would lift this refusal."""
     url, scope = case.question.url, case.config.scope
     plain = {
-        Reason.DEPTH_LIMIT: f"with --max-depth {case.row.depth if case.row else 'N'}",
+        Reason.DEPTH_LIMIT: f"with --max-depth {case.row.way.depth if case.row else 'N'}",
         Reason.HTTP_INSTEAD: "with the scheme in front",
         Reason.NOT_INCLUDED: f"with an --include that matches it besides {quoted(scope.include)}",
         **dict.fromkeys((Reason.ROBOTS_DENIED, Reason.NOFOLLOW), "with --no-robots, if the site is yours"),

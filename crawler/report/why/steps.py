@@ -32,7 +32,7 @@ def chain(case: Case) -> Iterator[Step]:
     yield _found(case)
     if not case.question.follows:
         yield Step("scope", PASSES, "a list is fetched as it is: scope, patterns, depth and traps do not apply")
-    elif case.row and case.row.seed:
+    elif case.row and case.row.way.seed:
         yield Step("scope", PASSES, "a seed is always fetched: scope, patterns, depth and traps do not apply")
     else:
         yield from (_scope(case), _patterns(case), _depth(case), _traps(case))
@@ -54,7 +54,7 @@ def _found(case: Case) -> Step:
     if row is None:
         return Step("found", TELLS, "on no page that was read")
     if leader is None:
-        told = listed or ("in robots.txt, which names it as a sitemap" if row.sitemap else "in the list")
+        told = listed or ("in robots.txt, which names it as a sitemap" if row.way.sitemap else "in the list")
     else:
         how = "by a redirect of" if leader.redirects else "in the sitemap" if leader.sitemap else "by a link on"
         told = f"{how} {leader.url}" + (f", and {listed}" if listed else "")
@@ -66,7 +66,7 @@ def _found(case: Case) -> Step:
 
 def _scope(case: Case) -> Step:
     borders, mode, url = case.history.borders, case.config.scope.scope, case.question.url
-    if case.row and case.row.sitemap:
+    if case.row and case.row.way.sitemap:
         return Step("scope", PASSES, "a sitemap is always read")
     if mode == ScopeMode.ALL:
         return Step("scope", PASSES, "--scope all: links are followed anywhere")
@@ -84,7 +84,7 @@ def _patterns(case: Case) -> Step:
     refusal, pattern = LinkJudge(scope).by_pattern(case.question.url)
     if refusal is Reason.EXCLUDED:
         return Step("patterns", STOPS, f"--exclude '{pattern}' matches", refusal)
-    if refusal and case.row and case.row.sitemap:
+    if refusal and case.row and case.row.way.sitemap:
         return Step("patterns", PASSES, "no --exclude matches, and a sitemap need not match --include")
     if refusal:
         return Step("patterns", STOPS, f"no --include matches: {quoted(scope.include)}", refusal)
@@ -100,9 +100,9 @@ def _depth(case: Case) -> Step:
     if row is None:
         return Step("depth", PASSES if most is None else OPEN, f"not known before a page links to it; {limit}")
     distance = LinkJudge(replace(case.config.scope, traps=False, include=(), exclude=()))
-    is_listed = row.depth == 0 and not row.seed  # by a sitemap, or by a robots.txt as one
-    told = f"{'no link from a seed' if is_listed else way(row.depth, row.hops)}; {limit}"
-    if case.was_skipped_for(Reason.DEPTH_LIMIT) or distance.refusal(case.question.url, row.depth):
+    is_listed = row.way.depth == 0 and not row.way.seed  # by a sitemap, or by a robots.txt as one
+    told = f"{'no link from a seed' if is_listed else way(row.way.depth, row.way.hops)}; {limit}"
+    if case.was_skipped_for(Reason.DEPTH_LIMIT) or distance.refusal(case.question.url, row.way.depth):
         return Step("depth", STOPS, told, Reason.DEPTH_LIMIT)
     return Step("depth", PASSES, told)
 

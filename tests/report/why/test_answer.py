@@ -13,6 +13,7 @@ from crawler.core.tables import WIDTH
 from crawler.core.traps import Family
 from crawler.core.urls import Host, parse
 from crawler.core.visits import State
+from crawler.core.ways import Way
 from crawler.report.why.answer import explain
 from crawler.report.why.case import Question
 from crawler.report.why.chain import Answer, Step, StepVerdict, chain_text
@@ -30,11 +31,8 @@ def a_row(**facts: Any) -> StoredUrl:
         state=State.DONE,
         reason=Reason.OK,
         status=200,
-        depth=1,
-        hops=0,
+        way=Way(depth=1),
         attempts=1,
-        seed=False,
-        sitemap=False,
         line=None,
         not_before=None,
         is_suspect=False,
@@ -94,7 +92,11 @@ def skipped(reason: Reason) -> StoredUrl:
         ({}, None, "by a link on http://h/"),
         ({}, "in line 3 of urls.txt", "by a link on http://h/, and in line 3 of urls.txt"),
         ({"leader": None}, "named on the command line", "named on the command line"),
-        ({"leader": None, "row": a_row(sitemap=True)}, None, "in robots.txt, which names it as a sitemap"),
+        (
+            {"leader": None, "row": a_row(way=Way(sitemap=True))},
+            None,
+            "in robots.txt, which names it as a sitemap",
+        ),
         ({"leader": Leader(url="http://h/", redirects=True, sitemap=False)}, None, "by a redirect of http://h/"),
         ({"leader": Leader(url="http://h/s", redirects=False, sitemap=True)}, None, "in the sitemap http://h/s"),
         ({"linked_from": 1}, None, "by a link on http://h/; 1 page leads to it"),

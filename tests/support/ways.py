@@ -1,0 +1,23 @@
+"""Finds and requests, told flat: the fields of the way to a URL stand beside its own."""
+
+from typing import Any
+
+from crawler.core.finds import Find
+from crawler.core.messages import Request
+from crawler.core.urls import Url, parse
+from crawler.core.ways import Way
+
+
+def a_find(url: str | Url, **fields: Any) -> Find:
+    """A find; keywords are fields of `Find` and of `Way`."""
+    return Find(**_parted(url, fields))
+
+
+def a_request(url: str | Url, **fields: Any) -> Request:
+    """A request; keywords are fields of `Request` and of `Way`."""
+    return Request(**_parted(url, fields))
+
+
+def _parted(url: str | Url, fields: dict[str, Any]) -> dict[str, Any]:
+    way = {name: fields.pop(name) for name in Way.__struct_fields__ if name in fields}
+    return {"url": parse(url) if isinstance(url, str) else url, "way": Way(**way), **fields}
