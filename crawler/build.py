@@ -16,7 +16,7 @@ from crawler.core.errors import UsageError
 from crawler.core.handover import RobotsCopy
 from crawler.core.messages import Request
 from crawler.core.metrics import Metrics, Sample
-from crawler.core.protocols import Fetcher, Frontier, Observer, Parser, Sink
+from crawler.core.protocols import Fetcher, Observer, Parser, Reports, Sink
 from crawler.core.rate_limits import RateGate, Throttles
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Url
@@ -107,14 +107,18 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
         if show.observe is not None:
             parts = await observed(stack, parts, lag, show.observe)
         ending = await Crawl(parts, stop).run()
-        return summarize(
-            ending.totals,
-            peak_rss_mb=peak_rss_mb(),
-            stopped_by=ending.stopped_by,
-            hosts=await parts.journal.hosts(agent_of(config), MOST_HOSTS),
-            examples=await parts.journal.examples(),
-            lost_seeds=await parts.journal.lost_seeds(),
-        )
+
+        def account(reports: Reports) -> Summary:
+            return summarize(
+                ending.totals,
+                peak_rss_mb=peak_rss_mb(),
+                stopped_by=ending.stopped_by,
+                hosts=reports.hosts(agent_of(config), MOST_HOSTS),
+                examples=reports.examples(),
+                lost_seeds=reports.lost_seeds(),
+            )
+
+        return await parts.journal.report(account)
 
 
 async def observed(stack: AsyncExitStack, parts: Parts, lag: loop.LagProbe, observer: Observer) -> Parts:
@@ -148,10 +152,10 @@ async def assemble(
     lines: Sink = StdoutSink() if config.output.to_stdout else JsonlSink(folder.path)
     sinks = [FilesSink(folder.path), lines] if config.output.files else [lines]  # a line names its file
 
-    def derive(closing: Frontier) -> None:
-        folder.write_rejected(closing.rejected(), facts.sources)
+    def derive(reports: Reports) -> None:
+        folder.write_rejected(reports.rejected(), facts.sources)
         if follows and config.scope.check:
-            folder.write_broken(closing.broken())
+            folder.write_broken(reports.broken())
 
     journal = await stack.enter_async_context(Journal(frontier, sinks, board, clock, derive))
     task = reading(replace(_task(config, follows=follows), keep=config.output.files))

@@ -14,10 +14,10 @@ from crawler.core.config import OPTIONS, BudgetConfig, RunConfig, configure
 from crawler.core.handover import RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
-from crawler.frontier import robots_rows as frontier_robots
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.reading import reading
+from crawler.frontier.robots_rows import robots_copies
 from crawler.frontier.sqlite_errors import reading_gate
 from crawler.frontier.url_history import FrontierHistory
 from crawler.report.hosts import HostRow, host_row
@@ -41,14 +41,14 @@ def verify(folder: RunFolder, facts: RunFacts) -> AuditVerdict:
     """
     config = stored_config(folder, facts)
     with FrontierAudit(folder.frontier) as audit:
-        hosts = audit.hosts(agent_of(config), MOST_HOSTS)
+        hosts = audit.reports.hosts(agent_of(config), MOST_HOSTS)
         account = summarize(
             audit.totals(),
             peak_rss_mb=0,
             stopped_by=None,
             hosts=hosts,
-            examples=audit.examples(),
-            lost_seeds=audit.lost_seeds(),
+            examples=audit.reports.examples(),
+            lost_seeds=audit.reports.lost_seeds(),
         )
         summary = to_builtins(account)
         for of_a_life in ("peak_rss_mb", "stopped_by"):
@@ -71,7 +71,8 @@ def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
     """
     if not folder.frontier.exists():
         return None
-    return frontier_robots.stored_robots(folder.frontier, url.origin)
+    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
+        return robots_copies(db, "origin = ?", url.origin).get(url.origin)
 
 
 def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:

@@ -88,7 +88,6 @@ class Lease:
     Attributes:
         hosts: the stored state of each host that is opened.
         robots: stored robots.txt copies of these hosts, by origin.
-        leased: how many are handed out now, these included.
         is_exhausted: nothing is handed out, and nothing that is pending may be, now or later.
         next_due: when the first waiting retry may go, or the first host that rests may be leased; None = none waits.
         gained: hosts with leases of which there may be more than when they were last asked for.
@@ -97,7 +96,6 @@ class Lease:
     requests: tuple[Request, ...] = ()
     hosts: Mapping[Host, HostState] = field(default_factory=dict)
     robots: Mapping[str, RobotsCopy] = field(default_factory=dict)
-    leased: int = 0
     is_exhausted: bool = False
     next_due: float | None = None
     gained: frozenset[Host] = frozenset()

@@ -64,11 +64,31 @@ class Parser(Protocol):
     """Asynchronous. The face of whatever reads documents: this process, or worker processes."""
 
     async def parse(self, response: Response) -> Page:
-        """What the document gave.
+        """Return the page of the document; it never raises: `Page.problem` says why a document could not be read."""
+        ...
 
-        Raises:
-            ParseError: the document could not be read; its bytes are kept and the run goes on.
-        """
+
+class Reports(Protocol):
+    """Blocking, on the storage thread. Reports about a run, out of its frontier."""
+
+    def rejected(self) -> Iterator[RejectedLine]:
+        """Yield the lines of the list that did not become a URL of their own, in order."""
+        ...
+
+    def broken(self) -> Iterator[BrokenLink]:
+        """Yield the broken links of a run that kept who links to whom."""
+        ...
+
+    def examples(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the first URLs that are skipped, or not read, for each reason."""
+        ...
+
+    def lost_seeds(self) -> tuple[LostSeeds, ...]:
+        """Return the seeds that brought nothing, the most frequent reason first."""
+        ...
+
+    def hosts(self, agent: str, most: int) -> ChiefHosts:
+        """Return at most so many hosts; their robots.txt addresses `agent`."""
         ...
 
 
@@ -99,24 +119,9 @@ class Frontier(Protocol):
         """One transaction for all of the group; only then may anybody act on it."""
         ...
 
-    def rejected(self) -> Iterator[RejectedLine]:
-        """The lines of the list that did not become a URL of their own, in order."""
-        ...
-
-    def broken(self) -> Iterator[BrokenLink]:
-        """The links that lead nowhere, where the run kept who links to whom."""
-        ...
-
-    def examples(self) -> Mapping[str, tuple[str, ...]]:
-        """The first URLs that are skipped, or not read, for each reason, as of the last commit."""
-        ...
-
-    def lost_seeds(self) -> tuple[LostSeeds, ...]:
-        """The seeds that brought nothing, the most frequent reason first, as of the last commit."""
-        ...
-
-    def hosts(self, agent: str, most: int) -> ChiefHosts:
-        """At most so many hosts; `agent` is whom their robots.txt addresses."""
+    @property
+    def reports(self) -> Reports:
+        """Reports about the run, as of the last commit."""
         ...
 
     def close(self) -> None:

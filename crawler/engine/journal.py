@@ -13,17 +13,18 @@ Runs on: the loop, except `_commit_entries`, which is the storage thread's work.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 from crawler.core.facts import GroupDone, Leased
 from crawler.core.finds import Find
 from crawler.core.handover import Committed, Group, HostState, Lease, Opened, RobotsCopy, SeedBatch, Wanted
 from crawler.core.messages import Request
-from crawler.core.protocols import Board, Clock, Frontier, Observer, Sink
-from crawler.core.stored import ChiefHosts, LostSeeds
+from crawler.core.protocols import Board, Clock, Frontier, Observer, Reports, Sink
 from crawler.core.urls import Host
 from crawler.core.visits import Retry, Visit
 from crawler.runtime.threads import GroupThread, InboxBounds
+
+T = TypeVar("T")
 
 _MIB = 1024 * 1024
 BOUNDS = InboxBounds(max_items=1000, max_bytes=64 * _MIB, group_items=500, group_bytes=32 * _MIB)
@@ -75,7 +76,7 @@ Entry = LooseFinds | Visit | Retry | SeedBatch | RobotsNote | HostNote | LeaseRe
 class Journal:
     """Everything durable of one run: `frontier`, `sinks` and `board` belong to it from `open` to the end.
 
-    `derive` writes what is made from the frontier at an orderly end, on the storage thread.
+    `derive` writes the files that are made from the reports at an orderly end, on the storage thread.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Journal:
         sinks: Sequence[Sink],
         board: Board,
         clock: Clock,
-        derive: Callable[[Frontier], None] = lambda _: None,
+        derive: Callable[[Reports], None] = lambda _: None,
     ) -> None:
         self._frontier = frontier
         self._sinks = sinks
@@ -163,17 +164,9 @@ class Journal:
             self._observe(Leased(began=began, ended=ended, urls=len(lease.requests)))
         return lease
 
-    async def examples(self) -> Mapping[str, tuple[str, ...]]:
-        """The first URLs that are skipped, or not read, for each reason, as of the last commit."""
-        return await self._thread.call(self._frontier.examples)
-
-    async def lost_seeds(self) -> tuple[LostSeeds, ...]:
-        """The seeds that brought nothing, as of the last commit."""
-        return await self._thread.call(self._frontier.lost_seeds)
-
-    async def hosts(self, agent: str, most: int) -> ChiefHosts:
-        """How the hosts stand as of the last commit; see `Frontier.hosts`."""
-        return await self._thread.call(self._frontier.hosts, agent, most)
+    async def report(self, read: Callable[[Reports], T]) -> T:
+        """Return what `read`, called on the storage thread, reads from the reports about the run."""
+        return await self._thread.call(lambda: read(self._frontier.reports))
 
     async def flush(self) -> None:
         """Wait until everything handed over so far is committed."""
@@ -207,7 +200,7 @@ class Journal:
         """The last thing that the thread does, after a failure too: what is derived is written, the lock given back."""
         if self._is_open:
             try:
-                self._derive(self._frontier)
+                self._derive(self._frontier.reports)
             finally:
                 for sink in self._sinks:
                     sink.close()

@@ -12,16 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crawler.core.handover import RejectedLine, Totals
+from crawler.core.handover import Totals
 from crawler.core.reasons import Reason
-from crawler.core.stored import ChiefHosts, LostSeeds
 from crawler.core.urls import parse
 from crawler.core.visits import State
 from crawler.frontier import schema
-from crawler.frontier.examples import examples
-from crawler.frontier.host_reports import HostReports
-from crawler.frontier.lost_seeds import lost_seeds
 from crawler.frontier.reading import reading
+from crawler.frontier.run_reports import RunReports
 from crawler.frontier.sqlite_errors import reading_gate
 from crawler.frontier.tally import Tally
 
@@ -46,6 +43,7 @@ class FrontierAudit:
         with self._gate(), ExitStack() as stack:
             self._db, self.is_closed = stack.enter_context(reading(self._path))
             self._tally = Tally(self._db)
+            self.reports = RunReports(self._db, self._tally, self._gate)
             self._stack = stack.pop_all()
         return self
 
@@ -79,28 +77,6 @@ class FrontierAudit:
             pending = "SELECT 1 FROM url JOIN host ON host.id = url.host WHERE state = 0 AND pages < ? LIMIT 1"
             is_list_read = self._db.execute("SELECT 1 FROM meta WHERE key = 'seeds_finished' AND value").fetchone()
             return bool(is_list_read) and self._db.execute(pending, (most,)).fetchone() is None
-
-    def examples(self) -> dict[str, tuple[str, ...]]:
-        """The first URLs that are skipped, or not read, for each reason."""
-        with self._gate():
-            return examples(self._db, self._tally.totals())
-
-    def lost_seeds(self) -> tuple[LostSeeds, ...]:
-        """The seeds that brought nothing, the most frequent reason first."""
-        with self._gate():
-            return lost_seeds(self._db)
-
-    def hosts(self, agent: str, most: int) -> ChiefHosts:
-        """The busiest and the most troubled hosts; see `core.protocols.Frontier`."""
-        with self._gate():
-            return HostReports(self._db, agent).chief(most)
-
-    def rejected(self) -> Iterator[RejectedLine]:
-        """The lines of the list that did not become a URL of their own, in order."""
-        with self._gate():
-            rows = self._db.execute("SELECT line, reason, message, text FROM rejected ORDER BY line")
-            for line, reason, message, text in rows:
-                yield RejectedLine(line=line, reason=Reason(reason), message=message, text=text)
 
     def dispute(self, url: str, outcome: str, reason: str, attempts: int) -> tuple[str, str] | None:
         """What speaks against a line of output, in general and in particular; None = it is what the frontier says.

@@ -16,6 +16,7 @@ from crawler.core.stored import LEAST_IN_VAIN, ChiefHosts, HostReport, HostRobot
 from crawler.core.urls import Host, parse
 from crawler.frontier import schema
 from crawler.frontier.host_rows import ANSWERED, HostRows
+from crawler.frontier.robots_rows import robots_copies
 from crawler.robots.rules import RobotsRules
 
 _COLUMNS = "id, name, pages, failed, ready, first_at, last_at"
@@ -102,14 +103,11 @@ class HostReports:
 
     def _robots(self, host_id: int) -> HostRobots | None:
         """What the latest robots.txt of this host says; it has two at the most, one for each scheme."""
-        row = self._db.execute(
-            "SELECT origin, status, body FROM robots WHERE host = ? ORDER BY fetched_at DESC LIMIT 1", (host_id,)
-        ).fetchone()
-        if row is None:
-            return None
-        origin, status, body = row
-        rules = RobotsRules(body, self._agent)
-        return HostRobots(status=status, is_closed=not rules.allows(parse(f"{origin}/")), crawl_delay=rules.crawl_delay)
+        for origin, copy in robots_copies(self._db, "host = ? ORDER BY fetched_at DESC LIMIT 1", host_id).items():
+            rules = RobotsRules(copy.body, self._agent)
+            is_closed = not rules.allows(parse(f"{origin}/"))
+            return HostRobots(status=copy.status, is_closed=is_closed, crawl_delay=rules.crawl_delay)
+        return None
 
     def _troubles(self, host_id: int) -> dict[str, int]:
         rows = self._db.execute("SELECT reason, n FROM trouble WHERE host = ? ORDER BY n DESC, reason", (host_id,))

@@ -1,29 +1,29 @@
-"""The robots.txt copies of a run, read while nobody works on it; nothing in its folder is changed.
+"""The rows of `robots`: one stored robots.txt for each origin.
 
-Runs on: the main thread, blocking.
+Runs on: the thread that has the connection.
 """
 
-from pathlib import Path
+import sqlite3
+from collections.abc import Mapping
 
 from crawler.core.handover import RobotsCopy
-from crawler.frontier import schema
-from crawler.frontier.reading import reading
-from crawler.frontier.sqlite_errors import storage_gate
+from crawler.core.urls import parse
+from crawler.frontier.host_rows import HostRows
 
 
-def stored_robots(path: Path, origin: str) -> RobotsCopy | None:
-    """The copy that the frontier in `path` has of this origin's robots.txt; None = it has none.
+def robots_copies(db: sqlite3.Connection, condition: str, *values: object) -> dict[str, RobotsCopy]:
+    """Return the stored copies by origin: those of the rows that `condition` on the columns of `robots` chooses."""
+    rows = db.execute(f"SELECT origin, fetched_at, expires_at, status, body FROM robots WHERE {condition}", values)  # noqa: S608
+    return {
+        origin: RobotsCopy(fetched_at=fetched_at, expires_at=expires_at, status=status, body=body)
+        for origin, fetched_at, expires_at, status, body in rows
+    }
 
-    Raises:
-        RunInUse: another process works on the run.
-        StorageDamaged: the file is no frontier, or cannot be read.
-    """
-    with storage_gate(path.name), reading(path) as (db, _):
-        schema.check(db, path.name)
-        row = db.execute(
-            "SELECT fetched_at, expires_at, status, body FROM robots WHERE origin = ?", (origin,)
-        ).fetchone()
-    if row is None:
-        return None
-    fetched_at, expires_at, status, body = row
-    return RobotsCopy(fetched_at=fetched_at, expires_at=expires_at, status=status, body=body)
+
+def write_robots(db: sqlite3.Connection, hosts: HostRows, copies: Mapping[str, RobotsCopy]) -> None:
+    """Store these copies, by origin, in the place of older ones."""
+    rows = [
+        (origin, hosts.id(parse(origin).host_port), copy.fetched_at, copy.expires_at, copy.status, copy.body)
+        for origin, copy in copies.items()
+    ]
+    db.executemany("REPLACE INTO robots VALUES (?, ?, ?, ?, ?, ?)", rows)

@@ -7,43 +7,36 @@ Runs on: the storage thread.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from crawler.core.errors import StorageDamaged
 from crawler.core.handover import (
-    BrokenLink,
     Committed,
     Group,
     Lease,
     Opened,
-    RejectedLine,
-    RobotsCopy,
     SeedCursor,
     Wanted,
 )
-from crawler.core.reasons import Reason
-from crawler.core.stored import ChiefHosts, LostSeeds
-from crawler.core.urls import Host, parse
 from crawler.core.visits import Visit
 from crawler.frontier import schema
 from crawler.frontier.admission import Admission
-from crawler.frontier.broken_links import broken_links
 from crawler.frontier.circles import mark_circles
-from crawler.frontier.examples import examples
-from crawler.frontier.host_reports import HostReports
 from crawler.frontier.host_rows import HostRows
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.leasing import Leasing
-from crawler.frontier.lost_seeds import lost_seeds
 from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.robots_rows import robots_copies, write_robots
+from crawler.frontier.run_reports import RunReports
 from crawler.frontier.scope_index import ScopeIndex
 from crawler.frontier.sqlite_errors import storage_gate
 from crawler.frontier.tally import Tally
 
 LONGEST_WAIT = 3600.0  # seconds; the longest delay that a retry may have
+_OF_HOSTS = f"host IN (SELECT id FROM host WHERE name {schema.AMONG})"  # noqa: S608
 _WAKE_AT_ONCE = 5000  # retries that come due in one transaction: about 50 ms
 
 
@@ -79,6 +72,7 @@ class SqliteFrontier:
         self._borders = ScopeIndex(self._db, self._rules, datetime.fromtimestamp(now, UTC).year)
         self._admission = Admission(self._db, self._tally, self._hosts, self._borders, self._rules)
         self._leasing = Leasing(self._db, self._hosts, self._rules)
+        self.reports = RunReports(self._db, self._tally, lambda: storage_gate(self._path.name))
         self._count_deaths()
         suspects = self._leasing.take_parked()
         cursor = self._read_cursor()
@@ -177,8 +171,7 @@ class SqliteFrontier:
             return Lease(
                 requests=tuple(requests),
                 hosts=self._hosts.states(fresh),
-                robots=self._robots(fresh),
-                leased=len(self._leasing),
+                robots=robots_copies(self._db, _OF_HOSTS, schema.values(fresh)),
                 is_exhausted=not len(self._leasing) and not self._leasing.is_anything_left(),
                 next_due=min(moments, default=None),
                 gained=self._hosts.names(self._leasing.take_gained()),
@@ -197,17 +190,6 @@ class SqliteFrontier:
                     [(row[1],) for row in due if row[2] < schema.SUSPECT_DEATHS],
                 )
             self._leasing.gain({row[1] for row in due})
-
-    def _robots(self, hosts: Iterable[Host]) -> dict[str, RobotsCopy]:
-        rows = self._db.execute(
-            "SELECT origin, fetched_at, expires_at, status, body FROM robots"  # noqa: S608
-            f" WHERE host IN (SELECT id FROM host WHERE name {schema.AMONG})",
-            (schema.values(hosts),),
-        )
-        return {
-            origin: RobotsCopy(fetched_at=fetched_at, expires_at=expires_at, status=status, body=body)
-            for origin, fetched_at, expires_at, status, body in rows
-        }
 
     # --- committing ----------------------------------------------------------------------------------------------
 
@@ -228,7 +210,7 @@ class SqliteFrontier:
             for find in group.finds:
                 self._admission.admit(find)
             self._hosts.note(group.hosts)
-            self._write_robots(group.robots)
+            write_robots(self._db, self._hosts, group.robots)
             self._db.executemany("REPLACE INTO file VALUES (?, ?)", group.files.items())
             self._tally.add("sum", "seconds", group.seconds)
         self._leasing.is_list_read |= any(batch.last for batch in group.seeds)
@@ -240,36 +222,6 @@ class SqliteFrontier:
         self._leasing.gain(self._hosts.take_gained())
         gained = self._hosts.names(self._leasing.take_gained())
         return Committed(group=group, totals=self._tally.totals(), gained=gained)
-
-    def _write_robots(self, robots: Mapping[str, RobotsCopy]) -> None:
-        for origin, copy in robots.items():
-            host_id = self._hosts.id(parse(origin).host_port)
-            row = (origin, host_id, copy.fetched_at, copy.expires_at, copy.status, copy.body)
-            self._db.execute("REPLACE INTO robots VALUES (?, ?, ?, ?, ?, ?)", row)
-
-    def rejected(self) -> Iterator[RejectedLine]:
-        """The lines of the list that did not become a URL of their own, in order."""
-        rows = self._db.execute("SELECT line, reason, message, text FROM rejected ORDER BY line")
-        for line, reason, message, text in rows:
-            yield RejectedLine(line=line, reason=Reason(reason), message=message, text=text)
-
-    def broken(self) -> Iterator[BrokenLink]:
-        """The links that lead nowhere; a redirect on the way stands for all pages that lead to it."""
-        return broken_links(self._db)
-
-    def examples(self) -> dict[str, tuple[str, ...]]:
-        """The first URLs that are skipped, or not read, for each reason."""
-        with storage_gate(self._path.name):
-            return examples(self._db, self._tally.totals())
-
-    def lost_seeds(self) -> tuple[LostSeeds, ...]:
-        """The seeds that brought nothing, the most frequent reason first."""
-        with storage_gate(self._path.name):
-            return lost_seeds(self._db)
-
-    def hosts(self, agent: str, most: int) -> ChiefHosts:
-        """The busiest and the most troubled hosts; see `core.protocols.Frontier`."""
-        return HostReports(self._db, agent).chief(most)
 
     def close(self) -> None:
         """An orderly end: nothing is in flight any more, and the lock is given back."""

@@ -10,7 +10,6 @@ Runs on: the main thread of a process that does not work on the run itself.
 import sqlite3
 from typing import Any
 
-from crawler.core.handover import RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.stored import Borderline, Leader, StoredUrl, Target, Try, UrlHistory
 from crawler.core.urls import Host, Url
@@ -18,6 +17,7 @@ from crawler.core.visits import State
 from crawler.frontier import schema
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.robots_rows import robots_copies
 from crawler.frontier.scope_index import ScopeIndex, full_family
 from crawler.frontier.tally import Tally
 
@@ -48,7 +48,7 @@ class FrontierHistory:
             leader=self._leader(row) if row else None,
             linked_from=self._linked_from(row["id"] if row else _NO_HOST),
             borders=self._borderline(url),
-            robots=self._robots(url.origin),
+            robots=robots_copies(self._db, "origin = ?", url.origin).get(url.origin),
             host=host,
             is_host_closed=host is not None and most is not None and host.pages >= most,
             tries=self._tries(row["id"]) if row else (),
@@ -90,15 +90,6 @@ class FrontierHistory:
             families=families,
             full=full_family(families),
         )
-
-    def _robots(self, origin: str) -> RobotsCopy | None:
-        row = self._db.execute(
-            "SELECT fetched_at, expires_at, status, body FROM robots WHERE origin = ?", (origin,)
-        ).fetchone()
-        if row is None:
-            return None
-        fetched_at, expires_at, status, body = row
-        return RobotsCopy(fetched_at=fetched_at, expires_at=expires_at, status=status, body=body)
 
     def _tries(self, url_id: int) -> tuple[Try, ...]:
         rows = self._db.execute("SELECT at, reason, not_before FROM attempt WHERE url = ? ORDER BY at", (url_id,))

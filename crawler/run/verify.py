@@ -17,6 +17,7 @@ import msgspec
 
 from crawler.core.config import OutputConfig
 from crawler.core.handover import RejectedLine, Totals
+from crawler.core.protocols import Reports
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.recount import FirstFew, Recount, Rows, lines_of
 
@@ -43,8 +44,9 @@ class Audit(Rows, Protocol):
         """The account as it is stored."""
         ...
 
-    def rejected(self) -> Iterator[RejectedLine]:
-        """The lines of the list that did not become a URL of their own, in order."""
+    @property
+    def reports(self) -> Reports:
+        """Reports about the run, as of its last commit."""
         ...
 
 
@@ -88,7 +90,7 @@ def verify(
         recount = Recount(audit, folder.pages, committed or 0)
         findings += recount.findings(totals)
         lines = recount.lines
-    findings += _compare_rejected(folder.rejected, audit.rejected(), is_closed=audit.is_closed)
+    findings += _compare_rejected(folder.rejected, audit.reports.rejected(), is_closed=audit.is_closed)
     if audit.is_closed and folder.summary.exists():
         findings += _compare_summary(folder.summary, summary)
     return AuditVerdict(lines, tuple(findings), totals.pending)

@@ -431,7 +431,9 @@ def test_where_too_many_redirects_lead_is_a_broken_link(begin: Callable[[Frontie
 
     life.finish(redirect, onward(replace(redirect, way=Way(chain=10)), f"{A}end"))
 
-    assert list(life.frontier.broken()) == [BrokenLink(url=f"{A}end", status=None, reason=Reason.HOP_LIMIT, pages=(A,))]
+    assert list(life.frontier.reports.broken()) == [
+        BrokenLink(url=f"{A}end", status=None, reason=Reason.HOP_LIMIT, pages=(A,))
+    ]
 
 
 def test_examples_are_what_is_skipped_now(begin: Callable[[FrontierPolicy], Life]) -> None:
@@ -440,11 +442,11 @@ def test_examples_are_what_is_skipped_now(begin: Callable[[FrontierPolicy], Life
     life.read(A, f"{A}slow")
     leased = life.lease()
     life.finish(leased[A], *(link(f"{host}{n}") for host in (B, "http://c/") for n in range(5)))
-    assert life.frontier.examples() == {Reason.OUT_OF_SCOPE: (f"{B}0", f"{B}1", f"{B}2")}
+    assert life.frontier.reports.examples() == {Reason.OUT_OF_SCOPE: (f"{B}0", f"{B}1", f"{B}2")}
 
     life.finish(leased[f"{A}slow"], onward(leased[f"{A}slow"], f"{B}start"))
 
-    assert life.frontier.examples() == {Reason.OUT_OF_SCOPE: ("http://c/0", "http://c/1", "http://c/2")}
+    assert life.frontier.reports.examples() == {Reason.OUT_OF_SCOPE: ("http://c/0", "http://c/1", "http://c/2")}
 
 
 def test_a_later_find_tells_what_a_sitemap_says(begin: Callable[[FrontierPolicy], Life]) -> None:

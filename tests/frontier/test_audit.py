@@ -62,7 +62,7 @@ def test_an_audit_answers_about_states_and_files(path: Path) -> None:
     with FrontierAudit(path) as audit:
         assert audit.counts() == dict.fromkeys(State, 1)
         assert audit.totals().failures == {"tls_expired": 1}
-        assert [line.line for line in audit.rejected()] == [5]
+        assert [line.line for line in audit.reports.rejected()] == [5]
         assert audit.files() == {"pages.jsonl": 123}
         assert audit.is_closed
 
@@ -189,7 +189,7 @@ def test_a_column_of_another_kind_is_damage(path: Path, statement: str) -> None:
     change(path, statement)
 
     with FrontierAudit(path) as audit, pytest.raises(StorageDamaged, match=r"^frontier\.sqlite: damaged \("):
-        [audit.totals(), audit.files(), list(audit.rejected())]
+        [audit.totals(), audit.files(), list(audit.reports.rejected())]
 
 
 def test_a_missing_frontier_is_damage_and_stays_missing(tmp_path: Path) -> None:

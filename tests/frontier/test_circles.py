@@ -134,7 +134,7 @@ def test_a_way_into_a_circle_is_a_redirect(tmp_path: Path) -> None:
     ends = run.to_the_end(together=False)
 
     assert [url for url, reason in ends.items() if reason is Reason.REDIRECT_LOOP] == ["http://a/"]
-    assert [(broken.url, broken.reason) for broken in run.frontier.broken()] == [("http://a/", "redirect_loop")]
+    assert [(broken.url, broken.reason) for broken in run.frontier.reports.broken()] == [("http://a/", "redirect_loop")]
     run.frontier.close()
 
 

@@ -87,7 +87,7 @@ def test_a_host_out_of_scope_is_not_one_of_the_run(frontier: SqliteFrontier) -> 
 
 def test_few_hosts_are_all_chief(frontier: SqliteFrontier) -> None:
     """As long as there is room, every host is shown, the busiest first."""
-    chief = frontier.hosts("crawler", 100)
+    chief = frontier.reports.hosts("crawler", 100)
 
     assert ([report.host for report in chief.hosts], chief.more) == (["a:80", "b:80", "c:80"], 0)
 
@@ -109,7 +109,7 @@ def test_hosts_that_wait_for_an_answer_are_counted(frontier: SqliteFrontier, cha
     """Tried, with URLs left, neither answered nor given up: each host says so, and so does their number."""
     frontier._db.execute(f"UPDATE host SET {change} WHERE name = 'c:80'")  # noqa: S608
 
-    assert frontier.hosts("crawler", 100).waiting == waiting
+    assert frontier.reports.hosts("crawler", 100).waiting == waiting
     assert [report.host for report in reports(frontier).all() if report.is_waiting] == ["c:80"] * waiting
 
 
@@ -120,9 +120,9 @@ def test_a_host_whose_urls_wait_for_a_retry_is_counted_too(frontier: SqliteFront
     db.execute("UPDATE host SET failures = 1, pages = 0, failed = 0 WHERE name = 'a:80'")
     db.execute(f"UPDATE url SET {change} WHERE not_before IS NOT NULL")  # noqa: S608
 
-    assert frontier.hosts("crawler", 100).waiting == 0
+    assert frontier.reports.hosts("crawler", 100).waiting == 0
     db.execute("DELETE FROM robots")
-    assert frontier.hosts("crawler", 100).waiting == 1
+    assert frontier.reports.hosts("crawler", 100).waiting == 1
 
 
 def test_seconds_in_vain_are_summed_over_all_hosts(frontier: SqliteFrontier) -> None:
@@ -133,7 +133,7 @@ def test_seconds_in_vain_are_summed_over_all_hosts(frontier: SqliteFrontier) -> 
         [*((f"h{n}:80", f"h{n}", 50, 0.9) for n in range(100)), ("x:80", "x", 1, 20.5), ("y:80", "y", 1, 1.0)],
     )
 
-    chief = frontier.hosts("crawler", 10)
+    chief = frontier.reports.hosts("crawler", 10)
 
     assert chief.in_vain == HostsInVain(hosts=2, seconds=21.5)
     assert {"x:80", "y:80"} <= {report.host for report in chief.hosts}
@@ -146,7 +146,7 @@ def test_trouble_is_not_crowded_out_by_busy_hosts(frontier: SqliteFrontier) -> N
         "INSERT INTO host (name, site, pages) VALUES (?, ?, 50)", [(f"h{n}:80", f"h{n}") for n in range(100)]
     )
 
-    chief = frontier.hosts("crawler", 10)
+    chief = frontier.reports.hosts("crawler", 10)
 
     assert [report.host for report in chief.hosts][-2:] == ["a:80", "b:80"]
     assert len(chief.hosts) == 10
@@ -161,7 +161,7 @@ def test_a_dead_host_is_not_crowded_out_either(frontier: SqliteFrontier) -> None
         "INSERT INTO host (name, site, pages, down) VALUES (?, ?, ?, ?)", [*busy, ("dead:80", "dead", 0, "dns_timeout")]
     )
 
-    chief = frontier.hosts("crawler", 10)
+    chief = frontier.reports.hosts("crawler", 10)
 
     assert chief.hosts[-1].host == "dead:80"
 

@@ -206,7 +206,7 @@ def test_a_trap_closes_its_family_alone(tmp_path: Path) -> None:
     totals = run.finish(seed, *finds, link("http://a/other"))
 
     assert totals.skipped == {"trap_session_id": 5}
-    assert len(run.frontier.examples()["trap_session_id"]) == 3
+    assert len(run.frontier.reports.examples()["trap_session_id"]) == 3
     run.again()
     totals = run.finish(listed, *finds, link("http://a/p?PHPSESSID=0000f00d0000f00d"))
     assert totals.skipped == {"trap_session_id": 6}
@@ -238,7 +238,8 @@ def test_a_broken_link_is_told_with_every_page_that_leads_to_it(tmp_path: Path) 
             run.frontier.commit(Group(visits=tuple(run.frontier.mark_circles((visit,)))))
 
     assert {
-        link.url.removeprefix("http://a"): (link.reason, link.status, link.pages) for link in run.frontier.broken()
+        link.url.removeprefix("http://a"): (link.reason, link.status, link.pages)
+        for link in run.frontier.reports.broken()
     } == {
         "/404": ("http_status", 404, ("http://a/", "http://b/")),
         "/dead": ("connect_refused", None, ("http://a/", "http://b/")),

@@ -117,6 +117,11 @@ class Run:
             self.board.leave(entry.request.id)
         return committed
 
+    @property
+    def leased(self) -> int:
+        """How many URLs are handed out now."""
+        return int(repr(self.frontier).partition("<Leasing ")[2].split()[0])
+
     def finish(self, *requests: Request) -> Totals:
         """Commit a page for each of these."""
         return self.commit(visits=tuple(done(request) for request in requests)).totals
@@ -279,11 +284,11 @@ def test_a_lease_tells_where_the_run_stands(run: Run) -> None:
     run.add("http://a/1", "http://a/2", "http://b/1")
 
     lease = run.lease(new_hosts=1, new_share=1)
-    assert (lease.leased, lease.is_exhausted, lease.next_due) == (1, False, None)
+    assert (run.leased, lease.is_exhausted, lease.next_due) == (1, False, None)
 
     run.finish(*lease.requests)
     lease = run.lease()
-    assert (lease.leased, lease.is_exhausted) == (2, False)
+    assert (run.leased, lease.is_exhausted) == (2, False)
 
     run.commit(visits=(done(lease.requests[0]),), retries=(again(lease.requests[1], NOW + 5),))
     assert not run.lease().is_exhausted
@@ -332,7 +337,7 @@ def test_a_retry_waits_for_its_time(run: Run) -> None:
 
     assert (totals.pending, totals.retries) == (2, 2)
     waiting = run.lease()
-    assert (waiting.requests, waiting.leased, waiting.is_exhausted, waiting.next_due) == ((), 0, False, NOW + 30)
+    assert (waiting.requests, run.leased, waiting.is_exhausted, waiting.next_due) == ((), 0, False, NOW + 30)
     run.now = NOW + 29.9
     assert run.lease().requests == ()
     run.now = NOW + 30
@@ -537,7 +542,7 @@ def test_what_was_not_read_is_counted_by_reason(run: Run) -> None:
     ).totals
 
     assert totals.unread == {"parse_timeout": 4, "link_limit": 1}
-    assert run.frontier.examples()["parse_timeout"] == ("http://a/0", "http://a/1", "http://a/2")
+    assert run.frontier.reports.examples()["parse_timeout"] == ("http://a/0", "http://a/1", "http://a/2")
     assert run.problems() == []
 
 
@@ -556,7 +561,7 @@ def test_every_line_of_the_list_is_accounted_for(run: Run) -> None:
 
     assert totals.lines == {"read": 6, "blank": 1, "comment": 1, "url": 2, "duplicate": 1, "not_a_url": 1}
     assert totals.discovered == 2
-    assert list(run.frontier.rejected()) == [
+    assert list(run.frontier.reports.rejected()) == [
         bad,
         RejectedLine(line=5, reason=Reason.DUPLICATE, message="same URL as line 1", text="http://a/1"),
     ]
@@ -569,7 +574,7 @@ def test_a_duplicate_names_the_first_line(run: Run) -> None:
     run.add("http://a/1")
     run.add("http://a/1", "http://a/0")
 
-    messages = [line.message for line in run.frontier.rejected()]
+    messages = [line.message for line in run.frontier.reports.rejected()]
 
     assert messages == ["same URL as line 2", "same URL as line 2", "same URL as line 1"]
 
@@ -585,7 +590,7 @@ def test_a_line_whose_url_was_found_otherwise_says_so(run: Run, finished: bool) 
 
     run.add("http://b/x")
 
-    assert [line.message for line in run.frontier.rejected()] == ["already found through a redirect or link"]
+    assert [line.message for line in run.frontier.reports.rejected()] == ["already found through a redirect or link"]
 
 
 def test_the_cursor_is_committed_with_its_lines(run: Run) -> None:
@@ -667,7 +672,7 @@ def test_a_group_is_committed_whole_or_not_at_all(run: Run, trigger: str) -> Non
     assert list(run.frontier._db.iterdump()) == rows
     assert run.commit().totals == before
     lease = run.lease()
-    assert (lease.requests, lease.leased) == ((), 3)
+    assert (lease.requests, run.leased) == ((), 3)
     assert run.problems() == []
 
     after = run.commit(**group).totals
@@ -1107,7 +1112,7 @@ def test_a_full_disk_is_told_and_loses_nothing_committed(run: Run) -> None:
 
     assert caught.value.exit_code == 4
     assert run.problems() == []
-    assert run.lease().leased == 1
+    assert run.leased == 1
     run.end()
     assert run.begin().totals.pending == 1
     assert run.commit(visits=(done(run.lease().requests[0], *links),)).totals.discovered == 2000
@@ -1241,7 +1246,7 @@ class Lives(RuleBasedStateMachine):
 
         assert [request.url.href for request in lease.requests] == expected
         self.take(lease.requests, go)
-        assert lease.leased == len(self.leased)
+        assert self.run.leased == len(self.leased)
         assert lease.is_exhausted == all(row.state is not State.PENDING for row in self.rows.values())
         waiting = [row.not_before for row in self.rows.values() if row.not_before is not None]
         assert lease.next_due == min(waiting, default=None)
