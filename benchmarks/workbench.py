@@ -83,7 +83,7 @@ def _step_through(bench: Workbench) -> tuple[float, float, int]:
             continue
         host = found[0].url.host_port
         bench.send(host, now)
-        bench.release(host, now)
+        bench.release(host)
         seconds += time.perf_counter() - began
         faults += now - sent.get(host, -1.0) < 1.0
         sent[host] = now

@@ -7,26 +7,33 @@ import os
 import random
 import resource
 from collections.abc import Callable
-from contextlib import AsyncExitStack, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from crawler.core.budget import Budget
 from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
 from crawler.core.handover import RobotsCopy
 from crawler.core.messages import Request
-from crawler.core.metrics import Metrics, Sample
-from crawler.core.protocols import Fetcher, Observer, Parser, Reports, Sink
+from crawler.core.metrics import Sample
+from crawler.core.protocols import Board, Clock, Fetcher, Observer, Parser, Reports, Sink
 from crawler.core.rate_limits import RateGate, Throttles
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Url
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.downloader.tls import tls_for
-from crawler.engine.crawl import Crawl, Parts
-from crawler.engine.journal import BOUNDS, Journal
+from crawler.engine.crawl import Crawl
+from crawler.engine.group_commit import GroupCommit
+from crawler.engine.journal import BOUNDS, Journal, StorageThread
+from crawler.engine.leases import LeaseRefiller
+from crawler.engine.outage import Outage
 from crawler.engine.outcomes import Judge
+from crawler.engine.politeness import Politeness, PolitenessOptions
 from crawler.engine.robots_cache import RobotsCache, ask
+from crawler.engine.scheduler import Scheduler
 from crawler.engine.seeds import Seeds
+from crawler.engine.visit import Visits
 from crawler.engine.workbench import Workbench
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
@@ -44,26 +51,64 @@ from crawler.run.folder import RunFacts, RunFolder
 from crawler.runtime import loop, malloc
 from crawler.runtime.clock import SystemClock
 from crawler.runtime.lane import Limits
-from crawler.runtime.places import dials_for, files_for, idle_for, most_slots, places_for, wanted_dials
-from crawler.runtime.tasks import ByteBudget, background, every
+from crawler.runtime.loop import Stop
+from crawler.runtime.places import Places, dials_for, files_for, idle_for, most_slots, places_for, wanted_dials
+from crawler.runtime.tasks import Alarm, ByteBudget, background, every
+from crawler.runtime.threads import GroupThread
 from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
 
 MEMORY = 256 * 1024 * 1024  # bodies in flight, all fetches together
-_OBSERVED = 0.05  # seconds between two samples of a run that somebody observes
+OBSERVED = 0.05  # seconds between two samples for an observer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """Where a run shows itself: `sample` every `seconds` while it runs, `note` for what happens once.
+    """The user's view of a run.
 
-    `observe` is told facts and more samples; None = nobody observes.
+    Attributes:
+        sample: is called every `seconds` while it runs.
+        note: tells about single events.
+        observe: is told facts, and samples more often; None = nobody observes.
     """
 
     sample: Callable[[Sample], None]
     note: Callable[[str], None]
     seconds: float
     observe: Observer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Surroundings of one run, which tests may replace.
+
+    Attributes:
+        stop: the wish that the run ends.
+        say: tells the user about single events.
+        observe: is told facts about the run; None = nobody observes.
+        jitter: returns a random number in [0, 1).
+        thread: makes the storage thread.
+        reading: returns the task that is done for each document, given the usual one.
+        around: returns the fetcher that is used, given the usual one.
+    """
+
+    stop: Stop = field(default_factory=Stop)
+    say: Callable[[str], None] = lambda _: None
+    observe: Observer | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    jitter: Callable[[], float] = random.random
+    thread: Callable[..., StorageThread] = GroupThread
+    reading: Callable[[Task], Task] = lambda task: task
+    around: Callable[[Fetcher], Fetcher] = lambda fetcher: fetcher
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A crawl that is ready to `run`; `memory` counts the bytes of its bodies and links."""
+
+    crawl: Crawl
+    parser: Parser
+    memory: ByteBudget
 
 
 def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tuple[Summary, int | None]:
@@ -76,7 +121,7 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
     loop.collect_less_often()
     malloc.keep_little()
 
-    async def main(stop: loop.Stop) -> tuple[Summary, int | None]:
+    async def main(stop: Stop) -> tuple[Summary, int | None]:
         return await _conduct(folder, facts, config, show, stop), stop.signal
 
     summary, signal = loop.run(main)
@@ -98,15 +143,15 @@ def check_files(config: RunConfig) -> None:
     rules_of(config, follows=True)
 
 
-async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: loop.Stop) -> Summary:
+async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: Stop) -> Summary:
     async with AsyncExitStack() as stack:
-        parts = replace(await assemble(stack, folder, facts, config), say=show.note)
+        environment = Environment(stop=stop, say=show.note, observe=show.observe)
+        crawl = (await assemble(stack, folder, facts, config, environment)).crawl
         lag = await stack.enter_async_context(loop.LagProbe())
-        watch = _RunWatch(parts, lag)
-        await stack.enter_async_context(background(every, show.seconds, lambda: show.sample(watch.look())))
+        await stack.enter_async_context(sampled(crawl, lag, show.seconds, show.sample))
         if show.observe is not None:
-            parts = await observed(stack, parts, lag, show.observe)
-        ending = await Crawl(parts, stop).run()
+            await stack.enter_async_context(sampled(crawl, lag, OBSERVED, show.observe))
+        ending = await crawl.run()
 
         def account(reports: Reports) -> Summary:
             return summarize(
@@ -118,36 +163,17 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
                 lost_seeds=reports.lost_seeds(),
             )
 
-        return await parts.journal.report(account)
-
-
-async def observed(stack: AsyncExitStack, parts: Parts, lag: loop.LagProbe, observer: Observer) -> Parts:
-    """The same parts; while `stack` is open, `observer` is told what they do."""
-    watch = _RunWatch(parts, lag)
-    parts.journal.observe(observer)
-    await stack.enter_async_context(background(every, _OBSERVED, lambda: observer(watch.look())))
-    return replace(parts, observe=observer)
+        return await crawl.journal.report(account)
 
 
 async def assemble(
-    stack: AsyncExitStack,
-    folder: RunFolder,
-    facts: RunFacts,
-    config: RunConfig,
-    *,
-    reading: Callable[[Task], Task] = lambda task: task,
-    around: Callable[[Fetcher], Fetcher] = lambda fetcher: fetcher,
-) -> Parts:
-    """Everything that a crawl in `folder` is made of, opened on `stack`.
-
-    What `reading` gives for the task of each document, and `around` for the fetcher, takes its place.
-    """
-    clock = SystemClock()
-    limit = config.engine.concurrency
+    stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, config: RunConfig, environment: Environment
+) -> Assembled:
+    """Make a crawl in `folder`; its storage, connections and workers are opened on `stack`."""
+    clock, limit, follows = environment.clock, config.engine.concurrency, facts.command == "crawl"
     is_throttled = config.fetch.limit_rate is not None  # then it is we who make them slow
     places = places_for(limit, now=clock.monotonic, is_relieved=not is_throttled)
     board = MappedBoard(folder.board, places.most + BOUNDS.max_items + BOUNDS.group_items)
-    follows = facts.command == "crawl"
     frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, rules=rules_of(config, follows=follows))
     lines: Sink = StdoutSink() if config.output.to_stdout else JsonlSink(folder.path)
     sinks = [FilesSink(folder.path), lines] if config.output.files else [lines]  # a line names its file
@@ -157,30 +183,78 @@ async def assemble(
         if follows and config.scope.check:
             folder.write_broken(reports.broken())
 
-    journal = await stack.enter_async_context(Journal(frontier, sinks, board, clock, derive))
-    task = reading(replace(_task(config, follows=follows), keep=config.output.files))
-    fetcher = around(
-        await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=idle_for(limit)))
-    )
-    return Parts(
-        fetcher=fetcher,
-        parser=await _parser(stack, config, task),
+    storage = GroupCommit(frontier, sinks, clock, derive)
+    journal = await stack.enter_async_context(Journal(storage, board, clock, environment.thread))
+    if environment.observe is not None:
+        journal.observe(environment.observe)
+    task = environment.reading(replace(_task(config, follows=follows), keep=config.output.files))
+    http = await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=idle_for(limit)))
+    plugs = _Plugs(environment.around(http), await _parser(stack, config, task), journal, board, places)
+    return _compose(plugs, Seeds(folder.seeds, facts.tables), config, environment, follows=follows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plugs:
+    """Parts of a crawl that differ with its folder and its surroundings."""
+
+    fetcher: Fetcher
+    parser: Parser
+    journal: Journal
+    board: Board
+    places: Places
+
+
+def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Environment, *, follows: bool) -> Assembled:
+    clock, jitter, say, limit = environment.clock, environment.jitter, environment.say, plugs.places.limit
+    fetcher, journal = plugs.fetcher, plugs.journal
+    judge = Judge(config.engine.retries, LinkJudge(config.scope) if follows else None)
+    robots = RobotsCache(fetcher, journal, clock, agent=agent_of(config)) if config.politeness.robots else None
+    workbench = Workbench(Throttles(config.politeness, limit, ahead=clock.monotonic() - clock.wall()).of, limit)
+    discover = judge.links if config.scope.discover_sitemaps else None
+    options = PolitenessOptions(jitter=jitter, say=say, retries=judge.retries, discover=discover)
+    politeness = Politeness(fetcher, workbench, robots, journal, clock, options)
+    budget, memory, outage, wake = Budget(config.budget), ByteBudget(MEMORY), Outage(clock, say), Alarm()
+    leases = LeaseRefiller(journal, workbench, robots, budget, clock, wake)
+    visits = Visits(
+        politeness=politeness,
+        parser=plugs.parser,
+        judge=judge,
         journal=journal,
-        board=board,
-        workbench=Workbench(Throttles(config.politeness, limit, ahead=clock.monotonic() - clock.wall()).of, limit),
-        robots=RobotsCache(fetcher, journal, clock, agent=agent_of(config)) if config.politeness.robots else None,
-        rate=RateGate(config.politeness.rate),
-        judge=Judge(config.engine.retries, LinkJudge(config.scope) if follows else None),
-        places=places,
-        memory=ByteBudget(MEMORY),
+        memory=memory,
+        budget=budget,
+        board=plugs.board,
+        outage=outage,
         clock=clock,
-        jitter=random.random,
-        metrics=Metrics(),
-        say=lambda _: None,
-        seeds=Seeds(folder.seeds, facts.tables),
-        budget=config.budget,
-        discover=config.scope.discover_sitemaps,
+        jitter=jitter,
+        wake=wake,
+        observe=environment.observe,
     )
+    scheduler = Scheduler(
+        workbench=workbench,
+        places=plugs.places,
+        rate=RateGate(config.politeness.rate),
+        budget=budget,
+        leases=leases,
+        board=plugs.board,
+        politeness=politeness,
+        visits=visits,
+        clock=clock,
+        wake=wake,
+    )
+    crawl = Crawl(
+        journal=journal,
+        scheduler=scheduler,
+        leases=leases,
+        places=plugs.places,
+        budget=budget,
+        outage=outage,
+        seeds=seeds,
+        clock=clock,
+        stop=environment.stop,
+        say=say,
+        wake=wake,
+    )
+    return Assembled(crawl, plugs.parser, memory)
 
 
 def rules_of(config: RunConfig, *, follows: bool) -> FrontierPolicy:
@@ -239,33 +313,32 @@ def agent_of(config: RunConfig) -> str:
     return config.fetch.user_agent.partition("/")[0]
 
 
-class _RunWatch:
-    """Takes samples of a run."""
+def sampled(
+    crawl: Crawl, lag: loop.LagProbe, seconds: float, show: Callable[[Sample], object]
+) -> AbstractAsyncContextManager[None]:
+    """Show a sample of the crawl every `seconds` beside the block."""
+    started, places, metrics = crawl.clock.monotonic(), crawl.places, crawl.metrics
 
-    def __init__(self, parts: Parts, lag: loop.LagProbe) -> None:
-        self._parts = parts
-        self._lag = lag
-        self._started = parts.clock.monotonic()
-
-    def look(self) -> Sample:
-        """How it stands now."""
-        parts = self._parts
-        now = parts.clock.monotonic()
-        pages, size = parts.metrics.rates(now)
-        return Sample(
-            totals=parts.metrics.totals,
+    def look() -> None:
+        now = crawl.clock.monotonic()
+        pages, size = metrics.rates(now)
+        sample = Sample(
+            totals=metrics.totals,
             at=now,
-            seconds=now - self._started,
+            seconds=now - started,
             pages_per_second=pages,
             bytes_per_second=size,
-            fetching=parts.places.fetching,
-            waiting=parts.places.waiting,
-            queued=parts.workbench.queued,
-            inbox=parts.journal.depth,
+            fetching=places.fetching,
+            waiting=places.waiting,
+            queued=crawl.scheduler.workbench.queued,
+            inbox=crawl.journal.depth,
             rss=_rss(),
-            lag=self._lag.last,
-            worst_lag=self._lag.worst,
+            lag=lag.last,
+            worst_lag=lag.worst,
         )
+        show(sample)
+
+    return background(every, seconds, look)
 
 
 def keep_options(folder: RunFolder, facts: RunFacts) -> None:
@@ -286,7 +359,7 @@ def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | RobotsOutcome:
     """
     clock = SystemClock()
 
-    async def main(stop: loop.Stop) -> RobotsCopy | RobotsOutcome:
+    async def main(stop: Stop) -> RobotsCopy | RobotsOutcome:
         found: list[RobotsCopy | RobotsOutcome] = []
 
         async def look(fetcher: Fetcher) -> None:

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from crawler.build import assemble, check_files
+from crawler.build import Environment, assemble, check_files
 from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
 from crawler.core.errors import UsageError
 from crawler.core.handover import Committed
@@ -33,10 +33,8 @@ from crawler.core.visits import Visit
 from crawler.encoding import decode
 from crawler.encoding.detect import of_response
 from crawler.encoding.labels import named
-from crawler.engine.crawl import Crawl
 from crawler.http.content_codings import content_steps, put_together
 from crawler.run.folder import RunFacts, RunFolder
-from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import Account, ByteBudget, Slots
 
 AHEAD = 100  # pages that may wait for the reader before the crawl does
@@ -154,17 +152,15 @@ class _PageQueue:
         folder, facts = run
         try:
             async with AsyncExitStack() as stack:
-                parts = await assemble(
-                    stack, folder, facts, config, reading=partial(replace, keep=True), around=self._slowed
+                environment = Environment(
+                    reading=partial(replace, keep=True), around=lambda fetcher: _Slowed(fetcher, self._has_room)
                 )
-                parts.journal.on_commit(partial(self._take, parts.memory))
-                self._error = (await Crawl(parts, Stop()).run()).error
+                assembled = await assemble(stack, folder, facts, config, environment)
+                assembled.crawl.journal.on_commit(partial(self._take, assembled.memory))
+                self._error = (await assembled.crawl.run()).error
         except Exception as error:  # noqa: BLE001 - raised where the pages are read, and not wherever the reader waits
             self._error = error
         self._waiting.put_nowait(None)
-
-    def _slowed(self, fetcher: Fetcher) -> Fetcher:
-        return _Slowed(fetcher, self._has_room)
 
     def _take(self, memory: ByteBudget, committed: Committed) -> None:
         for visit in committed.group.visits:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.build import assemble
+from crawler.build import Environment, assemble
 from crawler.cli.main import _run
 from crawler.core.config import configure
 from crawler.core.errors import InternalError, StorageError, TargetRefused, UsageError, WorkersMissing
@@ -20,12 +20,10 @@ from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext, answered
 from crawler.core.urls import parse
 from crawler.core.visits import Page, State, Visit
-from crawler.engine.crawl import Crawl
 from crawler.engine.outcomes import Judge
 from crawler.library import AHEAD, CrawledPage, _PageQueue, crawl
 from crawler.load.run import load_test
 from crawler.run.folder import RunFacts, RunFolder
-from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import ByteBudget
 from crawler.sinks.jsonl import JsonlSink
 from crawler.testing import FakeFetcher
@@ -142,17 +140,16 @@ async def test_a_visit_is_held_until_whoever_hears_of_its_commit_has_heard(tmp_p
 
     async with AsyncExitStack() as stack:
         fetcher = FakeFetcher(default=(200, body))
-        parts = await assemble(
-            stack, folder, facts, config, reading=partial(replace, keep=True), around=lambda _: fetcher
+        environment = Environment(reading=partial(replace, keep=True), around=lambda _: fetcher)
+        assembled = await assemble(stack, folder, facts, config, environment)
+        assembled.crawl.journal.on_commit(
+            lambda group: seen.extend((visit.size, assembled.memory.used) for visit in group.group.visits)
         )
-        parts.journal.on_commit(
-            lambda group: seen.extend((visit.size, parts.memory.used) for visit in group.group.visits)
-        )
-        await Crawl(parts, Stop()).run()
+        await assembled.crawl.run()
 
     [(size, used)] = seen
     assert size == used > len(body) + len(text) + 20_000
-    assert parts.memory.used == 0
+    assert assembled.memory.used == 0
 
 
 async def test_what_ends_the_crawl_comes_out_of_the_loop(site: HandMadeSite, monkeypatch: pytest.MonkeyPatch) -> None:

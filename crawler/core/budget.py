@@ -14,20 +14,25 @@ from crawler.core.handover import Totals
 
 
 class Budget:
-    """What a run may still do, after `pages` lines and `size` body bytes of earlier lives."""
+    """Pages, bytes and seconds that a run may still spend.
 
-    def __init__(self, config: BudgetConfig, *, started: float, pages: int = 0, size: int = 0) -> None:
+    Attributes:
+        deadline: the monotonic moment after which nothing is dispatched; None = no limit.
+    """
+
+    def __init__(self, config: BudgetConfig) -> None:
+        self.deadline: float | None = None
         self._config = config
-        self._pages = pages
-        self._size = size
+        self._pages = 0
+        self._size = 0
         self._reserved: set[int] = set()
         self._awaited: set[int] = set()
-        self._deadline = None if config.max_time is None else started + config.max_time
 
-    @property
-    def deadline(self) -> float | None:
-        """The monotonic moment after which nothing is dispatched; None = no limit."""
-        return self._deadline
+    def begin(self, totals: Totals, now: float) -> None:
+        """Start the clock of this life; earlier lives have spent these totals."""
+        self._pages = totals.done + totals.failed
+        self._size = totals.bytes
+        self.deadline = None if self._config.max_time is None else now + self._config.max_time
 
     def reserve(self, url_id: int) -> bool:
         """Take a page for this URL; False when there is none left for it now."""
@@ -79,7 +84,7 @@ class Budget:
             return f"--max-pages {limits.max_pages}"
         if limits.max_bytes is not None and self._size >= limits.max_bytes:
             return f"--max-bytes {limits.max_bytes}"
-        if self._deadline is not None and now >= self._deadline:
+        if self.deadline is not None and now >= self.deadline:
             return f"--max-time {limits.max_time:.12g}"
         return None
 
@@ -92,4 +97,6 @@ class Budget:
 
 def spent_by_all_lives(config: BudgetConfig, totals: Totals) -> str | None:
     """The budget of a whole run that is spent, in its option's words; the time is each life's own."""
-    return Budget(config, started=0, pages=totals.done + totals.failed, size=totals.bytes).spent(0)
+    budget = Budget(config)
+    budget.begin(totals, 0.0)
+    return budget.spent(0.0)

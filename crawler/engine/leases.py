@@ -1,23 +1,25 @@
-"""Keeps the workbench stocked with leases, and knows when there is nothing left to lease.
+"""Lease refiller: keeps the workbench stocked with leases, and knows when there is nothing left to lease.
 
 Rules
-- A lease is asked for when the stock is low, or nothing of it is due though there are slots, or few hosts of it are
-  untried though there may be more, and something may have changed: a commit, or a retry or a host that came due.
-- Once a second the hosts that run low are asked for, too: their next URLs come before other hosts are opened.
-- A few of each host's URLs are enough while many hosts are here, so memory is bounded by STOCK requests.
-- When no page of the budget is left, only what holds one and waits for its retry is asked for.
+- A lease is asked for when the workbench runs low: few requests are queued, nothing queued is due though slots are
+  free, or few hosts are untried though there may be more. Something must have changed since: a commit came, or a
+  waiting retry or a resting host came due.
+- Once a second, the hosts that run low are refilled, too: their next URLs come before other hosts are opened.
+- While many hosts are open, each gets a few URLs, so memory is bounded by STOCK requests.
+- Once the budget is full, only URLs that hold a page and wait for a retry are leased.
 - There is nothing to lease when a lease that was asked for after the last commit gave nothing, and each host that runs
-  low was asked for in vain; who gained something since is asked for again.
+  low was asked for in vain. A host that gained URLs since is asked for again.
 - The end is judged on an answer asked for after the last acknowledged commit, with nothing leased.
 Runs on: the loop.
 """
 
-from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
+from crawler.core.budget import Budget
 from crawler.core.handover import Committed, Lease, Wanted
 from crawler.core.protocols import Clock
 from crawler.engine.journal import Journal
+from crawler.engine.robots_cache import RobotsCache
 from crawler.engine.workbench import Workbench
 from crawler.runtime.tasks import Alarm
 
@@ -30,29 +32,27 @@ _STOCK = 40_000
 
 
 class LeaseRefiller:
-    """Leases from the `journal` to the `workbench`, for `concurrency` fetches at once.
+    """Leases from the `journal` to the `workbench`; stored robots.txt copies go to `robots`.
 
-    `on_lease` hears every answer;
-    `awaited` tells which URLs alone may still be asked for, None = any.
+    Every lease sets `wake`.
     """
 
     def __init__(
         self,
         journal: Journal,
         workbench: Workbench,
+        robots: RobotsCache | None,
+        budget: Budget,
         clock: Clock,
-        *,
-        concurrency: int,
-        on_lease: Callable[[Lease], None],
-        awaited: Callable[[], AbstractSet[int] | None],
+        wake: Alarm,
     ) -> None:
         self._journal = journal
         self._workbench = workbench
+        self._robots = robots
+        self._budget = budget
         self._clock = clock
-        self._concurrency = concurrency
-        self._on_lease = on_lease
-        self._awaited = awaited
-        self._hunger = Alarm()
+        self._wake = wake
+        self._refill = Alarm()
         self._commits = 0
         self._judged = -1
         self._dry = False
@@ -68,34 +68,40 @@ class LeaseRefiller:
         return self._judged == self._commits and self._last.is_exhausted
 
     def taken(self) -> None:
-        """The stock has shrunk."""
+        """Note that the stock has shrunk."""
         if self._may_have_more and (self._is_low or self._is_stale):
-            self._hunger.set()
+            self._refill.set()
 
     @property
     def _may_have_more(self) -> bool:
-        return not self._dry or (self._workbench.hungry > 0 and self._awaited() is None)
+        return not self._dry or (self._workbench.low > 0 and self._awaited is None)
 
     @property
-    def _is_stale(self) -> bool:
-        return self._workbench.hungry > 0 and self._clock.monotonic() - self._leased_at > _REFILL
+    def _awaited(self) -> AbstractSet[int] | None:
+        """The only URLs that may still be leased; None = any."""
+        return self._budget.awaited if self._budget.is_full else None
 
     @property
     def _is_low(self) -> bool:
         bench = self._workbench
-        return bench.queued < self._concurrency or (self._may_open_more and bench.untried < _FEW_UNTRIED)
+        return bench.queued < bench.capacity or (self._may_open_more and bench.untried < _FEW_UNTRIED)
+
+    @property
+    def _is_stale(self) -> bool:
+        return self._workbench.low > 0 and self._clock.monotonic() - self._leased_at > _REFILL
 
     def idle(self) -> None:
-        """There are slots, and nothing that is here is due."""
+        """Note that slots are free but no queued request is due."""
         self._is_idle = True
         if self._may_have_more:
-            self._hunger.set()
+            self._refill.set()
 
     async def run(self) -> None:
         """Lease whenever it makes sense, until cancelled."""
         while True:
             await self._lease()
-            await self._hunger.wait(self._until_next_due())
+            due = self._last.next_due
+            await self._refill.wait(None if due is None else max(0.01, due - self._clock.wall()))
 
     async def _lease(self) -> None:
         before, self._is_idle = self._commits, False
@@ -107,12 +113,14 @@ class LeaseRefiller:
         self._workbench.add(lease.requests, lease.hosts, self._clock.monotonic())
         self._workbench.gained(lease.gained)
         self._dry = not lease.requests and self._commits == before
-        self._on_lease(lease)
+        if self._robots is not None:
+            self._robots.remember(lease.robots)
+        self._wake.set()
         self.taken()
 
     def _wanted(self, now: float) -> Wanted:
         gone = self._workbench.forget(now)
-        if (awaited := self._awaited()) is not None:
+        if (awaited := self._awaited) is not None:
             return Wanted(gone=gone, awaited=frozenset(awaited))
         hosts = self._workbench.hosts
         new_hosts = min(_NEW_HOSTS, max(0, _MOST_HOSTS - hosts))
@@ -123,17 +131,12 @@ class LeaseRefiller:
             new_share=max(1, min(_NEW_HOST_SHARE, _STOCK // (hosts + new_hosts + 1))),
         )
 
-    def _until_next_due(self) -> float | None:
-        if self._last.next_due is None:
-            return None
-        return max(0.01, self._last.next_due - self._clock.wall())
-
     def _committed(self, committed: Committed) -> None:
         group = committed.group
         if not (group.visits or group.retries or group.finds or group.seeds or group.returned):
-            return  # what was learned of hosts brings nothing to lease
+            return  # notes on hosts bring nothing to lease
         self._commits += 1
         self._dry = False
         self._workbench.gained(committed.gained)
         if self._is_idle or self._is_low:
-            self._hunger.set()
+            self._refill.set()

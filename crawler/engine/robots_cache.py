@@ -26,6 +26,7 @@ from crawler.core.records import moment
 from crawler.core.redirects import target
 from crawler.core.urls import Url, parse
 from crawler.core.ways import Way
+from crawler.engine.entries import RobotsNote
 from crawler.robots.parser import LONGEST
 from crawler.robots.rules import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, RobotsOutcome, RobotsRules, judge
 
@@ -37,9 +38,9 @@ _RULES_FACTOR = 16  # what the rules of a body take, in bodies; measured up to 1
 
 
 class Keeper(Protocol):
-    """Where copies outlive a crash: the journal."""
+    """Durable memory of copies: the journal."""
 
-    async def put_robots(self, origin: str, copy: RobotsCopy) -> None:
+    async def put(self, entry: RobotsNote, /) -> None:
         """Remember an origin's robots.txt."""
         ...
 
@@ -119,7 +120,7 @@ class RobotsCache:
         if isinstance(found, RobotsOutcome):
             return await self._hold_on(name, found)
         self._believe(name, found)
-        await self._keeper.put_robots(name, found)
+        await self._keeper.put(RobotsNote(name, found))
         return RobotsOutcome(None)
 
     async def _hold_on(self, name: str, failure: RobotsOutcome) -> RobotsOutcome:
@@ -129,7 +130,7 @@ class RobotsCache:
         now, old = self._clock.wall(), origin.copy
         copy = replace(old, fetched_at=min(old.fetched_at, now), expires_at=now + STALE_LIFETIME)
         self._believe(name, copy)
-        await self._keeper.put_robots(name, copy)
+        await self._keeper.put(RobotsNote(name, copy))
         since = moment(copy.fetched_at)
         return replace(failure, reason=None, message=f"{failure.message}; the copy of {since} stays in force")
 

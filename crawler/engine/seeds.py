@@ -40,7 +40,7 @@ async def import_seeds(seeds: Seeds, cursor: SeedCursor, journal: Journal) -> No
         raise StorageDamaged(f"{path.name} is shorter than what was read of it; restore the file, or start a new run")
     async for batch in _batches(seeds, cursor):
         await journal.flush()
-        await journal.put_seeds(batch)
+        await journal.put(batch)
     await journal.flush()
 
 

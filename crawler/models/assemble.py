@@ -16,14 +16,13 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from crawler.build import assemble, observed
+from crawler.build import OBSERVED, Environment, assemble, sampled
 from crawler.core.config import EngineConfig, OutputConfig, ParseConfig, PolitenessConfig, RunConfig
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Observer
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.downloader.fetcher import HttpFetcher
-from crawler.engine.crawl import Crawl
 from crawler.models import (
     asyncio_alone,
     asyncio_threads,
@@ -129,14 +128,15 @@ def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job,
 
     async def main(stop: loop.Stop) -> int | None:
         async with AsyncExitStack() as stack:
-            parts = await assemble(stack, run, facts, config, reading=partial(replace, times=parse_cost))
-            assert isinstance(parts.parser, LaneParser)  # noqa: S101 - there are workers
-            await parts.parser.start()
+            environment = Environment(stop=stop, observe=observer, reading=partial(replace, times=parse_cost))
+            assembled = await assemble(stack, run, facts, config, environment)
+            assert isinstance(assembled.parser, LaneParser)  # noqa: S101 - there are workers
+            await assembled.parser.start()
             lag = await stack.enter_async_context(loop.LagProbe())
             if observer is not None:
-                parts = await observed(stack, parts, lag, observer)
+                await stack.enter_async_context(sampled(assembled.crawl, lag, OBSERVED, observer))
             with watch:
-                await Crawl(parts, stop).run()
+                await assembled.crawl.run()
             watch.lag = lag.worst
         return stop.signal
 

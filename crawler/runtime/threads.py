@@ -68,8 +68,8 @@ class GroupThread(Generic[T, R]):
         self._weigh = weigh
         self._last = last
         self._name = name
-        self._inbox: _Inbox[T] = _Inbox(bounds)
-        self._room = _InboxRoom(bounds)
+        self._inbox: Inbox[T] = Inbox(bounds)
+        self._room = InboxRoom(bounds)
         self._is_open = False
         self._error: BaseException | None = None
         self._failed = asyncio.Event()
@@ -128,7 +128,7 @@ class GroupThread(Generic[T, R]):
     async def call(self, func: Callable[[*Ts], X], *args: *Ts) -> X:
         """Run `func(*args)` on the thread, after everything put before; returns or raises what it does."""
         self._check()
-        call = _Call(lambda: func(*args))
+        call = Call(lambda: func(*args))
         self._inbox.push(call)
         return await asyncio.wrap_future(call.future)
 
@@ -178,7 +178,7 @@ class GroupThread(Generic[T, R]):
         tell = self._loop.call_soon_threadsafe
         try:
             while (turn := self._inbox.take()) is not None:
-                if isinstance(turn, _Call):
+                if isinstance(turn, Call):
                     turn.run()
                 else:
                     tell(self._room.leave, len(turn.items), turn.bytes)
@@ -192,7 +192,7 @@ class GroupThread(Generic[T, R]):
         tell(self._ended.set_result, None)
 
 
-class _InboxRoom:
+class InboxRoom:
     """The bounds of the inbox, and the line of those who wait for room. Touched by the loop only."""
 
     def __init__(self, bounds: InboxBounds) -> None:
@@ -254,7 +254,7 @@ class _InboxRoom:
         return self.items < self._bounds.max_items and self.bytes + weight <= self._bounds.max_bytes
 
 
-class _Call(Generic[X]):
+class Call(Generic[X]):
     """A function in the inbox, and the future that carries its result from the thread to the loop."""
 
     __slots__ = ("_func", "future")
@@ -264,6 +264,7 @@ class _Call(Generic[X]):
         self.future: Future[X] = Future()
 
     def run(self) -> None:
+        """Call the function, on the thread."""
         if not self.future.set_running_or_notify_cancel():
             return
         try:
@@ -272,26 +273,33 @@ class _Call(Generic[X]):
             self.future.set_exception(error)
 
     def refuse(self, error: BaseException) -> None:
+        """Fail with the thread's error."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
 
 
-class _EntryGroup(NamedTuple, Generic[T]):
+class EntryGroup(NamedTuple, Generic[T]):
+    """Items that are worked on at once, and their weight."""
+
     items: list[T]
     bytes: int
 
 
-class _Inbox(Generic[T]):
+class Inbox(Generic[T]):
     """Items and calls in one order. The only thing both threads touch, so it has the only lock."""
 
     def __init__(self, bounds: InboxBounds) -> None:
         self._bounds = bounds
-        self._entries: deque[tuple[T, int] | _Call[Any]] = deque()
+        self._entries: deque[tuple[T, int] | Call[Any]] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._is_open = True
         self._is_awaited = False  # somebody waits for one of the entries
 
-    def push(self, entry: tuple[T, int] | _Call[Any], *, lingers: bool = False) -> None:
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def push(self, entry: tuple[T, int] | Call[Any], *, lingers: bool = False) -> None:
+        """Add an entry, and wake the thread unless the entry lingers."""
         with self._changed:
             self._entries.append(entry)
             self._is_awaited |= not lingers or len(self._entries) >= self._bounds.group_items
@@ -304,15 +312,15 @@ class _Inbox(Generic[T]):
             self._is_open = False
             self._changed.notify()
 
-    def discard(self) -> list[_Call[Any]]:
+    def discard(self) -> list[Call[Any]]:
         """Close, and throw away what is left; returns the calls among it."""
         self.close()
         with self._changed:
-            calls = [entry for entry in self._entries if isinstance(entry, _Call)]
+            calls = [entry for entry in self._entries if isinstance(entry, Call)]
             self._entries.clear()
         return calls
 
-    def take(self) -> _EntryGroup[T] | _Call[Any] | None:
+    def take(self) -> EntryGroup[T] | Call[Any] | None:
         """Wait for the next group or call; None when there will be none."""
         with self._changed:
             while not self._entries and self._is_open:
@@ -321,20 +329,20 @@ class _Inbox(Generic[T]):
             if not self._entries:
                 return None
             first = self._entries[0]
-            turn = first if isinstance(first, _Call) else self._group()
+            turn = first if isinstance(first, Call) else self._group()
             if turn is first:
                 self._entries.popleft()
             self._is_awaited = bool(self._entries)
             return turn
 
-    def _group(self) -> _EntryGroup[T]:
+    def _group(self) -> EntryGroup[T]:
         items: list[T] = []
         total = 0
         while self._entries and len(items) < self._bounds.group_items:
             entry = self._entries[0]
-            if isinstance(entry, _Call) or (items and total + entry[1] > self._bounds.group_bytes):
+            if isinstance(entry, Call) or (items and total + entry[1] > self._bounds.group_bytes):
                 break
             items.append(entry[0])
             total += entry[1]
             self._entries.popleft()
-        return _EntryGroup(items, total)
+        return EntryGroup(items, total)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from crawler.core.budget import Budget
 from crawler.core.config import BudgetConfig
+from crawler.core.handover import Totals
 
 IDS = st.integers(1, 8)
 STEPS = st.lists(st.tuples(st.sampled_from(["reserve", "write", "give_back"]), IDS), max_size=60)
@@ -13,7 +14,9 @@ STEPS = st.lists(st.tuples(st.sampled_from(["reserve", "write", "give_back"]), I
 
 def a_budget(*, pages: int = 0, size: int = 0, started: float = 0.0, **limits: float) -> Budget:
     """A budget with these limits, after so much in earlier lives."""
-    return Budget(BudgetConfig(**limits), started=started, pages=pages, size=size)  # type: ignore[arg-type] # one table for int and float limits
+    budget = Budget(BudgetConfig(**limits))  # type: ignore[arg-type] # one table for int and float limits
+    budget.begin(Totals(done=pages, bytes=size), started)
+    return budget
 
 
 @given(STEPS, st.integers(0, 4), st.integers(1, 6))

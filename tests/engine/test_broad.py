@@ -4,7 +4,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from crawler.core.errors import FetchError, NoNameServer
 from crawler.core.messages import Request, Response, Timing
 from crawler.core.protocols import Room
 from crawler.core.reasons import Reason
-from crawler.engine.crawl import Crawl, Parts
+from crawler.engine.crawl import Crawl
 from crawler.frontier.in_flight import MappedBoard
 from crawler.runtime.loop import Stop
 from crawler.runtime.places import Work
@@ -182,11 +182,11 @@ class Watch:
         self._patch = monkeypatch
         self._outside = outside
 
-    def look(self, parts: Parts, seen: Crawl) -> None:
+    def look(self, seen: Crawl) -> None:
         """Watch from now on."""
-        places, find, start = parts.places, seen._dispatch, parts.places.start_outside
+        places, find, start = seen.places, seen.scheduler.next_work, seen.places.start_outside
         places.outside = self._outside or places.outside
-        board = cast("MappedBoard", parts.board)
+        board = cast("MappedBoard", seen.scheduler.board)
         self.on_board = lambda: len(board._place)
 
         def counting(now: float) -> object:
@@ -195,10 +195,10 @@ class Watch:
             return find(now)
 
         def dialling(work: Work) -> None:
-            self.dials.append(parts.clock.monotonic())
+            self.dials.append(seen.clock.monotonic())
             start(work)
 
-        self._patch.setattr(seen, "_dispatch", counting)
+        self._patch.setattr(seen.scheduler, "next_work", counting)
         self._patch.setattr(places, "start_outside", dialling)
 
     def between(self, began: float, ended: float) -> int:
@@ -507,11 +507,8 @@ def test_each_outage_is_told_once(tmp_path: Path) -> None:
         if asyncio.get_running_loop().time() > START + 12.0:
             web.outage = (START + 15.0, START + 25.0)
 
-    def listen(_parts: Parts, found: Crawl) -> None:
-        found._parts = replace(found._parts, say=told.append)
-
     web.on_request = second_outage
-    ending = crawl(tmp_path, pages(hosts(30), 40), web, delay=0.5, look=listen)
+    ending = crawl(tmp_path, pages(hosts(30), 40), web, delay=0.5, say=told.append)
 
     assert (ending.totals.done, ending.stopped_by) == (1200, None)
     assert told == ["waiting: no name server answers"] * 2

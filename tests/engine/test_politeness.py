@@ -1,13 +1,12 @@
-"""crawl.manners: what asking for a robots.txt tells of its host, while an old copy of it is at hand."""
+"""engine.politeness: what asking for a robots.txt tells of its host, while an old copy of it is at hand."""
 
 from dataclasses import dataclass, field
-from typing import cast
 
 from crawler.core.handover import HostState, RobotsCopy
 from crawler.core.messages import Request, Response
 from crawler.core.throttle import LONGEST_REST, HostThrottle, ThrottleBounds
 from crawler.core.urls import Host, Url, parse
-from crawler.engine.journal import Journal
+from crawler.engine.entries import HostNote, LeaseReturn, LooseFinds, RobotsNote
 from crawler.engine.politeness import Politeness, PolitenessOptions
 from crawler.engine.robots_cache import RobotsCache
 from crawler.engine.workbench import Workbench
@@ -25,15 +24,14 @@ class Noted:
     states: dict[Host, HostState] = field(default_factory=dict)
     given_back: list[Request] = field(default_factory=list)
 
-    def note_host(self, host: Host, state: HostState) -> None:
-        """Keep a state."""
-        self.states[host] = state
+    def note(self, entry: HostNote | LooseFinds | LeaseReturn) -> None:
+        """Keep a state, or leases that are handed back."""
+        if isinstance(entry, HostNote):
+            self.states[entry.host] = entry.state
+        elif isinstance(entry, LeaseReturn):
+            self.given_back += entry.requests
 
-    def give_back(self, requests: list[Request]) -> None:
-        """Keep what is handed back."""
-        self.given_back += requests
-
-    async def put_robots(self, origin: str, copy: RobotsCopy) -> None:
+    async def put(self, entry: RobotsNote) -> None:
         """Copies are of no concern here."""
 
 
@@ -52,16 +50,16 @@ async def learned(robots_txt: Answer) -> tuple[HostThrottle, Noted, float]:
     workbench = Workbench(lambda _host, _state: pace, 8)
     cache = RobotsCache(fetcher, noted, clock, agent="crawler")
     cache.remember(old_copy(clock))
-    ways = PolitenessOptions(jitter=lambda: 0.0, say=lambda _: None, retries=3)
-    manners = Politeness(fetcher, workbench, cache, cast("Journal", noted), clock, ways)
+    options = PolitenessOptions(jitter=lambda: 0.0, say=lambda _: None, retries=3)
+    politeness = Politeness(fetcher, workbench, cache, noted, clock, options)
     workbench.add([request(URL)], {}, clock.monotonic())
     taken = workbench.take(clock.monotonic(), 8, may_dial=True)
     assert taken
-    workbench.run_errand(taken.request, taken.since)
+    workbench.robots_first(taken.request, taken.since)
 
-    lesson = await manners.learn(taken.request, None)
+    outcome = await politeness.fetch_robots(taken.request, None)
 
-    assert lesson.reason is None
+    assert outcome.reason is None
     return pace, noted, clock.monotonic()
 
 

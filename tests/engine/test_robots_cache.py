@@ -17,6 +17,7 @@ from crawler.core.reasons import Reason
 from crawler.core.throttle import LONGEST_REST
 from crawler.core.urls import Url, parse
 from crawler.engine import robots_cache
+from crawler.engine.entries import RobotsNote
 from crawler.engine.robots_cache import RobotsCache
 from crawler.robots.rules import LIFETIME, RobotsOutcome
 from crawler.testing import Answer, FakeClock, FakeFetcher, refused
@@ -46,9 +47,9 @@ class Kept:
 
     copies: dict[str, RobotsCopy] = field(default_factory=dict)
 
-    async def put_robots(self, origin: str, copy: RobotsCopy) -> None:
+    async def put(self, entry: RobotsNote) -> None:
         """Keep a copy."""
-        self.copies[origin] = copy
+        self.copies[entry.origin] = entry.copy
 
 
 def a_copy(clock: FakeClock, *, age: float = 0.0, body: bytes = BODY, status: int = 200) -> RobotsCopy:

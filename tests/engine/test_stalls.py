@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from crawler.core.errors import NO_NAME_SERVER, NoNameServer
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Room
-from crawler.engine.crawl import Crawl
-from crawler.engine.workbench import Taken
+from crawler.engine.scheduler import Scheduler
 from crawler.frontier.host_reports import HostReports
 from crawler.runtime.loop import Stop
 from crawler.runtime.places import Work
@@ -116,34 +115,27 @@ def test_every_crawl_comes_to_its_end(hosts: list[list[int]], options: dict[str,
     assert max(Counter(url.split("/")[2] for url in lines).values()) <= per_host
 
 
-def dispatches(crawl: Crawl, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The moments at which the crawl looks for something to start, from now on."""
-    seen: list[float] = []
-    find = crawl._dispatch
-
-    def counting(now: float) -> object:
-        seen.append(now)
-        return find(now)
-
-    monkeypatch.setattr(crawl, "_dispatch", counting)
-    return seen
-
-
 def test_waiting_for_the_last_pages_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While every page of the budget is in flight nobody looks for more."""
-    found: list[list[float]] = []
+    looked: list[float] = []
+    find = Scheduler.next_work
+
+    def counting(scheduler: Scheduler, now: float) -> tuple[Work, bool] | None:
+        looked.append(now)
+        return find(scheduler, now)
+
+    monkeypatch.setattr(Scheduler, "next_work", counting)
 
     crawl(
         tmp_path,
         [f"{C}/{page}" for page in range(10)],
         SlowAt(),
-        look=lambda _, seen: found.append(dispatches(seen, monkeypatch)),
         max_pages=2,
         concurrency=4,
         per_host=4,
     )
 
-    assert sum(0.5 < moment - START < 2.5 for moment in found[0]) <= 1
+    assert sum(0.5 < moment - START < 2.5 for moment in looked) <= 1
 
 
 def test_hosts_that_have_nothing_more_hide_none_that_has(tmp_path: Path) -> None:
@@ -224,14 +216,15 @@ async def test_a_burst_that_lasts_longer_than_a_delay_asks_nobody_twice(
     hosts = [f"http://127.1.{n // 250}.{n % 250 + 1}:8080" for n in range(60)]
     fetcher = FakeFetcher()
 
-    class Dawdling(Crawl):
-        def _work(self, taken: Taken, now: float) -> Work | None:
-            end = self._parts.clock.monotonic() + 0.004
-            while self._parts.clock.monotonic() < end:
-                pass
-            return super()._work(taken, now)
+    find = Scheduler.next_work
 
-    monkeypatch.setattr(crawls, "Crawl", Dawdling)
+    def dawdling(scheduler: Scheduler, now: float) -> tuple[Work, bool] | None:
+        end = scheduler.clock.monotonic() + 0.004
+        while scheduler.clock.monotonic() < end:
+            pass
+        return find(scheduler, now)
+
+    monkeypatch.setattr(Scheduler, "next_work", dawdling)
 
     await crawls.crawl(
         tmp_path,

@@ -92,15 +92,15 @@ class Use(RuleBasedStateMachine):
             self.in_flight[host] += 1
             self._count_delay(host)
         elif then == "errand":
-            self.bench.run_errand(request, since)
+            self.bench.robots_first(request, since)
             self.in_flight[host] += 1
             self.errands.add(host)
             self.waiting[host].appendleft(request.id)
         elif then == "aside":
-            self.bench.set_aside(request, self.now)
+            self.bench.set_aside(request)
             self.aside[host].append(request.id)
         else:
-            self.bench.release(host, self.now)
+            self.bench.release(host)
 
     def _count_delay(self, host: Host) -> None:
         self.earliest[host] = max(self.earliest[host], self.now + BOUNDS[host].delay)
@@ -115,13 +115,13 @@ class Use(RuleBasedStateMachine):
 
     @precondition(lambda self: self.errands)
     @rule(data=st.data())
-    def end_errand(self, data: st.DataObject) -> None:
+    def robots_done(self, data: st.DataObject) -> None:
         """What had to be asked first is answered, and was a request like any other."""
         host = data.draw(st.sampled_from(sorted(self.errands)))
         self.errands.remove(host)
         self.in_flight[host] -= 1
         self._count_delay(host)
-        self.bench.end_errand(host, self.now)
+        self.bench.robots_done(host, self.now)
 
     @precondition(lambda self: self.sent())
     @rule(data=st.data())
@@ -129,7 +129,7 @@ class Use(RuleBasedStateMachine):
         """One request ends."""
         host = data.draw(st.sampled_from(self.sent()))
         self.in_flight[host] -= 1
-        self.bench.release(host, self.now)
+        self.bench.release(host)
 
     @precondition(lambda self: self.sent())
     @rule(data=st.data(), seconds=st.sampled_from([1.0, 3.0, 100.0]))
@@ -138,8 +138,8 @@ class Use(RuleBasedStateMachine):
         host = data.draw(st.sampled_from(self.sent()))
         self.in_flight[host] -= 1
         self.earliest[host] = max(self.earliest[host], self.now + seconds)
-        self.bench.pace(host).hear(Heard(asked_at=self.now, status=200, retry_after=seconds), self.now, 0.0)
-        self.bench.release(host, self.now)
+        self.bench.throttle(host).hear(Heard(asked_at=self.now, status=200, retry_after=seconds), self.now, 0.0)
+        self.bench.release(host)
 
         given_back = [request.id for request in self.bench.withdraw(host, self.now)]
 
@@ -155,7 +155,7 @@ class Use(RuleBasedStateMachine):
         """What was sent goes out only now."""
         host = data.draw(st.sampled_from(self.sent()))
         self._count_delay(host)
-        self.bench.sent(host, self.now)
+        self.bench.throttle(host).sent(self.now)
 
     def sent(self) -> list[Host]:
         """A host for every request in flight that is no errand."""
@@ -181,7 +181,7 @@ class Use(RuleBasedStateMachine):
     def ask_for_shares(self) -> None:
         """The share is the stock that is missing."""
         for host, share in self.bench.shares().items():
-            assert share == self.bench.pace(host).stock - len(self.waiting[host]) > 0
+            assert share == self.bench.throttle(host).stock - len(self.waiting[host]) > 0
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -207,9 +207,9 @@ class Use(RuleBasedStateMachine):
     def teardown(self) -> None:
         """With time and free places, everything that waits comes out."""
         for host in self.sent():
-            self.bench.release(host, self.now)
+            self.bench.release(host)
         for host in self.errands:
-            self.bench.end_errand(host, self.now)
+            self.bench.robots_done(host, self.now)
         self.in_flight.clear()
         self.recall()
         while (due := self.bench.next_due(self.now, PLENTY, may_dial=True)) is not None:
@@ -219,7 +219,7 @@ class Use(RuleBasedStateMachine):
             request = found.request
             assert request.id == self.waiting[request.url.host_port].popleft()
             self.bench.send(request.url.host_port, self.now)
-            self.bench.release(request.url.host_port, self.now)
+            self.bench.release(request.url.host_port)
         assert self.bench.queued == sum(map(len, self.waiting.values())) == 0
 
 
@@ -260,8 +260,8 @@ def test_the_moment_of_laying_down_is_told() -> None:
 
     found = bench.take(12.5, PLENTY, may_dial=True)
     assert found == (ask(A), 10.0, False)
-    bench.run_errand(found.request, found.since)
-    bench.end_errand(A, 13.0)
+    bench.robots_first(found.request, found.since)
+    bench.robots_done(A, 13.0)
 
     assert bench.take(13.0, PLENTY, may_dial=True) == (ask(A), 10.0, False)
 
@@ -271,10 +271,10 @@ def test_an_errand_comes_before_everything_else_of_its_host() -> None:
     bench = a_workbench()
     bench.add([ask(B, 1), ask(B, 2)], {}, 0.0)
     found = bench.take(0.0, PLENTY, may_dial=True) or pytest.fail("it was due")
-    bench.run_errand(found.request, found.since)
+    bench.robots_first(found.request, found.since)
 
     assert bench.take(5.0, PLENTY, may_dial=True) is None
-    bench.end_errand(B, 5.0)
+    bench.robots_done(B, 5.0)
 
     assert bench.next_due(5.0, PLENTY, may_dial=True) == 5.5
     assert [sent(bench, now) for now in (5.4, 5.5, 5.9, 6.0)] == [None, B, None, B]
@@ -285,10 +285,10 @@ def test_what_is_not_sent_delays_nobody() -> None:
     bench = a_workbench()
     bench.add([ask(C, 1), ask(C, 2)], {}, 0.0)
     bench.take(0.0, PLENTY, may_dial=True)
-    bench.release(C, 0.0)
+    bench.release(C)
 
     assert sent(bench, 0.0) == C
-    assert bench.pace(C).due == 2.0
+    assert bench.throttle(C).due == 2.0
 
 
 def test_a_host_that_rests_keeps_its_due_time() -> None:
@@ -296,7 +296,7 @@ def test_a_host_that_rests_keeps_its_due_time() -> None:
     bench = a_workbench()
     bench.add([ask(C, 1)], {}, 0.0)
     sent(bench, 0.0)
-    bench.release(C, 0.5)
+    bench.release(C)
     assert bench.forget(1.0) == ()
 
     bench.add([ask(C, 2)], due_at(C, 0.0), 1.0)
@@ -312,8 +312,8 @@ def test_a_host_that_may_be_asked_again_needs_no_memory() -> None:
     for _ in range(2):
         sent(bench, 0.0)
 
-    bench.release(A, 0.0)
-    bench.release(C, 1.0)
+    bench.release(A)
+    bench.release(C)
 
     assert bench.hosts == 0  # C only rests
     assert bench.forget(1.0) == (A,)
@@ -327,10 +327,10 @@ def test_a_host_that_rests_is_still_asked_for_more() -> None:
     bench = a_workbench()
     bench.add([ask(C)], {}, 0.0)
     sent(bench, 0.0)
-    bench.release(C, 0.5)
+    bench.release(C)
 
     assert bench.forget(1.0) == ()
-    assert bench.shares() == {C: bench.pace(C).stock}
+    assert bench.shares() == {C: bench.throttle(C).stock}
 
 
 def test_a_lease_on_its_way_finds_the_rest_that_its_host_asked_for() -> None:
@@ -339,8 +339,8 @@ def test_a_lease_on_its_way_finds_the_rest_that_its_host_asked_for() -> None:
     bench.add([ask(A)], {}, 0.0)
     sent(bench, 0.0)
     assert A in bench.shares()
-    bench.pace(A).hear(Heard(asked_at=0.0, status=429, retry_after=100.0), 0.0, 0.0)
-    bench.release(A, 0.0)
+    bench.throttle(A).hear(Heard(asked_at=0.0, status=429, retry_after=100.0), 0.0, 0.0)
+    bench.release(A)
     assert bench.withdraw(A, 0.0) == []
 
     bench.add([ask(A, 1)], {}, 0.0)
@@ -360,7 +360,7 @@ def test_a_host_that_has_enough_wants_nothing() -> None:
         sent(bench, 0.0)
 
     assert bench.shares() == {}
-    bench.release(A, 0.0)
+    bench.release(A)
     sent(bench, 0.0)
     assert bench.shares() == {A: 2}
 
@@ -373,9 +373,9 @@ def test_a_host_that_gave_all_it_had_is_asked_again_when_it_gained_something() -
     assert A in bench.shares()
     bench.add([], {}, 0.0)
 
-    assert (bench.shares(), bench.hungry) == ({}, 0)
+    assert (bench.shares(), bench.low) == ({}, 0)
     bench.gained([A, Host("elsewhere:80")])
-    assert bench.hungry == 1
+    assert bench.low == 1
     assert A in bench.shares()
     bench.gained([A])
     bench.add([], {}, 0.0)
@@ -394,8 +394,8 @@ def test_a_slow_host_leaves_slots_to_the_others() -> None:
 
     assert alone == [slow] * 4
     assert shared == [slow, quick, quick, quick, quick, None]  # each has its share now
-    bench.release(slow, 1.0)
-    bench.release(quick, 1.0)
+    bench.release(slow)
+    bench.release(quick)
     assert [sent(bench, 1.0, free) for free in (2, 1)] == [quick, None]
     assert sent(bench, 1.0, 3) == slow
 
@@ -443,7 +443,7 @@ def test_a_share_opens_new_hosts_and_tries_failed_ones() -> None:
     for _ in range(80):
         host = sent(bench, 0.0)
         assert host is not None
-        bench.release(host, 0.0)
+        bench.release(host)
         hosts[host] += 1
 
     assert hosts == {QUICK: 68, NEW: 10, DEAD: 2}
@@ -474,8 +474,8 @@ def test_a_host_moves_up_as_soon_as_it_answers() -> None:
         sent(bench, 0.0)
     assert sent(bench, 0.0) == NEW
 
-    bench.pace(NEW).hear(Heard(asked_at=0.0, status=200, latency=0.1), 0.0, 0.0)
-    bench.release(NEW, 0.0)
+    bench.throttle(NEW).hear(Heard(asked_at=0.0, status=200, latency=0.1), 0.0, 0.0)
+    bench.release(NEW)
     taken = bench.take(0.0, PLENTY, may_dial=False)
 
     assert taken is not None
@@ -489,8 +489,8 @@ def test_what_is_laid_back_is_the_first_of_its_host_again() -> None:
     taken = bench.take(0.0, PLENTY, may_dial=True)
     assert taken is not None
     bench.send(A, 0.0)
-    bench.release(A, 4.0)
-    bench.pace(A).put_off(3.0, 4.0)
+    bench.release(A)
+    bench.throttle(A).put_off(3.0, 4.0)
     bench.lay_back(taken.request, 4.0)
 
     assert bench.queued == 3
@@ -519,7 +519,7 @@ def test_what_was_asked_in_vain_is_laid_back_behind_the_others() -> None:
     bench.add([again], {}, 0.0)
     sent(bench, 0.0)
     bench.add([ask(A, 2)], {}, 1.0)
-    bench.release(A, 3.0)
+    bench.release(A)
 
     bench.lay_back(again, 3.0)
 

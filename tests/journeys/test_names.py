@@ -43,7 +43,7 @@ class Net:
 @pytest.fixture
 async def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Net]:
     """Fifty hosts of a page each; a lookup may take a fifth of a second, and an outage half a second."""
-    monkeypatch.setattr("crawler.engine.crawl._WITHOUT_NAMES", SECONDS)
+    monkeypatch.setattr("crawler.engine.outage._WITHOUT_NAMES", SECONDS)
     monkeypatch.setattr("crawler.downloader.dialing._LOOKUP_SECONDS", 0.2)
     async with HandMadeSite() as site, name_server(lambda *_: Reply("127.0.0.1")) as server:
         site.add_page("/", "a page")
@@ -104,7 +104,7 @@ async def test_a_name_server_that_comes_back_in_time_costs_nothing(
     net: Net, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run goes on by itself, and no URL fails."""
-    monkeypatch.setattr("crawler.engine.crawl._WITHOUT_NAMES", 60.0)
+    monkeypatch.setattr("crawler.engine.outage._WITHOUT_NAMES", 60.0)
     root = ("", "2")  # asked for its name servers: once to know of the outage, and then beside each probe
     net.server.answers = lambda *_: Reply("127.0.0.1") if net.server.asked[root] > 1 else Reply(code=SERVFAIL)
 

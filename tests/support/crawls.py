@@ -3,15 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from crawler.build import assemble
+from crawler.build import Environment, assemble
 from crawler.core.config import configure
 from crawler.core.protocols import Fetcher
-from crawler.engine.crawl import Crawl, Ending
+from crawler.engine.crawl import Ending
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.seed_lists import SeedList
 from crawler.runtime.loop import Stop
@@ -39,9 +38,9 @@ async def crawl(
         **{name.replace("_", "-"): value for name, value in options.items()},
     }
     facts = RunFacts(command=command, sources=(SeedList("list", 1),), options={})
+    environment = Environment(stop=stop or Stop(), say=say, jitter=lambda: 0.0, around=lambda _: fetcher)
     async with AsyncExitStack() as stack:
-        parts = await assemble(stack, run, facts, configure(values), around=lambda _: fetcher)
-        return await Crawl(replace(parts, jitter=lambda: 0.0, say=say), stop or Stop()).run()
+        return await (await assemble(stack, run, facts, configure(values), environment)).crawl.run()
 
 
 def _write_once(run: RunFolder, lines: Iterable[str]) -> None:

@@ -6,23 +6,23 @@ time for each, so an hour of waiting takes no time, and every interleaving of lo
 
 import asyncio
 import selectors
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-from unittest import mock
+from typing import Any, Self, TypeVar, TypeVarTuple
 
-from crawler import build
+from crawler.build import Environment, assemble
 from crawler.core.config import configure
 from crawler.core.protocols import Fetcher
-from crawler.engine import journal
-from crawler.engine.crawl import Crawl, Ending, Parts
+from crawler.engine.crawl import Crawl, Ending
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.seed_lists import SeedList
 from crawler.runtime.loop import Stop
-from crawler.runtime.threads import InboxBounds, _Call, _Inbox, _InboxRoom
+from crawler.runtime.threads import Call, Inbox, InboxBounds, InboxRoom
+
+X = TypeVar("X")
+Ts = TypeVarTuple("Ts")
 
 START = 1000.0  # the monotonic moment at which each crawl begins
 EPOCH = 1_700_000_000.0  # of the wall clock at the monotonic moment 0
@@ -99,8 +99,8 @@ class _Thread:
         name: str,
     ) -> None:
         self._work, self._done, self._weigh, self._last, self._name = work, done, weigh, last, name
-        self._inbox: _Inbox[Any] = _Inbox(bounds)
-        self._room = _InboxRoom(bounds)
+        self._inbox: Inbox[Any] = Inbox(bounds)
+        self._room = InboxRoom(bounds)
         self._is_open = True
         self._wake = asyncio.Event()
 
@@ -128,8 +128,8 @@ class _Thread:
         self._room.squeeze_in(weight := self._weigh(item))
         self._push((item, weight))
 
-    async def call(self, func: Callable[..., Any], *args: Any) -> Any:
-        self._push(call := _Call(lambda: func(*args)))
+    async def call(self, func: Callable[[*Ts], X], *args: *Ts) -> X:
+        self._push(call := Call(lambda: func(*args)))
         return await asyncio.wrap_future(call.future)
 
     async def flush(self) -> None:
@@ -145,7 +145,7 @@ class _Thread:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            if self._inbox._entries:
+            if len(self._inbox):
                 await asyncio.sleep(_WORK)
                 self._turn()
                 await asyncio.sleep(_WORK)
@@ -157,7 +157,7 @@ class _Thread:
     def _turn(self) -> None:
         turn = self._inbox.take()
         loop = asyncio.get_running_loop()
-        if isinstance(turn, _Call):
+        if isinstance(turn, Call):
             turn.run()
         elif turn is not None:
             self._room.leave(len(turn.items), turn.bytes)
@@ -172,7 +172,8 @@ def crawl(
     stop: Stop | None = None,
     command: str = "fetch",
     jitter: float = 0.5,
-    look: Callable[[Parts, Crawl], object] = lambda _parts, _crawl: None,
+    say: Callable[[str], None] = lambda _: None,
+    look: Callable[[Crawl], object] = lambda _crawl: None,
     **options: object,
 ) -> Ending:
     """Fetch a list in `folder`, or go on with what is there; `look` is called before it begins.
@@ -187,30 +188,31 @@ def crawl(
     values = {"robots": False, "workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}}
     facts = RunFacts(command=command, sources=(SeedList("list", 1),), options={})
 
+    environment = Environment(
+        stop=stop or Stop(), say=say, clock=_Clock(), jitter=lambda: jitter, thread=_Thread, around=lambda _: fetcher
+    )
+
     async def main() -> Ending:
         async with AsyncExitStack() as stack:
-            parts = await build.assemble(stack, run, facts, configure(values), around=lambda _: fetcher)
-            found = Crawl(replace(parts, jitter=lambda: jitter), stop or Stop())
-            look(parts, found)
+            found = (await assemble(stack, run, facts, configure(values), environment)).crawl
+            look(found)
             return await found.run()
 
     return _run(main)
 
 
-def _run(main: Callable[[], Any]) -> Ending:
+def _run(main: Callable[[], Coroutine[Any, Any, Ending]]) -> Ending:
     loop = _Loop()
-    with mock.patch.object(build, "SystemClock", _Clock), mock.patch.object(journal, "GroupThread", _Thread):
-        try:
-            asyncio.set_event_loop(loop)
-            task: asyncio.Task[Ending] = loop.create_task(main())
-            loop.main = task
-            return loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            raise Stall from None
-        finally:
-            _clear(loop, asyncio.all_tasks(loop))
-            asyncio.set_event_loop(None)
-            loop.close()
+    try:
+        asyncio.set_event_loop(loop)
+        loop.main = loop.create_task(main())
+        return loop.run_until_complete(loop.main)
+    except asyncio.CancelledError:
+        raise Stall from None
+    finally:
+        _clear(loop, asyncio.all_tasks(loop))
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 def _clear(loop: _Loop, left: Sequence[asyncio.Task[Any]] | set[asyncio.Task[Any]]) -> None:
