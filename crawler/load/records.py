@@ -1,17 +1,18 @@
-"""What a load test records while it runs, and how the records of several processes become one.
+"""Records of a load test: what each process counts while it runs, and how their records become one.
 
 Rules
-- All times are whole nanoseconds in fine buckets, so memory does not grow with the number of requests and merging loses
-  nothing. A share of the records is as good as the whole: merging is adding.
-- Whatever was scheduled is counted once when it is due and once when it ends, by different code: the conservation law
-  (scheduled = ok + failed + timed out + shed + in flight) is checked, not assumed.
-- A request without an answer is kept at the lower bound of its response time.
+- All times are whole nanoseconds in the buckets of an HDR histogram, so memory does not grow with the number of
+  requests, and merging loses nothing: it adds.
+- Each scheduled request is counted once when it is due and once when it ends, by different code. So the conservation
+  law (scheduled = ok + failed + timed out + shed + in flight) is a check.
+- A request without an answer counts at the lower bound of its response time. Leaving it out would be coordinated
+  omission: the slowest requests would be missing from the percentiles.
 Runs on: anywhere (pure); the records travel between processes.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 from crawler.core.histogram import FINE, add_to, bucket
 
@@ -21,11 +22,11 @@ def _table() -> "Table":
 
 
 Table = defaultdict[int, int]
-"""Bucket number (or another small whole number) to count."""
+"""Counts by bucket number, or by another small whole number."""
 
 
 def note(table: Table, nanoseconds: int) -> None:
-    """Count one time."""
+    """Count one time in its bucket."""
     table[bucket(nanoseconds, FINE)] += 1
 
 
@@ -47,18 +48,13 @@ class Sheet:
 
     @property
     def count(self) -> int:
-        """How many answers."""
+        """Return the number of answers."""
         return sum(self.whole.values()) + sum(self.split.values())
-
-    def merge(self, other: "Sheet") -> None:
-        """Add another share."""
-        for name in ("whole", "split", "first_byte", "body", "statuses"):
-            add_to(getattr(self, name), [getattr(other, name)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One request that failed, so that it can be found in a server's log.
+    """One request that failed, with what finds it in a server's log.
 
     Attributes:
         at: nanoseconds after the start of the test, when it ended.
@@ -82,12 +78,8 @@ class LoadFailure:
     last: Example
     worst: Example
 
-    def add(self, example: Example) -> None:
-        """One more."""
-        self.merge(LoadFailure(count=1, first=example, last=example, worst=example))
-
     def merge(self, other: "LoadFailure") -> None:
-        """Add another share."""
+        """Add the failures of another share; of two examples, keep the earlier, the later, and the slower one."""
         self.count += other.count
         self.first = min(self.first, other.first, key=lambda example: example.at)
         self.last = max(self.last, other.last, key=lambda example: example.at)
@@ -105,11 +97,11 @@ class Phase:
         sent: those that were sent before its end; `answered`: those that ended well or failed before it.
         response: from the moment a request was due until its answer (open loop; closed loop: as the service time).
         pacing: how late a request was sent although a connection was free: the client's own fault.
-        waiting: how long one waited because every connection was busy.
+        waiting: how late a request was sent because every connection was busy.
         late: requests sent more than a millisecond after they were due, for either cause.
-        timed_out, shed, in_flight: lower bounds of response times that nobody knows.
-        bytes: all that was received, of good answers and of others, heads included.
-        connect, tls: what opening connections took.
+        timed_out, shed, in_flight: lower bounds of the response times of requests without an answer.
+        bytes: received with good answers and with others, heads included.
+        connect, tls: times of opening connections.
         opened, closed_by_server: connections.
         surplus: connections given up because the server sent more than the answer.
     """
@@ -140,35 +132,38 @@ class Phase:
     surplus: int = 0
 
     def fail(self, kind: str, example: Example) -> None:
-        """One request failed."""
+        """Count a request that failed."""
         note(self.failed, example.took)
         self.witness(kind, example)
 
     def witness(self, kind: str, example: Example) -> None:
-        """Keep an example of what happened, under its kind."""
+        """Keep an example of this kind of failure."""
+        self._add_failure(kind, LoadFailure(count=1, first=example, last=example, worst=example))
+
+    def _add_failure(self, kind: str, failure: LoadFailure) -> None:
         if kind in self.failures:
-            self.failures[kind].add(example)
+            self.failures[kind].merge(failure)
         else:
-            self.failures[kind] = LoadFailure(count=1, first=example, last=example, worst=example)
+            self.failures[kind] = replace(failure)
 
     @property
     def seconds(self) -> float:
-        """How long it lasted; 0 = it was never begun."""
+        """Return how long the phase lasted; 0 = it never began."""
         return max(0, self.end - self.begin) / 1e9
 
     @property
     def rate(self) -> float:
-        """Requests per second that ended, well or not, within its time."""
+        """Return the requests per second that ended, well or not, within the phase."""
         return self.answered / self.seconds if self.seconds else 0.0
 
     @property
     def ok(self) -> int:
-        """Good answers."""
+        """Return the number of good answers."""
         return self.fresh.count + self.reused.count
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """How the requests ended; the order is that of the conservation law."""
+        """Return how many requests ended in each way, in the order of the conservation law."""
         return {
             "ok": self.ok,
             "failed": sum(self.failed.values()),
@@ -179,47 +174,44 @@ class Phase:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the conservation law holds."""
+        """Return whether the conservation law holds."""
         return self.scheduled == sum(self.outcomes.values())
 
     def service(self) -> Table:
-        """Times from sending to the end of the answer, of all good answers."""
+        """Return the service times of all good answers: from sending to the end of the answer."""
         return merged(self.fresh.whole, self.fresh.split, self.reused.whole, self.reused.split)
 
     def unanswered(self) -> Table:
-        """Lower bounds of the response times of requests without an answer."""
+        """Return the lower bounds of the response times of requests without an answer."""
         return merged(self.timed_out, self.shed, self.in_flight)
 
     def merge(self, other: "Phase") -> None:
-        """Add another share of the same phase, or another phase to their sum."""
-        self.fresh.merge(other.fresh)
-        self.reused.merge(other.reused)
-        for name in _TABLES:
-            add_to(getattr(self, name), [getattr(other, name)])
-        for name in _SUMS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for kind, failure in other.failures.items():
-            if kind in self.failures:
-                self.failures[kind].merge(failure)
-            else:
-                self.failures[kind] = replace(failure)
+        """Add another share of the same phase, or another phase to a sum."""
+        _add_fields(self, other, but=("name", "measured", "begin", "end", "failures"))
         self.begin, self.end = min(self.begin, other.begin), max(self.end, other.end)
+        for kind, failure in other.failures.items():
+            self._add_failure(kind, failure)
 
 
-_TABLES = (
-    *("response", "pacing", "waiting", "failed", "timed_out", "shed", "in_flight"),
-    *("connect", "tls"),
-)
-_SUMS = ("scheduled", "sent", "answered", "late", "bytes", "opened", "closed_by_server", "surplus")
+def _add_fields(total: Phase | Sheet, share: Phase | Sheet, but: Sequence[str] = ()) -> None:
+    """Add each table and each count of a record to the same field of another."""
+    for name in (each.name for each in fields(total) if each.name not in but):
+        mine, other = getattr(total, name), getattr(share, name)
+        if isinstance(mine, Sheet):
+            _add_fields(mine, other)
+        elif isinstance(mine, dict):
+            add_to(mine, [other])
+        else:
+            setattr(total, name, mine + other)
 
 
 @dataclass(slots=True, kw_only=True)
 class ClientCost:
-    """What the tool itself cost, in one process, while it measured.
+    """The cost of the client itself, in one process, while it measured.
 
     Attributes:
         seconds, cpu_seconds: wall and processor time.
-        lag: how late the event loop came to something that was due, sampled all the time (ns).
+        lag: how late the event loop called a timer, sampled all the time (ns).
         pauses: of Python's cycle collector (ns).
     """
 
@@ -230,27 +222,27 @@ class ClientCost:
 
     @property
     def cpu(self) -> float:
-        """Share of one core."""
+        """Return the share of one core."""
         return self.cpu_seconds / self.seconds if self.seconds > 0 else 0.0
 
 
 @dataclass(slots=True, kw_only=True)
 class LoadRecord:
-    """What one process brings home: its phases in order, and its own cost."""
+    """The record of one process: its phases in order, and its own cost."""
 
     phases: list[Phase]
     client: ClientCost
 
 
 def merged(*tables: Mapping[int, int]) -> Table:
-    """Tables as one."""
+    """Return the sum of these tables."""
     total = _table()
     add_to(total, tables)
     return total
 
 
 def merge_phases(shares: Iterable[list[Phase]]) -> list[Phase]:
-    """The same phases of several processes as one list."""
+    """Merge the phases of several processes, one by one, and return them as one list."""
     first, *others = shares
     for other in others:
         for phase, more in zip(first, other, strict=True):
@@ -259,7 +251,7 @@ def merge_phases(shares: Iterable[list[Phase]]) -> list[Phase]:
 
 
 def sum_up(phases: Iterable[Phase]) -> Phase:
-    """The measured phases as one; an empty one when there are none."""
+    """Return the sum of the measured phases; an empty phase when there are none."""
     measured = [phase for phase in phases if phase.measured]
     total = Phase(name="all", begin=measured[0].begin if measured else 0)
     for phase in measured:

@@ -1,30 +1,62 @@
-"""core.loadfacts: records that merge without loss."""
+"""load.records: records that merge without loss."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import fields
+from typing import Any, Final
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.load.records import Example, Phase, Table, note
+from crawler.load.records import Example, LoadFailure, Phase, Sheet, Table
 
-EXAMPLES = st.builds(
-    Example, at=st.integers(0, 10**12), took=st.integers(0, 10**12), port=st.none(), detail=st.just("d")
+LAWS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "name": lambda one, _: one,
+    "measured": lambda one, _: one,
+    "begin": min,
+    "end": max,
+    "first": lambda one, two: min(one, two, key=lambda example: example.at),
+    "last": lambda one, two: max(one, two, key=lambda example: example.at),
+    "worst": lambda one, two: max(one, two, key=lambda example: example.took),
+}
+"""The fields that are not added."""
+
+NUMBERS: Final = st.integers(1, 10**12)
+VALUES: Final[dict[object, st.SearchStrategy[Any]]] = {
+    str: st.just("p"),
+    bool: st.just(True),
+    int: NUMBERS,
+    Example: st.builds(Example, at=NUMBERS, took=NUMBERS, port=st.none(), detail=st.just("d")),
+    Table: st.dictionaries(st.integers(0, 9), NUMBERS, min_size=1, max_size=4).map(lambda d: defaultdict(int, d)),
+}
+
+
+def filled(record: type) -> st.SearchStrategy[Any]:
+    """A record with something in every field; a field of a new type is a KeyError."""
+    return st.builds(record, **{field.name: VALUES[field.type] for field in fields(record)})
+
+
+VALUES[Sheet] = filled(Sheet)
+VALUES[dict[str, LoadFailure]] = st.dictionaries(
+    st.sampled_from(["status_500", "truncated", "timeout"]), filled(LoadFailure), min_size=1
 )
+PHASES: Final = filled(Phase)
 
 
-@st.composite
-def phases(draw: st.DrawFn) -> Phase:
-    """A phase with something of everything."""
-    phase = Phase(name="p")
-    for table in (phase.response, phase.fresh.whole, phase.reused.split, phase.in_flight, phase.connect):
-        for value in draw(st.lists(st.integers(0, 10**11), max_size=5)):
-            note(table, value)
-    for example in draw(st.lists(EXAMPLES, max_size=4)):
-        phase.fail(draw(st.sampled_from(["status_500", "truncated"])), example)
-    phase.scheduled = draw(st.integers(0, 100))
-    phase.end = draw(st.integers(0, 100))
-    return phase
+def law(name: str, one: Any, two: Any) -> Any:
+    """The value of a field after merging."""
+    if name in LAWS:
+        return LAWS[name](one, two)
+    if isinstance(one, int):
+        return one + two
+    if isinstance(one, defaultdict):
+        return Counter(one) + Counter(two)
+    if isinstance(one, dict):
+        return {**one, **two, **{kind: law("", one[kind], two[kind]) for kind in one.keys() & two.keys()}}
+    return type(one)(
+        **{each.name: law(each.name, getattr(one, each.name), getattr(two, each.name)) for each in fields(one)}
+    )
 
 
 def merged(*shares: Phase) -> Phase:
@@ -35,30 +67,50 @@ def merged(*shares: Phase) -> Phase:
     return first
 
 
-def plain(phase: Phase) -> tuple[object, ...]:
-    """What must be equal; which of two equally bad examples is kept may differ."""
-    tables: list[Table] = [phase.response, phase.fresh.whole, phase.reused.split, phase.in_flight, phase.failed]
-    kinds = {kind: (f.count, f.first.at, f.last.at, f.worst.took) for kind, f in phase.failures.items()}
-    return [Counter(table) for table in tables], kinds, phase.scheduled, phase.end, phase.outcomes
+def without_ties(phase: Phase) -> Phase:
+    """Leave out which of two equally early, late or slow examples is kept."""
+    for failure in phase.failures.values():
+        failure.first, failure.last, failure.worst = (
+            Example(at=at, took=took, port=None, detail="")
+            for at, took in ((failure.first.at, 0), (failure.last.at, 0), (0, failure.worst.took))
+        )
+    return phase
 
 
-@given(phases(), phases(), phases())
+@given(PHASES, PHASES)
+def test_each_field_has_its_law(one: Phase, two: Phase) -> None:
+    """Counts and tables are added, times and examples are the first, the last or the worst; no field is forgotten."""
+    assert merged(one, two) == law("", one, two)
+
+
+@given(PHASES, PHASES, PHASES)
 def test_shares_merge_in_any_grouping_and_order(one: Phase, two: Phase, three: Phase) -> None:
     """However many processes there are, and whichever answers first, the sum is the same."""
-    whole = plain(merged(one, two, three))
+    whole = without_ties(merged(one, two, three))
 
-    assert plain(merged(merged(one, two), three)) == whole
-    assert plain(merged(three, merged(one, two))) == whole
-    assert plain(merged(two, three, one)) == whole
+    assert without_ties(merged(merged(one, two), three)) == whole
+    assert without_ties(merged(three, merged(one, two))) == whole
+    assert without_ties(merged(two, three, one)) == whole
+
+
+def test_merging_leaves_the_share_alone() -> None:
+    """A failure that only one process saw is a copy in the sum."""
+    total, share = Phase(name="p"), Phase(name="p")
+    share.fail("truncated", Example(at=1, took=1, port=None, detail="d"))
+
+    total.merge(share)
+    total.merge(share)
+
+    assert (total.failures["truncated"].count, share.failures["truncated"].count) == (2, 1)
 
 
 def test_the_examples_of_a_failure_are_its_first_its_last_and_its_worst() -> None:
     """By the moment at which each happened, and by what it took."""
-    phase, other = Phase(name="p"), Phase(name="p")
+    phase = Phase(name="p")
     for at, took in [(5, 50), (1, 30), (9, 10)]:
         phase.fail("truncated", Example(at=at, took=took, port=None, detail="d"))
-    other.fail("truncated", Example(at=7, took=90, port=None, detail="d"))
 
-    failure = merged(phase, other).failures["truncated"]
+    failure = phase.failures["truncated"]
 
-    assert (failure.count, failure.first.at, failure.last.at, failure.worst.took) == (4, 1, 9, 90)
+    assert (failure.count, failure.first.at, failure.last.at, failure.worst.took) == (3, 1, 9, 50)
+    assert phase.outcomes["failed"] == 3
