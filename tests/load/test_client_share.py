@@ -1,27 +1,26 @@
-"""core.loadshare: the client's part of each percentile."""
+"""load.client_share: the client's part of each percentile."""
 
 import pytest
 
 from crawler.core.histogram import FINE, bucket
 from crawler.load.client_share import own_parts
+from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import Phase, Table, note
-
-MS = 1_000_000
 
 
 def lag(*milliseconds: float) -> Table:
     """A hundred samples, of which the last ones are these."""
     table = Table(int)
     for one in [0.0] * (100 - len(milliseconds)) + list(milliseconds):
-        note(table, round(one * MS))
+        note(table, round(one * MILLISECOND))
     return table
 
 
 def phase(requests: int = 1000) -> Phase:
     """Answers of 20 ms, each sent half a millisecond late."""
     found = Phase(name="measured", scheduled=requests)
-    found.pacing[bucket(MS // 2, FINE)] = requests
-    found.response[bucket(20 * MS, FINE)] = found.reused.whole[bucket(19 * MS, FINE)] = requests
+    found.pacing[bucket(MILLISECOND // 2, FINE)] = requests
+    found.response[bucket(20 * MILLISECOND, FINE)] = found.reused.whole[bucket(19 * MILLISECOND, FINE)] = requests
     return found
 
 

@@ -1,4 +1,4 @@
-"""core.hdrlog: other tools read our histograms."""
+"""load.hdr_log: other tools read our histograms."""
 
 from collections import Counter
 from pathlib import Path

@@ -10,8 +10,9 @@ from crawler.load.loops import Loop
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.pacers import Curve, Poisson, RateStage
 from crawler.load.records import ClientCost, LoadRecord, merge_phases, sum_up
-from crawler.load.result import LoadSetup, LoadVerdict
+from crawler.load.result import LoadVerdict
 from crawler.load.verdict import judge
+from support.load_results import load_setup
 from support.simulation import Simulation, measured, simulated
 
 
@@ -24,23 +25,6 @@ def stalling(_: int, now: int) -> int:
 def above(table: dict[int, int], nanoseconds: int) -> int:
     """How many of the values are larger."""
     return sum(count for number, count in table.items() if middle(number, FINE) > nanoseconds)
-
-
-def asked(mode: str, connections: int = 64) -> LoadSetup:
-    """A description of the test."""
-    return LoadSetup(
-        url="http://h/",
-        address="h:80",
-        method="GET",
-        mode=mode,
-        connections=connections,
-        processes=1,
-        keep_alive=True,
-        timeout=10,
-        grace=1,
-        cores=2,
-        good="status below 400",
-    )
 
 
 def test_a_stall_of_a_second_is_seen_by_every_request_that_was_due_in_it() -> None:
@@ -177,7 +161,7 @@ def test_a_client_that_is_slowed_is_called_the_limit_with_its_share(rate: float 
     measured(loop)
     client = loop.parts.gauge.client
     client.seconds, client.cpu_seconds = 5.0, 2.0
-    verdict, because, advice = judge(asked("open" if rate else "closed"), loop.phases, [client])
+    verdict, because, advice = judge(load_setup(rate=rate), loop.phases, [client])
 
     assert verdict is LoadVerdict.CLIENT_BOUND
     assert because.startswith("up to ")
@@ -199,7 +183,7 @@ def test_one_pause_of_the_client_is_blamed_for_the_percentile_that_it_reaches(
     loop, _ = simulated(lambda _n, _now: MILLISECOND, rate=rate, disturb=pause, seconds=10)
     client = loop.parts.gauge.client
     client.seconds, client.cpu_seconds = 10.0, 2.0
-    found, because, _ = judge(asked("open"), loop.phases, [client])
+    found, because, _ = judge(load_setup(rate=rate), loop.phases, [client])
 
     assert (mean(client.lag, FINE) or 0) > 0.1 * (mean(measured(loop).response, FINE) or 0)
     assert found is verdict
@@ -210,7 +194,7 @@ def test_a_server_that_never_answers_is_not_called_a_short_test() -> None:
     """The verdict says that nothing was ok, and what became of the requests instead."""
     loop, _ = simulated(lambda _n, _now: None, rate=100, connections=8, seconds=3)
 
-    verdict, because, advice = judge(asked("open", 8), loop.phases, [ClientCost(seconds=3)])
+    verdict, because, advice = judge(load_setup(rate=100), loop.phases, [ClientCost(seconds=3)])
 
     assert (verdict, because) == (LoadVerdict.NOTHING_OK, "no request was ok: 292 shed, 8 in flight")
     assert "--expect-status" in advice
@@ -222,7 +206,7 @@ def test_a_queue_does_not_hide_a_slow_client() -> None:
     client = loop.parts.gauge.client
     client.seconds, client.cpu_seconds = 5.0, 2.0
 
-    verdict, *_ = judge(asked("open", 4), loop.phases, [client])
+    verdict, *_ = judge(load_setup(rate=3600), loop.phases, [client])
 
     assert (mean(measured(loop).response, FINE) or 0) > 10 * (mean(client.lag, FINE) or 0)
     assert verdict is LoadVerdict.CLIENT_BOUND
@@ -232,7 +216,7 @@ def test_a_client_with_time_to_spare_is_not_blamed() -> None:
     """The same load without the disturbance is the server's."""
     loop, _ = simulated(lambda _n, _now: MILLISECOND, seconds=5)
 
-    verdict, *_ = judge(asked("closed"), loop.phases, [ClientCost(seconds=5, cpu_seconds=2)])
+    verdict, *_ = judge(load_setup(), loop.phases, [ClientCost(seconds=5, cpu_seconds=2)])
 
     assert verdict is LoadVerdict.SERVER_BOUND
 
@@ -241,7 +225,7 @@ def test_a_rate_beyond_the_server_is_not_reached() -> None:
     """Eight connections of 100 ms manage 80/s, half of what was asked for."""
     loop, _ = simulated(lambda _n, _now: 100 * MILLISECOND, rate=160, connections=8, seconds=10)
 
-    verdict, because, advice = judge(asked("open", 8), loop.phases, [ClientCost(seconds=10, cpu_seconds=0.1)])
+    verdict, because, advice = judge(load_setup(rate=160), loop.phases, [ClientCost(seconds=10, cpu_seconds=0.1)])
 
     total = measured(loop)
     assert verdict is LoadVerdict.RATE_NOT_REACHED

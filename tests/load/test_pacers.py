@@ -1,4 +1,4 @@
-"""core.pacer: when each request is due."""
+"""load.pacers: when each request is due."""
 
 from itertools import pairwise
 from random import Random

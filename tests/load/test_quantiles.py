@@ -1,4 +1,4 @@
-"""core.quantiles: percentiles that a sample can carry."""
+"""load.quantiles: percentiles that a sample can carry."""
 
 from collections import Counter
 from random import Random

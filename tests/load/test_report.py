@@ -1,40 +1,15 @@
-"""report.load: no figure of a load test's report contradicts another, and every one says what it counts."""
+"""load.report: no figure of a load test's report contradicts another, and every one says what it counts."""
 
 import re
-from collections.abc import Sequence
 
 import pytest
 
 from crawler.core.histogram import FINE, bucket
 from crawler.load.nanoseconds import MILLISECOND, SECOND
-from crawler.load.records import ClientCost, Example, Phase
+from crawler.load.records import Example, Phase
 from crawler.load.report import load_text
-from crawler.load.result import LoadResult, LoadSetup
-from crawler.load.verdict import judge
+from support.load_results import load_result
 from support.simulation import measured, simulated
-
-
-def result(phases: Sequence[Phase], *, rate: float | None = None, connections: int = 8) -> LoadResult:
-    """These phases with their verdict, of a client with time to spare."""
-    asked = LoadSetup(
-        url="http://h/",
-        address="h:80",
-        method="GET",
-        mode="open" if rate else "closed",
-        connections=connections,
-        processes=1,
-        keep_alive=True,
-        timeout=10,
-        grace=1,
-        cores=2,
-        good="status below 400",
-        rate=rate,
-    )
-    clients = (ClientCost(seconds=10, cpu_seconds=1),)
-    verdict, because, advice = judge(asked, phases, clients)
-    return LoadResult(
-        asked=asked, phases=tuple(phases), clients=clients, verdict=verdict, because=because, advice=advice
-    )
 
 
 def row(text: str, title: str) -> str:
@@ -49,7 +24,7 @@ def test_late_requests_are_told_apart_by_what_they_waited_for() -> None:
     loop, _ = simulated(lambda _n, _now: 100 * MILLISECOND, rate=160, connections=8, seconds=10)
     phase = measured(loop)
 
-    text = load_text(result(loop.phases, rate=160))
+    text = load_text(load_result(loop.phases, rate=160))
 
     free, waited = sum(phase.pacing.values()), sum(phase.waiting.values())
     assert free + waited == 880
@@ -67,7 +42,7 @@ def test_a_percentile_is_shown_or_said_to_be_missing() -> None:
     phase = Phase(name="measured", end=10 * SECOND, scheduled=100_000, sent=100_000, answered=100_000)
     phase.reused.whole[bucket(2_000_000, FINE)] = 100_000
 
-    text = load_text(result([phase]))
+    text = load_text(load_result([phase]))
 
     assert row(text, "beyond") == "p99.99 2.000 (service)"
     assert "p99.99 2.000 - 2.000" in row(text, "95 % sure")
@@ -80,7 +55,7 @@ def test_where_nothing_is_ok_the_report_says_so_in_every_row() -> None:
     for _ in range(13_853):
         phase.fail("status_404", Example(at=1, took=MILLISECOND, port=1, detail="answered with status 404"))
 
-    text = load_text(result([phase]))
+    text = load_text(load_result([phase]))
 
     assert row(text, "Verdict") == "NOTHING-OK (no request was ok: 13,853 status_404)"
     assert row(text, "Rate").endswith("10.0 KiB/s received")
@@ -96,7 +71,7 @@ def test_one_is_not_several(count: int, words: str) -> None:
     phase.reused.whole[bucket(MILLISECOND, FINE)] = 500
     phase.in_flight[bucket(SECOND, FINE)] = count
 
-    text = load_text(result([phase], rate=50_000))
+    text = load_text(load_result([phase], rate=50_000))
 
     assert words in row(text, "Outcome")
     assert "open loop, 50,000/s, constant gaps" in row(text, "Load")

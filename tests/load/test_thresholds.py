@@ -1,4 +1,4 @@
-"""core.thresholds: what a gate lets pass."""
+"""load.thresholds: what a gate lets pass."""
 
 from dataclasses import replace
 
@@ -6,34 +6,21 @@ import pytest
 
 from crawler.core.errors import UsageError
 from crawler.core.histogram import FINE, bucket
-from crawler.load.records import ClientCost, Example, Phase
-from crawler.load.result import LoadResult, LoadSetup, LoadVerdict
+from crawler.load.nanoseconds import MILLISECOND, SECOND
+from crawler.load.records import Example, Phase
+from crawler.load.result import LoadResult, LoadVerdict
 from crawler.load.thresholds import parse_threshold
-
-MS = 1_000_000
+from support.load_results import load_result
 
 
 def result(*, ok: int = 1990, failed: int = 0, unanswered: int = 0, milliseconds: int = 10) -> LoadResult:
     """So many good answers of this latency within a second, and others."""
-    phase = Phase(name="measured", end=10**9, scheduled=ok + failed + unanswered, answered=ok + failed)
-    phase.reused.whole[bucket(milliseconds * MS, FINE)] = ok
+    phase = Phase(name="measured", end=SECOND, scheduled=ok + failed + unanswered, answered=ok + failed)
+    phase.reused.whole[bucket(milliseconds * MILLISECOND, FINE)] = ok
     for _ in range(failed):
         phase.fail("status_500", Example(at=1, took=1, port=None, detail="answered with status 500"))
-    phase.in_flight[bucket(MS, FINE)] = unanswered
-    asked = LoadSetup(
-        url="http://h/",
-        address="h:80",
-        method="GET",
-        mode="closed",
-        connections=1,
-        processes=1,
-        keep_alive=True,
-        timeout=1,
-        grace=1,
-        cores=2,
-        good="status below 400",
-    )
-    return LoadResult(asked=asked, phases=(phase,), clients=(ClientCost(),), verdict=LoadVerdict.OK, because="so")
+    phase.in_flight[bucket(MILLISECOND, FINE)] = unanswered
+    return load_result([phase])
 
 
 @pytest.mark.parametrize(

@@ -3,24 +3,11 @@
 import pytest
 
 from crawler.core.histogram import FINE, bucket
+from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import ClientCost, Phase
-from crawler.load.result import LoadSetup, LoadVerdict
+from crawler.load.result import LoadVerdict
 from crawler.load.verdict import judge
-
-MS = 1_000_000
-ASKED = LoadSetup(
-    url="http://h/",
-    address="h:80",
-    method="GET",
-    mode="closed",
-    connections=1,
-    processes=1,
-    keep_alive=True,
-    timeout=10,
-    grace=1,
-    cores=2,
-    good="status below 400",
-)
+from support.load_results import load_setup
 
 
 @pytest.mark.parametrize(
@@ -39,12 +26,12 @@ def test_the_client_is_named_with_the_percentile_that_it_reaches(
 ) -> None:
     """So many moments of a thousand were so many milliseconds late, and the server takes so long."""
     phase = Phase(name="measured", end=10**10, scheduled=2000, sent=2000, answered=2000)
-    phase.reused.whole[bucket(milliseconds * MS, FINE)] = 2000
+    phase.reused.whole[bucket(milliseconds * MILLISECOND, FINE)] = 2000
     client = ClientCost(seconds=10, cpu_seconds=1)
     client.lag[0] = 1000 - moments
-    client.lag[bucket(round(late * MS), FINE)] = moments
+    client.lag[bucket(round(late * MILLISECOND), FINE)] = moments
 
-    verdict, because, _ = judge(ASKED, [phase], [client])
+    verdict, because, _ = judge(load_setup(), [phase], [client])
 
     assert verdict is (LoadVerdict.CLIENT_BOUND if named else LoadVerdict.SERVER_BOUND)
     assert named is None or f"of the service time's {named} is the client's own" in because
