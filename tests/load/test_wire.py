@@ -6,9 +6,18 @@ from hypothesis import strategies as st
 
 from crawler.core.histogram import FINE, bucket
 from crawler.load.nanoseconds import SECOND
-from crawler.load.wire import Exchange, KeepingReader
+from crawler.load.wire import Connection, Exchange, KeepingReader
 from support.answers import CHUNKED, HELLO, OK, pieces
-from support.simulation import REQUEST, connected
+from support.simulation import REQUEST, Account, connected
+
+
+def used(answer: bytes = HELLO) -> tuple[Account, Connection]:
+    """A connection that has had this answer twice, and has its next request."""
+    pool, connection = connected(Exchange(request=REQUEST, timeout=SECOND))
+    for _ in range(2):
+        connection.data_received(answer)
+        connection.ask(2, 2)
+    return pool, connection
 
 
 def test_a_body_is_kept_when_it_is_wanted() -> None:
@@ -23,10 +32,7 @@ def test_a_body_is_kept_when_it_is_wanted() -> None:
 
 def test_the_fast_path_is_taken() -> None:
     """An answer whose head was read before does not reach the parser."""
-    pool, connection = connected(Exchange(request=REQUEST, timeout=SECOND))
-    for _ in range(2):
-        connection.data_received(HELLO)
-        connection.ask(2, 2)
+    pool, connection = used()
     connection._reader = None
 
     connection.data_received(HELLO)
@@ -38,10 +44,7 @@ def test_the_fast_path_is_taken() -> None:
 @given(st.integers(0, 10**13))
 def test_the_fast_path_counts_a_time_in_its_bucket(took: int) -> None:
     """The bucket that the fast path computes by hand is that of `core.histogram`, from nothing to hours."""
-    pool, connection = connected(Exchange(request=REQUEST, timeout=SECOND))
-    for _ in range(2):
-        connection.data_received(HELLO)
-        connection.ask(2, 2)
+    pool, connection = used()
     pool.phase.reused.whole.clear()
     pool.now = lambda: 2 + took
 
@@ -52,10 +55,7 @@ def test_the_fast_path_counts_a_time_in_its_bucket(took: int) -> None:
 
 def test_a_known_head_with_another_body_is_read_in_full() -> None:
     """A head that was seen before is not believed for a piece that is shorter or longer than its answer."""
-    pool, connection = connected(Exchange(request=REQUEST, timeout=SECOND))
-    for _ in range(2):
-        connection.data_received(HELLO)
-        connection.ask(2, 2)
+    pool, connection = used()
 
     connection.data_received(HELLO[:-2])
 
@@ -69,10 +69,7 @@ def test_half_a_head_is_no_answer_whatever_its_length() -> None:
     """The first bytes of a known head are not taken for its answer, although the lengths may agree."""
     size = len(OK) + len(b"Content-Length: 35") - 1
     raw = OK + b"Content-Length: %d\r\n\r\n" % size + size * b"x"
-    pool, connection = connected(Exchange(request=REQUEST, timeout=SECOND))
-    for _ in range(2):
-        connection.data_received(raw)
-        connection.ask(2, 2)
+    pool, connection = used(raw)
 
     for cut in range(1, len(raw)):
         connection.data_received(raw[:cut])
@@ -85,10 +82,7 @@ def test_half_a_head_is_no_answer_whatever_its_length() -> None:
 
 def test_an_answer_that_comes_after_its_timeout_counts_once() -> None:
     """It timed out, and what the closed connection still delivers is nothing."""
-    pool, connection = connected(Exchange(request=REQUEST, timeout=SECOND))
-    for _ in range(2):
-        connection.data_received(HELLO)
-        connection.ask(2, 2)
+    pool, connection = used()
 
     connection.expire(7)
     connection.data_received(HELLO)
