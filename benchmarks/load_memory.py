@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from benchmarks.support.tables import at_most, exactly, figure, verdict
-from crawler.load.wire import Exchange
+from crawler.load.exchange import Exchange
 from support.simulation import REQUEST, connected
 
 MILLION = 1_000_000

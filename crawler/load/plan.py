@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from crawler.core.protocols import Pacer
 from crawler.load.config import LoadConfig, ShapeConfig
 from crawler.load.dial import Endpoint
-from crawler.load.loops import Span
+from crawler.load.exchange import Exchange
+from crawler.load.loop import Span
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.pacers import Curve, First, Poisson, Regular
 from crawler.load.result import LoadSetup
 from crawler.load.target import endpoint, exchange, is_own, target
-from crawler.load.wire import Exchange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

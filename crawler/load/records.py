@@ -134,9 +134,9 @@ class Phase:
     def fail(self, kind: str, example: Example) -> None:
         """Count a request that failed."""
         note(self.failed, example.took)
-        self.witness(kind, example)
+        self.keep_example(kind, example)
 
-    def witness(self, kind: str, example: Example) -> None:
+    def keep_example(self, kind: str, example: Example) -> None:
         """Keep an example of this kind of failure."""
         self._add_failure(kind, LoadFailure(count=1, first=example, last=example, worst=example))
 

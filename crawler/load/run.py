@@ -18,11 +18,13 @@ from pathlib import Path
 
 from crawler.core.errors import InternalError
 from crawler.core.options import check_names, in_keywords, keywords_of
+from crawler.load.closed_loop import ClosedLoop
 from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
 from crawler.load.dial import Dialer
 from crawler.load.gauges import Gauge
-from crawler.load.loops import ClosedLoop, Loop, LoopParts, OpenLoop
+from crawler.load.loop import Loop, LoopParts
 from crawler.load.nanoseconds import MILLISECOND, nanoseconds
+from crawler.load.open_loop import OpenLoop
 from crawler.load.pacers import Share
 from crawler.load.plan import Plan, pacer, prepare, spans
 from crawler.load.quantiles import quantile

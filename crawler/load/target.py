@@ -19,8 +19,8 @@ from crawler.core.text import safe
 from crawler.core.urls import Url, parse
 from crawler.load.config import LoadConfig, RequestConfig
 from crawler.load.dial import Endpoint
+from crawler.load.exchange import Exchange
 from crawler.load.nanoseconds import nanoseconds
-from crawler.load.wire import Exchange
 from crawler.version import __version__
 
 AGENT = f"crawler-load/{__version__}"

@@ -1,19 +1,19 @@
-"""One connection of a load test: it sends a request, reads the answer, notes the time, and sends the next.
+"""One connection of a load test: it sends a request, reads the answer, records the time, and sends the next request.
 
-Why so bare: what an asyncio client costs per request is tasks, futures, timers and header objects, not the socket. Here
-is none of them: `data_received` finishes answer N and writes request N + 1, and one coarse sweep looks for timeouts.
+Why an `asyncio.Protocol`: most of an asyncio client's cost per request is in tasks, futures, timers and header objects,
+not in the socket. A connection has none of them: `data_received` ends answer N and writes request N + 1, and one timer
+for all connections looks for timeouts.
 Rules
-- A request is bytes, made once. An answer that came in one piece, with a head that the full parser has read before, is
-  known by that head (equal bytes mean equal framing); every other answer goes through the full parser.
-- An answer whose status or body is not the expected one is a failure; so is a connection that ends too early.
-- No request is lost: each ends by exactly one of `_answered`, `_fail`, `expire` or `abandon`.
-- A connection that is over stays over: the pool puts a new one in its place, which is dialled when it has a request.
+- The fast path knows an answer by its head: it came in one piece, and the full parser has read the same head before
+  (equal bytes mean equal framing). Every other answer goes through the full parser.
+- An answer with another status or body than the expected one is a failure; so is a connection that ends too early.
+- No request is lost: each ends by exactly one of `data_received`, `_answered`, `_fail`, `expire` or `abandon`.
+- A closed connection is never used again: the pool puts a new one in its place, which is dialled for its first request.
 Runs on: the loop that loads; in tests, on a simulated one.
 """
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 from crawler.core.errors import FetchError
@@ -21,84 +21,35 @@ from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.http.framing import HEAD_END, ResponseReader, is_blank
 from crawler.http.head import Head
-from crawler.load.nanoseconds import SECOND
+from crawler.load.exchange import Exchange
 from crawler.load.records import Example, Phase, note
 
 _MAX_HEADS = 1024
 _UNKNOWN = (-9, 0)  # a length that nothing has
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """What is asked for, and what counts as a good answer.
-
-    Attributes:
-        request: the bytes of one request, head and body.
-        keep_alive: False = a new connection for every request.
-        statuses: the good ones; None = every status below 400.
-        body: what a good answer holds; None = bodies are not looked at.
-        timeout: nanoseconds from sending (or dialling, where that is needed) to the end of the answer.
-    """
-
-    request: bytes
-    bodiless: bool = False
-    keep_alive: bool = True
-    statuses: frozenset[int] | None = None
-    body: bytes | None = None
-    timeout: int = 10 * SECOND
-
-    def is_good(self, status: int) -> bool:
-        """Whether this status counts as a good answer."""
-        return status < 400 if self.statuses is None else status in self.statuses
-
-    def reader(self) -> ResponseReader:
-        """A reader for its answers."""
-        kind = ResponseReader if self.body is None else KeepingReader
-        return kind(bodiless=self.bodiless)
-
-
-class KeepingReader(ResponseReader):
-    """Keeps the body of the answer."""
-
-    __slots__ = ("_pieces",)
-
-    def __init__(self, *, bodiless: bool = False) -> None:
-        self._pieces: list[bytes] = []
-        super().__init__(self._pieces.append, bodiless=bodiless)
-
-    def begin(self) -> None:
-        """Take the next bytes for those of a new answer."""
-        super().begin()
-        self._pieces.clear()
-
-    @property
-    def body(self) -> bytes:
-        """The body so far, without chunk framing."""
-        return b"".join(self._pieces)
-
-
 class Pool(Protocol):
-    """Whoever owns the connections and decides who sends when."""
+    """The owner of the connections, which decides when each one sends."""
 
     now: Callable[[], int]
     dial: Callable[["Connection"], object]  # opens it; ends in `connection_made` or `dial_failed`
     exchange: Exchange
     request: bytes
     heads: dict[bytes, tuple[int, int]]  # of good answers: the length of what follows, and the status
-    is_paced: bool  # requests have a moment at which they are due
-    left: int  # requests that a connection may send right after its answer, without asking
+    is_paced: bool  # requests have a due moment
+    left: int  # requests that a connection may send right after its answer, without the pool
     phase: Phase
     origin: int
 
     def opened(self, connection: "Connection") -> None:
-        """It is open and has no request yet."""
+        """Take a connection that is open and has no request yet."""
 
-    def rest(self, connection: "Connection", now: int) -> None:
-        """It has nothing to do any more; it may be over."""
+    def release(self, connection: "Connection", now: int) -> None:
+        """Take back a connection without a request; it may be over."""
 
 
 class Connection(asyncio.Protocol):
-    """One connection, which carries one request at a time; a virtual user of a closed loop."""
+    """One connection, which carries one request at a time."""
 
     __slots__ = (
         *("_is_awaiting", "_phase", "_reader", "_split", "_transport", "_write"),
@@ -109,30 +60,30 @@ class Connection(asyncio.Protocol):
         self.pool = pool
         self.is_busy = False  # it has a request
         self.is_over = False
-        self.is_failed = False  # the one in whose place it is could not be opened
+        self.is_failed = False  # it replaces a connection that could not be opened
         self.is_used = False  # it has had an answer
         self.sent = self.intended = 0
-        self.tcp_time = self.tls_began = 0  # what the dialler notes: how long connecting took, and when TLS began
+        self.tcp_time = self.tls_began = 0  # set by the dialer: how long connecting took, and when TLS began
         self._phase = pool.phase
         self._transport: asyncio.Transport | None = None
-        self._write: Callable[[bytes], object] = _not_open
-        self._is_awaiting = False  # the request is sent and nothing of its answer has come
+        self._write: Callable[[bytes], object]  # since the connection is open
+        self._is_awaiting = False  # the request is sent, and no byte of its answer has come
         self._reader: ResponseReader | None = None
-        self._split = 0  # when the first piece of an answer came that is not complete yet
+        self._split = 0  # when the first of several pieces of an answer came; 0 = it came in one
 
     @property
     def is_open(self) -> bool:
-        """Whether a request can be sent at once."""
+        """Return whether a request can be sent at once."""
         return self._transport is not None
 
     @property
     def port(self) -> int | None:
-        """Its local port; None = it has none."""
+        """Return the local port; None = it has none."""
         name = self._transport.get_extra_info("sockname") if self._transport else None
         return name[1] if isinstance(name, tuple) else None
 
     def ask(self, now: int, intended: int) -> None:
-        """Send the request, over a new connection if need be; `intended` is when it was due."""
+        """Send the request, and open the connection first if need be; `intended` is the due moment."""
         pool = self.pool
         self.is_busy = True
         self.sent = now
@@ -144,27 +95,27 @@ class Connection(asyncio.Protocol):
             self._send()
 
     def expire(self, now: int) -> None:
-        """The answer took too long: the request ends here, and with it the connection."""
+        """End the request by its timeout, and with it the connection."""
         note(self._phase.timed_out, now - self.intended)
         waited = "for a connection" if self._transport is None else "for the answer"
-        self._phase.witness("timeout", self._example(now, f"waited {waited}"))
+        self._phase.keep_example("timeout", self._example(now, f"waited {waited}"))
         self._over(now)
 
     def abandon(self, now: int) -> None:
-        """The test is over and the request is still in flight."""
+        """Count the request as in flight at the end of the test, and close."""
         note(self._phase.in_flight, now - self.intended)
         self.is_busy = False
         self.close()
 
     def close(self) -> None:
-        """Hang up without a word to the pool."""
+        """Close the connection without telling the pool."""
         self.is_over = True
         self._is_awaiting = False
         if self._transport is not None:
             self._transport.abort()
 
     def dial_failed(self, error: FetchError) -> None:
-        """It could not be opened."""
+        """Take the error of a connection that could not be opened."""
         if self.is_over:
             return
         if self.is_busy:
@@ -172,10 +123,10 @@ class Connection(asyncio.Protocol):
         else:
             self._over(self.pool.now())
 
-    # What the transport calls
+    # Callbacks of the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is open."""
+        """Take the transport, and send the request if there is one."""
         if self.is_over:
             transport.close()
             return
@@ -192,10 +143,10 @@ class Connection(asyncio.Protocol):
             self.pool.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        """A piece of an answer, mostly the whole of one."""
+        """Read a piece of an answer, mostly the whole of one."""
         if self._is_awaiting and self.is_used:
             pool = self.pool
-            end = data.find(HEAD_END) + 4  # 3 where there is none; no head is so short
+            end = data.find(HEAD_END) + 4  # 3 without an end; no head is that short
             rest, status = pool.heads.get(data[:end], _UNKNOWN)
             if rest == len(data) - end:
                 now = pool.now()
@@ -221,7 +172,7 @@ class Connection(asyncio.Protocol):
         self._read(data)
 
     def eof_received(self) -> None:
-        """The server has closed its side; ours follows."""
+        """End the answer where the server has closed its side; the transport then closes."""
         if self.is_over or not self.is_busy or self._transport is None:
             return
         try:
@@ -233,7 +184,7 @@ class Connection(asyncio.Protocol):
             self._answered(reader)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """It is gone."""
+        """Take the end of the connection: a failure if the request has no whole answer."""
         if self.is_over:
             return
         if not self.is_busy:
@@ -252,7 +203,7 @@ class Connection(asyncio.Protocol):
         self._write(self.pool.request)
 
     def _reading(self) -> ResponseReader:
-        """The reader of the answer that has begun, or begins now."""
+        """Return the reader of the answer that has begun, or begins now."""
         if self._reader is None:
             self._reader = self.pool.exchange.reader()
         if self._is_awaiting:
@@ -284,7 +235,7 @@ class Connection(asyncio.Protocol):
             self._answered(reader)
 
     def _remember(self, reader: ResponseReader, data: bytes) -> None:
-        """Know this head the next time, if the answer to it is good and its head alone says how long it is."""
+        """Add this head to the fast path, if the answer is good and the head alone says how long the answer is."""
         pool = self.pool
         usual = reader.is_plain and not is_blank(data[:4]) and reader.keep_alive and not reader.surplus
         if usual and pool.exchange.keep_alive and pool.exchange.body is None and pool.exchange.is_good(_status(reader)):
@@ -294,7 +245,7 @@ class Connection(asyncio.Protocol):
             pool.heads[data[:end]] = (len(data) - end, _status(reader))
 
     def _answered(self, reader: ResponseReader) -> None:
-        """A whole answer is here: judge it."""
+        """Judge a whole answer, and close the connection if it cannot be used again."""
         now, exchange, status = self.pool.now(), self.pool.exchange, _status(reader)
         if not exchange.is_good(status):
             self._phase.fail(f"status_{status}", self._example(now, f"answered with status {status}"))
@@ -327,10 +278,10 @@ class Connection(asyncio.Protocol):
         self._split = 0
 
     def _next(self, now: int) -> None:
-        """The request has ended with an answer."""
+        """End the request with an answer, and go back to the pool."""
         self.is_used = True
         self.is_busy = False
-        self.pool.rest(self, now)
+        self.pool.release(self, now)
 
     def _fail(self, error: FetchError) -> None:
         now = self.pool.now()
@@ -338,19 +289,15 @@ class Connection(asyncio.Protocol):
         self._over(now)
 
     def _over(self, now: int) -> None:
-        """The request, if there is one, has ended, and so has the connection."""
+        """Close the connection, without a request from now on, and tell the pool."""
         self.is_busy = False
         self.close()
-        self.pool.rest(self, now)
+        self.pool.release(self, now)
 
     def _example(self, now: int, detail: str) -> Example:
         return Example(at=now - self.pool.origin, took=now - self.sent, port=self.port, detail=safe(detail, 120))
 
 
 def _status(reader: ResponseReader) -> int:
-    """The status of an answer whose head was read."""
+    """Return the status of an answer whose head was read."""
     return cast("Head", reader.head).status
-
-
-def _not_open(_: bytes) -> None:
-    raise AssertionError("a connection is opened before anything is written")

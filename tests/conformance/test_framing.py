@@ -15,8 +15,8 @@ from crawler.core.reasons import Reason
 from crawler.downloader.connection import ConnectionWatch, GuardedHandler, IdleConnections
 from crawler.http.framing import MAX_CHUNK_LINE, MAX_HEAD, MAX_TRAILERS, ResponseReader
 from crawler.http.head import MAX_HEADERS, read_head
+from crawler.load.exchange import Exchange
 from crawler.load.nanoseconds import SECOND
-from crawler.load.wire import Exchange
 from support.answers import ANSWERS, CHUNKED, HELLO, IN_CHUNKS, OK, Whole, pieces
 from support.simulation import REQUEST, connected
 

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.histogram import FINE, bucket
+from crawler.load.exchange import Exchange, KeepingReader
 from crawler.load.nanoseconds import SECOND
-from crawler.load.wire import Connection, Exchange, KeepingReader
+from crawler.load.wire import Connection
 from support.answers import CHUNKED, HELLO, OK, pieces
 from support.simulation import REQUEST, Account, connected
 

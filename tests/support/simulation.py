@@ -10,12 +10,15 @@ from collections.abc import Callable
 from itertools import count
 
 from crawler.core.protocols import Pacer
+from crawler.load.closed_loop import ClosedLoop
+from crawler.load.exchange import Exchange
 from crawler.load.gauges import Gauge
-from crawler.load.loops import ClosedLoop, Loop, LoopParts, OpenLoop, Span
+from crawler.load.loop import Loop, LoopParts, Span
 from crawler.load.nanoseconds import MILLISECOND, SECOND
+from crawler.load.open_loop import OpenLoop
 from crawler.load.pacers import Curve, RateStage, Regular
 from crawler.load.records import Phase, sum_up
-from crawler.load.wire import Connection, Exchange
+from crawler.load.wire import Connection
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -169,7 +172,7 @@ class Account:
     def opened(self, connection: Connection) -> None:
         """Nothing is waited for."""
 
-    def rest(self, connection: Connection, now: int) -> None:
+    def release(self, connection: Connection, now: int) -> None:
         """A connection has nothing to do."""
         self.over += connection.is_over
 
