@@ -1,13 +1,13 @@
-"""ASSEMBLES what `crawler models` is about: the job, out of the crawler's own parts, and the models that do it.
+"""ASSEMBLES the job of `crawler models` from the crawler's own parts, and names the models that do it.
 
 Rules
-- The pipeline is the crawler itself, opened by `build.py` as for any run.
+- The pipeline is the crawler itself: `build.py` opens it, as for any run.
 Runs on: the main thread.
 """
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -36,7 +36,7 @@ from crawler.models import (
 )
 from crawler.models.clients import client_costs
 from crawler.models.comparison import interpreter
-from crawler.models.config import JobConfig, ModelsConfig
+from crawler.models.config import ModelsConfig
 from crawler.models.figures import ClientCosts, Figures
 from crawler.models.gil_figures import GilFacts
 from crawler.models.http_client import BlockingClient
@@ -64,14 +64,14 @@ MODELS: dict[str, Model] = {
     "pipeline": pipeline.run,
 }
 _THREADS, TASKS = 32, 256
-_GIL_PAGES, _READINGS, _TRIES, _SHARES, _HEARTBEAT = 200, 8, 3, (1, 2, 4), 0.8  # the best of some tries counts
+_GIL_PAGES, _READINGS, _TRIES, _SHARES, _HEARTBEAT = 200, 8, 3, (1, 2, 4), 0.8  # the best try counts
 
 
 # --- in the process of one model ----------------------------------------------------------------------------------
 
 
 def alone(name: str, config: ModelsConfig, site: str, observer: Observer | None = None) -> Figures:
-    """One model does the job in this process, which ends with whoever started it; the pipeline tells an observer."""
+    """Run one model in this process, which ends with its parent; an observer hears what the pipeline does."""
     die_with(os.getppid())
     with TemporaryDirectory() as folder:
         job = job_of(config, site, Path(folder), observer)
@@ -79,20 +79,21 @@ def alone(name: str, config: ModelsConfig, site: str, observer: Observer | None 
 
 
 def clients_alone(config: ModelsConfig, site: str) -> ClientCosts:
-    """What the two clients cost, measured in this process."""
+    """Measure the cost of the two clients in this process, which ends with its parent."""
     die_with(os.getppid())
     with TemporaryDirectory() as folder:
         return client_costs(job_of(config, site, Path(folder)))
 
 
 def job_of(config: ModelsConfig, site: str, folder: Path, observer: Observer | None = None) -> Job:
-    """The job at a built-in site that is served there; its files go below `folder`."""
+    """Return the job at the built-in site that is served at `site`; its files go below `folder`."""
     run, workers = RunConfig(), config.crew.workers
+    urls = Site(SitePlan.plain(pages=config.job.pages), [site.rstrip("/")]).urls()
     (files := folder / "files").mkdir()
     reader = PageReader(Task(max_decoded=run.fetch.max_decoded, keep=True, times=config.job.parse_cost))
-    tasks, hands = workers or TASKS, workers or os.cpu_count() or 1
+    tasks = workers or TASKS
     return Job(
-        requests=[Request(url=parse(url), named=True) for url in _urls(config.job, site)],
+        requests=[Request(url=parse(url), named=True) for url in urls],
         work=Work(
             prepare=malloc.keep_warm,
             connect=partial(BlockingClient, run.fetch),
@@ -103,17 +104,12 @@ def job_of(config: ModelsConfig, site: str, folder: Path, observer: Observer | N
         pipeline=partial(_pipeline, config.job.parse_cost, files, observer),
         threads=workers or _THREADS,
         tasks=tasks,
-        processes=hands,
+        processes=workers or os.cpu_count() or 1,
     )
 
 
-def _urls(job: JobConfig, site: str) -> Iterator[str]:
-    """What a site of so many plain pages consists of; where it is served makes the rest of each URL."""
-    return Site(SitePlan.plain(pages=job.pages), [site.rstrip("/")]).urls()
-
-
 def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job, watch: JobWatch) -> Results:
-    """What `crawler fetch --save jsonl,files` does, without politeness towards strangers and without a second try."""
+    """Do the job as `crawler fetch --save jsonl,files` does, without robots.txt and without retries."""
     config = RunConfig(
         output=OutputConfig(save="jsonl,files"),
         engine=EngineConfig(concurrency=job.tasks, retries=0),
@@ -145,11 +141,11 @@ def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job,
         raise KeyboardInterrupt
     (run.path / "files").rename(files)
     lines = run.pages.read_bytes().splitlines()
-    return Results(_result(msgspec.json.decode(line, type=_ModelLine)) for line in lines)
+    return Results(msgspec.json.decode(line, type=_ModelLine).outcome() for line in lines)
 
 
 class _ModelLine(msgspec.Struct):
-    """What of a line of `pages.jsonl` the other models know, too."""
+    """The fields of a line of `pages.jsonl` that every model knows."""
 
     url: str
     status: int | None
@@ -158,19 +154,19 @@ class _ModelLine(msgspec.Struct):
     title: str | None
     links: int | None
 
-
-def _result(line: _ModelLine) -> tuple[str, Result]:
-    if line.reason == Reason.OK and line.sha256 is not None:
-        return line.url, JobPage(line.sha256, line.title, line.links)
-    is_answer = line.status not in (None, 200)
-    return line.url, JobFailure(f"status {line.status}" if is_answer else line.reason)
+    def outcome(self) -> tuple[str, Result]:
+        """Return the URL and its result, in the words of the other models."""
+        if self.reason == Reason.OK and self.sha256 is not None:
+            return self.url, JobPage(self.sha256, self.title, self.links)
+        is_error_status = self.status not in (None, 200)
+        return self.url, JobFailure(f"status {self.status}" if is_error_status else self.reason)
 
 
 # --- the GIL ---
 
 
 def measure_gil(show: Callable[[str], None]) -> GilFacts:
-    """Reading in threads and processes, and a heartbeat beside several kinds of work, in this process."""
+    """Measure reading in threads and processes, and a heartbeat beside several kinds of work, in this process."""
     pages = _pages()
     reading = partial(gil.read_all, PageReader(Task(max_decoded=RunConfig().fetch.max_decoded)).read_response, pages)
     malloc.keep_warm()
@@ -199,7 +195,7 @@ def measure_gil(show: Callable[[str], None]) -> GilFacts:
 
 
 def _pages() -> list[Response]:
-    """What the built-in site would answer."""
+    """Return the responses of the built-in site, without a server."""
     site = Site(SitePlan.plain(pages=_GIL_PAGES))
     pages = [(url, site.page(0, path)) for url, path in zip(site.urls(), site.paths(0), strict=True)]
     return [

@@ -1,8 +1,8 @@
-"""What a request costs with each of the two clients, so that nobody takes a client's cost for a model's.
+"""The cost of a request with each of the two clients, to tell a client's cost from a model's.
 
 Rules
-- Requests only: nothing is read and nothing is written. The first few, which open connections, are not counted.
-- A request that fails is one, too: the models say that it did.
+- Only requests are measured: no page is read or written. The first few, which open connections, do not count.
+- A failed request counts like any other; the rows of the models report failures.
 Runs on: the main thread and an event loop of a process of its own.
 """
 
@@ -23,15 +23,22 @@ _MOST = 200
 
 
 def client_costs(job: Job) -> ClientCosts:
-    """Processor seconds per request: of http.client one after the other, and of our fetcher with all at once."""
+    """Return processor seconds per request: of http.client one by one, and of the crawler's fetcher all at once."""
     first, requests = job.requests[:_WARM_UP], job.requests[:_MOST]
     _fetch_each(job.work, first)
     began = time.process_time()
     _fetch_each(job.work, requests)
     blocking = (time.process_time() - began) / len(requests)
+
+    async def measure() -> float:
+        async with job.open_fetcher() as fetcher:
+            await _fetch_all(fetcher, first)
+            began = time.process_time()
+            await _fetch_all(fetcher, requests)
+            return (time.process_time() - began) / len(requests)
+
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        asynchronous = runner.run(_asynchronous(job, first, requests))
-    return ClientCosts(blocking=blocking, asynchronous=asynchronous)
+        return ClientCosts(blocking=blocking, asynchronous=runner.run(measure()))
 
 
 def _fetch_each(work: Work, requests: Sequence[Request]) -> None:
@@ -40,20 +47,11 @@ def _fetch_each(work: Work, requests: Sequence[Request]) -> None:
             work.fetch(request)
 
 
-async def _asynchronous(job: Job, first: Sequence[Request], requests: Sequence[Request]) -> float:
-    async with job.open_fetcher() as fetcher:
-        await _fetch_all(fetcher, first)
-        began = time.process_time()
-        await _fetch_all(fetcher, requests)
-        return (time.process_time() - began) / len(requests)
-
-
 async def _fetch_all(fetcher: Fetcher, requests: Sequence[Request]) -> None:
+    async def fetch(request: Request) -> None:
+        with suppress(FetchError):
+            await fetcher.fetch(request)
+
     async with asyncio.TaskGroup() as group:
         for request in requests:
-            group.create_task(_fetch(fetcher, request))
-
-
-async def _fetch(fetcher: Fetcher, request: Request) -> None:
-    with suppress(FetchError):
-        await fetcher.fetch(request)
+            group.create_task(fetch(request))

@@ -1,9 +1,9 @@
-"""Each model in a process of its own, one after the other, against one server, which has a process, too.
+"""Runs each model in a process of its own, one after the other, against one server in another process.
 
 Rules
-- A model's process is this program again, asked to run one model alone; it prints its figures, and what it cannot know
-  of itself is seen from here.
-- What is interrupted here leaves nothing behind: neither process nor file.
+- A model's process is this program with `--alone NAME`. It prints its figures; this process adds those that a process
+  cannot measure of itself.
+- An interrupt leaves no process and no file behind.
 Runs on: the main thread.
 """
 
@@ -29,17 +29,17 @@ from crawler.models.process_tree import cpu_of
 from crawler.models.subprocesses import Ended, run_apart
 
 COSTS = (1, 5, 25, 125)
-"""How often each page is read at the points of a sweep."""
+"""The points of a sweep: the number of times that each page is read."""
 
 
 def check(site: str | None) -> None:
-    """Refuse a site that is somebody else's, and a system that does not tell what a process costs.
+    """Refuse a site of another machine, and a system without the figures of Linux's /proc.
 
     Raises:
-        UsageError: it says why.
+        UsageError: with the reason.
     """
     if not Path("/proc/self/smaps_rollup").exists():
-        raise UsageError("crawler models reads in /proc what each process costs, and only Linux has it")
+        raise UsageError("crawler models needs Linux: it reads the cost of each process in /proc")
     try:
         is_ours = site is None or (is_loopback(parse(site).host_port) and parse(site).target == "/")
     except UrlError:
@@ -50,14 +50,14 @@ def check(site: str | None) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A built-in site, and the process that serves it; 0 = it is not ours."""
+    """A built-in site and the process that serves it; 0 = another program started that."""
 
     site: str
     pid: int = 0
 
 
 def client_costs(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> ClientCosts:
-    """What the clients cost: at a site that answers at once, where it is ours to choose."""
+    """Measure the clients, at a site without latency if this process serves the site."""
     show("the two clients, each by itself")
     at_once = replace(config, job=replace(config.job, latency=0.0))
     with serving(at_once.job) if server.pid else nullcontext(server) as quick:
@@ -71,10 +71,10 @@ def compare(
     trace: Path | None = None,
     clients: ClientCosts | None = None,
 ) -> Comparison:
-    """The job under each model, one after the other; `show` is told which begins, `trace` has what the pipeline did.
+    """Run the job under each model, one after the other; `show` gets progress, `trace` the events of the pipeline.
 
     Raises:
-        KeyboardInterrupt: and then nothing that was started runs any more.
+        KeyboardInterrupt: every process that was started has ended.
     """
     clients = clients or client_costs(config, server, show)
     rows = []
@@ -93,7 +93,7 @@ def compare(
 
 
 def sweep(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> Sweep:
-    """The comparison at each of COSTS, from a job of waiting to one of computing."""
+    """Compare at each of COSTS, from a job of waiting to one of computing."""
     clients = client_costs(config, server, show)
 
     def at(cost: int) -> Comparison:
@@ -106,13 +106,13 @@ def sweep(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> 
 
 
 def interpreter() -> str:
-    """Which Python this is."""
+    """Return the implementation and version of this Python."""
     return f"{platform.python_implementation()} {platform.python_version()}"
 
 
 @contextmanager
 def serving(job: JobConfig) -> Iterator[Server]:
-    """A built-in site in a process of its own, until the block ends."""
+    """Serve a built-in site from a process of its own until the block ends."""
     asked = ["--plain", "--pages", str(job.pages), "--latency", str(job.latency)]
     with subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "crawler.site", *asked],
@@ -153,16 +153,16 @@ def _row(name: str, config: ModelsConfig, server: Server, trace: Path | None) ->
 def _start(name: str, config: ModelsConfig, server: Server, trace: Path | None = None) -> Ended:
     wanted = arguments(config.job, config.crew.workers) + (["--trace", str(trace)] if trace else [])
     command = [sys.executable, "-m", "crawler", "models", "--alone", name, "--site", server.site, *wanted]
-    with TemporaryDirectory(prefix="models-") as folder:  # for its files, which are gone even if that process is killed
+    with TemporaryDirectory(prefix="models-") as folder:  # deletes the model's files even if it is killed
         return run_apart(command, {**os.environ, "TMPDIR": folder})
 
 
 def _output(name: str, ended: Ended) -> bytes:
-    """What it printed.
+    """Return the output of a model's process.
 
     Raises:
-        KeyboardInterrupt: it was interrupted.
-        InternalError: it failed in a way that no model should.
+        KeyboardInterrupt: the process was interrupted.
+        InternalError: the process failed in a way that no model should.
     """
     if ended.code == 130:
         raise KeyboardInterrupt

@@ -1,7 +1,7 @@
-"""Every knob of `crawler models`, once: what the job is, who does it.
+"""Every option of `crawler models`, once: the job, and the models and workers that do it.
 
 Rules
-- The defaults end in half a minute on two cores, and are a job of waiting: 20 ms for a server, a quarter for a page.
+- The defaults end in half a minute on two cores. They make a job of waiting: 20 ms for a response, 5 ms for a page.
 Runs on: anywhere (pure).
 """
 
@@ -22,12 +22,12 @@ MODELS = (
     "asyncio-threads",
     "pipeline",
 )
-"""Each model by name, from the simplest on; `models/assemble.py` knows its file in `crawler/models/`."""
+"""The names of the models, the simplest first; `models/assemble.py` maps each to its file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobConfig:
-    """What there is to do."""
+    """The job."""
 
     pages: Annotated[int, Help("Pages of the built-in site to fetch, read and write.", OptionKind.COUNT)] = 300
     latency: Annotated[float, Help("Seconds until the server answers: time to wait.", OptionKind.SECONDS)] = 0.02
@@ -36,7 +36,7 @@ class JobConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrewConfig:
-    """Who does it."""
+    """The models that do the job, and the workers of each."""
 
     models: Annotated[
         tuple[str, ...],
@@ -52,13 +52,13 @@ class CrewConfig:
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """The models that take part, in their own order."""
+        """Return the models that take part, in the order of MODELS."""
         return tuple(name for name in MODELS if name in (self.models or MODELS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsConfig:
-    """All knobs of `crawler models`."""
+    """All options of `crawler models`."""
 
     job: JobConfig = field(default_factory=JobConfig)
     crew: CrewConfig = field(default_factory=CrewConfig)
@@ -68,7 +68,7 @@ MODELS_OPTIONS: Mapping[str, Option] = {option.name: option for option in option
 
 
 def configure_models(values: Mapping[str, object]) -> ModelsConfig:
-    """A config with some knobs turned, by option name.
+    """Return a config with these values, by option name.
 
     Raises:
         UsageError: no such option or model, or a value that the option does not take.
@@ -82,6 +82,6 @@ def configure_models(values: Mapping[str, object]) -> ModelsConfig:
 
 
 def arguments(job: JobConfig, workers: int | None) -> list[str]:
-    """The command-line arguments that ask for this job again."""
+    """Return the command-line arguments for this job."""
     options = {"pages": job.pages, "latency": plain(job.latency), "parse-cost": job.parse_cost, "workers": workers}
     return [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]

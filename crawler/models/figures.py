@@ -1,16 +1,16 @@
-"""What a model's turn at the job came to, in numbers.
+"""The figures of a model's run, of a comparison of models, and of a sweep.
 
 Rules
-- A model's own time begins when its workers stand ready and ends with its last result; what comes before is its start:
-  the interpreter, the imports, the spawning.
-- Processor time and switches are those of its own time, over all of its processes. Peaks are over its whole life.
+- A model's own time begins when its workers are ready and ends with its last result. Before that comes its start: the
+  interpreter, the imports, the spawning.
+- Processor time and context switches cover its own time and all its processes. Peaks cover its whole life.
 Runs on: anywhere (pure).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-LEAD = 1.15  # two runs of one model differ by as much
+LEAD = 1.15  # two runs of one model differ by up to this factor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,16 +18,16 @@ class Figures:
     """One model's row.
 
     Attributes:
-        start, seconds: until it was ready, and from then on.
-        ended: why it did not come to its end; None = it did.
-        failures: the reason for each URL that has no page.
-        cpu: seconds.
-        delayed: seconds for which its threads could have run, but waited for a processor: others were on it.
-        voluntary, forced: how often one of its threads left a processor, because it waited or because it had to.
-        lag: the most seconds by which its event loop was late; None = it has no loop.
+        start, seconds: until its workers were ready, and from then on.
+        ended: the error that ended it early; None = it finished.
+        failures: the reason for each URL without a page.
+        cpu: processor seconds.
+        delayed: seconds for which its threads were ready to run but had no core.
+        voluntary, forced: context switches, because a thread waited or because the kernel took the core.
+        lag: the largest lag of its event loop, in seconds; None = it has no loop.
         results, files: digests over all results, and over the content of all files written.
-        processes, threads, memory: the most at any moment; memory in bytes, shared pages counted once.
-        server_cpu: seconds that the server had to work for it; None = it is not ours.
+        processes, threads, memory: the peaks; memory in bytes, shared pages counted once.
+        server_cpu: processor seconds of the server meanwhile; None = another program started the server.
     """
 
     model: str
@@ -50,32 +50,32 @@ class Figures:
 
     @property
     def asked(self) -> int:
-        """Pages that it has a result for, good or bad."""
+        """Return the number of results, good or bad."""
         return self.pages + len(self.failures)
 
     @property
     def rate(self) -> float:
-        """Pages per second, those that failed left out: failing is quick."""
+        """Return pages per second, without failures: failing is quick."""
         return self.pages / self.seconds if self.seconds else 0.0
 
     @property
     def cores(self) -> float:
-        """Processor seconds over seconds: so many cores were really used."""
+        """Return processor seconds over seconds: the number of cores really used."""
         return self.cpu / self.seconds if self.seconds else 0.0
 
     @property
     def missed(self) -> float:
-        """So many threads at a time, on average, could have run and waited for a core."""
+        """Return the average number of threads that were ready to run but had no core."""
         return self.delayed / self.seconds if self.seconds else 0.0
 
     def overlap(self, latency: float) -> float:
-        """Requests in flight on average, as far as they waited for the server's latency (Little's law)."""
+        """Return the average number of requests that waited for the server's latency (Little's law)."""
         return self.asked / self.seconds * latency if self.seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientCosts:
-    """Processor seconds per request of the two clients, with nothing else going on."""
+    """Processor seconds per request of the two clients, each measured alone."""
 
     blocking: float
     asynchronous: float
@@ -87,7 +87,7 @@ class Comparison:
 
     Attributes:
         latency: seconds.
-        clients: None where it was not measured.
+        clients: None = not measured.
     """
 
     pages: int
@@ -100,43 +100,43 @@ class Comparison:
 
     @property
     def agree(self) -> bool:
-        """Whether all came to the same results, and wrote the same files."""
+        """Return whether all models had the same results and wrote the same files."""
         return len({(row.results, row.files, row.ended) for row in self.rows}) <= 1
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing failed and nobody gave up."""
+        """Return whether all models agree and finished, without a failed page."""
         return self.agree and not any(row.failures or row.ended for row in self.rows)
 
     @property
     def cpu_per_page(self) -> float:
-        """Seconds of the thriftiest model: what the job itself costs, at the most."""
+        """Return the CPU seconds per page of the thriftiest model: an upper bound of the job's own cost."""
         return min((row.cpu / row.asked for row in self.rows if row.asked), default=0.0)
 
     def named(self) -> Iterator[tuple[str, Figures]]:
-        """The rows by their models' names."""
+        """Yield each row with the name of its model."""
         return ((row.model, row) for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """The same comparison at one reading cost after the other, from waiting to computing."""
+    """The same comparison at rising parse costs, from waiting to computing."""
 
     points: tuple[Comparison, ...]
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Who took part in all of it."""
+        """Return the names of the models."""
         return tuple(row.model for row in self.points[0].rows)
 
     def rates(self, model: str) -> tuple[float, ...]:
-        """A model's results per second at each point; 0 = it did not come to its end."""
+        """Return a model's pages per second at each point; 0 = it did not finish."""
         rows = (dict(point.named())[model] for point in self.points)
         return tuple(0.0 if row.ended else row.rate for row in rows)
 
     @property
     def leaders(self) -> tuple[str, ...]:
-        """The quickest model at each point: whoever led before still does, unless another is quicker by LEAD."""
+        """Return the leader at each point: the previous one, unless another model is faster by the factor LEAD."""
         found: list[str] = []
         for n in range(len(self.points)):
             rates = {model: self.rates(model)[n] for model in self.models}
@@ -147,5 +147,5 @@ class Sweep:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing failed anywhere."""
+        """Return whether every comparison is whole."""
         return all(point.is_whole for point in self.points)

@@ -1,9 +1,9 @@
-"""Who holds the GIL, measured: threads against processes, and a heartbeat beside work.
+"""Measurements of the GIL: threads against processes, and a heartbeat beside work.
 
 Rules
-- Threads and processes share the same reading; time runs from when all of them stand ready.
-- A thread that sleeps wants the GIL back when it wakes. Whoever holds it lets go of it after the switch interval if it
-  runs bytecode, at once if it waits, and not before its end if it is a call into C that never lets go.
+- Threads and processes share the same work; the clock starts when all of them are ready.
+- A thread that wakes up requests the GIL. Its holder releases it after the switch interval if it runs bytecode, at once
+  if it waits, and only at its end if it is a call into C that keeps the GIL.
 Runs on: the main thread, and the threads and processes that it starts.
 """
 
@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import threading
 import time
+import timeit
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -29,18 +30,18 @@ _BEAT = 0.001
 
 
 def has_gil() -> bool:
-    """Whether this interpreter has a GIL now; all had before 3.13."""
+    """Return whether this interpreter has a GIL now; before 3.13 every one had."""
     asked: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
     return asked()
 
 
 def build() -> str:
-    """What it was built as."""
+    """Return the kind of build: `free-threaded` or `standard`."""
     return "free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else "standard"
 
 
 def in_threads(work: Work, times: int, count: int) -> Speed:
-    """Do the work so many times in all, in so many threads."""
+    """Do the work `times` times in all, shared among `count` threads."""
     ready = threading.Barrier(count + 1)
 
     def share() -> None:
@@ -59,10 +60,10 @@ def in_threads(work: Work, times: int, count: int) -> Speed:
 
 
 def in_processes(work: Work, times: int, count: int, prepare: Work) -> Speed:
-    """The same in processes, each of which calls `prepare` first; both must be such that they can be pickled.
+    """Do the same in processes, each of which calls `prepare` first; both functions must be picklable.
 
     Raises:
-        WorkersMissing: one of them died.
+        WorkersMissing: a process died.
     """
     spawning = multiprocessing.get_context("spawn")
     pipes = [spawning.Pipe() for _ in range(count)]
@@ -71,9 +72,9 @@ def in_processes(work: Work, times: int, count: int, prepare: Work) -> Speed:
         for process in crew:
             process.start()
     for _, end in pipes:
-        end.close()  # a pipe ends with its process, if nobody else holds that end
+        end.close()  # so that the pipe closes with its process
     try:
-        for pipe, _ in pipes:  # not with its start: what a process that died would have read is waited for without end
+        for pipe, _ in pipes:  # not as a start argument: the start of a process that died would block
             pipe.send((prepare, work, times // count))
         for pipe, _ in pipes:
             pipe.recv()
@@ -83,7 +84,7 @@ def in_processes(work: Work, times: int, count: int, prepare: Work) -> Speed:
         for pipe, _ in pipes:
             pipe.recv()
     except (EOFError, OSError):
-        raise WorkersMissing("one of the processes that were measured has died: measure again") from None
+        raise WorkersMissing("a measured process has died: run the measurement again") from None
     speed = _speed("processes", count, began, (cost_so_far() - cost).cpu)
     for process in crew:
         process.join()
@@ -91,8 +92,9 @@ def in_processes(work: Work, times: int, count: int, prepare: Work) -> Speed:
 
 
 def heartbeat(name: str, work: Work, interval: float, seconds: float, *, is_call: bool) -> Lateness:
-    """How late a heartbeat is while another thread does the work again and again."""
-    alone = min(_duration(work) for _ in range(3)) if is_call else None
+    """Measure the lateness of a heartbeat while another thread repeats the work."""
+    alone = min(timeit.repeat(work, number=1, repeat=3)) if is_call else None
+    late = []
     over = threading.Event()
 
     def repeat() -> None:
@@ -104,7 +106,10 @@ def heartbeat(name: str, work: Work, interval: float, seconds: float, *, is_call
     sys.setswitchinterval(interval)
     try:
         worker.start()
-        late = _beats(seconds)
+        end = time.monotonic() + seconds
+        while (now := time.monotonic()) < end:
+            time.sleep(_BEAT)
+            late.append(max(0.0, time.monotonic() - now - _BEAT))
     finally:
         over.set()
         worker.join()
@@ -113,34 +118,25 @@ def heartbeat(name: str, work: Work, interval: float, seconds: float, *, is_call
 
 
 def read_all(parse: Callable[[Response], object], responses: Sequence[Response]) -> None:
-    """Read these, as every model does."""
+    """Read these responses, as every model does."""
     for response in responses:
         parse(response)
 
 
 def loop_of_python() -> None:
-    """Bytecode for a few milliseconds."""
+    """Run bytecode for a few milliseconds."""
     n = 0
     while n < 100_000:
         n += 1
 
 
 def lateness(works: Mapping[str, tuple[Work, bool]], seconds: float) -> tuple[Lateness, ...]:
-    """The heartbeat beside each work (True = it is one call into C), at each switch interval."""
+    """Measure the heartbeat beside each work (True = one call into C), at each switch interval."""
     return tuple(
         heartbeat(name, work, interval, seconds, is_call=is_call)
         for name, (work, is_call) in works.items()
         for interval in INTERVALS
     )
-
-
-def _beats(seconds: float) -> list[float]:
-    late = []
-    end = time.monotonic() + seconds
-    while (now := time.monotonic()) < end:
-        time.sleep(_BEAT)
-        late.append(max(0.0, time.monotonic() - now - _BEAT))
-    return late
 
 
 def _process(pipe: Connection) -> None:
@@ -157,9 +153,3 @@ def _process(pipe: Connection) -> None:
 def _speed(kind: str, count: int, began: float, cpu: float) -> Speed:
     seconds = time.monotonic() - began
     return Speed(kind=kind, count=count, seconds=seconds, cores=cpu / seconds)
-
-
-def _duration(work: Work) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""What was measured of the interpreter's lock.
+"""The figures of a measurement of the GIL.
 
 Runs on: anywhere (pure).
 """
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """The same reading, shared among so many threads or processes.
+    """The same work, shared among `count` threads or processes.
 
     Attributes:
         kind: "threads" or "processes".
-        seconds: for all of it, once everybody is ready.
+        seconds: for all the work, from when all of them are ready.
         cores: processor seconds over seconds.
     """
 
@@ -24,14 +24,13 @@ class Speed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lateness:
-    """How late a thread that sleeps a millisecond at a time wakes up while another one works.
+    """The lateness of a thread that sleeps a millisecond at a time while another thread works.
 
     Attributes:
-        work: what the other thread did.
+        work: the work of the other thread.
         interval: the switch interval, in seconds.
         median, worst: seconds.
-        call: seconds of a single call of that work with nobody else about; None = it is no call into C, but
-            bytecode.
+        call: seconds of a single call of that work, alone; None = it is bytecode, not a call into C.
     """
 
     work: str
@@ -43,11 +42,11 @@ class Lateness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GilFacts:
-    """All of it.
+    """All measurements of one interpreter.
 
     Attributes:
-        build: whether the interpreter can do without a GIL ("free-threaded") or not ("standard").
-        enabled: whether it has one now.
+        build: "free-threaded" or "standard".
+        enabled: the interpreter has a GIL now.
     """
 
     python: str
@@ -58,6 +57,6 @@ class GilFacts:
     lateness: tuple[Lateness, ...]
 
     def speed_up(self, speed: Speed) -> float:
-        """How much quicker than one thread."""
+        """Return the speed-up against one thread."""
         first = next(one for one in self.speeds if one.kind == "threads" and one.count == 1)
         return first.seconds / speed.seconds if speed.seconds else 0.0

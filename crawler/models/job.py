@@ -1,9 +1,9 @@
-"""The one job that every model does: fetch each page, read it, write it to disk.
+"""The job that every model does: fetch each page, read it, write it to disk.
 
 Rules
-- `Work` is what is done with one page, in blocking steps. It can be pickled, and is all that a worker process needs.
-- A page that fails is one failed page: its result is the reason, and the others go on.
-- Each thread has a client, and thereby a connection, of its own.
+- `Work` handles one page in blocking steps. It is picklable, and all that a worker process needs.
+- A failed page has its reason as the result; the other pages go on.
+- Each thread has its own client, and so its own connection.
 Runs on: any thread or process.
 """
 
@@ -23,7 +23,7 @@ from crawler.http.content_codings import content_steps, put_together
 
 
 class JobPage(NamedTuple):
-    """What a page came to."""
+    """The result of a page that was read."""
 
     sha256: str
     title: str | None
@@ -31,7 +31,7 @@ class JobPage(NamedTuple):
 
 
 class JobFailure(NamedTuple):
-    """Why there is no page: a status, or one of the crawler's reasons."""
+    """The result of a page that failed: a status, or one of the crawler's reasons."""
 
     reason: str
 
@@ -42,15 +42,15 @@ WORKER_DIED = JobFailure(Reason.PARSE_CRASH)
 
 
 class JobClient(Protocol):
-    """Fetches, and the thread waits."""
+    """A client that blocks its thread."""
 
     def fetch(self, request: Request) -> Response:
-        """The response, or FetchError."""
+        """Return the response, or raise FetchError."""
         ...
 
 
 class JobWatch(Protocol):
-    """Measures the block `with watch:`, in which the job is done; workers are started before it."""
+    """A measurement of the block `with watch:`, in which a model does the job; its workers start before."""
 
     lag: float | None
 
@@ -63,7 +63,7 @@ _mine = threading.local()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is done with one page; `prepare` is called once in each process that does it."""
+    """The steps for one page; each process that does them calls `prepare` once."""
 
     prepare: Callable[[], None]
     connect: Callable[[], JobClient]
@@ -71,7 +71,7 @@ class Work:
     write: Callable[[Url, bytes], None]
 
     def page(self, request: Request) -> Result:
-        """All of it, one step after the other."""
+        """Do all steps for one page."""
         try:
             response = self.fetch(request)
         except FetchError as error:
@@ -79,14 +79,14 @@ class Work:
         return self.keep(response)
 
     def fetch(self, request: Request) -> Response:
-        """Fetch on this thread's own connection."""
+        """Fetch a page on this thread's own connection."""
         if not hasattr(_mine, "client"):
             _mine.client = self.connect()
         client: JobClient = _mine.client
         return client.fetch(request)
 
     def keep(self, response: Response) -> Result:
-        """Read a response, and write what it holds."""
+        """Read a response and write its content."""
         if response.status != 200:
             return JobFailure(f"status {response.status}")
         page = self.parse(response)
@@ -96,12 +96,12 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """The whole job, and how many hands a model may have.
+    """The whole job, and the number of workers that a model may have.
 
     Attributes:
-        open_fetcher: the asynchronous client, open within its block.
+        open_fetcher: opens the asynchronous client, for the length of its block.
         pipeline: the crawler itself, which does the job in its own way.
-        threads, tasks, processes: of a model that has such.
+        threads, tasks, processes: the number of workers, per kind.
     """
 
     requests: Sequence[Request]

@@ -1,6 +1,6 @@
-"""One file per page, written at once by whoever has it, synced by nobody: what every model of `crawler models` does.
+"""One file per page, written at once and never synced: the writing step of `crawler models`.
 
-A run keeps pages with `files.py`, which a power cut cannot surprise.
+A run writes with `sinks/files.py`, whose files survive a power cut.
 Runs on: any thread or process.
 """
 
@@ -10,5 +10,5 @@ from crawler.core.urls import Url
 
 
 def write_loose(folder: Path, url: Url, content: bytes) -> None:
-    """Write a page's content into the folder, under a name that is this URL's alone."""
+    """Write a page's content into the folder, under a name that is unique to its URL."""
     (folder / url.key.hex()).write_bytes(content)

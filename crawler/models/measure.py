@@ -1,8 +1,8 @@
-"""One model does the job in this process, and this file measures it.
+"""Measures one model, which does the job in this process.
 
 Rules
-- The model says `with watch:` when its workers stand ready; its own time is that block's.
-- Whatever the model looks like, its results and files are digested in the same way, so that they can be compared.
+- A model enters `with watch:` when its workers are ready; the block is its own time.
+- The results and files of every model are digested in the same way, so that they can be compared.
 Runs on: the main thread of a process of its own.
 """
 
@@ -17,18 +17,18 @@ from crawler.core.errors import CrawlerError
 from crawler.core.text import error_line
 from crawler.models.figures import Figures
 from crawler.models.job import Job, JobFailure, JobPage, Model, Results
-from crawler.models.process_tree import Cost, TreeSize, age, cost_so_far, crowd_of
+from crawler.models.process_tree import Cost, TreeSize, age, cost_so_far, tree_size
 from crawler.runtime.lane import CannotStart, WorkerDied
 
 
 class Stopwatch:
-    """Time and cost of a block, and how long this process was there before it."""
+    """Time and cost of a block, and the age of this process when the block began."""
 
     def __init__(self) -> None:
         self.lag: float | None = None
         self.start = self.seconds = 0.0
         self.cost = Cost()
-        self.crowd = TreeSize()
+        self.size = TreeSize()
 
     def __enter__(self) -> None:
         self.start = age()
@@ -38,14 +38,14 @@ class Stopwatch:
     def __exit__(self, *_: object) -> None:
         self.seconds = time.monotonic() - self._began
         self.cost = cost_so_far() - self._cost
-        self.crowd = crowd_of(os.getpid())
+        self.size = tree_size(os.getpid())
 
 
 def measure(name: str, model: Model, job: Job, folder: Path) -> Figures:
-    """Do the job, which writes its files below `folder`, and tell what it took.
+    """Do the job, which writes its files below `folder`, and return its figures.
 
     Raises:
-        KeyboardInterrupt: somebody pressed Ctrl-C, and everything that the model started has ended.
+        KeyboardInterrupt: on Ctrl-C; every process and thread of the model has ended.
     """
     watch, results, ended = Stopwatch(), Results(), None
     job.work.prepare()
@@ -65,9 +65,9 @@ def measure(name: str, model: Model, job: Job, folder: Path) -> Figures:
         voluntary=watch.cost.voluntary,
         forced=watch.cost.forced,
         lag=watch.lag,
-        processes=watch.crowd.processes,
-        threads=watch.crowd.threads,
-        memory=watch.crowd.memory,
+        processes=watch.size.processes,
+        threads=watch.size.threads,
+        memory=watch.size.memory,
         results=_digest(repr((url, tuple(result))) for url, result in results.items()),
         files=_digest(hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()),
     )

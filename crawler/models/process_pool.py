@@ -1,8 +1,8 @@
 """A pool of processes: `concurrent.futures.ProcessPoolExecutor`.
 
-The same processes as in `processes.py`, as easy to use as threads. Its price shows when one of them is killed: the pool
-cannot tell whose work was lost, so it breaks as a whole, and `BrokenProcessPool` ends the job.
-Runs on: as many processes as asked for, spawned; the main thread collects.
+The same processes as in `processes.py`, as easy to use as threads. Its price shows when one is killed: the pool does
+not know which work was lost, so it breaks as a whole, and `BrokenProcessPool` ends the job.
+Runs on: `Job.processes` spawned processes; the main thread collects.
 """
 
 import multiprocessing
@@ -16,12 +16,12 @@ from crawler.models.job import Job, JobWatch, Result, Results, Work
 from crawler.runtime.lane import sigint_blocked
 from crawler.runtime.worker import die_with
 
-_work: list[Work] = []  # in a worker: one, from `_enter` on
-_LOOK_AGAIN = 0.05  # seconds
+_work: list[Work] = []  # in a worker: one, set by `_enter`
+_POLL_SECONDS = 0.05
 
 
 def run(job: Job, watch: JobWatch) -> Results:
-    """Do the job; on Ctrl-C, `map` takes back what has not begun, and the pool waits for the rest."""
+    """Do the job; on Ctrl-C, `map` cancels the pages that have not begun, and the pool waits for the others."""
     spawning = multiprocessing.get_context("spawn")
     entered, entrance = spawning.Pipe(duplex=False)
     with ProcessPoolExecutor(job.processes, spawning, _enter, (os.getpid(), entrance, job.work)) as pool:
@@ -31,24 +31,24 @@ def run(job: Job, watch: JobWatch) -> Results:
                 pages = pool.map(_page, job.requests)
                 results = {request.url.href: page for request, page in zip(job.requests, pages, strict=True)}
         except BrokenProcessPool:
-            _kill_all()  # one that has just begun is overlooked by the pool
+            _kill_all()  # the pool overlooks a process that has just begun
             raise
-        _kill_all()  # asked to end, they may wait for ever: one that died took the lock of their queue with it
+        _kill_all()  # a graceful end may hang: a process that died holds the lock of their queue
         return results
 
 
 def _start(pool: ProcessPoolExecutor, count: int, entered: Connection) -> None:
-    """Have so many processes ready, or an error if one has died."""
+    """Wait until `count` processes are ready; raise BrokenProcessPool if one has died."""
     try:
         with sigint_blocked():
-            for _ in range(count):  # a process starts when there is work for it
+            for _ in range(count):  # the pool starts a process when there is work for it
                 pool.submit(os.getpid)
         while count:
-            if entered.poll(_LOOK_AGAIN):
+            if entered.poll(_POLL_SECONDS):
                 count -= entered.recv()
             else:
-                pool.submit(os.getpid)  # of the newest one's death the pool learns when there is work
-    except (OSError, RuntimeError) as error:  # it breaks while it is given work: "handle is closed"
+                pool.submit(os.getpid)  # the pool notices the death of its newest process when there is work
+    except (OSError, RuntimeError) as error:  # it breaks while work is submitted: "handle is closed"
         raise BrokenProcessPool("a process died at its start") from error
 
 

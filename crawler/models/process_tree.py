@@ -1,9 +1,9 @@
-"""What a process and all that it started cost: read from the kernel, so that nothing has to be told about itself.
+"""Cost and size of a process and its descendants, read from the kernel.
 
 Rules
-- A tree is a process and its descendants as they are now; one that ended is in the sums of whoever waited for it.
-- Memory is the proportional set size: a page that several processes share counts once, parted among them.
-- A process that ends while it is read counts as ended.
+- A tree is a process and its living descendants; a process that ended is in the sums of the parent that waited for it.
+- Memory is the proportional set size: a page that several processes share counts once in all.
+- A process that ends while its files are read counts as ended.
 Runs on: anywhere (Linux: it reads /proc).
 """
 
@@ -14,18 +14,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What was used of the machine.
+    """The machine time that a tree has used.
 
     Attributes:
         cpu: processor seconds.
-        delayed: seconds for which threads that could have run waited for a processor; of threads that live.
-        voluntary, forced: how often a thread left its processor, because it waited or because it had to.
+        delayed: seconds for which threads were ready to run but had no core; of living threads.
+        voluntary, forced: context switches, because a thread waited or because the kernel took the core.
     """
 
     cpu: float = 0.0
@@ -42,9 +43,8 @@ class Cost:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class TreeSize:
-    """How many processes and threads are alive, and the bytes of memory that are theirs."""
+class TreeSize(NamedTuple):
+    """The number of living processes and threads, and their memory in bytes."""
 
     processes: int = 0
     threads: int = 0
@@ -52,7 +52,7 @@ class TreeSize:
 
 
 def cost_so_far() -> Cost:
-    """What this process and all its descendants, dead ones included, have cost since they began."""
+    """Return the cost of this process and all its descendants, dead ones included, since they began."""
     own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     living, *below = [_cost(pid) for pid in pids(os.getpid())]
     return Cost(
@@ -64,13 +64,13 @@ def cost_so_far() -> Cost:
 
 
 def age() -> float:
-    """Seconds since this process began, its interpreter's start included; to a hundredth."""
+    """Return the seconds since this process began, interpreter start included; to a hundredth."""
     began = int(Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()[19]) / _TICK
     return time.clock_gettime(time.CLOCK_BOOTTIME) - began
 
 
 def cpu_of(pid: int) -> float:
-    """Processor seconds of one process, and of those that it has waited for; 0 = it is gone."""
+    """Return the processor seconds of one process and of the children it has waited for; 0 = it is gone."""
     try:
         ticks = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[11:15]
     except OSError:
@@ -78,19 +78,20 @@ def cpu_of(pid: int) -> float:
     return sum(map(int, ticks)) / _TICK
 
 
-def crowd_of(pid: int) -> TreeSize:
-    """Who is alive in the tree of this process now."""
+def tree_size(pid: int) -> TreeSize:
+    """Return the size of the tree of this process now."""
     processes = threads = memory = 0
     for member in pids(pid):
         with suppress(OSError):
             threads += _status(member)["Threads"]
-            memory += _memory(member)
+            rollup = Path(f"/proc/{member}/smaps_rollup").read_text("ascii").splitlines()
+            memory += next(int(line.split()[1]) for line in rollup if line.startswith("Pss:")) * 1024
             processes += 1
     return TreeSize(processes, threads, memory)
 
 
 def pids(pid: int) -> Iterator[int]:
-    """A process and its descendants."""
+    """Yield a process and its descendants."""
     yield pid
     with suppress(OSError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
@@ -112,11 +113,6 @@ def _cost(pid: int) -> Cost:
 
 
 def _status(where: int | str) -> dict[str, int]:
-    """The plain numbers of a status file, by name."""
+    """Return the plain numbers of a status file, by name."""
     lines = (line.split() for line in Path(f"/proc/{where}/status").read_text("utf-8").splitlines())
     return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
-
-
-def _memory(pid: int) -> int:
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
-    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1024

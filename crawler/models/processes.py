@@ -1,9 +1,9 @@
 """Processes at the ends of pipes: `multiprocessing.Process`.
 
-Each has an interpreter and a GIL of its own, so parsing uses every core; but each also waits for one server at a time,
-and there are few of them. Everything that goes there and back is pickled. A process that is killed closes its pipe: so
-its page is known to be lost, and another process takes its place.
-Runs on: as many processes as asked for, spawned; the main thread hands out and collects.
+Each has its own interpreter and GIL, so parsing uses every core; but each waits for one server at a time, and there are
+few of them. Requests and results are pickled. A process that is killed closes its pipe: the parent knows which page is
+lost, and starts another process.
+Runs on: `Job.processes` spawned processes; the main thread hands out and collects.
 """
 
 import multiprocessing
@@ -40,7 +40,7 @@ def run(job: Job, watch: JobWatch) -> Results:
 
 
 class _PipeWorker:
-    """A process, this end of its pipe, and the page that it is at."""
+    """A process, this end of its pipe, and the URL of its current page."""
 
     def __init__(self, work: Work) -> None:
         self.url = ""
@@ -50,7 +50,7 @@ class _PipeWorker:
     def __enter__(self) -> Self:
         with sigint_blocked():
             self._process.start()
-        self._its_end.close()  # the pipe ends with the process, if nobody else holds that end
+        self._its_end.close()  # so that the pipe closes with its process
         with suppress(EOFError, OSError):
             self.pipe.recv()  # it is ready
         return self
@@ -60,7 +60,7 @@ class _PipeWorker:
         self._process.join()
 
     def take(self, todo: deque[Request]) -> bool:
-        """Hand it the next page; False = there is none."""
+        """Hand the process its next page; False = there is none."""
         if not todo:
             return False
         request = todo.popleft()

@@ -1,4 +1,4 @@
-"""The report of `crawler models`: a table for eighty columns, and the same as JSON.
+"""The report of `crawler models`: a table for a terminal, and the same figures as JSON.
 
 Runs on: anywhere (pure).
 """

@@ -1,6 +1,6 @@
 """One page after the other.
 
-While the server thinks, nothing else happens. It is what every other model has to beat, and the simplest to get right.
+The thread waits for each response, and does nothing else meanwhile: the baseline of all models, and the simplest code.
 Runs on: the main thread.
 """
 

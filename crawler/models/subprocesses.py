@@ -1,9 +1,9 @@
-"""Runs a command in a process of its own, and looks at its whole tree while it runs.
+"""Runs a command in a process of its own, and samples the size of its tree meanwhile.
 
 Rules
-- It leads a group of processes, so a Ctrl-C in the terminal comes here first; it is passed on to the whole group, as a
-  terminal would, and what does not end by itself in time is killed.
-- Looking costs little and is done ten times a second, from here: the process itself is not disturbed.
+- The process leads a group of its own, so only this process gets a terminal's Ctrl-C. It passes it on to the whole
+  group, as a terminal would, and kills the group if it does not end in time.
+- This process samples ten times a second, which costs little; the other process is not disturbed.
 Runs on: the main thread.
 """
 
@@ -17,15 +17,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-from crawler.models.process_tree import TreeSize, crowd_of
+from crawler.models.process_tree import TreeSize, tree_size
 
-_EVERY = 0.1
-_PATIENCE = 5.0
+_SAMPLE_SECONDS = 0.1
+_GRACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """What a process printed, its exit code (negative: the signal that ended it), and its largest crowd."""
+    """The output of a process, its exit code (negative: the signal that ended it), and the peak size of its tree."""
 
     output: bytes
     errors: str
@@ -34,7 +34,7 @@ class Ended:
 
     @property
     def killer(self) -> str | None:
-        """The signal that ended it, by name; None = it ended by itself."""
+        """Return the name of the signal that ended the process; None = it ended by itself."""
         return signal.Signals(-self.code).name if self.code < 0 else None
 
 
@@ -42,7 +42,7 @@ def run_apart(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
     """Run a command to its end.
 
     Raises:
-        KeyboardInterrupt: here, and then the process has ended, too.
+        KeyboardInterrupt: in this process; the command has ended, too.
     """
     with (
         tempfile.TemporaryFile() as errors,
@@ -66,21 +66,17 @@ def run_apart(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
 
 
 def _watch(pid: int, output: IO[bytes]) -> tuple[bytes, TreeSize]:
-    """Read what it prints until it closes its output; meanwhile, count heads."""
+    """Read the output to its end, and sample the size of the tree meanwhile."""
     pieces: list[bytes] = []
     peak = TreeSize()
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
         while True:
-            if selector.select(_EVERY):
+            if selector.select(_SAMPLE_SECONDS):
                 if not (piece := os.read(output.fileno(), 65_536)):
                     return b"".join(pieces), peak
                 pieces.append(piece)
-            peak = _larger(peak, crowd_of(pid))
-
-
-def _larger(one: TreeSize, other: TreeSize) -> TreeSize:
-    return TreeSize(max(one.processes, other.processes), max(one.threads, other.threads), max(one.memory, other.memory))
+            peak = TreeSize(*map(max, peak, tree_size(pid)))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -90,5 +86,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signum)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE)
+            process.wait(_GRACE_SECONDS)
             return

@@ -1,4 +1,4 @@
-"""The sweep as one HTML page with its plot as SVG: nothing is loaded, from nowhere.
+"""The sweep as one self-contained HTML page, with its plot as SVG.
 
 Runs on: anywhere (pure).
 """
@@ -36,7 +36,7 @@ td.n, th.n {{ text-align: right; font-variant-numeric: tabular-nums; }}
 
 
 def sweep_page(sweep: Sweep) -> str:
-    """The whole page."""
+    """Return the page."""
     return _PAGE.format(
         title=escape(title(sweep)),
         crossover=escape(crossover(sweep)),
@@ -46,7 +46,7 @@ def sweep_page(sweep: Sweep) -> str:
 
 
 class _Axis:
-    """From figures to places in the picture, both axes logarithmic."""
+    """The mapping from figures to coordinates; both axes are logarithmic."""
 
     def __init__(self, sweep: Sweep) -> None:
         self.xs = [max(point.cpu_per_page, 1e-6) for point in sweep.points]
@@ -69,7 +69,9 @@ def _plot(sweep: Sweep) -> Iterator[str]:
     right, bottom = _LEFT + _PLOT_WIDTH, _TOP + _PLOT_HEIGHT
     yield f'<svg viewBox="0 0 {right + _NAMES} {bottom + 50}" role="img" aria-label="{escape(title(sweep))}">'
     yield from _grid(sweep, scale)
-    for (model, colour), name_at in zip(zip(sweep.models, _COLOURS, strict=False), _places(sweep, scale), strict=True):
+    for (model, colour), name_at in zip(
+        zip(sweep.models, _COLOURS, strict=False), _name_heights(sweep, scale), strict=True
+    ):
         dots = [(scale.x(x), scale.y(rate)) for x, rate in zip(scale.xs, sweep.rates(model), strict=True) if rate]
         if dots:
             line = " ".join(f"{x:.1f},{y:.1f}" for x, y in dots)
@@ -97,8 +99,8 @@ def _grid(sweep: Sweep, scale: _Axis) -> Iterator[str]:
     yield f'{_TOP + _PLOT_HEIGHT / 2})">pages per second</text>'
 
 
-def _places(sweep: Sweep, scale: _Axis) -> list[float]:
-    """How high each name stands: beside its line's end, and below the name above it."""
+def _name_heights(sweep: Sweep, scale: _Axis) -> list[float]:
+    """Return the y of each model's name: beside the end of its line, and below the name above it."""
     ends = [(scale.y(sweep.rates(model)[-1] or scale.low), n) for n, model in enumerate(sweep.models)]
     places, free = [0.0] * len(ends), float(_TOP)
     for height, n in sorted(ends):
@@ -111,7 +113,7 @@ def _places(sweep: Sweep, scale: _Axis) -> list[float]:
 def _tables(sweep: Sweep) -> Iterator[str]:
     for point in sweep.points:
         yield f"<h2>{cpu_label(point)} of CPU per page</h2>"
-        yield '<table><tr><th>model<th class="n">pages/s<th class="n">cores<th>what its numbers say</tr>'
+        yield '<table><tr><th>model<th class="n">pages/s<th class="n">cores<th>what its figures say</tr>'
         for row in point.rows:
             figures = "".join(f'<td class="n">{text}' for text in (f"{row.rate:,.0f}", f"{row.cores:.2f}"))
             yield f"<tr><td>{escape(row.model)}{figures}<td>{escape(sentence(row, point.latency))}</tr>"

@@ -1,7 +1,7 @@
-"""Threads by the dozen, without a queue in sight: `concurrent.futures.ThreadPoolExecutor`.
+"""A pool of threads: `concurrent.futures.ThreadPoolExecutor`.
 
-The same threads as in `threads.py`. The pool keeps the queue, and hands each result, or error, over as a future.
-Runs on: as many threads as asked for; the main thread collects.
+The same threads as in `threads.py`. The pool owns the queue, and returns each result or error as a future.
+Runs on: `Job.threads` threads; the main thread collects.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from crawler.models.job import Job, JobWatch, Results
 
 
 def run(job: Job, watch: JobWatch) -> Results:
-    """Do the job; on Ctrl-C, `map` takes back what has not begun, and the pool waits for the rest."""
+    """Do the job; on Ctrl-C, `map` cancels the pages that have not begun, and the pool waits for the others."""
     with ThreadPoolExecutor(job.threads) as pool, watch:
         results = pool.map(job.work.page, job.requests)
         return {request.url.href: result for request, result in zip(job.requests, results, strict=True)}

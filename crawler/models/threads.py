@@ -1,8 +1,8 @@
 """Threads that share a queue: `threading.Thread`.
 
-A thread that waits for a socket lets go of the GIL, so waits overlap; parsing does not, since one thread at a time runs
-Python. Whatever is shared is behind a queue, so nothing here needs a lock.
-Runs on: as many threads as asked for; the main thread collects.
+A thread that waits for a socket releases the GIL, so waits overlap; parsing does not, since one thread at a time runs
+Python. All shared state is in queues, so no lock is needed.
+Runs on: `Job.threads` threads; the main thread collects.
 """
 
 from queue import Empty, Queue
@@ -11,7 +11,7 @@ from threading import Thread
 from crawler.core.messages import Request
 from crawler.models.job import Job, JobWatch, Result, Results, Work
 
-Todo = Queue[Request | None]  # None = go home
+Todo = Queue[Request | None]  # None = end
 Done = Queue[tuple[str, Result]]
 
 
@@ -27,7 +27,7 @@ def run(job: Job, watch: JobWatch) -> Results:
                 thread.start()
             return dict(done.get() for _ in job.requests)
     finally:
-        _send_home(threads, todo)
+        _end(threads, todo)
 
 
 def _thread(work: Work, todo: Todo, done: Done) -> None:
@@ -35,8 +35,8 @@ def _thread(work: Work, todo: Todo, done: Done) -> None:
         done.put((request.url.href, work.page(request)))
 
 
-def _send_home(threads: list[Thread], todo: Todo) -> None:
-    """End every thread after the page that it is at, also when Ctrl-C came in the middle."""
+def _end(threads: list[Thread], todo: Todo) -> None:
+    """End every thread after its current page, also after a Ctrl-C."""
     try:
         while True:
             todo.get_nowait()
