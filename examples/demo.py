@@ -17,7 +17,7 @@ def say(text: str) -> None:
 def main() -> int:
     """Run the demo; the exit code is 0 when the run is complete and the audit is clean."""
     crawler = [sys.executable, "-m", "crawler"]
-    site = [sys.executable, "-m", "crawler.site", "--pages", PAGES, "--hosts", HOSTS]
+    site = [*crawler, "serve", "--parent-pipe", "--port", "0", "--pages", PAGES, "--hosts", HOSTS]
     with subprocess.Popen(site, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:  # noqa: S603 - our own program
         ready = json.loads(server.stdout.readline()) if server.stdout else {}
         out = f"output/demo-{ready['pid']}"

@@ -33,9 +33,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from benchmarks.support.broad_plan import FIRST_ADDRESS, Host, Kind, Ports, pages_of
 from benchmarks.support.farm_log import CONNECTED, ROBOTS
-from benchmarks.support.leash import hold_leash
 from crawler.runtime.loop import Stop, raise_open_files, run
 from crawler.site.log import Hit, RequestLog
+from crawler.site.parent_pipe import end_with_parent
 from support.nameserver import SILENT, Reply, name_server
 
 NAMES_ADDRESS = "127.0.53.1"
@@ -222,7 +222,7 @@ async def _serve(hosts: Sequence[Host], log_path: Path, pages: int, stop: Stop) 
         plain = await loop.create_server(made, sock=_bound(), backlog=_BACKLOG)
         secure = await loop.create_server(made, sock=_bound(), backlog=_BACKLOG, ssl=_tls())
         async with name_server(_names(hosts), NAMES_ADDRESS, name_server_port()) as names:
-            await hold_leash(stop)
+            await end_with_parent(stop)
             ports = Ports(
                 plain=plain.sockets[0].getsockname()[1],
                 secure=secure.sockets[0].getsockname()[1],

@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.support.leash import hold_leash
 from crawler.runtime.loop import Stop, run
+from crawler.site.parent_pipe import end_with_parent
 
 _SIZE = 15 * 1024 * 1024
 _CHUNK = 16_000
@@ -80,7 +80,7 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 async def _serve(stop: Stop) -> None:
     server = await asyncio.start_server(_converse, "127.0.0.1", 0, backlog=1024)
-    await hold_leash(stop)
+    await end_with_parent(stop)
     print(json.dumps({"url": "http://{}:{}".format(*server.sockets[0].getsockname())}), flush=True)
     await stop.wait_draining()
     server.close()

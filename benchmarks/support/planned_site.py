@@ -1,7 +1,7 @@
 """The built-in site with any plan: `python planned_site.py PLAN PORT [LOG]`, the plan as JSON, port 0 = any free one.
 
-`python -m crawler.site` takes the few numbers that a person wants to change; here are all of them. One line of JSON
-says that it is ready. It ends when its standard input closes.
+`crawler serve` takes the few numbers that a user wants to change; this script takes all of them. It prints one line of
+JSON when it is ready, and ends when its standard input closes.
 """
 
 import json
@@ -13,8 +13,8 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.support.leash import hold_leash
 from crawler.runtime.loop import Stop, raise_open_files, run
+from crawler.site.parent_pipe import end_with_parent
 from crawler.site.plan import SitePlan
 from crawler.site.server import SiteServer
 from crawler.site.truth import Site
@@ -22,7 +22,7 @@ from crawler.site.truth import Site
 
 async def _serve(plan: SitePlan, port: int, log_path: Path | None, stop: Stop) -> None:
     async with SiteServer(Site(plan), port=port, log_path=log_path) as server:
-        await hold_leash(stop)
+        await end_with_parent(stop)
         print(json.dumps({"urls": server.base_urls}), flush=True)
         await stop.wait_draining()
 

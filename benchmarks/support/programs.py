@@ -24,6 +24,7 @@ from crawler.site.truth import Site
 T = TypeVar("T")
 
 _READY_SECONDS = 10.0
+SERVE = (sys.executable, "-m", "crawler", "serve", "--parent-pipe", "--port", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def audit(folder: Path) -> int:
 @contextmanager
 def built_in_site(*arguments: str) -> Iterator[list[str]]:
     """Serve the built-in site; gives its base URLs. The server dies with this process."""
-    with _served([sys.executable, "-m", "crawler.site", *arguments]) as base_urls:
+    with _served([*SERVE, *arguments]) as base_urls:
         yield base_urls
 
 

@@ -19,9 +19,9 @@ from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.support.leash import hold_leash
 from crawler.runtime.loop import Stop, raise_open_files, run
 from crawler.site.log import Hit, RequestLog
+from crawler.site.parent_pipe import end_with_parent
 
 _BODY = b"<title>Late</title>".ljust(100, b".")
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
@@ -90,7 +90,7 @@ async def _serve(latency: float, log_path: Path, hosts: int, stop: Stop) -> None
         server = await loop.create_server(partial(_Connection, host, latency, log), address, port, backlog=8192)
         port = server.sockets[0].getsockname()[1]
         servers.append(server)
-    await hold_leash(stop)
+    await end_with_parent(stop)
     urls = ["http://{}:{}".format(*server.sockets[0].getsockname()) for server in servers]
     print(json.dumps({"urls": urls}), flush=True)
     await stop.wait_draining()

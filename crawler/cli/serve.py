@@ -1,5 +1,6 @@
 """`crawler serve`: the built-in site, for trying things on."""
 
+import json
 import os
 from collections.abc import Iterable
 from functools import partial
@@ -44,6 +45,9 @@ Examples:
 @click.option("--plain", is_flag=True, help="Only pages that answer 200.")
 @click.option("--list", "list_file", metavar="FILE", help="Write the URL of every page here; a list of yours is kept.")
 @click.option("--log", "log_file", metavar="FILE", help="Append each request here as a line of JSON.")
+@click.option(
+    "--parent-pipe", is_flag=True, hidden=True, help="Print the URLs as a line of JSON; end when standard input closes."
+)
 def command(**options: object) -> int:
     """Serve the built-in site until Ctrl-C: pages, links, redirects, 404s, slow pages, robots.txt, sitemap."""
     from crawler.runtime.loop import raise_open_files, run
@@ -103,6 +107,7 @@ def _write_list(path: Path, urls: Iterable[str]) -> None:
 
 async def _serve(options: dict[str, object], address: str, stop: object) -> None:
     from crawler.runtime.loop import Stop
+    from crawler.site.parent_pipe import end_with_parent
     from crawler.site.plan import SitePlan
     from crawler.site.server import SiteServer
     from crawler.site.truth import Site
@@ -119,7 +124,11 @@ async def _serve(options: dict[str, object], address: str, stop: object) -> None
     async with SiteServer(Site(plan), address=address, port=int(str(options["port"])), log_path=log_path) as server:
         if options["list_file"]:
             _write_list(Path(str(options["list_file"])), server.site.urls())
-        for url in server.base_urls:
-            click.echo(f"serving {url}/")
-        click.echo(f"Ctrl-C ends it; in the background: kill {os.getpid()}", err=True)
+        if options["parent_pipe"]:
+            await end_with_parent(stop)
+            click.echo(json.dumps({"urls": server.base_urls, "pid": os.getpid()}))
+        else:
+            for url in server.base_urls:
+                click.echo(f"serving {url}/")
+            click.echo(f"Ctrl-C ends it; in the background: kill {os.getpid()}", err=True)
         await stop.wait_draining()

@@ -113,9 +113,10 @@ def interpreter() -> str:
 @contextmanager
 def serving(job: JobConfig) -> Iterator[Server]:
     """Serve a built-in site from a process of its own until the block ends."""
-    asked = ["--plain", "--pages", str(job.pages), "--latency", str(job.latency)]
+    command = [sys.executable, "-m", "crawler", "serve", "--parent-pipe", "--port", "0", "--plain"]
+    command += ["--pages", str(job.pages), "--latency", str(job.latency)]
     with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "crawler.site", *asked],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -129,7 +130,7 @@ def serving(job: JobConfig) -> Iterator[Server]:
                 raise InternalError("the built-in site did not start")
             yield Server(site=json.loads(ready)["urls"][0], pid=process.pid)
         finally:
-            process.stdin.close()  # its leash
+            process.stdin.close()  # ends the server
 
 
 def _row(name: str, config: ModelsConfig, server: Server, trace: Path | None) -> Figures:

@@ -233,10 +233,11 @@ async def test_the_log_file_has_every_request(client: ClientSession, tmp_path: P
     assert all(hit.started <= hit.ended for hit in hits)
 
 
-def test_the_process_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
-    """`python -m crawler.site` says where it is, answers, and ends in order when its standard input closes."""
+def test_the_process_ends_with_its_parent_s_pipe(tmp_path: Path) -> None:
+    """`crawler serve --parent-pipe` prints its URLs, answers, and ends in order when its standard input closes."""
     log = tmp_path / "hits.jsonl"
-    command = [sys.executable, "-m", "crawler.site", "--plain", "--pages", "5", "--hosts", "2", "--log", str(log)]
+    command = [sys.executable, "-m", "crawler", "serve", "--parent-pipe", "--port", "0"]
+    command += ["--plain", "--pages", "5", "--hosts", "2", "--log", str(log)]
 
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout

@@ -35,8 +35,9 @@ class RunningSite:
 @contextmanager
 def site_process(plan: SitePlan, log: Path) -> Iterator[RunningSite]:
     """Serve a plain site until the block ends; the server dies with this process."""
-    command = [sys.executable, "-m", "crawler.site", "--plain", "--pages", str(plan.pages), "--hosts", str(plan.hosts)]
-    command += ["--latency", str(plan.latency), "--seed", str(plan.seed), "--log", str(log)]
+    command = [sys.executable, "-m", "crawler", "serve", "--parent-pipe", "--port", "0", "--plain", "--log", str(log)]
+    for name in ("pages", "hosts", "latency", "seed"):
+        command += [f"--{name}", str(getattr(plan, name))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         assert server.stdin is not None
