@@ -33,7 +33,8 @@ Examples:
 def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bool, **parameters: Any) -> int:
     """Say whether robots.txt lets AGENT (default: ours) ask for URL. Exit 0 = allowed, 1 = refused."""
     from crawler.build import agent_of, ask_robots
-    from crawler.report.robots import as_json, as_text, verdict
+    from crawler.report.indented import indented
+    from crawler.report.robots import as_text, verdict
 
     try:
         url = parse(text)
@@ -46,7 +47,7 @@ def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bo
         config = configure(look_up(given(parameters)).values)
         found = ask_robots(url, config)
     said = verdict(found, url, agent or agent_of(config))
-    click.echo(as_json(said) if as_json_too else as_text(said, found, time.time()))
+    click.echo(indented(said) if as_json_too else as_text(said, found, time.time()), nl=not as_json_too)
     return 0 if said.allowed else 1
 
 

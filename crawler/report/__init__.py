@@ -1,1 +1,1 @@
-"""SHOWS afterwards. Pure: a snapshot becomes text or JSON."""
+"""REPORTS on a run that has ended or paused, as text or JSON. Pure."""

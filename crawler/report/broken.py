@@ -1,4 +1,4 @@
-"""Broken links as a person reads them: each with its status or reason, and below it every page that leads to it.
+"""Broken links as text: each with its status or reason, and below it every page that contains it.
 
 Runs on: anywhere (pure).
 """
@@ -10,7 +10,7 @@ from crawler.core.text import safe
 
 
 def broken_text(link: BrokenLink) -> Iterator[str]:
-    """The lines for one link."""
+    """Yield the lines for one link."""
     what = link.status if link.status is not None and link.status >= 400 else link.reason
     yield f"{what} {safe(link.url, 2083)}"
     for page in link.pages:

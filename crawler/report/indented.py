@@ -1,4 +1,4 @@
-"""JSON as a file or a person gets it: indented, ended by a newline.
+"""Indented JSON, for files and for people.
 
 Runs on: anywhere (pure).
 """
@@ -7,5 +7,5 @@ import msgspec
 
 
 def indented(value: object) -> bytes:
-    """A dataclass, or a list of such."""
+    """Return a value, a dataclass for example, as indented JSON with a newline at the end."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

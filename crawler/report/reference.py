@@ -1,4 +1,4 @@
-"""The table of options in `docs/reference.md`, made from the config's knobs.
+"""The table of options in `docs/reference.md`, made from the config.
 
 Runs on: anywhere (pure).
 """
@@ -9,7 +9,7 @@ from crawler.core.options import Option, plain
 
 
 def options_table(options: Mapping[str, Option]) -> str:
-    """A Markdown table with a row per knob: flag, default, meaning, and R where `resume` takes it."""
+    """Return a Markdown table with a row per option: flag, default, meaning, and R if `resume` takes it."""
     rows = ["| option | default | | meaning |", "|---|---|---|---|"]
     rows += [_row(option) for option in options.values()]
     return "\n".join(rows)

@@ -1,12 +1,10 @@
-"""A robots.txt's verdict about one URL, for people and as JSON: which line decides, and how old the copy is.
+"""The verdict of a robots.txt about one URL, as text and JSON: the deciding line, and the age of the copy.
 
 Runs on: anywhere (pure).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import msgspec
 
 from crawler.core.handover import RobotsCopy
 from crawler.core.records import moment
@@ -19,12 +17,12 @@ _SITEMAPS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RobotsVerdict:
-    """What is printed; the field order is the order in the JSON.
+    """The output of `crawler robots`; the order of the fields is the order in the JSON.
 
     Attributes:
-        line, rule, group: of the line that decides; null = no rule matches, or there are none.
-        status, bytes, fetched_at, expires_at: of the copy; null = there is none.
-        reason, message, retry_after: why nothing is known, so that nothing may be asked for now; null = it is known.
+        line, rule, group: of the deciding line; null = no rule matches, or there are none.
+        status, bytes, fetched_at, expires_at: of the copy; null = there is no copy.
+        reason, message, retry_after: the error because of which no URL may be requested now; null = no error.
     """
 
     url: str
@@ -45,7 +43,7 @@ class RobotsVerdict:
 
 
 def verdict(found: RobotsCopy | RobotsOutcome, url: Url, agent: str) -> RobotsVerdict:
-    """What a robots.txt, or that it cannot be had, means for a URL."""
+    """Return the verdict about a URL, from a robots.txt or from the failure to fetch it."""
     if isinstance(found, RobotsOutcome):
         return RobotsVerdict(
             url=url.href,
@@ -72,13 +70,8 @@ def verdict(found: RobotsCopy | RobotsOutcome, url: Url, agent: str) -> RobotsVe
     )
 
 
-def as_json(verdict: RobotsVerdict) -> str:
-    """One object, indented."""
-    return msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode()
-
-
 def as_text(verdict: RobotsVerdict, found: RobotsCopy | RobotsOutcome, now: float) -> str:
-    """A line for the verdict, and one for each thing that it rests on."""
+    """Return a line for the verdict, and a line for each fact behind it."""
     word = "refused for now" if isinstance(found, RobotsOutcome) else "allowed" if verdict.allowed else "refused"
     lines = [f"{word}  {safe(verdict.url, 2083)}"]
     lines += [f"  {name:12}{safe(text, 2083)}" for name, text in _facts(verdict, found, now)]
@@ -102,15 +95,8 @@ def _facts(verdict: RobotsVerdict, found: RobotsCopy | RobotsOutcome, now: float
         yield "sitemap", sitemap
     if (more := len(verdict.sitemaps) - _SITEMAPS_SHOWN) > 0:
         yield "", f"and {counted(more, 'sitemap')} more"
-    yield "robots.txt", f"status {found.status}, {counted(len(found.body), 'byte')}{_meaning(found.status)}"
-    yield "fetched", f"{verdict.fetched_at}, {_ago(now - found.fetched_at)}"
-    left = found.expires_at - now
+    meaning = "" if found.status < 300 else ": everything is allowed"
+    yield "robots.txt", f"status {found.status}, {counted(len(found.body), 'byte')}{meaning}"
+    age, left = now - found.fetched_at, found.expires_at - now
+    yield "fetched", f"{verdict.fetched_at}, {f'{duration(age)} ago' if age >= 1 else 'just now'}"
     yield "believed", f"until {verdict.expires_at}{'' if left > 0 else ': stale, to be requested again'}"
-
-
-def _meaning(status: int) -> str:
-    return "" if status < 300 else ": everything is allowed"
-
-
-def _ago(seconds: float) -> str:
-    return f"{duration(seconds)} ago" if seconds >= 1 else "just now"

@@ -1,7 +1,7 @@
-"""The account of a run: `summary.json`, and the same figures as text for a person.
+"""The summary of a run: `summary.json`, and the same figures as text.
 
 Rules
-- `discovered = done + failed + skipped + pending`, always; the text shows exactly what the JSON holds.
+- `discovered = done + failed + skipped + pending`, always; the text shows only figures of the JSON.
 Runs on: anywhere (pure).
 """
 
@@ -20,11 +20,11 @@ from crawler.report.indented import indented
 from crawler.report.why.phrases import going_on
 
 MOST_HOSTS = 100
-"""Hosts in `summary.json`: the busiest, and those that had trouble."""
+"""The most hosts in `summary.json`: the busiest, and those with errors."""
 
 _SHOWN_LOST = 3  # reasons in the line about seeds
 _OF_STATUS = frozenset({Reason.HTTP_STATUS, Reason.RETRY_STATUS})
-_SHOWN_HOSTS = 8  # lines of the text, at the most
+_SHOWN_HOSTS = 8  # the most lines about hosts in the text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +33,16 @@ class Summary:
 
     Attributes:
         stopped_by: the budget, signal or fault that ended the run early; None = nothing is pending.
-        latency: from dispatch to the last byte, of URLs that had a response; p50, p90, p99.
-        lines: what became of the lines of the list; they add up to `read`.
-        readings: lines that were not read as they stand: `guessed` had no scheme, `unwrapped` had quotes or brackets.
+        latency: from dispatch to the last byte, of URLs with a response; p50, p90, p99.
+        lines: lines of the list by outcome; they add up to `read`.
+        readings: lines that were corrected: `guessed` had no scheme, `unwrapped` had quotes or brackets.
         unread: done URLs that were not read, or not in full, by reason.
-        lost_seeds: the seeds that brought nothing, by reason and status, the most frequent first.
+        lost_seeds: seeds that brought nothing, by reason and status, the most frequent first.
         examples: the first URLs that were skipped or not read, by reason.
-        hosts: the busiest and the most troubled, at most 100; `more_hosts` is how many there are besides.
-        given_up_hosts: hosts that were given up.
-        waiting_hosts: hosts that were tried, have URLs left, and have neither answered nor been given up.
-        in_vain: hosts whose requests took a second or more without an answer, and the seconds of all of them.
+        hosts: the busiest and those with the most errors, at most 100; `more_hosts` counts the others.
+        given_up_hosts: the number of hosts that were given up.
+        waiting_hosts: the number of hosts that were tried, have URLs left, and have neither answered nor been given up.
+        in_vain: hosts whose requests took a second or more without an answer, and the sum of these seconds.
     """
 
     discovered: int
@@ -80,9 +80,10 @@ def summarize(
     examples: Mapping[str, Sequence[str]] | None = None,
     lost_seeds: Sequence[LostSeeds] = (),
 ) -> Summary:
-    """The figures of a run over all its lives; the peak memory is this life's."""
+    """Return the figures of a run over all its processes; the peak memory is that of this process."""
     chief = hosts or ChiefHosts()
     pages = totals.done + totals.failed
+    latency = {f"p{share}": percentile(totals.latency, share / 100) for share in (50, 90, 99)}
     return Summary(
         discovered=totals.discovered,
         done=totals.done,
@@ -94,7 +95,7 @@ def summarize(
         seconds=round(totals.seconds, 3),
         pages_per_second=round(pages / totals.seconds, 1) if totals.seconds else 0.0,
         peak_rss_mb=round(peak_rss_mb, 1),
-        latency={f"p{share}": _milliseconds(totals, share / 100) for share in (50, 90, 99)},
+        latency={name: None if value is None else round(value / 1e6, 3) for name, value in latency.items()},
         failures=dict(sorted(totals.failures.items())),
         statuses={str(status): n for status, n in sorted(totals.statuses.items())},
         retries=totals.retries,
@@ -111,22 +112,13 @@ def summarize(
     )
 
 
-def _milliseconds(totals: Totals, share: float) -> float | None:
-    nanoseconds = percentile(totals.latency, share)
-    return None if nanoseconds is None else round(nanoseconds / 1e6, 3)
-
-
 def as_json(summary: Summary) -> bytes:
-    """`summary.json`."""
+    """Return the content of `summary.json`."""
     return indented(summary)
 
 
 def as_text(summary: Summary, folder: str | None) -> str:
-    """The closing summary that a person reads."""
-    return "\n".join(_lines(summary, folder))
-
-
-def _lines(summary: Summary, folder: str | None) -> list[str]:
+    """Return the text at the end of a run; `folder` names the run in the commands that it shows."""
     skipped = sum(summary.skipped.values())
     by = summary.stopped_by or "complete"
     head = f"stopped by {by}" if by.startswith("--") else by
@@ -143,7 +135,8 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
     reasons = (("failed", summary.failures), ("unread", summary.unread), ("skipped", summary.skipped))
     for title, counts in (("status", summary.statuses), *reasons):
         if counts:
-            lines.append(f"  {title:<8} {_counted(counts)}")
+            most_first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            lines.append(f"  {title:<8} {', '.join(f'{safe(name)} {n:,}' for name, n in most_first)}")
         examples = [(reason, summary.examples[reason][0]) for reason in counts if summary.examples.get(reason)]
         lines += [f"           {reason}: {safe(url, 100)}" for reason, url in examples]
     if summary.retries:
@@ -156,12 +149,13 @@ def _lines(summary: Summary, folder: str | None) -> list[str]:
     if summary.readings:
         lines.append(f"           {_reading_line(summary)}")
     if folder:
-        lines.append(f"  {_where(summary, folder)}")
-    return lines
+        more = f" (go on with: {going_on(folder, summary.stopped_by)})" if summary.pending else ""
+        lines.append(f"  {safe(folder)}{more}")
+    return "\n".join(lines)
 
 
 def _lost_line(summary: Summary) -> str:
-    """Return the line about seeds that brought nothing, or not all; the user who listed them waits for them."""
+    """Return the line about seeds that brought nothing, or not everything."""
     lost = sum(kind.seeds for kind in summary.lost_seeds)
     listed = max(lost, summary.lines.get("url", 0))
     told = [
@@ -176,7 +170,7 @@ def _lost_line(summary: Summary) -> str:
 
 
 def _unanswered_lines(summary: Summary) -> list[str]:
-    """Tell the hosts that were given up, or have not answered yet, and what it cost to wait for them."""
+    """Return the lines about hosts that were given up or have not answered yet, with the time spent on them."""
     lines = []
     if summary.given_up_hosts:
         lines.append(f"given up {counted(summary.given_up_hosts, 'host')}")
@@ -191,7 +185,7 @@ def _unanswered_lines(summary: Summary) -> list[str]:
 
 
 def _host_lines(summary: Summary, folder: str | None) -> list[str]:
-    """The first hosts of the table; nothing where one host went well, since all the figures above are its own."""
+    """Return the first hosts of the table; none if there is one host without errors: all figures above are its own."""
     rows = summary.hosts
     if len(rows) + summary.more_hosts <= 1 and not any(row.is_troubled for row in rows):
         return []
@@ -204,16 +198,12 @@ def _host_lines(summary: Summary, folder: str | None) -> list[str]:
 
 
 def _chief(rows: list[HostRow], most: int) -> list[HostRow]:
-    """Half of them for their trouble, if so many have any; in the order in which they stand."""
+    """Choose up to half of the hosts for their errors, the others as they come; keep the order."""
     troubled = sorted((row for row in rows if row.is_troubled), key=SORTS["errors"])[: most // 2]
     chosen = {row.host for row in troubled}
     busy = [row.host for row in rows if row.host not in chosen]
     chosen.update(busy[: most - len(chosen)])
     return [row for row in rows if row.host in chosen]
-
-
-def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{safe(name)} {n:,}" for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _list_line(lines: dict[str, int]) -> str:
@@ -224,7 +214,7 @@ def _list_line(lines: dict[str, int]) -> str:
 
 
 def _reading_line(summary: Summary) -> str:
-    """Count the lines that were not read as they stand."""
+    """Return the line about corrected lines of the list."""
     parts = []
     if guessed := summary.readings.get("guessed"):
         n = summary.skipped.get(Reason.HTTP_INSTEAD, 0)
@@ -235,11 +225,5 @@ def _reading_line(summary: Summary) -> str:
 
 
 def rejected(lines: dict[str, int]) -> int:
-    """How many lines of the list stand in `rejected.jsonl`."""
+    """Return the number of lines of the list that are in `rejected.jsonl`."""
     return lines.get("read", 0) - sum(lines.get(name, 0) for name in ("url", "blank", "comment"))
-
-
-def _where(summary: Summary, folder: str) -> str:
-    if not summary.pending:
-        return safe(folder)
-    return f"{safe(folder)} (go on with: {going_on(folder, summary.stopped_by)})"
