@@ -1,1 +1,1 @@
-"""SHOWS meanwhile: on a terminal a display that moves, elsewhere a plain line now and then."""
+"""SHOWS the progress of a run: a moving display on a terminal, a plain line now and then elsewhere."""

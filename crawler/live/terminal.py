@@ -1,8 +1,8 @@
-"""A run shown while it works: a display that moves on a terminal, a plain line every few seconds elsewhere.
+"""The progress of a run: a moving display on a terminal, a plain line every few seconds elsewhere.
 
 Rules
-- Everything goes to standard error; standard output belongs to data.
-- What a server sent is never shown raw.
+- Progress goes to standard error; standard output belongs to data.
+- Text that a server sent is made safe before it is shown.
 Runs on: the loop, a few times a second; one refresh costs a millisecond or two.
 """
 
@@ -21,7 +21,7 @@ from crawler.core.text import duration, safe, size
 
 
 class TerminalView:
-    """The moving display on a terminal; a context manager."""
+    """A moving display on a terminal; a context manager."""
 
     SECONDS = 0.25
 
@@ -37,17 +37,17 @@ class TerminalView:
         self._live.stop()
 
     def sample(self, sample: Sample) -> None:
-        """Show one moment."""
+        """Show a sample."""
         self._live.update(_panel(self._title, sample), refresh=True)
 
     def note(self, text: str) -> None:
-        """Say something once; it stays above the display."""
+        """Print a line once; it stays above the display."""
         self._live.console.print(Text(safe(text)), highlight=False)
 
 
 @dataclass(slots=True)
 class PlainView:
-    """One line per moment, for logs and pipes; a context manager."""
+    """A line per sample, for logs and pipes; a context manager."""
 
     out: IO[str]
 
@@ -60,16 +60,16 @@ class PlainView:
         self.out.flush()
 
     def sample(self, sample: Sample) -> None:
-        """Show one moment."""
+        """Show a sample."""
         self.note(plain_line(sample))
 
     def note(self, text: str) -> None:
-        """Say something once."""
+        """Print a line once."""
         print(safe(text), file=self.out, flush=True)
 
 
 class SilentView:
-    """Shows nothing (`--quiet`); what happens once is still said by `note`, a callable."""
+    """No display (`--quiet`); `note`, a callable, still prints single events."""
 
     SECONDS = 3600.0
 
@@ -80,14 +80,14 @@ class SilentView:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to take down."""
+        """Do nothing."""
 
     def sample(self, sample: Sample) -> None:
-        """Show nothing."""
+        """Do nothing."""
 
 
 def plain_line(sample: Sample) -> str:
-    """One moment as one line."""
+    """Return a sample as one line."""
     totals = sample.totals
     errors = "  ".join(_errors(sample))
     parts = [
@@ -100,12 +100,16 @@ def plain_line(sample: Sample) -> str:
 
 
 def _panel(title: str, sample: Sample) -> Group:
-    """The display; its last line is short: the `^C` that a terminal echoes behind it must not start another."""
+    """Return the display. Its last line is short: a terminal echoes `^C` behind it, which must not wrap."""
     totals = sample.totals
-    bar = Table.grid(expand=True)  # a bar on its own would not end its line
+    head = Table.grid(expand=True)
+    head.add_column(ratio=1, no_wrap=True)
+    head.add_column(justify="right", no_wrap=True)
+    head.add_row(Text(safe(title), "bold"), Text(duration(sample.seconds), "dim"))
+    bar = Table.grid(expand=True)  # a bar alone would not end its line
     bar.add_row(ProgressBar(total=max(1, totals.discovered), completed=totals.discovered - totals.pending))
     return Group(
-        _head(title, sample),
+        head,
         bar,
         _Flow(
             Text(f"{totals.done:,} done", "green"),
@@ -129,16 +133,8 @@ def _panel(title: str, sample: Sample) -> Group:
     )
 
 
-def _head(title: str, sample: Sample) -> Table:
-    head = Table.grid(expand=True)
-    head.add_column(ratio=1, no_wrap=True)
-    head.add_column(justify="right", no_wrap=True)
-    head.add_row(Text(safe(title), "bold"), Text(duration(sample.seconds), "dim"))
-    return head
-
-
 class _Flow:
-    """Short texts side by side, as many on a line as it holds; none is broken in two."""
+    """Short texts side by side, as many as fit on a line; none is broken."""
 
     def __init__(self, *parts: Text) -> None:
         self._parts = parts
@@ -155,7 +151,7 @@ class _Flow:
 
 
 def _errors(sample: Sample) -> list[str]:
-    """How often the most frequent kinds of errors happened, and the retries."""
+    """Return the counts of the most frequent errors, and of the retries."""
     totals = sample.totals
     kinds = sorted(totals.failures.items(), key=lambda item: -item[1])[:5]
     shown = [f"{name} {n:,}" for name, n in kinds]

@@ -1,4 +1,4 @@
-"""What one address answers, known before anybody asks.
+"""The answer of one address, known before the first request.
 
 Runs on: anywhere (pure).
 """
@@ -11,11 +11,11 @@ from crawler.site.graph import PageKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What a page answers to its first requests, before it is well.
+    """The answer of a page to its first requests, before it recovers.
 
     Attributes:
-        times: how many requests it turns away.
-        retry_after: seconds in the Retry-After header; None = there is no such header.
+        times: the number of requests that get this answer.
+        retry_after: seconds in the Retry-After header; None = no such header.
     """
 
     times: int
@@ -25,18 +25,18 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageTruth:
-    """Everything about one address of a site.
+    """All facts about one address of a site.
 
     Attributes:
-        path: the target of the request, as it goes over the wire.
+        path: the request target, as it goes over the wire.
         body: the bytes as they are sent, in their content coding.
-        decoded: the bytes after the content coding is removed.
-        links: what the document links to, each once, in order: paths of this host, URLs of others, no fragments.
+        decoded: the bytes without the content coding.
+        links: the targets of the links, each once, in order: paths of this host, URLs of others, no fragments.
         redirect_to: the path in the Location header.
         delay: seconds before the answer.
-        charset: what the text is written in, a label of the Encoding Standard; None = it is no text.
-        coding: the content coding; a client that does not accept it is sent `decoded` instead.
-        trouble: what the first requests get; `status` and the rest come after that.
+        charset: the encoding of the text, a label of the Encoding Standard; None = it is no text.
+        coding: the content coding; a client that does not accept it gets `decoded` instead.
+        trouble: the answer to the first requests; later ones get `status` and the rest.
     """
 
     path: str
@@ -55,5 +55,5 @@ class PageTruth:
 
     @property
     def sha256(self) -> str:
-        """The digest of the decoded bytes, in hexadecimal."""
+        """Return the SHA-256 of the decoded bytes, in hexadecimal."""
         return hashlib.sha256(self.decoded).hexdigest()

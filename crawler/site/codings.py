@@ -1,8 +1,8 @@
-"""How a page of the built-in site is packed: the alphabets it is written in and the codings it is sent in.
+"""The encodings and content codings of the built-in site's pages.
 
 Rules
-- A charset is declared in exactly one way: by the header, by `<meta>`, or by a byte order mark.
-- Packing gives the same decoded bytes everywhere; the packed bytes may differ between versions of a library.
+- A page declares its charset in exactly one way: in the header, in `<meta>`, or by a byte order mark.
+- The decoded bytes are the same everywhere; the coded bytes may differ between versions of a library.
 Runs on: anywhere (pure).
 """
 
@@ -23,13 +23,13 @@ else:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alphabet:
-    """One way to write text as bytes and to say so.
+    """An encoding of text, and the way to declare it.
 
     Attributes:
-        label: its name in the Encoding Standard of WHATWG.
+        label: its name in the WHATWG Encoding Standard.
         codec: its name in Python.
-        sample: a text that comes out wrong when it is read in another alphabet.
-        mark: the byte order mark in front; empty = none.
+        sample: a text that another encoding would garble.
+        mark: the byte order mark; empty = none.
     """
 
     label: str
@@ -41,11 +41,11 @@ class Alphabet:
 
     @property
     def content_type(self) -> str:
-        """The value of the Content-Type header."""
+        """Return the value of the Content-Type header."""
         return f"text/html; charset={self.label}" if self.in_header else "text/html"
 
     def encode(self, text: str) -> bytes:
-        """The document as bytes."""
+        """Return the document as bytes."""
         return self.mark + text.encode(self.codec)
 
 

@@ -1,7 +1,7 @@
-"""What the numbered and the private pages of a site answer.
+"""The answers of a site's numbered and private pages.
 
 Rules
-- Every document but a duplicate differs from every other, by its title at least.
+- Every document but a duplicate is unique, at least by its title.
 - A duplicate repeats, byte for byte, the decoded document of a page above it.
 Runs on: anywhere (pure).
 """
@@ -21,7 +21,7 @@ from crawler.site.redirects import LOOP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draft:
-    """A document before it is bytes; its anchors hold targets, not yet spelled."""
+    """A document before it becomes bytes; its anchors hold targets, not yet hrefs."""
 
     path: str
     title: str
@@ -32,18 +32,18 @@ class _Draft:
 
 
 def answer(graph: Graph, host: int, index: int) -> PageTruth:
-    """The answer of a numbered page that is no redirect."""
+    """Return the answer of a numbered page that is no redirect."""
     makers = {PageKind.MISSING: _missing, PageKind.BINARY: _binary, PageKind.DUPLICATE: _duplicate}
     return makers.get(graph.kind(host, index), _document)(graph, host, index)
 
 
 def private_paths(graph: Graph) -> list[str]:
-    """The pages of each host that robots.txt forbids."""
+    """Return the paths of each host that robots.txt forbids."""
     return [f"{PRIVATE}{number:06}.html" for number in range(1, graph.plan.private + 1)]
 
 
 def private(graph: Graph, host: int, path: str) -> PageTruth | None:
-    """The answer of a path that robots.txt forbids; None = there is none."""
+    """Return the answer of a path that robots.txt forbids; None = there is no such page."""
     others = private_paths(graph)
     if path not in others:
         return None
@@ -64,7 +64,7 @@ def _document(graph: Graph, host: int, index: int) -> PageTruth:
         text=paragraphs(graph.plan.seed, host, index, largest=graph.plan.largest),
         alphabet=alphabet,
     )
-    return _with_manners(graph, replace(_published(graph, host, draft), kind=kind), dice // 64)
+    return _with_behaviour(graph, replace(_published(graph, host, draft), kind=kind), dice // 64)
 
 
 def _missing(graph: Graph, host: int, index: int) -> PageTruth:
@@ -97,8 +97,8 @@ def _duplicate(graph: Graph, host: int, index: int) -> PageTruth:
     )
 
 
-def _with_manners(graph: Graph, page: PageTruth, dice: int) -> PageTruth:
-    """The page with what its kind does besides being read."""
+def _with_behaviour(graph: Graph, page: PageTruth, dice: int) -> PageTruth:
+    """Return the page with the delay, coding or errors of its kind."""
     match page.kind:
         case PageKind.SLOW:
             return replace(page, delay=page.delay + graph.plan.slow_seconds)
@@ -114,11 +114,16 @@ def _with_manners(graph: Graph, page: PageTruth, dice: int) -> PageTruth:
 
 
 def _published(graph: Graph, host: int, draft: _Draft) -> PageTruth:
-    alphabet = draft.alphabet
+    alphabet, base_url = draft.alphabet, graph.base_urls[host]
+    dice = draw(graph.plan.seed, host, draft.path, "spelling")
+    hrefs = [
+        spelled(anchor.href, dice + turn, base_url, in_letters=alphabet is UTF_8)
+        for turn, anchor in enumerate(draft.anchors)
+    ]
     document = html(
         title=draft.title,
         lead=draft.lead,
-        anchors=_spelled(graph, host, draft),
+        anchors=[replace(anchor, href=href) for anchor, href in zip(draft.anchors, hrefs, strict=True)],
         text=draft.text,
         charset=alphabet.label if alphabet.in_meta else None,
     )
@@ -134,15 +139,6 @@ def _published(graph: Graph, host: int, draft: _Draft) -> PageTruth:
         title=draft.title,
         charset=alphabet.label,
     )
-
-
-def _spelled(graph: Graph, host: int, draft: _Draft) -> list[Anchor]:
-    base_url, in_letters = graph.base_urls[host], draft.alphabet is UTF_8
-    dice = draw(graph.plan.seed, host, draft.path, "spelling")
-    return [
-        Anchor(href=spelled(anchor.href, dice + turn, base_url, in_letters=in_letters), text=anchor.text)
-        for turn, anchor in enumerate(draft.anchors)
-    ]
 
 
 def _anchors(graph: Graph, host: int, index: int) -> Iterator[Anchor]:

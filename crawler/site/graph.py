@@ -1,11 +1,11 @@
-"""Where every numbered page of a site stands: its kind, its path, its depth and whom it links to.
+"""The link graph of a site's numbered pages: kind, path, depth and links of each.
 
 Rules
-- Pages 0, 1, 2... of a host form a tree with `fanout` children each, and page 0 is `/`: arithmetic finds parent,
-  children and depth of any page without looking at the others.
-- A link never leads more than one level down, and a redirect never ends below itself. So the least number of links
-  from `/` to a page is its level in the tree, whatever links are added.
-- A path is written as it goes over the wire: what is not ASCII is percent-encoded.
+- Pages 0, 1, 2... of a host form a tree with `fanout` children each, and page 0 is `/`. So the parent, children and
+  depth of a page follow from its number alone.
+- A link leads at most one level down, and a redirect never ends below itself. So the least number of links from `/` to
+  a page is its level in the tree, even with links across.
+- A path is written as it goes over the wire: other characters than ASCII are percent-encoded.
 Runs on: anywhere (pure).
 """
 
@@ -21,7 +21,7 @@ from crawler.site.plan import SitePlan, draw, fraction
 
 
 class PageKind(Enum):
-    """What one address of a site is there to show."""
+    """The behaviour that one address of a site demonstrates."""
 
     PAGE = "page"
     REDIRECT = "redirect"
@@ -37,7 +37,7 @@ class PageKind(Enum):
     SITEMAP = "sitemap"
 
 
-# In the order of the fields of Shares; what no share covers is a page.
+# In the order of the fields of Shares; the remainder are pages.
 _ROLLED = (
     PageKind.REDIRECT,
     PageKind.MISSING,
@@ -82,7 +82,7 @@ _REMEMBERED = 1 << 16
 
 
 class Graph:
-    """The arithmetic of one plan at its base URLs; pages are (host, index) and nothing is generated ahead."""
+    """The graph of one plan at its base URLs; a page is (host, index), and each is computed on demand."""
 
     def __init__(self, plan: SitePlan, base_urls: tuple[str, ...]) -> None:
         self.plan = plan
@@ -92,7 +92,7 @@ class Graph:
         self.path = lru_cache(_REMEMBERED)(self._path)
 
     def find(self, host: int, path: str) -> int | None:
-        """The index of the page that has exactly this path; None = there is no such page."""
+        """Return the index of the page that has exactly this path; None = there is no such page."""
         if path == "/":
             return 0
         number = _NUMBER.search(path)
@@ -102,7 +102,7 @@ class Graph:
         return index if 0 < index < self.plan.pages and self.path(host, index) == path else None
 
     def depth(self, index: int) -> int:
-        """The least number of links from `/`."""
+        """Return the least number of links from `/`."""
         depth = 0
         while index:
             index = self.parent(index)
@@ -110,31 +110,31 @@ class Graph:
         return depth
 
     def parent(self, index: int) -> int:
-        """The page that this one hangs from; it always carries links."""
+        """Return the parent of a page; it always has links."""
         return (index - 1) // self.plan.fanout
 
     def children(self, index: int) -> range:
-        """The pages that hang from this one."""
+        """Return the children of a page."""
         first = index * self.plan.fanout + 1
         return range(min(first, self.plan.pages), min(first + self.plan.fanout, self.plan.pages))
 
     def neighbours(self, host: int, index: int) -> tuple[tuple[int, int], ...]:
-        """Whom a page links to: up, down, then across, as (host, index), each once."""
+        """Return the pages that a page links to: up, down, then across, as (host, index), each once."""
         up = [(host, self.parent(index))] if index else []
         down = [(host, child) for child in self.children(index)]
         return tuple(dict.fromkeys([*up, *down, *self._across(host, index)]))
 
     def seen_from(self, host: int, other: int, index: int) -> str:
-        """How a page is written as a target: a path on the same host, a URL on another."""
+        """Return the target of a link to a page: a path on the same host, a URL on another."""
         path = self.path(other, index)
         return path if other == host else self.base_urls[other] + path
 
     def elder(self, host: int, index: int) -> int:
-        """Some page above this one's level that carries links: where a redirect ends, what a duplicate repeats."""
+        """Return a page with links above this one's level: the end of a redirect, the original of a duplicate."""
         return draw(self.plan.seed, host, index, "elder") % (self.parent(index) + 1)
 
     def delay(self, host: int, path: str) -> float:
-        """Seconds that any answer waits."""
+        """Return the seconds before the answer of a path."""
         spread = self.plan.latency_spread
         return self.plan.latency + (spread * fraction(self.plan.seed, host, path, "latency") if spread else 0.0)
 
@@ -142,18 +142,12 @@ class Graph:
         seed, hosts = self.plan.seed, self.plan.hosts
         if index == 0 and hosts > 1:
             yield (host + 1) % hosts, 0
-        reach = self._end_of_level(self.depth(index) + 1)
+        depth, fanout = self.depth(index), self.plan.fanout
+        reach = min(sum(fanout**level for level in range(depth + 2)), self.plan.pages)  # the end of the next level
         for turn in range(draw(seed, host, index, "links") % 6):
             dice = draw(seed, host, index, "link", turn)
             other_host = dice % 4 == 0
             yield (dice // 4 % hosts if other_host else host), dice // 1024 % reach
-
-    def _end_of_level(self, depth: int) -> int:
-        end = level = 1
-        for _ in range(depth):
-            level *= self.plan.fanout
-            end += level
-        return min(end, self.plan.pages)
 
     def _kind(self, host: int, index: int) -> PageKind:
         roll = fraction(self.plan.seed, host, index, "kind")
@@ -163,10 +157,7 @@ class Graph:
     def _path(self, host: int, index: int) -> str:
         if index == 0:
             return "/"
-        kind = self.kind(host, index)
-        return (_SPELLINGS.get(kind) or self._page_spelling(host, index)).format(index)
-
-    def _page_spelling(self, host: int, index: int) -> str:
-        if fraction(self.plan.seed, host, index, "odd") >= self.plan.odd_paths:
-            return _PLAIN
-        return _ODD[draw(self.plan.seed, host, index, "spelling") % len(_ODD)]
+        spelling = _SPELLINGS.get(self.kind(host, index), _PLAIN)
+        if spelling is _PLAIN and fraction(self.plan.seed, host, index, "odd") < self.plan.odd_paths:
+            spelling = _ODD[draw(self.plan.seed, host, index, "spelling") % len(_ODD)]
+        return spelling.format(index)

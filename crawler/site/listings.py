@@ -1,8 +1,8 @@
-"""What a site says about itself: robots.txt and the sitemaps.
+"""The robots.txt and the sitemaps of a site.
 
 Rules
-- A sitemap names every numbered page of its host that answers 200: no redirect, no missing and no private page.
-- A host with more than one part's pages has an index at `/sitemap.xml`, whose parts are made when they are asked for.
+- A sitemap lists every numbered page of its host that answers 200: no redirect, no missing and no private page.
+- A host with more than PART pages has a sitemap index at `/sitemap.xml`; its parts are made on demand.
 Runs on: anywhere (pure).
 """
 
@@ -20,7 +20,7 @@ _NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 
 
 def robots(graph: Graph, host: int) -> PageTruth:
-    """The rules of one host (RFC 9309); without private pages they allow everything."""
+    """Return the robots.txt of one host (RFC 9309); without private pages it allows everything."""
     plan = graph.plan
     delay = plan.crawl_delays[host] if host < len(plan.crawl_delays) else 0
     lines = [
@@ -34,22 +34,17 @@ def robots(graph: Graph, host: int) -> PageTruth:
 
 
 def sitemap(graph: Graph, host: int, path: str) -> PageTruth | None:
-    """A sitemap, or the index of them; None = there is none at this path."""
+    """Return a sitemap or a sitemap index; None = there is none at this path."""
     parts = -(-graph.plan.pages // PART)
     if path == "/sitemap.xml":
-        return _sitemap_index(graph, host, parts) if parts > 1 else _sitemap_part(graph, host, path, 0)
+        if parts == 1:
+            return _sitemap_part(graph, host, path, 0)
+        urls = [f"{graph.base_urls[host]}/sitemap-{part:05}.xml" for part in range(1, parts + 1)]
+        return _listing(graph, host, path, PageKind.SITEMAP, "application/xml", _xml("sitemapindex", "sitemap", urls))
     match = _PART_PATH.fullmatch(path)
     if match and parts > 1 and 1 <= int(match[1]) <= parts:
         return _sitemap_part(graph, host, path, int(match[1]) - 1)
     return None
-
-
-def _sitemap_index(graph: Graph, host: int, parts: int) -> PageTruth:
-    base = graph.base_urls[host]
-    urls = [f"{base}/sitemap-{part:05}.xml" for part in range(1, parts + 1)]
-    return _listing(
-        graph, host, "/sitemap.xml", PageKind.SITEMAP, "application/xml", _xml("sitemapindex", "sitemap", urls)
-    )
 
 
 def _sitemap_part(graph: Graph, host: int, path: str, part: int) -> PageTruth:

@@ -1,9 +1,9 @@
-"""What a server was asked: one `Hit` per request, in memory or as lines of a file, and what can be read from them.
+"""The request log of a server: one `Hit` per request, in memory or as lines of a file.
 
 Rules
-- Without a file the hits stay in memory; with one they go there, so that a server can run for days.
-- Lines wait at most a quarter of a second: a server that is killed loses no more than that.
-- Times are of the system's monotonic clock, so those of two processes on one machine compare.
+- Without a file the hits stay in memory; with one they are written to it, so that a server can run for days.
+- Lines wait at most a quarter of a second: a killed server loses no more than that.
+- Times are of the system's monotonic clock, which all processes of a machine share.
 Runs on: loop. A write blocks for the microseconds that the page cache takes.
 """
 
@@ -20,14 +20,14 @@ _FLUSH_EVERY = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One request, noted when its answer is ready.
+    """One request, logged when its answer is ready.
 
     Attributes:
         host: number of the virtual host.
-        target: the request target as it was received.
+        target: the request target as received.
         status: 0 = the client left before its answer was ready.
-        started: when the request had arrived, monotonic seconds.
-        ended: when its answer was handed to the connection.
+        started: the arrival of the request, monotonic seconds.
+        ended: the moment at which the connection got the answer.
     """
 
     host: int
@@ -39,7 +39,7 @@ class Hit:
 
 
 class RequestLog:
-    """Collects hits: `hits` in memory if there is no path, otherwise lines of JSON appended to it."""
+    """A log of hits: `hits` in memory if there is no path, otherwise lines of JSON in a file."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.hits: list[Hit] = []
@@ -47,13 +47,13 @@ class RequestLog:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, hit: Hit) -> None:
-        """Note one request."""
+        """Log one request."""
         self.hits.append(hit)
         if self._file and not self._timer:
             self._timer = asyncio.get_running_loop().call_later(_FLUSH_EVERY, self._write, self._file)
 
     def close(self) -> None:
-        """Write what waits and close the file; without one, the hits stay."""
+        """Write the waiting lines and close the file; without a file, the hits stay."""
         if self._timer:
             self._timer.cancel()
         if self._file:
@@ -68,12 +68,12 @@ class RequestLog:
 
 
 def read_log(path: Path) -> list[Hit]:
-    """The hits of a log file, in the order in which they ended."""
+    """Return the hits of a log file, in the order in which they ended."""
     return msgspec.json.Decoder(Hit).decode_lines(path.read_bytes())
 
 
 def most_at_once(hits: Iterable[Hit]) -> int:
-    """The most of these requests that were being answered at one moment.
+    """Return the peak number of requests that were being answered at the same time.
 
     Two requests of which one starts at the very moment the other ends do not overlap.
     """

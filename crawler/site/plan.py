@@ -1,9 +1,9 @@
-"""What a built-in site is made of: the few numbers from which every byte of it follows.
+"""The plan of a built-in site: the few numbers from which every byte of it follows.
 
 Rules
-- Two processes with equal plans know the same site; nothing about it is stored or exchanged.
-- A share is the chance of one page to be of that kind. A page that others hang from is never one that has
-  no links of its own (redirect, missing, duplicate, binary): it is an ordinary page then.
+- Two processes with equal plans have the same site; they store and exchange nothing.
+- A share is the probability that a page is of that kind. A page with children is never of a kind without links of its
+  own (redirect, missing, duplicate, binary): it is an ordinary page instead.
 Runs on: anywhere (pure).
 """
 
@@ -13,18 +13,18 @@ from typing import Self
 
 
 def draw(*what: object) -> int:
-    """64 bits that follow from `what` alone, the same in every process and version of Python."""
+    """Return 64 bits that depend on `what` alone, the same in every process and version of Python."""
     return int.from_bytes(blake2b(repr(what).encode(), digest_size=8).digest())
 
 
 def fraction(*what: object) -> float:
-    """A number in [0, 1) that follows from `what` alone."""
+    """Return a number in [0, 1) that depends on `what` alone."""
     return draw(*what) / 2**64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """How much of a site is special; what is left are ordinary pages."""
+    """The shares of special pages; the rest are ordinary pages."""
 
     redirects: float = 0.0
     missing: float = 0.0
@@ -39,7 +39,7 @@ class Shares:
     def __post_init__(self) -> None:
         chances = [getattr(self, field.name) for field in fields(self)]
         if min(chances) < 0 or sum(chances) > 1:
-            raise ValueError("shares are at least 0 each and at most 1 together")
+            raise ValueError("each share must be at least 0, and their sum at most 1")
 
 
 MIXED = Shares(
@@ -57,18 +57,18 @@ MIXED = Shares(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SitePlan:
-    """A whole site in a few numbers.
+    """A site in a few numbers.
 
     Attributes:
-        pages: numbered pages of each host, `/` included; private pages, loops, robots.txt and sitemaps come on top.
-        hosts: virtual hosts; each has pages of its own, and links across.
-        fanout: pages that hang from each page, at least 2; it sets how deep or wide the site is.
+        pages: numbered pages of each host, `/` included; private pages, loops, robots.txt and sitemaps are extra.
+        hosts: virtual hosts; each has its own pages, with links across.
+        fanout: children of each page, at least 2; it makes the site deep or wide.
         odd_paths: share of ordinary pages with a query, upper case, escapes or non-ASCII letters in the path.
         private: pages below `/private/`, which robots.txt forbids.
-        loops: whether there are a redirect to itself and a pair of redirects to each other.
-        latency: seconds before every answer; `latency_spread` adds up to so many more, each page its own.
-        slow_seconds: what a slow page waits on top.
-        largest: bytes of a large page; most are smaller, from 1 KB on, and one in a hundred is four times that.
+        loops: add a redirect to itself and a pair of redirects to each other.
+        latency: seconds before every answer; `latency_spread` adds a share of itself, fixed per page.
+        slow_seconds: further seconds before the answer of a slow page.
+        largest: bytes of a large page; most are smaller, from 1 KB on, and one in a hundred has four times as many.
         crawl_delays: `Crawl-delay` in seconds of the first hosts; 0 = not mentioned.
     """
 
@@ -88,11 +88,11 @@ class SitePlan:
 
     def __post_init__(self) -> None:
         if self.pages < 1 or not 1 <= self.hosts <= 250 or self.fanout < 2:
-            raise ValueError("a site has at least 1 page, 1 to 250 hosts and a fanout of at least 2")
+            raise ValueError("a site needs at least 1 page, 1 to 250 hosts and a fanout of at least 2")
 
     @classmethod
     def plain(cls, *, pages: int = 1000, hosts: int = 1, seed: int = 1, latency: float = 0.0) -> Self:
-        """A site where every page has a simple address and answers 200, always and at once (after `latency`)."""
+        """Return a site where every page has a simple address and always answers 200, after `latency`."""
         return cls(
             seed=seed, pages=pages, hosts=hosts, latency=latency, shares=Shares(), odd_paths=0, private=0, loops=False
         )

@@ -1,10 +1,10 @@
-"""How a page of the built-in site reads and looks.
+"""The text and markup of the built-in site's pages.
 
 Rules
-- The text is ASCII and says nothing that matters; what a page must show of other alphabets is in its title.
-- Every page ends with things that look like links and are none: a comment, a script, a mail address. Whoever asks for
-  `/never/...` does not read HTML.
-- The same link is spelled in several ways: from the root, with a fragment, with its scheme left out, absolute.
+- The text is meaningless ASCII; other scripts appear only in titles.
+- Every page ends with decoys: a comment, a script and a mail address that look like links. A client that requests
+  `/never/...` does not parse HTML.
+- A link is spelled in one of several ways: from the root, with a fragment, without its scheme, absolute.
 Runs on: anywhere (pure).
 """
 
@@ -65,14 +65,14 @@ _ESCAPED_LETTERS = re.compile("(?:%[89A-F][0-9A-F])+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """A link as it is written into a page: `href` is not escaped yet."""
+    """A link of a page; `href` is not escaped yet."""
 
     href: str
     text: str
 
 
 def html(*, title: str, lead: str, anchors: Sequence[Anchor], text: str = "", charset: str | None = None) -> str:
-    """A whole document; `charset` is what its `<meta>` declares, None = it declares nothing."""
+    """Return a document; `charset` is declared in its `<meta>`, None = in none."""
     meta = f'<meta charset="{charset}">' if charset else ""
     items = "\n".join(f'<li><a href="{escape(anchor.href)}">{escape(anchor.text)}</a></li>' for anchor in anchors)
     return (
@@ -83,16 +83,16 @@ def html(*, title: str, lead: str, anchors: Sequence[Anchor], text: str = "", ch
 
 
 def paragraphs(*what: object, largest: int) -> str:
-    """As much text as `what` calls for: mostly a little, rarely much, up to about four times `largest` bytes."""
+    """Return text that depends on `what`: mostly little, rarely much, up to about four times `largest` bytes."""
     size = _LEAST * (max(largest, _LEAST) / _LEAST) ** fraction(*what, "size")
     if draw(*what, "huge") % 100 == 0:
         size = 4 * largest
-    first, pool, count = draw(*what, "text"), _pool(), 1 + int(size) // _USUAL_PARAGRAPH
-    return "\n".join(pool[(first + 7 * turn) % _PARAGRAPHS] for turn in range(count))
+    first, count = draw(*what, "text"), 1 + int(size) // _USUAL_PARAGRAPH
+    return "\n".join(_paragraph((first + 7 * turn) % _PARAGRAPHS) for turn in range(count))
 
 
 def spelled(target: str, dice: int, base_url: str, *, in_letters: bool) -> str:
-    """One of the ways to write a link to a target; `in_letters` allows letters that are not ASCII as they are."""
+    """Return one spelling of a link to a target; `in_letters` allows letters outside of ASCII unescaped."""
     if not target.startswith("/"):
         return target
     absolute = base_url + target
@@ -101,11 +101,7 @@ def spelled(target: str, dice: int, base_url: str, *, in_letters: bool) -> str:
     return ways[dice % len(ways)]
 
 
-@lru_cache(1)
-def _pool() -> tuple[str, ...]:
-    return tuple(f"<p>{_paragraph(number)}</p>" for number in range(_PARAGRAPHS))
-
-
+@lru_cache(_PARAGRAPHS)
 def _paragraph(number: int) -> str:
     count, first = 2 + draw("paragraph", number) % 6, draw("sentence", number)
-    return " ".join(_SENTENCES[(first + 5 * turn) % len(_SENTENCES)] for turn in range(count))
+    return f"<p>{' '.join(_SENTENCES[(first + 5 * turn) % len(_SENTENCES)] for turn in range(count))}</p>"

@@ -1,4 +1,4 @@
-"""Where the redirects of a site lead: chains of one to three hops to a page, one loop, one redirect to itself.
+"""The redirects of a site: chains of one to three hops to a page, one loop, one redirect to itself.
 
 Runs on: anywhere (pure).
 """
@@ -16,21 +16,21 @@ _STATUSES = (301, 302, 303, 307, 308)
 
 
 def chain(graph: Graph, host: int, index: int) -> tuple[str, ...]:
-    """The paths of one chain, from the page that is linked to the page where it ends."""
+    """Return the paths of one redirect chain, from the linked page to the last."""
     first = graph.path(host, index)
     hops = 1 + draw(graph.plan.seed, host, index, "hops") % 3
     return (first, *(f"{first}/{hop}" for hop in range(2, hops + 1)), graph.path(host, graph.elder(host, index)))
 
 
 def find(graph: Graph, host: int, path: str) -> int | None:
-    """The index of the redirect whose chain this path is a hop of; None = it is none."""
+    """Return the index of the redirect whose chain holds this path; None = no chain does."""
     match = _HOP.fullmatch(path)
     index = graph.find(host, match[1]) if match else None
     return index if index is not None and path in chain(graph, host, index)[:-1] else None
 
 
 def answer(graph: Graph, host: int, path: str) -> PageTruth | None:
-    """The answer of a path below `/redirect/`; None = there is none."""
+    """Return the answer of a path below `/redirect/`; None = there is no such redirect."""
     target = _target(graph, host, path)
     if target is None:
         return None

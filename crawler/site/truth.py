@@ -1,9 +1,9 @@
-"""The whole truth of a built-in site: what every address answers, byte for byte, before anybody asks.
+"""The ground truth of a built-in site: the answer of every address, byte for byte.
 
 Rules
-- Everything follows from the plan and the base URLs; there is no state, so a test and the server know the same.
-- An address is exactly what a request's target must be: another spelling of it is another address, and unknown.
-- Nothing but `/` has to be known to find the rest: every path that `paths` names is reached by links and redirects.
+- All answers follow from the plan and the base URLs, without state: a test and the server compute the same.
+- A request target must equal an address exactly: another spelling is another address, and unknown.
+- `/` is enough to find the rest: links and redirects reach every path that `paths` yields.
 Runs on: anywhere (pure).
 """
 
@@ -16,7 +16,7 @@ from crawler.site.plan import SitePlan
 
 
 class Site:
-    """One plan at its base URLs, one per virtual host; a server gives it those that it really has."""
+    """A plan at its base URLs, one per virtual host; a server replaces them with its own."""
 
     def __init__(self, plan: SitePlan, base_urls: Sequence[str] = ()) -> None:
         self.plan = plan
@@ -24,11 +24,11 @@ class Site:
         self._graph = Graph(plan, self.base_urls)
 
     def at(self, base_urls: Sequence[str]) -> "Site":
-        """The same site at other base URLs: its absolute links lead there."""
+        """Return the same site at other base URLs; its absolute links lead there."""
         return Site(self.plan, base_urls)
 
     def page(self, host: int, path: str) -> PageTruth | None:
-        """What a host answers to a request target; None = 404, nothing leads there."""
+        """Return the answer of a host to a request target; None = 404, and no link leads there."""
         if path == "/robots.txt":
             return listings.robots(self._graph, host)
         if path.startswith("/sitemap"):
@@ -41,7 +41,7 @@ class Site:
         return None if index is None else documents.answer(self._graph, host, index)
 
     def paths(self, host: int) -> Iterator[str]:
-        """Every path of a host that links and redirects lead to, each once, in order of its number."""
+        """Yield every path of a host that links and redirects reach, each once, in the order of the page numbers."""
         for index in range(self.plan.pages):
             yield self._graph.path(host, index)
             if self._graph.kind(host, index) is PageKind.REDIRECT:
@@ -50,13 +50,13 @@ class Site:
         yield from redirects.LOOP if self.plan.loops else ()
 
     def urls(self) -> Iterator[str]:
-        """The URL of every path of every host."""
+        """Yield the URL of every path of every host."""
         for host, base_url in enumerate(self.base_urls):
             for path in self.paths(host):
                 yield base_url + path
 
     def depth(self, host: int, path: str) -> int | None:
-        """The least number of links from the host's own `/`, redirects not counted; None = no link leads there."""
+        """Return the least number of links from the host's `/`, redirects not counted; None = no link leads there."""
         if path in documents.private_paths(self._graph) or (self.plan.loops and path in redirects.LOOP):
             return 1
         index = redirects.find(self._graph, host, path)

@@ -344,5 +344,5 @@ def test_an_impossible_plan_is_refused(wrong: dict[str, int]) -> None:
 @pytest.mark.parametrize("wrong", [{"slow": 0.6, "missing": 0.6}, {"slow": -0.1}])
 def test_impossible_shares_are_refused(wrong: dict[str, float]) -> None:
     """Shares below nothing or beyond everything are a ValueError."""
-    with pytest.raises(ValueError, match="at most 1 together"):
+    with pytest.raises(ValueError, match="their sum at most 1"):
         Shares(**wrong)
