@@ -1,8 +1,8 @@
-"""A timeline as one HTML page that needs nothing else: no network, no other file.
+"""A timeline as one self-contained HTML page: no network, no other file.
 
 Rules
-- What the run met reaches the page as JSON in which no character can end its script, and the screen as text only.
-- The page may load nothing (its Content-Security-Policy says so), whatever is in it.
+- Text from the run reaches the page as JSON without characters that could end the script, and the screen as text only.
+- The page's Content-Security-Policy forbids it to load anything.
 Runs on: anywhere; it reads the page's template beside this file.
 """
 
@@ -22,9 +22,8 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 
 
 def timeline_page(timeline: Timeline, begin: float = 0.0, end: float | None = None) -> str:
-    """The page, which opens with the stretch from `begin` to `end`, in seconds; None = to the end of the run."""
-    last = timeline.length if end is None else min(timeline.length, round(end * 1e6))
-    data = msgspec.json.encode(_PageData(timeline).all(min(round(begin * 1e6), last - 1), last)).decode()
+    """Return the page, which opens at the stretch from `begin` to `end`, in seconds; None = the end of the run."""
+    data = msgspec.json.encode(_PageData(timeline).all(*timeline.stretch(begin, end))).decode()
     for character, stands_for in _ESCAPES.items():
         data = data.replace(character, stands_for)
     here = Path(__file__)
@@ -34,11 +33,11 @@ def timeline_page(timeline: Timeline, begin: float = 0.0, end: float | None = No
         "data": data,
     }
     page = here.with_name("page.html").read_text("utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], page)  # nothing that is put in is looked at again
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], page)  # one pass: inserted text is not searched
 
 
 class _PageData:
-    """What the script draws, as plain values; names of steps are written once."""
+    """The input of the page's script, as plain values; each name of a step appears once."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline

@@ -1,8 +1,8 @@
-"""A timeline as a picture: one SVG file for light and dark ground, drawn without any other tool.
+"""A timeline as a picture: one SVG file for light and dark backgrounds.
 
 Rules
-- It is drawn from top to bottom, each part as high as it needs to be.
-- Where a part of a long run was not kept, its rows are shaded; the curves were.
+- Drawing goes from top to bottom; each part takes the height that it needs.
+- Rows are shaded where the trace of a long run has gaps; curves have none.
 Runs on: anywhere (pure).
 """
 
@@ -21,20 +21,18 @@ _TICKS = 8
 
 
 def timeline_svg(timeline: Timeline, begin: float = 0.0, end: float | None = None) -> str:
-    """The picture of the stretch from `begin` to `end`, in seconds; None = to the end of the run."""
-    last = timeline.length if end is None else min(timeline.length, round(end * 1e6))
-    first = min(max(0, round(begin * 1e6)), last - 1)
-    scale = Scale(first, max(last, first + 1))
+    """Return the picture of the stretch from `begin` to `end`, in seconds; None = the end of the run."""
+    scale = Scale(*timeline.stretch(begin, end))
     picture = Picture(scale, list(_gaps(scale, timeline)))
     _head(picture, timeline)
     top = picture.y
-    _ticks(picture)
+    picture.y += 8
     _slots(picture, timeline)
     if timeline.workers:
         _rows(picture, WORKERS, timeline.workers[:16])
     _rows(picture, STORAGE, [timeline.storage])
     _curves(picture, timeline)
-    _grid(picture, top + 8)
+    _grid(picture, top)
     _legend(picture, timeline)
     height = picture.y + 14
     body = "\n".join(picture.done())
@@ -73,24 +71,18 @@ def _head(picture: Picture, timeline: Timeline) -> None:
     picture.y += 12
 
 
-def _ticks(picture: Picture) -> None:
-    scale = picture.scale
-    step = tick_step((scale.end - scale.begin) / _TICKS)
-    for at in range(-(-scale.begin // step) * step, scale.end + 1, step):
-        picture.text(scale.x(at), picture.y, _moment(at), "t", "middle")
-    picture.y += 8
-
-
 def _grid(picture: Picture, top: float) -> None:
+    """Draw the times at the top, and below each a line down to the current height."""
     scale = picture.scale
     step = tick_step((scale.end - scale.begin) / _TICKS)
     for at in range(-(-scale.begin // step) * step, scale.end + 1, step):
-        x = scale.x(at)
-        picture.behind(f'<path class="grid" d="M{x:.1f} {top:.1f}V{picture.y:.1f}"/>')
+        x, seconds = scale.x(at), f"{at / 1e6:.6f}".rstrip("0").rstrip(".")
+        picture.text(x, top, f"{seconds} s", "t", "middle")
+        picture.behind(f'<path class="grid" d="M{x:.1f} {top + 8:.1f}V{picture.y:.1f}"/>')
 
 
 def tick_step(least: float) -> int:
-    """The next of 1, 2, 5, 10, 20, ... microseconds."""
+    """Return the first of 1, 2, 5, 10, 20, ... microseconds that is not below `least`."""
     power = 1
     while True:
         for factor in (1, 2, 5):
@@ -99,12 +91,8 @@ def tick_step(least: float) -> int:
         power *= 10
 
 
-def _moment(at: int) -> str:
-    return f"{at / 1e6:.6f}".rstrip("0").rstrip(".") + " s"
-
-
 def _title_row(picture: Picture, title: tuple[str, str], height: float) -> None:
-    """A title, what it says, and the ground of the rows below it."""
+    """Draw a title with its explanation, and the background of the rows below it."""
     picture.y += 22
     picture.text(24, picture.y - 3, title[0], "s")
     picture.text(24 + 8 * len(title[0]), picture.y - 3, title[1], "m")
@@ -179,7 +167,7 @@ def _area(picture: Picture, points: Sequence[tuple[int, float]], most: float) ->
 
 
 def _cut(points: Sequence[tuple[int, float]], scale: Scale) -> Iterator[tuple[float, float]]:
-    """The points in view, and where the line comes in and goes out."""
+    """Yield the points in view, and the points where the line crosses the edges."""
     for (before, low), (after, high) in pairwise(points):
         for edge in (scale.begin, scale.end):
             if before < edge < after:
@@ -189,7 +177,7 @@ def _cut(points: Sequence[tuple[int, float]], scale: Scale) -> Iterator[tuple[fl
 
 
 def _gaps(scale: Scale, timeline: Timeline) -> Iterator[tuple[int, int]]:
-    """What was not kept; where the stretches are finer than pixels, everything."""
+    """Yield the stretches that the trace left out; the whole view if they are finer than pixels."""
     cycle = timeline.window * timeline.stride
     if timeline.stride == 1:
         return

@@ -1,8 +1,8 @@
-"""A trace read back as rows of bars: what `crawler timeline` draws.
+"""A trace read back as rows of bars, for `crawler timeline` to draw.
 
 Rules
-- Any trace that this tool wrote is taken. What is none is refused with a line that says so; nothing in it is believed
-  beyond its type and bounds, since it may come from anybody.
+- Every trace that this tool wrote is accepted; other files are refused with a one-line error. A file may come from
+  anybody, so all values are checked for type and bounds.
 - Times are whole microseconds since the run began.
 Runs on: anywhere (pure).
 """
@@ -19,7 +19,7 @@ from crawler.core.errors import UsageError
 from crawler.core.text import safe
 from crawler.timeline.trace_events import PRODUCER
 
-LARGEST = 64 * 1024 * 1024  # bytes of a file; what is written has less than a tenth
+LARGEST = 64 * 1024 * 1024  # bytes of a file; one that this tool writes has less than a tenth
 MOST_ROWS = 1024
 _MOST_CURVES = 10
 _LONGEST_URL = 500
@@ -32,7 +32,7 @@ _Figure = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLabel:
-    """What a bar says of itself; None = it does not."""
+    """The facts shown for a bar; None = not known."""
 
     url: str | None = None
     outcome: str | None = None
@@ -47,10 +47,10 @@ class RunLabel:
 
 @dataclass(slots=True)
 class Bar:
-    """Something that lasted: a turn, the reading of a document, a group, a lease; with its steps in order.
+    """A span of time: a turn, the reading of a document, a group, a lease; with its steps in order.
 
     Attributes:
-        group: when the group began that made a turn safe; None = not known.
+        group: the begin of the group that made a turn durable; None = not known.
     """
 
     name: str
@@ -63,13 +63,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarRow:
-    """A line of the drawing."""
+    """A row of the drawing."""
 
     name: str
     bars: list[Bar]
 
     def busy(self, begin: int, end: int) -> float:
-        """The share of a stretch of time that its bars fill."""
+        """Return the share of a stretch of time that the bars fill."""
         within = sum(max(0, min(bar.end, end) - max(bar.begin, begin)) for bar in self.bars)
         return within / max(1, end - begin)
 
@@ -93,6 +93,11 @@ class Timeline:
     workers: Sequence[BarRow]
     storage: BarRow
     curves: Mapping[str, Sequence[tuple[int, float]]]
+
+    def stretch(self, begin: float, end: float | None) -> tuple[int, int]:
+        """Return the part of the run from `begin` to `end`, in seconds, as microseconds; None = its end."""
+        last = self.length if end is None else min(self.length, round(end * 1e6))
+        return min(max(0, round(begin * 1e6)), last - 1), last
 
 
 class _Other(msgspec.Struct):
@@ -129,15 +134,17 @@ _VALUES = msgspec.json.Decoder(dict[str, _Figure])
 
 
 def read_timeline(content: bytes, name: str) -> Timeline:
-    """The timeline in a trace; `name` is the file's.
+    """Return the timeline in a trace; `name` is the file's.
 
     Raises:
-        UsageError: it is no trace of ours.
+        UsageError: this tool did not write the file.
     """
     try:
         return _timeline(_DECODER.decode(content))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{name}: is no trace that crawler wrote with --trace ({safe(str(error), 120)})") from None
+        raise UsageError(
+            f"{name}: expected a trace that crawler wrote with --trace ({safe(str(error), 120)})"
+        ) from None
 
 
 def _timeline(file: _File) -> Timeline:
@@ -170,7 +177,7 @@ def _timeline(file: _File) -> Timeline:
 
 
 def _bars(events: Iterable[_Event]) -> Iterable[tuple[str, Bar]]:
-    """The bars of one row in their order; what is no bar of its own is a step of the one before."""
+    """Yield the bars of one row in their order; any other span is a step of the bar before it."""
     last: Bar | None = None
     for event in sorted(events, key=lambda event: (event.ts, -event.dur)):
         begin, end = int(event.ts), int(event.ts + event.dur)
@@ -191,7 +198,7 @@ def _told(event: _Event) -> RunLabel:
 
 
 def _follow_arrows(events: Iterable[_Event], turns: Mapping[tuple[int, int], list[Bar]]) -> None:
-    """Tell each turn when its group began."""
+    """Set the begin of its group on each turn."""
     ends = {event.id: int(event.ts) for event in events if event.ph == "f" and event.name == "journal"}
     starts = [event for event in events if event.ph == "s" and event.id in ends]
     for event in starts:
@@ -202,7 +209,7 @@ def _follow_arrows(events: Iterable[_Event], turns: Mapping[tuple[int, int], lis
 
 
 def _numbered(what: str, rows: Mapping[tuple[int, int], list[Bar]]) -> list[BarRow]:
-    """Slots as they are numbered, workers as they first had work; a hostile trace may have any number of rows."""
+    """Return slots in their order, workers in the order of their first work; at most MOST_ROWS rows."""
     keys = sorted(rows) if what == "slot" else sorted(rows, key=lambda key: rows[key][0].begin)
     return [BarRow(f"{what} {number}", rows[key]) for number, key in enumerate(keys[:MOST_ROWS], 1)]
 

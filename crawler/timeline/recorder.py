@@ -1,11 +1,11 @@
-"""Keeps the facts of a run for its trace, in bounded memory however long the run: whole stretches, or nothing of them.
+"""Records the facts of a run for its trace, in bounded memory for a run of any length.
 
 Rules
-- Time is cut into windows of a quarter of a second. A window is kept with everything that began in it, or not at all:
-  so what a kept one shows is the truth, how many ran beside each other and who waited for whom.
-- When more is held than `most` events, every other window is dropped, and from then on twice as many are passed over.
-- The curves go on throughout. When there are too many points, each two become one: the later, with the worst lag seen.
-- One window alone may not hold more than a quarter of `most`; what is over is counted as left out.
+- Time is cut into windows of a quarter of a second. A window is kept with all facts that began in it, or not at all: so
+  a kept window shows the true concurrency and the true waits.
+- With more than `most` events in memory, every other window is dropped, and from then on the stride is doubled.
+- Curves have no gaps. With too many points, each two become one: the later, with the larger lag.
+- One window may hold at most a quarter of `most` events; the others are counted as left out.
 Runs on: anywhere (pure).
 """
 
@@ -19,14 +19,14 @@ from crawler.core.metrics import Sample
 WINDOW = 0.25  # seconds
 MOST = 40_000  # events; a file of some 5 MB
 MOST_POINTS = 2_000
-_EVENTS = {VisitDone: 10, GroupDone: 4, Leased: 1}  # that each fact becomes, about
+_EVENTS = {VisitDone: 10, GroupDone: 4, Leased: 1}  # per fact, about
 
 Happening = VisitDone | GroupDone | Leased
 F = TypeVar("F", VisitDone, GroupDone, Leased)
 
 
 class Point(NamedTuple):
-    """The curves at one moment: seconds, then counts, bytes and seconds."""
+    """The values of the curves at one moment: seconds, then counts, bytes and seconds."""
 
     at: float
     in_flight: int
@@ -38,14 +38,14 @@ class Point(NamedTuple):
 
 @dataclass(slots=True)
 class _Window:
-    """What began in one quarter of a second, and how many events it is."""
+    """The facts that began in one quarter of a second, and the number of their events."""
 
     facts: list[Happening]
     events: int = 0
 
 
 class Trace:
-    """An observer that remembers; `began` is the moment from which its time counts, on the monotonic clock."""
+    """An observer that records; `began` is the start of the run on the monotonic clock."""
 
     def __init__(self, began: float, *, most: int = MOST, most_points: int = MOST_POINTS) -> None:
         self.began = began
@@ -64,7 +64,7 @@ class Trace:
         return f"<Trace {self._events} events, 1 of {self.stride} windows, {len(self.points)} points>"
 
     def __call__(self, fact: Happening | Sample) -> None:
-        """Remember a fact, if it lies in a window that is kept."""
+        """Record a fact, if it began in a window that is kept."""
         if isinstance(fact, Sample):
             self._add_point(Point(fact.at, fact.in_flight, fact.queued, fact.inbox, fact.rss, fact.lag))
             return
@@ -82,17 +82,14 @@ class Trace:
         window.events += events
         self._events += events
         while self._events > self._most and len(self._windows) > 1:
-            self._thin()
+            self.stride *= 2
+            for dropped in [number for number in self._windows if number % self.stride]:
+                self._events -= self._windows.pop(dropped).events
 
     def of(self, kind: type[F]) -> Iterator[F]:
-        """The facts of one kind that are kept, in the order of their windows."""
+        """Yield the kept facts of one kind, in the order of their windows."""
         for _, window in sorted(self._windows.items()):
             yield from (fact for fact in window.facts if isinstance(fact, kind))
-
-    def _thin(self) -> None:
-        self.stride *= 2
-        for index in [index for index in self._windows if index % self.stride]:
-            self._events -= self._windows.pop(index).events
 
     def _add_point(self, point: Point) -> None:
         self.ended = max(self.ended, point.at)

@@ -1,8 +1,8 @@
-"""The paper of a timeline's picture: microseconds become pixels, bars become paths, text becomes XML.
+"""SVG elements for a timeline's picture: microseconds become pixels, bars become paths, text becomes XML.
 
 Rules
-- Everything of one colour and height is one path of thick lines: a picture of ten thousand bars has 200 KB.
-- What is narrower than a third of a pixel is drawn together with its neighbour.
+- All bars of one colour and height are one path of thick lines: a picture of ten thousand bars has 200 KB.
+- A bar narrower than a third of a pixel is merged with its neighbour.
 Runs on: anywhere (pure).
 """
 
@@ -21,23 +21,23 @@ _THINNEST = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Microseconds to pixels."""
+    """The mapping from microseconds to pixels."""
 
     begin: int
     end: int
 
     def x(self, at: float) -> float:
-        """Where a moment lies; one outside lies on the edge."""
+        """Return the x of a moment; a moment out of view is at the edge."""
         at = min(max(at, self.begin), self.end)
         return LEFT + (at - self.begin) / (self.end - self.begin) * PLOT
 
     def shows(self, begin: int, end: int) -> bool:
-        """Whether any of this is in view."""
+        """Return whether any part of a span is in view."""
         return end >= self.begin and begin <= self.end
 
 
 class Picture:
-    """What is drawn, from top to bottom; `y` is how far it is."""
+    """A drawing that grows from top to bottom; `y` is the current height."""
 
     def __init__(self, scale: Scale, gaps: Sequence[tuple[int, int]]) -> None:
         self.scale = scale
@@ -50,11 +50,11 @@ class Picture:
 
     @property
     def is_whole(self) -> bool:
-        """Nothing of this stretch was left out."""
+        """Return whether the trace of this stretch has no gaps."""
         return not self.gaps
 
     def ground(self, height: float) -> None:
-        """What lies behind rows of this height, and over them where nothing was kept."""
+        """Draw the background of rows of this height, and shade the gaps of the trace."""
         place = f'y="{self.y:.1f}" height="{height:.1f}"'
         self._behind.append(f'<rect x="{LEFT}" {place} width="{PLOT}" class="lane"/>')
         for begin, end in self.gaps:
@@ -63,19 +63,19 @@ class Picture:
             self._texts.append(f'<rect x="{left:.1f}" {place} {width} class="shade"/>')
 
     def text(self, x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> None:
-        """Write a line; `anchor` says which of its ends `x` is."""
+        """Draw a line of text; `anchor` names the end at `x`."""
         self._texts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{xml(text)}</text>')
 
     def behind(self, element: str) -> None:
-        """Put an element behind the bars."""
+        """Add an element behind the bars."""
         self._behind.append(element)
 
     def front(self, element: str) -> None:
-        """Put an element before the bars."""
+        """Add an element before the bars."""
         self._texts.append(element)
 
     def bar(self, kind: str, begin: int, end: int, y: float, height: float) -> None:
-        """A rectangle; one that would not be seen beside its neighbour is left out."""
+        """Draw a bar, unless it is too narrow to be seen beside its neighbour."""
         if not self.scale.shows(begin, end):
             return
         left, right = self.scale.x(begin), self.scale.x(end)
@@ -87,7 +87,7 @@ class Picture:
         self._paths[kind, height].append(f"M{left:.1f} {y + height / 2:.1f}h{right - left:.1f}")
 
     def done(self) -> Iterator[str]:
-        """All elements, from the back to the front."""
+        """Yield all elements, from the back to the front."""
         yield from self._behind
         for (kind, height), pieces in self._paths.items():
             yield f'<path class="{class_of(kind)}" stroke-width="{height:.1f}" d="{"".join(pieces)}"/>'
@@ -95,10 +95,10 @@ class Picture:
 
 
 def class_of(kind: str) -> str:
-    """The style of a kind."""
+    """Return the CSS class of a kind of bar."""
     return "k-" + (kind if kind in KINDS else "asking").replace(" ", "-")
 
 
 def xml(text: str) -> str:
-    """Text for XML, which has no way to write two of Unicode's non-characters."""
+    """Return text escaped for XML, without the two non-characters that XML forbids."""
     return escape("".join(c for c in text if c not in "\ufffe\uffff"))

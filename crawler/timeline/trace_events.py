@@ -1,12 +1,11 @@
 """A run's trace in the Trace Event Format, which Perfetto and chrome://tracing open and `crawler timeline` draws.
 
 Rules
-- Moments are whole microseconds since the run began, so what is within something else stays so.
-- A slot is a permit without a number: a turn gets its row here, the lowest that is free when it begins.
-- The phases of a fetch are laid backwards from the moment at which it had ended: what is left in front is the wait
-  for a connection.
-- Arrows (flow events) lead from a turn to the reading of its document and to the group that made it safe.
-Strategy: events are plain mappings, since that is what the format is.
+- Moments are whole microseconds since the run began, so rounding keeps nested spans nested.
+- Slots have no numbers: a turn gets the lowest row that is free when it begins.
+- The phases of a fetch are placed backwards from its end: the remainder at the front is the wait for a connection.
+- Arrows (flow events) lead from a turn to the reading of its document and to the group that made it durable.
+Strategy: events are plain mappings, as in the format.
 Source: "Trace Event Format", Google, as of 2016. Runs on: anywhere (pure).
 """
 
@@ -34,7 +33,7 @@ Event = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a trace is of: the command, its process, when it began (RFC 3339), and how many slots it had."""
+    """The origin of a trace: the command, its process, its start (RFC 3339), and its number of slots."""
 
     command: str
     pid: int
@@ -43,7 +42,7 @@ class About:
 
 
 def trace_json(trace: Trace, about: About) -> Iterator[bytes]:
-    """The file, an event per line."""
+    """Yield the file, an event per line."""
     encode = msgspec.json.Encoder().encode
     other = {
         "producer": f"{PRODUCER} {__version__}",
@@ -62,7 +61,7 @@ def trace_json(trace: Trace, about: About) -> Iterator[bytes]:
 
 
 def trace_events(trace: Trace, pid: int) -> Iterator[Event]:
-    """All events: what the rows are, what happened on them, and the curves."""
+    """Yield all events: the names of the rows, the spans and arrows on them, and the curves."""
     draw = _Drawing(trace, pid)
     turns = sorted(trace.of(VisitDone), key=lambda turn: turn.laps.started)
     placed = list(zip(turns, _rows(turns), strict=True))
@@ -77,7 +76,7 @@ def trace_events(trace: Trace, pid: int) -> Iterator[Event]:
 
 
 def _rows(turns: Iterable[VisitDone]) -> Iterator[int]:
-    """A row for each turn, in the order of their beginnings: the lowest that is free."""
+    """Yield a row for each turn, in the order of their beginnings: the lowest that is free."""
     free: list[int] = []
     busy: list[tuple[float, int]] = []
     rows = 0
@@ -93,7 +92,7 @@ def _rows(turns: Iterable[VisitDone]) -> Iterator[int]:
 
 
 def phases(turn: VisitDone) -> Iterator[tuple[str, float, float]]:
-    """The phases of a turn in their order: name, begin and end, each within the turn."""
+    """Yield the phases of a turn in their order: name, begin and end, each within the turn."""
     laps, timing = turn.laps, turn.timing
     named = {"dns": timing.dns, "connect": timing.connect, "tls": timing.tls}
     fetch = {**named, "first byte": timing.first_byte, "body": timing.body}
@@ -117,7 +116,7 @@ def phases(turn: VisitDone) -> Iterator[tuple[str, float, float]]:
 
 
 class _Drawing:
-    """The events of one trace, whose run was process `pid`."""
+    """The events of one trace; `pid` is the main process of the run."""
 
     def __init__(self, trace: Trace, pid: int) -> None:
         self._trace = trace
@@ -125,7 +124,7 @@ class _Drawing:
         self._waiting: dict[int, list[_OpenVisits]] = defaultdict(list)  # by URL
 
     def names(self, slots: int, workers: Iterable[int]) -> Iterator[Event]:
-        """What each process and row is called, in the order in which they are shown."""
+        """Yield the names of processes and rows, in the order of the display."""
         yield from _process(self._pid, "crawler: event loop and storage thread", 0)
         for slot in range(slots):
             yield from _thread((self._pid, STORAGE + 1 + slot), f"slot {slot + 1}", slot)
@@ -135,7 +134,7 @@ class _Drawing:
             yield from _thread((worker, worker), "reading", 0)
 
     def turn(self, turn: VisitDone, row: int, number: int) -> Iterator[Event]:
-        """A turn on its slot, its phases, the reading of its document, and where its arrows begin."""
+        """Yield a turn on its slot, its phases, the reading of its document, and the starts of its arrows."""
         laps = turn.laps
         url = turn.url[:_LONGEST_URL]
         timing = milliseconds(turn.timing, queue=turn.queued, parse=turn.read_seconds)
@@ -154,7 +153,7 @@ class _Drawing:
         self._waiting[turn.id].append(_OpenVisits(laps.handed, row, 2 * number + 1))
 
     def group(self, group: GroupDone) -> Iterator[Event]:
-        """A group on the storage thread, its steps, and the arrows of the turns that it made safe."""
+        """Yield a group on the storage thread, its steps, and the arrows of the turns that it made durable."""
         told = {"visits": len(group.visits), "finds": group.finds, "bytes": group.bytes}
         yield self._span("group", "storage", group.began, group.committed, (self._pid, STORAGE), told)
         steps = ("append", group.began, group.appended), ("sync", group.appended, group.synced)
@@ -168,11 +167,11 @@ class _Drawing:
                 yield self._arrow("f", "journal", waiting.arrow, group.began, (self._pid, STORAGE))
 
     def lease(self, lease: Leased) -> Event:
-        """The frontier handing out URLs, on the storage thread."""
+        """Return a lease of URLs by the frontier, on the storage thread."""
         return self._span("lease", "storage", lease.began, lease.ended, (self._pid, STORAGE), {"urls": lease.urls})
 
     def curves(self) -> Iterator[Event]:
-        """A point of each curve at each moment."""
+        """Yield a point of each curve at each moment."""
         for point in self._trace.points:
             values = {
                 "in flight": point.in_flight,

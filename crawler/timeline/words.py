@@ -1,8 +1,8 @@
-"""What a timeline says in words: each colour, each group of rows with its concurrency model, and what the run shows.
+"""The words of a timeline: its colours, its groups of rows with their concurrency models, and sentences about the run.
 
 Rules
-- One table for the page and the picture, so that both call a thing the same; what is not in it is drawn as `asking`.
-- Sentences with a figure in them are decided by the figures.
+- The page and the picture share one table; a step that is not in it is drawn as `asking`.
+- The figures of the run decide the sentences.
 Runs on: anywhere (pure).
 """
 
@@ -15,7 +15,7 @@ from crawler.timeline.reader import Timeline
 
 @dataclass(frozen=True, slots=True)
 class BarKind:
-    """A colour, on light and on dark ground, and what it means."""
+    """A colour for light and for dark backgrounds, and its meaning."""
 
     light: str
     dark: str
@@ -54,7 +54,7 @@ CURVES = ("In numbers", "")
 
 
 def legend(timeline: Timeline) -> list[tuple[str, tuple[str, ...]]]:
-    """The kinds that occur, for each group of rows."""
+    """Return the kinds that occur, for each group of rows."""
     fetching = {name for row in timeline.slots for bar in row.bars for name, _, _ in bar.steps}
     fetching |= {"bad" for row in timeline.slots for bar in row.bars if bar.told.outcome in UNLUCKY}
     storing = {name for bar in timeline.storage.bars for name in (bar.name, *(name for name, _, _ in bar.steps))}
@@ -64,7 +64,7 @@ def legend(timeline: Timeline) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def sentences(timeline: Timeline) -> Iterator[str]:
-    """What the run shows: how much ran beside each other, how late the loop was, what the file leaves out."""
+    """Yield sentences about the run: its concurrency, the lag of its loop, the gaps of the trace."""
     turns = [bar for row in timeline.slots for bar in row.bars]
     if timeline.stride == 1 and turns:
         whole = sum(bar.end - bar.begin for bar in turns)

@@ -166,7 +166,7 @@ SPAN = {"ph": "X", "name": "fetch", "cat": "turn", "ts": 0, "dur": 5, "pid": 7, 
 )
 def test_what_is_no_trace_is_refused(content: bytes) -> None:
     """With one line that names the file."""
-    with pytest.raises(UsageError, match=r"t\.json: is no trace that crawler wrote") as caught:
+    with pytest.raises(UsageError, match=r"t\.json: expected a trace that crawler wrote") as caught:
         read_timeline(content, "t.json")
 
     assert len(str(caught.value).splitlines()) == 1
