@@ -29,7 +29,21 @@ def gil_text(facts: GilFacts) -> str:
     """Return both measurements, each with its sentences."""
     has = "with a GIL" if facts.enabled else "without a GIL"
     title = f"{facts.python}, {facts.build} build, {has}; {counted(facts.cores, 'core')}"
-    return "\n".join([title, "", *_speeds(facts), "", *_lateness(facts)])
+    widths: tuple[int, ...] = (29, 9, 9, 16, 12)
+    head = columns(("The same reading, shared", "how many", "seconds", "times as quick", "cores used"), widths)
+    lines = [title, "", head]
+    for one in facts.speeds:
+        figures = (f"{figure:.2f}" for figure in (one.seconds, facts.speed_up(one), one.cores))
+        lines.append(columns((f"  among {one.kind}", f"{one.count}", *figures), widths))
+    lines += [*paragraph(gains(facts)), ""]
+    intervals = list(dict.fromkeys(row.interval for row in facts.lateness))
+    widths = (28, *(17 for _ in intervals))
+    lines.append("A heartbeat's lateness in ms, median and worst, while another thread works")
+    lines.append(columns(("  at a switch interval of", *(f"{ms(interval)} ms" for interval in intervals)), widths))
+    for work, rows in by_work(facts):
+        lines.append(columns((f"  {work}", *(f"{ms(row.median)} {ms(row.worst):>6}" for row in rows)), widths))
+        lines += paragraph(holds(rows), "    ")
+    return "\n".join(lines)
 
 
 def holds(rows: Sequence[Lateness]) -> str:
@@ -67,22 +81,3 @@ def ms(seconds: float) -> str:
 
 def _kinds(facts: GilFacts) -> list[str]:
     return list(dict.fromkeys(one.kind for one in facts.speeds))
-
-
-def _speeds(facts: GilFacts) -> Iterator[str]:
-    widths = (29, 9, 9, 16, 12)
-    yield columns(("The same reading, shared", "how many", "seconds", "times as quick", "cores used"), widths)
-    for one in facts.speeds:
-        figures = (f"{figure:.2f}" for figure in (one.seconds, facts.speed_up(one), one.cores))
-        yield columns((f"  among {one.kind}", f"{one.count}", *figures), widths)
-    yield from paragraph(gains(facts))
-
-
-def _lateness(facts: GilFacts) -> Iterator[str]:
-    intervals = list(dict.fromkeys(row.interval for row in facts.lateness))
-    yield "A heartbeat's lateness in ms, median and worst, while another thread works"
-    widths = (28, *(17 for _ in intervals))
-    yield columns(("  at a switch interval of", *(f"{ms(interval)} ms" for interval in intervals)), widths)
-    for work, rows in by_work(facts):
-        yield columns((f"  {work}", *(f"{ms(row.median)} {ms(row.worst):>6}" for row in rows)), widths)
-        yield from paragraph(holds(rows), "    ")

@@ -32,7 +32,12 @@ def models_text(comparison: Comparison) -> str:
         for row in comparison.rows
         for line in (_figures(row), *paragraph(sentence(row, comparison.latency), "    "))
     ]
-    notes = {"Results": _results(comparison), "Server": _server(comparison), "Clients": _clients(comparison)}
+    notes = {"Results": _results(comparison), "Server": _server(comparison)}
+    if costs := comparison.clients:
+        notes["Clients"] = (
+            f"CPU per request, alone: http.client {costs.blocking * 1e6:.0f} us, the crawler's fetcher "
+            f"{costs.asynchronous * 1e6:.0f} us; what differs by so little is the client's doing, not the model's"
+        )
     shown = [line for head, note in notes.items() if note for line in paragraph(note, f"{head:<9}")]
     return "\n".join([title, "", *_HEAD, *rows, "", *shown])
 
@@ -114,14 +119,4 @@ def _server(comparison: Comparison) -> str:
     return (
         f"a process of its own, in no row: {min(shares.values()):.2f} to {shares[most]:.2f} cores, "
         f"most under {most}{busy}"
-    )
-
-
-def _clients(comparison: Comparison) -> str:
-    costs = comparison.clients
-    if costs is None:
-        return ""
-    return (
-        f"CPU per request, alone: http.client {costs.blocking * 1e6:.0f} us, the crawler's fetcher "
-        f"{costs.asynchronous * 1e6:.0f} us; what differs by so little is the client's doing, not the model's"
     )

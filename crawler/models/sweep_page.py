@@ -37,11 +37,19 @@ td.n, th.n {{ text-align: right; font-variant-numeric: tabular-nums; }}
 
 def sweep_page(sweep: Sweep) -> str:
     """Return the page."""
+    tables = []
+    for point in sweep.points:
+        tables.append(f"<h2>{cpu_label(point)} of CPU per page</h2>")
+        tables.append('<table><tr><th>model<th class="n">pages/s<th class="n">cores<th>what its figures say</tr>')
+        for row in point.rows:
+            figures = "".join(f'<td class="n">{text}' for text in (f"{row.rate:,.0f}", f"{row.cores:.2f}"))
+            tables.append(f"<tr><td>{escape(row.model)}{figures}<td>{escape(sentence(row, point.latency))}</tr>")
+        tables.append("</table>")
     return _PAGE.format(
         title=escape(title(sweep)),
         crossover=escape(crossover(sweep)),
         plot="\n".join(_plot(sweep)),
-        tables="\n".join(_tables(sweep)),
+        tables="\n".join(tables),
     )
 
 
@@ -108,13 +116,3 @@ def _name_heights(sweep: Sweep, scale: _Axis) -> list[float]:
         free = places[n] + _LINE
     over = max(0.0, free - _LINE - (_TOP + _PLOT_HEIGHT))
     return [place - over for place in places]
-
-
-def _tables(sweep: Sweep) -> Iterator[str]:
-    for point in sweep.points:
-        yield f"<h2>{cpu_label(point)} of CPU per page</h2>"
-        yield '<table><tr><th>model<th class="n">pages/s<th class="n">cores<th>what its figures say</tr>'
-        for row in point.rows:
-            figures = "".join(f'<td class="n">{text}' for text in (f"{row.rate:,.0f}", f"{row.cores:.2f}"))
-            yield f"<tr><td>{escape(row.model)}{figures}<td>{escape(sentence(row, point.latency))}</tr>"
-        yield "</table>"

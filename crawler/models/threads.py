@@ -9,7 +9,7 @@ from queue import Empty, Queue
 from threading import Thread
 
 from crawler.core.messages import Request
-from crawler.models.job import Job, JobWatch, Result, Results, Work
+from crawler.models.job import Job, JobWatch, Result, Results
 
 Todo = Queue[Request | None]  # None = end
 Done = Queue[tuple[str, Result]]
@@ -18,7 +18,12 @@ Done = Queue[tuple[str, Result]]
 def run(job: Job, watch: JobWatch) -> Results:
     """Do the job."""
     todo, done = Todo(), Done()
-    threads = [Thread(target=_thread, args=(job.work, todo, done)) for _ in range(job.threads)]
+
+    def work() -> None:
+        while (request := todo.get()) is not None:
+            done.put((request.url.href, job.work.page(request)))
+
+    threads = [Thread(target=work) for _ in range(job.threads)]
     for request in job.requests:
         todo.put(request)
     try:
@@ -28,11 +33,6 @@ def run(job: Job, watch: JobWatch) -> Results:
             return dict(done.get() for _ in job.requests)
     finally:
         _end(threads, todo)
-
-
-def _thread(work: Work, todo: Todo, done: Done) -> None:
-    while (request := todo.get()) is not None:
-        done.put((request.url.href, work.page(request)))
 
 
 def _end(threads: list[Thread], todo: Todo) -> None:

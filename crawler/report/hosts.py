@@ -108,9 +108,8 @@ def hosts_text(rows: Sequence[HostRow], width: float = WIDTH) -> list[str]:
     gaps = len(widths) - 1
     gap = 2 if widths[0] <= room - 2 * gaps else 1
     widths[0] = int(min(widths[0], max(room - gap * gaps, _LEAST_NAME)))
-    head, *lines = (
-        columns((_shortened(name, widths[0]), *others), widths, left=_WORDS, gap=" " * gap) for name, *others in cells
-    )
+    shown = ((name if len(name) <= widths[0] else f"…{name[1 - widths[0] :]}", *others) for name, *others in cells)
+    head, *lines = (columns(line, widths, left=_WORDS, gap=" " * gap) for line in shown)
     return [head, *(text for row, line in zip(rows, lines, strict=True) for text in (line, *_trouble(row, width)))]
 
 
@@ -129,10 +128,6 @@ def _cells(row: HostRow) -> tuple[str, ...]:
         str(row.in_flight or "-"),
         (row.robots or "-") + (f" {row.crawl_delay:g} s" if row.crawl_delay else ""),
     )
-
-
-def _shortened(name: str, width: int) -> str:
-    return name if len(name) <= width else "…" + name[len(name) - width + 1 :]
 
 
 def _trouble(row: HostRow, width: float) -> list[str]:

@@ -11,16 +11,13 @@ from crawler.core.options import Option, plain
 def options_table(options: Mapping[str, Option]) -> str:
     """Return a Markdown table with a row per option: flag, default, meaning, and R if `resume` takes it."""
     rows = ["| option | default | | meaning |", "|---|---|---|---|"]
-    rows += [_row(option) for option in options.values()]
+    for option in options.values():
+        metavar = option.metavar.replace("|", "\\|")
+        letter = f"`-{option.help.short}`, " if option.help.short else ""
+        flag = f"{letter}`--{option.name} {metavar}`" if metavar else f"`--{option.name}`, `--no-{option.name}`"
+        resumes = "R" if option.help.resumable or option.help.secret else ""
+        rows.append(f"| {flag} | {_default(option)} | {resumes} | {option.help.text} |")
     return "\n".join(rows)
-
-
-def _row(option: Option) -> str:
-    metavar = option.metavar.replace("|", "\\|")
-    letter = f"`-{option.help.short}`, " if option.help.short else ""
-    flag = f"{letter}`--{option.name} {metavar}`" if metavar else f"`--{option.name}`, `--no-{option.name}`"
-    resumes = "R" if option.help.resumable or option.help.secret else ""
-    return f"| {flag} | {_default(option)} | {resumes} | {option.help.text} |"
 
 
 def _default(option: Option) -> str:

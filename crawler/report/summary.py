@@ -144,10 +144,7 @@ def as_text(summary: Summary, folder: str | None) -> str:
     lines += [f"  {line}" for line in (*_unanswered_lines(summary), *_host_lines(summary, folder))]
     if not (summary.discovered or summary.stopped_by):
         lines.append("  nothing to fetch: the list holds no URL")
-    if summary.lines.get("read"):
-        lines.append(f"  list     {_list_line(summary.lines)}")
-    if summary.readings:
-        lines.append(f"           {_reading_line(summary)}")
+    lines += _list_lines(summary)
     if folder:
         more = f" (go on with: {going_on(folder, summary.stopped_by)})" if summary.pending else ""
         lines.append(f"  {safe(folder)}{more}")
@@ -206,22 +203,23 @@ def _chief(rows: list[HostRow], most: int) -> list[HostRow]:
     return [row for row in rows if row.host in chosen]
 
 
-def _list_line(lines: dict[str, int]) -> str:
-    rest = {name: n for name, n in lines.items() if name != "read" and n}
-    parts = sorted(rest.items(), key=lambda item: (item[0] != "url", item[0]))
-    where = "; see rejected.jsonl" if rejected(lines) else ""
-    return f"{counted(lines['read'], 'line')} = " + " + ".join(f"{n:,} {name}" for name, n in parts) + where
-
-
-def _reading_line(summary: Summary) -> str:
-    """Return the line about corrected lines of the list."""
-    parts = []
+def _list_lines(summary: Summary) -> list[str]:
+    """Return the lines about the list: its lines by outcome, and the lines that were corrected."""
+    lines = []
+    if read := summary.lines.get("read"):
+        rest = {name: n for name, n in summary.lines.items() if name != "read" and n}
+        parts = sorted(rest.items(), key=lambda item: (item[0] != "url", item[0]))
+        where = "; see rejected.jsonl" if rejected(summary.lines) else ""
+        lines.append(f"  list     {counted(read, 'line')} = {' + '.join(f'{n:,} {name}' for name, n in parts)}{where}")
+    corrected = []
     if guessed := summary.readings.get("guessed"):
         n = summary.skipped.get(Reason.HTTP_INSTEAD, 0)
-        parts.append(f"{guessed:,} without a scheme: https asked, and http instead for {n:,}")
+        corrected.append(f"{guessed:,} without a scheme: https asked, and http instead for {n:,}")
     if unwrapped := summary.readings.get("unwrapped"):
-        parts.append(f"{unwrapped:,} in quotes or brackets, taken off")
-    return "; ".join(parts)
+        corrected.append(f"{unwrapped:,} in quotes or brackets, taken off")
+    if corrected:
+        lines.append(f"           {'; '.join(corrected)}")
+    return lines
 
 
 def rejected(lines: dict[str, int]) -> int:

@@ -11,7 +11,6 @@ Runs on: anywhere (pure).
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import astuple
 from enum import Enum
 from functools import lru_cache
@@ -122,7 +121,14 @@ class Graph:
         """Return the pages that a page links to: up, down, then across, as (host, index), each once."""
         up = [(host, self.parent(index))] if index else []
         down = [(host, child) for child in self.children(index)]
-        return tuple(dict.fromkeys([*up, *down, *self._across(host, index)]))
+        seed, hosts = self.plan.seed, self.plan.hosts
+        across = [((host + 1) % hosts, 0)] if index == 0 and hosts > 1 else []
+        levels = (self.plan.fanout**level for level in range(self.depth(index) + 2))
+        reach = min(sum(levels), self.plan.pages)  # the end of the next level
+        for turn in range(draw(seed, host, index, "links") % 6):
+            dice = draw(seed, host, index, "link", turn)
+            across.append((dice // 4 % hosts if dice % 4 == 0 else host, dice // 1024 % reach))
+        return tuple(dict.fromkeys([*up, *down, *across]))
 
     def seen_from(self, host: int, other: int, index: int) -> str:
         """Return the target of a link to a page: a path on the same host, a URL on another."""
@@ -137,17 +143,6 @@ class Graph:
         """Return the seconds before the answer of a path."""
         spread = self.plan.latency_spread
         return self.plan.latency + (spread * fraction(self.plan.seed, host, path, "latency") if spread else 0.0)
-
-    def _across(self, host: int, index: int) -> Iterator[tuple[int, int]]:
-        seed, hosts = self.plan.seed, self.plan.hosts
-        if index == 0 and hosts > 1:
-            yield (host + 1) % hosts, 0
-        depth, fanout = self.depth(index), self.plan.fanout
-        reach = min(sum(fanout**level for level in range(depth + 2)), self.plan.pages)  # the end of the next level
-        for turn in range(draw(seed, host, index, "links") % 6):
-            dice = draw(seed, host, index, "link", turn)
-            other_host = dice % 4 == 0
-            yield (dice // 4 % hosts if other_host else host), dice // 1024 % reach
 
     def _kind(self, host: int, index: int) -> PageKind:
         roll = fraction(self.plan.seed, host, index, "kind")

@@ -31,8 +31,12 @@ def find(graph: Graph, host: int, path: str) -> int | None:
 
 def answer(graph: Graph, host: int, path: str) -> PageTruth | None:
     """Return the answer of a path below `/redirect/`; None = there is no such redirect."""
-    target = _target(graph, host, path)
-    if target is None:
+    if graph.plan.loops and path in LOOP:
+        target = LOOP[path]
+    elif (index := find(graph, host, path)) is not None:
+        hops = chain(graph, host, index)
+        target = hops[hops.index(path) + 1]
+    else:
         return None
     dice = draw(graph.plan.seed, host, path, "redirect")
     location = graph.base_urls[host] + target if dice % 2 else target
@@ -48,13 +52,3 @@ def answer(graph: Graph, host: int, path: str) -> PageTruth | None:
         delay=graph.delay(host, path),
         charset="utf-8",
     )
-
-
-def _target(graph: Graph, host: int, path: str) -> str | None:
-    if graph.plan.loops and path in LOOP:
-        return LOOP[path]
-    index = find(graph, host, path)
-    if index is None:
-        return None
-    hops = chain(graph, host, index)
-    return hops[hops.index(path) + 1]

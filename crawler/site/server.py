@@ -82,21 +82,18 @@ class SiteServer:
         protocols = web.Server(
             partial(self._answer, host), handler_cancellation=True, access_log=None, max_line_size=_LONGEST_TARGET
         )
-        listener = await self._bind(protocols, host)
+        listen = partial(asyncio.get_running_loop().create_server, protocols, backlog=_BACKLOG)
+        try:
+            listener = await listen(str(ip_address(self._address) + host), self._port)
+        except OSError:
+            if host == 0:
+                raise
+            listener = await listen(self._address, 0)
         stack.push_async_callback(_close_connections, protocols)
         stack.callback(listener.close)
         address, port = listener.sockets[0].getsockname()[:2]
         self._port = self._port or port
         return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
-
-    async def _bind(self, protocols: web.Server, host: int) -> asyncio.Server:
-        listen = partial(asyncio.get_running_loop().create_server, protocols, backlog=_BACKLOG)
-        try:
-            return await listen(str(ip_address(self._address) + host), self._port)
-        except OSError:
-            if host == 0:
-                raise
-            return await listen(self._address, 0)
 
     async def _answer(self, host: int, request: web.BaseRequest) -> web.Response:
         started, status = time.monotonic(), 0

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from crawler.core.text import safe
-from crawler.timeline.reader import Bar, BarRow, Timeline
+from crawler.timeline.reader import BarRow, Timeline
 from crawler.timeline.words import CURVES, KINDS, SLOTS, STORAGE, WORKERS, legend, sentences
 
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -63,9 +63,10 @@ class _PageData:
         }
 
     def _row(self, row: BarRow) -> Mapping[str, object]:
-        return {"name": row.name, "bars": [self._bar(bar) for bar in row.bars]}
-
-    def _bar(self, bar: Bar) -> Mapping[str, object]:
-        told = {name: value for name in bar.told.__slots__ if (value := getattr(bar.told, name)) not in (None, {})}
-        steps = [(self._names.setdefault(name, len(self._names)), begin, end) for name, begin, end in bar.steps]
-        return {"name": bar.name, "begin": bar.begin, "end": bar.end, "told": told, "steps": steps, "group": bar.group}
+        bars = []
+        for bar in row.bars:
+            told = {name: value for name in bar.told.__slots__ if (value := getattr(bar.told, name)) not in (None, {})}
+            steps = [(self._names.setdefault(name, len(self._names)), begin, end) for name, begin, end in bar.steps]
+            span = {"name": bar.name, "begin": bar.begin, "end": bar.end}
+            bars.append({**span, "told": told, "steps": steps, "group": bar.group})
+        return {"name": row.name, "bars": bars}

@@ -24,7 +24,12 @@ def timeline_svg(timeline: Timeline, begin: float = 0.0, end: float | None = Non
     """Return the picture of the stretch from `begin` to `end`, in seconds; None = the end of the run."""
     scale = Scale(*timeline.stretch(begin, end))
     picture = Picture(scale, list(_gaps(scale, timeline)))
-    _head(picture, timeline)
+    picture.text(24, 32, _title(timeline), "h")
+    picture.y = 52
+    for sentence in sentences(timeline):
+        picture.text(24, picture.y, sentence, "m")
+        picture.y += 18
+    picture.y += 12
     top = picture.y
     picture.y += 8
     _slots(picture, timeline)
@@ -60,15 +65,6 @@ def _style() -> str:
     light = "\n".join(f".{name}{{stroke:{kind.light}}}" for name, kind in kinds)
     dark = "\n".join(f".{name}{{stroke:{kind.dark}}}" for name, kind in kinds)
     return f"{_LIGHT}\n{light}\n@media(prefers-color-scheme:dark){{{_DARK}\n{dark}}}"
-
-
-def _head(picture: Picture, timeline: Timeline) -> None:
-    picture.text(24, 32, _title(timeline), "h")
-    picture.y = 52
-    for sentence in sentences(timeline):
-        picture.text(24, picture.y, sentence, "m")
-        picture.y += 18
-    picture.y += 12
 
 
 def _grid(picture: Picture, top: float) -> None:
@@ -151,19 +147,13 @@ def _curves(picture: Picture, timeline: Timeline) -> None:
         most = max(value for _, value in points)
         picture.text(LEFT - 8, picture.y + 12, name, "t", "end")
         picture.text(LEFT - 8, picture.y + 24, f"most {most:,.4g}", "t", "end")
-        picture.front(_area(picture, points, most))
+        foot, tall = picture.y + _CURVE_HEIGHT, (_CURVE_HEIGHT - 3) / (most or 1)
+        shown = [(picture.scale.x(at), foot - max(0.0, value) * tall) for at, value in _cut(points, picture.scale)]
+        if shown:
+            line = "L".join(f"{x:.1f} {y:.1f}" for x, y in shown)
+            area = f"M{shown[0][0]:.1f} {foot:.1f}L{line}L{shown[-1][0]:.1f} {foot:.1f}z"
+            picture.front(f'<path class="c" d="{area}"/><path class="l" d="M{line}"/>')
         picture.y += _CURVE_HEIGHT + gap
-
-
-def _area(picture: Picture, points: Sequence[tuple[int, float]], most: float) -> str:
-    scale, foot = picture.scale, picture.y + _CURVE_HEIGHT
-    tall = (_CURVE_HEIGHT - 3) / (most or 1)
-    shown = [(scale.x(at), foot - max(0.0, value) * tall) for at, value in _cut(points, scale)]
-    if not shown:
-        return ""
-    line = "L".join(f"{x:.1f} {y:.1f}" for x, y in shown)
-    closed = f"M{shown[0][0]:.1f} {foot:.1f}L{line}L{shown[-1][0]:.1f} {foot:.1f}z"
-    return f'<path class="c" d="{closed}"/><path class="l" d="M{line}"/>'
 
 
 def _cut(points: Sequence[tuple[int, float]], scale: Scale) -> Iterator[tuple[float, float]]:

@@ -68,7 +68,10 @@ class Trace:
         if isinstance(fact, Sample):
             self._add_point(Point(fact.at, fact.in_flight, fact.queued, fact.inbox, fact.rss, fact.lag))
             return
-        begin, end = _span(fact)
+        if isinstance(fact, VisitDone):
+            begin, end = fact.laps.started, fact.laps.ended
+        else:
+            begin, end = fact.began, fact.committed if isinstance(fact, GroupDone) else fact.ended
         self.ended = max(self.ended, end)
         index = int(max(0.0, begin - self.began) / WINDOW)
         if index % self.stride:
@@ -104,9 +107,3 @@ class Trace:
 
 def _both(first: Point, second: Point) -> Point:
     return second._replace(lag=max(first.lag, second.lag))
-
-
-def _span(fact: Happening) -> tuple[float, float]:
-    if isinstance(fact, VisitDone):
-        return fact.laps.started, fact.laps.ended
-    return fact.began, fact.committed if isinstance(fact, GroupDone) else fact.ended

@@ -158,7 +158,7 @@ def test_a_trace_is_drawn(running: RunningSite, tmp_path: Path) -> None:
     [
         (["missing.json"], "No such file"),
         (["folder"], "is no file"),
-        (["notes.json"], "is no trace"),
+        (["notes.json"], "expected a trace"),
         (["t.json", "-o", "t.json"], "is the trace itself"),
         (["t.json", "-o", "missing/t.html"], "a folder that is there"),
         (["t.json", "-o", "notes.json"], "is there already"),
