@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from crawler.build import agent_of, rules_of
 from crawler.core.budget import spent_by_all_lives
-from crawler.core.config import OPTIONS, BudgetConfig, RunConfig, configure
+from crawler.core.config import BudgetConfig
 from crawler.core.handover import RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
@@ -39,9 +39,8 @@ def verify(folder: RunFolder, facts: RunFacts) -> AuditVerdict:
         RunInUse: somebody works on it.
         StorageDamaged: the frontier cannot be read at all.
     """
-    config = stored_config(folder, facts)
     with FrontierAudit(folder.frontier) as audit:
-        hosts = audit.reports.hosts(agent_of(config), MOST_HOSTS)
+        hosts = audit.reports.hosts(agent_of(facts.config), MOST_HOSTS)
         account = summarize(
             audit.totals(),
             peak_rss_mb=0,
@@ -53,7 +52,7 @@ def verify(folder: RunFolder, facts: RunFacts) -> AuditVerdict:
         summary = to_builtins(account)
         for of_a_life in ("peak_rss_mb", "stopped_by"):
             del summary[of_a_life]
-        return replace(compare(audit, folder, facts, config.output, summary), spent=_spent(audit, config.budget))
+        return replace(compare(audit, folder, facts, summary), spent=_spent(audit, facts.config.budget))
 
 
 def _spent(audit: FrontierAudit, config: BudgetConfig) -> str | None:
@@ -83,7 +82,7 @@ def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
         StorageDamaged: the frontier cannot be read.
     """
     with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
-        return [host_row(report) for report in HostReports(db, agent_of(stored_config(folder, facts))).all()]
+        return [host_row(report) for report in HostReports(db, agent_of(facts.config)).all()]
 
 
 def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bool = False) -> Answer:
@@ -95,7 +94,7 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
         RunInUse: somebody works on it.
         StorageDamaged: the frontier cannot be read.
     """
-    config, follows, now = stored_config(folder, facts), facts.command == "crawl", SystemClock().wall()
+    config, follows, now = facts.config, facts.command == "crawl", SystemClock().wall()
     rules, agent = rules_of(config, follows=follows), agent_of(config)
     with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
         histories = FrontierHistory(db, rules, agent, datetime.fromtimestamp(now, UTC).year)
@@ -115,11 +114,3 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
         now=now,
     )
     return explain(asked, history, config)
-
-
-def stored_config(folder: RunFolder, facts: RunFacts) -> RunConfig:
-    """The configuration of a run that is looked at: its secrets are neither stored nor asked for."""
-    options = {
-        name: value for name, value in facts.options.items() if not (name in OPTIONS and OPTIONS[name].help.secret)
-    }
-    return configure(options, where=str(folder.config))

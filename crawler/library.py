@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from crawler.build import Environment, assemble, check_files
-from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
+from crawler.core.config import OPTIONS, RunConfig, configure
 from crawler.core.errors import UsageError
 from crawler.core.handover import Committed
 from crawler.core.messages import Request, Response
@@ -133,7 +133,7 @@ def _begin(folder: RunFolder, seeds: Iterable[str], config: RunConfig) -> tuple[
             command="crawl",
             sources=sources,
             seeds_bytes=folder.seeds.stat().st_size,
-            options=plain_values(config),
+            config=config,
         )
         folder.write_facts(facts)
     return folder, facts

@@ -135,7 +135,7 @@ async def test_a_visit_is_held_until_whoever_hears_of_its_commit_has_heard(tmp_p
     body = b"".join(b"<a href=/%d>" % number for number in range(1000)) + text
     folder, seen = RunFolder(tmp_path), list[tuple[int, int]]()
     folder.seeds.write_text("http://127.0.0.1:8080/\n", "utf-8")
-    facts = RunFacts(command="crawl", sources=(), options={})
+    facts = RunFacts(command="crawl", sources=())
     config = configure({"workers": 0, "robots": False, "max-pages": 1, "text": True})
 
     async with AsyncExitStack() as stack:

@@ -1,40 +1,28 @@
-"""What `crawl` and `fetch` share: options and sources become a folder, and the folder a run.
+"""Beginning of a crawl or fetch: options and sources become a folder, and the folder a run.
 
 Runs on: the main thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import convert
 
 from crawler.cli.defaults import defaults_file, read_defaults
 from crawler.cli.notes import notes
-from crawler.cli.options import given, look_up
-from crawler.cli.tracefile import trace_file, trace_option
-from crawler.core.config import configure, plain_values
+from crawler.cli.options import RUN_FLAGS, Decorator, RunFlags, given, look_up, with_parameters
+from crawler.cli.tracefile import trace_file
+from crawler.core.config import configure
 from crawler.engine.seeds import Seeds
 from crawler.run.disk import read_toml
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.lines import read
 from crawler.run.sources import check_sources, is_line
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def run_options() -> Decorator:
-    """The arguments and flags of every command that begins a run, besides its knobs."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for parameter in reversed(_PARAMETERS):
-            function = parameter(function)
-        return function
-
-    return decorate
-
 
 _PARAMETERS: tuple[Decorator, ...] = (
     click.argument("sources", metavar="SOURCE...", nargs=-1),
@@ -47,45 +35,58 @@ _PARAMETERS: tuple[Decorator, ...] = (
     ),
     click.option("-o", "--output", metavar="DIR", help="Folder of the run.  [default: output/<time>-<name>]"),
     click.option("--config", "config_file", metavar="FILE", help="TOML file with any of these options."),
-    click.option("--quiet", is_flag=True, help="Show nothing but errors."),
-    click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output."),
-    trace_option,
+    *RUN_FLAGS,
 )
 
 
-def begin(command: str, sources: tuple[str, ...], parameters: dict[str, Any]) -> int:
-    """Begin a run of this command, carry it out, and give its exit code."""
-    sources = (*sources, *(f"Sitemap: {url}" for url in parameters["sitemaps"]))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginFlags(RunFlags):
+    """Arguments and flags of a command that begins a run, besides its knobs."""
+
+    sources: tuple[str, ...]
+    sitemaps: tuple[str, ...]
+    output: str | None
+    config_file: str | None
+
+
+def run_options() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the arguments and flags of a command that begins a run; `begin` reads them."""
+    return with_parameters(*_PARAMETERS)
+
+
+def begin(command: str, parameters: Mapping[str, object]) -> int:
+    """Begin a run of this command, carry it out, and return its exit code."""
+    flags = convert(parameters, BeginFlags)
+    sources = (*flags.sources, *(f"Sitemap: {url}" for url in flags.sitemaps))
     if not sources:
         raise click.UsageError("give a SOURCE: a URL, a file of URLs, or - for standard input; or a --sitemap URL")
     from crawler.cli.run import carry_out, check
     from crawler.runtime.loop import terminable
 
-    from_files = _from_files(parameters["config_file"])
-    secrets = look_up({**from_files, **given(parameters)})
+    secrets = look_up({**_from_files(flags.config_file), **given(parameters)})
     config = configure(secrets.values)
-    check(config, as_json_too=parameters["as_json"])
+    check(config, as_json_too=flags.as_json)
     check_sources(sources)
-    folder = RunFolder(Path(parameters["output"]) if parameters["output"] else _default_folder(sources[0]))
-    trace = trace_file(parameters["trace"], folder.path)
+    folder = RunFolder(Path(flags.output) if flags.output else _default_folder(sources[0]))
+    trace = trace_file(flags.trace, folder.path)
     with terminable(), folder.beginning():
         facts = RunFacts(
             command=command,
             sources=folder.copy_seeds(sources, config.lists.column),
-            seeds_bytes=folder.seeds.stat().st_size,
-            options={**plain_values(config), **secrets.stored},
+            config=config,
+            secrets=secrets.stored,
             needs=secrets.needs,
+            seeds_bytes=folder.seeds.stat().st_size,
         )
         folder.write_facts(facts)
-    if not parameters["quiet"]:
+    if not flags.quiet:
         for note in notes(config, Seeds(folder.seeds, facts.tables), follows=command == "crawl"):
             click.echo(note, err=True)
-    quiet, as_json_too = parameters["quiet"], parameters["as_json"]
-    return carry_out(folder, facts, config, quiet=quiet, as_json_too=as_json_too, trace=trace)
+    return carry_out(folder, facts, flags, trace)
 
 
 def _from_files(named: str | None) -> dict[str, object]:
-    """The user's own defaults, and over them what the file `named` says."""
+    """Return the user's own defaults, and over them the options in the file `named`."""
     own = read_defaults()
     configure(own, where=str(defaults_file()))
     if not named:
@@ -97,7 +98,7 @@ def _from_files(named: str | None) -> dict[str, object]:
 
 
 def _default_folder(source: str) -> Path:
-    """A folder that is not there yet, named after the moment and what is fetched."""
+    """Return a folder that does not exist yet, named after the moment and the source."""
     if source == "-":
         name = "stdin"
     elif is_line(source):

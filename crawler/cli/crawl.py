@@ -1,7 +1,5 @@
 """`crawler crawl`: follow links from seeds, completely and within bounds."""
 
-from typing import Any
-
 import click
 
 from crawler.cli.begin import begin, run_options
@@ -22,6 +20,6 @@ Examples:
 @click.command(cls=KnobCommand, epilog=EXAMPLES)
 @run_options()
 @knobs()
-def command(sources: tuple[str, ...], **parameters: Any) -> int:
+def command(**parameters: object) -> int:
     """Follow links from each SOURCE: a URL, a file with one URL per line, or - for standard input."""
-    return begin("crawl", sources, parameters)
+    return begin("crawl", parameters)

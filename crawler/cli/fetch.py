@@ -1,7 +1,5 @@
 """`crawler fetch`: a list of URLs in, every one accounted for."""
 
-from typing import Any
-
 import click
 
 from crawler.cli.begin import begin, run_options
@@ -21,6 +19,6 @@ Examples:
 @click.command(cls=KnobCommand, epilog=EXAMPLES)
 @run_options()
 @knobs(lambda option: option.group != "scope")
-def command(sources: tuple[str, ...], **parameters: Any) -> int:
+def command(**parameters: object) -> int:
     """Fetch every URL of each SOURCE: a URL, a file with one URL per line, or - for standard input."""
-    return begin("fetch", sources, parameters)
+    return begin("fetch", parameters)

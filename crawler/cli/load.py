@@ -1,13 +1,14 @@
 """`crawler load`: load-test a server of this machine, and say what the figures are worth."""
 
 import sys
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import click
+from msgspec import convert
 
 from crawler.cli.options import KnobCommand, given, knobs, writable
 from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
+from crawler.load.live import LoadLines, LoadSilence, LoadTerminal
 
 EXAMPLES = """\b
 Examples:
@@ -19,6 +20,15 @@ Examples:
   crawler load http://127.0.0.1:8000/ --threshold 'p99<50ms'  # exit 8 if not
 """
 THRESHOLD_MISSED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFlags:
+    """Flags of `load`, besides its knobs."""
+
+    save_histogram: str | None
+    as_json: bool
+    quiet: bool
 
 
 class LoadCommand(KnobCommand):
@@ -33,19 +43,15 @@ class LoadCommand(KnobCommand):
 @click.option("--save-histogram", metavar="FILE", help="Write response and service times as an HDR histogram log.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
-def command(url: str, **parameters: Any) -> int:
+def command(url: str, **parameters: object) -> int:
     """Load-test URL, a server of this machine: other machines are refused."""
-    config = configure_load(given(parameters, LOAD_OPTIONS))
-    return _carry_out(url, config, parameters)
-
-
-def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> int:
     from crawler.load.hdr_log import hdr_log
     from crawler.load.report import gate_text, load_text
     from crawler.load.run import Moment, run
 
-    histogram = writable("save-histogram", parameters["save_histogram"])
-    with _view(url, config, quiet=parameters["quiet"]) as view:
+    config, flags = configure_load(given(parameters, LOAD_OPTIONS)), convert(parameters, LoadFlags)
+    histogram = writable("save-histogram", flags.save_histogram)
+    with _view(url, config, quiet=flags.quiet) as view:
 
         def show(moment: Moment) -> None:
             view.show(moment.seconds, moment.progress)
@@ -55,7 +61,7 @@ def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> i
     if histogram is not None:
         log = hdr_log({"response": result.response, "service": result.service}, seconds=result.seconds)
         histogram.write_text(log, "ascii")
-    if parameters["as_json"]:
+    if flags.as_json:
         click.echo(result.to_json())
         click.echo("".join(f"{line}\n" for line in gate_text(gates)), nl=False, err=True)
     else:
@@ -67,10 +73,8 @@ def _carry_out(url: str, config: LoadConfig, parameters: Mapping[str, Any]) -> i
     return 0 if result.total.ok else 1
 
 
-def _view(url: str, config: LoadConfig, *, quiet: bool) -> Any:
+def _view(url: str, config: LoadConfig, *, quiet: bool) -> LoadTerminal | LoadLines | LoadSilence:
     from rich.console import Console
-
-    from crawler.load.live import LoadLines, LoadSilence, LoadTerminal
 
     if quiet:
         return LoadSilence()

@@ -57,8 +57,7 @@ class _Commands(click.Group):
             if near := get_close_matches(cmd_name, COMMANDS, n=1):
                 raise click.UsageError(f"No such command {cmd_name!r}. Did you mean {near[0]!r}?", ctx)
             return None
-        command = import_module(f"crawler.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)  # noqa: S101 - every file in cli/ defines one
+        command: click.Command = import_module(f"crawler.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,15 +1,18 @@
 """`crawler models`: the same job under every concurrency model of Python, side by side."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 import click
+from msgspec import convert
 
 from crawler.cli.options import KnobCommand, given, knobs, writable
 from crawler.cli.tracefile import Tracing, trace_file
 from crawler.core.errors import UsageError
+from crawler.models.comparison import Server, check, compare, serving, sweep
 from crawler.models.config import MODELS, MODELS_OPTIONS, ModelsConfig, configure_models
 from crawler.runtime.loop import terminable
 
@@ -24,6 +27,20 @@ Examples:
 """
 _SWEPT = {"pages": 100, "latency": 0.05}
 _ALONE = (*MODELS, "clients")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsFlags:
+    """Flags of `models`, besides its knobs."""
+
+    sweep: bool
+    page: str | None
+    gil: bool
+    site: str | None
+    alone: str | None
+    trace: str | None
+    as_json: bool
+    quiet: bool
 
 
 class ModelsCommand(KnobCommand):
@@ -55,43 +72,40 @@ class ModelsCommand(KnobCommand):
 @click.option("--trace", metavar="FILE", help="Write what the pipeline ran when, as a trace for `crawler timeline`.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
-def command(**parameters: Any) -> int:
+def command(**parameters: object) -> int:
     """Fetch, read and write pages of the built-in site under each concurrency model, and say what each one did."""
-    asked = given(parameters, MODELS_OPTIONS)
-    config = configure_models({**_SWEPT, **asked} if parameters["sweep"] else asked)
-    _check(config, parameters)
-    if parameters["alone"]:
-        return _alone(parameters["alone"], config, parameters)
-    with terminable(), _progress(quiet=parameters["quiet"]) as show:
-        if parameters["gil"]:
-            return _gil(parameters, show)
-        return (_sweep if parameters["sweep"] else _compare)(config, parameters, show)
+    flags, asked = convert(parameters, ModelsFlags), given(parameters, MODELS_OPTIONS)
+    config = configure_models({**_SWEPT, **asked} if flags.sweep else asked)
+    _check(config, flags, computes="parse-cost" in asked)
+    if flags.alone and flags.site:
+        return _alone(flags.alone, flags.site, config, trace_file(flags.trace))
+    with terminable(), _progress(quiet=flags.quiet) as show:
+        if flags.gil:
+            return _gil(flags, show)
+        return (_sweep if flags.sweep else _compare)(config, flags, show)
 
 
-def _check(config: ModelsConfig, parameters: Mapping[str, Any]) -> None:
-    from crawler.models.comparison import check
-
-    check(parameters["site"])
-    chosen = [f"--{name}" for name in ("sweep", "gil", "alone") if parameters[name]]
+def _check(config: ModelsConfig, flags: ModelsFlags, *, computes: bool) -> None:
+    check(flags.site)
+    chosen = [f"--{name}" for name in ("sweep", "gil", "alone") if getattr(flags, name)]
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)}: give one of them")
-    if parameters["page"] and not parameters["sweep"]:
+    if flags.page and not flags.sweep:
         raise UsageError("--html: give --sweep, too; it is what the page shows")
-    if parameters["sweep"] and parameters["parse_cost"]:
+    if flags.sweep and computes:
         raise UsageError("--sweep and --parse-cost: give one of them, a sweep tries several costs")
-    if parameters["alone"] and not parameters["site"]:
+    if flags.alone and not flags.site:
         raise UsageError("--alone: give a --site, too; `crawler serve --plain` serves one")
-    run = (parameters["alone"],) if parameters["alone"] else config.crew.chosen
-    if parameters["trace"] and ("pipeline" not in run or parameters["sweep"] or parameters["gil"]):
+    run = (flags.alone,) if flags.alone else config.crew.chosen
+    if flags.trace and ("pipeline" not in run or flags.sweep or flags.gil):
         raise UsageError("--trace: only the pipeline can be traced, in a comparison or --alone")
 
 
-def _alone(name: str, config: ModelsConfig, parameters: Mapping[str, Any]) -> int:
+def _alone(name: str, site: str, config: ModelsConfig, trace: Path | None) -> int:
     import msgspec
 
     from crawler.models.assemble import TASKS, alone, clients_alone
 
-    site, trace = parameters["site"], trace_file(parameters["trace"])
     tracing = Tracing(trace, "models, the pipeline", config.crew.workers or TASKS) if trace else None
     if name == "clients":
         click.echo(msgspec.json.encode(clients_alone(config, site)))
@@ -102,49 +116,43 @@ def _alone(name: str, config: ModelsConfig, parameters: Mapping[str, Any]) -> in
     return 0
 
 
-def _compare(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str], None]) -> int:
-    from crawler.models.comparison import compare
+def _compare(config: ModelsConfig, flags: ModelsFlags, show: Callable[[str], None]) -> int:
     from crawler.models.report import models_json, models_text
 
-    trace = trace_file(parameters["trace"])
-    with _server(config, parameters["site"]) as server:
+    trace = trace_file(flags.trace)
+    with _server(config, flags.site) as server:
         comparison = compare(config, server, show, trace)
     show("")
-    click.echo(
-        models_json(comparison) if parameters["as_json"] else models_text(comparison), nl=not parameters["as_json"]
-    )
+    click.echo(models_json(comparison) if flags.as_json else models_text(comparison), nl=not flags.as_json)
     return 0 if comparison.is_whole else 1
 
 
-def _sweep(config: ModelsConfig, parameters: dict[str, Any], show: Callable[[str], None]) -> int:
-    from crawler.models.comparison import sweep
+def _sweep(config: ModelsConfig, flags: ModelsFlags, show: Callable[[str], None]) -> int:
     from crawler.models.sweep import sweep_json, sweep_text
     from crawler.models.sweep_page import sweep_page
     from crawler.run.disk import write_whole
 
-    page = writable("html", parameters["page"])
-    with _server(config, parameters["site"]) as server:
+    page = writable("html", flags.page)
+    with _server(config, flags.site) as server:
         swept = sweep(config, server, show)
     show("")
-    click.echo(sweep_json(swept) if parameters["as_json"] else sweep_text(swept), nl=not parameters["as_json"])
+    click.echo(sweep_json(swept) if flags.as_json else sweep_text(swept), nl=not flags.as_json)
     if page is not None:
         write_whole(page, [sweep_page(swept).encode()])
     return 0 if swept.is_whole else 1
 
 
-def _gil(parameters: dict[str, Any], show: Callable[[str], None]) -> int:
+def _gil(flags: ModelsFlags, show: Callable[[str], None]) -> int:
     from crawler.models.assemble import measure_gil
     from crawler.models.gil_report import gil_json, gil_text
 
     facts = measure_gil(show)
     show("")
-    click.echo(gil_json(facts) if parameters["as_json"] else gil_text(facts), nl=not parameters["as_json"])
+    click.echo(gil_json(facts) if flags.as_json else gil_text(facts), nl=not flags.as_json)
     return 0
 
 
-def _server(config: ModelsConfig, site: str | None) -> AbstractContextManager[Any]:
-    from crawler.models.comparison import Server, serving
-
+def _server(config: ModelsConfig, site: str | None) -> AbstractContextManager[Server]:
     return nullcontext(Server(site=site)) if site else serving(config.job)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from crawler.core.config import OPTIONS
+from crawler.core.config import OPTIONS, FetchConfig
 from crawler.core.errors import UsageError
 from crawler.core.options import Option, OptionKind
 
@@ -37,9 +37,36 @@ _TITLES = {
 _HARMLESS_HEADER = re.compile(r"(accept(-\w+)?|user-agent|referer|from|cache-control|dnt):", re.IGNORECASE)
 _REFERENCE = re.compile(r"(env|file):([^\x00-\x1f\x7f]+)")  # no name of a variable or file that one could type
 
-_OWN_FILES = {"load-cookies", "client-cert"}  # options that send what a file of the user's holds
-
 Values = Mapping[str, object]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+RUN_FLAGS: tuple[Decorator, ...] = (
+    click.option("--quiet", is_flag=True, help="Show nothing but errors."),
+    click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output."),
+    click.option(
+        "--trace", metavar="FILE", help="Write what ran when, as a trace for `crawler timeline` and Perfetto."
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFlags:
+    """Flags of every command that carries a run out, besides its knobs: `RUN_FLAGS`."""
+
+    quiet: bool
+    as_json: bool
+    trace: str | None
+
+
+def with_parameters(*parameters: Decorator) -> Decorator:
+    """Add arguments and flags to a command, in this order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for parameter in reversed(parameters):
+            function = parameter(function)
+        return function
+
+    return decorate
 
 
 class KnobCommand(click.Command):
@@ -65,26 +92,21 @@ def knobs(
     *,
     resuming: bool = False,
     options: Mapping[str, Option] = OPTIONS,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Decorator:
     """Add a flag for every chosen knob; the command then gets them by `given(kwargs)`.
 
     `resuming`: no defaults are shown, since the run's own values apply; the other knobs are flags that no help shows.
     """
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(list(options.values())):
-            if chosen(option):
-                function = _flag(option, "" if resuming else _default(option))(function)
-            elif resuming:
-                function = _flag(option, hidden=True)(function)
-        return function
-
-    return decorate
+    return with_parameters(
+        *(
+            _flag(option, "" if resuming else _default(option), hidden=not chosen(option))
+            for option in options.values()
+            if resuming or chosen(option)
+        )
+    )
 
 
-def _flag(
-    option: Option, default: str = "", *, hidden: bool = False
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _flag(option: Option, default: str = "", *, hidden: bool = False) -> Decorator:
     kind = option.help.kind
     parameter = option.name.replace("-", "_")
     text = option.help.text + default
@@ -113,11 +135,12 @@ def _default(option: Option) -> str:
     return f"  [default: {default:g}]" if isinstance(default, float) else f"  [default: {default}]"
 
 
-def given(parameters: Mapping[str, Any], options: Mapping[str, Option] = OPTIONS) -> dict[str, object]:
-    """The knobs that were given on the command line, by option name."""
-    found = {name.replace("_", "-"): value for name, value in parameters.items() if value is not None and value != ()}
+def given(parameters: Values, options: Mapping[str, Option] = OPTIONS) -> dict[str, object]:
+    """Return the knobs that were given on the command line, by option name."""
     return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if name in options
+        option: list(value) if isinstance(value, tuple) else value
+        for name, value in parameters.items()
+        if (option := name.replace("_", "-")) in options and value is not None and value != ()
     }
 
 
@@ -149,12 +172,14 @@ class Secrets:
     """Option values with every reference looked up.
 
     Attributes:
-        values: what the config is made of.
+        values: all options, as the config takes them.
+        given: secret options as they were given, references among them.
         stored: secret options that may be stored, since they are references or hold nothing secret.
         needs: secret options that were typed in: a resume must be given them again.
     """
 
     values: Values
+    given: Values
     stored: Values
     needs: tuple[str, ...]
 
@@ -169,22 +194,18 @@ def look_up(values: Values) -> Secrets:
     resolved = {name: _resolved(name, value) for name, value in secret.items()}
     stored = {name: value for name, value in secret.items() if all(_may_store(name, text) for text in _texts(value))}
     needs = tuple(name for name in secret if name not in stored)
-    return Secrets({**values, **resolved}, stored, needs)
+    return Secrets({**values, **resolved}, secret, stored, needs)
 
 
-def told(values: Values) -> list[str]:
-    """What these stored options send that is not stored; whoever wrote them chose what it is and who gets it."""
-    found = []
-    for name, value in values.items():
-        for text in _texts(value):
-            head, rest = _split(name, text)
-            where = f"in header {head[:-1]}" if head else f"as --{name}"
-            match = _REFERENCE.fullmatch(rest)
-            if name in _OWN_FILES:
-                found.append(f"the file {rest} as --{name}")
-            elif match and name in OPTIONS and OPTIONS[name].help.secret:
+def told(config: FetchConfig, secrets: Values) -> list[str]:
+    """Name everything of this user's that stored options send: the author of the options chose it, and who gets it."""
+    files = {"load-cookies": config.cookies_file, "client-cert": config.client_cert}
+    found = [f"the file {path} as --{name}" for name, path in files.items() if path is not None]
+    for name, value in secrets.items():
+        for head, rest in (_split(name, text) for text in _texts(value)):
+            if match := _REFERENCE.fullmatch(rest):
                 what = f"the value of ${match[2]}" if match[1] == "env" else f"the content of {match[2]}"
-                found.append(f"{what} {where}")
+                found.append(f"{what} in header {head[:-1]}" if head else f"{what} as --{name}")
     return found
 
 

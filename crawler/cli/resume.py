@@ -2,13 +2,24 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
+from msgspec import convert
 
-from crawler.cli.options import KnobCommand, Values, given, knobs, look_up, told
-from crawler.cli.tracefile import trace_file, trace_option
-from crawler.core.config import OPTIONS, configure, plain_values
+from crawler.cli.options import (
+    RUN_FLAGS,
+    KnobCommand,
+    RunFlags,
+    Secrets,
+    Values,
+    given,
+    knobs,
+    look_up,
+    told,
+    with_parameters,
+)
+from crawler.cli.tracefile import trace_file
+from crawler.core.config import OPTIONS, RunConfig, configure
 from crawler.core.errors import StorageDamaged, UsageError
 from crawler.core.options import Option, check_names
 from crawler.core.text import safe
@@ -28,16 +39,14 @@ def _may_change(option: Option) -> bool:
 
 @click.command(cls=KnobCommand, epilog=EXAMPLES)
 @click.argument("folder", metavar="DIR")
-@click.option("--quiet", is_flag=True, help="Show nothing but errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
-@trace_option
+@with_parameters(*RUN_FLAGS)
 @knobs(_may_change, resuming=True)
-def command(folder: str, **parameters: Any) -> int:
+def command(folder: str, **parameters: object) -> int:
     """Go on with the run in DIR. What is changed here stays so; options that judge URLs stay as they were."""
     from crawler.build import keep_options
     from crawler.cli.run import carry_out, check
 
-    run_folder = RunFolder(Path(folder))
+    flags, run_folder = convert(parameters, RunFlags), RunFolder(Path(folder))
     facts = run_folder.read_facts()
     changed = _changes(parameters)
     check_names(dict.fromkeys(facts.needs), OPTIONS, str(run_folder.config))
@@ -45,22 +54,20 @@ def command(folder: str, **parameters: Any) -> int:
         if name not in changed:
             flag = f"--{name} {OPTIONS[name].metavar}"
             raise UsageError(f"{folder}: this run was started with a secret that is not stored: give {flag} again")
-    secrets = look_up({**facts.options, **changed})
-    config = configure(secrets.values, where=str(run_folder.config))
-    if changed:
-        facts = replace(facts, options={**plain_values(config), **secrets.stored}, needs=secrets.needs)
-    if not parameters["quiet"]:
-        _tell(facts.options)
-    check(config, as_json_too=parameters["as_json"])
-    trace = trace_file(parameters["trace"], run_folder.path)
+    secrets = look_up({**facts.secrets, **changed})
+    config = configure(secrets.values, base=facts.config, where=str(run_folder.config))
+    facts = replace(facts, config=config, secrets=secrets.stored, needs=secrets.needs)
+    if not flags.quiet:
+        _tell(config, secrets)
+    check(config, as_json_too=flags.as_json)
+    trace = trace_file(flags.trace, run_folder.path)
     if damage := run_folder.seeds_damage(facts):
         raise StorageDamaged(damage)
     if changed:
         keep_options(run_folder, facts)
-    if config.output.to_stdout and not parameters["quiet"]:
+    if config.output.to_stdout and not flags.quiet:
         click.echo("lines that were printed just before the interruption may come again", err=True)
-    quiet, as_json_too = parameters["quiet"], parameters["as_json"]
-    return carry_out(run_folder, facts, config, quiet=quiet, as_json_too=as_json_too, trace=trace)
+    return carry_out(run_folder, facts, flags, trace)
 
 
 def _changes(parameters: Values) -> dict[str, object]:
@@ -72,9 +79,9 @@ def _changes(parameters: Values) -> dict[str, object]:
     return changed
 
 
-def _tell(options: Values) -> None:
-    """Say what whoever wrote the folder's options has us send and run, before any of it happens."""
-    if sent := told(options):
+def _tell(config: RunConfig, secrets: Secrets) -> None:
+    """Name what the folder's options, which may be somebody else's, send and run, before any of it happens."""
+    if sent := told(config.fetch, secrets.given):
         click.echo(safe(f"this run sends {', '.join(sent)}", 1000), err=True)
-    if "extract" in options:
-        click.echo(safe(f"this run calls extract = {options['extract']}"), err=True)
+    if config.parse.extract is not None:
+        click.echo(safe(f"this run calls extract = {config.parse.extract}"), err=True)

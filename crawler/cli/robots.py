@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -30,7 +29,7 @@ Examples:
 @click.option("--run", "folder", metavar="DIR", help="Ask no server: read the copy that this run has stored.")
 @click.option("--json", "as_json_too", is_flag=True, help="Print the verdict as JSON.")
 @knobs(lambda option: option.group == "fetch")
-def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bool, **parameters: Any) -> int:
+def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bool, **parameters: object) -> int:
     """Say whether robots.txt lets AGENT (default: ours) ask for URL. Exit 0 = allowed, 1 = refused."""
     from crawler.build import agent_of, ask_robots
     from crawler.report.indented import indented
@@ -52,13 +51,13 @@ def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bo
 
 
 def _stored(folder: RunFolder, url: Url, knobs_given: dict[str, object]) -> tuple[RobotsCopy, RunConfig]:
-    """The run's copy for this URL, and its config, which tells who asks."""
-    from crawler.inspection import stored_config, stored_robots
+    """Return the run's copy for this URL, and its config, which names the robot."""
+    from crawler.inspection import stored_robots
     from crawler.runtime.loop import terminable
 
     if knobs_given:
         raise UsageError(f"--{next(iter(knobs_given))} is about asking a server, and --run asks none: give one of them")
-    config = stored_config(folder, folder.read_facts())
+    config = folder.read_facts().config
     with terminable():  # a copy of the frontier may have to be removed
         found = stored_robots(folder, url)
     if found is None:

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from crawler.build import Show, check_files, run
 from crawler.cli.notes import cookies_note
+from crawler.cli.options import RunFlags
 from crawler.cli.tracefile import Tracing
 from crawler.core.config import RunConfig
 from crawler.core.errors import NO_NAME_SERVER, NoNameServer, ReaderGone, UsageError
@@ -29,16 +30,9 @@ from crawler.report.summary import Summary, as_json, as_text, rejected
 from crawler.run.folder import RunFacts, RunFolder
 
 
-def carry_out(
-    folder: RunFolder,
-    facts: RunFacts,
-    config: RunConfig,
-    *,
-    quiet: bool,
-    as_json_too: bool,
-    trace: Path | None = None,
-) -> int:
-    """Run to the end and give the exit code."""
+def carry_out(folder: RunFolder, facts: RunFacts, flags: RunFlags, trace: Path | None = None) -> int:
+    """Run to the end and return the exit code; `trace` is the file that `flags` name, if it can be written."""
+    config, quiet = facts.config, flags.quiet
     command = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])}"
     tracing = Tracing(trace, command, config.engine.concurrency) if trace else None
     observe = tracing.observer if tracing else None
@@ -61,13 +55,13 @@ def carry_out(
     log(folder, as_text(summary, None).splitlines()[0])
     if tracing:
         tracing.write()
-    if as_json_too:
+    if flags.as_json:
         click.echo(as_json(summary), nl=False)
     if not quiet:
         click.echo(_wrapped(as_text(summary, str(folder.path))), err=True)
     _check_list(summary, folder)
     code = exit_code(summary, signum)
-    is_taken = as_json_too or config.output.to_stdout  # standard output is for a program
+    is_taken = flags.as_json or config.output.to_stdout  # standard output is for a program
     if facts.command == "crawl" and config.scope.check and _show_broken(folder, to_stderr=is_taken, quiet=quiet):
         return code or 1
     return code

@@ -3,16 +3,19 @@
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
 import click
+from msgspec import convert
 
 from crawler.cli import streams
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.rate_limits import is_loopback
 from crawler.core.urls import parse
+from crawler.runtime.loop import Stop, raise_open_files, run
 
 EXAMPLES = """\b
 Examples:
@@ -21,6 +24,22 @@ Examples:
   crawler fetch site.txt                     # in another terminal
   crawler serve --hosts 5 --log log.jsonl    # five hosts, and a log
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeFlags:
+    """Flags of `serve`; `latency` in seconds."""
+
+    pages: int
+    hosts: int
+    port: int
+    address: str
+    seed: int
+    latency: float
+    plain: bool
+    list_file: str | None
+    log_file: str | None
+    parent_pipe: bool
 
 
 @click.command(epilog=EXAMPLES)
@@ -48,21 +67,24 @@ Examples:
 @click.option(
     "--parent-pipe", is_flag=True, hidden=True, help="Print the URLs as a line of JSON; end when standard input closes."
 )
-def command(**options: object) -> int:
+def command(**parameters: object) -> int:
     """Serve the built-in site until Ctrl-C: pages, links, redirects, 404s, slow pages, robots.txt, sitemap."""
-    from crawler.runtime.loop import raise_open_files, run
-
-    address = str(options["address"])
-    _check_loopback(address)
-    if options["list_file"]:
-        _check_list(Path(str(options["list_file"])))
+    flags = convert(parameters, ServeFlags)
+    _check_loopback(flags.address)
+    if flags.list_file:
+        _check_list(Path(flags.list_file))
     raise_open_files()
     try:
-        run(partial(_serve, options, address))
+        run(partial(_serve, flags))
     except OSError as error:
         if streams.is_lost(error):
             raise
-        raise UsageError(_refusal(error, f"{address}:{options['port']}")) from None
+        if error.filename:
+            raise UsageError(f"{error.filename}: {error.strerror}; give another file") from None
+        raise UsageError(
+            f"{flags.address}:{flags.port}: {os.strerror(error.errno or 0)}; give another --port, "
+            "unless a crawler serve is still running there"
+        ) from None
     return 0
 
 
@@ -76,55 +98,31 @@ def _check_loopback(address: str) -> None:
 
 
 def _check_list(path: Path) -> None:
-    """Refuse a file that holds more than URLs of this machine, as `serve` writes them: somebody's own would be lost."""
+    """Refuse a file that `serve` did not write: a line that is no URL of this machine is the user's own."""
     if not path.is_file():
         return
     with path.open(encoding="utf-8", errors="replace") as file:
-        if not all(map(_is_own, file)):
-            raise UsageError(f"--list: {path} holds more than URLs of this machine; give another file, or remove it")
+        try:
+            is_ours = all(is_loopback(parse(line).host_port) for line in file)
+        except UrlError:
+            is_ours = False
+    if not is_ours:
+        raise UsageError(f"--list: {path} holds more than URLs of this machine; give another file, or remove it")
 
 
-def _is_own(line: str) -> bool:
-    try:
-        return is_loopback(parse(line).host_port)
-    except UrlError:
-        return False
-
-
-def _refusal(error: OSError, where: str) -> str:
-    """What to do about an error of a file, which has a name, or of the port."""
-    if error.filename:
-        return f"{error.filename}: {error.strerror}; give another file"
-    return (
-        f"{where}: {os.strerror(error.errno or 0)}; give another --port, unless a crawler serve is still running there"
-    )
-
-
-def _write_list(path: Path, urls: Iterable[str]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{url}\n" for url in urls)
-
-
-async def _serve(options: dict[str, object], address: str, stop: object) -> None:
-    from crawler.runtime.loop import Stop
+async def _serve(flags: ServeFlags, stop: Stop) -> None:
     from crawler.site.parent_pipe import end_with_parent
     from crawler.site.plan import SitePlan
     from crawler.site.server import SiteServer
     from crawler.site.truth import Site
 
-    assert isinstance(stop, Stop)  # noqa: S101 - `run` gives one; its type is imported late
-    make = SitePlan.plain if options["plain"] else SitePlan
-    plan = make(
-        pages=int(str(options["pages"])),
-        hosts=int(str(options["hosts"])),
-        seed=int(str(options["seed"])),
-        latency=float(str(options["latency"])),
-    )
-    log_path = Path(str(options["log_file"])) if options["log_file"] else None
-    async with SiteServer(Site(plan), address=address, port=int(str(options["port"])), log_path=log_path) as server:
-        if options["list_file"]:
-            _write_list(Path(str(options["list_file"])), server.site.urls())
-        if options["parent_pipe"]:
+    make = SitePlan.plain if flags.plain else SitePlan
+    site = Site(make(pages=flags.pages, hosts=flags.hosts, seed=flags.seed, latency=flags.latency))
+    log_path = Path(flags.log_file) if flags.log_file else None
+    async with SiteServer(site, address=flags.address, port=flags.port, log_path=log_path) as server:
+        if flags.list_file:
+            _write_list(Path(flags.list_file), server.site.urls())
+        if flags.parent_pipe:
             await end_with_parent(stop)
             click.echo(json.dumps({"urls": server.base_urls, "pid": os.getpid()}))
         else:
@@ -132,3 +130,8 @@ async def _serve(options: dict[str, object], address: str, stop: object) -> None
                 click.echo(f"serving {url}/")
             click.echo(f"Ctrl-C ends it; in the background: kill {os.getpid()}", err=True)
         await stop.wait_draining()
+
+
+def _write_list(path: Path, urls: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(f"{url}\n" for url in urls)

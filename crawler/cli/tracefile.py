@@ -7,17 +7,11 @@ import os
 from pathlib import Path
 from tempfile import TemporaryFile
 
-import click
-
 from crawler.core.errors import UsageError
 from crawler.core.records import moment
 from crawler.run.disk import write_whole
 
 _BEGINS = b'{"displayTimeUnit"'  # as traces do
-
-trace_option = click.option(
-    "--trace", metavar="FILE", help="Write what ran when, as a trace for `crawler timeline` and Perfetto."
-)
 
 
 def trace_file(name: str | None, folder: Path | None = None) -> Path | None:

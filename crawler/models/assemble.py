@@ -119,7 +119,7 @@ def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job,
     run = RunFolder(files.with_name("run"))
     with run.beginning():
         sources = run.write_seeds(request.url.href for request in job.requests)
-        facts = RunFacts(command="fetch", sources=sources, options={}, seeds_bytes=run.seeds.stat().st_size)
+        facts = RunFacts(command="fetch", sources=sources, config=config, seeds_bytes=run.seeds.stat().st_size)
         run.write_facts(facts)
 
     async def main(stop: loop.Stop) -> int | None:

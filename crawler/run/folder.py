@@ -10,13 +10,14 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 import tomli_w
 
+from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
 from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
 from crawler.core.handover import BrokenLink, RejectedLine
 from crawler.core.text import safe
@@ -34,19 +35,21 @@ _ENCODER = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What `config.toml` holds.
+    """Content of `config.toml`.
 
     Attributes:
-        options: every option by name, as TOML gives it; a secret only as a reference.
-        seeds_bytes: the size of `seeds.txt`, which nobody changes once it is whole.
+        config: every option; of those that are secret only what this process has looked up, since none is stored.
+        secrets: secret options by name, as references (`env:NAME`) or where they hold nothing secret.
         needs: secret options that were typed in: a resume must be given them again.
+        seeds_bytes: the size of `seeds.txt`, which does not change once it is whole.
     """
 
     command: str
     sources: tuple[SeedList, ...]
-    options: Mapping[str, object]
-    seeds_bytes: int = 0
+    config: RunConfig = field(default_factory=RunConfig)
+    secrets: Mapping[str, object] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    seeds_bytes: int = 0
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -162,13 +165,14 @@ class RunFolder:
             "seeds-bytes": facts.seeds_bytes,
             "needs": list(facts.needs),
         }
-        write_whole(self.config, [(head + tomli_w.dumps({**facts.options, "run": run})).encode()])
+        options = {**plain_values(facts.config), **facts.secrets}
+        write_whole(self.config, [(head + tomli_w.dumps({**options, "run": run})).encode()])
 
     def read_facts(self) -> RunFacts:
-        """What the run was started with.
+        """Read the facts that the run was started with; no secret is looked up.
 
         Raises:
-            UsageError: there is no run here, or its list was never read completely.
+            UsageError: there is no run here, its list was never read completely, or an option is none.
             StorageDamaged: `config.toml` cannot be read.
         """
         if not self.config.exists():
@@ -180,9 +184,15 @@ class RunFolder:
             run = msgspec.convert(data.pop("run", None), _Run)
         except (UsageError, msgspec.ValidationError) as error:
             raise StorageDamaged(f"{self.config} is damaged ({error}); restore it, or start a new run") from None
-        sources = tuple(map(source_of, run.sources))
+        secrets = {name: value for name, value in data.items() if name in OPTIONS and OPTIONS[name].help.secret}
+        options = {name: value for name, value in data.items() if name not in secrets}
         return RunFacts(
-            command=run.command, sources=sources, options=data, seeds_bytes=run.seeds_bytes, needs=run.needs
+            command=run.command,
+            sources=tuple(map(source_of, run.sources)),
+            config=configure(options, where=str(self.config)),
+            secrets=secrets,
+            needs=run.needs,
+            seeds_bytes=run.seeds_bytes,
         )
 
     def seeds_damage(self, facts: RunFacts) -> str | None:

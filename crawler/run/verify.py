@@ -15,7 +15,6 @@ from typing import Protocol
 
 import msgspec
 
-from crawler.core.config import OutputConfig
 from crawler.core.handover import RejectedLine, Totals
 from crawler.core.protocols import Reports
 from crawler.run.folder import RunFacts, RunFolder
@@ -76,9 +75,7 @@ class AuditVerdict:
     spent: str | None = None
 
 
-def verify(
-    audit: Audit, folder: RunFolder, facts: RunFacts, output: OutputConfig, summary: Mapping[str, object]
-) -> AuditVerdict:
+def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[str, object]) -> AuditVerdict:
     """Audit the run in `folder`; `summary` is what `summary.json` must say if its last life ended in order."""
     findings = list(audit.problems())
     if damage := folder.seeds_damage(facts):
@@ -86,7 +83,7 @@ def verify(
     totals = audit.totals()
     lines = 0
     committed = audit.files().get(folder.pages.name)
-    if committed is not None or not output.to_stdout:
+    if committed is not None or not facts.config.output.to_stdout:
         recount = Recount(audit, folder.pages, committed or 0)
         findings += recount.findings(totals)
         lines = recount.lines

@@ -1,12 +1,12 @@
 """What tests of the command line share: the user's own file of options, and runs that only would have begun."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from crawler.cli import run
 from crawler.core.config import RunConfig
+from crawler.run.folder import RunFacts
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
     """The configs with which runs would have begun."""
     found: list[RunConfig] = []
 
-    def carry_out(_folder: object, _facts: object, config: RunConfig, **_: Any) -> int:
-        found.append(config)
+    def carry_out(_folder: object, facts: RunFacts, *_: object) -> int:
+        found.append(facts.config)
         return 0
 
     monkeypatch.setattr(run, "carry_out", carry_out)

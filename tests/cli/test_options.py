@@ -9,7 +9,7 @@ import tomli_w
 from crawler.cli import run
 from crawler.cli.main import _run
 from crawler.cli.options import given, look_up, told, writable
-from crawler.core.config import OPTIONS, RunConfig
+from crawler.core.config import OPTIONS, FetchConfig
 from crawler.core.errors import UsageError
 from crawler.core.options import Option, OptionKind
 from crawler.run.folder import RunFacts, RunFolder
@@ -50,21 +50,19 @@ ONE_OF = ({"user", "robots"}, {"bearer", "discover-sitemaps"})  # of each two no
 
 
 class Started:
-    """Stands in for the run: keeps the config with which it would have begun."""
+    """A stand-in for the run, which keeps the facts with which it would have begun."""
 
-    def __init__(self) -> None:
-        self.config = RunConfig()
-        self.facts: Any = None
+    facts: RunFacts
 
-    def carry_out(self, folder: object, facts: object, config: RunConfig, **_: object) -> int:
-        """Note what arrives."""
-        self.config, self.facts = config, facts
+    def carry_out(self, _folder: object, facts: RunFacts, *_: object) -> int:
+        """Note the facts that arrive."""
+        self.facts = facts
         return 0
 
     def value(self, name: str) -> object:
         """The value that arrived for an option."""
         option = OPTIONS[name]
-        return getattr(getattr(self.config, option.group), option.field)
+        return getattr(getattr(self.facts.config, option.group), option.field)
 
 
 @pytest.fixture
@@ -136,12 +134,12 @@ def test_the_config_of_a_run_can_start_another(started: Started) -> None:
     assert (
         crawl("--concurrency", "9", "--max-body", "5M", "--header", "Accept: text/plain", "--bearer", "env:HOME") == 0
     )
-    first = started.config
+    first = started.facts.config
 
     assert _run(["fetch", "http://127.0.0.1:9999/", "-o", "other", "--config", "out/config.toml"]) == 0
 
-    assert started.config == first
-    assert started.config is not first
+    assert started.facts.config == first
+    assert started.facts.config is not first
 
 
 def test_what_was_not_given_is_not_there() -> None:
@@ -196,17 +194,17 @@ def test_a_reference_to_nothing_is_refused(reference: str) -> None:
 @pytest.mark.parametrize("reference", ["env:A\nB", "file:a\x00b", "env:\x1b[2J"])
 def test_a_reference_that_nobody_could_type_is_none(tmp_path: Path, reference: str) -> None:
     """In a folder from elsewhere anything may stand; a control character makes no reference, and no secret either."""
-    facts = RunFacts(command="fetch", sources=(), options={"bearer": reference})
+    facts = RunFacts(command="fetch", sources=(), secrets={"bearer": reference})
     folder = RunFolder(tmp_path)
     folder.seeds.touch()
     folder.write_facts(facts)
 
-    assert look_up(facts.options).values == {"bearer": reference}
+    assert look_up(facts.secrets).values == {"bearer": reference}
     assert _run(["resume", str(tmp_path)]) == 2
 
 
 @pytest.mark.parametrize(
-    ("options", "sent"),
+    ("secrets", "sent"),
     [
         ({"bearer": "env:TOKEN"}, ["the value of $TOKEN as --bearer"]),
         ({"user": "file:/keys/me"}, ["the content of /keys/me as --user"]),
@@ -216,15 +214,19 @@ def test_a_reference_that_nobody_could_type_is_none(tmp_path: Path, reference: s
             {"header": ["Accept: text/plain", "Authorization: env:KEY", "X-Key:file:key"]},
             ["the value of $KEY in header Authorization", "the content of key in header X-Key"],
         ),
-        ({"load-cookies": "cookies.txt"}, ["the file cookies.txt as --load-cookies"]),
-        ({"client-cert": "me.pem"}, ["the file me.pem as --client-cert"]),
-        ({"user-agent": "env:TOKEN", "concurrency": 4, "insecure-host": ["env:TOKEN"]}, []),
         ({"header": 5, "bearer": ["env:TOKEN"]}, ["the value of $TOKEN as --bearer"]),
     ],
 )
-def test_what_a_run_sends_of_its_user_is_told(options: dict[str, object], sent: list[str]) -> None:
-    """Each reference that is looked up, and each file of the user's, with the place where it is sent."""
-    assert told(options) == sent
+def test_what_a_run_sends_of_its_user_is_told(secrets: dict[str, object], sent: list[str]) -> None:
+    """Each reference that is looked up is named, with the place where its value is sent."""
+    assert told(FetchConfig(), secrets) == sent
+
+
+def test_a_file_of_the_user_that_a_run_sends_is_told() -> None:
+    """Cookies and a client's certificate are named; what only looks like a reference is not looked up."""
+    config = FetchConfig(cookies_file="cookies.txt", client_cert="me.pem", user_agent="env:TOKEN")
+
+    assert told(config, {}) == ["the file cookies.txt as --load-cookies", "the file me.pem as --client-cert"]
 
 
 def test_a_secret_of_a_config_file_is_not_stored(started: Started) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from crawler.build import Show
 from crawler.cli import run
+from crawler.cli.options import RunFlags
 from crawler.core.config import RunConfig
 from crawler.core.errors import NO_NAME_SERVER, StorageError
 from crawler.core.handover import Totals
@@ -52,10 +53,10 @@ def test_what_ends_a_run_is_logged_as_one_line(
         raise StorageError(f"pages.jsonl: {evil}")
 
     monkeypatch.setattr(run, "run", broken)
-    facts = RunFacts(command="fetch", sources=(), options={})
+    facts = RunFacts(command="fetch", sources=())
 
     with pytest.raises(StorageError):
-        run.carry_out(RunFolder(tmp_path), facts, RunConfig(), quiet=True, as_json_too=False)
+        run.carry_out(RunFolder(tmp_path), facts, RunFlags(quiet=True, as_json=False, trace=None))
 
     begins, ended = (tmp_path / "crawler.log").read_bytes().decode().splitlines()
     assert "fetch begins" in begins

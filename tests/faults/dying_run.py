@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from crawler import build
-from crawler.core.config import configure
 from crawler.engine.journal import Journal
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
@@ -27,7 +26,7 @@ def main() -> None:
     _patch(step, _Fuse(nth))
     facts = folder.read_facts()
     show = build.Show(sample=lambda _: None, note=lambda _: None, seconds=3600)
-    build.run(folder, facts, configure(facts.options), show)
+    build.run(folder, facts, facts.config, show)
 
 
 class _Fuse:

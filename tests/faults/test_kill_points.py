@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.core.config import configure, plain_values
+from crawler.core.config import configure
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.seed_lists import SeedList
 from crawler.site.plan import SitePlan
@@ -41,9 +41,9 @@ def test_a_kill_at_any_step_loses_nothing(tmp_path: Path, listed: list[str], ste
     """Killed at the first, second, ... time that it comes to this step, the run ends with every URL exactly once."""
     folder = RunFolder(tmp_path)
     folder.seeds.write_text("".join(f"{url}\n" for url in listed), "utf-8")
-    options = plain_values(configure({"concurrency": 10}))
+    config = configure({"concurrency": 10})
     size = folder.seeds.stat().st_size
-    folder.write_facts(RunFacts(command="fetch", sources=(SeedList("list", 1),), options=options, seeds_bytes=size))
+    folder.write_facts(RunFacts(command="fetch", sources=(SeedList("list", 1),), config=config, seeds_bytes=size))
 
     codes = [_run(step, nth, tmp_path) for nth in (1, 2, 4)]
     assert _run("none", 1, tmp_path) == 0
@@ -59,9 +59,9 @@ def test_a_kill_loses_no_guess(tmp_path: Path, listed: list[str], step: str) -> 
     """Lines without a scheme lead to http, each once, whenever the run is killed."""
     folder, chosen = RunFolder(tmp_path), listed[:40]
     folder.seeds.write_text("".join(f"{url.removeprefix('http://')}\n" for url in chosen), "utf-8")
-    options = plain_values(configure({"concurrency": 10, "robots": False}))
+    config = configure({"concurrency": 10, "robots": False})
     size = folder.seeds.stat().st_size
-    folder.write_facts(RunFacts(command="fetch", sources=(SeedList("list", 1),), options=options, seeds_bytes=size))
+    folder.write_facts(RunFacts(command="fetch", sources=(SeedList("list", 1),), config=config, seeds_bytes=size))
 
     codes = [_run(step, nth, tmp_path) for nth in (1, 2, 3)]
     assert _run("none", 1, tmp_path) == 0

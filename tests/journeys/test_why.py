@@ -13,7 +13,7 @@ import pytest
 
 from crawler.cli.main import _run
 from crawler.core import tables
-from crawler.core.config import configure, plain_values
+from crawler.core.config import configure
 from crawler.core.messages import Response, Timing
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.seed_lists import SeedList
@@ -77,7 +77,7 @@ def a_run(folder: Path, command: str = "crawl", **options: Any) -> Path:
         command=command,
         sources=(SeedList("seeds.txt", 1),),
         seeds_bytes=(folder / "seeds.txt").stat().st_size,
-        options=plain_values(configure(named)),
+        config=configure(named),
     )
     RunFolder(folder).write_facts(facts)
     return folder

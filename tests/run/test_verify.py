@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from crawler import inspection
+from crawler.core.config import configure
 from crawler.core.messages import Request, Response, Timing
 from crawler.core.records import MAX_DATA, MAX_LINE
 from crawler.frontier.audit import FrontierAudit
@@ -54,7 +55,7 @@ def run(original: Path, tmp_path: Path) -> Path:
 def verify(folder: Path, **options: object) -> AuditVerdict:
     """The audit of a run that was begun with these options."""
     size = sum(len(line) + 1 for line in LINES)
-    facts = RunFacts(command="fetch", sources=(SeedList("list", 1),), options=options, seeds_bytes=size)
+    facts = RunFacts(command="fetch", sources=(SeedList("list", 1),), config=configure(options), seeds_bytes=size)
     return inspection.verify(RunFolder(folder), facts)
 
 
@@ -231,7 +232,7 @@ def test_the_longest_line_that_a_run_writes_is_read(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("builtins.full", lambda _: {"x": "x" * (MAX_DATA - len('{"x":""}'))}, raising=False)
     fetcher = FakeFetcher(default=(200, body))
     asyncio.run(crawl(tmp_path, [seed], fetcher, command="crawl", extract="builtins:full", traps=False, delay=0))
-    facts = RunFacts(command="crawl", sources=(SeedList("list", 1),), options={}, seeds_bytes=len(seed) + 1)
+    facts = RunFacts(command="crawl", sources=(SeedList("list", 1),), seeds_bytes=len(seed) + 1)
 
     verdict = inspection.verify(RunFolder(tmp_path), facts)
 

@@ -37,10 +37,11 @@ async def crawl(
         "workers": 0,
         **{name.replace("_", "-"): value for name, value in options.items()},
     }
-    facts = RunFacts(command=command, sources=(SeedList("list", 1),), options={})
+    config = configure(values)
+    facts = RunFacts(command=command, sources=(SeedList("list", 1),), config=config)
     environment = Environment(stop=stop or Stop(), say=say, jitter=lambda: 0.0, around=lambda _: fetcher)
     async with AsyncExitStack() as stack:
-        return await (await assemble(stack, run, facts, configure(values), environment)).crawl.run()
+        return await (await assemble(stack, run, facts, config, environment)).crawl.run()
 
 
 def _write_once(run: RunFolder, lines: Iterable[str]) -> None:

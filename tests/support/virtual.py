@@ -186,7 +186,8 @@ def crawl(
         run.path.mkdir(parents=True, exist_ok=True)
         run.seeds.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     values = {"robots": False, "workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}}
-    facts = RunFacts(command=command, sources=(SeedList("list", 1),), options={})
+    config = configure(values)
+    facts = RunFacts(command=command, sources=(SeedList("list", 1),), config=config)
 
     environment = Environment(
         stop=stop or Stop(), say=say, clock=_Clock(), jitter=lambda: jitter, thread=_Thread, around=lambda _: fetcher
@@ -194,7 +195,7 @@ def crawl(
 
     async def main() -> Ending:
         async with AsyncExitStack() as stack:
-            found = (await assemble(stack, run, facts, configure(values), environment)).crawl
+            found = (await assemble(stack, run, facts, config, environment)).crawl
             look(found)
             return await found.run()
 
