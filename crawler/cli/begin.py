@@ -21,7 +21,7 @@ from crawler.core.config import configure
 from crawler.engine.seeds import Seeds
 from crawler.run.disk import read_toml
 from crawler.run.folder import RunFacts, RunFolder
-from crawler.run.lines import read
+from crawler.run.list_line import read
 from crawler.run.sources import check_sources, is_line
 
 _PARAMETERS: tuple[Decorator, ...] = (

@@ -16,7 +16,7 @@ from crawler.core.scope import Scope, ScopeMode
 from crawler.core.text import counted, safe
 from crawler.downloader.headers import cookies_of
 from crawler.engine.seeds import Seeds
-from crawler.run.lists import BatchBuilder, LineSplitter
+from crawler.run.list_reader import BatchBuilder, LineSplitter
 
 _LOOKED_AT = 64 * 1024  # bytes of the list
 

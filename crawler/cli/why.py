@@ -10,7 +10,7 @@ from crawler.core.urls import credentials
 from crawler.report.indented import indented
 from crawler.report.why.chain import chain_text
 from crawler.run.folder import RunFolder
-from crawler.run.lines import parse_or_guess
+from crawler.run.list_line import parse_or_guess
 
 EXAMPLES = """\b
 Examples:

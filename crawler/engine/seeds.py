@@ -17,8 +17,8 @@ import aiofiles.os
 from crawler.core.errors import StorageDamaged
 from crawler.core.handover import SeedBatch, SeedCursor
 from crawler.engine.journal import Journal
-from crawler.run.columns import Table
-from crawler.run.lists import BatchBuilder, LineSplitter
+from crawler.run.list_reader import BatchBuilder, LineSplitter
+from crawler.run.list_table import Table
 
 BLOCK = 1024 * 1024
 BATCH_LINES = 4000

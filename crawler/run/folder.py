@@ -1,4 +1,4 @@
-"""A run's folder: what is in it, how it begins, and what a resume needs from it.
+"""A run's folder: its files, its beginning, and the facts that a resume needs.
 
 Rules
 - An existing run is never overwritten. `config.toml` appears only once `seeds.txt` is whole, so a folder with a
@@ -21,11 +21,10 @@ from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
 from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
 from crawler.core.handover import BrokenLink, RejectedLine
 from crawler.core.text import safe
-from crawler.run.astray import no_run
-from crawler.run.columns import ROWS, Table, is_row, table_of
 from crawler.run.disk import disk_gate, partial_of, read_toml, size_of, sync_folder, write_whole
-from crawler.run.lines import read
-from crawler.run.lists import LONGEST_LINE
+from crawler.run.list_line import read
+from crawler.run.list_reader import LONGEST_LINE
+from crawler.run.list_table import ROWS, Table, is_row, table_of
 from crawler.run.seed_lists import SeedList, SourceEntry, rejected_entry, source_of, spelled
 from crawler.run.sources import copy_source, is_line
 from crawler.version import __version__
@@ -53,12 +52,12 @@ class RunFacts:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The tables of all sources, in their order."""
+        """Return the tables of all sources, in their order."""
         return tuple(source.table or Table(first_line=source.first_line) for source in self.sources)
 
 
 class _Run(msgspec.Struct, rename="kebab"):
-    """The table `run` of `config.toml`."""
+    """Table `run` of `config.toml`."""
 
     command: str
     sources: list[SourceEntry]
@@ -67,7 +66,7 @@ class _Run(msgspec.Struct, rename="kebab"):
 
 
 class RunFolder:
-    """The files of the run in `path`."""
+    """Files of the run in `path`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -83,14 +82,18 @@ class RunFolder:
 
     @property
     def is_new(self) -> bool:
-        """Nothing has been committed yet; a frontier that is missing beside output is damage, not a beginning.
+        """Return whether nothing has been committed yet; a frontier missing beside output is damage, not a beginning.
 
-        Its own size tells nothing: a kill within the very first commit leaves pages that the next opening rolls back.
+        The frontier's size tells nothing: a kill within the first commit leaves pages that the next opening rolls back.
         """
         return not (size_of(self.pages) or size_of(self.board))
 
     def create(self) -> None:
-        """Make the folder; one that holds anything is refused."""
+        """Make the folder.
+
+        Raises:
+            UsageError: it holds anything, or cannot be made.
+        """
         if self.config.exists() or self.frontier.exists():
             command = f"crawler resume {shlex.quote(safe(str(self.path)))}"
             raise UsageError(f"{self.path} holds a run already: go on with `{command}`, or give another --output")
@@ -105,7 +108,7 @@ class RunFolder:
 
     @contextmanager
     def beginning(self) -> Iterator[None]:
-        """Make the folder for what the block writes into it; if that fails, nothing of it stays."""
+        """Make the folder for the block that fills it; remove it if the block fails."""
         was_there = self.path.is_dir()
         self.create()
         try:
@@ -125,20 +128,20 @@ class RunFolder:
             self.path.rmdir()
 
     def write_seeds(self, urls: Iterable[str]) -> tuple[SeedList, ...]:
-        """Write URLs, or lines `Sitemap: URL`, into `seeds.txt`, a line for each.
+        """Write URLs, or lines `Sitemap: URL`, into `seeds.txt`, one a line.
 
         Raises:
             UsageError: one of them is no URL.
         """
         with disk_gate(str(self.seeds)):
-            write_whole(self.seeds, (_line(url) for url in urls))
+            write_whole(self.seeds, map(_line, urls))
         return (SeedList("seeds", 1),)
 
     def copy_seeds(self, sources: Sequence[str], column: str | None = None) -> tuple[SeedList, ...]:
-        """Copy every list into `seeds.txt`; `-` is standard input. Of those that are tables, `column` is to be read.
+        """Copy every list into `seeds.txt`; `-` is standard input, `column` the one that is read of tables.
 
         Raises:
-            UsageError: one has no such column.
+            UsageError: a list has no such column.
         """
         found: list[SeedList] = []
         line = 1
@@ -157,7 +160,7 @@ class RunFolder:
         return tuple(found)
 
     def write_facts(self, facts: RunFacts) -> None:
-        """From here on the run can be resumed."""
+        """Write `config.toml`: from here on the run can be resumed."""
         head = f"# A run of crawler {__version__}. `crawler resume` reads this file; `--config` takes it too.\n\n"
         run: dict[str, object] = {
             "command": facts.command,
@@ -176,7 +179,7 @@ class RunFolder:
             StorageDamaged: `config.toml` cannot be read.
         """
         if not self.config.exists():
-            raise UsageError(no_run(self.path))
+            raise UsageError(_no_run(self.path))
         if not self.seeds.exists():
             raise UsageError(f"{self.path}: seeds.txt is missing; put it back, or start a new run")
         try:
@@ -196,37 +199,33 @@ class RunFolder:
         )
 
     def seeds_damage(self, facts: RunFacts) -> str | None:
-        """What is wrong with `seeds.txt`; None = it is as long as it was when it was whole."""
+        """Return the damage of `seeds.txt` as a sentence; None = it is as long as it was when it was whole."""
         if (size := size_of(self.seeds)) == facts.seeds_bytes:
             return None
         what = "was cut" if size < facts.seeds_bytes else "has grown"
         return f"{self.seeds.name} {what}: {size} bytes instead of {facts.seeds_bytes}; restore it, or start a new run"
 
     def write_summary(self, summary: bytes) -> None:
-        """`summary.json`, as of the end of this life."""
+        """Write `summary.json`, as of the end of this life."""
         write_whole(self.summary, [summary])
 
     def write_broken(self, links: Iterable[BrokenLink]) -> None:
-        """`broken.jsonl`: a line for each URL that could not be had."""
-        encoder = msgspec.json.Encoder()
-        write_whole(self.broken, (encoder.encode(link) + b"\n" for link in links))
+        """Write `broken.jsonl`: a line for each broken link."""
+        write_whole(self.broken, (_ENCODER.encode(link) + b"\n" for link in links))
 
     def read_broken(self) -> Iterator[BrokenLink]:
-        """What `write_broken` wrote."""
+        """Yield the links that `write_broken` wrote."""
         with self.broken.open("rb") as file:
             for line in file:
                 yield msgspec.json.decode(line, type=BrokenLink)
 
     def write_rejected(self, lines: Iterable[RejectedLine], sources: Sequence[SeedList]) -> None:
-        """`rejected.jsonl`, derived from the frontier: every line that did not become a URL of its own."""
+        """Write `rejected.jsonl`, derived from the frontier: every line that did not become a URL of its own."""
         write_whole(self.rejected, (_ENCODER.encode(rejected_entry(line, sources)) + b"\n" for line in lines))
 
 
 def _head(out: BinaryIO, start: int) -> list[str]:
-    """Read the lines from `start` on up to the first rows of a table; writing goes on at the end.
-
-    Only so much of a line is read as may be one.
-    """
+    """Read the lines from `start` on, up to `ROWS` rows and `LONGEST_LINE` bytes each; then seek to the end."""
     lines: list[str] = []
     rows = 0
     out.seek(start)
@@ -243,3 +242,23 @@ def _line(url: str) -> bytes:
     except UrlError as error:
         raise UsageError(f"{safe(url, 80)}: {error}") from None
     return f"{url.strip()}\n".encode()
+
+
+def _no_run(path: Path) -> str:
+    """Return the message for a `path` without a `config.toml`; it names a run nearby, if there is one."""
+    shown = safe(str(path))
+    if path.is_file():
+        known = f" of a run: name the folder, {safe(str(path.parent))}"
+        return f"{shown} is a file{known if _is_run(path.parent) else ', and no folder of a run'}"
+    if not path.is_dir():
+        return f"{shown}: there is no such folder"
+    if any(path.glob("*.partial")):
+        return f"{shown} holds no run, only its beginning: remove it, and start again"
+    if runs := sorted(config.parent for config in path.glob("*/config.toml") if _is_run(config.parent)):
+        rest = f" and {len(runs) - 1} more do" if len(runs) > 1 else " does"
+        return f"{shown} holds no run itself; {safe(str(runs[0]))}{rest}"
+    return f"{shown} holds no run: `crawler crawl` or `crawler fetch` would begin one"
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "config.toml").exists() and (folder / "seeds.txt").exists()

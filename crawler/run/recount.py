@@ -1,4 +1,4 @@
-"""`pages.jsonl` read again, line by line: each line against its URL's row, all lines together against the sums.
+"""Recount of `pages.jsonl`: each line against its URL's row, all lines together against the sums.
 
 Rules
 - A finding names its line; of each kind the first few are told one by one, the rest as a number.
@@ -19,6 +19,7 @@ from crawler.core.errors import UrlError
 from crawler.core.handover import Totals
 from crawler.core.records import MAX_LINE
 from crawler.core.text import safe
+from crawler.run.disk import size_of
 
 _SHOWN = 5  # findings of one kind that are told one by one
 
@@ -26,14 +27,14 @@ _Size = Annotated[int, Meta(ge=0)]
 
 
 class Rows(Protocol):
-    """What the recount asks a frontier; see `frontier.audit`."""
+    """Rows of a frontier, as the recount asks for them; see `frontier.audit`."""
 
     def dispute(self, url: str, outcome: str, reason: str, attempts: int) -> tuple[str, str] | None:
-        """What speaks against a line of output, in general and in particular; None = it is what the frontier says."""
+        """Return the kind and the detail of a difference between a line and its URL's row; None = there is none."""
         ...
 
     def unshown(self) -> Iterator[str]:
-        """URLs that are done or failed, and whose line `dispute` was never asked about."""
+        """Yield the URLs that are done or failed and that no call of `dispute` named."""
         ...
 
 
@@ -42,7 +43,7 @@ class _LineTiming(msgspec.Struct):
 
 
 class _PageLine(msgspec.Struct):
-    """The fields of a line of `pages.jsonl` that are checked; more may be there."""
+    """Checked fields of a line of `pages.jsonl`; more may be there."""
 
     url: str
     outcome: str
@@ -63,21 +64,21 @@ class FirstFew:
         self._found: Counter[str] = Counter()
 
     def tell(self, line: int | None, kind: str, what: str) -> Iterator[str]:
-        """The finding as a sentence, unless enough of its kind were told."""
+        """Yield the finding as a sentence, unless enough of its kind were told."""
         self._found[kind] += 1
         if self._found[kind] <= _SHOWN:
             where = self._name if line is None else f"{self._name} line {line}"
             yield f"{where}: {kind}{what and ': '}{safe(what, 300)}"
 
     def rest(self) -> Iterator[str]:
-        """How many there were of each kind that was not told in full."""
+        """Yield the number of each kind of finding that was not told in full."""
         for kind, n in self._found.items():
             if n > _SHOWN:
                 yield f"{self._name}: {kind}: {n} times in all"
 
 
 def lines_of(path: Path, until: int | None = None) -> Iterator[bytes]:
-    """The lines that lie within the first `until` bytes, all if it is None; a file that is missing has none."""
+    """Yield the lines within the first `until` bytes, all of them if it is None; a missing file has none."""
     if not path.exists():
         return
     read = 0
@@ -90,7 +91,7 @@ def lines_of(path: Path, until: int | None = None) -> Iterator[bytes]:
 
 
 class Recount:
-    """The lines of the file `pages`, of which `committed` bytes count."""
+    """Audit of the file `pages`, of which `committed` bytes count."""
 
     def __init__(self, rows: Rows, pages: Path, committed: int) -> None:
         self._rows = rows
@@ -105,8 +106,12 @@ class Recount:
         self.lines = 0
 
     def findings(self, totals: Totals) -> Iterator[str]:
-        """Everything wrong with the file, to be read to its end."""
-        yield from self._compare_length()
+        """Yield everything wrong with the file; read it to its end."""
+        name, size = self._pages.name, size_of(self._pages)
+        if size < self._committed:
+            yield f"{name}: {size} bytes, but {self._committed} were committed: lines are missing"
+        if size > self._committed:
+            yield f"{name}: {size - self._committed} bytes after the last commit; `crawler resume` cuts them off"
         for raw in lines_of(self._pages, self._committed):
             self.lines += 1
             if (problem := self._check(raw)) is not None:
@@ -116,22 +121,19 @@ class Recount:
         yield from self._few.rest()
         yield from self._compare(totals)
 
-    def _compare_length(self) -> Iterator[str]:
-        name, size = self._pages.name, self._pages.stat().st_size if self._pages.exists() else 0
-        if size < self._committed:
-            yield f"{name}: {size} bytes, but {self._committed} were committed: lines are missing"
-        if size > self._committed:
-            yield f"{name}: {size - self._committed} bytes after the last commit; `crawler resume` cuts them off"
-
     def _check(self, raw: bytes) -> tuple[str, str] | None:
-        """What is wrong with one line, in general and in particular."""
+        """Return the kind of a line's fault and its detail; None = it has none."""
         if not raw.endswith(b"\n"):
             return "cut off", f"{len(raw)} bytes without an end"
         try:
             line = self._decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return "not a record", str(error)
-        self._count(line)
+        self._outcomes["failed" if line.outcome == "failed" else "done"] += 1
+        self._bytes += line.bytes or 0
+        if line.status is not None:
+            self._statuses[line.status] += 1
+            self._timed += line.timing.total is not None
         try:
             dispute = self._rows.dispute(line.url, line.outcome, line.reason, line.attempts)
         except UrlError:
@@ -143,7 +145,7 @@ class Recount:
         return self._check_file(line) if line.file is not None else None
 
     def _check_file(self, line: _PageLine) -> tuple[str, str] | None:
-        """What is wrong with the file that a line names."""
+        """Return the fault of the file that a line names, as `_check` does."""
         path = self._pages.parent / str(line.file)
         if ".." in path.parts or not path.is_relative_to(self._pages.parent):
             return "a file outside the run's folder", str(line.file)
@@ -153,15 +155,8 @@ class Recount:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return None if digest == line.sha256 else ("its file holds other bytes", str(line.file))
 
-    def _count(self, line: _PageLine) -> None:
-        self._outcomes["failed" if line.outcome == "failed" else "done"] += 1
-        self._bytes += line.bytes or 0
-        if line.status is not None:
-            self._statuses[line.status] += 1
-            self._timed += line.timing.total is not None
-
     def _compare(self, totals: Totals) -> Iterator[str]:
-        """The sums that nobody but the lines can confirm."""
+        """Yield the sums that the lines do not confirm."""
         name = self._pages.name
         finished = totals.done + totals.failed
         if self.lines != finished:

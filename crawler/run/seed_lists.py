@@ -1,4 +1,4 @@
-"""Lists that a run was given: where each begins in `seeds.txt`, how it is read, and which one a line came from.
+"""Lists within `seeds.txt`: the first line of each, its table, and the list that a line came from.
 
 Runs on: the main thread; `rejected_entry` also on the storage thread.
 """
@@ -11,16 +11,17 @@ import msgspec
 from msgspec import Meta
 
 from crawler.core.handover import RejectedLine
-from crawler.run.columns import Separator, Table
+from crawler.run.list_table import Separator, Table
 
 
 @dataclass(frozen=True, slots=True)
 class SeedList:
-    """One of the lists that `seeds.txt` was copied from, and where it begins there.
+    """A list that was copied into `seeds.txt`.
 
     Attributes:
+        first_line: its first line in `seeds.txt`, from 1.
         is_line: it is no list, but a line that stood on the command line.
-        table: which column of it is read; None = its lines are no rows.
+        table: the column that is read of it; None = its lines are no rows.
     """
 
     name: str
@@ -56,7 +57,7 @@ def source_of(found: SourceEntry) -> SeedList:
 
 
 def place_of(sources: Sequence[SeedList], line: int) -> str:
-    """Return the origin of a line of `seeds.txt`, in words."""
+    """Return the origin of a line of `seeds.txt`, in words: the list and the line of it."""
     source = _source(sources, line)
     if source.is_line:
         return "named on the command line"

@@ -1,10 +1,9 @@
-"""What a user may list: a URL, a file of URLs, `-` for standard input, or `Sitemap: URL`; checked first, then copied.
+"""Sources that a user names: a URL, a file of URLs, `-` for standard input, or `Sitemap: URL`; checked, then copied.
 
 Rules
-- A file's name is one, whatever else it looks like: `example.com` is a host where there is no such file; a folder of
-  that name is no list.
+- The name of an existing file is a file: `example.com` is a host only where there is no such file. A folder is no list.
 - Pipes and devices are read as files are, once: `<(command)`, `/dev/stdin`, a FIFO.
-- What cannot be read is refused before anything is made.
+- A source that cannot be read is refused before the run's folder is made.
 - A copy is UTF-8 (`encoding/transcode.py`), and byte for byte what is that already; only a missing last newline is
   added, so that the next list begins on a line of its own.
 Runs on: the main thread before the loop starts.
@@ -23,16 +22,16 @@ from crawler.core.reasons import Reason
 from crawler.core.sitemaps import sitemap_in
 from crawler.core.text import safe
 from crawler.encoding.transcode import Transcoder
-from crawler.run.lines import read
+from crawler.run.list_line import read
 
 _ALSO = "a URL begins with http://, https:// or a host, - is standard input"
 
 
 def check_sources(sources: Sequence[str]) -> None:
-    """Refuse what is neither a URL nor a readable file, before anything is made.
+    """Refuse a source that is neither a URL nor a readable file, before anything is made.
 
     Raises:
-        UsageError: it says which one and what to write instead.
+        UsageError: it names the source, and what to write instead.
     """
     for source in sources:
         if is_line(source):
@@ -47,22 +46,20 @@ def check_sources(sources: Sequence[str]) -> None:
 
 
 def is_line(source: str) -> bool:
-    """Say whether a source is a line of a list by itself: a URL, a sitemap, or a host that is no file's name."""
+    """Return whether a source is a line of a list by itself: a URL, a sitemap, or a host that is no file's name."""
     if "://" in source or sitemap_in(source) is not None:
         return True
-    return source != "-" and not _is_file(source) and _begins_with_host(source)
-
-
-def _is_file(name: str) -> bool:
-    return Path(name).exists() and not Path(name).is_dir()
-
-
-def _begins_with_host(source: str) -> bool:
+    if source == "-" or _is_file(source):
+        return False
     try:
         read(source)
     except UrlError as error:
         return error.reason is Reason.BLOCKED_PORT
     return True
+
+
+def _is_file(name: str) -> bool:
+    return Path(name).exists() and not Path(name).is_dir()
 
 
 def _check_line(source: str) -> None:
@@ -79,7 +76,7 @@ def _check_line(source: str) -> None:
 
 
 def copy_source(source: str, out: BinaryIO) -> int:
-    """Append one source, ended by a newline; returns its number of lines.
+    """Append one source, ended by a newline, and return its number of lines.
 
     Raises:
         UsageError: it is packed.
@@ -98,7 +95,7 @@ def copy_source(source: str, out: BinaryIO) -> int:
 
 
 class _LineCounter:
-    """Passes bytes on and counts the lines in them."""
+    """Writer that counts the lines it passes on."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out

@@ -1,9 +1,9 @@
-"""The audit of a run: does its output hold exactly what its frontier says, and do the sums add up?
+"""Audit of a run: its output against its frontier, line by line and as sums.
 
 Rules
 - It changes nothing, and works on a finished run and on an interrupted one alike.
 - Every finding is one sentence; none = clean.
-- What is written only as a life ends in order (`rejected.jsonl`, `summary.json`) is not missed in a killed run.
+- A killed run may lack the files that only an orderly end writes: `rejected.jsonl` and `summary.json`.
 Runs on: the main thread, blocking.
 """
 
@@ -24,23 +24,23 @@ _ANEW = "; `crawler resume` writes it anew"
 
 
 class Audit(Rows, Protocol):
-    """What the audit asks a frontier; see `frontier.audit`."""
+    """Frontier of a run, as the audit asks it; see `frontier.audit`."""
 
     @property
     def is_closed(self) -> bool:
-        """Its last life ended in order."""
+        """Return whether its last life ended in order."""
         ...
 
     def problems(self) -> Iterator[str]:
-        """What is wrong within the frontier: its integrity, its indexes, its sums."""
+        """Yield the faults within the frontier: of its integrity, its indexes, its sums."""
         ...
 
     def files(self) -> dict[str, int]:
-        """File name to committed length."""
+        """Return the committed length of each file by its name."""
         ...
 
     def totals(self) -> Totals:
-        """The account as it is stored."""
+        """Return the account as it is stored."""
         ...
 
     @property
@@ -50,7 +50,7 @@ class Audit(Rows, Protocol):
 
 
 class _Rejected(msgspec.Struct):
-    """The fields of a line of `rejected.jsonl` that the frontier has, too."""
+    """Fields of a line of `rejected.jsonl` that the frontier has, too."""
 
     line: int
     reason: str
@@ -60,12 +60,12 @@ class _Rejected(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
-    """What an audit found.
+    """Result of an audit.
 
     Attributes:
-        lines: lines of output that were read.
-        findings: everything that is wrong, one sentence each; empty = clean.
-        pending: URLs that a resume would go on with.
+        lines: number of lines of output that were read.
+        findings: one sentence for each fault; empty = clean.
+        pending: number of URLs that a resume would go on with.
         spent: the budget that keeps a resume from them, in its option's words; None = none does.
     """
 
@@ -94,7 +94,7 @@ def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[st
 
 
 def _compare_rejected(path: Path, committed: Iterable[RejectedLine], *, is_closed: bool) -> Iterator[str]:
-    """The file's lines against the frontier's; a life that was killed may have committed more of them."""
+    """Compare the file's lines with the frontier's; a life that was killed may have committed more of them."""
     few = FirstFew(path.name)
     found = missing = 0
     for number, (raw, kept) in enumerate(zip_longest(lines_of(path), committed), 1):

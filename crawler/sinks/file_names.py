@@ -1,11 +1,11 @@
-"""Which file a URL's content is kept in: readable, harmless on any system, and never another URL's.
+"""Names of the files that keep a URL's content: readable, harmless on any system, and never another URL's.
 
     https://example.org/docs/cats.php?page=2  ->  example.org/docs/cats.php_page=2~0f1e2d3c4b5a69788796a5b4c3d2e1f0.html
 
 Rules
 - The name is a function of the URL and of its media type alone: a refetch finds it again.
-- What follows the "~" is the URL's key, so two URLs never share a file, not even where case is not told apart or where
-  one is a folder of the other. All before it is for people: it may be shortened and may repeat.
+- The URL's key follows the "~", so two URLs never share a file, not even on a system that ignores case, or if one is a
+  folder of the other. The text before it is for people: it may be shortened and may repeat.
 - "~" is in names of files only, so no folder is named like a file. Nothing starts with a dot: such names stay free.
 - The extension comes last and suits the content, so that a browser shows the file.
 Runs on: anywhere (pure).
@@ -25,7 +25,7 @@ _DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("C
 
 _WITH_EXTENSION = re.compile(r"(.+)\.([A-Za-z0-9]{1,8})", re.DOTALL)
 
-# What suits a type, the usual one first: a URL's other one (cats.php, a logo.png that is WebP) stays in front of it.
+# Extensions that suit a type, the usual one first. Another one in the URL (cats.php) stays in front of it.
 _EXTENSIONS = {
     "text/html": ("html", "htm"),
     "application/xhtml+xml": ("xhtml", "xht", "html", "htm"),
@@ -64,7 +64,7 @@ _USUAL = {
 
 
 def file_name(url: Url, media_type: str | None) -> str:
-    """The path of a URL's file below the folder of all files: relative, its parts joined by "/".
+    """Return the path of a URL's file below the folder of all files: relative, its parts joined by "/".
 
     At most `MAX_FOLDERS` + 2 parts; `media_type` is in lower case and without parameters, None = unknown.
     """
@@ -78,24 +78,21 @@ def file_name(url: Url, media_type: str | None) -> str:
 
 
 def safe_part(text: str) -> str:
-    """One part of a path that says as much of a URL's part as it may; percent-encoding is taken off, once.
+    """Return a part of a path that reads like a part of a URL; percent-encoding is taken off, once.
 
-    It has 1 to `MAX_BYTES` bytes: letters, marks and digits of any script, and "_", inside also ".", "-" and "=".
+    It has 1 to `MAX_BYTES` bytes: letters, marks and digits of any script, and "_"; inside also ".", "-" and "=".
     """
     # Compatibility forms become what they look like, as Windows would have it: a full-width "NUL" is NUL.
     text = normalize("NFKC", unquote(text, errors="replace"))
-    text = re.sub("_+", "_", "".join(char if _is_readable(char) else "_" for char in text)).strip(".-=") or "_"
+    readable = (char if char in "._-=" or category(char)[0] in "LMN" else "_" for char in text)
+    text = re.sub("_+", "_", "".join(readable)).strip(".-=") or "_"
     if text.partition(".")[0].upper() in _DEVICES:
         text = f"_{text}"
     return text.encode()[:MAX_BYTES].decode(errors="ignore").rstrip(".-=")
 
 
-def _is_readable(char: str) -> bool:
-    return char in "._-=" or category(char)[0] in "LMN"
-
-
 def _split(name: str, media_type: str | None) -> tuple[str, str]:
-    """A name's stem, and the extension of its file, with the dot; empty = neither URL nor type tells one."""
+    """Return a name's stem, and the extension of its file, with the dot; empty = neither URL nor type tells one."""
     found = _WITH_EXTENSION.fullmatch(name)
     stem, own = (found[1], found[2].lower()) if found else (name, "")
     suitable = _EXTENSIONS.get(media_type or "")

@@ -1,14 +1,14 @@
 """`files/`: the content of each page as a plain file that a browser opens, named after its URL.
 
 Rules
-- Kept is what came with a status in the 200s, as wget does. A file holds exactly the bytes that `bytes` and `sha256` of
-  its line tell of.
+- Only a content with a status in the 200s is kept, as by wget. A file holds exactly the bytes that `bytes` and `sha256`
+  of its line describe.
 - A file is whole or not there: it is written in `.partial/` and synced before it gets its name, and its folder and all
   folders above are synced before the commit.
 - A name is one URL's alone (`sinks.file_names`), so a refetch overwrites and nothing needs to be rewound. A file that
   no line of `pages.jsonl` names is of a visit that was never committed; a kill leaves at most one group of them.
-- Nothing is written elsewhere: each folder is opened from the one above, and a link in its place is an error. Of what
-  others may have put into the folder, nothing but `.partial/` is cleared.
+- Nothing is written elsewhere: each folder is opened from the one above, and a link in its place is an error. Files
+  that others put into the folder stay; only `.partial/` is cleared.
 Strategy: the kernel is told to write each file out at once, so that the syncs of a whole group share its transactions.
 Runs on: the storage thread.
 """
@@ -30,7 +30,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FilesSink:
-    """The folder `files` in a run's folder. It comes before the sink of the lines, which tell each file's place."""
+    """Sink of the folder `files` in a run's folder. It comes before the sink of the lines, which name each file."""
 
     NAME = "files"
 
@@ -40,7 +40,7 @@ class FilesSink:
         self._staged: list[PurePosixPath] = []  # the n-th is to be the name of `.partial/n`
 
     def rewind(self, lengths: Mapping[str, int]) -> None:
-        """Open the folder and clear away what never got its name; a new folder's entry is made safe."""
+        """Open the folder, remove files that never got their names, and make the entry of a new folder safe."""
         self.close()
         with ExitStack() as stack, disk_gate(self.NAME):
             run = os.open(self._folder, _FOLDER)
@@ -52,14 +52,18 @@ class FilesSink:
             os.fsync(run)
 
     def append(self, visits: Sequence[Visit]) -> Sequence[Visit]:
-        """Write what is to be kept, still without a name; its records tell the name."""
+        """Write the contents that are kept, still without their names; the returned records tell the names."""
         return [self._stage(visit) for visit in visits]
 
     def sync(self) -> Mapping[str, int]:
         """Wait until the disk holds the files under their names; there is no length to remember."""
         for number, path in enumerate(self._staged):
             with disk_gate(f"{self.NAME}/{path}"):
-                self._sync_content(number)
+                descriptor = os.open(str(number), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._partial)
+                try:
+                    datasync(descriptor)
+                finally:
+                    os.close(descriptor)
         for number, path in enumerate(self._staged):
             with disk_gate(f"{self.NAME}/{path}"), self._opened(path.parent) as folder:
                 os.rename(str(number), path.name.encode(), src_dir_fd=self._partial, dst_dir_fd=folder)
@@ -101,13 +105,6 @@ class FilesSink:
         finally:
             os.close(descriptor)
 
-    def _sync_content(self, number: int) -> None:
-        descriptor = os.open(str(number), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._partial)
-        try:
-            datasync(descriptor)
-        finally:
-            os.close(descriptor)
-
     @contextmanager
     def _opened(self, folder: PurePosixPath) -> Iterator[int]:
         with ExitStack() as stack:
@@ -120,7 +117,7 @@ class FilesSink:
 
 def _enter(above: int, name: str) -> int:
     """Open a folder by its name in another, or make it; never through a link."""
-    raw = name.encode()  # by itself Python would take the locale's encoding, which may lack a letter
+    raw = name.encode()  # else Python takes the locale's encoding, which may lack a letter
     try:
         return os.open(raw, _FOLDER, dir_fd=above)
     except FileNotFoundError:

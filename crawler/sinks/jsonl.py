@@ -20,12 +20,12 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def encode_lines(visits: Sequence[Visit]) -> bytes:
-    """The lines of the visits that have a record, each ended by a newline."""
+    """Encode the visits that have a record, a line each."""
     return b"".join(_ENCODER.encode(visit.record) + b"\n" for visit in visits if visit.record is not None)
 
 
 class JsonlSink:
-    """The file `pages.jsonl` in a run's folder."""
+    """Sink of the file `pages.jsonl` in a run's folder."""
 
     NAME = "pages.jsonl"
 
@@ -35,7 +35,11 @@ class JsonlSink:
         self._length = 0
 
     def rewind(self, lengths: Mapping[str, int]) -> None:
-        """Open the file and cut it back to its committed length; a new file's folder entry is made safe."""
+        """Open the file, cut it back to its committed length, and make the folder entry of a new file safe.
+
+        Raises:
+            StorageDamaged: the file is shorter than its committed length.
+        """
         self.close()
         committed = lengths.get(self.NAME, 0)
         path = self._folder / self.NAME
@@ -53,14 +57,14 @@ class JsonlSink:
         self._length = committed
 
     def append(self, visits: Sequence[Visit]) -> Sequence[Visit]:
-        """Write the visits' lines behind what is there."""
+        """Write the visits' lines at the end."""
         with disk_gate(self.NAME):
             write_all(self._fd, lines := encode_lines(visits))
         self._length += len(lines)
         return visits
 
     def sync(self) -> Mapping[str, int]:
-        """Wait until the disk holds the file."""
+        """Wait until the disk holds the file, and return its length."""
         with disk_gate(self.NAME):
             datasync(self._fd)
         return {self.NAME: self._length}
@@ -73,13 +77,13 @@ class JsonlSink:
 
 
 class StdoutSink:
-    """JSON lines on standard output: at least once, since nobody can take back what a pipe has carried."""
+    """Sink of JSON lines on standard output: each at least once, since a pipe takes nothing back."""
 
     def __init__(self, descriptor: int = 1) -> None:
         self._fd = descriptor
 
     def rewind(self, lengths: Mapping[str, int]) -> None:
-        """A pipe cannot be rewound: lines of the last uncommitted group may come again."""
+        """Do nothing: a pipe cannot be rewound, so lines of the last uncommitted group may come again."""
 
     def append(self, visits: Sequence[Visit]) -> Sequence[Visit]:
         """Write the visits' lines."""
@@ -88,8 +92,8 @@ class StdoutSink:
         return visits
 
     def sync(self) -> Mapping[str, int]:
-        """There is no length to remember."""
+        """Return no length: there is none to remember."""
         return {}
 
     def close(self) -> None:
-        """Standard output is not ours to close."""
+        """Leave standard output open: it belongs to the process."""

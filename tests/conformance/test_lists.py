@@ -10,8 +10,8 @@ import pytest
 from crawler.core.finds import Guess
 from crawler.core.handover import SeedBatch
 from crawler.core.reasons import Reason
-from crawler.run.columns import Table
-from crawler.run.lists import BatchBuilder, LineSplitter
+from crawler.run.list_reader import BatchBuilder, LineSplitter
+from crawler.run.list_table import Table
 
 
 def read(text: str, *tables: Table) -> SeedBatch:

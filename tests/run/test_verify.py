@@ -1,4 +1,4 @@
-"""crawl.verify and crawl.recount: every line of the files of a run against its frontier, and all of them together."""
+"""run.verify and run.recount: every line of the files of a run against its frontier, and all of them together."""
 
 import asyncio
 import shutil

@@ -1,12 +1,12 @@
-"""The text of one line, or of one SOURCE on the command line, becomes a URL; a guess is marked as one.
+"""Reading of one line of a list, or of one SOURCE on the command line, as a URL; a guess is marked as one.
 
 Rules
 - Quotes and angle brackets around the whole are taken off (RFC 3986, appendix C), and a comma or semicolon behind them.
-- What has no scheme and begins with a host is a guess at https (`core/guesses.py`). A host is an address in full,
-  localhost, or a name that ends as the public suffix list has it: `index.html` and `/path` begin with none. An @ before
-  the path makes it an address of e-mail, or a password.
+- A text without a scheme that begins with a host is a guess at https (`core/guesses.py`). A host is an address in full,
+  localhost, or a name with a public suffix: `index.html` and `/path` begin with none. An @ before the path makes the
+  text an e-mail address, or a password.
 - `Sitemap: URL`, spelled as in a robots.txt, lists a sitemap; its URL is read alike.
-- A `#` behind white space begins a comment. To a URL it would be a fragment, which is never sent, behind a blank.
+- A `#` behind white space begins a comment. In a URL it would be a fragment, which is never sent.
 - No message repeats the text: it may hold a password.
 Runs on: anywhere (pure).
 """
@@ -34,7 +34,7 @@ _HEADLESS = "no http:// or https:// in front, and it does not begin with a host:
 
 
 class LineReading(msgspec.Struct, frozen=True):
-    """The meaning of a line.
+    """Meaning of a line.
 
     Attributes:
         is_guess: it has no scheme, and https was put in front.
@@ -51,7 +51,7 @@ def read(text: str) -> LineReading:
     """Read a text that has no white space around it.
 
     Raises:
-        UrlError: it is no URL that can be fetched.
+        UrlError: the text is no URL that can be fetched.
     """
     bare = unwrapped(text)
     if "#" in bare:
@@ -75,7 +75,7 @@ def parse_or_guess(text: str) -> tuple[Url, bool]:
     """Read a URL, or a host without a scheme, over https; True = its scheme is a guess.
 
     Raises:
-        UrlError: it is neither.
+        UrlError: the text is neither.
     """
     try:
         return parse(text), False
@@ -109,7 +109,7 @@ def _guessed(text: str) -> Url:
 
 
 def _is_host(host: str, written: str) -> bool:
-    """Say whether a URL's host is one by its form; an IPv4 address stands there in full, since `7` is one, too."""
+    """Return whether a URL's host has the form of one; an IPv4 address is `written` in full, since `7` is one, too."""
     if is_this_machine(host):
         return True
     try:

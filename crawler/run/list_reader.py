@@ -1,10 +1,10 @@
-"""Lists of URLs: bytes become lines, and each line becomes a find, a blank, a comment or a refusal with a reason.
+"""Reader of URL lists: bytes become lines, and each line a find, a blank, a comment or a refusal with a reason.
 
 Rules
 - One URL per line; blank lines and lines that begin with `#` are counted and skipped; CRLF is fine, and so is a byte
   order mark, which stands within the text where lists were put together.
-- What a line says is decided in `run/lines.py`; of a row of a table, one column is read (`run/columns.py`).
-- Every line is accounted for once: no line is ever dropped without a reason.
+- `run/list_line.py` reads a line; of a row of a table, `run/list_table.py` reads one column.
+- Every line is accounted for once: no line is dropped without a reason.
 - A line longer than `LONGEST_LINE` is never held whole in memory.
 Runs on: anywhere (pure).
 """
@@ -18,8 +18,8 @@ from crawler.core.finds import Find, Guess
 from crawler.core.handover import RejectedLine, SeedBatch
 from crawler.core.reasons import Reason
 from crawler.core.ways import Way
-from crawler.run.columns import Table, at_line, hint
-from crawler.run.lines import LineReading, read, uncommented
+from crawler.run.list_line import read, uncommented
+from crawler.run.list_table import Table, at_line, hint
 
 LONGEST_LINE = 65_536
 _SHOWN = 200
@@ -34,7 +34,7 @@ _ADDRESS = re.compile(rb"(?:mailto|xmpp|sips?):[^:;/?#%@\\\s]+@[^@]*", re.IGNORE
 
 
 class LineSplitter:
-    """Cuts blocks of bytes into lines, remembering where in the file each one ends."""
+    """Splitter of blocks of bytes into lines, each with its end as an offset in the file."""
 
     def __init__(self, offset: int = 0) -> None:
         self._offset = offset
@@ -42,7 +42,7 @@ class LineSplitter:
         self._overlong = 0  # bytes of the current line that were dropped
 
     def feed(self, block: bytes) -> Iterator[tuple[bytes | None, int]]:
-        """Each finished line, without its newline, and the offset behind it; None = it was too long."""
+        """Yield each finished line, without its newline, and the offset behind it; None = it was too long."""
         *lines, rest = (self._start + block).split(b"\n")
         for line in lines:
             self._offset += self._overlong + len(line) + 1
@@ -53,7 +53,7 @@ class LineSplitter:
         self._start = rest
 
     def finish(self) -> Iterator[tuple[bytes | None, int]]:
-        """The last line, if the file does not end with a newline."""
+        """Yield the last line, if the file does not end with a newline."""
         if self._start or self._overlong:
             self._offset += self._overlong + len(self._start)
             yield (None if self._overlong else self._start), self._offset
@@ -61,10 +61,10 @@ class LineSplitter:
 
 @dataclass(slots=True)
 class BatchBuilder:
-    """Collects judged lines until they make a `SeedBatch`.
+    """Collector of judged lines for the next `SeedBatch`.
 
     Attributes:
-        tables: how the lists are read that were put together, by their first lines; none = line by line.
+        tables: the tables among the lists, by their first lines; none = every list is read line by line.
     """
 
     line: int = 0
@@ -111,7 +111,7 @@ class BatchBuilder:
             return
         try:
             value = table.value(text) if table else text
-            found = _read(value.strip(_WHITE_TEXT))
+            found = read(_one_url(value.strip(_WHITE_TEXT)))
         except UrlError as error:
             is_plain = (table is None or table.column is None) and len(self._rejected) < _ADVISED
             more = hint(text) if is_plain and error.reason in _PERHAPS_ROWS else ""
@@ -131,7 +131,7 @@ class BatchBuilder:
         self._rejected.append(RejectedLine(line=self.line, reason=reason, message=message, text=text))
 
     def build(self, *, last: bool) -> SeedBatch:
-        """The lines since the build before, as one batch."""
+        """Return the lines since the build before, as one batch."""
         batch = SeedBatch(
             cursor=self.offset,
             line=self.line,
@@ -149,15 +149,15 @@ class BatchBuilder:
         return batch
 
 
-def _read(text: str) -> LineReading:
+def _one_url(text: str) -> str:
+    """Refuse a text of two columns or two lines: a browser would drop the tab or CR, and join them to one URL."""
     if ("\t" in text or "\r" in text) and _SPLITS.search(uncommented(text)):
-        # A browser would drop these and join what is left: of two columns or two lines, a URL that nobody wrote.
         raise UrlError(Reason.NOT_A_URL, "a tab or carriage return in the middle: one URL per line")
-    return read(text)
+    return text
 
 
 def _masked(raw: bytes) -> bytes:
-    """The line without what may be a password: all before its last @, but a scheme, and the name in an address."""
+    """Mask what may be a password: all before the line's last @, except a scheme and the name in an e-mail address."""
     before, at, host = raw.rpartition(b"@")
     if not at or _ADDRESS.fullmatch(raw):
         return raw

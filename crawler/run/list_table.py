@@ -1,12 +1,11 @@
-"""Lists that are tables: the column that holds the URL, and its value in a row.
+"""Tables among the lists: the column that holds the URL, and its value in a row.
 
 Rules
-- A column is named by its number, from 1, or by its name in the first line of its list that is neither blank nor a
-  comment; that line is then a comment, too.
-- The separator is the list's own: a tab, semicolon, comma or vertical bar. Of those that its first line has outside of
-  quotes, it is the one under which the column reads as URLs in the first rows, or else the most frequent one. A first
+- A user names a column by its number, from 1, or by its name in the first row of the list; that row is then a comment.
+- The separator is the list's own: tab, semicolon, comma or vertical bar. Of those that the first row has outside of
+  quotes, it is the one under which the column of the first rows reads as URLs, or else the most frequent one. A first
   line `sep=;`, as spreadsheets write it, decides alone.
-- Fields may be quoted as in CSV (RFC 4180), but for line ends within them: a row is a line.
+- Fields may be quoted as in CSV (RFC 4180), except for line ends within them: a row is a line.
 Runs on: anywhere (pure).
 """
 
@@ -21,20 +20,20 @@ from typing import Literal
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
-from crawler.run.lines import read
+from crawler.run.list_line import read
 
 Separator = Literal["\t", ";", ",", "|"]
 
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _SEPARATORS: tuple[Separator, ...] = ("\t", ";", ",", "|")
 _LOOKED_AT = 20  # fields of a line that may be a row
-ROWS = 20  # that decide about the separator
+ROWS = 20  # number of rows that decide about the separator
 _SEP = re.compile(r'"?sep=([\t;,|])"?', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One list within a list of lists, from its first line on.
+    """A list's way to be read, from its first line in `seeds.txt` on.
 
     Attributes:
         column: the one with the URLs, from 1; None = its lines are no rows.
@@ -50,7 +49,7 @@ class Table:
         """Return the field of a row in the column.
 
         Raises:
-            UrlError: it has nothing there.
+            UrlError: the row has nothing there.
         """
         if self.column is None:
             return row
@@ -63,10 +62,10 @@ class Table:
 
 
 def table_of(name: str, column: str | None, first_line: int, lines: Sequence[str]) -> Table:
-    """Decide how the list `name` is read; `lines` are its first, with `ROWS` rows among them if it has so many.
+    """Find the column and the separator of the list `name` from its first `lines`, the `ROWS` first rows among them.
 
     Raises:
-        UsageError: its first line names no such column.
+        UsageError: the first row names no such column.
     """
     if column is None:
         return Table(first_line=first_line)
@@ -96,7 +95,7 @@ def is_row(line: str) -> bool:
 
 
 def _named(column: str, row: str, separators: Sequence[Separator]) -> dict[Separator, int]:
-    """Return the number of the column that the first row names so, by separator."""
+    """Return the number of the column with this name in the first row, by separator."""
     wanted, found = column.strip().lower(), dict[Separator, int]()
     for separator in separators:
         names = [field.strip().lower() for field in _fields(row, separator)]
@@ -113,7 +112,7 @@ def _separator(rows: Sequence[str], places: Mapping[Separator, int]) -> Separato
 
 
 def _fit(rows: Sequence[str], separator: Separator, column: int) -> tuple[int, bool, int, int]:
-    """Return how well a separator fits: the URLs in its column, rows of one length, its number, uncut values."""
+    """Rate a separator: URLs in its column, rows of one length, number of fields, length of uncut values."""
     table = [_fields(row, separator) for row in rows]
     values = [fields[column - 1].strip() for fields in table if len(fields) >= column]
     worth = sum(map(_worth, values))
@@ -135,7 +134,7 @@ def at_line(tables: Sequence[Table], line: int) -> Table | None:
 
 
 def hint(line: str) -> str:
-    """Advise on a refused line that is a row with a URL in it; empty = it is none."""
+    """Return advice on a refused line that is a row with a URL in it; empty = it is none."""
     for separator in filter(line.__contains__, _SEPARATORS):
         for number, field in enumerate(islice(_fields(line, separator), _LOOKED_AT), 1):
             if _worth(field.strip()):

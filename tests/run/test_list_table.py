@@ -1,9 +1,9 @@
-"""core.columns: which column of a table is read, decided at its beginning."""
+"""run.list_table: the column of a table that is read, decided at its beginning."""
 
 import pytest
 
 from crawler.core.errors import UsageError
-from crawler.run.columns import Table, at_line, table_of
+from crawler.run.list_table import Table, at_line, table_of
 
 
 @pytest.mark.parametrize(

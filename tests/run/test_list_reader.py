@@ -1,4 +1,4 @@
-"""core.lists: bytes become lines, and each line is accounted for."""
+"""run.list_reader: bytes become lines, and each line is accounted for."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crawler.core.handover import SeedBatch
 from crawler.core.reasons import Reason
-from crawler.run.lists import LONGEST_LINE, BatchBuilder, LineSplitter
+from crawler.run.list_reader import LONGEST_LINE, BatchBuilder, LineSplitter
 from support.ways import a_find
 
 PIECES = [
