@@ -1,1 +1,1 @@
-"""ASKS. One file per subcommand; what a command runs is imported inside it, so that a worker process stays light."""
+"""ASKS. One file per subcommand, which imports its engine inside, so that `--help` and worker processes stay light."""

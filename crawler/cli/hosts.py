@@ -1,4 +1,4 @@
-"""`crawler hosts`: what each host of a run brought, how gently it is asked, and what troubles it."""
+"""`crawler hosts`: pages, pace and errors of each host of a run."""
 
 import sys
 from math import inf

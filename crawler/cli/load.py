@@ -1,4 +1,4 @@
-"""`crawler load`: load-test a server of this machine, and say what the figures are worth."""
+"""`crawler load`: a load test of a server of this machine, with a verdict on its figures."""
 
 import sys
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class LoadFlags:
 
 
 class LoadCommand(KnobCommand):
-    """A command with the knobs of a load test."""
+    """Command with the knobs of a load test."""
 
     knobs = LOAD_OPTIONS
 

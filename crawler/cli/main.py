@@ -1,4 +1,4 @@
-"""The command `crawler`: its subcommands, each in its own file, and the one place where errors become exit codes.
+"""Command `crawler`: its subcommands, each in its own file, and the one place where errors become exit codes.
 
 Exit codes: 0 done; 1 done, some URLs failed; 2 usage; 3 run in use; 4 disk full; 5 storage damaged; 6 no worker
 process; 7 load target not allowed; 8 threshold missed; 70 internal;
@@ -47,7 +47,7 @@ Examples:
 
 
 class _Commands(click.Group):
-    """Imports a subcommand when it is used: `crawler --help` stays quick."""
+    """Group that imports a subcommand when it is used, so that `crawler --help` stays quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -101,7 +101,7 @@ def _run(arguments: list[str] | None) -> int:
 
 
 def _named(error: Exception) -> tuple[str, int]:
-    """One line for an error, and its exit code."""
+    """Return one line for an error, and its exit code."""
     if isinstance(error, CrawlerError):
         return str(error), error.exit_code
     if isinstance(error, click.UsageError):
@@ -115,7 +115,7 @@ def _named(error: Exception) -> tuple[str, int]:
 
 
 def _stopped(code: object) -> int:
-    """The exit code after SIGTERM; or when nobody reads what is printed: as any filter does then, without a word."""
+    """Return the exit code after SIGTERM, or after the reader of the output left: silently, as any filter ends then."""
     if code == 1:  # click's, for a reader that left
         streams.abandon(1, 2)
         return ReaderGone.exit_code

@@ -44,7 +44,7 @@ class ModelsFlags:
 
 
 class ModelsCommand(KnobCommand):
-    """A command with the knobs of the comparison."""
+    """Command with the knobs of the comparison."""
 
     knobs = MODELS_OPTIONS
 
@@ -158,7 +158,7 @@ def _server(config: ModelsConfig, site: str | None) -> AbstractContextManager[Se
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A line that says what runs now, on a terminal, and leaves no trace."""
+    """Show a line on a terminal that names the current step, and remove it at the end."""
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -1,6 +1,6 @@
-"""What a user is told before a run begins: what others will see of them, and what their seeds mean.
+"""Notes to the user before a run begins: about the contact, cookies, and the meaning of the seeds.
 
-Of a long list only the beginning is looked at.
+Only the first 64 KiB of a list are read for them.
 Runs on: the main thread.
 """
 
@@ -22,34 +22,40 @@ _LOOKED_AT = 64 * 1024  # bytes of the list
 
 
 def notes(config: RunConfig, seeds: Seeds, *, follows: bool) -> list[str]:
-    """Everything that is to be told; `seeds` is the run's list, and `follows` = links are followed from it."""
-    beginning = _beginning(seeds)
+    """Return all notes; `seeds` is the run's list, and `follows` = links are followed from it."""
+    with seeds.path.open("rb") as file:
+        block = file.read(_LOOKED_AT)
+    splitter, builder = LineSplitter(), BatchBuilder(tables=seeds.tables)
+    last = splitter.finish() if len(block) < _LOOKED_AT else ()
+    for line, offset in chain(splitter.feed(block), last):
+        builder.add(line, offset)
+    beginning = builder.build(last=True)
     finds = beginning.finds
     scope = scope_note(config.scope.scope, finds) if follows else None
     return [note for note in (*_reading_notes(beginning), contact_note(config.fetch, finds), scope) if note]
 
 
 def _reading_notes(beginning: SeedBatch) -> Iterator[str]:
-    """Tell of lines that are not read as they stand; the summary counts them all."""
+    """Yield notes on lines that are not read as they stand; the summary counts them all."""
     if guess := next((find for find in beginning.finds if find.guess), None):
         which = guess.url.href.removeprefix("https://").removesuffix("/")
         more = " (and others)" if beginning.guessed > 1 else ""
         yield f"note: {safe(which, 100)}{more}: no scheme, so https:// is asked first, then http://"
     if beginning.unwrapped:
         yield "note: the quotes or brackets around lines of the list are taken off"
-    if mark := _mark_of_rows(beginning.finds):
+    if mark := _separator_in_all(beginning.finds):
         yield f"note: each URL of the list has a {mark!r} in it: if its lines are rows of a table, say --column 1"
 
 
-def _mark_of_rows(finds: tuple[Find, ...]) -> str | None:
-    """Return the separator that stands in all URLs of a list, which are rows, then, as a rule; None = there is none."""
+def _separator_in_all(finds: tuple[Find, ...]) -> str | None:
+    """Return the separator that stands in all URLs of a list, since they may be rows; None = there is none."""
     if len(finds) < 2 or any(find.way.sitemap for find in finds):
         return None
     return next((mark for mark in ",;|" if all(mark in find.url.target for find in finds)), None)
 
 
 def contact_note(config: FetchConfig, seeds: tuple[Find, ...]) -> str | None:
-    """What to tell a user who visits other people's servers without a name; None = nothing."""
+    """Return the note to a user who visits other people's servers without a contact; None = there is none."""
     if config.contact or config.is_renamed or all(is_loopback(find.url.host_port) for find in seeds):
         return None
     return (
@@ -59,7 +65,7 @@ def contact_note(config: FetchConfig, seeds: tuple[Find, ...]) -> str | None:
 
 
 def cookies_note(config: FetchConfig, now: float) -> str | None:
-    """Say how many cookies have expired, since pages may then ask for a login; None = there is nothing to say."""
+    """Return the note on expired cookies, since pages may then ask for a login; None = there is none."""
     cookies = cookies_of(config)
     if expired := sum(cookie.is_expired(now) for cookie in cookies):
         return f"note: --load-cookies: {counted(expired, 'cookie')} of {len(cookies):,} expired, and will not be sent"
@@ -69,9 +75,9 @@ def cookies_note(config: FetchConfig, now: float) -> str | None:
 
 
 def scope_note(mode: str, seeds: tuple[Find, ...]) -> str | None:
-    """What to tell a user who may have meant the folder `docs` with http://h/docs; None = nothing.
+    """Return the note to a user who may have meant the folder `docs` with http://h/docs; None = there is none.
 
-    Its folder is `/`, as wget (`--no-parent`) and Heritrix have it. Where another seed has that in scope, it was meant.
+    The folder of that URL is `/`, as in wget (`--no-parent`) and Heritrix. Another seed that has it in scope means it.
     """
     if mode != ScopeMode.PREFIX:
         return None
@@ -86,17 +92,6 @@ def scope_note(mode: str, seeds: tuple[Find, ...]) -> str | None:
 
 
 def _may_be_a_folder(find: Find) -> bool:
-    """Whether the last part of its path is a name without a dot: of a folder as well as of a page."""
+    """Return whether the last part of its path has no dot, as a folder's name has none, and some pages' names."""
     name = find.url.target.partition("?")[0].rpartition("/")[2]
     return bool(name) and "." not in name and not find.way.sitemap
-
-
-def _beginning(seeds: Seeds) -> SeedBatch:
-    """The first lines of the list, those that are whole."""
-    with seeds.path.open("rb") as file:
-        block = file.read(_LOOKED_AT)
-    splitter, builder = LineSplitter(), BatchBuilder(tables=seeds.tables)
-    last = splitter.finish() if len(block) < _LOOKED_AT else ()
-    for line, offset in chain(splitter.feed(block), last):
-        builder.add(line, offset)
-    return builder.build(last=True)

@@ -1,7 +1,7 @@
-"""Command-line options made from the config's knobs: nothing is described twice.
+"""Command-line options made from the config's knobs, so that each is described once.
 
 Rules
-- A flag's text is read by the knob's own kind; what was not given is not in the result, so a file's value stands.
+- The knob's kind reads a flag's text. A flag that was not given is not in the result, so a file's value stands.
 - `env:NAME` and `file:PATH` stand for a secret; only the reference is ever stored.
 Runs on: the main thread.
 """
@@ -70,7 +70,7 @@ def with_parameters(*parameters: Decorator) -> Decorator:
 
 
 class KnobCommand(click.Command):
-    """A command whose `--help` groups the knobs by what they are about."""
+    """Command whose `--help` groups the knobs by subject."""
 
     knobs: Mapping[str, Option] = OPTIONS
 
@@ -93,9 +93,9 @@ def knobs(
     resuming: bool = False,
     options: Mapping[str, Option] = OPTIONS,
 ) -> Decorator:
-    """Add a flag for every chosen knob; the command then gets them by `given(kwargs)`.
+    """Add a flag for every chosen knob; the command reads them with `given(parameters)`.
 
-    `resuming`: no defaults are shown, since the run's own values apply; the other knobs are flags that no help shows.
+    `resuming`: no default is shown, since the run's own values apply, and the other knobs are hidden flags.
     """
     return with_parameters(
         *(
@@ -145,16 +145,16 @@ def given(parameters: Values, options: Mapping[str, Option] = OPTIONS) -> dict[s
 
 
 def writable(option: str, name: str | None) -> Path | None:
-    """The file that an option names, which can be written: better found out before ten minutes of work than after them.
+    """Return the file that an option names, after a check before the work that it can be written.
 
-    What was not there before is not there afterwards: the work may be given up.
+    A file that did not exist does not exist afterwards: the work may be given up.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: it cannot be written.
     """
     if name is None:
         return None
-    path = Path(os.path.realpath(name))  # where a link leads, a file is made and taken away
+    path = Path(os.path.realpath(name))  # the target of a link, since it is made and removed here
     try:
         if path.is_dir():
             raise UsageError(f"--{option}: {name}: is a folder; expected a file")
@@ -169,12 +169,12 @@ def writable(option: str, name: str | None) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Option values with every reference looked up.
+    """Values of options, with every reference looked up.
 
     Attributes:
         values: all options, as the config takes them.
         given: secret options as they were given, references among them.
-        stored: secret options that may be stored, since they are references or hold nothing secret.
+        stored: those of them that may be stored, since they are references or hold nothing secret.
         needs: secret options that were typed in: a resume must be given them again.
     """
 
@@ -185,7 +185,7 @@ class Secrets:
 
 
 def look_up(values: Values) -> Secrets:
-    """Replace each reference by what it refers to.
+    """Replace each reference to a secret by its value.
 
     Raises:
         UsageError: a variable is not set, or a file cannot be read.
@@ -214,7 +214,7 @@ def _texts(value: object) -> Iterable[str]:
 
 
 def _split(name: str, text: str) -> tuple[str, str]:
-    """What stands before a header's value, and the value; other options are all value."""
+    """Return the text before a header's value, and the value; other options are all value."""
     if name != "header":
         return "", text
     head, colon, rest = text.partition(":")

@@ -1,4 +1,4 @@
-"""`crawler resume`: go on where a run was interrupted, crashed or out of budget."""
+"""`crawler resume`: continuation of a run that was interrupted, crashed or out of budget."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -75,7 +75,7 @@ def _changes(parameters: Values) -> dict[str, object]:
     for name in changed:
         if not _may_change(OPTIONS[name]):
             raise UsageError(f"--{name} stays as the run began; resume cannot change it")
-    configure(changed)  # so that no fault of theirs is said to be one of the run's file
+    configure(changed)  # first without the run's file, which an error would name
     return changed
 
 

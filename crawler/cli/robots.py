@@ -1,4 +1,4 @@
-"""`crawler robots`: may this URL be asked for, and which line of the site's robots.txt says so?"""
+"""`crawler robots`: the line of a site's robots.txt that allows or refuses a URL."""
 
 import time
 from pathlib import Path

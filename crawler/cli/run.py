@@ -1,4 +1,4 @@
-"""What `fetch` and `resume` share: show the run while it works, close with its account, and name its exit code.
+"""Running of `crawl`, `fetch` and `resume`: progress while the run works, then its summary and its exit code.
 
 Runs on: the main thread.
 """
@@ -68,7 +68,7 @@ def carry_out(folder: RunFolder, facts: RunFacts, flags: RunFlags, trace: Path |
 
 
 def _show_broken(folder: RunFolder, *, to_stderr: bool, quiet: bool) -> bool:
-    """Print every broken link with the pages that lead to it, and how many there are; False = there is none."""
+    """Print every broken link with the pages that contain it, and their number; return whether there is any."""
     found = 0
     for found, link in enumerate(folder.read_broken(), 1):  # noqa: B007 - the number of the last one is used
         click.echo("\n".join(broken_text(link)), err=to_stderr)
@@ -79,10 +79,10 @@ def _show_broken(folder: RunFolder, *, to_stderr: bool, quiet: bool) -> bool:
 
 
 def check(config: RunConfig, *, as_json_too: bool) -> None:
-    """Refuse what cannot work before anything is made: a missing file, a proxy that is none, two users of stdout.
+    """Refuse options that cannot work before anything is made: a missing file, a bad proxy, two users of stdout.
 
     Raises:
-        UsageError: it says which option.
+        UsageError: it names the option.
     """
     if as_json_too and config.output.to_stdout:
         raise UsageError("--json and --save - both want standard output; the summary is in summary.json too")
@@ -90,7 +90,11 @@ def check(config: RunConfig, *, as_json_too: bool) -> None:
 
 
 def _check_list(summary: Summary, folder: RunFolder) -> None:
-    """A list without a single URL was hardly meant; an empty one may have been."""
+    """Refuse a list without a single URL, unless it is empty.
+
+    Raises:
+        UsageError: it names the file of the rejected lines.
+    """
     if summary.discovered or summary.stopped_by or not rejected(summary.lines):
         return
     read = summary.lines["read"]
@@ -99,7 +103,7 @@ def _check_list(summary: Summary, folder: RunFolder) -> None:
 
 
 def exit_code(summary: Summary, signum: int | None) -> int:
-    """0 done; 1 done, some URLs failed, were not read in full or redirect too often; 9, 130 or 143 ended early."""
+    """Return 0 = done; 1 = done, some URLs failed, were cut or redirect too often; 9, 130 or 143 = ended early."""
     if summary.stopped_by == NO_NAME_SERVER:
         return NoNameServer.exit_code
     if signum is not None and summary.stopped_by is not None:
@@ -108,14 +112,14 @@ def exit_code(summary: Summary, signum: int | None) -> int:
 
 
 def log(folder: RunFolder, text: str) -> None:
-    """Add a line to the run's `crawler.log`; on a full disk it is dropped: the run's own error matters."""
+    """Add a line to the run's `crawler.log`; a full disk drops it, since the run's own error matters more."""
     stamp = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with suppress(OSError), folder.log.open("a", encoding="utf-8") as file:
         file.write(f"{stamp} {safe(' '.join(text.split()), 1000)}\n")
 
 
 def _wrapped(text: str) -> str:
-    """The text as wide as the terminal, if there is one, and no word broken."""
+    """Wrap the text to the terminal's width, if there is one, between words."""
     if not sys.stderr.isatty():
         return text
     width = os.get_terminal_size(sys.stderr.fileno()).columns or 80  # 0 = the terminal does not know
@@ -127,7 +131,7 @@ View = TerminalView | PlainView | SilentView
 
 
 def _view(title: str, *, quiet: bool, to_stdout: bool) -> AbstractContextManager[View]:
-    """A display that redraws itself, where nothing else may be written to the same terminal."""
+    """Return a display that redraws itself if nothing else writes to the same terminal, else plain lines."""
     if quiet:
         return SilentView()
     if sys.stderr.isatty() and not to_stdout:

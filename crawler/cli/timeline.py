@@ -1,4 +1,4 @@
-"""`crawler timeline`: a trace as a page to look at, or as a picture."""
+"""`crawler timeline`: a trace drawn as a page or as a picture."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`--trace FILE`: whether it can be written is found out before anything begins; it is written at an orderly end.
+"""`--trace FILE`: checked before anything begins, and written at an orderly end.
 
 Runs on: the main thread.
 """
@@ -15,16 +15,17 @@ _BEGINS = b'{"displayTimeUnit"'  # as traces do
 
 
 def trace_file(name: str | None, folder: Path | None = None) -> Path | None:
-    """The file that is named, which may lie in the run's own `folder`, be that there or not; None = it has none.
+    """Return the named file, which may lie in the run's own `folder`, even before that exists; None = none is named.
 
     Raises:
-        UsageError: it cannot be written, or is there and is something else.
+        UsageError: the file cannot be written, or exists and is no trace.
     """
     if name is None:
         return None
     path = Path(name)
     is_own = folder is not None and path.parent.resolve() == folder.resolve()
-    where = _existing(path.parent) if is_own else path.parent
+    above = (path.parent, *path.parent.resolve().parents) if is_own else (path.parent,)
+    where = next((folder for folder in above if folder.exists()), path.parent)
     if not where.is_dir():
         raise UsageError(f"--trace: {name}: there is no folder {path.parent}")
     try:
@@ -40,7 +41,7 @@ def trace_file(name: str | None, folder: Path | None = None) -> Path | None:
 
 
 class Tracing:
-    """The trace of one life of a run with so many `slots`: `observer` while it lasts, and then a file."""
+    """Trace of one life of a run with so many `slots`: an `observer` while it lasts, then a file."""
 
     def __init__(self, path: Path, command: str, slots: int) -> None:
         from crawler.runtime.clock import SystemClock
@@ -66,13 +67,8 @@ class Tracing:
         write_whole(self._path, trace_json(self.observer, about))
 
 
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
-    return next((above for above in (folder, *folder.resolve().parents) if above.exists()), folder)
-
-
 def _is_trace(path: Path) -> bool:
-    """An empty file may be replaced as well."""
+    """Return whether a file holds a trace, or nothing."""
     try:
         with path.open("rb") as file:
             start = file.read(len(_BEGINS))

@@ -1,4 +1,4 @@
-"""`crawler verify`: is the output of a run exactly what its frontier says?"""
+"""`crawler verify`: audit of a run's output against its frontier."""
 
 from pathlib import Path
 

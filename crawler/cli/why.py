@@ -1,4 +1,4 @@
-"""`crawler why`: why a URL was fetched, or was not."""
+"""`crawler why`: the reasons why a URL was fetched, or was not."""
 
 from pathlib import Path
 
