@@ -34,7 +34,7 @@ _PARAMETERS: tuple[Decorator, ...] = (
         help="Fetch this sitemap (or index, RSS, Atom, text; .gz too) and what it lists; repeatable.",
     ),
     click.option("-o", "--output", metavar="DIR", help="Folder of the run.  [default: output/<time>-<name>]"),
-    click.option("--config", "config_file", metavar="FILE", help="TOML file with any of these options."),
+    click.option("--config", "config_file", metavar="FILE", help="Read any of these options from this TOML file."),
     *RUN_FLAGS,
 )
 

@@ -35,7 +35,7 @@ class ScopeConfig:
     include: Annotated[
         tuple[str, ...],
         Help(
-            "Follow only links in whose URL this regular expression matches; repeatable.",
+            "Follow only links whose URL contains a match of this regular expression; repeatable.",
             OptionKind.TEXTS,
             metavar="REGEX",
         ),
@@ -43,7 +43,7 @@ class ScopeConfig:
     exclude: Annotated[
         tuple[str, ...],
         Help(
-            "Follow no link in whose URL this regular expression matches; repeatable, and beats --include.",
+            "Follow no link whose URL contains a match of this regular expression; repeatable, and beats --include.",
             OptionKind.TEXTS,
             metavar="REGEX",
         ),
@@ -53,19 +53,21 @@ class ScopeConfig:
     ] = None
     assets: Annotated[
         bool,
-        Help("Fetch what pages are shown with, too: images, styles, scripts, media and the rest.", OptionKind.FLAG),
+        Help("Also fetch page resources (images, styles, scripts, media and others).", OptionKind.FLAG),
     ] = False
     check: Annotated[
         bool,
         Help(
-            "Check links within scope: list those that lead nowhere or are no URL, with all their pages; exit 1.",
+            "Report broken links within scope and the pages that contain them; exit 1 if there are any.",
             OptionKind.FLAG,
         ),
     ] = False
     discover_sitemaps: Annotated[
-        bool, Help("Read the sitemaps that the robots.txt of each host in scope names, too.", OptionKind.FLAG)
+        bool, Help("Also read the sitemaps that the robots.txt of each host in scope names.", OptionKind.FLAG)
     ] = False
-    traps: Annotated[bool, Help("Follow no links that look like those of a site without end.", OptionKind.FLAG)] = True
+    traps: Annotated[
+        bool, Help("Follow no links that look like a crawler trap, a site without end.", OptionKind.FLAG)
+    ] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,8 @@ class ListConfig:
     column: Annotated[
         str | None,
         Help(
-            "The lists are tables, separated by commas, semicolons or tabs: read this column, by its number from 1 or "
-            "by its name in the first line.",
+            "Read the lists as tables (comma, semicolon or tab), and the URLs from this column: its number from 1, or "
+            "its name in the first row.",
             OptionKind.TEXT,
             metavar="N|NAME",
         ),
@@ -90,7 +92,7 @@ class EngineConfig:
     concurrency: Annotated[
         int,
         Help(
-            "Fetches in flight at the most, over all hosts that answer; other hosts are dialled beside them.",
+            "Limit for fetches in flight, over all hosts that answer; other hosts are dialled beside them.",
             OptionKind.COUNT,
             resumable=True,
         ),
@@ -112,7 +114,7 @@ class PolitenessConfig:
     per_host: Annotated[
         int | None,
         Help(
-            "Fetches in flight per host and port: 4, and on loopback as many as --concurrency.",
+            "Limit for fetches in flight per host and port: 4, and on loopback as many as --concurrency.",
             OptionKind.COUNT,
             resumable=True,
         ),
@@ -120,15 +122,15 @@ class PolitenessConfig:
     delay: Annotated[
         float | None,
         Help(
-            "Time between two requests to one host and port. auto: on loopback 0, elsewhere 0.5 and longer where the "
-            "host is slow. Crawl-delay, Retry-After and trouble always make it longer.",
+            "Time between two requests to one host and port. auto: 0 on loopback, elsewhere 0.5, and longer if the "
+            "host is slow. Crawl-delay, Retry-After and errors always make it longer.",
             OptionKind.DELAY,
             resumable=True,
         ),
     ] = None
     rate: Annotated[
         float | None,
-        Help("Requests per second at the most, over all hosts.", OptionKind.RATE, resumable=True),
+        Help("Limit for requests per second, over all hosts.", OptionKind.RATE, resumable=True),
     ] = None
     robots: Annotated[bool, Help("Obey each site's robots.txt (RFC 9309).", OptionKind.FLAG)] = True
 
@@ -143,16 +145,16 @@ class BudgetConfig:
     max_pages_per_host: Annotated[
         int | None,
         Help(
-            "Write at most this many lines for one host and port; what is left of it stays pending.",
+            "Write at most this many lines for one host and port; its other URLs stay pending.",
             OptionKind.COUNT,
             resumable=True,
         ),
     ] = None
     max_bytes: Annotated[
-        int | None, Help("Start no further fetch after this many body bytes.", OptionKind.BYTES, resumable=True)
+        int | None, Help("Start no fetch after this many body bytes.", OptionKind.BYTES, resumable=True)
     ] = None
     max_time: Annotated[
-        float | None, Help("Start no further fetch after this long.", OptionKind.TIME_LIMIT, resumable=True)
+        float | None, Help("Start no fetch after this much time.", OptionKind.TIME_LIMIT, resumable=True)
     ] = None
 
 
@@ -171,20 +173,22 @@ class FetchConfig:
     ] = 20.0
     limit_rate: Annotated[
         int | None,
-        Help("Receive so many body bytes per second at the most, over all hosts.", OptionKind.BYTES, resumable=True),
+        Help("Limit for body bytes received per second, over all hosts.", OptionKind.BYTES, resumable=True),
     ] = None
     idle_timeout: Annotated[
         float, Help("Limit for a pause within a response.", OptionKind.TIME_LIMIT, resumable=True)
     ] = 20.0
     max_body: Annotated[
-        int, Help("A body is cut here, and marked so: bytes as sent, before decoding.", OptionKind.BYTES)
+        int, Help("Cut a body after this many bytes as sent, before decoding, and mark its line.", OptionKind.BYTES)
     ] = 16 * MIB
     max_decoded: Annotated[int, Help("Limit for a body after decoding.", OptionKind.BYTES)] = 64 * MIB
-    user_agent: Annotated[str, Help("How the crawler names itself; see --contact.", OptionKind.TEXT)] = AGENT
+    user_agent: Annotated[str, Help("Name that the crawler sends as User-Agent; see --contact.", OptionKind.TEXT)] = (
+        AGENT
+    )
     contact: Annotated[
         str | None,
         Help(
-            "Your e-mail address or page, named to every server beside the crawler's name unless you give your own.",
+            "Your e-mail address or page, sent to every server beside the crawler's name, unless you changed that.",
             OptionKind.CONTACT,
             resumable=True,
         ),
@@ -230,7 +234,7 @@ class FetchConfig:
     resolver: Annotated[
         str | None,
         Help(
-            "Ask the name server at this IP address, after /etc/hosts, in place of the system's; commas part several.",
+            "Ask the name server at this IP address, after /etc/hosts, instead of the system's; several: with commas.",
             OptionKind.TEXT,
             metavar="ADDRESS[:PORT]",
             resumable=True,
@@ -252,7 +256,7 @@ class FetchConfig:
     allow_nets: Annotated[
         tuple[str, ...],
         Help(
-            "Links and redirects may lead into this private network; repeatable.",
+            "Let links and redirects lead into this private network; repeatable.",
             OptionKind.TEXTS,
             flag="allow-net",
             metavar="CIDR",
@@ -277,28 +281,34 @@ class ParseConfig:
     workers: Annotated[
         int | None,
         Help(
-            "Processes that read documents: as many as there are cores; 0 = this process does.",
+            "Processes that read documents, by default one per core; 0 = the main process reads them.",
             OptionKind.COUNT_OR_NONE,
             resumable=True,
         ),
     ] = None
     parse_timeout: Annotated[
         float,
-        Help("CPU time for reading one document; four times as much may pass.", OptionKind.TIME_LIMIT, resumable=True),
+        Help(
+            "Limit for the CPU time of reading one document; its wall-clock limit is four times as long.",
+            OptionKind.TIME_LIMIT,
+            resumable=True,
+        ),
     ] = 10.0
     select: Annotated[
         tuple[str, ...],
         Help(
-            "Keep what this CSS selector finds in each page as data.NAME; repeatable.",
+            "Store the matches of this CSS selector in each page as data.NAME; repeatable.",
             OptionKind.TEXTS,
             metavar="NAME=CSS",
         ),
     ] = ()
-    text: Annotated[bool, Help("Keep each page's visible text as data.text.", OptionKind.FLAG)] = False
+    text: Annotated[bool, Help("Store each page's visible text as data.text.", OptionKind.FLAG)] = False
     extract: Annotated[
         str | None,
         Help(
-            "Keep what this function of yours gives for each page as data.", OptionKind.TEXT, metavar="MODULE:FUNCTION"
+            "Call MODULE:FUNCTION on each page and store its result as data.",
+            OptionKind.TEXT,
+            metavar="MODULE:FUNCTION",
         ),
     ] = None
 
@@ -310,7 +320,7 @@ class OutputConfig:
     save: Annotated[
         str,
         Help(
-            "What to keep, separated by commas: jsonl (pages.jsonl) or - (on stdout); files (each page as a file).",
+            "Outputs, with commas between: jsonl (pages.jsonl) or - (standard output); files (each page as a file).",
             OptionKind.TEXT,
             metavar="jsonl|files|-",
         ),
