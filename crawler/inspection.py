@@ -13,6 +13,7 @@ from crawler.core.budget import spent_by_all_lives
 from crawler.core.config import BudgetConfig
 from crawler.core.handover import RobotsCopy
 from crawler.core.reasons import Reason
+from crawler.core.stored import UrlHistory
 from crawler.core.urls import Url, parse
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.host_reports import HostReports
@@ -86,9 +87,9 @@ def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
 
 
 def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bool = False) -> Answer:
-    """Why this URL, typed as `text`, was fetched or not in the run in `folder`.
+    """Explain why this URL, typed as `text`, was fetched or not in the run in `folder`.
 
-    If its scheme is a guess and the run asked for it over http, that URL is told about.
+    If its scheme is a guess and the run asked for it over http, explain that URL.
 
     Raises:
         RunInUse: somebody works on it.
@@ -103,7 +104,7 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
             over_http = parse(f"http{url.href.removeprefix('https')}")
             if (found := histories.of(over_http)).row:
                 url, history = over_http, found
-    line = history.row.line if history.row else None
+        line = _line_of(histories, history, url)
     asked = Question(
         text=text,
         url=url,
@@ -114,3 +115,11 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
         now=now,
     )
     return explain(asked, history, config)
+
+
+def _line_of(histories: FrontierHistory, history: UrlHistory, url: Url) -> int | None:
+    """Return the URL's line in `seeds.txt`; if it was asked for instead of a guess over https, the guess's line."""
+    row = history.row
+    if row is not None and row.line is None and row.seed and history.leader is None and url.href.startswith("http:"):
+        row = histories.of(parse(f"https{url.href.removeprefix('http')}")).row
+    return None if row is None else row.line

@@ -169,7 +169,7 @@ class Politeness:
         self._warned += 1
         if self._warned <= _MOST_WARNINGS:
             again = max(0.0, throttle.due - self._clock.monotonic())
-            then = "given up, and its URLs fail" if throttle.down else f"asked again in {again:.1f} s"
+            then = "given up, and its URLs fail" if throttle.down else f"next request in {again:.1f} s"
             self._options.say(f"{name}: {why}; {then}")
         elif self._warned == _MOST_WARNINGS + 1:
             self._options.say("more hosts are given up; crawler hosts shows them all")

@@ -119,7 +119,7 @@ _WORDS = {0, 5, 7}  # columns that are no figures
 
 def _cells(row: HostRow) -> tuple[str, ...]:
     rate = "-" if row.pages_per_second is None else f"{row.pages_per_second:,.1f}"
-    delay = "-" if row.delay is None else f"{row.delay:g} s {row.cause or ''}".rstrip()
+    delay = "down" if row.down else "-" if row.delay is None else f"{row.delay:g} s {row.cause or ''}".rstrip()
     return (
         safe(row.host),
         *(f"{n:,}" for n in (row.done, row.failed, row.pending)),

@@ -149,7 +149,7 @@ async def test_the_user_hears_why_nothing_happens(tmp_path: Path) -> None:
     await crawl(tmp_path, pages(3), FakeFetcher(default=refused()), robots=True, retries=1, say=said.append)
 
     assert said == [
-        f"{BASE}: robots.txt: {refused()}; asked again in 1.0 s",
+        f"{BASE}: robots.txt: {refused()}; next request in 1.0 s",
         f"{BASE}: robots.txt: {refused()}; given up, and its URLs fail",
     ]
 
@@ -172,7 +172,7 @@ async def test_the_user_hears_of_a_server_that_goes_away(tmp_path: Path) -> None
 
     await crawl(tmp_path, pages(4), fetcher, retries=0, concurrency=8, say=said.append)
 
-    assert said == [f"127.0.0.1:8080: {refused()}; asked again in 1.0 s"]
+    assert said == [f"127.0.0.1:8080: {refused()}; next request in 1.0 s"]
 
 
 async def test_a_robots_txt_at_a_forbidden_address_is_asked_for_once(tmp_path: Path) -> None:

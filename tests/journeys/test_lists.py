@@ -127,6 +127,7 @@ async def test_a_host_on_the_command_line_falls_back_to_http(
     await crawler("why", bare(site, "/"), out)
     told = " ".join(capfd.readouterr().out.split())
     assert "Fetched: 200 (ok)." in told
+    assert "found named on the command line" in told
     await crawler("why", f"https://{bare(site, '/')}", out)
     told = " ".join(capfd.readouterr().out.split())
     assert "Not fetched: its line has no scheme; https got no answer, and http was requested instead." in told

@@ -55,7 +55,7 @@ def test_the_table_is_what_an_operator_reads() -> None:
         "quick.example:443 6,212      3       0  62.1 -                    - rules 2.5 s",
         "slow.example:443     10      2   1,400   0.1 10 s crawl-delay     1 none",
         "  failed tries: retry_status 139, connection_lost 2",
-        "gone.example:8080     0      1       0     - 0.5 s down           - -",
+        "gone.example:8080     0      1       0     - down                 - -",
         "  down: connect_refused; waited 4.0 s in vain; failed tries: connect_refused 20",
     ]
 

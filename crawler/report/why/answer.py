@@ -47,6 +47,8 @@ def _known(case: Case, row: StoredUrl) -> str:
             led = f" to {target.row.url}{known}"
         return f"Fetched: {outcome(row)}{led}{f', but not read in full: {unread}' if unread else ''}."
     if row.state is State.FAILED:
+        if not row.attempts and row.reason is not Reason.SUSPECT:
+            return f"Failed: {outcome(row)}; its host was given up before this URL was asked for."
         return f"Failed: {outcome(row)}, after {tries(row.attempts)}."
     if row.state is State.SKIPPED:
         return f"Not fetched: {SKIPPED[row.reason] if row.reason else 'no reason is stored'}."
