@@ -1,19 +1,17 @@
 """`crawler crawl --check`, as a user types it: which links are broken, and where they stand."""
 
-import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
-from crawler.cli.main import _run
+from support.commands import crawler
 from support.siteserver import HandMadeSite
 
 
 async def check(folder: Path, site: HandMadeSite, *options: str) -> int:
     """The exit code of a check from the front page, carried out on a thread, so that the site can answer meanwhile."""
-    arguments = ["crawl", site.url("/"), "--check", "-o", str(folder), "--workers", "0", "--quiet", *options]
-    return await asyncio.to_thread(_run, arguments)
+    return await crawler("crawl", site.url("/"), "--check", "-o", folder, "--workers", 0, "--quiet", *options)
 
 
 def broken(folder: Path) -> list[tuple[object, ...]]:

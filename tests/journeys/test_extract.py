@@ -1,6 +1,5 @@
 """`--extract`: whatever a user's function does, its page is kept and the crawl goes on."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import pytest
 from journeys.extractors import ACTS
 
-from crawler.cli.main import _run
 from crawler.core.records import MAX_DATA
+from support.commands import crawler
 from support.siteserver import HandMadeSite
 
 RAISED = {
@@ -47,9 +46,9 @@ async def test_whatever_a_function_does_costs_its_page_its_data(
         for act in ACTS:
             site.add_page(f"/{act}", f"<title>{act}</title>", links=[f"/{act}/next"])
             site.add_page(f"/{act}/next", "next")
-        asked = ["crawl", site.url("/"), "-o", str(out), "--workers", str(workers), "--save", "-"]
+        asked = ("crawl", site.url("/"), "-o", out, "--workers", workers, "--save", "-")
 
-        code = await asyncio.to_thread(_run, [*asked, "--extract", "journeys.extractors:act"])
+        code = await crawler(*asked, "--extract", "journeys.extractors:act")
 
         printed = capfd.readouterr()
         lines = {line["url"].removeprefix(site.url("/")): line for line in map(json.loads, printed.out.splitlines())}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.cli.main import _run
+from support.commands import add_pages, crawler, program, write_list
 from support.crawls import records, rejected, urls
 from support.siteserver import HandMadeSite
 
@@ -24,26 +24,18 @@ FIELDS = (
 )
 
 
-async def crawler(*arguments: object) -> int:
-    """The exit code of a command line, carried out on a thread, so that the site can answer meanwhile."""
-    return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
-
-
 @pytest.fixture
 async def site() -> AsyncIterator[HandMadeSite]:
     """Twenty pages, /0 to /19."""
     async with HandMadeSite() as served:
-        for number in range(20):
-            served.add_page(f"/{number}", f"page {number}")
+        add_pages(served, 20)
         yield served
 
 
 @pytest.fixture
 def listed(tmp_path: Path, site: HandMadeSite) -> Path:
     """A list of its twenty URLs."""
-    path = tmp_path / "urls.txt"
-    path.write_text("".join(f"{site.url(f'/{number}')}\n" for number in range(20)), "utf-8")
-    return path
+    return write_list(tmp_path / "urls.txt", site, 20)
 
 
 @contextmanager
@@ -367,11 +359,8 @@ async def test_a_dirty_list_survives_kills(tmp_path: Path, site: HandMadeSite) -
 @asynccontextmanager
 async def process(*arguments: object) -> AsyncIterator[asyncio.subprocess.Process]:
     """The program as a process of its own, killed where the block ends."""
-    command = [sys.executable, "-m", "crawler", *(str(argument) for argument in arguments)]
-    child = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
-    try:
+    async with program(*arguments) as child:
         yield child
-    finally:
         child.kill()
         assert await child.wait() == -9
 
@@ -629,18 +618,17 @@ async def test_a_run_in_use_is_left_alone(
     """While somebody works on a run, `resume` and `verify` end with 3, `fetch` with 2, and the run is not disturbed."""
     out = tmp_path / "out"
     site.add_page("/0", "slow", delay=1.5)
-    command = (sys.executable, "-m", "crawler", "fetch", str(listed), "-o", str(out), "--quiet")
-    running = await asyncio.create_subprocess_exec(*command)
-    await site.asked(21)
+    async with program("fetch", listed, "-o", out, "--quiet") as running:
+        await site.asked(21)
 
-    before = (out / "config.toml").read_bytes()
-    lines = (["resume", out], ["resume", out, "--retries", 0], ["verify", out], ["fetch", listed, "-o", out])
-    codes = [await crawler(*line) for line in lines]
+        before = (out / "config.toml").read_bytes()
+        lines = (["resume", out], ["resume", out, "--retries", 0], ["verify", out], ["fetch", listed, "-o", out])
+        codes = [await crawler(*line) for line in lines]
 
-    assert codes == [3, 3, 3, 2]
-    assert capfd.readouterr().err.count("another process works on this run") == 3
-    assert (out / "config.toml").read_bytes() == before
-    assert await running.wait() == 0
+        assert codes == [3, 3, 3, 2]
+        assert capfd.readouterr().err.count("another process works on this run") == 3
+        assert (out / "config.toml").read_bytes() == before
+        assert await running.wait() == 0
     assert len(records(out)) == 20
 
 

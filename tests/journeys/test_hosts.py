@@ -1,14 +1,12 @@
 """`crawler hosts` beside real runs: what it shows, and that it changes nothing."""
 
-import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from crawler.cli.main import _run
+from support.commands import crawler, program
 from support.siteserver import HandMadeSite
 
 
@@ -31,11 +29,6 @@ async def out(tmp_path: Path, sites: tuple[HandMadeSite, HandMadeSite]) -> Path:
     urls = [site.url() for site in sites]
     await crawler("crawl", *urls, "-o", folder, "--retries", 1, "--quiet")
     return folder
-
-
-async def crawler(*arguments: object) -> int:
-    """The exit code of a command line, carried out on a thread, so that the sites can answer meanwhile."""
-    return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
 
 
 async def test_each_host_is_told(
@@ -89,15 +82,10 @@ async def test_a_run_in_use_is_left_alone(
     """While somebody works on the run nothing is told: exit 3."""
     site, out = sites[0], tmp_path / "out"
     site.add_page("/held", delay=60)
-    running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "crawler", "fetch", site.url("/held"), "-o", str(out), "--quiet", "--no-robots")
-    )
-    await site.asked(1)
-    try:
+
+    async with program("fetch", site.url("/held"), "-o", out, "--quiet", "--no-robots"):
+        await site.asked(1)
         code = await crawler(*command, out)
-    finally:
-        running.kill()
-        await running.wait()
 
     assert code == 3
     assert "another process works on this run" in capfd.readouterr().err

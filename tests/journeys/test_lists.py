@@ -13,17 +13,12 @@ import msgspec
 import pytest
 import trustme
 
-from crawler.cli.main import _run
 from crawler.run.folder import RunFolder
+from support.commands import crawler
 from support.crawls import records
 from support.siteserver import HandMadeSite
 
 PATHS = ("/a", "/b", "/c")
-
-
-async def crawler(*arguments: object) -> int:
-    """The exit code of a command line, carried out on a thread, so that the site can answer meanwhile."""
-    return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A run that no name server answers: it ends early and in order, blames no host, and a resume fetches each URL once."""
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -10,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import crawler
-from crawler.cli.main import _run
 from crawler.core.errors import NoNameServer
+from support.commands import crawler as run
 from support.crawls import records, urls
 from support.nameserver import SERVFAIL, NameServer, Reply, name_server
 from support.siteserver import HandMadeSite
@@ -58,11 +57,6 @@ def _fall_silent(server: NameServer) -> None:
 
 def _fail(server: NameServer) -> None:
     server.answers = lambda *_: Reply(code=SERVFAIL)
-
-
-async def run(*arguments: object) -> int:
-    """The exit code of a command line, carried out on a thread, so that the site can answer meanwhile."""
-    return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize("break_", [_fall_silent, _fail])

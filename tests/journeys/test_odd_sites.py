@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.cli.main import _run
+from support.commands import crawler
 from support.rawserver import Handler, raw_server
 
 PAGES = 40
@@ -86,8 +86,7 @@ async def test_every_page_of_an_odd_site_is_had(
     """All 40 pages with their titles, exit code 0, a clean audit, and not a word of what was odd."""
     out = tmp_path / "run"
     async with raw_server(_serving(site)) as (host, port):
-        arguments = ["crawl", f"http://{host}:{port}/", "-o", str(out), "--workers", "0", *options]
-        code = await asyncio.to_thread(_run, arguments)
+        code = await crawler("crawl", f"http://{host}:{port}/", "-o", out, "--workers", 0, *options)
 
     lines = [json.loads(line) for line in (out / "pages.jsonl").read_text("utf-8").splitlines()]
     shown = capfd.readouterr().err.splitlines()
@@ -96,7 +95,7 @@ async def test_every_page_of_an_odd_site_is_had(
     assert sum(line["reason"] == "redirect" for line in lines) == redirects
     assert not [line for line in shown if " from 1 of " in line]
     assert [line for line in shown if "1 sitemap in its robots.txt with no valid URL" in line] or site is not a_shop
-    assert _run(["verify", str(out)]) == 0
+    assert await crawler("verify", out) == 0
 
 
 async def test_a_site_that_cannot_be_read_is_told_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +107,7 @@ async def test_a_site_that_cannot_be_read_is_told_at_once(tmp_path: Path, capfd:
 
     async with raw_server(_serving(packed)) as (host, port):
         url = f"http://{host}:{port}/"
-        code = await asyncio.to_thread(_run, ["crawl", url, "-o", str(tmp_path / "run"), "--workers", "0"])
+        code = await crawler("crawl", url, "-o", tmp_path / "run", "--workers", 0)
 
     shown = capfd.readouterr().err.splitlines()
     at = next(number for number, line in enumerate(shown) if line.startswith("complete:"))

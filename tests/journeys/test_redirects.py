@@ -1,15 +1,14 @@
 """Redirects that lead nowhere, told alike by every way to ask."""
 
-import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
-from crawler.cli.main import _run
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.downloader.client import Fetcher
+from support.commands import crawler
 from support.siteserver import HandMadeSite
 
 
@@ -17,8 +16,7 @@ async def told(folder: Path, command: list[str], *urls: str) -> tuple[int, dict[
     """The exit code of a command, and the reason of each line by its path."""
     listed = folder / "urls.txt"
     listed.write_text("".join(f"{url}\n" for url in urls), "utf-8")
-    arguments = [*command, str(listed), "-o", str(folder / "run"), "--quiet"]
-    code = await asyncio.to_thread(_run, arguments)
+    code = await crawler(*command, listed, "-o", folder / "run", "--quiet")
     lines = [json.loads(line) for line in (folder / "run" / "pages.jsonl").read_text("utf-8").splitlines()]
     return code, {"/" + line["url"].split("/", 3)[3]: line["reason"] for line in lines}
 
@@ -38,7 +36,7 @@ async def test_a_circle_is_told_alike(
         async with Fetcher() as fetcher:
             with pytest.raises(FetchError) as caught:
                 await fetcher.get(site.url("/in"))
-        verified = await asyncio.to_thread(_run, ["verify", str(tmp_path / "run")])
+        verified = await crawler("verify", tmp_path / "run")
 
     last = f"/{length - 1}"
     assert (code, verified, caught.value.reason) == (1, 0, Reason.REDIRECT_LOOP)

@@ -6,14 +6,12 @@ import os
 import re
 import signal
 import sqlite3
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from crawler.cli.main import _run
+from support.commands import crawler, program, state
 from support.siteserver import HandMadeSite
 
 RULES = """User-agent: *
@@ -23,26 +21,6 @@ User-agent: otherbot
 Disallow: /
 Sitemap: /sitemap.xml
 """
-
-
-async def crawler(*arguments: object) -> int:
-    """The exit code of a command line, carried out on a thread, so that the site can answer meanwhile."""
-    return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
-
-
-@asynccontextmanager
-async def program(*arguments: object) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The program as a process of its own, killed where the block ends unless it has ended."""
-    command = [sys.executable, "-m", "crawler", *(str(argument) for argument in arguments)]
-    child = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        yield child
-    finally:
-        if child.returncode is None:
-            child.kill()
-        await child.communicate()
 
 
 @pytest.fixture
@@ -60,11 +38,6 @@ async def out(tmp_path: Path, site: HandMadeSite) -> Path:
     folder = tmp_path / "out"
     assert await crawler("fetch", site.url("/"), "-o", folder, "--quiet", "--delay", "0") == 0
     return folder
-
-
-def state(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Every file of a folder: what it holds and when it was changed."""
-    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
 def without_moments(printed: str) -> list[str]:

@@ -3,20 +3,18 @@
 import asyncio
 import signal
 import sqlite3
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from crawler.models.process_tree import pids
 from crawler.runtime.tasks import background, every
+from support.commands import add_pages, program, write_list
 from support.crawls import urls
-from support.siteserver import HandMadeSite
+from support.siteserver import Gate, HandMadeSite
 
 PAGES = 40
 
@@ -25,58 +23,19 @@ PAGES = 40
 async def site() -> AsyncIterator[HandMadeSite]:
     """A site of forty pages."""
     async with HandMadeSite() as served:
-        for number in range(PAGES):
-            served.add_page(f"/{number}", f"page {number}")
+        add_pages(served, PAGES)
         yield served
 
 
 @pytest.fixture
 def listed(tmp_path: Path, site: HandMadeSite) -> Path:
     """Their list."""
-    path = tmp_path / "urls.txt"
-    path.write_text("".join(f"{site.url(f'/{number}')}\n" for number in range(PAGES)), "utf-8")
-    return path
+    return write_list(tmp_path / "urls.txt", site, PAGES)
 
 
 def once_each(listed: Path) -> dict[str, int]:
     """Every URL of a list, once."""
     return dict.fromkeys(listed.read_text("utf-8").split(), 1)
-
-
-class Gate:
-    """Answers that wait until the gate is opened."""
-
-    def __init__(self, site: HandMadeSite) -> None:
-        self.opened = asyncio.Event()
-        for number in range(PAGES):
-            site.add_handler(f"/{number}", self._answer)
-
-    async def _answer(self, _: web.BaseRequest) -> web.Response:
-        await self.opened.wait()
-        return web.Response(text="late")
-
-
-def hear_interrupts() -> None:
-    """As a terminal hands a program over; a shell makes what it starts in the background deaf to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-@asynccontextmanager
-async def crawler(*arguments: object) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The program as a process of its own, with pipes; it must have ended where the block does."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "crawler", *(str(argument) for argument in arguments)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        preexec_fn=hear_interrupts,
-    )
-    try:
-        yield child
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.communicate()
 
 
 async def finished(child: asyncio.subprocess.Process, seconds: float) -> tuple[int | None, str]:
@@ -88,7 +47,7 @@ async def finished(child: asyncio.subprocess.Process, seconds: float) -> tuple[i
 
 async def run(*arguments: object) -> tuple[int | None, str]:
     """A whole life of the program."""
-    async with crawler(*arguments) as child:
+    async with program(*arguments) as child:
         return await finished(child, 30)
 
 
@@ -97,10 +56,10 @@ async def test_the_first_signal_lets_what_is_in_flight_finish(
     tmp_path: Path, site: HandMadeSite, listed: Path, signum: int, code: int
 ) -> None:
     """After the first signal nothing new is asked for, what is in flight is kept, and a resume asks for the rest."""
-    gate = Gate(site)
+    gate = Gate(site, [f"/{number}" for number in range(PAGES)])
     out = tmp_path / "out"
 
-    async with crawler("fetch", listed, "-o", out, "--concurrency", 5) as child:
+    async with program("fetch", listed, "-o", out, "--concurrency", 5) as child:
         await site.asked(5)  # robots.txt and four pages: more are asked for once one was answered
         child.send_signal(signum)
         gate.opened.set()
@@ -120,10 +79,10 @@ async def test_the_first_signal_lets_what_is_in_flight_finish(
 
 async def test_the_second_signal_ends_at_once(tmp_path: Path, site: HandMadeSite, listed: Path) -> None:
     """A second signal does not wait for servers; nothing is lost, and no URL is blamed for it."""
-    gate = Gate(site)
+    gate = Gate(site, [f"/{number}" for number in range(PAGES)])
     out = tmp_path / "out"
 
-    async with crawler("fetch", listed, "-o", out, "--concurrency", 5) as child:
+    async with program("fetch", listed, "-o", out, "--concurrency", 5) as child:
         await site.asked(5)
         child.send_signal(signal.SIGINT)
         child.send_signal(signal.SIGTERM)  # of another kind, so that the kernel cannot merge the two
@@ -156,8 +115,8 @@ async def test_interrupted_again_and_again_it_still_ends(tmp_path: Path, site: H
 
     command: tuple[object, ...] = ("fetch", listed, "-o", out, "--concurrency", 2)
     for life in range(3):
-        gate = Gate(site)
-        async with crawler(*command) as child:
+        gate = Gate(site, [f"/{number}" for number in range(PAGES)])
+        async with program(*command) as child:
             await site.asked(len(site.requests) + (3 if life == 0 else 2))
             child.send_signal(signal.SIGINT)
             gate.opened.set()
@@ -186,7 +145,7 @@ async def test_an_interrupted_list_is_no_run(
     """A signal while standard input is still coming ends at once, without a traceback, and leaves no folder."""
     out = tmp_path / "out"
 
-    async with crawler("fetch", "-", "-o", out) as child:
+    async with program("fetch", "-", "-o", out) as child:
         await most_is_read(child, site.url("/0"))
         async with asyncio.timeout(20), background(every, 1, partial(_signal, child, signum)):
             await child.wait()  # its standard input is still open
@@ -201,10 +160,10 @@ async def test_an_interrupted_list_is_no_run(
 
 async def test_nothing_is_said_after_kill_9(tmp_path: Path, site: HandMadeSite, listed: Path) -> None:
     """Workers and helpers end with the program, silently; standard error is theirs, too."""
-    Gate(site)
+    Gate(site, [f"/{number}" for number in range(PAGES)])
     site.add_page("/0", "<title>this one is read by a worker</title>")
 
-    async with crawler("fetch", listed, "-o", tmp_path / "out", "--quiet", "--workers", "2") as child:
+    async with program("fetch", listed, "-o", tmp_path / "out", "--quiet", "--workers", "2") as child:
         while len(list(pids(child.pid))) < 4:  # noqa: ASYNC110 - itself, Python's helper, a worker and its guard
             await asyncio.sleep(0.01)
         child.kill()
@@ -217,7 +176,7 @@ async def test_a_list_that_was_never_whole_cannot_be_resumed(tmp_path: Path, sit
     """Killed while standard input is still coming, there is no run yet, and `resume` and `verify` say what to do."""
     out = tmp_path / "out"
 
-    async with crawler("fetch", "-", "-o", out) as child:
+    async with program("fetch", "-", "-o", out) as child:
         await most_is_read(child, site.url("/0"))
         child.kill()
         await child.wait()
@@ -236,7 +195,7 @@ async def most_is_read(child: asyncio.subprocess.Process, url: str) -> None:
 
 async def test_serve_ends_in_order() -> None:
     """Ctrl-C ends the built-in site with exit code 0."""
-    async with crawler("serve", "--port", "0", "--pages", "3") as child:
+    async with program("serve", "--port", "0", "--pages", "3") as child:
         assert child.stdout is not None
         line = await child.stdout.readline()
         child.send_signal(signal.SIGINT)

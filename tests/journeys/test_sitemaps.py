@@ -1,15 +1,13 @@
 """Sitemaps as seeds, as a user types them, against real servers on loopback: in crawls and in fetches."""
 
-import asyncio
 import gzip
 import json
-import sys
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
 
-from crawler.cli.main import _run
+from support.commands import crawler, program
 from support.crawls import records, rejected, urls
 from support.siteserver import HandMadeSite
 
@@ -19,11 +17,6 @@ RSS = (
     "<rss><channel><link>/</link><item><link>/rss</link><pubDate>Wed, 01 May 2024 12:00:00 GMT</pubDate></item>"
     "</channel></rss>"
 )
-
-
-async def crawler(*arguments: object) -> int:
-    """The exit code of a command line, carried out on a thread, so that the site can answer meanwhile."""
-    return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
 
 
 def urlset(site: HandMadeSite, *urls: str) -> bytes:
@@ -354,11 +347,8 @@ async def test_a_kill_among_sitemaps_loses_nothing(tmp_path: Path, command: Iter
             for number in range(50):
                 site.add_page(f"/{part}/{number}", "page", delay=0.005)
 
-        begun = [*command, site.url("/index"), "-o", str(out), "--quiet", "--concurrency", "4"]
-        child = await asyncio.create_subprocess_exec(sys.executable, "-m", "crawler", *begun)
-        await site.asked(after)
-        child.kill()
-        await child.wait()
+        async with program(*command, site.url("/index"), "-o", out, "--quiet", "--concurrency", 4):
+            await site.asked(after)
         code = await crawler("resume", out, "--quiet")
 
         assert code == 0

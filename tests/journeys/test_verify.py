@@ -3,14 +3,13 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from crawler.cli.main import _run
+from support.commands import crawler, program, state, write_list
 from support.crawls import records
 from support.siteserver import HandMadeSite
 
@@ -30,42 +29,16 @@ async def site() -> AsyncIterator[HandMadeSite]:
 @pytest.fixture
 def listed(tmp_path: Path, site: HandMadeSite) -> Path:
     """Their list, with two lines that are none."""
-    path = tmp_path / "urls.txt"
-    path.write_text(
-        "".join(f"{site.url(f'/{number}')}\n" for number in range(PAGES)) + "nonsense\n/relative\n", "utf-8"
-    )
+    path = write_list(tmp_path / "urls.txt", site, PAGES)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("nonsense\n/relative\n")
     return path
-
-
-@asynccontextmanager
-async def program(*arguments: object, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The program as a process of its own, killed where the block ends unless it has ended."""
-    command = [sys.executable, "-m", "crawler", *(str(argument) for argument in arguments)]
-    child = await asyncio.create_subprocess_exec(
-        *command, stderr=asyncio.subprocess.PIPE, env={**os.environ, **environment}
-    )
-    try:
-        yield child
-    finally:
-        if child.returncode is None:
-            child.kill()
-        await child.communicate()
-
-
-async def crawler(*arguments: object) -> int:
-    """The exit code of a command line, carried out on a thread, so that the site can answer meanwhile."""
-    return await asyncio.to_thread(_run, [str(argument) for argument in arguments])
 
 
 async def killed(site: HandMadeSite, listed: Path, out: Path, *more: object) -> None:
     """A run that was killed when all but one of its pages were asked for."""
     async with program("fetch", listed, "-o", out, "--concurrency", 4, "--quiet", *more):
         await site.asked(PAGES + 1)
-
-
-def state(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Every file of a folder: what it holds and when it was changed."""
-    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
 async def test_a_finished_run_is_not_changed(tmp_path: Path, site: HandMadeSite, listed: Path) -> None:

@@ -18,7 +18,7 @@ from crawler.models.config import MODELS
 from crawler.models.process_tree import pids
 from crawler.site.plan import SitePlan
 from crawler.site.truth import Site
-from support.siteserver import HandMadeSite
+from support.siteserver import Gate, HandMadeSite
 from support.traces import faults
 
 PAGES = 20
@@ -32,19 +32,6 @@ async def site() -> AsyncIterator[HandMadeSite]:
         for path in PATHS:
             served.add_page(path, f"<title>{path}</title><a href=/>home</a>")
         yield served
-
-
-class Gate:
-    """Holds every answer back until it is opened."""
-
-    def __init__(self, site: HandMadeSite) -> None:
-        self.opened = asyncio.Event()
-        for path in PATHS:
-            site.add_handler(path, self._answer)
-
-    async def _answer(self, _: web.BaseRequest) -> web.Response:
-        await self.opened.wait()
-        return web.Response(text="<title>late</title>", content_type="text/html")
 
 
 @asynccontextmanager
@@ -142,7 +129,7 @@ async def test_the_pipeline_s_part_of_a_comparison_can_be_traced(site: HandMadeS
 @pytest.mark.parametrize("model", [name for name in MODELS if "process" in name or name == "pipeline"])
 async def test_a_killed_worker_costs_what_its_model_cannot_save(model: str, site: HandMadeSite) -> None:
     """With pipes it costs the page that it was at, a pool breaks and says so, and the pipeline loses nothing."""
-    gate = Gate(site)
+    gate = Gate(site, PATHS)
 
     async with models(site, "--alone", model, "--workers", "2") as child:
         await site.asked(2)
@@ -162,7 +149,7 @@ async def test_a_killed_worker_costs_what_its_model_cannot_save(model: str, site
 @pytest.mark.parametrize("model", MODELS)
 async def test_ctrl_c_ends_each_model_clean(model: str, site: HandMadeSite) -> None:
     """In the middle of its requests: exit 130, one line, and no process is left."""
-    gate = Gate(site)
+    gate = Gate(site, PATHS)
 
     async with models(site, "--alone", model, "--workers", "2") as child:
         await site.asked(1)
@@ -177,7 +164,7 @@ async def test_ctrl_c_ends_each_model_clean(model: str, site: HandMadeSite) -> N
 
 async def test_ctrl_c_ends_the_whole_comparison(site: HandMadeSite) -> None:
     """The command passes it on to the process of the model that runs."""
-    Gate(site)
+    Gate(site, PATHS)
 
     async with models(site, "--model", "processes", "--json") as child:
         await site.asked(1)
@@ -265,7 +252,7 @@ async def test_sigterm_leaves_no_file_behind(
 ) -> None:
     """What a model had written is cleared away, and its process has ended."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    gate = Gate(site)
+    gate = Gate(site, PATHS)
 
     async with models(site, "--model", "threads") as child:
         while not any(name.startswith("models-") for name in entries(tmp_path)):  # noqa: ASYNC110 - as above

@@ -152,6 +152,19 @@ class HandMadeSite:
             self._changed.notify_all()
 
 
+class Gate:
+    """Answers of these paths, held back until the gate is opened."""
+
+    def __init__(self, site: HandMadeSite, paths: Iterable[str]) -> None:
+        self.opened = asyncio.Event()
+        for path in paths:
+            site.add_handler(path, self._answer)
+
+    async def _answer(self, _: web.BaseRequest) -> web.Response:
+        await self.opened.wait()
+        return web.Response(text="<title>late</title>", content_type="text/html")
+
+
 async def _asked(request: web.BaseRequest) -> Asked:
     assert request.transport is not None
     return Asked(
