@@ -120,6 +120,12 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
 def _line_of(histories: FrontierHistory, history: UrlHistory, url: Url) -> int | None:
     """Return the URL's line in `seeds.txt`; if it was asked for instead of a guess over https, the guess's line."""
     row = history.row
-    if row is not None and row.line is None and row.seed and history.leader is None and url.href.startswith("http:"):
+    if (
+        row is not None
+        and row.line is None
+        and row.way.seed
+        and history.leader is None
+        and url.href.startswith("http:")
+    ):
         row = histories.of(parse(f"https{url.href.removeprefix('http')}")).row
     return None if row is None else row.line

@@ -14,7 +14,7 @@ from crawler.core.handover import SeedBatch
 from crawler.core.rate_limits import is_loopback
 from crawler.core.scope import Scope, ScopeMode
 from crawler.core.text import counted, safe
-from crawler.downloader.headers import cookies_of
+from crawler.downloader.cookies_file import load_cookies
 from crawler.engine.seeds import Seeds
 from crawler.run.list_reader import BatchBuilder, LineSplitter
 
@@ -66,7 +66,7 @@ def contact_note(config: FetchConfig, seeds: tuple[Find, ...]) -> str | None:
 
 def cookies_note(config: FetchConfig, now: float) -> str | None:
     """Return the note on expired cookies, since pages may then ask for a login; None = there is none."""
-    cookies = cookies_of(config)
+    cookies = load_cookies(config)
     if expired := sum(cookie.is_expired(now) for cookie in cookies):
         return f"note: --load-cookies: {counted(expired, 'cookie')} of {len(cookies):,} expired, and will not be sent"
     if config.cookies_file is not None and not cookies:

@@ -28,9 +28,9 @@ from crawler.core.reasons import Reason
 from crawler.core.redirects import is_redirect
 from crawler.core.retry import RETRY_STATUSES, delay, retry_after
 from crawler.downloader.client_options import KEYWORDS, Ask, Options, configured, request_of
-from crawler.downloader.cookie_jar import CookieJars
 from crawler.downloader.fetched import Fetched
 from crawler.downloader.fetcher import HttpFetcher
+from crawler.downloader.received_cookies import ReceivedCookies
 from crawler.downloader.redirection import redirected
 from crawler.downloader.stream import Stream, Urls
 from crawler.downloader.stream_turn import Alone, QuickHosts, Sender, StreamBounds
@@ -89,7 +89,7 @@ class Fetcher:
         return f"<Fetcher concurrency={self._ways.concurrency} {self._http!r}>"
 
     async def __aenter__(self) -> Self:
-        self._jars = CookieJars() if self._ways.cookies else None
+        self._jars = ReceivedCookies() if self._ways.cookies else None
         await self._http.__aenter__()
         self._is_open = True
         return self

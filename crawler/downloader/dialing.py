@@ -1,123 +1,174 @@
-"""Connections: a kept-alive one from the right pool, or a new one through the guard.
+"""Dialling: a new connection, from name lookup over happy eyeballs and the address policy to TLS.
 
 Rules
-- Pools by standing: requests to a host that the user named, those to which only another origin's redirect led, and
-  those to all other hosts share nothing but the limit of idle connections. Only the first are shown a certificate.
-- Name lookup, TCP and TLS together have `connect_timeout`; the wait for the lookup's turn is not counted.
+- The socket for an address is made here and nowhere else, so no spelling, no DNS answer and no redirect leads to an
+  address that the policy refuses. With a proxy the dialled address is the proxy's, which the user named; `pool.py`
+  judges the target by its URL.
+- Name lookup, TCP and TLS together have the connect timeout; the wait for the lookup's turn is not counted.
+- The addresses of a name are dialled by happy eyeballs (RFC 8305). When none carries TCP and TLS, the dial is repeated
+  without the first address of each family, until none is left: TLS may fail at one address and succeed at the next.
+Strategy: aiohttp's connector; its overridden methods are pinned by tests. A single address, as most dead hosts have,
+is dialled without aiohttp's layers: a refused dial costs 90 us of processor time instead of 125 (uvloop, two cores).
 Runs on: the event loop.
 """
 
 import asyncio
+import errno
+import os
+import socket
+import ssl
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import cast
 
-from aiohttp import ClientRequest, ClientTimeout
-from aiohttp.connector import Connection
-from multidict import CIMultiDict
-from yarl import URL
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorError,
+    ClientConnectorSSLError,
+    ClientRequest,
+    ClientTimeout,
+    TCPConnector,
+)
+from aiohttp.abc import ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import AddrInfoType
+from aiohttp.helpers import is_ip_address
+from aiohttp.tracing import Trace
 
-from crawler.core.addresses import AddressPolicy, written_address
-from crawler.core.config import FetchConfig
-from crawler.core.errors import FetchError
-from crawler.core.messages import Request
-from crawler.core.reasons import Reason
-from crawler.core.urls import Url
-from crawler.downloader.connection import ConnectionWatch, IdleConnections
-from crawler.downloader.dns import Resolver, check_name
-from crawler.downloader.pool import GuardedConnector, guarded_socket
-from crawler.downloader.proxy import Proxy
-from crawler.downloader.timing import Trail
-from crawler.downloader.tls import Tls, tls_for
+from crawler.core.addresses import AddressPolicy
+from crawler.downloader.dns import Resolver
+from crawler.downloader.timing import AttemptTrace
+from crawler.runtime.loop import open_files
 
-_LOOKUP_SECONDS = 5.0  # smokescreen's, and half of our default for connecting
-_ORIGINS_REMEMBERED = 4096
-_NO_TIMEOUT = ClientTimeout()  # the pool has its own
+_RESERVED_FILES = 32
 
-Standing = tuple[bool, bool]  # the host is named; the request is trusted with what is the user's
-_STANDINGS: tuple[Standing, ...] = ((True, True), (True, False), (False, False))
+SocketFactory = Callable[[AddrInfoType], socket.socket]
 
 
-class ConnectionPools:
-    """All connections of one fetcher; `close` ends them."""
+def socket_factory(policy: AddressPolicy, *, named: bool) -> SocketFactory:
+    """Return the function that makes the socket for an address about to be dialled.
 
-    def __init__(
+    It raises EACCES with the policy's sentence, or EMFILE while few of the files are left that this process may open:
+    the run's own files need them. A new file has the lowest free number (POSIX), so a high one tells that few are left.
+    """
+    most = open_files() - _RESERVED_FILES
+
+    def create(info: AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, address = info
+        if refusal := policy.refusal(str(address[0]), named=named):
+            raise PermissionError(errno.EACCES, refusal)
+        created = socket.socket(family, kind, protocol)
+        if created.fileno() >= most:
+            created.close()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return created
+
+    return create
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialOptions:
+    """Settings of a pool's new connections.
+
+    Attributes:
+        timeout: seconds for lookup, TCP and TLS together.
+    """
+
+    sockets: SocketFactory
+    resolver: Resolver
+    tls: ssl.SSLContext | bool
+    timeout: float
+
+
+class DialingConnector(TCPConnector):
+    """The new connections of one pool, which keeps idle ones for `keep_alive` seconds."""
+
+    def __init__(self, options: DialOptions, keep_alive: float) -> None:
+        super().__init__(
+            resolver=options.resolver,
+            socket_factory=options.sockets,
+            ssl=options.tls,
+            limit=0,
+            keepalive_timeout=keep_alive,
+            use_dns_cache=False,
+        )
+        self._options = options
+
+    async def _create_connection(
         self,
-        config: FetchConfig,
-        policy: AddressPolicy,
-        proxy: Proxy | None,
-        servers: Sequence[str],
-        idle: IdleConnections,
-        now: Callable[[], float],
-    ) -> None:
-        self._config = config
-        self._policy = policy
-        self._proxy = proxy
-        self._watch = ConnectionWatch(now=now, first_byte=config.first_byte_timeout, idle=config.idle_timeout)
-        self._resolver = Resolver(min(_LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
-        self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
-        self._pools = {
-            (named, trusted): self._pool(idle, self._tls[trusted], named=named) for named, trusted in _STANDINGS
-        }
-        self._requests: dict[tuple[str, bool], ClientRequest] = {}
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's, without limits
+    ) -> ResponseHandler:
+        async with asyncio.timeout(self._options.timeout) as deadline:
+            cast("AttemptTrace", traces[0]).deadlines.append(deadline)
+            return await super()._create_connection(req, traces, timeout)
 
-    async def connect(self, request: Request, trail: Trail) -> Connection:
-        """A connection on which the request may be sent.
+    async def _create_direct_connection(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's, without limits
+        *,
+        client_error: type[Exception] = ClientConnectorError,
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        host = cast("str", req.url.raw_host)
+        context = self._get_ssl_context(req)
+        name = host.rstrip(".") if context else None  # a certificate's names end in no dot
+        found = await self._resolve_host(host, cast("int", req.port), traces)
+        addresses = self._convert_hosts_to_addr_infos(found)
+        while True:
+            try:
+                if len(addresses) == 1:
+                    return await self._dial(addresses[0], req, client_error, context, name)
+                return await self._wrap_create_connection(
+                    self._factory,
+                    addr_infos=addresses,
+                    req=req,
+                    timeout=timeout,
+                    client_error=client_error,
+                    ssl=context,
+                    server_hostname=name,
+                )
+            except ClientConnectorError:
+                for family in {address[0] for address in addresses}:
+                    addresses.remove(next(address for address in addresses if address[0] == family))
+                if not addresses:
+                    raise
 
-        Raises:
-            FetchError: CONNECT_TIMEOUT, BLOCKED_ADDRESS behind a proxy, or a failed name lookup; NoNameServer.
-        """
-        url, trusted = request.url, request.named and not request.way.foreign
-        if self._proxy:
-            self._refuse_written(url, named=request.named)
+    async def _dial(
+        self,
+        address: AddrInfoType,
+        req: ClientRequest,
+        client_error: type[Exception],
+        context: ssl.SSLContext | None,
+        name: str | None,
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        """Dial one address as `_wrap_create_connection` dials several."""
         try:
-            pool = self._pools[request.named, trusted]
-            return await pool.connect(self._request(url, trusted=trusted), [trail], _NO_TIMEOUT)
-        except TimeoutError:
-            limit = f"{self._config.connect_timeout:g} s"
-            raise FetchError(Reason.CONNECT_TIMEOUT, f"no connection to {url.host_port} within {limit}") from None
+            sock = self._options.sockets(address)
+            try:
+                sock.settimeout(0)
+                await self._loop.sock_connect(sock, address[4])
+            except BaseException:
+                sock.close()
+                raise
+            return await self._loop.create_connection(self._factory, sock=sock, ssl=context, server_hostname=name)
+        except ssl.SSLCertVerificationError as error:
+            raise ClientConnectorCertificateError(req.connection_key, error) from error
+        except ssl.SSLError as error:
+            raise ClientConnectorSSLError(req.connection_key, error) from error
+        except OSError as error:
+            raise client_error(req.connection_key, error) from error
 
-    async def close(self) -> None:
-        """Drop every connection, idle or not."""
-        for pool in self._pools.values():
-            await pool.close()
-        await self._resolver.close()
-
-    def _pool(self, idle: IdleConnections, tls: Tls, *, named: bool) -> GuardedConnector:
-        return GuardedConnector(
-            create_socket=guarded_socket(self._policy, named=named or self._proxy is not None),
-            resolver=self._resolver,
-            ssl=tls.verified,
-            timeout=self._config.connect_timeout,
-            watch=self._watch,
-            idle=idle,
-        )
-
-    def _request(self, url: Url, *, trusted: bool) -> ClientRequest:
-        """What aiohttp's pool wants to see: never sent, and the same for all URLs of an origin."""
-        key = (url.origin, trusted)
-        if key not in self._requests:
-            if len(self._requests) >= _ORIGINS_REMEMBERED:
-                self._requests.clear()
-            self._requests[key] = self._new_request(url, trusted=trusted)
-        return self._requests[key]
-
-    def _new_request(self, url: Url, *, trusted: bool) -> ClientRequest:
-        check_name(url.host)  # also of what only a proxy looks up
-        is_insecure = not {url.host, url.host_port}.isdisjoint(self._config.insecure_hosts)
-        proxy = self._proxy
-        tunnel = CIMultiDict(
-            {"Host": url.host_port, "User-Agent": self._config.full_user_agent, **dict(proxy.headers if proxy else ())}
-        )
-        return ClientRequest(
-            "GET",
-            URL(url.origin, encoded=True),
-            loop=asyncio.get_running_loop(),
-            ssl=self._tls[trusted].insecure if is_insecure else True,
-            proxy=URL(proxy.url.href, encoded=True) if proxy else None,
-            proxy_headers=tunnel if proxy else None,
-        )
-
-    def _refuse_written(self, url: Url, *, named: bool) -> None:
-        """Behind a proxy the dialled address is not the target's; what the URL itself says can still be judged."""
-        address = written_address(url.host)
-        if address and (refusal := self._policy.refusal(address, named=named)):
-            raise FetchError(Reason.BLOCKED_ADDRESS, refusal)
+    async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
+        if is_ip_address(host):
+            return await super()._resolve_host(host, port)
+        trace = cast("AttemptTrace | None", next(iter(traces or ()), None))
+        with trace.paused() if trace else nullcontext():  # towards a proxy there are no traces
+            await self._options.resolver.turn(host)
+        found = await self._options.resolver.resolve(host, port)
+        if trace:
+            trace.resolved = trace.now()
+        return found

@@ -66,7 +66,7 @@ def _dial_error(error: ClientConnectorError, where: str) -> FetchError:
 
 
 def _connect_error(error: OSError, where: str) -> FetchError:
-    if error.errno == errno.EACCES:  # `guarded_socket`, with the sentence of the address policy
+    if error.errno == errno.EACCES:  # `socket_factory`, with the sentence of the address policy
         return FetchError(Reason.BLOCKED_ADDRESS, safe(error.strerror or str(error)))
     reason = connect_reason(error.errno)
     if reason is Reason.CLIENT_LIMIT:

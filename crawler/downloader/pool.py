@@ -1,176 +1,168 @@
-"""Addresses at the dial, and which kept-alive connections may carry another request.
+"""Connection pools: a kept-alive connection that may carry the request, or else a new one.
 
 Rules
-- The socket for an address is made here and nowhere else, so no spelling, no DNS answer and no redirect leads to an
-  address that the policy refuses. Named and unnamed hosts have pools of their own: a connection that was opened to a
-  private address because the user named it never carries a request that merely came across it.
-- With a proxy, the dialled address is the proxy's, which the user named; where the proxy goes cannot be seen from here.
-  (`Dials` still refuses a URL whose host is, or is known to stand for, a refused address.)
-- A server that pushes an answer while our next request is on its way cannot be told from one that answers it. So a host
-  first shows on some connections that it stays silent between answers, 0.1 s each, before it gets connections back
-  at once; one that spoke unasked gets a new connection for every request from then on.
-Strategy: aiohttp's pool; the methods of it that are overridden are pinned by tests. Proving takes
-a host that is asked without pause a connection per request for 0.1 s, and one that is asked twice a second nothing.
+- Pools by standing: requests to a host that the user named, those to which only another origin's redirect led, and
+  those to all other hosts share nothing but the limit of idle connections. A connection that was opened to a private
+  address because the user named it never carries a request of a link. Only the first pool shows a certificate.
+- `keep_alive.py` decides which idle connection may be used again; `dialing.py` opens new ones.
+- Behind a proxy the dialled address is the proxy's, so the target is judged by its URL: a host that is, or is known to
+  stand for, a refused address is refused here.
+Strategy: aiohttp's pool; its overridden methods are pinned by tests.
 Runs on: the event loop.
 """
 
 import asyncio
-import errno
-import os
-import socket
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
-from ssl import SSLContext
-from time import monotonic
-from typing import cast
+from typing import Any, cast
 
-from aiohttp import ClientRequest, ClientTimeout, TCPConnector
-from aiohttp.abc import ResolveResult
+from aiohttp import ClientRequest, ClientTimeout
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
-from aiohttp.connector import AddrInfoType, Connection
-from aiohttp.helpers import is_ip_address
+from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+from multidict import CIMultiDict
+from yarl import URL
 
-from crawler.core.addresses import AddressPolicy
-from crawler.downloader.connection import ConnectionWatch, GuardedHandler, IdleConnections
-from crawler.downloader.dns import Resolver
-from crawler.downloader.timing import Trail
-from crawler.runtime.loop import open_files
+from crawler.core.addresses import AddressPolicy, written_address
+from crawler.core.config import FetchConfig
+from crawler.core.errors import FetchError
+from crawler.core.messages import Request
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url
+from crawler.downloader.connection import HttpConnection, ReadTimeouts
+from crawler.downloader.dialing import DialingConnector, DialOptions, socket_factory
+from crawler.downloader.dns import Resolver, check_name
+from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, IdleConnections, ReuseTrust
+from crawler.downloader.proxy import Proxy
+from crawler.downloader.timing import AttemptTrace
+from crawler.downloader.tls import tls_for
 
-QUIET_SECONDS = 0.1
-QUIET_PROOFS = 16
-_SPOKE = -1
-_RESERVED_FILES = 32
-_KEEP_ALIVE_SECONDS = 15.0
-_HOSTS_REMEMBERED = 4096
+_LOOKUP_SECONDS = 5.0  # smokescreen's, and half of our default for connecting
+_ORIGINS_REMEMBERED = 4096
+_NO_TIMEOUT = ClientTimeout()  # the pool has its own
 
-
-def guarded_socket(policy: AddressPolicy, *, named: bool) -> Callable[[AddrInfoType], socket.socket]:
-    """Return what makes the socket for an address about to be dialled.
-
-    It raises EACCES with the policy's sentence, or EMFILE while few of the files are left that this process may open:
-    the run's own files need them. A new file has the lowest free number (POSIX), so a high one tells that few are left.
-    """
-    most = open_files() - _RESERVED_FILES
-
-    def create(info: AddrInfoType) -> socket.socket:
-        family, kind, protocol, _, address = info
-        if refusal := policy.refusal(str(address[0]), named=named):
-            raise PermissionError(errno.EACCES, refusal)
-        created = socket.socket(family, kind, protocol)
-        if created.fileno() >= most:
-            created.close()
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        return created
-
-    return create
+Standing = tuple[bool, bool]  # the host is named; the request is trusted with what is the user's
+_STANDINGS: tuple[Standing, ...] = ((True, True), (True, False), (False, False))
 
 
-class GuardedConnector(TCPConnector):
-    """The only connector of the project: one pool. `timeout` is for lookup, TCP and TLS of a new connection."""
+class ConnectionPools:
+    """All connections of one fetcher; `close` ends them."""
 
     def __init__(
         self,
-        *,
-        create_socket: Callable[[AddrInfoType], socket.socket],
-        resolver: Resolver,
-        ssl: SSLContext | bool,
-        timeout: float,
-        watch: ConnectionWatch,
+        config: FetchConfig,
+        policy: AddressPolicy,
+        proxy: Proxy | None,
+        servers: Sequence[str],
         idle: IdleConnections,
+        now: Callable[[], float],
     ) -> None:
-        super().__init__(
-            resolver=resolver,
-            socket_factory=create_socket,
-            ssl=ssl,
-            limit=0,
-            keepalive_timeout=_KEEP_ALIVE_SECONDS,
-            use_dns_cache=False,
+        self._config = config
+        self._policy = policy
+        self._proxy = proxy
+        self._resolver = Resolver(min(_LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
+        self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
+        timeouts = ReadTimeouts(now=now, first_byte=config.first_byte_timeout, idle=config.idle_timeout)
+        self._pools = {
+            (named, trusted): ConnectionPool(
+                DialOptions(
+                    sockets=socket_factory(policy, named=named or proxy is not None),
+                    resolver=self._resolver,
+                    tls=self._tls[trusted].verified,
+                    timeout=config.connect_timeout,
+                ),
+                timeouts,
+                idle,
+            )
+            for named, trusted in _STANDINGS
+        }
+        self._requests: dict[tuple[str, bool], ClientRequest] = {}
+
+    async def connect(self, request: Request, trace: AttemptTrace) -> Connection:
+        """Return a connection on which the request may be sent; its `protocol` is an `HttpConnection`.
+
+        Raises:
+            FetchError: CONNECT_TIMEOUT, BLOCKED_ADDRESS behind a proxy, or a failed name lookup; NoNameServer.
+        """
+        url, trusted = request.url, request.named and not request.way.foreign
+        if self._proxy and (address := written_address(url.host)):
+            refusal = self._policy.refusal(address, named=request.named)
+            if refusal:
+                raise FetchError(Reason.BLOCKED_ADDRESS, refusal)
+        try:
+            pool = self._pools[request.named, trusted]
+            return await pool.connect(self._request(url, trusted=trusted), [trace], _NO_TIMEOUT)
+        except TimeoutError:
+            limit = f"{self._config.connect_timeout:g} s"
+            raise FetchError(Reason.CONNECT_TIMEOUT, f"no connection to {url.host_port} within {limit}") from None
+
+    async def close(self) -> None:
+        """Drop every connection, idle or not."""
+        for pool in self._pools.values():
+            await pool.close()
+        await self._resolver.close()
+
+    def _request(self, url: Url, *, trusted: bool) -> ClientRequest:
+        """Return the request that aiohttp's pool wants to see: never sent, and the same for all URLs of an origin."""
+        key = (url.origin, trusted)
+        if key not in self._requests:
+            if len(self._requests) >= _ORIGINS_REMEMBERED:
+                self._requests.clear()
+            self._requests[key] = self._new_request(url, trusted=trusted)
+        return self._requests[key]
+
+    def _new_request(self, url: Url, *, trusted: bool) -> ClientRequest:
+        check_name(url.host)  # also a name that only the proxy looks up
+        is_insecure = not {url.host, url.host_port}.isdisjoint(self._config.insecure_hosts)
+        through: dict[str, Any] = {}
+        if proxy := self._proxy:
+            tunnel = {"Host": url.host_port, "User-Agent": self._config.full_user_agent, **dict(proxy.headers)}
+            through = {"proxy": URL(proxy.url.href, encoded=True), "proxy_headers": CIMultiDict(tunnel)}
+        return ClientRequest(
+            "GET",
+            URL(url.origin, encoded=True),
+            loop=asyncio.get_running_loop(),
+            ssl=self._tls[trusted].insecure if is_insecure else True,
+            **through,
         )
-        self._names = resolver
-        self._timeout = timeout
-        self._factory = partial(GuardedHandler, self._loop, watch, idle)  # type: ignore[assignment] # our own class
+
+
+class ConnectionPool(DialingConnector):
+    """The connections of one standing."""
+
+    def __init__(self, options: DialOptions, timeouts: ReadTimeouts, idle: IdleConnections) -> None:
+        super().__init__(options, KEEP_ALIVE_SECONDS)
+        self._factory = partial(HttpConnection, self._loop, timeouts, idle)  # type: ignore[assignment] # our own class
+        self._now = timeouts.now
         self._idle = idle
-        self._manners = ReuseTrust()
+        self._trust = ReuseTrust()
 
     async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
-        if cast("Trail", traces[0]).fresh:
+        if cast("AttemptTrace", traces[0]).fresh:
             return None
         waiting = self._conns.get(key)
         while waiting:
-            handler, since = cast("tuple[GuardedHandler, float]", waiting[0])
-            rested = monotonic() - since
-            if rested <= _KEEP_ALIVE_SECONDS and handler.is_reusable():
-                if not self._manners.may_return(key, rested):
+            connection = cast("HttpConnection", waiting[0][0])
+            idle = self._now() - connection.idle_since
+            if idle <= KEEP_ALIVE_SECONDS and connection.is_reusable():
+                if not self._trust.may_return(key, idle):
                     return None
-                self._manners.was_quiet(key, rested)
-                self._idle.discard(handler)
+                self._trust.was_quiet(key, idle)
+                self._idle.discard(connection)
                 break
-            if handler.unasked:
-                self._manners.spoke_unasked(key)
+            if connection.unasked:
+                self._trust.spoke_unasked(key)
             waiting.popleft()
-            handler.abort()
+            connection.abort()
         return await super()._get(key, traces)
 
     def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
-        handler = cast("GuardedHandler", protocol)
-        if handler.unasked:
-            self._manners.spoke_unasked(key)
-        may_wait = self._manners.may_wait(key, len(self._conns.get(key, ())))
-        super()._release(key, protocol, should_close=should_close or not may_wait or not handler.is_connected())
-        if handler.is_connected():
-            self._idle.add(handler)
-
-    async def _create_connection(
-        self,
-        req: ClientRequest,
-        traces: list[Trace],
-        timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's, without limits
-    ) -> ResponseHandler:
-        async with asyncio.timeout(self._timeout) as deadline:
-            cast("Trail", traces[0]).deadlines.append(deadline)
-            return await super()._create_connection(req, traces, timeout)
-
-    async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
-        if is_ip_address(host):
-            return await super()._resolve_host(host, port)
-        trail = cast("Trail | None", next(iter(traces or ()), None))
-        with trail.paused() if trail else nullcontext():  # towards a proxy there are no traces
-            await self._names.turn(host)
-        found = await super()._resolve_host(host, port)
-        if trail:
-            trail.resolved = trail.now()
-        return found
-
-
-class ReuseTrust:
-    """Which hosts have shown that they speak only when asked."""
-
-    def __init__(self) -> None:
-        self._proofs: dict[ConnectionKey, int] = {}
-
-    def may_return(self, key: ConnectionKey, rested: float) -> bool:
-        """Whether a connection that was silent for `rested` seconds may be used again."""
-        proofs = self._proofs.get(key, 0)
-        return proofs >= QUIET_PROOFS or (proofs != _SPOKE and rested >= QUIET_SECONDS)
-
-    def may_wait(self, key: ConnectionKey, waiting: int) -> bool:
-        """Whether one more connection may be kept beside those that wait: until proven, only as many as prove it."""
-        proofs = self._proofs.get(key, 0)
-        return proofs >= QUIET_PROOFS or (proofs != _SPOKE and waiting < QUIET_PROOFS)
-
-    def was_quiet(self, key: ConnectionKey, rested: float) -> None:
-        """A connection is used again and has said nothing meanwhile."""
-        if rested >= QUIET_SECONDS and (proofs := self._proofs.get(key, 0)) < QUIET_PROOFS:
-            self._note(key, proofs + 1)
-
-    def spoke_unasked(self, key: ConnectionKey) -> None:
-        """A connection brought what nobody had asked for."""
-        self._note(key, _SPOKE)
-
-    def _note(self, key: ConnectionKey, proofs: int) -> None:
-        self._proofs[key] = proofs
-        if len(self._proofs) > _HOSTS_REMEMBERED:
-            del self._proofs[next(iter(self._proofs))]
+        connection = cast("HttpConnection", protocol)
+        if connection.unasked:
+            self._trust.spoke_unasked(key)
+        may_wait = self._trust.may_wait(key, len(self._conns.get(key, ())))
+        super()._release(key, protocol, should_close=should_close or not may_wait or not connection.is_connected())
+        if connection.is_connected():
+            connection.idle_since = self._now()
+            self._idle.add(connection)

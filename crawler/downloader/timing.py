@@ -1,12 +1,11 @@
-"""The phases of one fetch: name lookup, connecting, TLS, first byte, body.
+"""Timing: the phases of one fetch, which are name lookup (DNS), connect, TLS, time to first byte, and body.
 
 Rules
 - Durations are on the monotonic clock; a phase that did not happen is None.
 - A connection taken from the pool has neither lookup, connect nor TLS. Through a proxy, lookup is part of connect.
-- The wait for a lookup's turn is in no phase but the total, and no time limit counts it.
+- The wait for a lookup's turn is in no phase but the total, and no timeout counts it.
 Strategy: aiohttp calls its traces at these points anyway, so a trace of our own costs two attribute writes; a
-`TraceConfig` with signals makes a fetch a quarter dearer. TCP and TLS are told apart by the handler, which is made
-between them.
+`TraceConfig` with signals makes a fetch a quarter dearer. The connection tells TCP from TLS: it is made between them.
 Runs on: the event loop.
 """
 
@@ -20,8 +19,8 @@ from aiohttp.tracing import Trace
 from crawler.core.messages import Timing
 
 
-class Dialled(Protocol):
-    """What a connection knows of its own making, and when the latest answer began."""
+class ConnectionTimes(Protocol):
+    """The moments that a connection notes: TCP stood, TLS stood, the latest answer began."""
 
     opened_at: float
     ready_at: float
@@ -29,13 +28,13 @@ class Dialled(Protocol):
     first_byte_at: float | None
 
 
-class Trail(Trace):
-    """What one attempt went through until it had a connection.
+class AttemptTrace(Trace):
+    """One attempt's way to its connection.
 
     Attributes:
-        fresh: a kept-alive connection will not do.
+        fresh: only a new connection will do, not a kept-alive one.
         reused: the connection comes from the pool.
-        deadlines: what limits the attempt.
+        deadlines: the timeouts that run, innermost last.
         resolved: when the name lookup ended; None = there was none.
     """
 
@@ -49,7 +48,7 @@ class Trail(Trace):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Count the time within the block for no limit and no phase."""
+        """Exclude the time within the block from all timeouts and phases."""
         began = self.now()
         due = [(deadline, deadline.when()) for deadline in self.deadlines if not deadline.expired()]
         for deadline, _ in due:
@@ -63,25 +62,25 @@ class Trail(Trace):
                 deadline.reschedule(None if when is None else when + waited)
 
     async def send_connection_reuseconn(self) -> None:
-        """A pooled connection was taken."""
+        """Note that a kept-alive connection was taken."""
         self.reused = True
 
     async def send_connection_create_start(self) -> None:
-        """Dialling begins; `started` is near enough."""
+        """Do nothing: `started` is near enough."""
 
     async def send_connection_create_end(self) -> None:
-        """The connection stands; its handler knows since when."""
+        """Do nothing: the connection notes the moment."""
 
-    def timing(self, began: float, dialled: "Dialled", sent: float) -> Timing:
-        """All phases of a fetch that began at `began` and has just ended; `sent` is when its request was written."""
+    def timing(self, began: float, connection: ConnectionTimes, sent: float) -> Timing:
+        """Return all phases of a fetch that began at `began` and ends now; `sent` is when its request was written."""
         now = self.now()
-        head = dialled.first_byte_at or now
+        head = connection.first_byte_at or now
         if self.reused:
             return Timing(first_byte=head - sent, body=now - head, total=now - began)
         return Timing(
             dns=self.resolved - self.started if self.resolved else None,
-            connect=dialled.opened_at - (self.resolved or self.started),
-            tls=dialled.ready_at - dialled.opened_at if dialled.is_tls else None,
+            connect=connection.opened_at - (self.resolved or self.started),
+            tls=connection.ready_at - connection.opened_at if connection.is_tls else None,
             first_byte=head - sent,
             body=now - head,
             total=now - began,

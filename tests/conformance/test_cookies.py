@@ -11,8 +11,9 @@ from crawler.core.config import FetchConfig
 from crawler.core.errors import UsageError
 from crawler.core.messages import Request
 from crawler.core.urls import parse
-from crawler.downloader.cookies import Cookie, CookieJar, read_cookies
-from crawler.downloader.headers import Identity
+from crawler.downloader.cookies import Cookie, CookieJar
+from crawler.downloader.cookies_file import read_cookies
+from crawler.downloader.headers import RequestHeaders
 from support.ways import a_request
 
 NOW = 1_700_000_000.0
@@ -35,7 +36,7 @@ def wire(tmp_path: Path, content: bytes, request: Request, headers: tuple[tuple[
     """The Cookie lines of a whole request."""
     file = tmp_path / "cookies.txt"
     file.write_bytes(content)
-    message = Identity(FetchConfig(cookies_file=str(file), headers=headers), now=lambda: NOW).message(request)
+    message = RequestHeaders(FetchConfig(cookies_file=str(file), headers=headers), now=lambda: NOW).message(request)
     return [one for one in message.split(b"\r\n") if one.lower().startswith(b"cookie:")]
 
 
@@ -243,7 +244,7 @@ def test_a_line_that_is_no_cookie_is_named_and_not_shown(
     file.write_bytes(HEAD + line() + content)
 
     with pytest.raises(UsageError) as caught:
-        Identity(FetchConfig(cookies_file=str(file)))
+        RequestHeaders(FetchConfig(cookies_file=str(file)))
 
     message = str(caught.value)
     assert message.startswith(f"--load-cookies: '{file}', line 3: ")

@@ -8,7 +8,8 @@ import pytest
 
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
-from crawler.downloader.connection import ConnectionWatch, GuardedHandler, IdleConnections
+from crawler.downloader.connection import HttpConnection, ReadTimeouts
+from crawler.downloader.keep_alive import IdleConnections
 
 
 @pytest.fixture
@@ -21,15 +22,15 @@ async def transport() -> Mock:
 
 
 @pytest.fixture
-async def handler(transport: Mock) -> GuardedHandler:
+async def handler(transport: Mock) -> HttpConnection:
     """The handler of that connection, before its first request."""
-    watch = ConnectionWatch(now=time.monotonic, first_byte=1, idle=1)
-    handler = GuardedHandler(asyncio.get_running_loop(), watch, IdleConnections(10))
+    watch = ReadTimeouts(now=time.monotonic, first_byte=1, idle=1)
+    handler = HttpConnection(asyncio.get_running_loop(), watch, IdleConnections(10))
     handler.connection_made(transport)
     return handler
 
 
-async def test_a_server_that_speaks_first_is_left(handler: GuardedHandler, transport: Mock) -> None:
+async def test_a_server_that_speaks_first_is_left(handler: HttpConnection, transport: Mock) -> None:
     """What comes before any request is nobody's answer."""
     handler.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
@@ -41,7 +42,7 @@ async def test_a_server_that_speaks_first_is_left(handler: GuardedHandler, trans
     transport.write.assert_not_called()
 
 
-async def test_what_comes_after_the_answer_ends_the_connection(handler: GuardedHandler, transport: Mock) -> None:
+async def test_what_comes_after_the_answer_ends_the_connection(handler: HttpConnection, transport: Mock) -> None:
     """The next byte after a complete answer belongs to nobody."""
     handler.ask(b"GET / HTTP/1.1\r\n\r\n", without_body=False)
     handler.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!")
@@ -53,7 +54,7 @@ async def test_what_comes_after_the_answer_ends_the_connection(handler: GuardedH
     transport.abort.assert_called_once_with()
 
 
-async def test_a_head_is_given_up_when_it_is_too_heavy(handler: GuardedHandler, transport: Mock) -> None:
+async def test_a_head_is_given_up_when_it_is_too_heavy(handler: HttpConnection, transport: Mock) -> None:
     """256 KiB of lines that are each short enough are too much, long before the head is complete."""
     handler.ask(b"GET / HTTP/1.1\r\n\r\n", without_body=False)
     handler.data_received(b"HTTP/1.1 200 OK\r\n")
@@ -67,7 +68,7 @@ async def test_a_head_is_given_up_when_it_is_too_heavy(handler: GuardedHandler, 
     transport.abort.assert_called_once_with()
 
 
-async def test_a_connection_is_never_closed_politely(handler: GuardedHandler, transport: Mock) -> None:
+async def test_a_connection_is_never_closed_politely(handler: HttpConnection, transport: Mock) -> None:
     """A polite end of TLS may take half a minute, and holds a file as long."""
     handler.close()
 

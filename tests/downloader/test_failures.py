@@ -89,7 +89,7 @@ async def test_running_out_of_files_is_this_machines_fault(monkeypatch: pytest.M
         raise OSError(errno.EMFILE, "Too many open files")
 
     async with raw_server(answering(OK)) as where, open_fetcher() as fetcher:
-        monkeypatch.setattr("crawler.downloader.pool.socket.socket", fail)
+        monkeypatch.setattr("crawler.downloader.dialing.socket.socket", fail)
         error = await failure(fetcher, ask(where))
 
     assert isinstance(error, FetchError)

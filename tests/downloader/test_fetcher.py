@@ -12,9 +12,9 @@ from crawler.core.errors import UsageError
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
+from crawler.downloader.body import BodyReader
 from crawler.downloader.client import Fetcher
-from crawler.downloader.fetcher import HttpFetcher, _Intake
-from crawler.http.head import read_head
+from crawler.downloader.fetcher import HttpFetcher
 from crawler.parse.page_reader import PageReader, Task
 from crawler.version import __version__
 from support.fetching import OK, answering, ask, failure, open_fetcher, saying
@@ -353,7 +353,7 @@ async def test_room_is_told_what_has_come() -> None:
 
 
 class Pieces:
-    """What an `_Intake` needs of a handler: a body that comes in pieces of 64 KiB."""
+    """What an `BodyReader` needs of a connection: a body that comes in pieces of 64 KiB."""
 
     held = 0
     is_empty = False
@@ -370,12 +370,11 @@ class Pieces:
 async def test_a_body_is_held_once() -> None:
     """Its pieces become the body as they come: there is never a second copy of it."""
     size = 16 * KIB * KIB
-    head = read_head(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
     async with asyncio.timeout(60) as deadline:
-        intake = _Intake(size, None, deadline, None)
+        reader = BodyReader(size, None, deadline, None)
 
         tracemalloc.start()
-        body = await intake.body(head, cast("Any", Pieces(size)))
+        body = await reader.whole(size, cast("Any", Pieces(size)))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
 

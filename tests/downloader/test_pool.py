@@ -10,7 +10,7 @@ import pytest
 
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
-from crawler.downloader.pool import QUIET_PROOFS, QUIET_SECONDS
+from crawler.downloader.keep_alive import QUIET_PROOFS, QUIET_SECONDS
 from support.fetching import OK, answering, ask, ask_url, failure, open_fetcher
 from support.rawserver import Handler, raw_server
 

@@ -5,7 +5,7 @@ import pytest
 from crawler.core.messages import Request, Response
 from crawler.core.urls import parse
 from crawler.downloader.client import Fetcher
-from crawler.downloader.cookie_jar import ORIGINS_REMEMBERED, CookieJars
+from crawler.downloader.received_cookies import ORIGINS_REMEMBERED, ReceivedCookies
 from support.siteserver import HandMadeSite
 
 
@@ -53,14 +53,14 @@ async def test_whoever_set_a_cookie_for_its_domain_gets_it_back() -> None:
     assert [asked.header("Cookie") for asked in site.requests] == [None, "a=1"]
 
 
-def _set(jars: CookieJars, url: str, cookie: str) -> None:
+def _set(jars: ReceivedCookies, url: str, cookie: str) -> None:
     headers = ((b"Content-Type", b"text/html"), (b"set-cookie", cookie.encode()), (b"Set-Cookie", b"second=2"))
     jars.take(Response(request=Request(url=parse(url)), status=200, headers=headers))
 
 
 async def test_a_scheme_is_another_origin() -> None:
     """A cookie of https is not sent in clear on the same port, marked Secure or not."""
-    jars = CookieJars()
+    jars = ReceivedCookies()
     _set(jars, "https://h:8443/", "a=1")
 
     assert jars.cookies_for(parse("https://h:8443/")) == {"a": "1", "second": "2"}
@@ -69,7 +69,7 @@ async def test_a_scheme_is_another_origin() -> None:
 
 async def test_cookies_are_kept_for_a_bounded_number_of_origins() -> None:
     """A stream over endless hosts does not fill the memory: the first to come is forgotten first."""
-    jars = CookieJars()
+    jars = ReceivedCookies()
     for number in range(ORIGINS_REMEMBERED + 1):
         _set(jars, f"http://h{number}/", "a=1")
 

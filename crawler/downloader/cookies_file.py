@@ -1,0 +1,100 @@
+"""The cookies.txt file of a user (Netscape's format, as curl and browsers' extensions write it).
+
+Rules
+- A line has seven fields between tabs: domain, whether hosts below it get the cookie, path, secure, expiry, name,
+  value. An expiry of 0, none, or -1 is the session's end. A missing value is an empty one.
+- A domain that is a public suffix means that host alone (RFC 6265, 5.3, step 5).
+- A message about the file names a line and never repeats it: it holds the key to a session.
+Runs on: the event loop, once at the start; it reads one small file.
+"""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from crawler.core.config import FetchConfig
+from crawler.core.errors import UrlError, UsageError
+from crawler.core.suffixes import is_public_suffix
+from crawler.core.text import counted, safe
+from crawler.core.urls import parse
+from crawler.downloader.cookies import Cookie
+
+_HTTP_ONLY = "#HttpOnly_"  # curl's mark; any other line that begins with a number sign is a comment
+_FLAGS = {"TRUE": True, "FALSE": False}
+_EXPIRY = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]*)?", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def load_cookies(config: FetchConfig) -> tuple[Cookie, ...]:
+    """Return the cookies of the user's file, expired ones included; none without a file.
+
+    Raises:
+        UsageError: the file cannot be read, or a line of it is no cookie.
+    """
+    path = config.cookies_file
+    if path is None:
+        return ()
+    try:
+        return read_cookies(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise UsageError(f"--load-cookies: {path!r}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--load-cookies: {path!r} cannot be read: {safe(str(error))}") from None
+    except UsageError as error:
+        raise UsageError(f"--load-cookies: {path!r}, {error}") from None
+
+
+def read_cookies(content: bytes) -> tuple[Cookie, ...]:
+    """Return the cookies of a file's content, with or without the format's first line.
+
+    Raises:
+        UsageError: a line is no cookie; the message says which and why.
+    """
+    cookies = []
+    for number, line in enumerate(content.decode("utf-8-sig", "surrogateescape").split("\n"), 1):
+        written = line.removesuffix("\r")
+        if not written.strip() or (written.lstrip().startswith("#") and not written.startswith(_HTTP_ONLY)):
+            continue
+        try:
+            cookies.append(_cookie(written))
+        except _NoCookieError as error:
+            raise UsageError(f"line {number}: {error}") from None
+    return tuple(cookies)
+
+
+class _NoCookieError(ValueError):
+    """A reason why a line is no cookie."""
+
+
+def _cookie(line: str) -> Cookie:
+    fields = line.removeprefix(_HTTP_ONLY).split("\t")
+    if len(fields) not in {6, 7}:
+        raise _NoCookieError(
+            f"it has {counted(len(fields), 'field')}, and a cookie of a cookies.txt has 7, with tabs between them"
+        )
+    domain, below, path, secure, expiry, name, value = (*fields, "")[:7]
+    if below.upper() not in _FLAGS or secure.upper() not in _FLAGS:
+        raise _NoCookieError("its second and fourth field must be TRUE or FALSE")
+    if expiry and not _EXPIRY.fullmatch(expiry):
+        raise _NoCookieError("its fifth field must be a number of seconds since 1970, or 0")
+    if not (name or value) or _CONTROL.search(name + value):
+        raise _NoCookieError("its name and value must not be empty, nor hold control characters")
+    host = _host(domain.removeprefix("."))
+    return Cookie(
+        name=name,
+        value=value,
+        domain=host,
+        path=path if path.startswith("/") else "/",
+        host_only=not _FLAGS[below.upper()] or is_public_suffix(host),
+        secure=_FLAGS[secure.upper()],
+        http_only=line.startswith(_HTTP_ONLY),
+        expires=float(expiry) if expiry and float(expiry) > 0 else None,
+    )
+
+
+def _host(domain: str) -> str:
+    bracketed = f"[{domain}]" if ":" in domain and not domain.startswith("[") else domain
+    with suppress(UrlError):
+        if not re.search(r"[/?#@\\\s]", domain):
+            return parse(f"http://{bracketed}/").host
+    raise _NoCookieError("its first field must be a host")

@@ -1,0 +1,75 @@
+"""Keep-alive: which idle connections may carry another request, and how many of them are kept.
+
+Rules
+- A server that pushes an answer while our next request is on its way cannot be told from one that answers it. So a host
+  first shows on some connections that it stays silent between answers, 0.1 s each, before it gets connections back
+  at once. A host that spoke unasked gets a new connection for every request from then on.
+- All pools together keep a limited number of idle connections; past the limit the longest idle one is dropped.
+Strategy: a host that is asked without pause pays with a connection per request for 0.1 s; one that is asked twice a
+second pays nothing.
+Runs on: the event loop.
+"""
+
+from collections.abc import Hashable
+
+from aiohttp.client_proto import ResponseHandler
+
+KEEP_ALIVE_SECONDS = 15.0
+QUIET_SECONDS = 0.1
+QUIET_PROOFS = 16
+_SPOKE = -1
+_HOSTS_REMEMBERED = 4096
+
+
+class ReuseTrust:
+    """The hosts, by connection key, that have shown whether they speak only when asked."""
+
+    def __init__(self) -> None:
+        self._proofs: dict[Hashable, int] = {}
+
+    def may_return(self, key: Hashable, idle: float) -> bool:
+        """Return whether a connection that was silent for `idle` seconds may be used again."""
+        proofs = self._proofs.get(key, 0)
+        return proofs >= QUIET_PROOFS or (proofs != _SPOKE and idle >= QUIET_SECONDS)
+
+    def may_wait(self, key: Hashable, waiting: int) -> bool:
+        """Return whether one more connection may be kept beside those that wait: until proven, as many as prove it."""
+        proofs = self._proofs.get(key, 0)
+        return proofs >= QUIET_PROOFS or (proofs != _SPOKE and waiting < QUIET_PROOFS)
+
+    def was_quiet(self, key: Hashable, idle: float) -> None:
+        """Note that a connection was silent for `idle` seconds and is used again."""
+        if idle >= QUIET_SECONDS and (proofs := self._proofs.get(key, 0)) < QUIET_PROOFS:
+            self._note(key, proofs + 1)
+
+    def spoke_unasked(self, key: Hashable) -> None:
+        """Note that a connection brought bytes that belong to no request."""
+        self._note(key, _SPOKE)
+
+    def _note(self, key: Hashable, proofs: int) -> None:
+        self._proofs[key] = proofs
+        if len(self._proofs) > _HOSTS_REMEMBERED:
+            del self._proofs[next(iter(self._proofs))]
+
+
+class IdleConnections:
+    """The idle connections of all pools, the longest idle one first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._waiting: dict[ResponseHandler, None] = {}
+
+    def __repr__(self) -> str:
+        return f"<IdleConnections {len(self._waiting)} of {self._limit}>"
+
+    def add(self, connection: ResponseHandler) -> None:
+        """Count a connection that waits for its next request; drop the longest idle one past the limit."""
+        self._waiting[connection] = None
+        if len(self._waiting) > self._limit:
+            oldest = next(iter(self._waiting))
+            self.discard(oldest)
+            oldest.abort()
+
+    def discard(self, connection: ResponseHandler) -> None:
+        """Forget a connection that is in use again, or gone."""
+        self._waiting.pop(connection, None)
