@@ -167,7 +167,7 @@ class DialingConnector(TCPConnector):
             return await super()._resolve_host(host, port)
         trace = cast("AttemptTrace | None", next(iter(traces or ()), None))
         with trace.paused() if trace else nullcontext():  # towards a proxy there are no traces
-            await self._options.resolver.turn(host)
+            await self._options.resolver.wait_turn(host)
         found = await self._options.resolver.resolve(host, port)
         if trace:
             trace.resolved = trace.now()

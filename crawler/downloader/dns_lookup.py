@@ -1,18 +1,18 @@
-"""One name's lookup: asked, and asked again beside that, until an answer comes or the time is over.
+"""One DNS lookup: a question, repeated until an answer comes or its time is over.
 
 Rules
-- Both kinds of address are asked for at once. When one has come, the other is waited for half a second (as RFC 8305, 3,
-  has it, but nobody sits in front of a screen); what lacks is asked for again soon.
-- A question without an answer is asked again after two seconds, of the next server where there are several. The answer
+- A and AAAA records are asked for at once. After the first answer the other is awaited for half a second (RFC 8305, 3,
+  waits 50 ms, but for a person in front of a screen); missing records are asked for again soon.
+- A question without an answer is repeated after two seconds, at the next server where there are several. The answer
   to either counts, so a lost packet is repaired and an answer that takes three seconds is taken.
-- A server that cannot be reached, or says that it failed (SERVFAIL, REFUSED), has had its turn: the next one is asked
-  at once. The lookup fails when all have failed.
-- Each lookup has channels of its own, one per server that it asks, and a socket each. A channel of c-ares that lives on
-  allows for an answer five times what answers took before, at the least 0.25 s, and drops what comes later.
-- Ending it closes its sockets; what comes for it afterwards is not heard.
-Strategy: c-ares without a thread; the loop watches its sockets. Its callbacks only schedule: c-ares must not be called,
-let alone closed, from inside of them. Neither `lookups` nor `getaddrinfo` is used: pycares 5.2 frees the text of the
-one before c-ares reads it, and without it the other reads the whole of /etc/hosts for every channel.
+- After a server that cannot be reached, or reports a failure (SERVFAIL, REFUSED), the next one is asked at once. The
+  lookup fails when all have failed.
+- Each lookup has channels of its own, one per server that it asks, and a socket each. A long-lived c-ares channel
+  waits for an answer five times as long as earlier answers took, at the least 0.25 s, and drops later ones.
+- Ending a lookup closes its sockets; later answers are not read.
+Strategy: c-ares without a thread; the loop watches its sockets. Its callbacks only schedule: c-ares must not be called
+from inside of them, nor closed. Neither `lookups` nor `getaddrinfo` is used: pycares 5.2 frees the text of `lookups`
+before c-ares reads it, and without it `getaddrinfo` reads the whole of /etc/hosts for every channel.
 Runs on: the event loop.
 """
 
@@ -44,12 +44,12 @@ Address = tuple[socket.AddressFamily, str]
 
 @dataclass(frozen=True, slots=True)
 class LookupOutcome:
-    """How a lookup ended.
+    """The result of a lookup.
 
     Attributes:
-        addresses: in the order in which they are best tried; none = it failed.
-        ttl: seconds for which they hold, as the name server says.
-        code: the failure, a number of c-ares; None = there was none.
+        addresses: in the order in which to try them; none = the lookup failed.
+        ttl: seconds for which they hold, by the name server.
+        code: c-ares' number of the failure; None = there was none.
     """
 
     addresses: tuple[Address, ...] = ()
@@ -58,36 +58,36 @@ class LookupOutcome:
 
     @property
     def is_answer(self) -> bool:
-        """A name server knew, be it that there is no such name."""
+        """Return whether a name server answered, by an address or by the denial of one."""
         return self.code is None or self.is_no_name
 
     @property
     def is_no_name(self) -> bool:
-        """There is no such name, or it has no address."""
+        """Return whether there is no such name, or it has no address."""
         return self.code in _NO_SUCH_NAME
 
     @property
     def is_silence(self) -> bool:
-        """No name server said anything in time."""
+        """Return whether no name server answered in time."""
         return self.code == _SILENCE
 
     @property
     def is_unreachable(self) -> bool:
-        """No name server listens, or no socket could be opened to ask one."""
+        """Return whether no name server listens, or no socket could be opened to ask one."""
         return self.code in {ares.ARES_ECONNREFUSED, ares.ARES_EFILE}
 
     @property
     def problem(self) -> str:
-        """The failure in words."""
+        """Return the failure in words."""
         return "" if self.code is None else str(ares.strerror(self.code))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupQuestion:
-    """Something to ask, and whom.
+    """A question, and the servers to ask.
 
     Attributes:
-        name: whose addresses are wanted; None = the servers of the root, which only tells who answers.
+        name: the name whose addresses are wanted; None = the root's name servers, to see which server answers.
         servers: as ADDRESS:PORT, at least one, the best first.
     """
 
@@ -100,7 +100,7 @@ class Lookup:
 
     Attributes:
         began: monotonic moment at which it was asked first; `asked`, last.
-        server: the one that answered.
+        server: the name server that answered.
     """
 
     def __init__(
@@ -125,15 +125,15 @@ class Lookup:
 
     @property
     def was_answered(self) -> bool:
-        """A name server knew at least a part."""
+        """Return whether a name server answered at least a part."""
         return self.server is not None
 
     @property
     def outcome(self) -> LookupOutcome:
-        """Return what is known by now."""
+        """Return the result so far."""
         outcomes = self._heard.values()
         found = [outcome for outcome in outcomes if outcome.code is None]
-        if not found:  # any word of failure says more than silence, and silence more than that one kind is not there
+        if not found:  # a reported failure outranks silence, and silence the denial of one kind of address
             return min(outcomes, key=lambda outcome: (outcome.is_no_name, outcome.is_silence))
         ttl = min(outcome.ttl for outcome in found)
         is_whole = all(outcome.is_answer for outcome in outcomes)
@@ -141,7 +141,7 @@ class Lookup:
         return LookupOutcome(addresses=_sorted(addresses), ttl=ttl if is_whole else min(ttl, _PARTIAL_TTL))
 
     def close(self) -> None:
-        """End it without a word."""
+        """End the lookup without calling `done`."""
         self._is_over = True
         self._deadline.cancel()
         self._again.cancel()
@@ -170,13 +170,13 @@ class Lookup:
         if outcome.is_answer:
             self.server = server
         if self._pending == 0 or all(heard.is_answer for heard in self._heard.values()):
-            self._end_or_turn()
+            self._end_or_try_next()
         elif outcome.code is None:
             self._deadline.cancel()
             self._deadline = self._loop.call_later(_OTHER_KIND_SECONDS, self._end)
 
-    def _end_or_turn(self) -> None:
-        """All that was asked for has come: that is the end, unless it failed and another server may know."""
+    def _end_or_try_next(self) -> None:
+        """End the lookup; ask another server instead if the answers are failures and one is left."""
         if self.outcome.is_answer or self._tries >= len(self._servers):
             self._end()
         else:
@@ -188,7 +188,7 @@ class Lookup:
 
 
 class _Channel:
-    """One server's channel of c-ares, whose sockets the loop watches."""
+    """A c-ares channel to one server, whose sockets the loop watches."""
 
     def __init__(self, server: str, patience: float) -> None:
         self._loop = asyncio.get_running_loop()
@@ -199,7 +199,7 @@ class _Channel:
             self._channel = pycares.Channel(sock_state_cb=self._watch, servers=[server], timeout=patience, tries=1)
 
     def ask(self, name: str, kind: int, hear: Callable[[LookupOutcome], None]) -> None:
-        """Send the question; `hear` is called once with what comes of it, in a later turn of the loop."""
+        """Send the question; `hear` is called once with its outcome, in a later turn of the loop."""
         called: list[int | None] = []
 
         def schedule(result: pycares.DNSResult | None, code: int | None) -> None:
@@ -245,7 +245,7 @@ class _Channel:
 
 
 def system_servers() -> tuple[str, ...]:
-    """The name servers of /etc/resolv.conf, as it is now; none where it names none, or no file is left to read it."""
+    """Return the name servers that /etc/resolv.conf names now; none also where no file is left to read it."""
     with suppress(pycares.AresError):
         channel = pycares.Channel(sock_state_cb=lambda *_: None)
         servers = tuple(channel.servers)
@@ -268,7 +268,7 @@ def _outcome(result: pycares.DNSResult | None, code: int | None) -> LookupOutcom
 
 
 def _sorted(addresses: Sequence[Address]) -> tuple[Address, ...]:
-    """IPv6 first, if it leads anywhere from here (RFC 6724, 6, rules 1 and 6)."""
+    """Return IPv6 addresses first if this machine has a route to them (RFC 6724, 6, rules 1 and 6)."""
     is_mixed = len({family for family, _ in addresses}) > 1
     is_six_last = is_mixed and not _has_route(next(text for family, text in addresses if family == socket.AF_INET6))
     return tuple(sorted(addresses, key=lambda address: (address[0] == socket.AF_INET6) == is_six_last))

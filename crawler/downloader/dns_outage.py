@@ -1,12 +1,12 @@
-"""Whether the name servers themselves are out, told from names that nobody answers for.
+"""DNS outages: are the name servers themselves out, or do single names get no answer?
 
 Rules
-- Suspected when eight names in a row got no answer to what was asked since the last answer to any: silence, a failure
-  (SERVFAIL, REFUSED) or an unreachable server. Then the servers of the root are asked for, which every working resolver
-  knows (RFC 8109); until that is answered or not, the names that failed meanwhile are held. So eight dead names in a
-  row are no outage.
-- In an outage one name a second may still be asked, and the root beside it. Any answer ends it.
-- An answer is an address or a denial; that there is no such name is one.
+- An outage is suspected when eight names in a row got no answer to questions asked since the last answer to any:
+  silence, a failure (SERVFAIL, REFUSED) or an unreachable server. Then the root's name servers are asked for, which
+  every working resolver knows (RFC 8109). Names that fail meanwhile are held until that question is answered or fails,
+  so eight dead names in a row are no outage.
+- In an outage one name a second may still be asked, and the root beside it. Any answer ends the outage.
+- An address is an answer, and so is the denial that a name exists.
 Runs on: the event loop (pure but for the clock and the question that it is given).
 """
 
@@ -18,14 +18,14 @@ _PROBE_SECONDS = 1.0
 Settle = Callable[[bool], None]
 
 
-class Outage:
-    """What is known of the name servers.
+class DnsOutage:
+    """The state of the name servers, told from the lookups' results.
 
     Args:
-        ask_root: asks for the root's servers and calls back, later, with whether there was an answer.
+        ask_root: asks for the root's servers, and calls back later: True = there was an answer.
 
     Attributes:
-        since: monotonic moment since when no name server answers; None = they are well.
+        since: monotonic moment since when no name server answers; None = they answer.
     """
 
     def __init__(self, now: Callable[[], float], ask_root: Callable[[Settle], None]) -> None:
@@ -40,7 +40,7 @@ class Outage:
         self._probe_due = 0.0
 
     def may_ask(self, name: str) -> bool:
-        """Return whether to ask for a name now: yes, or in an outage if it is the next probe, which then has begun."""
+        """Return whether to ask for a name now; in an outage, only as the next probe, which then has begun."""
         if self.since is None:
             return True
         now = self._now()
@@ -51,21 +51,21 @@ class Outage:
         return True
 
     def answered(self) -> None:
-        """There was an answer: whatever was suspected is over."""
+        """Note an answer, which ends every suspicion and outage."""
         self._answered_at = self._now()
         self._missed.clear()
         self._probe = self.since = None
         self._settle(is_out=False)
 
     def missed(self, name: str, began: float, asked: float, settle: Settle) -> None:
-        """A name got no answer; it was asked for first when it `began`, and last when it was `asked`.
+        """Note a name without an answer; it was asked for first when it `began`, and last when it was `asked`.
 
-        `settle` is told, maybe later, whether that is an outage.
+        `settle` is called, maybe later: True = that is an outage.
         """
         if self._probe == name:
             self._probe = None
         if self.since is not None:
-            settle(True)  # noqa: FBT003 - the one thing that it is told
+            settle(True)  # noqa: FBT003 - its one argument
             return
         if asked >= self._answered_at:
             self._missed.setdefault(name, began)
@@ -76,7 +76,7 @@ class Outage:
             self._settle(is_out=False)
 
     def not_asked(self, name: str) -> None:
-        """For want of something that is ours no server could be asked for this name."""
+        """Note a name that was not asked for, since this machine lacked a file or the like."""
         if self._probe == name:
             self._probe = None
 

@@ -1,21 +1,28 @@
-"""The name servers that an option's text names.
+"""The name servers to ask: those of `--resolver`, or the system's.
 
 Rules
-- Addresses, never names: nobody could look those up. A port may follow, `127.0.0.1:5353` or `[::1]:5353`.
-Runs on: anywhere (pure).
+- `--resolver` takes addresses, never names: no server is known that could look those up. A port may follow,
+  `127.0.0.1:5353` or `[::1]:5353`.
+- The server that answered last is asked first.
+- /etc/resolv.conf is read again after five seconds. Where it names no server, this machine is asked (resolv.conf(5)).
+Runs on: the event loop; `parse_servers` anywhere.
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, ip_address
 
 from crawler.core.errors import UsageError
+from crawler.downloader.dns_lookup import system_servers
 
 _PORT = 53  # RFC 1035, 4.2
 _SERVER = re.compile(r"(?:\[([^]]+)\]|([^]:[]+))(?::([0-9]{1,5}))?")
+_SERVERS_SECONDS = 5.0
+_THIS_MACHINE = ("127.0.0.1:53",)
 
 
 def parse_servers(text: str | None) -> tuple[str, ...]:
-    """Every server as c-ares writes it, `ADDRESS:PORT`, in the order given; None gives none.
+    """Return every server as c-ares writes it, `ADDRESS:PORT`, in the order given; none for None.
 
     Raises:
         UsageError: a part of the text is no IP address with a port or without one.
@@ -25,8 +32,11 @@ def parse_servers(text: str | None) -> tuple[str, ...]:
 
 def _parse(text: str) -> str:
     match = _SERVER.fullmatch(text)
-    address = _address(match[1] or match[2] if match else text)
     port = int(match[3] or _PORT) if match else _PORT
+    try:
+        address = ip_address(match[1] or match[2] if match else text)
+    except ValueError:
+        address = None
     if address is None or not 0 < port < 65536:
         wanted = "an IP address, as in 192.0.2.53, 127.0.0.1:5353 or [::1]:5353; commas between several"
         raise UsageError(f"--resolver: expected {wanted}, got {text[:80]!r}")
@@ -36,8 +46,24 @@ def _parse(text: str) -> str:
     return f"[{plain}]:{port}{percent}{zone}"
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
+class NameServers:
+    """The servers in the order in which to ask them; `given` = none takes the system's."""
+
+    def __init__(self, given: Sequence[str], now: Callable[[], float]) -> None:
+        self._given = tuple(given)
+        self._now = now
+        self._system: tuple[str, ...] = ()
+        self._read_at = float("-inf")
+        self._preferred: str | None = None
+
+    def in_order(self) -> tuple[str, ...]:
+        """Return all servers, at least one."""
+        if not self._given and self._now() - self._read_at >= _SERVERS_SECONDS:
+            self._system, self._read_at = system_servers() or self._system, self._now()
+        servers = self._given or self._system or _THIS_MACHINE
+        first = servers.index(self._preferred) if self._preferred in servers else 0
+        return servers[first:] + servers[:first]
+
+    def prefer(self, server: str | None) -> None:
+        """Put this server first from now on."""
+        self._preferred = server

@@ -1,7 +1,7 @@
-"""The names that /etc/hosts gives addresses to, read again when the file has changed.
+"""The hosts file, /etc/hosts: names that have their addresses there, read again when the file has changed.
 
 Rules
-- A line is an address and its names, in any case; `#` begins a comment (hosts(5)). A line that is none says nothing.
+- A line is an address and its names, in any case; `#` begins a comment (hosts(5)). Any other line is ignored.
 - A file that cannot be read has no names.
 Strategy: one dictionary, since files of a hundred thousand blocked hosts are common; a look at the date costs 2 us.
 Runs on: the event loop, which reads that one local file.
@@ -18,7 +18,7 @@ HOSTS_FILE = Path("/etc/hosts")
 
 
 class HostsFile:
-    """Addresses by name."""
+    """The addresses of a hosts file, by name."""
 
     def __init__(self, path: Path = HOSTS_FILE) -> None:
         self._path = path
@@ -26,7 +26,7 @@ class HostsFile:
         self._addresses: dict[str, tuple[Address, ...]] = {}
 
     def addresses(self, name: str) -> tuple[Address, ...]:
-        """The addresses of a name in lower case, maybe none."""
+        """Return the addresses of a name in lower case, maybe none."""
         try:
             state = self._path.stat()
             if self._read_as != (now_as := (state.st_mtime_ns, state.st_size)):

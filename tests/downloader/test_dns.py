@@ -84,10 +84,13 @@ async def test_a_name_on_this_machine_is_fetched() -> None:
 
 @asynccontextmanager
 async def resolver(
-    *servers: NameServer, limit: float = 5.0, now: Callable[[], float] = time.monotonic
+    *servers: NameServer,
+    limit: float = 5.0,
+    now: Callable[[], float] = time.monotonic,
+    hosts_file: HostsFile | None = None,
 ) -> AsyncIterator[Resolver]:
     """A resolver that asks these servers, closed at the end."""
-    names = Resolver(limit, tuple(server.address for server in servers), now)
+    names = Resolver(limit, tuple(server.address for server in servers), now, hosts_file)
     try:
         yield names
     finally:
@@ -246,7 +249,7 @@ async def test_a_waiter_that_is_cancelled_leaves_the_lookup_to_others() -> None:
     async with name_server({"some.example": Reply("127.0.0.9", delay=0.1)}) as server, resolver(server) as names:
         first = asyncio.create_task(addresses(names, "some.example"))
         second = asyncio.create_task(addresses(names, "some.example"))
-        await names.turn("some.example")
+        await names.wait_turn("some.example")
         first.cancel()
 
         assert await second == ["127.0.0.9"]
@@ -286,7 +289,7 @@ async def test_failures_are_kept_for_a_while(reply: Reply, kept: float) -> None:
 
 async def test_the_oldest_name_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many hosts a crawl meets."""
-    monkeypatch.setattr("crawler.downloader.dns._NAMES_KEPT", 2)
+    monkeypatch.setattr("crawler.downloader.dns_cache._NAMES_KEPT", 2)
     table = {f"{letter}.example": Reply("127.0.0.9") for letter in "abc"}
     async with name_server(table) as server, resolver(server) as names:
         for host in (*table, *table):
@@ -319,7 +322,7 @@ async def test_a_lookup_that_nobody_waits_for_is_not_begun(monkeypatch: pytest.M
     monkeypatch.setattr("crawler.downloader.dns.LOOKUPS", 1)
     async with name_server({"a.example": Reply("127.0.0.9", delay=0.1)}) as server, resolver(server) as names:
         first = asyncio.create_task(addresses(names, "a.example"))
-        await names.turn("a.example")
+        await names.wait_turn("a.example")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
                 await names.resolve("b.example")
@@ -380,7 +383,7 @@ async def test_name_servers_that_are_out_are_told_as_such(break_: Callable[[Name
         server.silent, server.answers = False, table
         clock.now += 1
         probe = asyncio.create_task(reason(names, "probe.example"))
-        await names.turn("probe.example")
+        await names.wait_turn("probe.example")
         assert await probe is Reason.DNS_TIMEOUT  # a dead name as a probe is no outage: the root was answered
 
         assert await addresses(names, "good.example") == ["127.0.0.9"]
@@ -413,7 +416,7 @@ async def test_nothing_is_left_open() -> None:
             server.silent = True
             tasks = [asyncio.create_task(names.resolve(f"{number}.example")) for number in range(5)]
             for number in range(5):
-                await names.turn(f"{number}.example")
+                await names.wait_turn(f"{number}.example")
             await asyncio.sleep(0)
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         after = open_files()
@@ -477,12 +480,13 @@ async def test_a_name_with_fifty_addresses_is_dialled_at_four(monkeypatch: pytes
 
 
 async def test_the_hosts_file_comes_first(tmp_path: Path) -> None:
-    """No name server is asked for what it says."""
+    """No name server is asked for a name that stands in the file."""
     file = tmp_path / "hosts"
     file.write_text("127.0.0.8 here.example\n")
-    async with name_server({"here.example": Reply("127.0.0.9")}) as server, resolver(server) as names:
-        names._hosts_file = HostsFile(file)
-
+    async with (
+        name_server({"here.example": Reply("127.0.0.9")}) as server,
+        resolver(server, hosts_file=HostsFile(file)) as names,
+    ):
         assert await addresses(names, "here.example") == ["127.0.0.8"]
     assert not server.asked
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from crawler.downloader.dns_outage import Outage
+from crawler.downloader.dns_outage import DnsOutage
 
 
 class Watched:
@@ -12,7 +12,7 @@ class Watched:
         self.now = 100.0
         self.asked: list[Callable[[bool], None]] = []
         self.told: dict[str, bool] = {}
-        self.outage = Outage(lambda: self.now, self.asked.append)
+        self.outage = DnsOutage(lambda: self.now, self.asked.append)
 
     def miss(self, *names: str, asked: float = 100.0) -> None:
         """These names got no answer."""
