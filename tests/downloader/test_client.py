@@ -1,4 +1,4 @@
-"""fetch.client: the library's face."""
+"""downloader.client: the library's face."""
 
 import asyncio
 import gzip
@@ -12,7 +12,7 @@ import pytest
 from crawler.core.errors import FetchError, UrlError, UsageError
 from crawler.core.reasons import Reason
 from crawler.downloader.client import Fetcher, fetch
-from support.fetching import OK, answering
+from support.fetching import OK, HandClock, answering
 from support.forbidden import forbidden_urls
 from support.rawserver import Handler, raw_server
 
@@ -60,28 +60,11 @@ class Site:
         return [request.split(" ")[1] for request in self.requests]
 
 
-class Instant:
-    """A clock on which sleeping takes no time; `slept` tells how long it would have been."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def wall(self) -> float:
-        """Some moment."""
-        return 1e9
-
-    def monotonic(self) -> float:
-        """Some moment."""
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        """Take note."""
-        self.slept.append(seconds)
-
-
-def _hurried(fetcher: Fetcher) -> Instant:
-    clock = Instant()
-    fetcher._clock = clock  # type: ignore[assignment] # waits are not waited for
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
+    """A clock on which a pause takes no time, for every `Fetcher` of the test."""
+    clock = HandClock()
+    monkeypatch.setattr("crawler.downloader.client.SystemClock", lambda: clock)
     return clock
 
 
@@ -332,23 +315,21 @@ async def test_cookies_are_off_by_default() -> None:
     assert "Cookie" not in site.requests[1]
 
 
-async def test_what_may_pass_is_tried_again() -> None:
+async def test_what_may_pass_is_tried_again(clock: HandClock) -> None:
     """A retry status costs a wait, the server's if it asks for one."""
     busy = _answer(b"", "Retry-After: 7", status="503 Busy")
     site = Site(a=[busy, busy, _answer(b"now")])
     async with raw_server(site) as where, Fetcher() as fetcher:
-        clock = _hurried(fetcher)
         page = await fetcher.get(_url(where, "/a"))
 
     assert page.content == b"now"
     assert clock.slept == [7, 7]
 
 
-async def test_the_last_try_is_the_answer() -> None:
+async def test_the_last_try_is_the_answer(clock: HandClock) -> None:
     """After its retries a 503 is an answer like any other; a POST is never repeated."""
     site = Site(a=_answer(b"", status="503 Busy"))
     async with raw_server(site) as where, Fetcher(retries=2) as fetcher:
-        clock = _hurried(fetcher)
         page = await fetcher.get(_url(where, "/a"))
         posted = await fetcher.post(_url(where, "/a"))
 
@@ -359,12 +340,10 @@ async def test_the_last_try_is_the_answer() -> None:
         page.raise_for_status()
 
 
-async def test_a_pause_of_an_hour_is_not_waited_for() -> None:
+async def test_a_pause_of_an_hour_is_not_waited_for(clock: HandClock) -> None:
     """The answer tells; the caller decides."""
     site = Site(a=_answer(b"", "Retry-After: 3600", status="429 Slow down"))
     async with raw_server(site) as where, Fetcher() as fetcher:
-        clock = _hurried(fetcher)
-
         assert (await fetcher.get(_url(where, "/a"))).status == 429
     assert clock.slept == []
 

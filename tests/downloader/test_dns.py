@@ -1,4 +1,4 @@
-"""fetch.names: names become addresses."""
+"""downloader.dns and the files around it: names become addresses."""
 
 import asyncio
 import os
@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from crawler.core.addresses import AddressPolicy
 from crawler.core.errors import FetchError, NoNameServer, UsageError
 from crawler.core.reasons import Reason
 from crawler.downloader.client import Fetcher
 from crawler.downloader.dns import Resolver
 from crawler.downloader.hosts_file import HostsFile
-from support.fetching import OK, answering, ask, ask_url, failure, open_fetcher
+from support.fetching import OK, HandClock, answering, ask, ask_url, failure, open_fetcher
 from support.nameserver import REFUSED, SERVFAIL, SILENT, UNKNOWN, NameServer, Reply, name_server
 from support.rawserver import raw_server
 
@@ -97,17 +96,6 @@ async def resolver(
         await names.close()
 
 
-class Hands:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        """The moment."""
-        return self.now
-
-
 async def addresses(names: Resolver, host: str) -> list[str]:
     """What a name becomes."""
     return [result["host"] for result in await names.resolve(host, 80)]
@@ -185,12 +173,12 @@ async def test_a_second_name_server_answers_for_the_first(reply: Reply) -> None:
 
 async def test_one_kind_of_address_does_not_wait_for_the_other() -> None:
     """A server that never says whether there are IPv6 addresses costs half a second, and is asked again soon."""
-    clock = Hands()
+    clock = HandClock()
 
     def only_four(_name: str, kind: str) -> Reply:
         return Reply("127.0.0.9", ttl=600) if kind == "A" else SILENT
 
-    async with name_server(only_four) as server, resolver(server, now=clock) as names:
+    async with name_server(only_four) as server, resolver(server, now=clock.monotonic) as names:
         async with asyncio.timeout(2):
             assert await addresses(names, "some.example") == ["127.0.0.9"]
         clock.now += 3
@@ -260,10 +248,10 @@ async def test_a_waiter_that_is_cancelled_leaves_the_lookup_to_others() -> None:
 @pytest.mark.parametrize(("ttl", "kept"), [(7, 7), (0, 1), (10_000_000, 86400)])
 async def test_addresses_hold_for_their_ttl(ttl: int, kept: float) -> None:
     """From a second to a day."""
-    clock = Hands()
+    clock = HandClock()
     async with (
         name_server({"some.example": Reply("127.0.0.9", ttl=ttl)}) as server,
-        resolver(server, now=clock) as names,
+        resolver(server, now=clock.monotonic) as names,
     ):
         for moment in (0, kept - 0.5, kept):
             clock.now = 1000 + moment
@@ -274,8 +262,8 @@ async def test_addresses_hold_for_their_ttl(ttl: int, kept: float) -> None:
 @pytest.mark.parametrize(("reply", "kept"), [(UNKNOWN, 60), (Reply(code=SERVFAIL), 3), (SILENT, 3)])
 async def test_failures_are_kept_for_a_while(reply: Reply, kept: float) -> None:
     """No such name for a minute, what may pass for three seconds."""
-    clock = Hands()
-    async with name_server({"a.example": reply}) as server, resolver(server, limit=0.1, now=clock) as names:
+    clock = HandClock()
+    async with name_server({"a.example": reply}) as server, resolver(server, limit=0.1, now=clock.monotonic) as names:
         first = await reason(names, "a.example")
         asked = server.count("a.example")
         clock.now += kept - 0.5
@@ -362,9 +350,9 @@ def _all_failing(server: NameServer) -> None:
 @pytest.mark.parametrize("break_", [_all_silent, _all_failing])
 async def test_name_servers_that_are_out_are_told_as_such(break_: Callable[[NameServer], None]) -> None:
     """No host is blamed: lookups fail at once, but for one a second; the first answer ends it."""
-    clock = Hands()
+    clock = HandClock()
     table = {"good.example": Reply("127.0.0.9"), "probe.example": SILENT}
-    async with name_server(table) as server, resolver(server, limit=0.3, now=clock) as names:
+    async with name_server(table) as server, resolver(server, limit=0.3, now=clock.monotonic) as names:
         break_(server)
         error = await outage(names)
         assert (error.reason, error.counted, error.since) == (Reason.DNS_TIMEOUT, False, 1000.0)
@@ -459,26 +447,6 @@ async def test_four_addresses_are_tried() -> None:
         assert await addresses(names, "many.example") == ["::2", "127.0.1.2", "::3", "127.0.1.3"]
 
 
-async def test_a_name_with_fifty_addresses_is_dialled_at_four(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing listens, four have been tried when the dial fails."""
-    dialled: list[str] = []
-    refusal = AddressPolicy.refusal
-
-    def noting(self: AddressPolicy, address: str, *, named: bool) -> str | None:
-        dialled.append(address)
-        return refusal(self, address, named=named)
-
-    monkeypatch.setattr(AddressPolicy, "refusal", noting)
-    table = {"many.example": Reply(" ".join(f"127.0.1.{number}" for number in range(1, 51)))}
-    async with name_server(table) as server, open_fetcher(resolver=server.address) as fetcher:
-        async with raw_server(answering(OK)) as (_, port):
-            pass
-        error = await failure(fetcher, ask(("many.example", port)))
-
-    assert error.reason is Reason.CONNECT_REFUSED
-    assert {*dialled} == {"127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"}
-
-
 async def test_the_hosts_file_comes_first(tmp_path: Path) -> None:
     """No name server is asked for a name that stands in the file."""
     file = tmp_path / "hosts"
@@ -489,16 +457,6 @@ async def test_the_hosts_file_comes_first(tmp_path: Path) -> None:
     ):
         assert await addresses(names, "here.example") == ["127.0.0.8"]
     assert not server.asked
-
-
-async def test_a_name_that_leads_into_a_private_network_is_refused() -> None:
-    """A link's host is judged by the address that is dialled, whatever a name server says, and says the next time."""
-    for lie in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "10.0.0.1 127.0.0.1", "::ffff:127.0.0.1"):
-        async with name_server({"evil.example": Reply(lie, ttl=0)}) as server:
-            async with open_fetcher(resolver=server.address) as fetcher:
-                error = await failure(fetcher, ask_url("http://evil.example:8080/", named=False))
-
-            assert error.reason is Reason.BLOCKED_ADDRESS
 
 
 async def test_through_a_proxy_only_its_own_name_is_looked_up() -> None:
@@ -528,10 +486,10 @@ async def test_scripts_name_a_resolver() -> None:
 
 async def test_an_outage_outlives_no_probe_that_lacked_a_file() -> None:
     """Nobody was asked by it, so another name may be the next probe."""
-    clock = Hands()
+    clock = HandClock()
     async with (
         name_server({"good.example": Reply("127.0.0.9")}) as server,
-        resolver(server, limit=0.3, now=clock) as names,
+        resolver(server, limit=0.3, now=clock.monotonic) as names,
     ):
         server.silent = True
         await outage(names)

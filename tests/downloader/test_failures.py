@@ -1,4 +1,4 @@
-"""fetch.gate: every foreign error becomes a FetchError with a reason."""
+"""downloader.failures: every foreign error becomes a FetchError with a reason."""
 
 import errno
 
@@ -7,11 +7,8 @@ from aiohttp import ClientConnectorError, ClientPayloadError, ServerDisconnected
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
 
-from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.downloader.failures import FOREIGN, reach_error
-from support.fetching import OK, answering, ask, failure, open_fetcher
-from support.rawserver import raw_server
 
 _KEY = ConnectionKey("h", 80, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
 
@@ -69,29 +66,3 @@ def test_foreign_text_is_made_safe() -> None:
 def test_the_sentence_of_the_policy_is_the_message() -> None:
     """Whoever meets a refused address reads what to do."""
     assert str(reach_error(_dial(errno.EACCES, "use --allow-net"), "host:80")) == "use --allow-net"
-
-
-async def test_nothing_listens() -> None:
-    """A closed port is told as such."""
-    async with raw_server(answering(OK)) as where:
-        pass
-    async with open_fetcher() as fetcher:
-        error = await failure(fetcher, ask(where))
-
-    assert error.reason == Reason.CONNECT_REFUSED
-    assert f"{where[0]}:{where[1]}" in str(error)
-
-
-async def test_running_out_of_files_is_this_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """EMFILE at the dial blames no host."""
-
-    def fail(*_: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    async with raw_server(answering(OK)) as where, open_fetcher() as fetcher:
-        monkeypatch.setattr("crawler.downloader.dialing.socket.socket", fail)
-        error = await failure(fetcher, ask(where))
-
-    assert isinstance(error, FetchError)
-    assert error.reason == Reason.CLIENT_LIMIT
-    assert not error.reason.blames_host

@@ -1,4 +1,4 @@
-"""fetch.http: one request in, one response out."""
+"""downloader.fetcher: one request in, one response out."""
 
 import asyncio
 import gzip
@@ -17,7 +17,7 @@ from crawler.downloader.client import Fetcher
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.parse.page_reader import PageReader, Task
 from crawler.version import __version__
-from support.fetching import OK, answering, ask, failure, open_fetcher, saying
+from support.fetching import OK, HandClock, answering, ask, failure, open_fetcher, saying
 from support.rawserver import raw_server
 
 KIB = 1024
@@ -464,10 +464,11 @@ async def test_a_fetch_can_be_cancelled() -> None:
 
 async def test_phases_are_told() -> None:
     """A new connection has a connect time and no lookup for an address; a reused one has neither."""
-    async with raw_server(answering(OK)) as where, open_fetcher() as fetcher:
+    clock = HandClock(tick=0.001)
+    async with raw_server(answering(OK)) as where, open_fetcher(clock=clock) as fetcher:
         first = (await fetcher.fetch(ask(where))).timing
         by_name = (await fetcher.fetch(ask(("localhost", where[1])))).timing
-        await asyncio.sleep(0.11)
+        clock.now += 0.11
         again = (await fetcher.fetch(ask(where))).timing
 
     assert first.dns is None

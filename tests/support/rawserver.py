@@ -1,7 +1,7 @@
-"""Servers that say exactly what a test wants, byte by byte: `async with raw_server(handler) as (host, port)`.
+"""Servers that send exactly the bytes of a test: `async with raw_server(handler) as (host, port)`.
 
 Rules
-- The handler owns one connection; when it returns, what it wrote is sent and the connection is closed.
+- The handler owns one connection; when it returns, the bytes that it wrote are sent and the connection is closed.
 - A handler may wait for ever: leaving the block cancels it and drops every connection.
 - A client that hangs up is no error; any other exception of a handler is raised where the block ends.
 """
@@ -15,7 +15,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 class _Connections:
-    """The connections of one server, and what went wrong on them."""
+    """The connections of one server, and the errors of their handlers."""
 
     def __init__(self, handler: Handler) -> None:
         self.errors: list[Exception] = []
@@ -45,7 +45,7 @@ class _Connections:
         await asyncio.gather(*self._open)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Whether the handler said all it had to say."""
+        """Return whether the handler ended by itself."""
         self._talking.add(writer)
         try:
             await self._handler(reader, writer)
@@ -63,7 +63,7 @@ class _Connections:
 async def raw_server(
     handler: Handler, address: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[str, int]]:
-    """Serve every connection with `handler(reader, writer)` and yield where; a path as address is a unix socket."""
+    """Serve every connection with `handler(reader, writer)` and yield its address; a path is a unix socket."""
     connections = _Connections(handler)
     if "/" in address:
         server: asyncio.Server = await asyncio.start_unix_server(connections.serve, address, backlog=4096)

@@ -1,0 +1,112 @@
+"""downloader.dialing: addresses at the dial, sockets, and failures of both."""
+
+import errno
+import os
+import resource
+
+import pytest
+
+from crawler.core.addresses import AddressPolicy
+from crawler.core.errors import FetchError
+from crawler.core.reasons import Reason
+from support.fetching import OK, answering, ask, ask_url, failure, open_fetcher
+from support.nameserver import Reply, name_server
+from support.rawserver import raw_server
+
+
+async def test_an_unnamed_host_on_this_machine_is_not_dialled() -> None:
+    """The refusal says why, and the server never sees a connection."""
+    opened: list[None] = []
+    async with raw_server(answering(OK, opened=opened)) as (_, port), open_fetcher() as fetcher:
+        for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]"):
+            error = await failure(fetcher, ask_url(f"http://{host}:{port}/", named=False))
+            assert error.reason == Reason.BLOCKED_ADDRESS
+            assert "--allow-net" in str(error)
+
+    assert opened == []
+
+
+async def test_allowed_networks_are_dialled() -> None:
+    """`--allow-net` opens one private network to links."""
+    async with raw_server(answering(OK)) as where, open_fetcher(allow_nets=("127.0.0.0/8",)) as fetcher:
+        assert (await fetcher.fetch(ask(where, named=False))).body == b"good"
+
+
+async def test_a_reserved_address_is_never_dialled() -> None:
+    """Naming it does not help."""
+    async with open_fetcher() as fetcher:
+        for host in ("0.0.0.0", "[64:ff9b::7f00:1]", "169.254.169.254"):
+            assert (await failure(fetcher, ask_url(f"http://{host}/"))).reason == Reason.BLOCKED_ADDRESS
+
+
+async def test_the_last_files_are_left_to_the_run() -> None:
+    """A socket that would take one of them is this machine's limit, and whatever else needs a file has it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with raw_server(answering(OK)) as where:
+        os.close(lowest := os.open(os.devnull, os.O_RDONLY))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 20, hard))
+        try:
+            async with open_fetcher() as fetcher:
+                error = await failure(fetcher, ask(where))
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert error.reason is Reason.CLIENT_LIMIT
+    assert "ulimit -n" in str(error)
+
+
+async def test_a_name_that_leads_into_a_private_network_is_refused() -> None:
+    """A link's host is judged by the address that is dialled, whatever a name server says, and says the next time."""
+    for lie in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "10.0.0.1 127.0.0.1", "::ffff:127.0.0.1"):
+        async with name_server({"evil.example": Reply(lie, ttl=0)}) as server:
+            async with open_fetcher(resolver=server.address) as fetcher:
+                error = await failure(fetcher, ask_url("http://evil.example:8080/", named=False))
+
+            assert error.reason is Reason.BLOCKED_ADDRESS
+
+
+async def test_a_name_with_fifty_addresses_is_dialled_at_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing listens, four have been tried when the dial fails."""
+    dialled: list[str] = []
+    refusal = AddressPolicy.refusal
+
+    def noting(self: AddressPolicy, address: str, *, named: bool) -> str | None:
+        dialled.append(address)
+        return refusal(self, address, named=named)
+
+    monkeypatch.setattr(AddressPolicy, "refusal", noting)
+    table = {"many.example": Reply(" ".join(f"127.0.1.{number}" for number in range(1, 51)))}
+    async with name_server(table) as server, open_fetcher(resolver=server.address) as fetcher:
+        async with raw_server(answering(OK)) as (_, port):
+            pass
+        error = await failure(fetcher, ask(("many.example", port)))
+
+    assert error.reason is Reason.CONNECT_REFUSED
+    assert {*dialled} == {"127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"}
+
+
+async def test_nothing_listens() -> None:
+    """A closed port is told as such."""
+    async with raw_server(answering(OK)) as where:
+        pass
+    async with open_fetcher() as fetcher:
+        error = await failure(fetcher, ask(where))
+
+    assert error.reason == Reason.CONNECT_REFUSED
+    assert f"{where[0]}:{where[1]}" in str(error)
+
+
+async def test_running_out_of_files_is_this_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """EMFILE at the dial blames no host."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with raw_server(answering(OK)) as where, open_fetcher() as fetcher:
+        monkeypatch.setattr("crawler.downloader.dialing.socket.socket", fail)
+        error = await failure(fetcher, ask(where))
+
+    assert isinstance(error, FetchError)
+    assert error.reason == Reason.CLIENT_LIMIT
+    assert not error.reason.blames_host
