@@ -70,6 +70,18 @@ async def test_an_unknown_host_gets_a_connection_back_once_it_was_quiet(pause: f
     assert len(opened) == connections
 
 
+async def test_silence_counts_from_the_last_answer() -> None:
+    """A connection that was used again just now has to be silent for as long once more."""
+    opened: list[None] = []
+    clock = HandClock()
+    async with raw_server(answering(OK, opened=opened)) as where, open_fetcher(clock=clock) as fetcher:
+        for pause in (PAUSE, 0, 0):
+            await fetcher.fetch(ask(where))
+            clock.now += pause
+
+    assert len(opened) == 2
+
+
 async def _prove_quiet(fetcher: HttpFetcher, where: tuple[str, int], clock: HandClock) -> None:
     """Use so many connections twice, with a pause between, that the host has proved to be quiet."""
     for _ in range(2):

@@ -12,6 +12,7 @@ import trustme
 from crawler.core.reasons import Reason
 from support.certificates import AUTHORITY, BAD, authority_file, server_context
 from support.fetching import OK, answering, ask_url, failure, open_fetcher
+from support.nameserver import Reply, name_server
 from support.rawserver import raw_server
 
 
@@ -22,8 +23,10 @@ def ca_file(tmp_path: Path) -> str:
 
 
 @asynccontextmanager
-async def tls_server(cert: trustme.LeafCert, *, seen: list[object] | None = None) -> AsyncIterator[int]:
-    """A server that answers over TLS; `seen` collects the certificates of its clients."""
+async def tls_server(
+    cert: trustme.LeafCert, *, seen: list[object] | None = None, where: tuple[str, int] = ("127.0.0.1", 0)
+) -> AsyncIterator[int]:
+    """Answer over TLS and yield the port; `seen` collects the certificates of the clients."""
     context = server_context(cert)
     if seen is not None:
         context.verify_mode = ssl.CERT_OPTIONAL
@@ -38,7 +41,7 @@ async def tls_server(cert: trustme.LeafCert, *, seen: list[object] | None = None
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.transport.abort()
 
-    server = await asyncio.start_server(note, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(note, *where, ssl=context)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
@@ -62,6 +65,18 @@ async def test_a_bad_certificate_is_named(cert: trustme.LeafCert, reason: Reason
     """Out of date, for another host and untrusted are different outcomes."""
     async with tls_server(cert) as port, open_fetcher(ca_file=ca_file) as fetcher:
         assert (await failure(fetcher, ask_url(f"https://localhost:{port}/"))).reason == reason
+
+
+async def test_a_host_with_a_bad_certificate_at_one_address_is_asked_at_the_next(ca_file: str) -> None:
+    """A TLS failure ends one address, not the host."""
+    good, bad = AUTHORITY.issue_cert("some.example"), trustme.CA().issue_cert("some.example")
+    async with (
+        tls_server(bad) as port,
+        tls_server(good, where=("127.0.0.2", port)),
+        name_server({"some.example": Reply("127.0.0.1 127.0.0.2")}) as names,
+        open_fetcher(ca_file=ca_file, resolver=names.address) as fetcher,
+    ):
+        assert (await fetcher.fetch(ask_url(f"https://some.example:{port}/"))).body == b"good"
 
 
 async def test_an_insecure_host_is_not_verified_and_all_others_are() -> None:
