@@ -1,19 +1,19 @@
-"""The library's face: `Fetcher` for scripts, with redirects, cookies, retries and decoding.
+"""The library's client: `Fetcher` for scripts, with redirects, cookies, retries and decoding.
 
 Rules
-- A URL given here is named: its own loopback or private address may be dialled. See `hops` for where a redirect leads.
-- Retried are only methods that may be sent twice, on errors that may pass and on 408 425 429 500 502 503 504.
-- A circle of redirects is one where the same request would be sent again, cookies included: a page that sets a cookie
-  and redirects to itself, or a POST that is answered 303 there, leads on (Fetch, "HTTP-redirect fetch").
-- `get` and its kin raise and are bounded by nothing; `stream` answers every URL exactly once, within the bounds of
-  `downloader/stream.py`, and puts the error into the answer.
-- Starts no process. A big body is decoded in steps, and others run in between.
+- A URL given here is named: its own loopback or private address may be dialled. `redirection.py` decides for redirects.
+- Only methods that may be sent twice are retried, on transient errors and on 408 425 429 500 502 503 504.
+- A redirect loop is one where the same request would be sent again, cookies included. A page that sets a cookie and
+  redirects to itself, or a POST that is answered 303 there, is none (Fetch, "HTTP-redirect fetch").
+- `get` and the other methods raise, and wait for no place; `stream` answers every URL exactly once, within the bounds
+  of `stream.py`, and puts the error into the answer.
+- Starts no process. A big body is decoded in steps, and other tasks run in between.
 Runs on: the caller's event loop; `fetch` (synchronous) brings its own.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from random import random
 from types import TracebackType
@@ -27,13 +27,13 @@ from crawler.core.options import in_keywords
 from crawler.core.reasons import Reason
 from crawler.core.redirects import is_redirect
 from crawler.core.retry import RETRY_STATUSES, delay, retry_after
-from crawler.downloader.client_options import KEYWORDS, Ask, Options, configured, request_of
+from crawler.downloader.client_options import KEYWORDS, Options, RequestOptions, build_request, configs_of
 from crawler.downloader.fetched import Fetched
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.downloader.received_cookies import ReceivedCookies
 from crawler.downloader.redirection import redirected
 from crawler.downloader.stream import Stream, Urls
-from crawler.downloader.stream_turn import Alone, QuickHosts, Sender, StreamBounds
+from crawler.downloader.stream_turn import QuickHosts, Sender, StreamBounds, UnboundedSender
 from crawler.http.body_buffer import BodyBuffer
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps
 from crawler.runtime.clock import SystemClock
@@ -41,7 +41,7 @@ from crawler.runtime.loop import Stop, run
 from crawler.runtime.tasks import background
 
 MAX_WAIT = 60.0
-"""A server that asks for a longer pause than this gets none: its answer is the result."""
+"""Seconds; after a longer Retry-After there is no further try, and the answer is the result."""
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
@@ -53,13 +53,13 @@ class Fetcher:
         concurrency=256: fetches in flight of one `stream` to hosts that answer, at the most; lowered to two fifths of
             the open files that the process may have (`ulimit -n`).
         follow_redirects=True, max_redirects=10.
-        retries=3: further tries after an error that may pass, and after 408 425 429 500 502 503 504.
+        retries=3: further tries after a transient error, and after 408 425 429 500 502 503 504.
         headers, auth=(name, password), bearer: sent to the URLs that are given, not to other origins on the way.
-        cookies=False: True keeps what servers set, each origin its own; a mapping is sent to the URLs given, too.
+        cookies=False: True keeps the cookies that servers set, by origin; a mapping is also sent to the URLs given.
         cookies_file: a cookies.txt; its cookies go to their own domains.
         user_agent, proxy="http://host:port".
         resolver="127.0.0.1:5353": the name server to ask, in place of the system's; more are separated by commas.
-        ca_file, client_cert: PEM files. insecure_hosts=("host", "host:port"): not verified.
+        ca_file, client_cert: PEM files. insecure_hosts=("host", "host:port"): their certificates are not verified.
         allow_nets=("10.0.0.0/8",): private networks into which redirects may lead.
         timeout=60, connect_timeout=10, first_byte_timeout=20, idle_timeout=20: of one try.
         limit_rate: body bytes per second, over all that is being received.
@@ -73,23 +73,23 @@ class Fetcher:
             UsageError: an option is unknown, or names a file that cannot be read.
         """
         with in_keywords(KEYWORDS):
-            self._ways, self._config = configured(options)
+            self._options, self._config = configs_of(options)
             self._clock = SystemClock()
-            self._http = HttpFetcher(self._config, clock=self._clock, idle_limit=self._ways.concurrency)
+            self._http = HttpFetcher(self._config, clock=self._clock, idle_limit=self._options.concurrency)
             self._bounds = StreamBounds(
                 http=self._http,
                 quick=QuickHosts(),
                 now=self._clock.monotonic,
-                concurrency=self._ways.concurrency,
+                concurrency=self._options.concurrency,
                 is_throttled=self._config.limit_rate is not None,
             )
         self._is_open = False
 
     def __repr__(self) -> str:
-        return f"<Fetcher concurrency={self._ways.concurrency} {self._http!r}>"
+        return f"<Fetcher concurrency={self._options.concurrency} {self._http!r}>"
 
     async def __aenter__(self) -> Self:
-        self._jars = ReceivedCookies() if self._ways.cookies else None
+        self._jars = ReceivedCookies() if self._options.cookies else None
         await self._http.__aenter__()
         self._is_open = True
         return self
@@ -104,72 +104,72 @@ class Fetcher:
         if not self._is_open:
             raise UsageError("a Fetcher has to be open: use `async with crawler.Fetcher() as fetcher`")
 
-    async def get(self, url: str, **ask: Unpack[Ask]) -> Fetched:
-        """The page at `url`; see `request`."""
-        return await self.request("GET", url, **ask)
+    async def get(self, url: str, **options: Unpack[RequestOptions]) -> Fetched:
+        """Return the page at `url`; see `request`."""
+        return await self.request("GET", url, **options)
 
-    async def head(self, url: str, **ask: Unpack[Ask]) -> Fetched:
-        """Its headers alone; see `request`."""
-        return await self.request("HEAD", url, **ask)
+    async def head(self, url: str, **options: Unpack[RequestOptions]) -> Fetched:
+        """Return the headers of the page at `url`; see `request`."""
+        return await self.request("HEAD", url, **options)
 
-    async def post(self, url: str, **ask: Unpack[Ask]) -> Fetched:
-        """The answer to a body sent to `url`; see `request`."""
-        return await self.request("POST", url, **ask)
+    async def post(self, url: str, **options: Unpack[RequestOptions]) -> Fetched:
+        """Send a body to `url` and return the answer; see `request`."""
+        return await self.request("POST", url, **options)
 
-    async def put(self, url: str, **ask: Unpack[Ask]) -> Fetched:
-        """The answer to a body stored at `url`; see `request`."""
-        return await self.request("PUT", url, **ask)
+    async def put(self, url: str, **options: Unpack[RequestOptions]) -> Fetched:
+        """Store a body at `url` and return the answer; see `request`."""
+        return await self.request("PUT", url, **options)
 
-    async def patch(self, url: str, **ask: Unpack[Ask]) -> Fetched:
-        """The answer to a change of what is at `url`; see `request`."""
-        return await self.request("PATCH", url, **ask)
+    async def patch(self, url: str, **options: Unpack[RequestOptions]) -> Fetched:
+        """Change the resource at `url` and return the answer; see `request`."""
+        return await self.request("PATCH", url, **options)
 
-    async def delete(self, url: str, **ask: Unpack[Ask]) -> Fetched:
-        """The answer to the removal of what is at `url`; see `request`."""
-        return await self.request("DELETE", url, **ask)
+    async def delete(self, url: str, **options: Unpack[RequestOptions]) -> Fetched:
+        """Remove the resource at `url` and return the answer; see `request`."""
+        return await self.request("DELETE", url, **options)
 
-    async def request(self, method: str, url: str, **ask: Unpack[Ask]) -> Fetched:
-        """The answer to any request, with redirects followed and content decoded.
+    async def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Fetched:
+        """Send any request and return the answer, with redirects followed and content decoded.
 
-        One request can be told, by keyword: `headers` and `params` (mappings), `data` (bytes, text, or a mapping that
-        is sent as a form), `json`, `auth` (name, password), `timeout` (seconds, its redirects and retries included).
+        Options of the request, by keyword: `headers` and `params` (mappings), `data` (bytes, text, or a mapping that is
+        sent as a form), `json`, `auth` (name, password), `timeout` (seconds, its redirects and retries included).
 
         Raises:
-            UrlError: `url` is none that is fetched.
+            UrlError: `url` is no URL that can be fetched.
             FetchError: there was no usable answer. A status such as 404 is an answer.
         """
         self._check_open()
         try:
-            async with asyncio.timeout(ask.get("timeout")):
+            async with asyncio.timeout(options.get("timeout")):
                 with in_keywords(KEYWORDS):
-                    return await self._answer(url, request_of(method, url, ask), Alone(self._http))
+                    return await self._answer(url, build_request(method, url, options), UnboundedSender(self._http))
         except TimeoutError:
-            raise FetchError(Reason.TOTAL_TIMEOUT, f"it was not done within {ask.get('timeout'):g} s") from None
+            raise FetchError(Reason.TOTAL_TIMEOUT, f"it was not done within {options.get('timeout'):g} s") from None
 
     async def stream(self, urls: Urls, *, ordered: bool = False) -> AsyncIterator[Fetched]:
-        """An answer for each URL, as they come or in the order of the URLs; an error is an answer too.
+        """Yield an answer for each URL, in order of arrival or of the URLs; an error is an answer too.
 
-        `urls` is read as places become free, so it may be endless. Leaving the loop ends what is in flight. What `urls`
-        itself raises is raised here, as it is, after the answers to the URLs before it.
+        `urls` is read as places become free, so it may be endless. Leaving the loop cancels the fetches in flight. An
+        error of `urls` itself is raised here, unchanged, after the answers to the URLs before it.
 
         A host that has not answered within two seconds, or not at all yet, holds none of the `concurrency` slots until
         its answer begins; nor does the pause before a further try. Such fetches are bounded by the open files that the
         process may have. A host has at most `concurrency` of them.
 
-        Where the reader is slow, at most `concurrency` answers wait for it, beside those that keep their place. An
-        ordered stream goes on behind an answer that is late: at most 8,192 URLs from the one that it waits for, and as
-        long as their answers take less than 256 MiB.
+        For a slow reader at most `concurrency` answers wait, beside those that keep their place. An ordered stream
+        goes on behind a late answer: at most 8,192 URLs from the one that it waits for, and while their answers take
+        less than 256 MiB.
         """
         self._check_open()
-        async with aclosing(Stream(self._settled, self._bounds, ordered=ordered).answers(urls)) as answers:
+        async with aclosing(Stream(self._answer_or_error, self._bounds, ordered=ordered).answers(urls)) as answers:
             async for answer in answers:
                 yield answer
 
-    async def _settled(self, url: str, sender: Sender) -> Fetched:
-        """The answer of a stream, an error or not."""
+    async def _answer_or_error(self, url: str, sender: Sender) -> Fetched:
+        """Return the answer for one URL of a stream; its errors are in it."""
         try:
             with in_keywords(KEYWORDS):
-                return await self._answer(url, request_of("GET", url, {}), sender)
+                return await self._answer(url, build_request("GET", url, {}), sender)
         except CrawlerError as error:
             return Fetched(requested=str(url), url=str(url), error=error)
 
@@ -177,22 +177,22 @@ class Fetcher:
         history: list[str] = []
         sent: set[tuple[object, ...]] = set()
         while True:
-            response = await self._persist(request, sender)
+            response = await self._with_retries(request, sender)
             asked, response = response.request, replace(response, request=request)
-            hop = redirected(response) if self._ways.follow_redirects else None
+            hop = redirected(response) if self._options.follow_redirects else None
             if hop is None:
                 return await self._fetched(requested, response, tuple(history))
-            if hop.way.hops > self._ways.max_redirects:
-                raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {self._ways.max_redirects} times")
+            if hop.way.hops > self._options.max_redirects:
+                raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {self._options.max_redirects} times")
             sent.add(_identity(asked))
             if _identity(self._with_cookies(hop)) in sent:
                 raise FetchError(Reason.REDIRECT_LOOP, f"it redirects in a circle, by way of {hop.url.origin}")
             history.append(request.url.href)
             request = hop
 
-    async def _persist(self, request: Request, sender: Sender) -> Response:
-        """The response, after as many tries as are allowed and make sense."""
-        tries = self._ways.retries if request.method in _REPEATABLE else 0
+    async def _with_retries(self, request: Request, sender: Sender) -> Response:
+        """Return the response after as many tries as are allowed and useful."""
+        tries = self._options.retries if request.method in _REPEATABLE else 0
         for attempt in range(tries):
             asked = None
             try:
@@ -210,7 +210,7 @@ class Fetcher:
         return await self._exchange(request, sender)
 
     async def _exchange(self, request: Request, sender: Sender) -> Response:
-        """The response to one try, whose request has its cookies."""
+        """Return the response to one try; cookies are sent and kept."""
         response = await sender.fetch(self._with_cookies(request))
         if self._jars is not None:
             self._jars.take(response)
@@ -219,7 +219,7 @@ class Fetcher:
     def _with_cookies(self, request: Request) -> Request:
         if self._jars is None or any(name.lower() == "cookie" for name, _ in request.headers):
             return request
-        given = self._ways.cookies if isinstance(self._ways.cookies, Mapping) and request.named else {}
+        given = self._options.cookies if isinstance(self._options.cookies, Mapping) and request.named else {}
         pairs = {**given, **self._jars.cookies_for(request.url)}
         if not pairs:
             return request
@@ -241,7 +241,7 @@ class Fetcher:
         )
 
     async def _decoded(self, response: Response) -> bytes:
-        """The content; a redirect's stays as it came, since nobody reads it and it may be a bomb."""
+        """Return the decoded content; that of a redirect as it came, since it is of no use and may be a bomb."""
         layers = codings(response.codings)
         if not layers or is_redirect(response):
             return response.body
@@ -257,32 +257,25 @@ class Fetcher:
 
 
 def _identity(request: Request) -> tuple[object, ...]:
-    """All that a server sees of a request: where it is repeated, so is the answer."""
+    """Return all parts of a request that a server sees: for the same parts it gives the same answer."""
     return request.method, request.url, request.headers, request.body
 
 
 def fetch(urls: Iterable[str], **options: Unpack[Options]) -> list[Fetched]:
-    """An answer for each URL, in the order given; errors are in the answers. Blocks until all are there.
+    """Return an answer for each URL, in the order given; errors are in the answers. Blocks until all are there.
 
     Raises:
         UsageError: an option is unknown, or an event loop runs in this thread: use `Fetcher` there.
     """
-    if _is_loop_running():
-        raise UsageError("an event loop runs here: use `async with crawler.Fetcher() as fetcher`, not crawler.fetch")
-    return run(lambda stop: _fetch_all(urls, options, stop))
-
-
-def _is_loop_running() -> bool:
-    try:
+    with suppress(RuntimeError):
         asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+        raise UsageError("an event loop runs here: use `async with crawler.Fetcher() as fetcher`, not crawler.fetch")
 
+    async def fetch_all(stop: Stop) -> list[Fetched]:
+        async with Fetcher(**options) as fetcher, background(_interrupt, stop):
+            return [fetched async for fetched in fetcher.stream(urls, ordered=True)]
 
-async def _fetch_all(urls: Iterable[str], options: Options, stop: Stop) -> list[Fetched]:
-    async with Fetcher(**options) as fetcher, background(_interrupt, stop):
-        return [fetched async for fetched in fetcher.stream(urls, ordered=True)]
+    return run(fetch_all)
 
 
 async def _interrupt(stop: Stop) -> None:

@@ -1,7 +1,7 @@
-"""What a `Fetcher` and one of its requests can be told, and the request that comes of it.
+"""The options of a `Fetcher` and of one of its requests, and the request built from them.
 
 Rules
-- A knob is a field of `ClientConfig` or of `core.config.FetchConfig`; `Options` gives both their keywords and types.
+- An option is a field of `ClientConfig` or of `core.config.FetchConfig`; `Options` gives both their keywords and types.
 - User name and password of a URL become basic authentication for that URL.
 Runs on: anywhere (pure).
 """
@@ -56,8 +56,8 @@ class Options(TypedDict, total=False):
     max_decoded: int
 
 
-class Ask(TypedDict, total=False):
-    """What one request can be told: `data` is bytes, text or a form; `timeout` covers its redirects and retries too."""
+class RequestOptions(TypedDict, total=False):
+    """Options of one request: `data` is bytes, text or a form; `timeout` covers its redirects and retries too."""
 
     headers: Headers
     params: Headers
@@ -69,12 +69,12 @@ class Ask(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfig:
-    """How a `Fetcher` goes about it.
+    """The options of a `Fetcher` that go beyond one fetch.
 
     Attributes:
         concurrency: fetches in flight of one `stream` to hosts that answer, at the most.
-        retries: further tries after what may pass.
-        cookies: True keeps what servers set, each origin its own; a mapping is sent to every URL that is given, too.
+        retries: further tries after a transient error or status.
+        cookies: True keeps the cookies that servers set, by origin; a mapping is also sent to every given URL.
     """
 
     concurrency: int = 256
@@ -89,61 +89,60 @@ KEYWORDS = {
     for name, option in OPTIONS.items()
     if option.field in {*Options.__annotations__, "basic_auth"}
 }
-"""What a `Fetcher` calls the options that messages name."""
+"""The keyword of a `Fetcher` for each option that messages name."""
 
 
-def configured(options: Options) -> tuple[ClientConfig, FetchConfig]:
-    """The two configs that keywords stand for.
+def configs_of(options: Options) -> tuple[ClientConfig, FetchConfig]:
+    """Return the two configs for these keywords.
 
     Raises:
         UsageError: there is no such option.
     """
     check_names(options, Options.__annotations__, "Fetcher")
     values: dict[str, Any] = dict(options)
-    ways = ClientConfig(**{name: values.pop(name) for name in ClientConfig.__slots__ if name in values})
+    client = ClientConfig(**{name: values.pop(name) for name in ClientConfig.__slots__ if name in values})
     if "headers" in values:
         values["headers"] = tuple(values["headers"].items())
     if "auth" in values:
         values["basic_auth"] = values.pop("auth")
-    return ways, FetchConfig(**values)
+    return client, FetchConfig(**values)
 
 
-def request_of(method: str, text: str, ask: Ask) -> Request:
-    """The request for a URL as it was given, which makes it named.
+def build_request(method: str, text: str, options: RequestOptions) -> Request:
+    """Return the request for a URL that the user gave, which makes it named.
 
     Raises:
-        UrlError: it is no URL that is fetched.
-        UsageError: there is no such method.
+        UrlError: the text is no URL that can be fetched.
+        UsageError: the method is no HTTP method.
     """
     method = method.upper()
     if not _METHOD.fullmatch(method):
         raise UsageError(f"{method[:40]!r} is no HTTP method")
-    body, kind = _body(ask)
-    headers = list(ask.get("headers", {}).items())
+    body, kind = _body(options)
+    headers = list(options.get("headers", {}).items())
     names = {name.lower() for name, _ in headers}
     if kind and "content-type" not in names:
         headers.append(("Content-Type", kind))
-    user = ask.get("auth") or urls.credentials(text)
+    user = options.get("auth") or urls.credentials(text)
     if user and "authorization" not in names:
         headers.append(("Authorization", basic(*user)))
-    return Request(url=_url(text, ask), named=True, method=method, headers=tuple(headers), body=body)
+    return Request(url=_url(text, options.get("params")), named=True, method=method, headers=tuple(headers), body=body)
 
 
-def _url(text: str, ask: Ask) -> Url:
+def _url(text: str, params: Headers | None) -> Url:
     if not isinstance(text, str):  # a missing value in a table, say
         raise UrlError(Reason.NOT_A_URL, f"it is of type {type(text).__name__}, and a URL is text")
-    params = ask.get("params")
     if not params:
         return urls.parse(text)
     before = text.partition("#")[0]
     return urls.parse(f"{before}{'&' if '?' in before else '?'}{urlencode(params)}")
 
 
-def _body(ask: Ask) -> tuple[bytes | None, str | None]:
-    """The body and its media type."""
-    if "json" in ask:
-        return json.dumps(ask["json"]).encode(), "application/json"
-    data = ask.get("data")
+def _body(options: RequestOptions) -> tuple[bytes | None, str | None]:
+    """Return the body and its media type."""
+    if "json" in options:
+        return json.dumps(options["json"]).encode(), "application/json"
+    data = options.get("data")
     if isinstance(data, Mapping):
         return urlencode(data).encode(), "application/x-www-form-urlencoded"
     return (data.encode(), "text/plain; charset=utf-8") if isinstance(data, str) else (data, None)

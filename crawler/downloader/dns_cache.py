@@ -46,7 +46,7 @@ class CachedName:
 
 
 class DnsCache:
-    """What lookups of at most `limit` seconds found."""
+    """The results of lookups of at most `limit` seconds."""
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
@@ -56,7 +56,7 @@ class DnsCache:
         return len(self._names)
 
     def get(self, host: str, now: float) -> CachedName | None:
-        """Return what holds of a name; None = it has to be looked up."""
+        """Return the entry of a name; None = the name has to be looked up."""
         known = self._names.get(host)
         if known is not None and known.until <= now:
             del self._names[host]
@@ -64,7 +64,7 @@ class DnsCache:
         return known
 
     def put(self, host: str, outcome: LookupOutcome, now: float) -> CachedName:
-        """Store how a lookup ended."""
+        """Store the outcome of a lookup and return its entry."""
         if outcome.code is None:
             seconds = min(max(outcome.ttl, _SHORTEST_TTL), _LONGEST_TTL)
             known = CachedName(addresses=outcome.addresses, until=now + seconds)

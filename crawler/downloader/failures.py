@@ -1,8 +1,8 @@
-"""The one gate for what aiohttp, TLS and the operating system raise: each becomes a `FetchError` with a reason.
+"""The one gate for exceptions of aiohttp, TLS and the operating system: each becomes a `FetchError` with a reason.
 
 Rules
-- The class of what happened decides, never the wording, except where a library has only words.
-- A message says what happened or what to do; whatever a server or library contributed to it is cut and escaped.
+- The class of an exception decides, never its wording, except where a library has only words.
+- A message says what happened or what to do; text of a server or library in it is cut and escaped.
 - Running out of files, ports or memory is this machine's fault, and must not count against a host.
 Runs on: the event loop.
 """
@@ -35,7 +35,7 @@ FOREIGN = (ClientError, HttpProcessingError, OSError, EOFError, ValueError, Runt
 
 
 def reach_error(error: Exception, where: str) -> FetchError:
-    """What a foreign error means for a fetch from `where`, a host and port."""
+    """Return the `FetchError` for a foreign error of a fetch from `where`, a host and port."""
     return next(make(error, where) for kinds, make in _MEANINGS if isinstance(error, kinds))
 
 

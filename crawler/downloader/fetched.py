@@ -1,7 +1,7 @@
-"""What the library gives back for one URL.
+"""The answer that the library gives for one URL.
 
 Rules
-- Content is decoded: content codings are gone. Text is read as a crawl reads it, and never fails to be read.
+- Content codings are removed. Text is decoded as a crawl decodes it, which never fails.
 - An answer of `Fetcher.stream` may carry an error instead; then its status is 0 and its content empty.
 Runs on: anywhere.
 """
@@ -26,10 +26,10 @@ class Fetched:
 
     Attributes:
         requested: the URL as it was given.
-        url: the URL that answered, after all redirects; where it is unknown, as given.
+        url: the URL that answered, after all redirects; as given while that is unknown.
         headers: by case-insensitive name; `getall` gives each value of a repeated one.
         history: the URLs that redirected on the way, first to last.
-        error: why there is no answer; None = there is one.
+        error: the reason why there is no answer; None = there is one.
     """
 
     requested: str
@@ -43,12 +43,12 @@ class Fetched:
 
     @property
     def ok(self) -> bool:
-        """True for a status below 400."""
+        """Return whether the status is below 400."""
         return 0 < self.status < 400
 
     @property
     def text(self) -> str:
-        """The content as text; what cannot be read becomes U+FFFD.
+        """Return the content as text; bytes that cannot be decoded become U+FFFD.
 
         Its encoding is that of a byte order mark, else of Content-Type, else what HTML or XML declares inside; else
         UTF-8 if the bytes are valid so, and windows-1252 if not.
@@ -57,15 +57,15 @@ class Fetched:
         return decode.text(self.content, detect.of_response(content_type, self.content))
 
     def json(self) -> Any:
-        """The content as JSON.
+        """Return the content, parsed as JSON.
 
         Raises:
-            ValueError: it is not.
+            ValueError: it is not JSON.
         """
         return json.loads(self.content)
 
     def raise_for_status(self) -> None:
-        """Nothing for an answer below 400.
+        """Do nothing for an answer below 400.
 
         Raises:
             CrawlerError: the error, or FetchError(HTTP_STATUS) for a status of 400 or more.

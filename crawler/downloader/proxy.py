@@ -1,8 +1,8 @@
-"""Through which proxy, and as whom.
+"""The proxy: its URL and credentials, parsed from `--proxy`.
 
 Rules
-- Only the proxy that was given explicitly; the environment is never asked.
-- Its password goes to the proxy alone and into no message.
+- Only an explicit option names a proxy; HTTP_PROXY and its like are ignored.
+- The password goes to the proxy alone and into no message.
 Runs on: anywhere (pure).
 """
 
@@ -20,7 +20,7 @@ class Proxy:
     """An HTTP proxy.
 
     Attributes:
-        authorization: the value of its Proxy-Authorization header; None = it asks for nothing.
+        authorization: the value of its Proxy-Authorization header; None = it has no credentials.
     """
 
     url: Url
@@ -28,15 +28,15 @@ class Proxy:
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """What is said to the proxy itself."""
+        """Return the headers for the proxy itself."""
         return (("Proxy-Authorization", self.authorization),) if self.authorization else ()
 
 
 def proxy_from(text: str | None) -> Proxy | None:
-    """The proxy that an option's text names.
+    """Return the proxy that an option's text names.
 
     Raises:
-        UsageError: it is no http:// URL.
+        UsageError: the text is no http:// URL.
     """
     if text is None:
         return None
@@ -47,6 +47,6 @@ def proxy_from(text: str | None) -> Proxy | None:
         what = "write http:// in front, as in http://localhost:3128" if is_headless else str(error)
         raise UsageError(f"--proxy: {what}") from error
     if url.scheme != "http":
-        raise UsageError(f"--proxy: only http:// proxies are spoken to, not {url.scheme}://")
+        raise UsageError(f"--proxy: {url.scheme}:// proxies are not supported: give an http:// URL")
     user = urls.credentials(text)
     return Proxy(url=url, authorization=basic(*user) if user else None)

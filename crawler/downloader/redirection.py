@@ -1,10 +1,10 @@
-"""What the next request is when a response redirects.
+"""Following redirects: the next request after a response that redirects.
 
 Rules
 - 301 and 302 turn POST into GET, 303 turns everything but HEAD into GET; 307 and 308 repeat the request
   (Fetch standard, 4.4).
 - Within an origin a request keeps its headers. The first hop to another origin (scheme, host or port) drops all but an
-  allowlist, and for good: coming back does not bring them back. A body is never sent to another origin. An upgrade
+  allowlist; a hop back does not restore them. A body is never sent to another origin. An upgrade
   from http to https is such a hop too, as for curl (CVE-2022-27774); requests lets it pass between standard ports.
 - The target is named only as long as every hop stayed on the origin that the user named.
 Runs on: anywhere (pure).
@@ -23,24 +23,24 @@ _OF_BODY = frozenset({"content-type", "content-encoding", "content-language", "c
 
 
 def redirected(response: Response) -> Request | None:
-    """The request that a redirect asks for; None = the response is no redirect.
+    """Return the request that a redirect asks for; None = the response is no redirect.
 
     Raises:
-        FetchError: BAD_REDIRECT, when the target is no URL that we fetch or would be sent a body of another origin's.
+        FetchError: BAD_REDIRECT, when the target is no URL that can be fetched, or another origin would get the body.
     """
     try:
         url = target(response)
     except UrlError as error:
-        raise FetchError(Reason.BAD_REDIRECT, f"it redirects to what is not fetched: {error}") from error
+        raise FetchError(Reason.BAD_REDIRECT, f"it redirects to a URL that cannot be fetched: {error}") from error
     if url is None:
         return None
     request = response.request
     way = Way(hops=request.way.hops + 1)
-    hop = replace(_repeated(request, response.status), url=url, way=way, referrer=request.url.href)
-    return hop if url.origin == request.url.origin else _abroad(hop)
+    hop = replace(_with_method_of(request, response.status), url=url, way=way, referrer=request.url.href)
+    return hop if url.origin == request.url.origin else _to_other_origin(hop)
 
 
-def _repeated(request: Request, status: int) -> Request:
+def _with_method_of(request: Request, status: int) -> Request:
     becomes_get = (status == 303 and request.method != "HEAD") or (status in {301, 302} and request.method == "POST")
     if not becomes_get:
         return request
@@ -48,8 +48,9 @@ def _repeated(request: Request, status: int) -> Request:
     return replace(request, method="GET", body=None, headers=headers)
 
 
-def _abroad(hop: Request) -> Request:
+def _to_other_origin(hop: Request) -> Request:
     if hop.body is not None:
-        raise FetchError(Reason.BAD_REDIRECT, f"it wants the body sent on to {hop.url.origin}, and that is not done")
+        message = f"it redirects the body to {hop.url.origin}: a body is never sent to another origin"
+        raise FetchError(Reason.BAD_REDIRECT, message)
     headers = tuple(header for header in hop.headers if header[0].lower() in _HARMLESS)
     return replace(hop, headers=headers, named=False)

@@ -1,9 +1,9 @@
-"""Many URLs at once: which are read when, and how it ends.
+"""A stream: many URLs fetched at once, read from an iterable as places become free.
 
 Rules
-- Each URL is a task; silent hosts hold up no others, as long as there are places outside (`turn.py`).
+- Each URL is a task; silent hosts delay no others, as long as there are places outside (`stream_turn.py`).
 - A URL is read when less than a quarter of `concurrency` URLs wait for their first place, few answers wait for the
-  reader (`answers.py`), and less than MOST_BEGUN URLs were begun whose answers were not read.
+  reader (`stream_answers.py`), and fewer than MOST_BEGUN URLs were begun whose answers were not read.
 - Leaving the stream early ends all of its tasks.
 Runs on: the event loop.
 """
@@ -27,7 +27,7 @@ Urls = Iterable[str] | AsyncIterable[str]
 
 
 class Stream:
-    """One stream; `answer` gives the answer for a URL, whatever it is."""
+    """One stream; `answer` gives the answer for a URL, an error included."""
 
     def __init__(
         self, answer: Callable[[str, Sender], Awaitable[Fetched]], bounds: StreamBounds, *, ordered: bool
@@ -40,13 +40,13 @@ class Stream:
         self._answers = Answers(slots, ordered=ordered)
         self._begun = self._placed = 0
         self._may_read = Alarm()
-        self._end: tuple[BaseException | None] | None = None  # what ended the URLs, once they have ended
+        self._end: tuple[BaseException | None] | None = None  # set once the URLs have ended, by an error or not
 
     def __repr__(self) -> str:
         return f"<Stream {self._begun} begun, {self._answers!r}, {self._placement!r}>"
 
     async def answers(self, urls: Urls) -> AsyncGenerator[Fetched, None]:
-        """Each answer once; then raises what `urls` raised."""
+        """Yield each answer once; then raise the error of `urls`, if there was one."""
         async with ScopedTasks() as turns, background(self._placement.run), background(self._feed, urls, turns):
             while not (self._end and self._answers.read == self._begun):
                 answer = await self._answers.next()
@@ -62,7 +62,7 @@ class Stream:
         try:
             await self._room()
             async for url in _each(urls):
-                turns.run(self._take_turn(url, self._begun), _nothing)
+                turns.run(self._take_turn(url, self._begun), lambda: None)  # its answer says all
                 self._begun += 1
                 await self._room()
         except (Exception, asyncio.CancelledError) as error:
@@ -101,13 +101,9 @@ class Stream:
         self._may_read.set()
 
 
-def _nothing() -> None:
-    """Do nothing when a turn has ended: its answer says all."""
-
-
 async def _each(urls: Urls) -> AsyncIterator[str]:
     if isinstance(urls, str):
-        raise UsageError("a list of URLs is wanted, and this is one text: write [url]")
+        raise UsageError("urls must be a list, not a string: write [url]")
     if isinstance(urls, AsyncIterable):
         async for url in urls:
             yield url

@@ -1,9 +1,9 @@
-"""The answers of a stream that are there and not read, as they come or by the number of their URL.
+"""The answers of a stream that wait for its reader, in order of arrival or of their URLs.
 
 Rules
-- At most so many as there are slots wait for the reader without a place; any other keeps its place meanwhile.
-- In an ordered stream the answers that wait for an earlier one do not count, since they would hold the places that it
-  needs. MOST_CONTENT bytes of them are enough: then no further URL is read.
+- At most as many answers as there are slots wait without a place; the others keep their places meanwhile.
+- In an ordered stream the answers behind a late one do not count, since they would hold the places that it needs.
+  Past MOST_CONTENT bytes of them, no further URL is read.
 Runs on: the event loop.
 """
 
@@ -17,10 +17,10 @@ MOST_CONTENT = 256 * 1024 * 1024  # bytes of answers that wait for an earlier on
 
 
 class Answers:
-    """The answers that are there and not read: as they come, or by the number of their URL.
+    """The answers that wait for the reader.
 
     Attributes:
-        read: how many were read.
+        read: the number of answers that were read.
     """
 
     def __init__(self, most: int, *, ordered: bool) -> None:
@@ -38,13 +38,13 @@ class Answers:
 
     @property
     def is_full(self) -> bool:
-        """Return whether so many wait, or so large ones, that no further URL is to be read."""
+        """Return whether so many answers wait, or so large ones, that no further URL is to be read."""
         if self.read in self._there:
             return len(self._there) >= self._most
         return self._size > MOST_CONTENT
 
     def put(self, number: int, answer: Fetched | Exception, turn: StreamTurn) -> None:
-        """Keep the answer for the reader; its turn leaves its place as soon as few wait for the reader."""
+        """Store an answer; its turn leaves its place as soon as few answers wait."""
         self._there[number if self._ordered else self._came] = answer
         self._came += 1
         self._size += _size(answer)
@@ -53,14 +53,14 @@ class Answers:
         self.wake()
 
     def wake(self) -> None:
-        """Let the reader look again."""
+        """Make a waiting reader look again."""
         self._reader.set()
 
     async def next(self) -> Fetched | None:
-        """The next answer; None = look whether there are more.
+        """Return the next answer; None = look again whether more will come.
 
         Raises:
-            Exception: what its turn ended with, if that has no name.
+            Exception: the unexpected error that ended the turn.
         """
         if self.read not in self._there:
             await self._reader.wait()
@@ -74,7 +74,7 @@ class Answers:
         return answer
 
     def _let_go(self) -> None:
-        """Take answers out of their places; those behind one that is not there must not be in its way."""
+        """Free the places of answers: all of them while the reader waits for an earlier one, which may need a place."""
         while self._held and (self.read not in self._there or len(self._there) - len(self._held) < self._most):
             self._held.popleft().leave()
 

@@ -1,10 +1,10 @@
-"""One URL's turn in a stream: the place that it holds, and the hosts that get a slot at once.
+"""One URL's turn in a stream: its place among the fetches in flight, and the hosts that get a slot at once.
 
 Rules
-- A turn holds a place (`runtime/places.py`) from a request to the answer, or to the pause before the next try: a slot,
-  if the host answered quickly the last time, and otherwise a place outside, until the head of the answer takes a slot.
+- A turn holds a place (`runtime/places.py`) from a request to the answer, or to the pause before the next try: a slot
+  if the host answered quickly the last time, otherwise a place outside, until the head of the answer takes a slot.
 - A request to a host that has just failed comes after those of all others.
-- A dial that is broken off, to make room, begins anew later; it does not count as a try.
+- A dial that is broken off to make room begins anew later; it does not count as a try.
 Runs on: the event loop.
 """
 
@@ -24,25 +24,25 @@ _HOSTS_REMEMBERED = 10_000
 
 
 class Sender(Protocol):
-    """The way on which the requests for one URL go out."""
+    """Sends the requests for one URL."""
 
     async def fetch(self, request: Request) -> Response:
-        """The response to one request; raises what `HttpFetcher.fetch` raises."""
+        """Return the response to one request; raise as `HttpFetcher.fetch` does."""
         ...
 
     def leave(self) -> None:
-        """Hold nothing until the next request."""
+        """Give up the place until the next request."""
         ...
 
 
-class Alone:
-    """Implements `Sender` for a call of its own: it is bounded by nothing."""
+class UnboundedSender:
+    """Implements `Sender` for a single call, which waits for no place."""
 
     def __init__(self, http: HttpFetcher) -> None:
         self.fetch = http.fetch
 
     def leave(self) -> None:
-        """Do nothing: nothing is held."""
+        """Do nothing: the call holds no place."""
 
 
 class QuickHosts:
@@ -57,8 +57,8 @@ class QuickHosts:
     def __contains__(self, host: str) -> bool:
         return host in self._hosts
 
-    def hear(self, host: str, latency: float | None) -> None:
-        """Note in how many seconds the host began to answer; None = it did not."""
+    def note(self, host: str, latency: float | None) -> None:
+        """Note the seconds after which the host began to answer; None = it did not."""
         self._hosts.pop(host, None)
         if latency is not None and latency <= QUICK:
             self._hosts[host] = None
@@ -68,11 +68,11 @@ class QuickHosts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamBounds:
-    """What the streams of one Fetcher share, and the bounds of each.
+    """The fetcher and the hosts that all streams of a `Fetcher` share, and the bounds of each stream.
 
     Attributes:
         concurrency: fetches in flight of hosts that answer, as far as open files allow.
-        is_throttled: the bytes per second are limited, so it is we who make the servers slow.
+        is_throttled: a byte rate is set, so slow answers are our own doing.
     """
 
     http: HttpFetcher
@@ -95,7 +95,7 @@ class StreamTurn:
         self._again = False
 
     async def fetch(self, request: Request) -> Response:
-        """The response, once there was a place for the request."""
+        """Wait for a place, send the request, and return the response."""
         response = None
         while response is None:
             place = await self._enter(request.url.host_port)
@@ -103,18 +103,18 @@ class StreamTurn:
         return response
 
     def leave(self) -> None:
-        """Hold no place until the next request."""
+        """Give up the place until the next request."""
         if self._place is not None:
             self._placement.leave(self._place, self._host)
             self._place = None
 
     async def answered(self) -> float:
-        """Take a slot."""
-        assert self._place is not None  # noqa: S101 - it asks from there
+        """Wait for a slot, and return the seconds waited."""
+        assert self._place is not None  # noqa: S101 - the fetch holds one
         return await self._place.take_slot()
 
     async def grow(self, n: int, there: int = 0) -> float:
-        """Wait for nothing: each body has its limit, and there are no more than places."""
+        """Wait for nothing: the number of places and the limit of each body bound the memory."""
         return 0.0
 
     async def _enter(self, host: str) -> Place:
@@ -128,7 +128,7 @@ class StreamTurn:
         return place
 
     async def _try(self, request: Request, place: Place) -> Response | None:
-        """The response; None = it was broken off to make room for others."""
+        """Return the response; None = the dial was broken off to make room for others."""
         quick = self._bounds.quick
         self._again = True
         try:
@@ -138,10 +138,10 @@ class StreamTurn:
                 raise
             return None
         except FetchError:
-            quick.hear(self._host, None)
+            quick.note(self._host, None)
             raise
         finally:
             place.finish()
         self._again = False
-        quick.hear(self._host, response.timing.first_byte)
+        quick.note(self._host, response.timing.first_byte)
         return response

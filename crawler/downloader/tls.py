@@ -1,10 +1,10 @@
-"""Whom TLS trusts, and to whom we show a certificate of ours.
+"""TLS: the certificate authorities that are trusted, and the hosts that see the user's client certificate.
 
 Rules
-- Certificates are verified, except those of the hosts that the user called insecure; there is no switch for all.
+- Certificates are verified, except those of the hosts that the user called insecure; no option turns it off for all.
 - `ca_file` adds to the system's authorities. The client certificate is shown only to hosts that the user
-  named, and not where only another origin's redirect leads.
-- What needs no context of its own shares aiohttp's, which is made once per process: making one takes 20 ms.
+  named, and not to a host to which only another origin's redirect leads.
+- Without such a file, aiohttp's context serves, which is made once per process: making one takes 20 ms.
 Runs on: the event loop, once at the start; it reads two small files.
 """
 
@@ -21,14 +21,14 @@ Trust = ssl.SSLContext | bool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """How to speak TLS: True = verified, False = not, or a context of our own."""
+    """The two ways to speak TLS, each as aiohttp takes it: True = verified, False = not, or a context."""
 
     verified: Trust
     insecure: Trust
 
 
 def tls_for(config: FetchConfig, *, trusted: bool) -> Tls:
-    """How to speak TLS to those who are trusted with the user's certificate, or to all others.
+    """Return the TLS settings for hosts that may see the client certificate (`trusted`), or for all others.
 
     Raises:
         UsageError: a file cannot be read or holds no certificate.
@@ -55,4 +55,4 @@ def _load(option: str, path: str | None, load: Callable[[str], None]) -> None:
     except FileNotFoundError:
         raise UsageError(f"--{option}: {path!r}: no such file") from None
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise UsageError(f"--{option}: {path!r} is no PEM file to read: {safe(str(error))}") from error
+        raise UsageError(f"--{option}: {path!r} cannot be read as a PEM file: {safe(str(error))}") from error

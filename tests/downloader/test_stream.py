@@ -284,8 +284,8 @@ def test_a_host_is_quick_by_its_last_answer() -> None:
     """A slow answer, or none, ends that; the host that was heard longest ago is forgotten first."""
     quick = QuickHosts()
     for number in range(10_001):
-        quick.hear(str(number), QUICK)
-    quick.hear("5", QUICK + 1)
-    quick.hear("6", None)
+        quick.note(str(number), QUICK)
+    quick.note("5", QUICK + 1)
+    quick.note("6", None)
 
     assert [host in quick for host in ("0", "1", "5", "6", "10000")] == [False, True, False, False, True]
