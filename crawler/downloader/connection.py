@@ -15,8 +15,6 @@ Runs on: the event loop.
 import select
 from asyncio import AbstractEventLoop, BaseTransport, Future
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
 
 from aiohttp.client_proto import ResponseHandler
@@ -25,19 +23,11 @@ from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.downloader.keep_alive import IdleConnections
+from crawler.downloader.timing import Timeouts
 from crawler.http.framing import ResponseReader
 from crawler.http.head import Head
 
 _MOST_HELD = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadTimeouts:
-    """Seconds that may pass without a byte, before the first one and between two; `now` is the clock of both."""
-
-    now: Callable[[], float]
-    first_byte: float
-    idle: float
 
 
 class HttpConnection(ResponseHandler):
@@ -52,7 +42,7 @@ class HttpConnection(ResponseHandler):
         peer: the other end, as "address:port".
     """
 
-    def __init__(self, loop: AbstractEventLoop, timeouts: ReadTimeouts, idle: IdleConnections) -> None:
+    def __init__(self, loop: AbstractEventLoop, timeouts: Timeouts, idle: IdleConnections) -> None:
         super().__init__(loop)
         self.opened_at = self.ready_at = self.idle_since = timeouts.now()
         self.first_byte_at: float | None = None
@@ -192,12 +182,16 @@ class HttpConnection(ResponseHandler):
         self._idle.discard(self)
         reader = self._reader
         if reader is not None and not reader.is_done and self._error is None:
-            try:
-                if exc is not None:
-                    raise self._broken(exc)
-                reader.finish()
-            except FetchError as error:
-                self._error = error
+            if exc is None:
+                try:
+                    reader.finish()
+                except FetchError as error:
+                    self._error = error
+            else:
+                reason, where = Reason.TRUNCATED, "within the answer"
+                if self.first_byte_at is None:
+                    reason, where = Reason.CONNECTION_LOST, "before any answer"
+                self._error = FetchError(reason, f"the connection broke {where}: {safe(str(exc), 200)}")
             self._wake()
         super().connection_lost(exc)
 
@@ -274,10 +268,3 @@ class HttpConnection(ResponseHandler):
     def _refuse(self) -> None:
         self.unasked = True
         self.abort()
-
-    def _broken(self, cause: BaseException) -> FetchError:
-        if self.first_byte_at is None:
-            return FetchError(
-                Reason.CONNECTION_LOST, f"the connection broke before any answer: {safe(str(cause), 200)}"
-            )
-        return FetchError(Reason.TRUNCATED, f"the connection broke within the answer: {safe(str(cause), 200)}")

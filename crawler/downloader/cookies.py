@@ -33,7 +33,6 @@ class Cookie:
     path: str = "/"
     host_only: bool = True
     secure: bool = False
-    http_only: bool = False
     expires: float | None = None
 
     def is_expired(self, now: float) -> bool:

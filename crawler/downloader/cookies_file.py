@@ -87,7 +87,6 @@ def _cookie(line: str) -> Cookie:
         path=path if path.startswith("/") else "/",
         host_only=not _FLAGS[below.upper()] or is_public_suffix(host),
         secure=_FLAGS[secure.upper()],
-        http_only=line.startswith(_HTTP_ONLY),
         expires=float(expiry) if expiry and float(expiry) > 0 else None,
     )
 

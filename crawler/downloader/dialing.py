@@ -19,7 +19,6 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import cast
 
 from aiohttp import (
@@ -38,7 +37,9 @@ from aiohttp.tracing import Trace
 
 from crawler.core.addresses import AddressPolicy
 from crawler.downloader.dns import Resolver
-from crawler.downloader.timing import AttemptTrace
+from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS
+from crawler.downloader.timing import AttemptTrace, Timeouts
+from crawler.downloader.tls import Trust
 from crawler.runtime.loop import open_files
 
 _RESERVED_FILES = 32
@@ -67,33 +68,21 @@ def socket_factory(policy: AddressPolicy, *, named: bool) -> SocketFactory:
     return create
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DialOptions:
-    """Settings of a pool's new connections.
-
-    Attributes:
-        timeout: seconds for lookup, TCP and TLS together.
-    """
-
-    sockets: SocketFactory
-    resolver: Resolver
-    tls: ssl.SSLContext | bool
-    timeout: float
-
-
 class DialingConnector(TCPConnector):
-    """The new connections of one pool, which keeps idle ones for `keep_alive` seconds."""
+    """The new connections of one pool."""
 
-    def __init__(self, options: DialOptions, keep_alive: float) -> None:
+    def __init__(self, make_socket: SocketFactory, resolver: Resolver, tls: Trust, timeouts: Timeouts) -> None:
         super().__init__(
-            resolver=options.resolver,
-            socket_factory=options.sockets,
-            ssl=options.tls,
+            resolver=resolver,
+            socket_factory=make_socket,
+            ssl=tls,
             limit=0,
-            keepalive_timeout=keep_alive,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
             use_dns_cache=False,
         )
-        self._options = options
+        self._make_socket = make_socket
+        self._dns = resolver
+        self._timeouts = timeouts
 
     async def _create_connection(
         self,
@@ -101,7 +90,7 @@ class DialingConnector(TCPConnector):
         traces: list[Trace],
         timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's, without limits
     ) -> ResponseHandler:
-        async with asyncio.timeout(self._options.timeout) as deadline:
+        async with asyncio.timeout(self._timeouts.connect) as deadline:
             cast("AttemptTrace", traces[0]).deadlines.append(deadline)
             return await super()._create_connection(req, traces, timeout)
 
@@ -147,7 +136,7 @@ class DialingConnector(TCPConnector):
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """Dial one address as `_wrap_create_connection` dials several."""
         try:
-            sock = self._options.sockets(address)
+            sock = self._make_socket(address)
             try:
                 sock.settimeout(0)
                 await self._loop.sock_connect(sock, address[4])
@@ -167,8 +156,8 @@ class DialingConnector(TCPConnector):
             return await super()._resolve_host(host, port)
         trace = cast("AttemptTrace | None", next(iter(traces or ()), None))
         with trace.paused() if trace else nullcontext():  # towards a proxy there are no traces
-            await self._options.resolver.wait_turn(host)
-        found = await self._options.resolver.resolve(host, port)
+            await self._dns.wait_turn(host)
+        found = await self._dns.resolve(host, port)
         if trace:
             trace.resolved = trace.now()
         return found

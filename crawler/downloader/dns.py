@@ -29,7 +29,7 @@ from crawler.core.errors import NO_NAME_SERVER, FetchError, NoNameServer
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.downloader.dns_cache import CachedName, DnsCache
-from crawler.downloader.dns_lookup import Address, Lookup, LookupOutcome, LookupQuestion
+from crawler.downloader.dns_lookup import Address, Lookup, LookupOutcome
 from crawler.downloader.dns_outage import DnsOutage
 from crawler.downloader.dns_servers import NameServers
 from crawler.downloader.failures import our_limit
@@ -156,7 +156,7 @@ class Resolver(AbstractResolver):
 
     def _begin(self, job: "_LookupJob") -> None:
         job.begun.set_result(None)
-        self._running.add(Lookup(self._question(job.host), self._limit, self._now, partial(self._ended, job)))
+        self._lookup(job.host, self._limit, partial(self._ended, job))
 
     def _ended(self, job: "_LookupJob", lookup: Lookup) -> None:
         self._running.discard(lookup)
@@ -191,10 +191,10 @@ class Resolver(AbstractResolver):
             self._running.discard(lookup)
             hear(lookup.was_answered)
 
-        self._running.add(Lookup(self._question(None), self._limit / 2, self._now, ended))
+        self._lookup(None, self._limit / 2, ended)
 
-    def _question(self, name: str | None) -> LookupQuestion:
-        return LookupQuestion(name=name, servers=self._servers.in_order())
+    def _lookup(self, name: str | None, limit: float, done: Callable[[Lookup], None]) -> None:
+        self._running.add(Lookup(name, self._servers.in_order(), limit, self._now, done))
 
     def _no_name_server(self) -> NoNameServer:
         since = self._now() if self._outage.since is None else self._outage.since

@@ -82,21 +82,14 @@ class LookupOutcome:
         return "" if self.code is None else str(ares.strerror(self.code))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookupQuestion:
-    """A question, and the servers to ask.
+class Lookup:
+    """A question under way.
 
-    Attributes:
+    Args:
         name: the name whose addresses are wanted; None = the root's name servers, to see which server answers.
         servers: as ADDRESS:PORT, at least one, the best first.
-    """
-
-    name: str | None
-    servers: tuple[str, ...]
-
-
-class Lookup:
-    """A question under way, with `limit` seconds; `done` is called once with the lookup, never from the constructor.
+        limit: seconds.
+        done: called once with the lookup, never from the constructor.
 
     Attributes:
         began: monotonic moment at which it was asked first; `asked`, last.
@@ -104,18 +97,23 @@ class Lookup:
     """
 
     def __init__(
-        self, question: LookupQuestion, limit: float, now: Callable[[], float], done: Callable[["Lookup"], None]
+        self,
+        name: str | None,
+        servers: tuple[str, ...],
+        limit: float,
+        now: Callable[[], float],
+        done: Callable[["Lookup"], None],
     ) -> None:
         self.began = self.asked = now()
         self.server: str | None = None
-        self._name = question.name or _ROOT
-        self._servers = question.servers
+        self._name = name or _ROOT
+        self._servers = servers
         self._now = now
         self._done = done
         self._loop = asyncio.get_running_loop()
         self._limit = limit
         self._pause = min(_AGAIN_SECONDS, limit * _AGAIN_SHARE)
-        self._heard = {kind: LookupOutcome(code=_SILENCE) for kind in ((_AAAA, _A) if question.name else (_NS,))}
+        self._heard = {kind: LookupOutcome(code=_SILENCE) for kind in ((_AAAA, _A) if name else (_NS,))}
         self._channels: dict[str, _Channel] = {}
         self._tries = 0
         self._pending = 0
@@ -170,17 +168,13 @@ class Lookup:
         if outcome.is_answer:
             self.server = server
         if self._pending == 0 or all(heard.is_answer for heard in self._heard.values()):
-            self._end_or_try_next()
+            if self.outcome.is_answer or self._tries >= len(self._servers):
+                self._end()
+            else:
+                self._try()  # another server may know
         elif outcome.code is None:
             self._deadline.cancel()
             self._deadline = self._loop.call_later(_OTHER_KIND_SECONDS, self._end)
-
-    def _end_or_try_next(self) -> None:
-        """End the lookup; ask another server instead if the answers are failures and one is left."""
-        if self.outcome.is_answer or self._tries >= len(self._servers):
-            self._end()
-        else:
-            self._try()
 
     def _end(self) -> None:
         self.close()
@@ -269,15 +263,12 @@ def _outcome(result: pycares.DNSResult | None, code: int | None) -> LookupOutcom
 
 def _sorted(addresses: Sequence[Address]) -> tuple[Address, ...]:
     """Return IPv6 addresses first if this machine has a route to them (RFC 6724, 6, rules 1 and 6)."""
-    is_mixed = len({family for family, _ in addresses}) > 1
-    is_six_last = is_mixed and not _has_route(next(text for family, text in addresses if family == socket.AF_INET6))
-    return tuple(sorted(addresses, key=lambda address: (address[0] == socket.AF_INET6) == is_six_last))
-
-
-def _has_route(address: str) -> bool:
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, 443))  # of a datagram socket: nothing is sent
-    except OSError:
-        return False
-    return True
+    six = [address for address in addresses if address[0] == socket.AF_INET6]
+    four = [address for address in addresses if address[0] == socket.AF_INET]
+    if six and four:
+        try:
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+                probe.connect((six[0][1], 443))  # of a datagram socket: nothing is sent
+        except OSError:
+            return (*four, *six)
+    return (*six, *four)

@@ -14,7 +14,7 @@ Runs on: the event loop.
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from aiohttp import ClientRequest, ClientTimeout
 from aiohttp.client_proto import ResponseHandler
@@ -30,13 +30,13 @@ from crawler.core.errors import FetchError
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
-from crawler.downloader.connection import HttpConnection, ReadTimeouts
-from crawler.downloader.dialing import DialingConnector, DialOptions, socket_factory
+from crawler.downloader.connection import HttpConnection
+from crawler.downloader.dialing import DialingConnector, SocketFactory, socket_factory
 from crawler.downloader.dns import Resolver, check_name
 from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, IdleConnections, ReuseTrust
 from crawler.downloader.proxy import Proxy
-from crawler.downloader.timing import AttemptTrace
-from crawler.downloader.tls import tls_for
+from crawler.downloader.timing import AttemptTrace, Timeouts
+from crawler.downloader.tls import Trust, tls_for
 
 _LOOKUP_SECONDS = 5.0  # smokescreen's, and half of our default for connecting
 _ORIGINS_REMEMBERED = 4096
@@ -63,15 +63,17 @@ class ConnectionPools:
         self._proxy = proxy
         self._resolver = Resolver(min(_LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
         self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
-        timeouts = ReadTimeouts(now=now, first_byte=config.first_byte_timeout, idle=config.idle_timeout)
+        timeouts = Timeouts(
+            now=now,
+            connect=config.connect_timeout,
+            first_byte=config.first_byte_timeout,
+            idle=config.idle_timeout,
+        )
         self._pools = {
             (named, trusted): ConnectionPool(
-                DialOptions(
-                    sockets=socket_factory(policy, named=named or proxy is not None),
-                    resolver=self._resolver,
-                    tls=self._tls[trusted].verified,
-                    timeout=config.connect_timeout,
-                ),
+                socket_factory(policy, named=named or proxy is not None),
+                self._resolver,
+                self._tls[trusted].verified,
                 timeouts,
                 idle,
             )
@@ -106,33 +108,37 @@ class ConnectionPools:
     def _request(self, url: Url, *, trusted: bool) -> ClientRequest:
         """Return the request that aiohttp's pool wants to see: never sent, and the same for all URLs of an origin."""
         key = (url.origin, trusted)
-        if key not in self._requests:
-            if len(self._requests) >= _ORIGINS_REMEMBERED:
-                self._requests.clear()
-            self._requests[key] = self._new_request(url, trusted=trusted)
-        return self._requests[key]
-
-    def _new_request(self, url: Url, *, trusted: bool) -> ClientRequest:
+        if key in self._requests:
+            return self._requests[key]
+        if len(self._requests) >= _ORIGINS_REMEMBERED:
+            self._requests.clear()
         check_name(url.host)  # also a name that only the proxy looks up
         is_insecure = not {url.host, url.host_port}.isdisjoint(self._config.insecure_hosts)
-        through: dict[str, Any] = {}
-        if proxy := self._proxy:
-            tunnel = {"Host": url.host_port, "User-Agent": self._config.full_user_agent, **dict(proxy.headers)}
-            through = {"proxy": URL(proxy.url.href, encoded=True), "proxy_headers": CIMultiDict(tunnel)}
-        return ClientRequest(
+        proxy = self._proxy
+        tunnel = {"Host": url.host_port, "User-Agent": self._config.full_user_agent}
+        request = self._requests[key] = ClientRequest(
             "GET",
             URL(url.origin, encoded=True),
             loop=asyncio.get_running_loop(),
             ssl=self._tls[trusted].insecure if is_insecure else True,
-            **through,
+            proxy=URL(proxy.url.href, encoded=True) if proxy else None,
+            proxy_headers=CIMultiDict({**tunnel, **dict(proxy.headers)}) if proxy else None,
         )
+        return request
 
 
 class ConnectionPool(DialingConnector):
     """The connections of one standing."""
 
-    def __init__(self, options: DialOptions, timeouts: ReadTimeouts, idle: IdleConnections) -> None:
-        super().__init__(options, KEEP_ALIVE_SECONDS)
+    def __init__(
+        self,
+        make_socket: SocketFactory,
+        resolver: Resolver,
+        tls: Trust,
+        timeouts: Timeouts,
+        idle: IdleConnections,
+    ) -> None:
+        super().__init__(make_socket, resolver, tls, timeouts)
         self._factory = partial(HttpConnection, self._loop, timeouts, idle)  # type: ignore[assignment] # our own class
         self._now = timeouts.now
         self._idle = idle

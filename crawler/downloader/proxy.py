@@ -20,16 +20,11 @@ class Proxy:
     """An HTTP proxy.
 
     Attributes:
-        authorization: the value of its Proxy-Authorization header; None = it has no credentials.
+        headers: those for the proxy itself, which hold its credentials if it has any.
     """
 
     url: Url
-    authorization: str | None
-
-    @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """Return the headers for the proxy itself."""
-        return (("Proxy-Authorization", self.authorization),) if self.authorization else ()
+    headers: tuple[tuple[str, str], ...]
 
 
 def proxy_from(text: str | None) -> Proxy | None:
@@ -49,4 +44,4 @@ def proxy_from(text: str | None) -> Proxy | None:
     if url.scheme != "http":
         raise UsageError(f"--proxy: {url.scheme}:// proxies are not supported: give an http:// URL")
     user = urls.credentials(text)
-    return Proxy(url=url, authorization=basic(*user) if user else None)
+    return Proxy(url=url, headers=(("Proxy-Authorization", basic(*user)),) if user else ())

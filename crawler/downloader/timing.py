@@ -1,4 +1,4 @@
-"""Timing: the phases of one fetch, which are name lookup (DNS), connect, TLS, time to first byte, and body.
+"""Timing: the timeouts of a fetch, and its phases: name lookup (DNS), connect, TLS, time to first byte, body.
 
 Rules
 - Durations are on the monotonic clock; a phase that did not happen is None.
@@ -12,11 +12,28 @@ Runs on: the event loop.
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from aiohttp.tracing import Trace
 
 from crawler.core.messages import Timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """The timeouts within one attempt, in seconds, and their clock; `HttpFetcher.fetch` has one for the whole fetch.
+
+    Attributes:
+        connect: for name lookup, TCP and TLS together (`dialing.py`).
+        first_byte: from the request to the first byte of its answer (`connection.py`).
+        idle: between two bytes of an answer (`connection.py`).
+    """
+
+    now: Callable[[], float]
+    connect: float
+    first_byte: float
+    idle: float
 
 
 class ConnectionTimes(Protocol):

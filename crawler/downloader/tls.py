@@ -17,11 +17,12 @@ from crawler.core.errors import UsageError
 from crawler.core.text import safe
 
 Trust = ssl.SSLContext | bool
+"""Certificates as aiohttp takes them: True = verified, False = not, or by a context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """The two ways to speak TLS, each as aiohttp takes it: True = verified, False = not, or a context."""
+    """The trust in hosts that are verified, and in those that the user called insecure."""
 
     verified: Trust
     insecure: Trust

@@ -207,7 +207,7 @@ def test_a_file_tells_all_that_a_cookie_is() -> None:
 
     assert read_cookies(content) == (
         Cookie(
-            name="a", value="1", domain="h.example", path="/p", host_only=False, secure=True, http_only=True,
+            name="a", value="1", domain="h.example", path="/p", host_only=False, secure=True,
             expires=float(LATER),
         ),
     )  # fmt: skip

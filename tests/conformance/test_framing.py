@@ -12,8 +12,9 @@ import pytest
 
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
-from crawler.downloader.connection import HttpConnection, ReadTimeouts
+from crawler.downloader.connection import HttpConnection
 from crawler.downloader.keep_alive import IdleConnections
+from crawler.downloader.timing import Timeouts
 from crawler.http.framing import MAX_CHUNK_LINE, MAX_HEAD, MAX_TRAILERS, ResponseReader
 from crawler.http.head import MAX_HEADERS, read_head
 from crawler.load.exchange import Exchange
@@ -62,7 +63,7 @@ async def _fetch(parts: list[bytes]) -> Whole | str:
     transport = Mock(spec=asyncio.Transport)
     transport.get_extra_info.return_value = None
     transport.is_closing.return_value = False
-    watch = ReadTimeouts(now=asyncio.get_running_loop().time, first_byte=1, idle=1)
+    watch = Timeouts(now=asyncio.get_running_loop().time, connect=1, first_byte=1, idle=1)
     handler = HttpConnection(asyncio.get_running_loop(), watch, IdleConnections(1))
     handler.connection_made(transport)
     handler.ask(b"", without_body=False)

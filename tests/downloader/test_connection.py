@@ -8,8 +8,9 @@ import pytest
 
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
-from crawler.downloader.connection import HttpConnection, ReadTimeouts
+from crawler.downloader.connection import HttpConnection
 from crawler.downloader.keep_alive import IdleConnections
+from crawler.downloader.timing import Timeouts
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ async def transport() -> Mock:
 @pytest.fixture
 async def handler(transport: Mock) -> HttpConnection:
     """The handler of that connection, before its first request."""
-    watch = ReadTimeouts(now=time.monotonic, first_byte=1, idle=1)
+    watch = Timeouts(now=time.monotonic, connect=1, first_byte=1, idle=1)
     handler = HttpConnection(asyncio.get_running_loop(), watch, IdleConnections(10))
     handler.connection_made(transport)
     return handler
