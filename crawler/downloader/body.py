@@ -77,7 +77,15 @@ class BodyReader:
             return b""
         try:
             await self._reserve(length or _STEP, source)
-            await self._read(source)
+            size = 0
+            while not self.is_cut and (piece := await source.piece()):
+                size += len(piece)
+                self._taken.add(piece if size <= self._limit else piece[: self._limit - size])
+                if self._rate is not None:
+                    await self._wait(self._rate.wait(len(piece)))
+                self.is_cut = size > self._limit
+                if size >= self._reserved and not self.is_cut and not source.is_empty:
+                    await self._reserve(self._reserved + _STEP, source)
         except (FetchError, *FOREIGN) as error:
             if self._has_waited:
                 raise FetchError(Reason.TRUNCATED, "it broke while it waited for memory", counted=False) from error
@@ -92,19 +100,6 @@ class BodyReader:
         except (TimeoutError, FetchError, *FOREIGN):
             self.is_cut = True
             return self._taken.whole()
-
-    async def _read(self, source: HttpConnection) -> None:
-        size = 0
-        while piece := await source.piece():
-            size += len(piece)
-            self._taken.add(piece if size <= self._limit else piece[: self._limit - size])
-            if self._rate is not None:
-                await self._wait(self._rate.wait(len(piece)))
-            if size > self._limit:
-                self.is_cut = True
-                break
-            if size >= self._reserved and not source.is_empty:
-                await self._reserve(self._reserved + _STEP, source)
 
     async def _reserve(self, wanted: int, source: HttpConnection) -> None:
         """Reserve room for `wanted` bytes in all; the socket is not read meanwhile."""

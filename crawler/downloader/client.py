@@ -271,13 +271,12 @@ def fetch(urls: Iterable[str], **options: Unpack[Options]) -> list[Fetched]:
         asyncio.get_running_loop()
         raise UsageError("an event loop runs here: use `async with crawler.Fetcher() as fetcher`, not crawler.fetch")
 
+    async def interrupt(stop: Stop) -> None:
+        await stop.wait_draining()
+        raise KeyboardInterrupt
+
     async def fetch_all(stop: Stop) -> list[Fetched]:
-        async with Fetcher(**options) as fetcher, background(_interrupt, stop):
+        async with Fetcher(**options) as fetcher, background(interrupt, stop):
             return [fetched async for fetched in fetcher.stream(urls, ordered=True)]
 
     return run(fetch_all)
-
-
-async def _interrupt(stop: Stop) -> None:
-    await stop.wait_draining()
-    raise KeyboardInterrupt

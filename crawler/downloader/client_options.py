@@ -19,7 +19,6 @@ from crawler.core.errors import UrlError, UsageError
 from crawler.core.messages import Request
 from crawler.core.options import check_names
 from crawler.core.reasons import Reason
-from crawler.core.urls import Url
 from crawler.http.authorization import basic
 
 _METHOD = re.compile(r"[A-Z]{1,32}")
@@ -118,6 +117,12 @@ def build_request(method: str, text: str, options: RequestOptions) -> Request:
     method = method.upper()
     if not _METHOD.fullmatch(method):
         raise UsageError(f"{method[:40]!r} is no HTTP method")
+    if not isinstance(text, str):  # a missing value in a table, say
+        raise UrlError(Reason.NOT_A_URL, f"it is of type {type(text).__name__}, and a URL is text")
+    url = text
+    if params := options.get("params"):
+        before = text.partition("#")[0]
+        url = f"{before}{'&' if '?' in before else '?'}{urlencode(params)}"
     body, kind = _body(options)
     headers = list(options.get("headers", {}).items())
     names = {name.lower() for name, _ in headers}
@@ -126,16 +131,7 @@ def build_request(method: str, text: str, options: RequestOptions) -> Request:
     user = options.get("auth") or urls.credentials(text)
     if user and "authorization" not in names:
         headers.append(("Authorization", basic(*user)))
-    return Request(url=_url(text, options.get("params")), named=True, method=method, headers=tuple(headers), body=body)
-
-
-def _url(text: str, params: Headers | None) -> Url:
-    if not isinstance(text, str):  # a missing value in a table, say
-        raise UrlError(Reason.NOT_A_URL, f"it is of type {type(text).__name__}, and a URL is text")
-    if not params:
-        return urls.parse(text)
-    before = text.partition("#")[0]
-    return urls.parse(f"{before}{'&' if '?' in before else '?'}{urlencode(params)}")
+    return Request(url=urls.parse(url), named=True, method=method, headers=tuple(headers), body=body)
 
 
 def _body(options: RequestOptions) -> tuple[bytes | None, str | None]:

@@ -223,7 +223,12 @@ class HttpConnection(ResponseHandler):
         except FetchError as error:
             self._fail(error)
             return
-        self._join_fresh()
+        if fresh := self._fresh:
+            # One piece for all parts that came together: chunks of one byte would take fifty times the memory.
+            piece = fresh[0] if len(fresh) == 1 else b"".join(fresh)
+            fresh.clear()
+            self._pieces.append(piece)
+            self.held += len(piece)
         if reader.is_done:
             self._drop_timeout()
             if reader.surplus:
@@ -231,14 +236,6 @@ class HttpConnection(ResponseHandler):
         elif self.held >= _MOST_HELD:
             self.pause()
         self._wake()
-
-    def _join_fresh(self) -> None:
-        """Hold the parts that came together as one piece: chunks of one byte would take fifty times the memory."""
-        if fresh := self._fresh:
-            piece = fresh[0] if len(fresh) == 1 else b"".join(fresh)
-            fresh.clear()
-            self._pieces.append(piece)
-            self.held += len(piece)
 
     async def _next_event(self) -> None:
         """Wait until bytes have come; raise the error that ends the answer."""

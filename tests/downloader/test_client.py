@@ -56,7 +56,7 @@ class Site:
             writer.write(answers.pop(0) if len(answers) > 1 else answers[0])
 
     def paths(self) -> list[str]:
-        """What was asked for, in order."""
+        """Return the paths that were asked for, in order."""
         return [request.split(" ")[1] for request in self.requests]
 
 
@@ -292,7 +292,7 @@ async def test_fetcher_credentials_go_to_the_given_urls() -> None:
 
 
 async def test_cookies_stay_with_their_host() -> None:
-    """What a host sets comes back to it, and to no other; what the caller gives goes to the given URL."""
+    """A cookie comes back to the host that set it, and to no other; the caller's cookies go to the given URL."""
     there = Site()
     async with raw_server(there, "127.0.0.2") as other:
         here = Site(set=_answer(b"", "Set-Cookie: a=1; Path=/"), away=_to(_url(other, "/b")))
@@ -529,7 +529,7 @@ async def test_what_is_no_iterable_is_told_as_python_tells_it(ordered: bool) -> 
 
 @pytest.mark.parametrize("ordered", [True, False])
 async def test_an_error_of_ours_reaches_the_reader(ordered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a turn ends with that has no name is raised from the stream too, and does not cancel its reader."""
+    """An unexpected error of a turn is raised from the stream too, and does not cancel its reader."""
 
     async def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError

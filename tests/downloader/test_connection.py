@@ -1,4 +1,4 @@
-"""fetch.handler: one connection, byte by byte."""
+"""downloader.connection: one connection, byte by byte."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ async def handler(transport: Mock) -> HttpConnection:
 
 
 async def test_a_server_that_speaks_first_is_left(handler: HttpConnection, transport: Mock) -> None:
-    """What comes before any request is nobody's answer."""
+    """Bytes that come before any request are no answer."""
     handler.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     assert handler.unasked

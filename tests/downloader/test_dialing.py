@@ -67,7 +67,7 @@ async def test_a_name_that_leads_into_a_private_network_is_refused() -> None:
 
 
 async def test_a_name_with_fifty_addresses_is_dialled_at_four(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing listens, four have been tried when the dial fails."""
+    """Four addresses have been tried when the dial fails."""
     dialled: list[str] = []
     refusal = AddressPolicy.refusal
 

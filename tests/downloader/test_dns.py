@@ -22,7 +22,7 @@ from support.rawserver import raw_server
 
 @pytest.mark.parametrize("name", ["localhost", "localhost.", "a.b.localhost", "LOCALHOST"])
 async def test_localhost_is_this_machine_without_asking(name: str) -> None:
-    """Nobody outside decides what localhost is."""
+    """No server decides the addresses of localhost."""
     async with name_server({}) as server, resolver(server) as names:
         found = await names.resolve(name, 80)
 
@@ -97,12 +97,12 @@ async def resolver(
 
 
 async def addresses(names: Resolver, host: str) -> list[str]:
-    """What a name becomes."""
+    """Return the addresses of a name."""
     return [result["host"] for result in await names.resolve(host, 80)]
 
 
 async def reason(names: Resolver, host: str) -> Reason:
-    """The reason with which a lookup fails."""
+    """Return the reason of a failed lookup."""
     with pytest.raises(FetchError) as caught:
         await names.resolve(host, 80)
     assert host in str(caught.value)
@@ -111,7 +111,7 @@ async def reason(names: Resolver, host: str) -> Reason:
 
 @pytest.mark.both_loops
 async def test_an_answer_that_takes_three_seconds_is_taken() -> None:
-    """However quickly the server answered for others before."""
+    """Quick answers for other names before do not shorten the wait."""
     table = {f"{number}.example": Reply("127.0.0.1") for number in range(30)}
     async with name_server({**table, "slow.example": Reply("127.0.0.9", delay=3)}) as server, resolver(server) as names:
         await asyncio.gather(*(names.resolve(host) for host in table))
@@ -276,7 +276,7 @@ async def test_failures_are_kept_for_a_while(reply: Reply, kept: float) -> None:
 
 
 async def test_the_oldest_name_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many hosts a crawl meets."""
+    """The memory is bounded for any number of hosts."""
     monkeypatch.setattr("crawler.downloader.dns_cache._NAMES_KEPT", 2)
     table = {f"{letter}.example": Reply("127.0.0.9") for letter in "abc"}
     async with name_server(table) as server, resolver(server) as names:
@@ -321,7 +321,7 @@ async def test_a_lookup_that_nobody_waits_for_is_not_begun(monkeypatch: pytest.M
 
 
 async def test_a_name_that_is_silent_among_others_is_blamed_itself() -> None:
-    """However many of them there are in a row: the servers of the root are known."""
+    """Any number of them in a row is no outage: the root's name servers are known."""
     silent = [f"{number}.example" for number in range(12)]
     async with name_server(dict.fromkeys(silent, SILENT)) as server, resolver(server, limit=0.2) as names:
         reasons = await asyncio.gather(*(reason(names, host) for host in silent))
@@ -331,7 +331,7 @@ async def test_a_name_that_is_silent_among_others_is_blamed_itself() -> None:
 
 
 async def outage(names: Resolver) -> NoNameServer:
-    """The error of the last of nine lookups, while no name server answers."""
+    """Return the error of the last of nine lookups, while no name server answers."""
     errors = await asyncio.gather(*(names.resolve(f"{number}.example") for number in range(9)), return_exceptions=True)
     assert sum(isinstance(error, NoNameServer) for error in errors) == 2
     assert isinstance(errors[-1], NoNameServer)
@@ -390,7 +390,7 @@ async def test_who_waits_for_a_turn_hears_of_an_outage(monkeypatch: pytest.Monke
 
 
 def open_files() -> int:
-    """How many this process has."""
+    """Return the number of this process's open files."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 

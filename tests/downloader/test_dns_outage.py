@@ -1,4 +1,4 @@
-"""fetch.outage: whether the name servers themselves are out."""
+"""downloader.dns_outage: single names without an answer, and name servers that are out."""
 
 from collections.abc import Callable
 
@@ -50,7 +50,7 @@ def test_the_eighth_waits_until_the_root_is_answered_or_not() -> None:
 
 
 def test_an_answer_begins_the_count_anew() -> None:
-    """What was asked before it counts no more, even if it fails later."""
+    """Questions from before it no longer count, even if they fail later."""
     watched = Watched()
     watched.miss(*"abcdefg")
     watched.now = 101.0

@@ -1,4 +1,4 @@
-"""core.nameservers: the name servers that an option's text names."""
+"""downloader.dns_servers: the name servers that an option's text names."""
 
 import pytest
 

@@ -56,7 +56,7 @@ def test_a_foreign_error_has_a_reason(error: Exception, reason: Reason) -> None:
 
 
 def test_foreign_text_is_made_safe() -> None:
-    """What a library quotes from a server can neither forge a line nor fill the screen."""
+    """A server's text in a library's message can neither forge a line nor fill the screen."""
     message = str(reach_error(_caused(BadHttpMessage("\x1b[2J\u202e" + "x" * 9999)), "host:80"))
 
     assert message.isprintable()
@@ -64,5 +64,5 @@ def test_foreign_text_is_made_safe() -> None:
 
 
 def test_the_sentence_of_the_policy_is_the_message() -> None:
-    """Whoever meets a refused address reads what to do."""
+    """The error for a refused address says what to do."""
     assert str(reach_error(_dial(errno.EACCES, "use --allow-net"), "host:80")) == "use --allow-net"

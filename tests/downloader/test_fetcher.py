@@ -254,7 +254,7 @@ async def test_every_framing_gives_the_body(answer: bytes, body: bytes) -> None:
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 200000\r\n", b""], ids=["known length", "unknown length"])
 async def test_a_body_over_the_limit_is_cut_there(framing: bytes) -> None:
-    """What fits is kept and marked; one byte less would have been whole."""
+    """The part within the limit is kept and marked as cut."""
     answer = b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n" + bytes(200_000)
     async with (
         raw_server(saying(answer)) as where,
@@ -353,7 +353,7 @@ async def test_room_is_told_what_has_come() -> None:
 
 
 class Pieces:
-    """What an `BodyReader` needs of a connection: a body that comes in pieces of 64 KiB."""
+    """The part of a connection that a `BodyReader` needs: a body that comes in pieces of 64 KiB."""
 
     held = 0
     is_empty = False
@@ -517,7 +517,7 @@ async def test_a_redirect_from_another_origin_does_not_carry_the_users_credentia
 
 
 async def test_the_contact_is_sent() -> None:
-    """Whoever runs the server reads in each request whom to ask."""
+    """Each request tells the server's operator the contact."""
     heads: list[bytes] = []
     async with raw_server(answering(OK, heads=heads)) as where, open_fetcher(contact="me@example.org") as fetcher:
         await fetcher.fetch(ask(where))
@@ -541,7 +541,7 @@ async def test_the_users_headers_replace_ours() -> None:
 
 @pytest.mark.parametrize("header", [("X", "a\r\nY: b"), ("X\n", "a"), ("", "a"), ("X", "\x00"), ("X Y", "a")])
 async def test_no_header_can_start_a_new_line(header: tuple[str, str]) -> None:
-    """What would break the message is refused before anything is sent."""
+    """A header that would break the message is refused before anything is sent."""
     heads: list[bytes] = []
     async with raw_server(answering(OK, heads=heads)) as where, open_fetcher() as fetcher:
         with pytest.raises(UsageError):

@@ -1,4 +1,4 @@
-"""fetch.hosts_file: the names that /etc/hosts gives addresses to."""
+"""downloader.hosts_file: names and addresses of a hosts file."""
 
 import os
 import socket
@@ -23,7 +23,7 @@ def test_each_line_gives_its_names_an_address(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
-    """As its date or its length tells."""
+    """Its date or its length tells of the change."""
     file = tmp_path / "hosts"
     file.write_text("127.0.0.1 a.example\n")
     hosts = HostsFile(file)

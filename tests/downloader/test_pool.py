@@ -115,7 +115,7 @@ async def test_a_connection_that_waited_too_long_is_not_used_again() -> None:
 
 
 async def test_a_host_that_speaks_unasked_loses_its_trust() -> None:
-    """However well proven it was: from then on every request has a connection of its own."""
+    """From then on every request has a connection of its own, no matter how well the host was proven."""
     clock = HandClock()
     opened: list[None] = []
 
@@ -162,7 +162,7 @@ async def test_what_waits_in_the_kernel_is_no_answer_to_what_is_asked_next() -> 
     ids=["answer", "start of an answer", "garbage", "endless answer"],
 )
 async def test_surplus_in_the_same_segment_ends_the_connection(surplus: bytes) -> None:
-    """What follows an answer is never taken for the next one, whole or in part."""
+    """Bytes behind an answer are never taken for the next one, whole or in part."""
     clock = HandClock()
     opened: list[None] = []
 

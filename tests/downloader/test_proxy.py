@@ -1,4 +1,4 @@
-"""fetch.proxy and fetch.dial: requests through a proxy."""
+"""downloader.proxy and downloader.pool: requests through a proxy."""
 
 import asyncio
 
@@ -27,7 +27,7 @@ async def test_http_is_asked_of_the_proxy_in_full() -> None:
 
 
 async def test_https_asks_the_proxy_for_a_tunnel() -> None:
-    """What the proxy refuses is the proxy's failure; the target's headers never reach it."""
+    """A refusal of the proxy is its own failure; the target's headers never reach it."""
     heads: list[bytes] = []
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     async with (

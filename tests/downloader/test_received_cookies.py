@@ -1,4 +1,4 @@
-"""fetch.jar: cookies that servers set, kept apart by origin."""
+"""downloader.received_cookies: cookies that servers set, kept apart by origin."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def _site(site: HandMadeSite, cookie: str) -> None:
 
 
 async def test_two_ports_of_one_address_share_no_cookie() -> None:
-    """What one server sets is not shown to its neighbour, whether it is asked for or redirected to."""
+    """A server's cookie is not shown to its neighbour, by a request or by a redirect."""
     async with (
         HandMadeSite() as one,
         HandMadeSite() as other,

@@ -1,4 +1,4 @@
-"""fetch.hops: what the next request is when a response redirects."""
+"""downloader.redirection: the next request after a redirect."""
 
 import string
 
@@ -65,7 +65,7 @@ def test_no_secret_goes_to_another_origin(secret: tuple[str, str], location: str
     "start", ["http://a.example/x", "http://a.example:8443/x"], ids=["standard ports", "the same port"]
 )
 def test_an_upgrade_to_tls_is_another_origin_too(start: str) -> None:
-    """Whoever can change an answer in clear does not choose who gets the credentials, certificate or not."""
+    """An attacker who changes an answer in clear does not choose the host that gets the credentials."""
     hop = _hop(start.replace("http:", "https:"), start=start)
 
     assert hop is not None
@@ -126,7 +126,7 @@ def test_coming_back_does_not_bring_secrets_back() -> None:
     ],
 )
 def test_the_method_follows_the_fetch_standard(status: int, method: str, becomes: str) -> None:
-    """Where the method becomes GET, the body and its headers are gone."""
+    """A method that becomes GET loses the body and its headers."""
     body = b"body" if method in {"POST", "PUT"} else None
     hop = _hop("/y", status, method=method, body=body)
 

@@ -1,4 +1,4 @@
-"""fetch.stream: many URLs at once, and what silent hosts cost the others."""
+"""downloader.stream: many URLs at once, silent hosts among them."""
 
 import asyncio
 import itertools

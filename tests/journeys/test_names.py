@@ -35,7 +35,7 @@ class Net:
 
     @property
     def asked(self) -> Counter[str]:
-        """How often each host and path was asked for."""
+        """Return the number of requests for each host and path."""
         return Counter(f"{request.header('host')}{request.target}" for request in self.site.requests)
 
 

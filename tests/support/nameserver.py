@@ -1,14 +1,14 @@
-"""A name server on loopback, over UDP and TCP, that answers, delays, lies or stays silent, as it is told.
+"""A name server on loopback, over UDP and TCP, that answers, delays, lies or stays silent, as a test says.
 
     async with name_server({"a.example": Reply("127.0.0.1")}) as server:
         fetcher = open_fetcher(resolver=server.address)
 
 Rules
-- What it says comes from a table, or from a function of name and type ("A", "AAAA"). A name that neither knows does not
+- Its answers come from a table, or from a function of name and type ("A", "AAAA"). A name that neither knows does not
   exist: NXDOMAIN.
 - A reply holds addresses of both families: each query is given those of its own type, maybe none.
 - `asked` counts the queries that arrived over UDP, by name (lower case, no dot at the end) and type.
-- Leaving the block drops what is still delayed. Needs nothing but asyncio, so any process can run one.
+- Leaving the block drops delayed replies. Needs nothing but asyncio, so any process can run one.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _QUESTION_NAME = b"\xc0\x0c"  # a pointer to the name that was asked for, which 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is said about a name.
+    """The server's answer about a name.
 
     Attributes:
         addresses: IPv4 and IPv6, separated by blanks.
@@ -77,7 +77,7 @@ class Query:
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """What answers; `address` is where, as `--resolver` wants it."""
+    """The server; `address` is written as `--resolver` takes it."""
 
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
@@ -93,19 +93,19 @@ class NameServer(asyncio.DatagramProtocol):
         return max(self.asked[name, "A"], self.asked[name, "AAAA"])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember whom to send through."""
+        """Store the transport and the address."""
         self._transport = cast("asyncio.DatagramTransport", transport)  # no subclass of it on either loop
         host, port = transport.get_extra_info("sockname")[:2]
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Drop what is still delayed."""
+        """Drop delayed replies."""
         for timer in self._timers:
             timer.cancel()
         self.closed.set_result(None)
 
     def error_received(self, exc: Exception) -> None:
-        """Whoever asked is gone."""
+        """Do nothing: the client is gone."""
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Count a query, and answer it now, later or not at all."""
