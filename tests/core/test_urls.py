@@ -1,4 +1,5 @@
 import pickle
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -299,10 +300,13 @@ def test_no_text_raises_anything_but_a_url_error(text: str) -> None:
 
 
 @settings(deadline=None)
-@given(WRITTEN)
+@given(WRITTEN | st.builds("http://{}:{}@h/{}".format, ANY_TEXT, ANY_TEXT, URL_ISH))
 def test_credentials_never_raise(text: str) -> None:
-    """Looking for a password in any text is safe, and what parses keeps none."""
+    """Looking for a password in any text is safe, and a URL that parses keeps none."""
     credentials(text)
+
+    with suppress(UrlError):
+        assert credentials(parse(text).href) is None
 
 
 def _assert_canonical(url: Url) -> None:

@@ -15,6 +15,7 @@ from crawler.parse.attributes import (
     refresh,
     words,
 )
+from support.growth import grows_linearly
 
 
 def taken(srcset: str) -> list[str]:
@@ -69,8 +70,9 @@ def test_a_srcset_gives_its_candidates(srcset: str, urls: list[str]) -> None:
 
 @pytest.mark.parametrize("part", ["a,", "a, ", ",", " ", "(", "a (", "a 1x,", "a (,) "])
 def test_a_srcset_of_megabytes_is_read_in_one_pass(part: str) -> None:
-    """Whatever it is made of: its candidates are bounded, and no pattern goes back."""
+    """Its candidates are bounded, and no pattern goes back, whatever it is made of."""
     assert len(taken(part * 500_000)) <= MAX_CANDIDATES
+    assert grows_linearly(lambda size: taken(part * size), 50_000)
 
 
 def test_a_srcset_that_is_cut_says_so() -> None:
@@ -136,6 +138,7 @@ def test_a_refresh_leads_to_its_url(content: str, target: str | None) -> None:
 @pytest.mark.parametrize("part", ["1", ".", "1.", " ", "url=", "0;"])
 def test_a_refresh_of_megabytes_is_read_in_one_pass(part: str) -> None:
     """No pattern goes back."""
+    assert grows_linearly(lambda size: refresh(part * size + "x"), 50_000)
     refresh(part * 1_000_000 + "x")
 
 
