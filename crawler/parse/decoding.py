@@ -1,13 +1,13 @@
-"""The body of a response is decoded: content codings off, size and digest taken.
+"""The body of a response is decoded: content codings are removed, size and digest are taken.
 
 Rules
-- A redirect's body is never decoded: nobody reads it, and a bomb in it would cost what a page costs. A 3xx that does
-  not redirect is a page.
-- Of a body whose coding is damaged, what could be unpacked is the content, and `problem` says so. One that unpacks
-  beyond the limit keeps its raw bytes.
-- Bytes under a coding that is not known are the content as they are. If they should be text and are binary, they are
-  taken for packed: `problem` says so, and they are not read.
-Runs on: a worker process, or the loop of whoever has none.
+- A redirect's body is never decoded: nothing reads it, and a decompression bomb in it would cost as much as a page. A
+  3xx that does not redirect is a page.
+- Of a body whose coding is damaged, the part that could be decoded is the content, and `problem` names the damage. A
+  body that decodes to more than the limit keeps its raw bytes.
+- Bytes under an unknown coding are the content as they are. Where the media type promises text and the bytes are
+  binary, they count as compressed: `problem` says so, and they are not read.
+Runs on: a worker process, or the loop of a crawl without workers.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ from crawler.core.reasons import Reason
 from crawler.core.redirects import is_redirect
 from crawler.http.body_buffer import BodyBuffer
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps, is_unknown, salvaged
-from crawler.parse.sniffing import is_packed
+from crawler.parse.sniffing import is_compressed
 
 
 class ParseJob(NamedTuple):
-    """One response, as it travels: what reading needs, and no more."""
+    """One response as it travels to a worker, with the facts that reading needs and no others."""
 
     request: Request
     status: int
@@ -42,7 +42,7 @@ class ParseJob(NamedTuple):
 
 
 def job_of(response: Response) -> ParseJob:
-    """The job of reading this response."""
+    """Return the job of reading this response."""
     request = response.request
     return ParseJob(
         replace(request, headers=(), body=None) if request.headers or request.body else request,
@@ -58,10 +58,10 @@ def job_of(response: Response) -> ParseJob:
 
 @dataclass(frozen=True, slots=True)
 class DecodedBody:
-    """A body without its content codings, or as it came where they could not be removed.
+    """A body without its content codings, or as received where they could not be removed.
 
     Attributes:
-        problem: why it is not all that was sent, or not readable.
+        problem: why a part of what was sent is missing, or cannot be read.
         is_opaque: nothing in it can be read.
     """
 
@@ -74,14 +74,14 @@ class DecodedBody:
 def decode_body(job: ParseJob, max_decoded: int) -> DecodedBody:
     """Decode and digest in one go."""
     *_, decoded = decode_body_steps(job, max_decoded)
-    assert decoded is not None  # noqa: S101 - the last one is always the seal
+    assert decoded is not None  # noqa: S101 - the last step is the decoded body
     return decoded
 
 
 def decode_body_steps(job: ParseJob, max_decoded: int) -> Iterator[DecodedBody | None]:
-    """Decode and digest in steps of at most 256 KiB: None after each, and at last the seal."""
+    """Decode and digest in steps of at most 256 KiB: yield None after each, and the decoded body at last."""
     if not job.layers:
-        yield _of_whole(job, job.body, hashlib.sha256(job.body).hexdigest())
+        yield _whole(job, job.body, hashlib.sha256(job.body).hexdigest())
         return
     taken, digest = BodyBuffer(), hashlib.sha256()
     try:
@@ -90,22 +90,22 @@ def decode_body_steps(job: ParseJob, max_decoded: int) -> Iterator[DecodedBody |
             taken.add(piece)
             yield None
     except DecodeProblem as problem:
-        yield _of_damaged(job, taken.whole(), problem.reason)
+        yield _damaged(job, taken.whole(), problem.reason)
     else:
-        yield _of_whole(job, taken.whole(), digest.hexdigest())
+        yield _whole(job, taken.whole(), digest.hexdigest())
 
 
-def _of_whole(job: ParseJob, content: bytes, sha256: str) -> DecodedBody:
-    is_opaque = bool(job.coding) and is_unknown(job.coding) and not job.redirects and _is_packed(job, content)
+def _whole(job: ParseJob, content: bytes, sha256: str) -> DecodedBody:
+    is_opaque = bool(job.coding) and is_unknown(job.coding) and not job.redirects and _is_compressed(job, content)
     return DecodedBody(content, sha256, Reason.DECODE_ERROR if is_opaque else None, is_opaque)
 
 
-def _of_damaged(job: ParseJob, unpacked: bytes, problem: Reason) -> DecodedBody:
-    """The seal of what a damaged body still holds."""
-    content = salvaged(job.body, (unpacked,)) if problem is Reason.DECODE_ERROR else job.body
-    is_opaque = problem is not Reason.DECODE_ERROR or (content is job.body and _is_packed(job, content))
+def _damaged(job: ParseJob, decoded: bytes, problem: Reason) -> DecodedBody:
+    """Return what a damaged body still holds."""
+    content = salvaged(job.body, (decoded,)) if problem is Reason.DECODE_ERROR else job.body
+    is_opaque = problem is not Reason.DECODE_ERROR or (content is job.body and _is_compressed(job, content))
     return DecodedBody(content, hashlib.sha256(content).hexdigest(), problem, is_opaque)
 
 
-def _is_packed(job: ParseJob, content: bytes) -> bool:
-    return is_packed(job.content_type, content, is_sitemap=job.request.way.sitemap)
+def _is_compressed(job: ParseJob, content: bytes) -> bool:
+    return is_compressed(job.content_type, content, is_sitemap=job.request.way.sitemap)

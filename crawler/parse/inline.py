@@ -1,8 +1,8 @@
-"""Reads documents in this process: decoding in bounded steps, reading in one.
+"""The reader of documents without worker processes: it decodes in bounded steps, and reads in one step.
 
 Rules
-- Documents are decoded and read one after the other: of many that unpack to a lot, one at a time is in memory.
-- Between two steps of at most 256 KiB the loop gets its turn; while a document is read, it does not.
+- Documents are decoded and read one after the other, so one decoded document at a time is in memory.
+- The loop runs between two decoding steps of at most 256 KiB; while a document is read, it does not.
 - A document that cannot be read is kept, decoded only; its reason says why, as when a worker reads it.
 Runs on: the loop.
 """
@@ -17,39 +17,37 @@ from crawler.core.text import error_line
 from crawler.core.visits import Page
 from crawler.parse.decoding import DecodedBody, ParseJob, decode_body_steps, job_of
 from crawler.parse.page_reader import PageReader, Task
-from crawler.parse.transfer import packed
+from crawler.parse.transfer import compact
 
 
 class InlineParser:
-    """Does the `task` with each document."""
+    """A parser that does the `task` with each document on the loop."""
 
     def __init__(self, task: Task) -> None:
         self._reader = PageReader(task)
         self._task = task
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def parse(self, response: Response) -> Page:
-        """The page of a response."""
+        """Return the page of a response."""
         job = job_of(response)
-        async with self._turn:
+        async with self._lock:
             started = time.monotonic()
-            page = packed(job, self._told(job, await decode_in_steps(job, self._task)), self._task.max_decoded)
+            decoded = await decode_in_steps(job, self._task)
+            try:
+                page = self._reader.read_decoded(job, decoded)
+            except Exception as error:  # noqa: BLE001 - any error is the document's, and costs its page alone
+                problem = Reason.PARSE_MEMORY if isinstance(error, MemoryError) else Reason.PARSE_CRASH
+                page = replace(self._reader.unread(job, decoded), problem=problem, error=error_line(error))
+            page = compact(job, page, self._task.max_decoded)
             return replace(page, seconds=time.monotonic() - started, read_at=started)
-
-    def _told(self, job: ParseJob, decoded: DecodedBody) -> Page:
-        try:
-            return self._reader.read_decoded(job, decoded)
-        except MemoryError as error:
-            return replace(self._reader.unread(job, decoded), problem=Reason.PARSE_MEMORY, error=error_line(error))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's
-            return replace(self._reader.unread(job, decoded), problem=Reason.PARSE_CRASH, error=error_line(error))
 
 
 async def decode_in_steps(job: ParseJob, task: Task) -> DecodedBody:
-    """Seal a document on the loop."""
+    """Decode a body on the loop, which runs between two steps."""
     for decoded in decode_body_steps(job, task.max_decoded):
         if decoded is not None:
             return decoded
         if job.layers:
             await asyncio.sleep(0)
-    raise AssertionError("the last step is the seal")
+    raise AssertionError("the last step is the decoded body")

@@ -1,11 +1,11 @@
-"""Documents are read in worker processes: the asynchronous face of the lanes.
+"""The reader of documents in worker processes: it sends each document to a lane and awaits its page.
 
 Rules
-- Only what may be a document travels; the trip costs more than the digest of a picture.
-- Whatever goes wrong with a document costs its page alone; only that no worker can be started ends the crawl.
-- A document that ends two workers is sent a third time, to be decoded only: it is kept, and its reason says what it did.
-  Should even that end the worker, the digest is of the raw bytes.
-Runs on: the loop. What is done in a worker is `worker.py`.
+- Only bodies that may be documents travel: the trip costs more than the digest of a picture.
+- An error with a document costs its page alone; the crawl ends only if no worker can be started.
+- A document that kills two workers is sent a third time to be decoded only: its content is kept, and its reason names
+  the deaths. If that kills a worker too, the digest is of the raw bytes.
+Runs on: the loop. The functions that workers run are in `worker.py`.
 """
 
 import hashlib
@@ -34,30 +34,30 @@ _REASONS = {
     Death.CRASH: Reason.PARSE_CRASH,
 }
 
-_LARGE = 128 * 1024  # bytes of a body that is not pickled with its job, but goes beside it
+_LARGE = 128 * 1024  # bytes; a larger body is not pickled with its job, but travels beside it
 
 
 def lanes(task: Task, count: int, limits: Limits) -> Lanes:
-    """Lanes whose workers do the `task`."""
+    """Return lanes whose workers do the `task`."""
     return Lanes(count, limits=limits, prepare=partial(worker.prepare, task))
 
 
 class LaneParser:
-    """Does the `task` with each document in the `lanes`, which were made for it."""
+    """A parser that does the `task` with each document in the `lanes`, which were made for it."""
 
     def __init__(self, lanes: Lanes, task: Task) -> None:
         self._lanes = lanes
         self._task = task
 
     async def start(self) -> None:
-        """Start all workers now, rather than when they are first needed; returns when each is ready."""
+        """Start all workers now, not when they are first needed; return when each is ready."""
         await self._lanes.start()
 
     async def parse(self, response: Response) -> Page:
-        """The page of a response.
+        """Return the page of a response.
 
         Raises:
-            WorkersMissing: none can be started.
+            WorkersMissing: no worker can be started.
         """
         job = job_of(response)
         if not is_document(job):
@@ -70,7 +70,7 @@ class LaneParser:
             _give_up(error)
         except WorkerDied as death:
             return await self._unread(job, _REASONS[death.kind])
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this document's
+        except Exception as error:  # noqa: BLE001 - any error is the document's, and costs its page alone
             return replace(await self._unread(job, Reason.PARSE_CRASH), error=error_line(error))
 
     async def _run(self, func: Callable[..., Page], job: ParseJob) -> Page:
@@ -92,6 +92,6 @@ class LaneParser:
 
 def _give_up(error: CannotStart) -> NoReturn:
     raise WorkersMissing(
-        f"{error} What a worker said of it stands above, if anything. `crawler resume` goes on where this run stopped;"
+        f"{error} See the worker's output above, if there is any. `crawler resume` goes on where this run stopped;"
         " with --workers 0 it reads documents without worker processes."
     ) from error

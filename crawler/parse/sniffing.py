@@ -163,7 +163,7 @@ def is_unreadable(essence: str | None, body: bytes, *, assets: bool) -> bool:
     return (essence in _AS_MARKUP or (assets and essence == "text/css")) and _is_binary_file(body)
 
 
-def is_packed(content_type: str | None, body: bytes, *, is_sitemap: bool = False) -> bool:
+def is_compressed(content_type: str | None, body: bytes, *, is_sitemap: bool = False) -> bool:
     """Return whether these bytes, under a coding that could not be removed, are not the text that they should be.
 
     Other files are binary anyway, and so is what is sent as bytes and nothing more.

@@ -1,10 +1,10 @@
-"""The content of a page that is kept: how it travels from a worker, and how it waits for its commit.
+"""The content of a page that is kept: its trip from a worker process, and its wait for the commit.
 
 Rules
 - Bytes that both sides have do not travel: content that is the body comes back without it.
-- Large content that had content codings waits as it came, and is unpacked once more by whoever takes it. Its body is a
-  part of the byte budget, from the first byte on; unpacked, many at a time would be many times as much.
-- What a damaged body still holds waits as it was saved.
+- Large content that had content codings waits as it was received; the sink decodes it once more. The received body is
+  part of the byte budget from its first byte on, and decoded it could be many times as large.
+- The decoded part of a damaged body waits as it is.
 Runs on: a worker process, or the loop.
 """
 
@@ -18,8 +18,8 @@ _LARGE = 128 * 1024
 _DAMAGED = frozenset({Reason.DECODE_ERROR, Reason.DECODED_LIMIT})
 
 
-def packed(job: ParseJob, page: Page, max_decoded: int) -> Page:
-    """The page as it waits for its commit."""
+def compact(job: ParseJob, page: Page, max_decoded: int) -> Page:
+    """Return the page as it waits for its commit."""
     content = page.content
     if not job.layers or content is None or len(content) < _LARGE or page.problem in _DAMAGED:
         return page
@@ -27,7 +27,7 @@ def packed(job: ParseJob, page: Page, max_decoded: int) -> Page:
 
 
 def without_body(job: ParseJob, page: Page) -> Page:
-    """The page as it travels to whoever has the body."""
+    """Return the page as it travels to the process that holds the body."""
     content = page.content
     if content is not None and content is job.body:
         return replace(page, content=Packed(b"", (), 0))
@@ -35,7 +35,7 @@ def without_body(job: ParseJob, page: Page) -> Page:
 
 
 def with_body(job: ParseJob, page: Page) -> Page:
-    """The page that has travelled, with its content."""
+    """Return a page that has travelled, with its content."""
     content = page.content
     if not isinstance(content, Packed):
         return page

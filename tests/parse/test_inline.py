@@ -1,4 +1,4 @@
-"""Sealing a document in this process."""
+"""The decoding of a document in this process."""
 
 import gzip
 import hashlib

@@ -51,7 +51,7 @@ class BrokenLanes(Lanes):
     ],
 )
 async def test_whatever_goes_wrong_costs_one_page(error: Exception, problem: Reason) -> None:
-    """The document is kept, sealed only; if even that fails, as the bytes that came."""
+    """The document is kept, decoded only; if even that fails, as the bytes received."""
     once = await LaneParser(BrokenLanes(error), TASK).parse(answer())
     twice = await LaneParser(BrokenLanes(error, error), TASK).parse(answer())
 
@@ -63,14 +63,14 @@ async def test_whatever_goes_wrong_costs_one_page(error: Exception, problem: Rea
 async def test_workers_that_cannot_start_end_the_crawl() -> None:
     """With an error of its own, which says what to do."""
     for errors in ([CannotStart("no.")], [TypeError(), CannotStart("no.")]):
-        with pytest.raises(WorkersMissing, match=r"no\. What .* `crawler resume` goes on .* --workers 0") as raised:
+        with pytest.raises(WorkersMissing, match=r"no\. See .* `crawler resume` goes on .* --workers 0") as raised:
             await LaneParser(BrokenLanes(*errors), TASK).parse(answer())
 
         assert raised.value.exit_code == 6
 
 
 async def test_a_cancelled_page_is_cancelled() -> None:
-    """Whoever waited for it is not told a story."""
+    """No error is made of a cancellation."""
     with pytest.raises(asyncio.CancelledError):
         await LaneParser(BrokenLanes(asyncio.CancelledError()), TASK).parse(answer())
 
@@ -91,7 +91,7 @@ async def test_without_workers_it_costs_one_page_too(
 
 
 def _raiser(error: Exception) -> Callable[..., object]:
-    def tell(*_: object) -> object:
+    def fail(*_: object) -> object:
         raise error
 
-    return tell
+    return fail

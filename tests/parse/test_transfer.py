@@ -19,7 +19,7 @@ from crawler.parse.decoding import job_of
 from crawler.parse.inline import InlineParser
 from crawler.parse.page_reader import PageReader, Task
 from crawler.parse.pool import LaneParser, lanes
-from crawler.parse.transfer import packed, with_body, without_body
+from crawler.parse.transfer import compact, with_body, without_body
 from crawler.runtime.lane import Limits
 
 MIB = 1 << 20
@@ -82,7 +82,7 @@ def test_what_is_packed_weighs_as_it_came() -> None:
     for name in ("small, coded", "large, coded"):
         response, content = ANSWERS[name]
         job = job_of(response)
-        page = packed(job, Page(size=0, sha256="", content=content), TASK.max_decoded)
+        page = compact(job, Page(size=0, sha256="", content=content), TASK.max_decoded)
 
         assert page.weight == len(SMALL if name.startswith("small") else response.body)
         assert with_body(job, without_body(job, page)) == page
