@@ -1,9 +1,10 @@
-"""A date as sitemaps and feeds write it becomes one of RFC 3339, or nothing.
+"""The dates of sitemaps and feeds, as dates of RFC 3339.
 
 Rules
-- Sitemaps and Atom write W3C datetimes, RSS dates of RFC 822, and some either in the other's place.
-- A day stays a day, a moment is in UTC. One without a zone is taken for UTC, as RFC 5322 has it. A month or a year
-  alone is no date: nobody knows which day it means.
+- Sitemaps and Atom write W3C datetimes, RSS writes dates of RFC 822, and some sites swap the two.
+- A day stays a day; a moment is converted to UTC. A moment without a zone is UTC (RFC 5322).
+- A month or a year alone is no date, because it names no day.
+- `email.utils` would read RFC 822, but it imports `socket`, which a worker process does not need.
 Runs on: anywhere (pure).
 """
 
@@ -18,20 +19,12 @@ _RFC_822 = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_ZONES = {
-    "est": -5,
-    "edt": -4,
-    "cst": -6,
-    "cdt": -5,
-    "mst": -7,
-    "mdt": -6,
-    "pst": -8,
-    "pdt": -7,
-}  # hours; others are UTC
+# Hours from UTC; other names are UTC.
+_ZONES = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
 
 
 def as_rfc_3339(text: str) -> str | None:
-    """The date that a text is; None = it is none."""
+    """Return the date that a text holds; None = it holds none."""
     written = text.strip()
     if len(written) > _LONGEST:
         return None
@@ -55,12 +48,8 @@ def _of_rfc_822(written: str) -> datetime | None:
     if len(found[3]) == 2:  # RFC 5322, 4.3
         year += 2000 if year < 50 else 1900
     month = _MONTHS.index(found[2].lower()) + 1
-    clock = int(found[4]), int(found[5]), min(59, int(found[6] or 0))  # a leap second is none to datetime
-    return datetime(year, month, int(found[1]), *clock, tzinfo=_zone(found[7] or ""))
-
-
-def _zone(text: str) -> timezone:
-    if text[:1] in {"+", "-"}:
-        offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:]))
-        return timezone(-offset if text[0] == "-" else offset)
-    return timezone(timedelta(hours=_ZONES.get(text.lower(), 0)))
+    clock = int(found[4]), int(found[5]), min(59, int(found[6] or 0))  # datetime knows no leap second
+    zone = found[7] or ""
+    is_number = zone[:1] in {"+", "-"}
+    minutes = int(zone[:3]) * 60 + int(zone[0] + zone[3:]) if is_number else _ZONES.get(zone.lower(), 0) * 60
+    return datetime(year, month, int(found[1]), *clock, tzinfo=timezone(timedelta(minutes=minutes)))

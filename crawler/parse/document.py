@@ -1,4 +1,4 @@
-"""What goes into reading a document, and what comes out of it: plain facts, which can travel between processes.
+"""The facts that go into reading a document, and those that come out: they can travel between processes.
 
 Runs on: anywhere (pure).
 """
@@ -13,12 +13,12 @@ from crawler.core.urls import Url
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What is read.
+    """A document to be read.
 
     Attributes:
-        url: where it came from; relative links are resolved against it.
+        url: its address, against which relative links are resolved.
         body: without content codings.
-        content_type: the value of the Content-Type header as received; None = there was none.
+        content_type: the value of the Content-Type header as received; None = the header is absent.
         sitemap: it was listed as a sitemap.
     """
 
@@ -30,12 +30,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wants:
-    """What a caller wants to have besides title and links.
+    """The facts that a caller wants besides title and links.
 
     Attributes:
         text: the visible text.
-        selectors: names and CSS selectors that `check_selector` took.
-        assets: what style sheets, styles and drawings load, too.
+        selectors: names and CSS selectors that `check_selector` accepted.
+        assets: also what style sheets, styles and drawings load.
     """
 
     text: bool = False
@@ -45,7 +45,7 @@ class Wants:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a document tells besides the places that it points at; see `Reading`."""
+    """The facts of a document besides its links; see `Reading`."""
 
     title: str | None = None
     robots: frozenset[str] = frozenset()
@@ -56,23 +56,23 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a document told.
+    """The result of reading a document.
 
     Attributes:
         charset: the encoding that was used, by its name in the Encoding standard, lower case; None = it is no text.
         title: with white space collapsed, at most 1,000 characters; None = it has none.
-        links: distinct by URL, kind and nofollow, in document order; None = it is no document that can have links.
-        links_cut: it points at more different places than are taken, or lists more entries; the first ones are kept.
+        links: distinct by URL, kind and nofollow, in document order; None = a document of this kind has no links.
+        links_cut: it holds more different references, or more entries, than are taken; the first ones are kept.
         problem: why it was not read, or not in full: its gzip file is damaged or too large, its XML is broken, or it is
             no sitemap although it was listed as one; None = nothing is missing.
         is_listing: it is a feed or a sitemap.
-        bad_links: how many different references are no valid URL that may be fetched.
+        bad_links: number of different references that are no valid URL that may be fetched.
         bad_examples: the first of them.
-        ignored_links: how many different references have another scheme, such as mailto, javascript and data.
-        robots: directives for robots that the document has inside, lower case.
+        ignored_links: number of different references with another scheme, such as mailto, javascript and data.
+        robots: directives for robots inside the document, lower case.
         text: the visible text; None = not wanted, or it has none.
-        data: what the selectors gave, by name; None = none were wanted, or they do not apply.
-        data_cut: they give more than is taken; what came first is kept.
+        data: the results of the selectors, by name; None = none were wanted, or they do not apply.
+        data_cut: the selectors give more than is taken; the first results are kept.
     """
 
     charset: str | None = None

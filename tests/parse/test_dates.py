@@ -1,4 +1,4 @@
-"""core.dates: what sitemaps and feeds write as a date."""
+"""The dates that sitemaps and feeds write."""
 
 import pytest
 from hypothesis import given
@@ -25,6 +25,7 @@ from crawler.parse.dates import as_rfc_3339
         ("Wed, 01 May 24 12:30:15 EST", "2024-05-01T17:30:15Z"),
         ("Fri, 31 Dec 99 23:59:60 UT", "1999-12-31T23:59:59Z"),
         ("Wed, 01 May 2024 12:30:15", "2024-05-01T12:30:15Z"),
+        ("Wednesday, 11 Sept 2024 12:30:15 -0330", "2024-09-11T16:00:15Z"),
         # no dates
         ("2024", None),
         ("2024-05", None),
