@@ -1,20 +1,20 @@
-"""What the standard finds in the values of attributes: image candidates, refreshes, tokens, directives.
+"""The grammars of attribute values: `srcset`, `<meta http-equiv=refresh>`, `rel` and robots directives.
 
 Rules
-- Each grammar is one pass over the text, also when the text was made to be slow: no pattern here can go back.
+- Each grammar is one pass over the text, also over hostile text: no pattern here backtracks.
 Runs on: anywhere (pure).
 """
 
 import re
 from collections.abc import Iterator
 
-MAX_DIRECTIVES = 1000  # characters of them that are looked at
+MAX_DIRECTIVES = 1000  # characters that are read
 MAX_CANDIDATES = 1000
 
 SPACE = "\t\n\f\r "  # ASCII white space (Infra): nothing else separates or surrounds a value
 _CANDIDATE = re.compile(
     rf"[{SPACE},]*+(?P<url>[^{SPACE}]++)"
-    r"(?:(?<=,)|(?P<descriptors>(?:[^,(]++|\([^)]*+\)?)*+,?+))"  # a URL that ends with a comma has none
+    r"(?:(?<=,)|(?P<descriptors>(?:[^,(]++|\([^)]*+\)?)*+,?+))"  # a URL that ends with a comma has no descriptors
 )
 _WIDTH = r"0*+[1-9][0-9]*+w"
 _HEIGHT = r"0*+[1-9][0-9]*+h"
@@ -30,11 +30,11 @@ _REFRESH = re.compile(
 
 
 class TooManyCandidates(Exception):
-    """MAX_CANDIDATES of a `srcset` are read, and there is another."""
+    """A `srcset` holds more than MAX_CANDIDATES."""
 
 
 def candidates(srcset: str) -> Iterator[str]:
-    """The URLs of a `srcset` (HTML, "parse a srcset attribute"); those with descriptors that are none are left out.
+    """Yield the URLs of a `srcset` (HTML, "parse a srcset attribute"), without those that have invalid descriptors.
 
     Raises:
         TooManyCandidates: there are more than MAX_CANDIDATES.
@@ -51,7 +51,7 @@ def candidates(srcset: str) -> Iterator[str]:
 
 
 def refresh(content: str) -> str | None:
-    """The URL of a `<meta http-equiv=refresh>` (HTML, "shared declarative refresh steps"); None = the page itself."""
+    """Return the URL of a refresh (HTML, "shared declarative refresh steps"); None = the page itself."""
     found = _REFRESH.match(content)
     if not found:
         return None
@@ -62,13 +62,13 @@ def refresh(content: str) -> str | None:
 
 
 def has_token(tokens: str, token: str) -> bool:
-    """Whether a token, in lower case, is in a list that is separated by white space."""
+    """Return whether a token, given in lower case, is in a list that white space separates."""
     lowered = tokens.lower()
     return token in lowered and token in _WORD.findall(lowered)
 
 
 def words(text: str) -> list[str]:
-    """The words between ASCII white space (Infra, "split on ASCII whitespace")."""
+    """Return the words between ASCII white space (Infra, "split on ASCII whitespace")."""
     return _WORD.findall(text)
 
 
@@ -76,9 +76,9 @@ _WORD = re.compile(rf"[^{SPACE}]++")
 
 
 def directives(content: str) -> frozenset[str]:
-    """The directives for robots of a `content`: separated by commas, or by white space where none has a value.
+    """Return the robots directives of a `content`: separated by commas, or by white space where none has a value.
 
-    White space is any here: no standard says which, and a wish that is heard in vain costs less than one that is lost.
+    Any white space counts: no standard says which, and a lost directive is worse than a superfluous one.
     """
     parts = (part.strip() for part in content[:MAX_DIRECTIVES].lower().split(","))
     return frozenset(word for part in parts for word in ([part] if ":" in part else part.split()))

@@ -1,12 +1,12 @@
 """The references of a style sheet (CSS Syntax 3, https://drafts.csswg.org/css-syntax-3/#tokenization).
 
 Rules
-- `url(x)`, `url("x")` and `src("x")` count, and the strings of `image-set()`; of the sheet itself `@import` in front of
-  its first block. A namespace is a name and no place.
-- What begins with `#` is a part of the document that the style applies to (CSS Values 4, 4.5.1), and an empty one is
-  nothing: neither is fetched.
+- `url(x)`, `url("x")`, `src("x")` and the strings of `image-set()` count, and in a style sheet `@import` in front of
+  its first block. The URL of a `@namespace` is a name, and is not fetched.
+- A reference that begins with `#` is a part of the styled document (CSS Values 4, 4.5.1): it is not fetched. Nor is an
+  empty one.
 - A string that a line end breaks and a bad url are no references.
-Strategy: one pattern skips what does not matter and finds the next token; each byte is looked at a few times at most.
+Strategy: one pattern skips to the next token that matters; each byte is read a few times at most.
 Runs on: anywhere (pure).
 """
 
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from crawler.parse.attributes import SPACE
 
-MAX_OPEN: Final = 100  # brackets in each other of which is known which function they belong to
+MAX_OPEN: Final = 100  # nested brackets whose functions are remembered
 
 _END = r"\n\r\f"
 _ESCAPE = rf"\\(?:[0-9a-fA-F]{{1,6}}+(?:\r\n|[{SPACE}])?+|[^0-9a-fA-F{_END}])"
@@ -44,7 +44,7 @@ _WITH_URLS = frozenset({"image-set", "-webkit-image-set"})
 
 
 class Reference(NamedTuple):
-    """A URL as the style means it; `is_import`: it is another sheet."""
+    """A URL with its escapes resolved; `is_import`: it is another style sheet."""
 
     url: str
     is_import: bool = False
@@ -67,7 +67,7 @@ def _references(css: str, *, may_import: bool) -> Iterator[Reference]:
         text = None
         if token["at"] is not None:
             name = _name(token["at"])
-            at = _gap(css, at)
+            at = _end(_GAP, css, at)
             imports = name == "import" and may_import and _IMPORTED.match(css, at) is not None
             is_namespace = name == "namespace"
             continue
@@ -75,7 +75,7 @@ def _references(css: str, *, may_import: bool) -> Iterator[Reference]:
             name = _name(token["function"])
             if name == "url" and not _QUOTED.match(css, at):
                 unquoted = _UNQUOTED.match(css, at)
-                at = unquoted.end() if unquoted else _bad_url(css, at)
+                at = unquoted.end() if unquoted else _end(_BAD_URL, css, at)
                 text = unquoted["url"] if unquoted else None
             elif len(inside) < MAX_OPEN:
                 inside.append(name)
@@ -93,7 +93,7 @@ def _references(css: str, *, may_import: bool) -> Iterator[Reference]:
 
 
 def _bracket(bracket: str, inside: list[str]) -> None:
-    """Note a bracket; what is still open at the end of a declaration is closed there."""
+    """Note a bracket; the end of a declaration closes all that are open."""
     if bracket == ")":
         inside[-1:] = []
     elif bracket == "(" and len(inside) < MAX_OPEN:
@@ -103,21 +103,16 @@ def _bracket(bracket: str, inside: list[str]) -> None:
 
 
 def _takes_url(inside: list[str]) -> bool:
-    """Return whether a string is a URL here; of `url()` and `src()`, the first one is."""
+    """Return whether a string is a URL here; in `url()` and `src()`, only the first one is."""
     function = inside[-1] if inside else ""
     if function in _WITH_A_URL:
         inside[-1] = ""
     return function in _WITH_A_URL or function in _WITH_URLS
 
 
-def _gap(css: str, at: int) -> int:
-    gap = _GAP.match(css, at)
-    return gap.end() if gap else at
-
-
-def _bad_url(css: str, at: int) -> int:
-    rest = _BAD_URL.match(css, at)
-    return rest.end() if rest else at
+def _end(pattern: re.Pattern[str], css: str, at: int) -> int:
+    found = pattern.match(css, at)
+    return found.end() if found else at
 
 
 def _name(written: str) -> str:
@@ -130,6 +125,6 @@ def _unescaped(text: str) -> str:
 
 def _meaning(escape: re.Match[str]) -> str:
     if not escape["hex"]:
-        return escape["self"] or ""  # an escaped line end is none
+        return escape["self"] or ""  # an escaped line end disappears
     number = int(escape["hex"], 16)
     return "\ufffd" if number in range(0xD800, 0xE000) or not 0 < number <= 0x10FFFF else chr(number)

@@ -1,12 +1,12 @@
-"""What kind of document these bytes are, and what it tells.
+"""The reader of one document, of any kind: HTML, XHTML, feed, sitemap, style sheet or text.
 
 Rules
-- The media type decides how, and where it says nothing the bytes (`sniffing.py`).
+- The media type chooses the reader, and the bytes do where it says nothing (`sniffing.py`).
 - A gzip file (`sitemap.xml.gz`) is opened only to look for XML, up to the size that the sitemap protocol allows.
-- XML under a root that is not known is searched for one if it is not well-formed: a script's message may be in front.
-- What was listed as a sitemap and is none says so.
-- What cannot be read, or only in part, has a problem; only an empty page of HTML is all that there is.
-- No bytes make reading fail. How long it may take, and how much memory, is bounded by whoever runs it.
+- XML with an unknown root that is not well-formed is searched for a known root: a script's message may be in front.
+- A document that was listed as a sitemap and is none has the problem NOT_A_SITEMAP.
+- A document that cannot be read, or only in part, has a problem.
+- No bytes make reading fail. The caller bounds its time and memory.
 Runs on: a worker process.
 """
 
@@ -24,6 +24,7 @@ from crawler.http.content_codings import DecodeProblem, decode_steps
 from crawler.http.media_types import media_type
 from crawler.parse import feeds, html, text_sitemap, xhtml
 from crawler.parse.document import Content, Document, Reading, Wants
+from crawler.parse.feed_elements import ROOTS
 from crawler.parse.references import DamagedReferences, References, TooManyLinks
 from crawler.parse.select import MAX_TEXT
 from crawler.parse.sniffing import SNIFFED, DocumentKind, is_xml, kind_of, sitemap_kind, sniff
@@ -44,10 +45,10 @@ def read(
 ) -> Reading:
     """Read a document; `agent` is the product token by which a page may address this robot alone.
 
-    `kind` is what `kind_of` says of it, for who has asked already.
+    `kind`: the result of `kind_of`, if the caller has it already.
 
     Raises:
-        UsageError: a selector is none (`check_selector` says so beforehand).
+        UsageError: a selector is invalid (`check_selector` tells beforehand).
         MemoryError: the document needs more than this process may have.
     """
     essence, label = media_type(document.content_type)
@@ -73,28 +74,23 @@ def _read(document: Document, label: str | None, wants: Wants, agent: str, kind:
 
 
 def _read_gzip(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
-    """A gzip file in which there is XML, or a sitemap; nothing of any other."""
-    body, problem = _unpacked(document.body)
-    unpacked = replace(document, body=body)
+    """Read a gzip file that holds XML, or a sitemap; of any other file nothing is read."""
+    unpacked, problem = BodyBuffer(), None
+    try:
+        for piece in decode_steps(document.body, ["gzip"], MAX_UNPACKED):
+            unpacked.add(piece)
+    except DecodeProblem as damage:
+        problem = damage.reason
+    body = unpacked.whole()
+    document = replace(document, body=body)
     kind = (sitemap_kind(body) if document.sitemap else None) or sniff(body)
     if kind is DocumentKind.XML:
-        reading = _read_xml(unpacked, label, wants, agent)
+        reading = _read_xml(document, label, wants, agent)
         return replace(reading, problem=problem or reading.problem)
     if document.sitemap:
-        return replace(_read_text(unpacked, label, wants) if kind is DocumentKind.TEXT else Reading(), problem=problem)
+        return replace(_read_text(document, label, wants) if kind is DocumentKind.TEXT else Reading(), problem=problem)
     is_missed = is_xml(media_type(document.content_type)[0] or "")
     return Reading(problem=problem or Reason.XML_ERROR) if is_missed else Reading()
-
-
-def _unpacked(body: bytes) -> tuple[bytes, Reason | None]:
-    """As much of a gzip file as is sound, and allowed; and why it is not all."""
-    taken = BodyBuffer()
-    try:
-        for piece in decode_steps(body, ["gzip"], MAX_UNPACKED):
-            taken.add(piece)
-    except DecodeProblem as problem:
-        return taken.whole(), problem.reason
-    return taken.whole(), None
 
 
 def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -> Reading:
@@ -109,7 +105,7 @@ def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -
     if found.root == "html":
         return _read_html(document, label, wants, agent, is_xhtml=True)
     is_broken = start.is_behind_junk
-    if found.root not in feeds.KNOWN:
+    if found.root not in ROOTS:
         is_broken = is_broken or is_damaged or not is_well_formed(text[start.at :])
         if found.root == "svg":
             drawing = _read_html(document, label, wants, agent, is_xhtml=True)
@@ -140,7 +136,7 @@ _SHEET_CHARSET = re.compile(rb'@charset "([^"]{1,100}+)";')
 
 
 def _read_css(document: Document, label: str | None, wants: Wants) -> Reading:
-    """A style sheet, in the encoding that CSS Syntax 3, 3.2 finds; its URLs are in UTF-8 whatever that is."""
+    """Read a style sheet in the encoding that CSS Syntax 3, 3.2 finds; its URLs are in UTF-8 in any case."""
     declared = _SHEET_CHARSET.match(document.body)
     told = named(declared[1].decode("latin-1")) if declared and not named(label) else None
     reading = _read_text(document, "utf-8" if told in {"utf-16le", "utf-16be"} else told or label, wants)
@@ -166,9 +162,10 @@ def _read_text(document: Document, label: str | None, wants: Wants) -> Reading:
 
 
 def _reading(encoding: str, references: References, content: Content) -> Reading:
+    title = " ".join((content.title or "")[: 10 * MAX_TITLE].split())[:MAX_TITLE].rstrip()
     return Reading(
         charset=encoding,
-        title=_title(content.title),
+        title=title or None,
         links=references.links,
         links_cut=references.are_cut,
         bad_links=references.bad,
@@ -179,8 +176,3 @@ def _reading(encoding: str, references: References, content: Content) -> Reading
         data=content.data,
         data_cut=content.data_cut,
     )
-
-
-def _title(text: str | None) -> str | None:
-    """A title as it is shown: no white space but single spaces, and not endless; None = nothing is left."""
-    return " ".join((text or "")[: 10 * MAX_TITLE].split())[:MAX_TITLE].rstrip() or None

@@ -1,19 +1,20 @@
 """The user's own function, `module:function`, called with each document in the process that reads it.
 
 Rules
-- What it returns must be JSON: it becomes the `data` of the page's line. None = nothing.
-- What it raises, whatever it is, costs the page its data, and is told; it is never the crawl's end.
-- What it prints goes to standard error. (In a worker that holds for whatever it starts, too; without workers only for
-  Python's own `print`, so what it writes to file descriptor 1 is the caller's.)
+- Its result must be JSON, and becomes the `data` of the page's line; None = nothing.
+- Any exception costs the page its data, and the page's line reports it; the crawl goes on.
+- Its `print` goes to standard error. In a worker, the output of its child processes does too; without workers, bytes
+  written to file descriptor 1 reach the caller's standard output.
 Runs on: a worker process, or the loop of a crawl without workers.
 """
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import chain
 
 import msgspec
 from selectolax.lexbor import LexborHTMLParser
@@ -25,19 +26,19 @@ from crawler.core.text import error_line, safe
 from crawler.encoding import decode
 from crawler.parse.select import select
 
-MAX_DEPTH = 100  # of lists and objects in each other; those who read the line have a limit, too
+MAX_DEPTH = 100  # nested lists and objects; the readers of the line have a limit, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSource:
-    """What an extracting function is given.
+    """The document that an extracting function is given.
 
     Attributes:
-        url: where the document came from.
+        url: the address of the document.
         status: of the response.
         content: the bytes, without content codings.
-        encoding: what the text is written in, as the page was read; None = it is no text.
-        title, links: as in the page's line: its title, and the different URLs that it points at.
+        encoding: the encoding in which the page was read; None = it is no text.
+        title, links: as in the page's line: its title, and the distinct URLs of its links.
     """
 
     url: str
@@ -50,11 +51,11 @@ class PageSource:
 
     @property
     def text(self) -> str:
-        """The document as text; empty where it is none."""
+        """The document as text; empty if it is no text."""
         return decode.text(self.content, self.encoding) if self.encoding else ""
 
     def css(self, selector: str) -> list[str]:
-        """The texts that a CSS selector finds; `::text` and `::attr(name)` may stand behind it."""
+        """Return the texts that a CSS selector finds; it may end with `::text` or `::attr(name)`."""
         return select(LexborHTMLParser(self.text), [("found", selector)]).data["found"]
 
 
@@ -62,10 +63,10 @@ Extractor = Callable[[PageSource], object]
 
 
 def load(name: str) -> Extractor:
-    """The function that `module:function` names; modules are looked for in the working directory, too.
+    """Return the function that `module:function` names; modules are searched in the working directory, too.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the module cannot be imported, or has no such function.
     """
     module, _, function = name.partition(":")
     if "" not in sys.path:
@@ -84,18 +85,24 @@ def load(name: str) -> Extractor:
 
 
 def extract(extractor: Extractor, page: PageSource) -> Mapping[str, object] | None:
-    """What the function gives for this page.
+    """Return the result of the function for this page.
 
     Raises:
-        ParseError: it raised, or gave what is no JSON, or too much.
+        ParseError: the function raised, or its result is no JSON, or is too large.
     """
+    process = os.getpid()
     try:
-        found = _call(extractor, page)
+        try:
+            with redirect_stdout(sys.stderr):
+                found = extractor(page)
+        finally:
+            if os.getpid() != process:
+                os._exit(0)  # the function forked, and this is the copy, which must not go on crawling
         check_size(encoded := msgspec.json.encode(found))
-        data = msgspec.json.decode(encoded)  # what is JSON now is JSON wherever it goes
+        data = msgspec.json.decode(encoded)  # plain JSON values can travel anywhere
     except (MemoryError, ParseError):
         raise
-    except BaseException as error:  # noqa: BLE001 - SystemExit and the like are the function's own, as any other
+    except BaseException as error:  # noqa: BLE001 - SystemExit is the function's own, as any other error
         raise ParseError(Reason.EXTRACT_ERROR, error_line(error)) from None
     if _is_deep(data):
         raise ParseError(Reason.EXTRACT_ERROR, f"its lists and objects are nested more than {MAX_DEPTH} deep")
@@ -104,21 +111,11 @@ def extract(extractor: Extractor, page: PageSource) -> Mapping[str, object] | No
     return data if isinstance(data, dict) else {"value": data}
 
 
-def _call(extractor: Extractor, page: PageSource) -> object:
-    process = os.getpid()
-    try:
-        with redirect_stdout(sys.stderr):
-            return extractor(page)
-    finally:
-        if os.getpid() != process:
-            os._exit(0)  # the function forked, and this is the copy: nobody needs a second crawl
-
-
 def check_size(data: bytes) -> None:
     """Refuse more data, as JSON, than a page may give.
 
     Raises:
-        ParseError: it is more.
+        ParseError: the data is larger.
     """
     if len(data) > MAX_DATA:
         raise ParseError(Reason.DATA_LIMIT, f"its data takes {len(data)} bytes as JSON, and {MAX_DATA} are taken")
@@ -127,13 +124,8 @@ def check_size(data: bytes) -> None:
 def _is_deep(data: object) -> bool:
     level = [data]
     for _ in range(MAX_DEPTH + 1):
-        level = [inner for outer in level for inner in _inside(outer)]
+        values = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
+        level = list(chain.from_iterable(values))
         if not level:
             return False
     return True
-
-
-def _inside(data: object) -> Iterable[object]:
-    if isinstance(data, dict):
-        return data.values()
-    return data if isinstance(data, list) else ()

@@ -1,293 +1,60 @@
-"""What feeds (RSS 0.9 to 2.0, Atom) and sitemaps point at.
+"""The reader of feeds (RSS 0.9 to 2.0, Atom) and of sitemaps in XML.
 
 Rules
-- The root element decides what it is, not the media type.
+- The root element decides between feed and sitemap, not the media type; `feed_elements.py` reads the elements.
 - XML that is not well-formed is read on where that is safe (`loose_xml.py`), and the listing says so.
-- A reference of which the document does not tell all (a character that XML forbids, an entity that nobody knows, an
-  element inside) is a bad one, and so is one that white space parts: a URL that nobody wrote is never made.
-- An entry of a sitemap is a whole URL ("This URL must begin with the protocol"), so a relative one is a bad one too.
-- No entity is ever declared, so nothing can unfold, and nothing outside is fetched. A document that declares one is
-  read without it, and is a broken one.
-- Of the entries, the first 50,000 are read: the sitemap protocol's limit. What else they name (translations, pictures)
-  never takes the place of one: it is left out as soon as the entries that may still come need the room.
-- A date belongs to its own entry alone.
-- Elements are known by their local names, since feeds use prefixes that they do not declare; `loc` must have the
-  root's own prefix or another one of its namespace, or images would be taken for pages.
-- A listing of which nothing counts although it has entries, and a sitemap with an entry that has no `loc`, is broken.
-Strategy: expat, event by event; what is kept is a path of names, one text and the references. What expat refuses is
-read once more, by a reader that forgives; so is what has a document type: expat leaves its entities out without a word.
+- No entity is ever declared, so no entity can expand, and nothing outside is fetched. A document that declares one is
+  read without it, and counts as broken.
+Strategy: expat, event by event. A second, lenient reader takes what expat refuses, and every document with a document
+type: expat drops its entities without a word.
 Runs on: anywhere (pure).
 """
 
-import re
-from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Final, NamedTuple, NoReturn
+from typing import NoReturn
 from xml.parsers import expat
 
-from crawler.core.errors import UrlError
-from crawler.core.links import LISTED, LinkKind
-from crawler.core.sitemaps import is_no_entry, is_parted
-from crawler.core.urls import Url, parse
-from crawler.parse.attributes import SPACE
-from crawler.parse.dates import as_rfc_3339
-from crawler.parse.loose_xml import UNKNOWN, LooseReader
-from crawler.parse.references import MAX_LINKS, References, TooManyLinks
-
-MAX_DEPTH: Final = 200
-MAX_ENTRIES: Final = 50_000  # https://www.sitemaps.org/protocol.html
-
-_SITEMAPS = frozenset({"urlset", "sitemapindex"})
-_ENTRIES: Final[Mapping[str, str]] = {
-    "urlset": "url",
-    "sitemapindex": "sitemap",
-    "rss": "item",
-    "RDF": "item",
-    "feed": "entry",
-}
-_ENTRY_LIKE = (
-    frozenset({"item", "entry"}),
-    frozenset({"url", "sitemap"}),
-)  # that are none of their root: feeds, sitemaps
-KNOWN = frozenset(_ENTRIES)
-_WHOLE_URL = re.compile(r"[\0- ]*+https?://", re.IGNORECASE)
-_REGISTRY = "http://www.iana.org/assignments/relation/"
-_RELATIONS: Final[Mapping[str, LinkKind]] = {  # of a link with an href: RFC 4287, 4.2.7.2, and RFC 5005
-    "alternate": LinkKind.ITEM,
-    "enclosure": LinkKind.ENCLOSURE,
-    "next": LinkKind.FEED,
-    "prev-archive": LinkKind.FEED,
-    "next-archive": LinkKind.FEED,
-}
-
-
-class Listing(NamedTuple):
-    """A feed or a sitemap: the local name of its root element (None = it has none), its title, and what it points at.
-
-    `is_broken`: it is not well-formed, declares entities, or its elements are not those of its root; what could be read
-    of it was.
-    """
-
-    root: str | None
-    title: str | None
-    references: References
-    is_broken: bool = False
+from crawler.core.urls import Url
+from crawler.parse.feed_elements import ENTRIES, Enough, FeedReader, Listing
+from crawler.parse.loose_xml import LooseReader
+from crawler.parse.references import References, TooManyLinks
 
 
 def read(xml: str, document: Url, *, is_damaged: bool = False) -> Listing:
-    """Read a feed or a sitemap, and of other XML only the root.
+    """Return the contents of a feed or a sitemap, and of other XML only the root.
 
     `is_damaged`: some of its bytes are no characters, and U+FFFD stands for each.
     """
-    reader = _FeedReader(References(document), is_damaged=is_damaged)
-    is_refused = "\0" in xml  # which no XML has, and by which expat would take it for UTF-16
+    reader = FeedReader(References(document), is_damaged=is_damaged)
+    is_refused = "\0" in xml  # no XML holds one, and expat would take it for UTF-16
     try:
         if not is_refused:
-            with suppress(TooManyLinks, _Enough):
+            with suppress(TooManyLinks, Enough):
                 _parser(reader).Parse(xml, True)  # noqa: FBT003 - expat takes no names
             return reader.listing(is_broken=is_damaged)
     except expat.ExpatError:
         is_refused = True
     except _HasDoctype:
         pass
-    reader = _FeedReader(References(document), is_damaged=True)
-    loose = LooseReader(reader, frozenset(_ENTRIES.values()))
-    with suppress(TooManyLinks, _Enough):
+    reader = FeedReader(References(document), is_damaged=True)
+    loose = LooseReader(reader, frozenset(ENTRIES.values()))
+    with suppress(TooManyLinks, Enough):
         loose.read(xml)
     return reader.listing(is_broken=is_damaged or loose.is_broken or (is_refused and not loose.guesses))
-
-
-class _Enough(Exception):
-    """Nothing further of this document is to be read."""
 
 
 class _HasDoctype(Exception):
     """The document has a document type, so expat cannot be trusted with its entities."""
 
 
-class _FeedReader:
-    """The state between the events of a document; `is_damaged`: UNKNOWN in it stands for what it does not tell."""
+def _parser(reader: FeedReader) -> expat.XMLParserType:
+    def refuse(*_declaration: object) -> NoReturn:
+        raise _HasDoctype
 
-    def __init__(self, references: References, *, is_damaged: bool) -> None:
-        self.root: str | None = None
-        self.title: str | None = None
-        self.text: list[str] = []
-        self.is_guessed = False
-        self._references = references
-        self._is_damaged = is_damaged
-        self._has_guessed_links = False
-        self._is_leaf = True  # nothing has ended inside the innermost element
-        self._is_permalink = True
-        self._path: list[str] = []
-        self._prefixes: set[str] = set()  # of the root's namespace
-        self._inside = ""  # the text of the element that ended last
-        self._bases: list[tuple[int, str]] = []  # depth and xml:base, resolved
-        self._entries = 0
-        self._entry: dict[tuple[str, LinkKind], None] | None = None  # what this entry lists; None = outside of any
-        self._entry_depth = 0
-        self._has_loc = True  # this entry of a sitemap
-        self._is_lacking = False  # there was one that has none, or that is none of this root
-        self._date: str | None = None
-
-    def listing(self, *, is_broken: bool) -> Listing:
-        """Return what was read."""
-        is_broken = is_broken or self._has_guessed_links or self._is_lacking
-        return Listing(self.root, self.title, self._references, is_broken)
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        """Take an element's start."""
-        if len(self._path) >= MAX_DEPTH:
-            self._references.are_cut = True
-            raise _Enough
-        prefix, _, local = name.rpartition(":")
-        if not self._path:
-            self._open(prefix, local, attributes)
-        self.text.clear()
-        if self._entry is None and local == _ENTRIES[self.root or ""]:
-            self._begin_entry()
-        elif self._entry is None and local.lower() in _ENTRY_LIKE[self.root in _SITEMAPS]:
-            self._is_lacking = True
-        self._path.append(local if local != "loc" or prefix in self._prefixes else name)
-        if (base := attributes.get("xml:base")) and self._references.base:
-            self._bases.append((len(self._path), self._absolute(base)))
-            self._has_guessed_links |= self.is_guessed
-        self._is_leaf = True
-        self._take_attributes(local, attributes)
-        self.is_guessed = False
-
-    def _open(self, prefix: str, root: str, attributes: Mapping[str, str]) -> None:
-        if self.root is None or root in KNOWN:
-            self.root, self._prefixes = root, {prefix, *_synonyms(prefix, attributes)}
-        if root not in KNOWN:
-            raise _Enough
-        if root in _SITEMAPS:
-            self._references.base = None  # only whole URLs are listed
-
-    def _begin_entry(self) -> None:
-        if self._entries == MAX_ENTRIES:
-            self._references.are_cut = True
-            raise TooManyLinks
-        self._entries += 1
-        self._entry, self._entry_depth, self._date = {}, len(self._path), None
-        self._has_loc = self.root not in _SITEMAPS
-
-    def _end_entry(self, listed: Iterable[tuple[str, LinkKind]]) -> None:
-        self._entry = None
-        self._is_lacking |= not self._has_loc
-        if self._date and (lastmod := as_rfc_3339(self._date)):
-            for reference, kind in listed:
-                self._references.add(reference, kind, lastmod=lastmod)
-
-    def _take_attributes(self, name: str, attributes: dict[str, str]) -> None:
-        match name, attributes:
-            case "link", {"href": href} if self.root in _SITEMAPS:
-                self._add(href, LinkKind.ALTERNATE)
-            case "link", {"href": href} if kind := _RELATIONS.get(_relation(attributes)):
-                self._add(href, LinkKind.HOME if kind is LinkKind.ITEM and "source" in self._path else kind)
-            case "guid", _:
-                self._is_permalink = _is_permalink(attributes)
-            case "enclosure" | "content", {"url": url}:  # media:content, that is
-                self._add(url, LinkKind.ENCLOSURE)
-            case "content", {"src": source}:  # Atom: the entry's text is elsewhere
-                self._add(source, LinkKind.ITEM)
-
-    def end(self, _name: str) -> None:
-        """Take an element's end."""
-        text = "".join(self.text)
-        self._take_text(text)
-        self._inside = text
-        self.text.clear()
-        if self._bases and self._bases[-1][0] == len(self._path):
-            self._bases.pop()
-        self._path.pop()
-        if not self._path and not self._references.taken:
-            self._is_lacking |= bool(self._entries) or (self.root in _SITEMAPS and not self._is_leaf)
-        self.is_guessed, self._is_leaf = False, False
-        if self._entry is not None and len(self._path) == self._entry_depth:
-            self._end_entry(self._entry)
-
-    def _take_text(self, text: str) -> None:
-        match self._path:
-            case [*_, "item", "link"] | ["rss" | "RDF", "channel", "link"]:
-                self._add(text, LinkKind.ITEM)
-            case [*_, "item", "guid"] if self._is_permalink and _WHOLE_URL.match(text):
-                self._add(text, LinkKind.ITEM)
-            case ["urlset", "url", "loc"]:
-                self._add(text, LinkKind.LOC)
-            case ["sitemapindex", "sitemap", "loc"]:
-                self._add(text, LinkKind.SITEMAP)
-            case ["urlset", "url", "image", "image:loc"]:
-                self._add(text, LinkKind.IMG)
-            case [*_, "url" | "sitemap", "lastmod"] | [*_, "entry", "updated"]:
-                self._date = text
-            case [*_, "item", "pubDate" | "date"] | [*_, "entry", "published"]:
-                self._date = self._date or text
-            case ["rss" | "RDF", "channel", "title"] | ["feed", "title"]:
-                self.title = self.title or text
-
-    def _add(self, reference: str, kind: LinkKind) -> None:
-        if not (written := reference.strip(SPACE)) and self._is_leaf:
-            return
-        self._has_loc |= kind in LISTED
-        absolute = self._absolute(reference)
-        if not self._is_leaf or (self._is_damaged and UNKNOWN in absolute):
-            self._references.refuse(absolute if written else UNKNOWN + self._inside)
-            return
-        if (is_no_entry if self.root in _SITEMAPS else is_parted)(written):
-            self._references.refuse(reference)
-            return
-        self._has_guessed_links |= self.is_guessed
-        if self._entry is None:
-            kind = LinkKind.HOME if kind is LinkKind.ITEM else kind
-        elif kind in LISTED:
-            self._entry.setdefault((absolute, kind))
-        if kind not in LISTED and self._references.taken >= MAX_LINKS - MAX_ENTRIES:
-            self._references.are_cut = True
-        else:
-            self._references.add(absolute, kind)
-
-    def _absolute(self, reference: str) -> str:
-        """Resolved against the nearest xml:base (RFC 4287, 2), if there is one and it is a URL.
-
-        What an incomplete base makes of a relative reference is incomplete.
-        """
-        if not self._bases:
-            return reference
-        base = self._bases[-1][1]
-        if self._is_damaged and UNKNOWN in base and not _WHOLE_URL.match(reference):
-            return UNKNOWN + reference
-        with suppress(UrlError):
-            return parse(reference, parse(base, self._references.base)).href
-        return reference
-
-
-def _synonyms(prefix: str, attributes: Mapping[str, str]) -> Iterable[str]:
-    """The prefixes, "" for none, that an element binds to the same namespace as this one (Namespaces in XML, 3)."""
-    namespace = attributes.get(f"xmlns:{prefix}" if prefix else "xmlns")
-    bound = (name for name, value in attributes.items() if value == namespace and name.startswith("xmlns"))
-    return (name.removeprefix("xmlns").removeprefix(":") for name in bound)
-
-
-def _relation(attributes: Mapping[str, str]) -> str:
-    """The relation of an Atom link: a name, or the same as a URL of the registry (RFC 4287, 4.2.7.2)."""
-    return attributes.get("rel", "alternate").strip(SPACE).removeprefix(_REGISTRY)
-
-
-def _is_permalink(attributes: Mapping[str, str]) -> bool:
-    """Return whether a guid is a URL: it is unless it says that it is not (RSS 2.0, "<guid> sub-element of <item>")."""
-    said = (value for name, value in attributes.items() if name.lower() == "ispermalink")
-    return next(said, "true").strip(SPACE).lower() != "false"
-
-
-def _parser(reader: _FeedReader) -> expat.XMLParserType:
-    parser = expat.ParserCreate("utf-8")  # whatever its declaration says: it was decoded before
+    parser = expat.ParserCreate("utf-8")  # the text was decoded before, whatever its declaration says
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse
+    parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text.append
     return parser
-
-
-def _refuse(*_declaration: object) -> NoReturn:
-    raise _HasDoctype

@@ -1,13 +1,12 @@
-"""Which links of a document become finds, and with which refusal.
+"""The choice of the links that become finds, and of the refusals that they carry (nofollow, scope, traps).
 
 Rules
-- A URL is one find, however often and in whatever ways the document points at it: an allowed one beats a refused one.
-  Only a refresh is another, since a hop and a link lead on differently (`core/merging.py`).
-- A link leads one step further from the seed. What a listed sitemap lists is as near as the sitemap itself, and judged
-  as any link; the sitemaps in it are sitemaps, one hop further, which no --include has to match. A list of URLs follows
-  nothing else.
+- A URL is one find, however often the document links to it: an allowed find beats a refused one. Only a refresh is a
+  find of its own, since a hop and a link lead on differently (`core/merging.py`).
+- A link leads one step further from the seed. An entry of a sitemap is as near as the sitemap, and is judged as any
+  link. A sitemap in a sitemap is one hop further, and need not match --include. A list of URLs follows nothing else.
 - A refresh is a redirect that the document makes: it keeps its depth, costs a hop, and leads a seed to a seed.
-- Who asks robots not to follow is heard as long as robots.txt is (`obey`).
+- `nofollow` is obeyed as long as robots.txt is (`obey`).
 Runs on: anywhere (pure); travels to worker processes.
 """
 
@@ -26,20 +25,20 @@ from crawler.core.scope import LinkJudge
 from crawler.core.ways import Way
 
 MAX_NESTING = 5
-"""Hops from a listed sitemap to one that is read. The protocol's indexes list no indexes; some sites' do, and each of
-the three may be behind a redirect, which is a hop, too."""
+"""Hops from a listed sitemap to one that is read. The protocol's indexes list no indexes; on some sites they do, and
+each of the three may be behind a redirect, which is a hop, too."""
 
 _NOFOLLOW = frozenset({"nofollow", "none"})
 
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Turns links into finds.
+    """A rule that turns links into finds.
 
     Attributes:
-        kinds: those of any document; a sitemap is followed besides.
-        judge: None = whatever is followed is wanted.
-        obey: nofollow is heard.
+        kinds: the kinds that are followed in any document; in a sitemap, entries are followed besides.
+        judge: None = all followed links are wanted.
+        obey: nofollow is obeyed.
     """
 
     kinds: frozenset[LinkKind]
@@ -47,17 +46,21 @@ class Follow:
     obey: bool
 
     def heeds(self, request: Request) -> bool:
-        """Whether anything in this document may become a find."""
+        """Return whether this document may have finds."""
         return request.way.sitemap or bool(self.kinds)
 
     def finds(self, links: Iterable[Link], request: Request, robots: frozenset[str]) -> tuple[Find, ...]:
-        """The finds of the document at `request`, in its order; `robots` are the directives that it came with."""
+        """Return the finds of the document at `request`, in its order; `robots` are the directives of the document."""
         is_closed = self.obey and not robots.isdisjoint(_NOFOLLOW)
         kinds = self.kinds | LISTED if request.way.sitemap else self.kinds
         found: dict[tuple[str, bool], Find] = {}
         for link in links:
             if link.kind in kinds:
-                _merge(found, self._find(link, request, is_closed=is_closed))
+                find = self._find(link, request, is_closed=is_closed)
+                key = find.url.href, find.way.chain > 0
+                before = found.get(key)
+                if before is None or (before.refusal and not find.refusal):
+                    found[key] = find
         return tuple(found.values())
 
     def _find(self, link: Link, request: Request, *, is_closed: bool) -> Find:
@@ -76,13 +79,13 @@ class Follow:
 
 
 def follow(config: ScopeConfig, *, obey: bool) -> Follow:
-    """What a crawl under this configuration follows; see `follow_lists` for a fetch."""
+    """Return the rule of a crawl under this configuration; see `follow_lists` for a fetch."""
     kinds = frozenset(LinkKind) if config.assets else NAVIGATION | LISTED
     return Follow(kinds, LinkJudge(config), obey)
 
 
 def follow_lists(*, obey: bool) -> Follow:
-    """What the fetch of a list follows: what the sitemaps in the list list."""
+    """Return the rule of the fetch of a list: it follows the entries of the sitemaps in the list."""
     return Follow(frozenset(), None, obey)
 
 
@@ -93,10 +96,3 @@ def _listed(link: Link, request: Request) -> Find:
     refusal = Reason.SITEMAP_LIMIT if hops > MAX_NESTING else None
     way = Way(depth=request.way.depth, hops=hops, sitemap=True, lastmod=link.lastmod)
     return Find(url=link.url, way=way, refusal=refusal)
-
-
-def _merge(found: dict[tuple[str, bool], Find], find: Find) -> None:
-    key = find.url.href, find.way.chain > 0
-    before = found.get(key)
-    if before is None or (before.refusal and not find.refusal):
-        found[key] = find

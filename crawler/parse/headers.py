@@ -1,4 +1,4 @@
-"""Headers that say of a document what it may say itself: directives for robots, and where it refreshes to.
+"""The headers X-Robots-Tag and Refresh, which say the same as a document's own `<meta>`.
 
 Runs on: anywhere (pure).
 """
@@ -17,7 +17,7 @@ MAX_REFRESHES: Final = 10
 
 
 def refreshes(values: Sequence[str], document: Url) -> References:
-    """Return what Refresh headers lead to (HTML, "create and initialize a Document object").
+    """Return the targets of Refresh headers (HTML, "create and initialize a Document object").
 
     Each is resolved against the document's URL, which no `<base>` changes. Values are latin-1 text, as headers are.
     """
@@ -29,7 +29,7 @@ def refreshes(values: Sequence[str], document: Url) -> References:
 
 
 def header_directives(values: Iterable[str], agent: str) -> frozenset[str]:
-    """The directives of X-Robots-Tag that concern this robot: a `name:` in front holds until the next one.
+    """Return the directives of X-Robots-Tag that address this robot: a `name:` in front holds until the next one.
 
     Each header begins anew, and the date of `unavailable_after` has colons that follow no name.
     """

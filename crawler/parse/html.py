@@ -1,13 +1,13 @@
-"""What an HTML page points at, and what it says of itself.
+"""The reader of an HTML page: its links, title, text and directives.
 
 Rules
 - The page is read as a browser without scripts reads it: `<noscript>` counts, comments, scripts and the content of
   `<template>` do not, and of an attribute that is written twice the first counts.
-- A template that declares a shadow root is part of the page: what it points at counts, where it stands.
-- References are resolved against the first `<base>` of HTML that has an href, wherever on the page it stands.
-- A document inside (`<iframe srcdoc>`) is a part of the page: what it points at counts, behind the rest. Its own
-  `<base>` holds there alone, and a refresh in it leads that frame on, as a source does.
-- What styles and drawings load is looked for only where it is wanted (`Wants.assets`).
+- A template that declares a shadow root is part of the page: its references count, in document order.
+- References are resolved against the first `<base href>` of HTML, wherever on the page it stands.
+- A document inside (`<iframe srcdoc>`) is part of the page: its references come last. Its own `<base>` holds there
+  alone, and a refresh in it is a source of that frame.
+- Styles and drawings are searched only where they are wanted (`Wants.assets`).
 Strategy: one walk over the tree, which dispatches on lexbor's number of the tag and takes all attributes of a tag at
 once: a third of what one CSS query with the same tags takes, and in document order.
 Runs on: a worker process.
@@ -20,18 +20,18 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from crawler.parse.document import Content, Wants
-from crawler.parse.elements import META, TAGS, PageElements, read_directives
+from crawler.parse.html_elements import META, TAGS, PageElements, read_directives
 from crawler.parse.references import References, TooManyLinks
 from crawler.parse.select import select, visible_text
 from crawler.parse.styles import read_styles
 from crawler.parse.tags import number
 
-MAX_INSIDE = 10  # documents in documents in documents
-MAX_DOCUMENTS = 10_000  # inside of one page
+MAX_INSIDE = 10  # levels of documents inside documents
+MAX_DOCUMENTS = 10_000  # inside one page
 
 
 def read(html: bytes, references: References, wants: Wants, agent: str = "") -> Content:
-    """Read a page in UTF-8; what it points at is added to `references`.
+    """Read a page in UTF-8, and add its references to `references`.
 
     Raises:
         MemoryError: its tree does not fit into this process.
@@ -43,19 +43,14 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         _read_documents(page, wants)
     selected = select(tree, wants.selectors) if wants.selectors else None
     text = visible_text(tree) if wants.text else None
+    title = tree.css_first("title:not(svg *)")
     return Content(
-        title=_title(tree),
+        title=None if title is None else title.text(),
         robots=frozenset(page.robots),
         data=selected and selected.data,
         data_cut=(selected is not None and selected.are_cut) or (text is not None and text.is_cut),
         text=text and text.text,
     )
-
-
-def _read_tree(html: bytes, page: PageElements, wants: Wants) -> None:
-    if _BASE.search(html) and (base := _base(page.tree)) is not None:
-        page.references.set_base(base)
-    _walk(page, wants)
 
 
 def _read_documents(page: PageElements, wants: Wants) -> None:
@@ -77,14 +72,14 @@ def _read_documents(page: PageElements, wants: Wants) -> None:
 
 
 def parse_tree(html: bytes) -> LexborHTMLParser:
-    """The tree of a page in UTF-8: the part of reading that is one call into C.
+    """Return the tree of a page in UTF-8: the part of reading that is one call into C.
 
     Raises:
         MemoryError: it does not fit into this process.
     """
     try:
         return LexborHTMLParser(html)
-    except SelectolaxError:  # lexbor takes any bytes; all that can fail is to get memory for the tree
+    except SelectolaxError:  # lexbor takes any bytes, so only memory for the tree can be missing
         raise MemoryError("the page's tree does not fit into memory") from None
 
 
@@ -92,42 +87,36 @@ _BASE = re.compile(rb"<base[\t\n\f\r />]", re.IGNORECASE)  # without one, the tr
 
 
 def _base(tree: LexborHTMLParser) -> str | None:
-    """The href of the first `<base>` that has one; an element of SVG or MathML with that name is none.
+    """Return the href of the first `<base>` of HTML that has one; None = no element has.
 
-    The two are told apart as they are serialised: that of HTML is void, so it is empty and has no end tag.
+    An element of SVG or MathML with that name is serialised with an end tag; that of HTML is void and has none.
     """
     bases = tree.css("base[href]:empty")
     return next((base.attributes["href"] or "" for base in bases if not (base.html or "").endswith("</base>")), None)
 
 
-def _title(tree: LexborHTMLParser) -> str | None:
-    title = tree.css_first("title:not(svg *)")
-    return None if title is None else title.text()
-
-
-def _walk(page: PageElements, wants: Wants) -> None:
-    """Read every tag that matters."""
+def _read_tree(html: bytes, page: PageElements, wants: Wants) -> None:
+    """Read every tag that matters; after too many links, only the directives for robots."""
+    if _BASE.search(html) and (base := _base(page.tree)) is not None:
+        page.references.set_base(base)
     nodes = _elements(page.tree.root) if page.tree.root else iter(())
     try:
-        if wants.assets:
-            _read_styled(nodes, page)
-        for node in nodes:
+        for node in nodes if wants.assets else ():
+            attributes = node.attributes
+            if read_tag := TAGS.get(node.tag_id):
+                read_tag(page, node, attributes)
+            read_styles(page, node, attributes)
+        for node in nodes:  # asking for attributes costs time, so only the tags of the table are asked
             if read_tag := TAGS.get(node.tag_id):
                 read_tag(page, node, node.attributes)
     except TooManyLinks:
-        _walk_on(nodes, page)
-
-
-def _read_styled(nodes: Iterator[LexborNode], page: PageElements) -> None:
-    for node in nodes:
-        attributes = node.attributes
-        if read_tag := TAGS.get(node.tag_id):
-            read_tag(page, node, attributes)
-        read_styles(page, node, attributes)
+        for node in nodes:
+            if node.tag_id == META:
+                read_directives(page, node.attributes)
 
 
 def _elements(root: LexborNode) -> Iterator[LexborNode]:
-    """Every element, in document order; those of a shadow root come behind the template that declares it."""
+    """Yield every element in document order; those of a shadow root come behind the template that declares it."""
     trees = [root.traverse()]
     while trees:
         for node in trees[-1]:
@@ -140,17 +129,10 @@ def _elements(root: LexborNode) -> Iterator[LexborNode]:
 
 
 def _shadow_root(template: LexborNode) -> LexborNode | None:
-    """What a template declares (HTML, 4.12.3, `shadowrootmode`); None = it is inert, or one of SVG."""
+    """Return the shadow root that a template declares (HTML, 4.12.3); None = it is inert, or an element of SVG."""
     if (template.attributes.get("shadowrootmode") or "").lower() not in {"open", "closed"} or template.first_child:
         return None
     return next(iter(template.template_fragments()), None)
 
 
 _TEMPLATE = number("template")
-
-
-def _walk_on(nodes: Iterator[LexborNode], page: PageElements) -> None:
-    """Read what else a page says to robots, however many references stand before it."""
-    for node in nodes:
-        if node.tag_id == META:
-            read_directives(page, node.attributes)

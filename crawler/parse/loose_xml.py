@@ -1,16 +1,16 @@
-"""A reader of XML that forgives: for documents that expat refuses, and for those with a document type.
+"""A lenient reader of XML: for documents that expat refuses, and for those with a document type.
 
 Rules
-- It tells the same events as expat, and `is_broken` afterwards whether the document is well-formed without entities of
-  its own.
-- A document may give its elements an xml:base that is not written there (XML 1.0, 3.3.2): then it is UNKNOWN.
-- A bare `&` is itself. Names of HTML's entities mean what they mean in HTML; in a document that declares entities they
-  do not, since it may have given them another meaning. Nothing that is declared is unfolded.
-- UNKNOWN stands in a text for what the document does not tell: a character that XML forbids, an entity that nobody
-  knows, the rest of an attribute without quotes. So whoever uses the text can see that it is not all.
+- It sends the same events as expat. `is_broken` tells afterwards whether the document is well-formed without entities
+  of its own.
+- A document type may give elements an xml:base that is not written there (XML 1.0, 3.3.2): then it is UNKNOWN.
+- A bare `&` is itself. HTML's entities are resolved, except in a document that declares entities, since it may have
+  redefined them. No declared entity is ever expanded.
+- UNKNOWN stands in a text for characters that the document does not tell: one that XML forbids, an unknown entity, the
+  rest of an attribute without quotes. The receiver of the text sees that it is not whole.
 - An element that ends because another one does has no text. A tag that ends nothing is UNKNOWN in the text. An entry
   of a list ends at the latest where the next one starts.
-Strategy: one pattern, in which every part ends at the next `<` or is looked for once, so no byte is looked at often.
+Strategy: one pattern, each part of which ends at the next `<` or is searched once, so the time is linear.
 Runs on: anywhere (pure).
 """
 
@@ -70,11 +70,11 @@ class Events(Protocol):
 
 
 class LooseReader:
-    """Tells a document's events, whatever the document is; `entries` never stand in each other.
+    """A source of a document's events, whatever the document is; elements named in `entries` never nest.
 
     Attributes:
-        is_broken: something in it is not as XML has it, or it declares entities.
-        guesses: how many entities were resolved that it does not declare.
+        is_broken: the document is not well-formed, or declares entities.
+        guesses: number of HTML's entities that were resolved and that the document does not declare.
     """
 
     def __init__(self, events: Events, entries: frozenset[str] = frozenset()) -> None:
@@ -88,7 +88,7 @@ class LooseReader:
         self._entities: Mapping[str, str] = html5
 
     def read(self, xml: str) -> None:
-        """Read a document; what the receiver raises ends it."""
+        """Read a document; an exception of the receiver ends it."""
         xml, forbidden = _FORBIDDEN.subn(UNKNOWN, xml)
         self.is_broken = bool(forbidden)
         at = 0
@@ -98,7 +98,7 @@ class LooseReader:
                 self._declare(doctype["subset"] or "")
                 at = doctype.end()
             elif found["stray"] and xml[at : at + 8].upper() == "!DOCTYPE":
-                self.is_broken = True  # it has no end, and what it declares could be taken for the document
+                self.is_broken = True  # it has no end, and its declarations could be taken for the document
                 return
             else:
                 self._take(found)
@@ -175,7 +175,7 @@ class LooseReader:
             self._events.text.append(UNKNOWN)
 
     def _close(self, name: str) -> None:
-        """End an element, and what is open inside, without their texts."""
+        """End an element, and all that are open inside, without their texts."""
         self.is_broken = True
         closed = ""
         while closed != name:

@@ -1,10 +1,10 @@
-"""The references of one document become distinct links, or are counted with the reason why not.
+"""The references of one document, resolved against its base URL: distinct links, and counts of the bad ones.
 
 Rules
-- A reference is joined once, however often it is written. What stands behind `#` is not looked at.
+- A reference is joined once, however often it is written. Its fragment (`#...`) is dropped.
 - The query of a reference is in the document's own encoding, as its server expects it (URL standard, "encoding-parse").
-- At most MAX_LINKS different references are taken, bad ones included, and MAX_CHARACTERS of all their URLs, so what is
-  kept is bounded: a page of short references to a long base makes long URLs.
+- Memory is bounded: at most MAX_LINKS different references are taken, bad ones included, and MAX_CHARACTERS of all
+  their URLs. A page of short references to a long base makes long URLs.
 Runs on: anywhere (pure).
 """
 
@@ -30,15 +30,15 @@ _UNREADABLE = frozenset({Reason.NOT_A_URL, Reason.URL_TOO_LONG})
 
 
 class TooManyLinks(Exception):
-    """MAX_LINKS references are taken, and there is another."""
+    """A document has more than MAX_LINKS references."""
 
 
 class References:
-    """Collects what one document points at.
+    """A collector of one document's references.
 
     Attributes:
-        base: what relative references are resolved against; None = they lead nowhere.
-        bad, ignored: how many different references are no valid URL, and how many have a scheme that is not fetched.
+        base: the URL against which relative references are resolved; None = they lead nowhere.
+        bad, ignored: number of different references that are no valid URL, and that have a scheme that is not fetched.
         examples: the first bad ones.
         are_cut: there were more than are taken.
     """
@@ -48,7 +48,7 @@ class References:
         self._fallback: Url | None = document
         self._encoding = None if encoding == UTF_8 else encoding
         self._joined: dict[str, Url | None] = {}
-        self._most = MAX_LINKS  # that may still be joined to this base
+        self._most = MAX_LINKS  # references that may still be joined to this base
         self._links: dict[tuple[str, LinkKind, bool], Link] = {}
         self.bad = 0
         self.examples: list[BadLink] = []
@@ -58,24 +58,24 @@ class References:
 
     @property
     def links(self) -> tuple[Link, ...]:
-        """The distinct ones, in the order in which they were added."""
+        """The distinct links, in the order in which they were added."""
         return tuple(self._links.values())
 
     @property
     def taken(self) -> int:
-        """How many different references were taken, bad ones included."""
+        """Number of different references that were taken, bad ones included."""
         return MAX_LINKS - self._most + len(self._joined)
 
     def begin_at(self, base: Url | None) -> None:
-        """Resolve against this from now on, and against what `set_base` makes of it: another document begins."""
+        """Begin another document: resolve against this base, and let `set_base` resolve its reference against it."""
         self._fallback = base
         self._resolve_against(base)
 
     def set_base(self, reference: str) -> None:
         """Resolve against this from now on (HTML, "set the frozen base URL").
 
-        A base of a scheme that is not fetched stays a base: then relative references lead nowhere. One that is too
-        long is none, as if it could not be parsed.
+        Under a base with a scheme that is not fetched, relative references lead nowhere. A base that is too long is
+        ignored, as one that cannot be parsed.
         """
         try:
             self._resolve_against(parse(reference, self._fallback))
@@ -93,9 +93,13 @@ class References:
         """Take one reference; of several dates that come with it, the first counts.
 
         Raises:
-            TooManyLinks: it is one too many, and was not taken.
+            TooManyLinks: the reference is one too many, and was not taken.
         """
-        text = _without_fragment(reference) if "#" in reference else reference
+        text = reference
+        if "#" in reference:
+            before = reference.partition("#")[0]
+            # White space at the very end is no part of a URL, but before a fragment it is.
+            text = reference if before[-1:] and before[-1] <= " " else before
         url = self._joined[text] if text in self._joined else self._join(text)
         if url is None:
             return
@@ -109,7 +113,7 @@ class References:
         """Count a reference as a bad one, since not all of it is known.
 
         Raises:
-            TooManyLinks: it is one too many, and was not counted.
+            TooManyLinks: the reference is one too many, and was not counted.
         """
         if reference not in self._joined:
             self._join(reference, is_known=False)
@@ -125,8 +129,13 @@ class References:
         return url
 
     def _parse(self, text: str) -> Url | None:
+        written = text
+        if self._encoding is not None:
+            path, mark, query = text.partition("?")
+            if not query.isascii():
+                written = path + mark + percent_encoded(query, self._encoding)
         try:
-            return parse(text if self._encoding is None else _in_encoding(text, self._encoding), self.base)
+            return parse(written, self.base)
         except UrlError as error:
             self._count(text, error.reason)
             return None
@@ -141,7 +150,7 @@ class References:
 
 
 class DamagedReferences(References):
-    """Those of a document in which U+FFFD stands for what it does not tell: a reference with one is bad."""
+    """The references of a document in which U+FFFD stands for unknown characters: a reference with one is bad."""
 
     def _parse(self, text: str) -> Url | None:
         if "\ufffd" in text:
@@ -150,20 +159,6 @@ class DamagedReferences(References):
         return super()._parse(text)
 
 
-def _without_fragment(reference: str) -> str:
-    before, mark, _ = reference.partition("#")
-    # White space at the very end is no part of a URL, but before a fragment it is.
-    return reference if mark and before[-1:] and before[-1] <= " " else before
-
-
 def _scheme(reference: str) -> str | None:
     found = _SCHEME.match(reference)
     return found and found[1].lower()
-
-
-def _in_encoding(reference: str, encoding: str) -> str:
-    """The reference with the characters of its query as bytes of an encoding other than UTF-8."""
-    path, mark, query = reference.partition("?")
-    if not mark or query.isascii():
-        return reference
-    return path + mark + percent_encoded(query, encoding)

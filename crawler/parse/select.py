@@ -1,11 +1,11 @@
-"""What a user asks a page for: parts by CSS selector, and the text that a reader sees.
+"""The parts of a page that a user selects: by CSS selector, and the visible text.
 
 Rules
-- `css` gives the texts of the elements that match, `css::text` their own text nodes, `css ::text` those of everything
-  inside them too, and `css::attr(name)` an attribute where they have it, as Scrapy's users know them.
-- A selector is judged before a crawl starts, so no page can make one fail.
-- What a page gives is bounded: values per selector, characters per value and of all values, characters of text.
-- Text is visible as far as the markup tells: scripts, styles, fallbacks and what is `hidden` are not. CSS is not read.
+- As in Scrapy, `css` gives the texts of the elements that match, `css::text` their own text nodes, `css ::text` those
+  of all their descendants too, and `css::attr(name)` an attribute where they have it.
+- Selectors are checked before a crawl starts, so no page can make one fail.
+- The results of a page are bounded: values per selector, characters per value and of all values, characters of text.
+- Text is visible as far as the markup tells: scripts, styles, fallbacks and `hidden` elements are not. CSS is not read.
 Runs on: a worker process; `check_selector` anywhere.
 """
 
@@ -25,7 +25,7 @@ MAX_VALUES = 10_000
 MAX_VALUE = 100_000
 MAX_SELECTED = 1_000_000
 MAX_TEXT = 1_000_000
-_VALUE = 4  # what a value takes in JSON besides its characters
+_VALUE = 4  # characters that a value takes in JSON besides its own
 
 _PSEUDO_ELEMENT = re.compile(r"(?P<inside>\s*)::(?:text|attr\(\s*(?P<attribute>[^\s()]+)\s*\))\Z")
 _INVISIBLE = numbers("head script style noscript template iframe noembed noframes object audio video canvas datalist")
@@ -41,23 +41,23 @@ _EDGES = dict.fromkeys(
 
 
 def check_selector(css: str) -> None:
-    """Judge a selector before it is used.
+    """Check a selector before it is used.
 
     Raises:
-        UsageError: it is none; the message says what may be written.
+        UsageError: the selector is invalid; the message says what may be written.
     """
     _compiled(css)
 
 
 class Selected(NamedTuple):
-    """What selectors gave, by their names; `are_cut` = all together they give more than is taken."""
+    """The results of selectors, by their names; `are_cut` = all together they give more than is taken."""
 
     data: dict[str, list[str]]
     are_cut: bool
 
 
 def select(tree: LexborHTMLParser, selectors: Sequence[tuple[str, str]]) -> Selected:
-    """What each selector gives, in document order."""
+    """Return the results of each selector, in document order."""
     data: dict[str, list[str]] = {name: [] for name, _ in selectors}
     room, are_cut = MAX_SELECTED, False
     for name, css in selectors:
@@ -73,22 +73,24 @@ def select(tree: LexborHTMLParser, selectors: Sequence[tuple[str, str]]) -> Sele
 
 
 class VisibleText(NamedTuple):
-    """The text that a reader sees; `is_cut` = there is more of it than is taken."""
+    """The visible text; `is_cut` = there is more of it than is taken."""
 
     text: str
     is_cut: bool
 
 
 def visible_text(tree: LexborHTMLParser) -> VisibleText:
-    """What a reader sees, one line for each block, white space collapsed."""
-    pieces = _pieces(tree.root) if tree.root else _TextPieces([], is_cut=False)
-    lines = (" ".join(block.split()) for block in "".join(pieces.pieces).split(_BREAK))
-    return VisibleText("\n".join(filter(None, lines)), pieces.is_cut)
+    """Return the visible text, one line for each block, white space collapsed."""
+    if tree.root is None:
+        return VisibleText("", is_cut=False)
+    pieces, is_cut = _text_pieces(tree.root)
+    lines = (" ".join(block.split()) for block in "".join(pieces).split(_BREAK))
+    return VisibleText("\n".join(filter(None, lines)), is_cut)
 
 
 @dataclass(frozen=True, slots=True)
 class _Selector:
-    """A selector without its pseudo-element, which says what of a match is taken."""
+    """A selector, and the part of a match that its pseudo-element selects."""
 
     css: str
     attribute: str | None = None
@@ -100,9 +102,12 @@ class _Selector:
         if self.attribute is not None:
             name = self.attribute
             return (found[name] or "" for node in nodes if name in (found := node.attributes))
-        if self.own_text:
-            return _texts_inside(nodes) if self.inside else _texts(nodes)
-        return (node.text().strip() for node in nodes)
+        if not self.own_text:
+            return (node.text().strip() for node in nodes)
+        if self.inside:
+            return _texts_inside(nodes)
+        children = (child for node in nodes for child in node.iter(include_text=True))
+        return (child.text_content or "" for child in children if child.is_text_node)
 
 
 @lru_cache
@@ -113,19 +118,15 @@ def _compiled(css: str) -> _Selector:
         LexborHTMLParser("").css(plain)
     except (SelectolaxError, UnicodeEncodeError):
         raise UsageError(
-            f"{css!r} is no CSS selector: write one as in a style sheet; ::text or ::attr(name) may stand behind it"
+            f"{css!r} is no CSS selector: write one as in a style sheet; it may end with ::text or ::attr(name)"
         ) from None
     if pseudo is None:
         return _Selector(plain)
     return _Selector(plain, pseudo["attribute"], own_text=pseudo["attribute"] is None, inside=bool(pseudo["inside"]))
 
 
-def _texts(nodes: Iterable[LexborNode]) -> Iterator[str]:
-    return (child.text_content or "" for node in nodes for child in node.iter(include_text=True) if child.is_text_node)
-
-
 def _texts_inside(nodes: Iterable[LexborNode]) -> Iterator[str]:
-    """Each text node once, though matches may stand inside each other."""
+    """Yield each text node once, though matches may stand inside each other."""
     met = set()
     for node in nodes:
         for inner in node.traverse(include_text=True):
@@ -134,13 +135,8 @@ def _texts_inside(nodes: Iterable[LexborNode]) -> Iterator[str]:
                 yield inner.text_content or ""
 
 
-class _TextPieces(NamedTuple):
-    pieces: list[str]
-    is_cut: bool
-
-
-def _pieces(root: LexborNode) -> _TextPieces:
-    """The visible text nodes, with edges where a block or a cell starts or ends."""
+def _text_pieces(root: LexborNode) -> tuple[list[str], bool]:
+    """Return the visible text nodes, with an edge where a block or a cell starts or ends; and whether they are cut."""
     hidden = {node.mem_id for node in root.css("[hidden]")}
     pieces: list[str] = []
     room = MAX_TEXT
@@ -155,11 +151,11 @@ def _pieces(root: LexborNode) -> _TextPieces:
             pieces.append(_EDGES.get(tag, ""))
             inside = node.first_child
         node = inside or _after(node, root, pieces)
-    return _TextPieces(pieces, is_cut=room < 0)
+    return pieces, room < 0
 
 
 def _after(node: LexborNode, root: LexborNode, pieces: list[str]) -> LexborNode | None:
-    """The node beside this one, or beside the nearest that it is in and that has one; edges where those end."""
+    """Return the next sibling of a node, or of its nearest ancestor that has one; add the edges of all that end."""
     while True:
         pieces.append(_EDGES.get(node.tag_id, ""))
         if node.mem_id == root.mem_id:

@@ -1,17 +1,17 @@
-"""The kind of a document, which says how it is read.
+"""MIME sniffing: the kind of a document, which decides how it is read (https://mimesniff.spec.whatwg.org/).
 
 Rules
-- The media type decides (MIME Sniffing standard, https://mimesniff.spec.whatwg.org/), and the bytes decide only where
-  it says nothing: absent, malformed or application/octet-stream, which some servers send for all names without an
-  ending. Then at most SNIFFED bytes are looked at. Of text/plain they decide only whether it is text (section 7.2).
-- Feeds and sitemaps are known by their root element, under any media type of XML and, as in browsers, text/html too;
-  there also behind a notice that a script printed.
-- What is sent as text/html is read as HTML, also a page that starts like XML: browsers do the same. Only what is an
-  image, a film, a font, an archive or a program is none: random bytes have tags in them, and some would be links. It
-  begins like one and has bytes that no text has.
-- What was listed as a sitemap is one if its bytes say so, under any media type: XML, a gzip file, or text that lists
-  one URL per line.
-Runs on: a worker process, or the loop of whoever has none.
+- The media type decides. The bytes decide only where it says nothing: absent, malformed or application/octet-stream,
+  which some servers send for all names without an ending. Then at most SNIFFED bytes are read. Of text/plain the bytes
+  decide only whether it is text (section 7.2).
+- Feeds and sitemaps are known by their root element, under any media type of XML and, as in browsers, under text/html
+  too; there also behind a notice that a script printed.
+- A document sent as text/html is HTML, also a page that starts like XML: browsers do the same. The exception is a file
+  that begins as an image, a film, a font, an archive or a program does, and has bytes that no text has: random bytes
+  hold tags, and some would be links.
+- A document that was listed as a sitemap is one if its bytes say so, under any media type: XML, a gzip file, or text
+  that lists one URL per line.
+Runs on: a worker process, or the loop of a crawl without workers.
 """
 
 import re
@@ -21,14 +21,14 @@ from crawler.encoding import decode, detect
 from crawler.encoding.transcode import decoded, encoding_of
 from crawler.http.content_codings import looks_binary
 from crawler.http.media_types import media_type
-from crawler.parse import feeds
+from crawler.parse.feed_elements import ROOTS
 from crawler.parse.xml_start import MAX_FRONT, is_behind_notice, start_of
 
 SNIFFED = 1445  # the standard's "resource header"
 
 
 class DocumentKind(Enum):
-    """A way to read a document."""
+    """A kind of document, each of which has its own reader."""
 
     HTML = "html"
     XHTML = "xhtml"
@@ -43,7 +43,7 @@ _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
 _SILENT = frozenset(
     {"application/octet-stream", "unknown/unknown", "application/unknown", "*/*", "binary/octet-stream"}
 )
-_BYTES = frozenset({"application/octet-stream", "binary/octet-stream"})  # of those, what says that it is no text
+_BYTES = frozenset({"application/octet-stream", "binary/octet-stream"})  # the silent ones that promise no text
 _KINDS = {
     "application/xhtml+xml": DocumentKind.XHTML,
     "application/vnd.wap.xhtml+xml": DocumentKind.XHTML,
@@ -57,16 +57,14 @@ _TEXT = frozenset({"application/json", "application/javascript", "application/ec
 
 def kind_of(essence: str | None, body: bytes, *, is_sitemap: bool = False) -> DocumentKind:
     """Return the kind of a document of this media type."""
-    return (sitemap_kind(body) if is_sitemap else None) or _kind_by_media_type(essence, body)
-
-
-def _kind_by_media_type(essence: str | None, body: bytes) -> DocumentKind:
+    if is_sitemap and (kind := sitemap_kind(body)):
+        return kind
     if not essence or essence in _SILENT or not _MEDIA_TYPE.fullmatch(essence):
         return sniff(body)
     if essence in {"text/html", "text/plain"}:
         return _kind_of_html(body) if essence == "text/html" else _text_or_binary(body)
-    if kind := _KINDS.get(essence):
-        return DocumentKind.OTHER if kind is not DocumentKind.GZIP and _is_binary_file(body) else kind
+    if known := _KINDS.get(essence):
+        return DocumentKind.OTHER if known is not DocumentKind.GZIP and _is_binary_file(body) else known
     if is_xml(essence):
         return DocumentKind.GZIP if body.startswith(GZIP_MAGIC) else DocumentKind.XML
     return (
@@ -85,7 +83,7 @@ _FIRST_URL = re.compile(rb"(?:[\t\n\f\r ]++|#[^\r\n]*+)*+https?://", re.IGNORECA
 
 
 def sitemap_kind(body: bytes) -> DocumentKind | None:
-    """Return the kind of a sitemap whatever its media type; None = that decides."""
+    """Return the kind of a sitemap by its bytes; None = its media type decides."""
     head = body[:MAX_FRONT]
     encoding = encoding_of(head)
     head = decoded(head, encoding).encode() if encoding else detect.unmarked(head)
@@ -117,7 +115,7 @@ _BEGIN_OF_PAGE = re.compile(rb"[\t\n\f\r ]*+<(?:!doctype html|html|head)[\t\n\f\
 _DECLARED = re.compile(rb"[\t\n\f\r ]*+<\?xml[\t\n\f\r ]")
 _LISTING = re.compile(
     rb"(?:[\t\n\f\r ]++|<\?.*?\?>|<!--.*?-->|<!(?!--)[^>]*+>)*+<(?:[\w.-]++:)?+(?:"
-    + b"|".join(sorted(name.encode() for name in feeds.KNOWN))
+    + b"|".join(sorted(name.encode() for name in ROOTS))
     + rb")[\t\n\f\r />]",
     re.DOTALL,
 )
@@ -133,7 +131,7 @@ def _kind_of_html(body: bytes) -> DocumentKind:
 
 
 def _is_binary_file(body: bytes) -> bool:
-    """Return whether it begins as a binary file does; text may begin with the same letters (MIME Sniffing, 7)."""
+    """Return whether a body begins as a binary file does; text may begin with the same letters (MIME Sniffing, 7)."""
     head = body[:SNIFFED]
     return (head.startswith(_MAGIC) or _CONTAINER.match(head) is not None) and looks_binary(head)
 
@@ -159,14 +157,14 @@ _AS_MARKUP = frozenset(essence for essence, kind in _KINDS.items() if kind is Do
 
 
 def is_unreadable(essence: str | None, body: bytes, *, assets: bool) -> bool:
-    """Return whether what would be read by its media type is a binary file; style sheets are, with `assets`."""
+    """Return whether a document of a markup type, or a style sheet where `assets` are wanted, is a binary file."""
     return (essence in _AS_MARKUP or (assets and essence == "text/css")) and _is_binary_file(body)
 
 
 def is_compressed(content_type: str | None, body: bytes, *, is_sitemap: bool = False) -> bool:
-    """Return whether these bytes, under a coding that could not be removed, are not the text that they should be.
+    """Return whether bytes under an unknown coding are binary where their media type promises text.
 
-    Other files are binary anyway, and so is what is sent as bytes and nothing more.
+    Media types that promise no text are never compressed in this sense: their files are binary anyway.
     """
     essence, label = media_type(content_type)
     expected = kind_of(essence, b"")
@@ -176,5 +174,5 @@ def is_compressed(content_type: str | None, body: bytes, *, is_sitemap: bool = F
     if not looks_binary(decode.utf_8(head, detect.of_html(head, label))):
         return False
     if head.startswith(GZIP_MAGIC):
-        return not (is_sitemap or expected is DocumentKind.XML)  # which are opened
+        return not (is_sitemap or expected is DocumentKind.XML)  # the reader opens these gzip files
     return head.startswith(_COMPRESSED) or not (head.startswith(_MAGIC) or _CONTAINER.match(head))

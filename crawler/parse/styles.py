@@ -1,9 +1,9 @@
-"""The references of a page's styles and drawings, which only a crawl with assets looks for.
+"""The references of a page's styles and SVG drawings, which only a crawl with assets reads.
 
 Rules
-- `<style>` and `style=` as CSS has it (`css.py`), and so the attributes of SVG that are styles (SVG 2, 6.6).
-- A drawing loads scripts by their `href` (SVG 2, 16.3), `<image>` and `<feImage>`, and `<use>` where it is in another
-  file (SVG 2, 5.5 and 12.3).
+- `<style>`, `style=` and the attributes of SVG that are styles (SVG 2, 6.6) are read as CSS (`css.py`).
+- A drawing loads scripts by their `href` (SVG 2, 16.3), `<image>` and `<feImage>`, and `<use>` from another file
+  (SVG 2, 5.5 and 12.3).
 - `background=` is an image (HTML, 15.3.3 and 15.3.8).
 Runs on: a worker process.
 """
@@ -15,7 +15,7 @@ from selectolax.lexbor import LexborNode
 from crawler.core.links import LinkKind
 from crawler.parse.attributes import SPACE
 from crawler.parse.css import Reference, sheet_references, style_references
-from crawler.parse.elements import MAX_CLIMB, Attributes, PageElements
+from crawler.parse.html_elements import MAX_CLIMB, Attributes, PageElements
 from crawler.parse.references import References
 from crawler.parse.tags import number, numbers
 
@@ -25,7 +25,7 @@ _SVG = number("svg")
 _BORDERS = numbers("svg foreignobject body")
 _IMAGES = numbers("image feimage")
 _WITH_BACKGROUND = numbers("body table thead tbody tfoot tr td th")
-_UNKNOWN = 100_000  # tags that lexbor has no number for have larger ones
+_UNKNOWN = 100_000  # tags that lexbor does not know have larger numbers
 _STYLED = (
     "style",
     "fill",
@@ -41,7 +41,7 @@ _STYLED = (
 
 
 def read_sheet(css: str, references: References) -> None:
-    """Add what a style sheet loads.
+    """Add the references of a style sheet.
 
     Raises:
         TooManyLinks: there is one too many.
@@ -50,7 +50,7 @@ def read_sheet(css: str, references: References) -> None:
 
 
 def read_styles(page: PageElements, node: LexborNode, attributes: Attributes) -> None:
-    """Add what the style of an element loads, or the element itself, if it is drawn.
+    """Add the references of an element's styles, and those of an element of a drawing.
 
     Raises:
         TooManyLinks: there is one too many.
@@ -71,7 +71,7 @@ def read_styles(page: PageElements, node: LexborNode, attributes: Attributes) ->
 
 
 def is_drawn(node: LexborNode) -> bool:
-    """Return whether an element is part of a drawing, and not of HTML inside one."""
+    """Return whether an element belongs to a drawing, and not to HTML inside one."""
     around = node.parent
     for _ in range(MAX_CLIMB):
         if around is None or around.tag_id in _BORDERS:

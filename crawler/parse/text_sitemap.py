@@ -1,11 +1,11 @@
-"""A sitemap that is plain text: one URL per line (https://www.sitemaps.org/protocol.html#otherformats).
+"""The reader of a sitemap in plain text: one URL per line (https://www.sitemaps.org/protocol.html#otherformats).
 
 Rules
-- A line is a whole URL; blank lines and those that begin with `#`, which some write, are none.
-- A line with bytes that are no characters is a bad one: nobody wrote the URL that could be made of it. So is one with
+- A line is a whole URL; blank lines and comments, which begin with `#`, are skipped.
+- A line with bytes that are no characters is a bad reference: a URL made of it would be an invention. So is a line with
   white space or a control character inside.
-- A byte order mark around a line is no part of it: files that are put together have one in the middle.
-- The first 50,000 are taken, as of any sitemap.
+- A byte order mark around a line is dropped: concatenated files have one in the middle.
+- The first 50,000 entries are taken, as of any sitemap.
 Runs on: a worker process.
 """
 
@@ -15,7 +15,7 @@ from io import StringIO
 from crawler.core.links import LinkKind
 from crawler.core.sitemaps import is_no_entry
 from crawler.parse.attributes import SPACE
-from crawler.parse.feeds import MAX_ENTRIES
+from crawler.parse.feed_elements import MAX_ENTRIES
 from crawler.parse.loose_xml import UNKNOWN
 from crawler.parse.references import References, TooManyLinks
 
@@ -23,7 +23,7 @@ _AROUND = SPACE + "\ufeff"
 
 
 def read(text: str, references: References) -> None:
-    """Add what a text lists to `references`."""
+    """Add the entries of a text to `references`."""
     entries = 0
     with suppress(TooManyLinks):
         for line in StringIO(text, newline=None):

@@ -1,4 +1,4 @@
-"""The check that a text is well-formed XML.
+"""The check for well-formed XML.
 
 Runs on: a worker process.
 """
@@ -10,11 +10,11 @@ MAX_DEPTH: Final = 10_000
 
 
 class _TooDeep(Exception):
-    """Elements are nested deeper than is looked at."""
+    """Elements are nested deeper than MAX_DEPTH."""
 
 
 def is_well_formed(xml: str) -> bool:
-    """Return whether XML 1.0 takes it; what is nested too deep to be looked at is taken for broken."""
+    """Return whether a text is well-formed XML 1.0; one that is nested deeper than MAX_DEPTH counts as broken."""
     if "\0" in xml:  # expat would take it for UTF-16
         return False
     depth = 0

@@ -1,11 +1,11 @@
-"""XHTML, and XML that is drawn as SVG, as an HTML parser will understand it.
+"""The translation of XHTML and SVG to markup that an HTML parser reads alike.
 
 Rules
-- The two differ where HTML knows raw text: there `<script src="x"/>` swallows the page up to the next `</script>`, a
+- XHTML differs where HTML has raw text: in HTML `<script src="x"/>` swallows the page up to the next `</script>`, a
   `<template/>` hides what follows, and a CDATA section is a comment that ends at the first `>`.
-- Elements are those of HTML and SVG by their namespace: a prefix that is bound to it is taken off.
-- No entity that the document declares is unfolded. U+FFFD stands for each, and the document is a damaged one.
-- The rest of XHTML reads the same, and pages of this type are too often not well-formed for an XML parser.
+- Elements belong to HTML and SVG by their namespace: a prefix that is bound to it is removed.
+- No entity that the document declares is expanded. U+FFFD stands for each, and the document counts as damaged.
+- An HTML parser reads the rest of XHTML alike, and too many pages of this type are not well-formed for an XML parser.
 Runs on: anywhere (pure).
 """
 
@@ -40,14 +40,18 @@ _MARKUP = re.compile(
     rb"|<[a-zA-Z](?:[^=>]++|=[\t\n\f\r ]*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))?)*+"
     rb"|<!\[CDATA\[(?P<section>.*?)(?:\]\]>|\Z)",
     re.DOTALL,
-)  # what begins always ends, with the page if with nothing else: so no byte is looked at twice
+)  # each part that begins also ends, at the end of the page if nowhere else: no byte is read twice
 
 
 def as_html(xhtml: bytes) -> tuple[bytes, bool]:
     """Return a document in UTF-8 as HTML, and whether it uses entities that it declares itself."""
-    html = _EMPTY.sub(rb"\g<0></\1>", _without_prefixes(xhtml))
+    html = xhtml
+    if prefixes := set(_BOUND.findall(xhtml, 0, MAX_FRONT)):
+        names = b"|".join(re.escape(prefix) for prefix in sorted(prefixes))
+        html = re.sub(rb"<(/?+)(?:%b):" % names, rb"<\1", xhtml)
+    html = _EMPTY.sub(rb"\g<0></\1>", html)
     if b"plaintext" in html:
-        html = _PLAINTEXT.sub(rb"<\1span", html)  # which in XML hides nothing
+        html = _PLAINTEXT.sub(rb"<\1span", html)  # in XML, <plaintext> hides nothing
     if b"<![CDATA[" in html:
         html = _MARKUP.sub(_escaped, html)
     return _without_entities(html) if b"<!ENTITY" in html[:MAX_FRONT] else (html, False)
@@ -62,13 +66,6 @@ def sheets(xhtml: bytes) -> list[str]:
         if part["sheet"] and (href := _HREF.search(part["sheet"])):
             found.append(unescape((href[1] or href[2] or b"").decode("utf-8", "replace")))
     return [href for href in found if href]
-
-
-def _without_prefixes(xhtml: bytes) -> bytes:
-    prefixes = set(_BOUND.findall(xhtml, 0, MAX_FRONT))
-    if not prefixes:
-        return xhtml
-    return re.sub(rb"<(/?+)(?:%b):" % b"|".join(re.escape(prefix) for prefix in sorted(prefixes)), rb"<\1", xhtml)
 
 
 def _without_entities(html: bytes) -> tuple[bytes, bool]:
@@ -86,6 +83,6 @@ def _without_entities(html: bytes) -> tuple[bytes, bool]:
 
 
 def _escaped(markup: re.Match[bytes]) -> bytes:
-    """A CDATA section as text; within a comment or a tag there is none (XML, 2.7)."""
+    """Return a CDATA section as text; comments and tags hold none (XML, 2.7)."""
     section = markup["section"]
     return markup[0] if section is None else section.replace(b"&", b"&amp;").replace(b"<", b"&lt;")

@@ -1,7 +1,8 @@
-"""The references of each element of HTML, by lexbor's number of its tag.
+"""The references of each element of HTML: `href`, `src`, `srcset`, forms, frames and `<meta>`.
 
 Rules
-- An empty `href` of `<a>` and `<area>` is the page itself; an empty source is none, as the standard has it.
+- Elements are told apart by lexbor's number of their tag.
+- An empty `href` of `<a>` and `<area>` is the page itself; an empty source is no reference (HTML).
 - Only ASCII white space separates and surrounds values.
 Runs on: a worker process.
 """
@@ -17,19 +18,19 @@ from crawler.parse.attributes import SPACE, TooManyCandidates, candidates, direc
 from crawler.parse.references import References
 from crawler.parse.tags import number
 
-MAX_CLIMB: Final = 100  # elements around a button among which its form is looked for
+MAX_CLIMB: Final = 100  # ancestors of a button among which its form is searched
 
 Attributes = Mapping[str, str | None]
 
 
 @dataclass(slots=True)
 class PageElements:
-    """The part of a page that a walk fills.
+    """The facts of a page that a walk over its elements collects.
 
     Attributes:
-        robot_names: the names by which directives for robots may address this one.
-        is_whole: it is the document itself, and not one inside (`srcdoc`).
-        documents: those inside, as they are written.
+        robot_names: the names by which directives for robots may address this robot.
+        is_whole: it is the document itself, not one inside (`srcdoc`).
+        documents: the markup of the documents inside.
         forms: the attributes of the forms that have an id; None = they were not needed yet.
     """
 
@@ -95,7 +96,7 @@ _RELATIONS = {
     "alternate": LinkKind.ALTERNATE,
 }
 _FEEDS = frozenset({"application/rss+xml", "application/atom+xml"})
-_HOSTS_ONLY = frozenset({"preconnect", "dns-prefetch"})  # these name a host, and nothing to fetch
+_HOSTS_ONLY = frozenset({"preconnect", "dns-prefetch"})  # they name a host, not a resource
 
 
 def _read_link(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
@@ -115,7 +116,7 @@ def _read_form(page: PageElements, _node: LexborNode, attributes: Attributes) ->
 
 
 def _read_button(page: PageElements, node: LexborNode, attributes: Attributes) -> None:
-    """A button that sends its form to a place of its own; one that has no form sends nothing (HTML, 4.10.19.6)."""
+    """Read a button with an action of its own; without a form it sends nothing (HTML, 4.10.19.6)."""
     action = attributes.get("formaction")
     if not action or (attributes.get("type") or "submit").lower() in {"reset", "button"}:
         return
@@ -130,7 +131,7 @@ def _add_action(page: PageElements, action: str | None, method: str | None, form
 
 
 def _form_of(page: PageElements, node: LexborNode, attributes: Attributes) -> Attributes | None:
-    """The form that an element belongs to: the one that it names, or the one that it is in; None = none."""
+    """Return the form that an element names, or else the one that it is in; None = it has no form."""
     if "form" in attributes:
         if page.forms is None:
             page.forms = {form.attributes["id"] or "": form.attributes for form in reversed(page.tree.css("form[id]"))}
@@ -152,7 +153,7 @@ def _read_input(page: PageElements, node: LexborNode, attributes: Attributes) ->
 
 
 def _read_iframe(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
-    """The frame's source, unless a document stands in its place (HTML, "process the iframe attributes")."""
+    """Read the frame's document, or else its source (HTML, "process the iframe attributes")."""
     if "srcdoc" in attributes:
         page.documents.append(attributes["srcdoc"] or "")
     elif source := attributes.get("src"):
@@ -167,7 +168,7 @@ def _read_meta(page: PageElements, _node: LexborNode, attributes: Attributes) ->
 
 
 def read_directives(page: PageElements, attributes: Attributes) -> None:
-    """Read what a `<meta>` says to robots, if it is meant for this one."""
+    """Read the directives of a `<meta>` that addresses this robot."""
     if (attributes.get("name") or "").strip().lower() in page.robot_names:
         page.robots |= directives(attributes.get("content") or "")
 
