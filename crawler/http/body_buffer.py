@@ -1,10 +1,10 @@
-"""Bytes that come in pieces, and are wanted as one.
+"""The buffer of a body that arrives in pieces and is needed whole.
 
 Rules
-- Of what is large nothing is held twice: it lies in a buffer that grows as pieces come, and becomes the whole itself.
-- What is small is a list of its pieces, which are joined: many small buffers that grow leave holes in the heap.
-Strategy: a BytesIO gives its buffer away without a copy, and the C library moves a large block to where there is room
-for more of it without copying it either.
+- A large body is never held twice: it lies in a buffer that grows as pieces come, and becomes the whole itself.
+- A small body is a list of its pieces, joined at the end: many small buffers that grow leave holes in the heap.
+Strategy: a BytesIO gives its buffer away without a copy, and the C library moves a large block to a place with more
+room without copying it either.
 Runs on: anywhere (pure).
 """
 
@@ -14,21 +14,21 @@ _LARGE = 256 * 1024
 
 
 class BodyBuffer:
-    """`add` what comes; `whole` is all of it. `size` is in bytes."""
+    """A body under construction: `add` each piece; `whole` is all of it. `size` is in bytes."""
 
     __slots__ = ("_buffer", "_latest", "_latest_size", "size")
 
     def __init__(self) -> None:
         self.size = 0
         self._buffer: BytesIO | None = None
-        self._latest: list[bytes] = []  # what is not in the buffer
+        self._latest: list[bytes] = []  # pieces that are not in the buffer yet
         self._latest_size = 0
 
     def __repr__(self) -> str:
         return f"<BodyBuffer {self.size} bytes>"
 
     def add(self, piece: bytes) -> None:
-        """This comes next."""
+        """Append a piece."""
         self._latest.append(piece)
         self.size += len(piece)
         self._latest_size += len(piece)
@@ -36,7 +36,7 @@ class BodyBuffer:
             self._write()
 
     def whole(self) -> bytes:
-        """All that has come."""
+        """Return all pieces in one."""
         if self._buffer is None:
             return b"".join(self._latest)
         self._write()

@@ -1,15 +1,14 @@
-"""Content codings are removed here, within a budget (RFC 9110, 8.4).
+"""Content-Encoding: gzip, deflate, brotli and zstd are removed within a budget of bytes (RFC 9110, 8.4).
 
 Rules
-- Output comes in steps of at most 256 KiB, so a caller can let others run between two of them, and no bomb is unpacked
-  further than the limit. The limit also binds what an inner layer unpacks to.
-- Where a coding is not known, the bytes are the document as they are, under all codings that are named with it (Fetch
-  standard, "handle content codings").
+- Output comes in steps of at most 256 KiB, so a caller can yield between two steps, and no decompression bomb expands
+  beyond the limit. The limit also binds the output of an inner layer.
+- If one coding is unknown, none is removed, and the bytes are the document as they are (Fetch standard, "handle content
+  codings").
 - At most 3 layers (curl and urllib3: 5), at most 1024 gzip members or zstd frames, a zstd window of at most 8 MiB
   (RFC 9659).
-- A damaged or shortened body is a problem, raised behind all that could be unpacked; `http/decompression.py` says what
-  damage is. Bytes after a complete stream are ignored, as browsers do, unless they start another gzip member or zstd
-  frame.
+- A damaged or truncated body is a problem, raised behind all that could be decompressed (`http/decompression.py`).
+  Bytes after a complete stream are ignored, as in browsers, unless they start another gzip member or zstd frame.
 - An empty body is empty under any coding.
 Runs on: anywhere (pure); a worker process, or the loop in steps.
 """
@@ -20,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from crawler.core.reasons import Reason
 from crawler.core.visits import Packed
 from crawler.http.body_buffer import BodyBuffer
-from crawler.http.decompression import CODINGS, STEP, ByteSource, Coding, DecodeProblem, unpacked
+from crawler.http.decompression import CODINGS, STEP, ByteSource, Coding, DecodeProblem, decompressed
 
 __all__ = [
     "STEP",
@@ -46,7 +45,7 @@ _BINARY = re.compile(rb"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
 
 def codings(header_value: str | None) -> tuple[str, ...]:
-    """The codings of a Content-Encoding value that are to be removed, in the order they were applied, lower case."""
+    """Return the codings to remove of a Content-Encoding value, in the order they were applied, lower case."""
     names = _named(header_value)
     return () if any(name not in CODINGS for name in names) else names
 
@@ -62,7 +61,7 @@ def _named(header_value: str | None) -> tuple[str, ...]:
 
 
 def decode(body: bytes, codings: Sequence[str], limit: int) -> bytes:
-    """The document itself, in one piece; `limit` is in bytes.
+    """Return the document without its codings, in one piece; `limit` is in bytes.
 
     Raises:
         DecodeProblem: DECODED_LIMIT or DECODE_ERROR; the bytes as received are still good.
@@ -71,14 +70,14 @@ def decode(body: bytes, codings: Sequence[str], limit: int) -> bytes:
 
 
 def content_steps(content: bytes | Packed) -> Iterator[bytes]:
-    """The content of a page in pieces, of which one that was packed has many."""
+    """Yield the content of a page: in many pieces if it waited as it was received, else in one."""
     if isinstance(content, Packed):
         return decode_steps(content.body, content.layers, content.limit)
     return iter((content,))
 
 
 def put_together(pieces: Iterable[bytes]) -> bytes:
-    """All pieces in one. Each may go once it is taken, so that the whole is not held twice."""
+    """Return all pieces in one; each may be freed once it is taken, so the whole is not held twice."""
     taken = BodyBuffer()
     for piece in pieces:
         taken.add(piece)
@@ -86,23 +85,24 @@ def put_together(pieces: Iterable[bytes]) -> bytes:
 
 
 def decode_steps(body: bytes, codings: Sequence[str], limit: int) -> Iterator[bytes]:
-    """The document in pieces of at most `STEP` bytes, some of them empty; raises like `decode`, also after pieces."""
+    """Yield the document in pieces of at most `STEP` bytes, some empty; raise like `decode`, also after some pieces."""
     if len(codings) > MAX_LAYERS:
         raise DecodeProblem(
             Reason.DECODE_ERROR, f"{len(codings)} content codings are stacked, and {MAX_LAYERS} are taken"
         )
     if not codings and len(body) > limit:
         raise _too_much(limit)
-    pieces = _slices(body)
+    starts = range(0, len(body), _SLICE)
+    pieces: Iterable[bytes] = (body[at : at + _SLICE] for at in starts) if len(starts) > 1 else (body,)
     for name in reversed(codings):
         pieces = _layer(CODINGS[name], ByteSource(pieces), limit)
     return iter(pieces)
 
 
 def salvaged(body: bytes, pieces: Iterable[bytes]) -> bytes:
-    """The content of a damaged body of which these pieces could be unpacked.
+    """Return the content of a damaged body, of which these pieces could be decompressed.
 
-    The body itself, if that is none of it, or if the body is text, which packed bytes that unpack to more are not.
+    It is the body itself if nothing could be decompressed, or if the body is text: compressed bytes are not.
     """
     content = b"".join(pieces)
     return content if len(content) > len(body) or (content and looks_binary(body)) else body
@@ -113,15 +113,12 @@ def looks_binary(body: bytes) -> bool:
     return _BINARY.search(body, 0, _SNIFFED) is not None
 
 
-def _slices(body: bytes) -> Iterable[bytes]:
-    return (body[start : start + _SLICE] for start in range(0, len(body), _SLICE)) if len(body) > _SLICE else (body,)
-
-
 def _layer(coding: Coding, source: ByteSource, limit: int) -> Iterator[bytes]:
+    """Yield the content under one coding: all gzip members or zstd frames, one after the other."""
     size = 0
     if source.peek(1):
         for _ in range(MAX_MEMBERS):
-            for piece in unpacked(coding, source):
+            for piece in decompressed(coding, source):
                 size += len(piece)
                 if size > limit:
                     raise _too_much(limit)

@@ -1,12 +1,12 @@
-"""One packed stream is unpacked: a gzip member, a zlib or bare deflate stream, a brotli stream, a zstd frame.
+"""The decompression of one stream: a gzip member, a zlib or bare deflate stream, a brotli stream, a zstd frame.
 
 Rules
 - A stream that was flushed and never closed is whole, and so is one that lacks its trailer, or a part of it: nothing of
-  the document is missing. Any other end before the end, a wrong checksum and invalid bits are damage.
-- Of a damaged stream everything in front of the damage is unpacked.
-Strategy: deflate through isal, several times as fast as zlib. What is wrong with a stream that does not come to its end
-is found by unpacking it once more, without the wrapping, or byte by byte up to the damage (a decoder drops what it
-unpacked in the call that met it). So a sound stream pays nothing for it.
+  the document is missing. Any other early end, a wrong checksum and invalid bits are damage.
+- Of a damaged stream everything in front of the damage is decompressed.
+Strategy: deflate through isal, several times as fast as zlib. The fault of a stream that does not reach its end is
+found by decompressing it once more, without the wrapping, or byte by byte up to the damage (a decoder drops the output
+of the call that meets damage). So a sound stream pays nothing for it.
 Runs on: anywhere (pure).
 """
 
@@ -38,27 +38,27 @@ _DAMAGE = (_IsalError, brotli.error, zstd.ZstdError, EOFError)
 
 
 class DecodeProblem(ParseError):
-    """A content coding is damaged, or unpacks to more than the limit; the reason says which."""
+    """A content coding is damaged, or decompresses to more than the limit; the reason says which."""
 
 
 class ByteSource:
-    """Bytes that come in pieces, with a place to put back what was taken too early."""
+    """Bytes that come in pieces, with a place to put back bytes that were taken too early."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = filter(None, pieces)  # empty is the end
         self._returned = b""
 
     def take(self) -> bytes:
-        """The next piece; empty at the end."""
+        """Return the next piece; empty at the end."""
         piece, self._returned = self._returned, b""
         return piece or next(self._pieces, b"")
 
     def put_back(self, piece: bytes) -> None:
-        """Let this come next."""
+        """Make this the next piece."""
         self._returned = piece + self._returned
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, `size` or more unless the end comes before; they stay."""
+        """Return the next bytes, `size` or more unless the end comes before, and keep them."""
         if len(self._returned) >= size:
             return self._returned
         piece = self.take()
@@ -81,13 +81,13 @@ class _StreamDecoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """A way to unpack a stream.
+class StreamFormat:
+    """The format of a compressed stream.
 
     Attributes:
         start: makes a decoder.
-        start_bare: makes one for the stream as `bare` makes it: without header, trailer or the promise of a checksum.
-        mark: the bytes with which a flush ends, if it always ends with the same.
+        start_bare: makes a decoder for the stream that `bare` returns: without header, trailer or checksum.
+        mark: the bytes with which every flush ends; empty = they differ.
         end: an empty last block.
     """
 
@@ -102,18 +102,18 @@ class Format:
 class Coding:
     """A content coding: `format` knows a stream by its first bytes, `magic` tells a further stream from garbage."""
 
-    format: Callable[[bytes], Format]
+    format: Callable[[bytes], StreamFormat]
     magic: tuple[bytes, ...] = ()
 
 
-def unpacked(coding: Coding, source: ByteSource) -> Iterator[bytes]:
-    """The content of one stream in pieces of at most `STEP` bytes, some of them empty.
+def decompressed(coding: Coding, source: ByteSource) -> Iterator[bytes]:
+    """Yield the content of one stream in pieces of at most `STEP` bytes, some of them empty.
 
     Raises:
-        DecodeProblem: it is damaged; all that comes before the damage was given.
+        DecodeProblem: the stream is damaged; all content before the damage was yielded.
     """
-    form = coding.format(source.peek(_HEAD))
-    decoder = form.start()
+    kind = coding.format(source.peek(_HEAD))
+    decoder = kind.start()
     taken: list[bytes] = []
     size = 0
     try:
@@ -127,12 +127,12 @@ def unpacked(coding: Coding, source: ByteSource) -> Iterator[bytes]:
                 size += len(output)
                 yield output
     except _DAMAGE as error:
-        if (yield from _rest(form, taken, size)):
-            return  # a brotli stream ended, and something follows that its decoder will not hear of
+        if (yield from _rest(kind, taken, size)):
+            return  # a brotli stream ended, and its decoder refuses the bytes behind it
         raise _damaged(str(error)[:200]) from error
     if decoder.eof:
         source.put_back(decoder.unused_data)
-    elif not _is_all_there(form, b"".join(taken), size):
+    elif not _is_all_there(kind, b"".join(taken), size):
         raise _damaged("it ends too early")
 
 
@@ -140,15 +140,15 @@ def _damaged(how: str) -> DecodeProblem:
     return DecodeProblem(Reason.DECODE_ERROR, f"its content coding is damaged: {how}")
 
 
-def _is_all_there(form: Format, stream: bytes, size: int) -> bool:
+def _is_all_there(kind: StreamFormat, stream: bytes, size: int) -> bool:
     """Return whether a stream that ends too early, behind `size` bytes, lacks no more than its formal end."""
-    if form is _ZSTD and not size:
+    if kind is _ZSTD and not size:
         return False  # its header alone: a flush of nothing would not have written even that
-    decoder, bare = form.start_bare(), form.bare(stream)
+    decoder, bare = kind.start_bare(), kind.bare(stream)
     try:
         for _ in _outputs(decoder, (bare,)):
             pass
-        if not decoder.eof and bare.endswith(form.mark) and decoder.decompress(form.end, max_length=STEP):
+        if not decoder.eof and bare.endswith(kind.mark) and decoder.decompress(kind.end, max_length=STEP):
             return False  # it stopped within a block
     except _DAMAGE:
         return False
@@ -164,15 +164,15 @@ def _outputs(decoder: _StreamDecoder, pieces: Iterable[bytes]) -> Iterator[bytes
             return
 
 
-def _rest(form: Format, taken: list[bytes], size: int) -> Generator[bytes, None, bool]:
-    """The content that lies between the first `size` bytes of it and the damage; returns whether the stream ended."""
+def _rest(kind: StreamFormat, taken: list[bytes], size: int) -> Generator[bytes, None, bool]:
+    """Yield the content between its first `size` bytes and the damage; return whether the stream ended."""
     *whole, last = taken
     found = bytearray()
-    decoder = form.start()
+    decoder = kind.start()
     with suppress(*_DAMAGE):
         for output in _outputs(decoder, chain(whole, (last[at : at + 1] for at in range(len(last))))):
             if size:
-                yield b""  # others run in between, as they did the first time
+                yield b""  # a step for the caller, as the first time
             found += output[size:]
             size = max(0, size - len(output))
             if len(found) >= STEP:
@@ -189,9 +189,9 @@ def _igzip(flag: int) -> Callable[[], _StreamDecoder]:
     return lambda: cast("_StreamDecoder", igzip_lib.IgzipDecompressor(flag=flag))
 
 
-def _in_deflate(flag: int, bare: Callable[[bytes], bytes]) -> Format:
-    """A flush ends with an empty stored block, on a byte's border."""
-    return Format(_igzip(flag), _igzip(igzip_lib.DECOMP_DEFLATE), bare, mark=b"\0\0\xff\xff", end=b"\x03\0")
+def _in_deflate(flag: int, bare: Callable[[bytes], bytes]) -> StreamFormat:
+    """Return a format of deflate, whose flush ends with an empty stored block, on a byte's border."""
+    return StreamFormat(_igzip(flag), _igzip(igzip_lib.DECOMP_DEFLATE), bare, mark=b"\0\0\xff\xff", end=b"\x03\0")
 
 
 def _without_gzip_header(stream: bytes) -> bytes:
@@ -209,8 +209,8 @@ _ZLIB = _in_deflate(igzip_lib.DECOMP_ZLIB, lambda stream: stream[2:])
 _DEFLATE = _in_deflate(igzip_lib.DECOMP_DEFLATE, lambda stream: stream)
 
 
-def _zlib_or_bare(first: bytes) -> Format:
-    """Zlib as the RFC has it, or the bare deflate stream that some servers send; every browser takes both."""
+def _zlib_or_bare(first: bytes) -> StreamFormat:
+    """Return zlib, the `deflate` of RFC 9110, or the bare deflate that some servers send; browsers accept both."""
     is_zlib = len(first) > 1 and first[0] & 0x0F == 8 and int.from_bytes(first[:2], "big") % 31 == 0
     return _ZLIB if is_zlib else _DEFLATE
 
@@ -219,7 +219,7 @@ def _zlib_or_bare(first: bytes) -> Format:
 
 
 class _BrotliDecoder:
-    """Brotli with the manners of the other decoders."""
+    """A brotli decoder with the interface of the other decoders."""
 
     unused_data = b""
 
@@ -231,7 +231,7 @@ class _BrotliDecoder:
     def eof(self) -> bool:
         try:
             return bool(self._inner.is_finished())
-        except brotli.error:  # once damaged, it answers no question
+        except brotli.error:  # a damaged decoder raises here, too
             return False
 
     @property
@@ -239,13 +239,13 @@ class _BrotliDecoder:
         return not self._may_hold_more and bool(self._inner.can_accept_more_data())
 
     def decompress(self, data: bytes, /, max_length: int) -> bytes:
-        soft_limit = max_length // 2  # it may give back almost twice what it is told
+        soft_limit = max_length // 2  # it may return almost twice its limit
         output: bytes = self._inner.process(data, output_buffer_limit=soft_limit)
-        self._may_hold_more = bool(output)  # it gives 32 KiB at a time, and has often taken all of its input by then
+        self._may_hold_more = bool(output)  # it returns 32 KiB at a time, and has often taken all of its input by then
         return output
 
 
-_BROTLI = Format(_BrotliDecoder, _BrotliDecoder, lambda stream: stream, mark=b"", end=b"\x03")
+_BROTLI = StreamFormat(_BrotliDecoder, _BrotliDecoder, lambda stream: stream, mark=b"", end=b"\x03")
 
 
 # --- zstd (RFC 8878) -------------------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def _without_checksum(frame: bytes) -> bytes:
     return frame[:4] + bytes((frame[4] & ~4,)) + frame[5:]  # the flag in the frame header's descriptor
 
 
-_ZSTD = Format(_new_zstd, _new_zstd, _without_checksum, mark=b"", end=b"\x01\0\0")
+_ZSTD = StreamFormat(_new_zstd, _new_zstd, _without_checksum, mark=b"", end=b"\x01\0\0")
 
 CODINGS = {
     "gzip": Coding(lambda _first: _GZIP, magic=(b"\x1f\x8b",)),

@@ -1,14 +1,14 @@
-"""HTTP/1.1 answers out of a stream of bytes: where each one ends (RFC 9112, 6 to 8).
+"""The framing of HTTP/1.1 responses: Content-Length, chunked, or until the connection ends (RFC 9112, 6 to 8).
 
 Rules
 - The result depends on the bytes alone: whole, byte by byte or split anywhere, an answer reads the same.
 - An answer is complete when its framing says so (6.3). Bytes behind it are surplus and belong to no request; line ends
-  alone are none.
+  alone are no surplus.
 - Chunk lines may end with LF alone and have white space around the size, as browsers and curl allow; such an answer
   ends its connection.
-- A flaw of the body's framing is raised once the head is known, so that a head which is all that matters is had.
-- Bounded: the heads of an answer have 256 KiB together; a chunk's line has 16 KiB, and the trailers, which are ignored,
-  64 KiB. A body is given away piece by piece.
+- A flaw of the body's framing is raised once the head is complete, so the caller has the head all the same.
+- Memory is bounded: the heads of an answer have 256 KiB together; a chunk's line has 16 KiB, and the trailers, which
+  are ignored, 64 KiB. A body is handed over piece by piece.
 Runs on: anywhere (pure).
 """
 
@@ -28,7 +28,7 @@ MAX_TRAILERS = 64 * 1024
 
 
 class _FramingStage(IntEnum):
-    """The kinds of bytes that may come next."""
+    """The part of an answer that comes next."""
 
     HEAD = 0
     LENGTH = 1
@@ -46,7 +46,7 @@ _HEAD, _LENGTH, _UNTIL_END, _CHUNK_SIZE, _CHUNK, _CHUNK_END, _TRAILERS, _SURPLUS
 _START = b"HTTP/"
 _BLANK = b"\r\n"
 _NO_BODY = frozenset({204, 304})
-_RESET_CONTENT = 205  # has no body (RFC 9110, 15.3.6), though one that is announced has to be read over
+_RESET_CONTENT = 205  # has no body (RFC 9110, 15.3.6), though an announced one must be skipped
 _USUAL_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 _SIZE = re.compile(rb"[ \t]*+0*+([0-9A-Fa-f]{1,15}|(?<=0))[ \t]*+(?:;.*)?", re.DOTALL)
 
@@ -56,23 +56,19 @@ def is_blank(data: bytes) -> bool:
     return not data.strip(_BLANK)
 
 
-def _drop(_piece: bytes) -> None:
-    pass
-
-
 class ResponseReader:
-    """Reads one answer: `feed` what comes until `is_done`, and `finish` when the connection ends.
+    """A reader of one answer: `feed` it bytes until `is_done`, and `finish` when the connection ends.
 
     Args:
-        take: is given each piece of the body, without chunk framing; by default nobody wants it.
+        take: is called with each piece of the body, without chunk framing; by default the body is dropped.
         bodiless: the request was HEAD, whose answers have no body whatever their head says.
 
     Attributes:
         head: of the final answer; None = it is not complete.
         is_done: the answer is complete.
         keep_alive: the connection can carry another request.
-        surplus: more came than the answer; the connection is of no further use.
-        is_plain: nothing but its head and the length that this tells was read, as the standard has it.
+        surplus: bytes came behind the answer; the connection must be closed.
+        is_plain: the answer was one regular head and a body of its Content-Length.
     """
 
     __slots__ = (
@@ -80,14 +76,14 @@ class ResponseReader:
         *("head", "is_done", "is_plain", "keep_alive", "surplus"),
     )
 
-    def __init__(self, take: Callable[[bytes], object] = _drop, *, bodiless: bool = False) -> None:
+    def __init__(self, take: Callable[[bytes], object] = lambda _piece: None, *, bodiless: bool = False) -> None:
         self._take = take
         self._bodiless = bodiless
         self._latest = b""  # the latest head: a server often says the same again
         self.begin()
 
     def begin(self) -> None:
-        """Take the next bytes for those of a new answer."""
+        """Begin a new answer with the next bytes."""
         self._stage: int = _HEAD
         self._raw = b""  # an incomplete head, or an incomplete line between chunks
         self._left = 0  # bytes of the body, or of the chunk, that are still to come
@@ -97,10 +93,10 @@ class ResponseReader:
         self.is_done = self.is_plain = self.keep_alive = self.surplus = False
 
     def feed(self, data: bytes) -> None:
-        """Read on.
+        """Read the next bytes.
 
         Raises:
-            FetchError: this is no answer; the connection is of no further use.
+            FetchError: the bytes are no answer; the connection must be closed.
         """
         while data and self._stage == _HEAD:
             data = self._feed_head(data)
@@ -116,10 +112,10 @@ class ResponseReader:
             self._feed_chunks(data)
 
     def finish(self) -> None:
-        """The server closed its side of the connection.
+        """Note that the server closed its side of the connection.
 
         Raises:
-            FetchError: in the middle of an answer, or before there was any.
+            FetchError: it closed in the middle of an answer, or before any.
         """
         self.keep_alive = False
         if self.is_done:
@@ -131,7 +127,7 @@ class ResponseReader:
         self._end(b"")
 
     def _feed_head(self, data: bytes) -> bytes:
-        """Read up to the end of the head; gives back what lies behind it."""
+        """Read up to the end of the head; return the bytes behind it."""
         known = len(self._raw)
         raw = self._raw + data if known else data.lstrip(_BLANK)
         if raw[: len(_START)].upper() != _START[: len(raw)]:
@@ -150,11 +146,11 @@ class ResponseReader:
         return raw[end:]
 
     def _begin_body(self, head: Head, *, is_usual: bool) -> None:
-        """Decide what follows the head (RFC 9112, 6.3)."""
+        """Choose the framing of the body (RFC 9112, 6.3)."""
         if head.status < 200:
             self._interims += 1
             if head.status == 101:
-                raise FetchError(Reason.PROTOCOL_ERROR, "the server switched to a protocol that nobody asked for")
+                raise FetchError(Reason.PROTOCOL_ERROR, "the server switched to a protocol that was not requested")
             if self._interims > MAX_INTERIM:
                 raise FetchError(Reason.PROTOCOL_ERROR, f"the server sent more than {MAX_INTERIM} interim responses")
             return
@@ -200,7 +196,7 @@ class ResponseReader:
                 at = self._feed_line(data, at)
 
     def _feed_chunk(self, data: bytes, at: int) -> int:
-        """Take what there is of a chunk; gives back where the rest begins."""
+        """Take the available part of a chunk; return the start of the rest."""
         piece = data[at : at + self._left]
         at += len(piece)
         self._left -= len(piece)
@@ -216,10 +212,13 @@ class ResponseReader:
         self._stage = _CHUNK if self._left else _TRAILERS
 
     def _feed_line(self, data: bytes, at: int) -> int:
-        """Read on in a line between chunks; gives back where the rest begins."""
+        """Read a line between chunks, or a part of one; return the start of the rest."""
         end = data.find(b"\n", at)
         line = self._raw + data[at : end if end >= 0 else None]
-        self._check_line(line)
+        if self._stage == _CHUNK_END and line not in {b"", b"\r"}:
+            raise FetchError(Reason.PROTOCOL_ERROR, "a chunk of its body is longer than it says")
+        if len(line) > MAX_CHUNK_LINE:
+            raise FetchError(Reason.HEADER_LIMIT, f"a line between chunks has more than {MAX_CHUNK_LINE // 1024} KiB")
         if end < 0:
             self._raw = line
             return len(data)
@@ -230,13 +229,6 @@ class ResponseReader:
             return end + 1
         self.surplus = not is_blank(data[end + 1 :])
         return len(data)
-
-    def _check_line(self, line: bytes) -> None:
-        """Refuse a line, complete or not, that can be no line between chunks."""
-        if self._stage == _CHUNK_END and line not in {b"", b"\r"}:
-            raise FetchError(Reason.PROTOCOL_ERROR, "a chunk of its body is longer than it says")
-        if len(line) > MAX_CHUNK_LINE:
-            raise FetchError(Reason.HEADER_LIMIT, f"a line between chunks has more than {MAX_CHUNK_LINE // 1024} KiB")
 
     def _read_line(self, line: bytes) -> None:
         if self._stage == _CHUNK_END:
@@ -254,7 +246,7 @@ class ResponseReader:
             raise FetchError(Reason.PROTOCOL_ERROR, f"no size of a chunk, but {line[:40]!r}")
 
     def _end(self, rest: bytes) -> None:
-        """The answer is complete; `rest` came behind it."""
+        """Complete the answer; `rest` came behind it."""
         self._stage = _SURPLUS
         self.is_done = True
         self.surplus = not is_blank(rest)

@@ -1,13 +1,12 @@
-"""The head of an HTTP/1.1 answer: status, headers, and how far it says that its body goes (RFC 9112, 2 to 6).
+"""The head of an HTTP/1.1 response: status, headers, Content-Length and Transfer-Encoding (RFC 9112, 2 to 6).
 
 Rules
 - Lenient where browsers and curl are: lines that end with LF alone, folded lines, lines that are no header (left out),
   white space before a colon, a status line of HTTP/2, equal lengths, a length beside chunks (chunks win).
 - A head that contradicts itself or was read leniently ends its connection, so that another reading of the same bytes,
-  by a proxy say, harms no other request (RFC 9112, 6.1 and 11.2).
-- A body whose framing cannot be told is a flaw of the body: an answer that has none, or whose body is of no use, is
-  good all the same.
-Strategy: one pattern reads a head as servers write it; only what it does not match is looked at line by line.
+  by a proxy say, harms no other request (request smuggling: RFC 9112, 6.1 and 11.2).
+- An unknown framing is a flaw of the body: an answer without a body, or whose body is not needed, is good all the same.
+Strategy: one pattern reads a head as servers write it; only a head that does not match is read line by line.
 Runs on: anywhere (pure).
 """
 
@@ -29,11 +28,11 @@ class Head(NamedTuple):
         version: "1.0" or "1.1"; any later one is read as 1.1 (RFC 9110, 2.5).
         phrase: the reason phrase, as latin-1 text.
         headers: name and value as received, in order, without white space around them.
-        length: bytes of the body, as far as the head alone tells; None = it does not.
+        length: bytes of the body, by its Content-Length; None = the head has none that counts.
         is_chunked: the body comes in chunks.
-        codings: transfer codings that stay on the body besides, in the order in which they were applied.
+        codings: transfer codings of the body besides chunked, in the order in which they were applied.
         keep_alive: the connection can carry another request after this answer.
-        flaw: why nobody can say where the body ends, or what it is; None = it is framed.
+        flaw: why the end of the body, or its coding, is unknown; None = it is framed.
     """
 
     version: str
@@ -81,7 +80,7 @@ def read_head(raw: bytes) -> Head:
 
 
 def _read_unusual(raw: bytes) -> Head:
-    """A head that is not as the standard has it, line by line; lines that are no header are left out."""
+    """Read an irregular head line by line; lines that are no header are left out."""
     if b"\0" in raw:
         raise FetchError(Reason.PROTOCOL_ERROR, "the answer's head holds a zero byte")
     lines = [line.rstrip(b"\r").replace(b"\r", b" ") for line in _FOLD.sub(b" ", raw).split(b"\n")]
@@ -106,7 +105,7 @@ def _check_count(lines: list[bytes]) -> None:
 
 
 def _framed(head: Head, *, is_strict: bool) -> Head:
-    """The head with its framing worked out (RFC 9112, 6)."""
+    """Return the head with its framing (RFC 9112, 6)."""
     lengths: list[bytes] = []
     codings: list[bytes] = []
     options: list[bytes] = []
@@ -122,7 +121,7 @@ def _framed(head: Head, *, is_strict: bool) -> Head:
 
 
 def _coded(head: Head, codings: tuple[str, ...]) -> Head:
-    """The head of a body with transfer codings, which say alone where it ends (RFC 9112, 6.3, rules 3 and 4)."""
+    """Return the head of a body with transfer codings, which alone frame it (RFC 9112, 6.3, rules 3 and 4)."""
     others = tuple(name for name in codings if name != "chunked")
     is_chunked = codings[-1] == "chunked"
     if not _PACKINGS.keys() >= set(others):
@@ -138,7 +137,7 @@ def _coded(head: Head, codings: tuple[str, ...]) -> Head:
 
 
 def _sized(head: Head, lengths: list[bytes]) -> Head:
-    """The head of a body with the one length that all values tell (RFC 9112, 6.3, rule 5); empty ones tell none."""
+    """Return the head of a body with the one length that all values give (RFC 9112, 6.3, rule 5), empty ones aside."""
     told = {member.strip(b" \t") for member in b",".join(lengths).split(b",")} - {b""}
     if not told:
         return head._replace(keep_alive=False)
@@ -154,6 +153,6 @@ def _text(phrase: bytes) -> str:
 
 
 def _members(values: list[bytes]) -> tuple[str, ...]:
-    """The members of a list header in lower case, without parameters and without what is no coding."""
+    """Return the members of a list header in lower case, without parameters and without names that are no coding."""
     members = (member.partition(b";")[0].strip(b" \t").lower() for member in b",".join(values).split(b","))
     return tuple(member.decode("latin-1") for member in members if member not in _NO_CODINGS)

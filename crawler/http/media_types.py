@@ -16,11 +16,11 @@ _REMEMBERED = 100  # characters: sites send few different values, and a long one
 
 
 class MediaType(NamedTuple):
-    """The meaning of Content-Type.
+    """The media type and the charset of a Content-Type header.
 
     Attributes:
         essence: type and subtype in lower case; None = nothing valid was sent.
-        charset: the value of that parameter in lower case, which may be no label of any encoding; None = there is none.
+        charset: the value of that parameter in lower case, which need not be the label of an encoding; None = absent.
     """
 
     essence: str | None = None
@@ -45,7 +45,7 @@ _WHITE = "\t\n\r "
 
 
 def _extracted(header: str) -> MediaType:
-    """Fetch, "extract a MIME type"."""
+    """Return the media type of a header (Fetch, "extract a MIME type")."""
     essence = charset = last = None
     for value in _VALUES.finditer(header):
         parsed = _parsed(value[0].strip(_WHITE))
@@ -61,7 +61,7 @@ _known = lru_cache(maxsize=1024)(_extracted)
 
 
 def _parsed(value: str) -> MediaType | None:
-    """MIME Sniffing, "parse a MIME type", as far as the charset goes; None = it is no media type."""
+    """Return the media type of one value (MIME Sniffing, "parse a MIME type"); None = it is no media type."""
     essence = _ESSENCE.match(value)
     if essence is None:
         return None
@@ -71,7 +71,7 @@ def _parsed(value: str) -> MediaType | None:
 
 
 def _value(parameter: re.Match[str]) -> str | None:
-    """The value of a parameter; None = it does not count."""
+    """Return the value of a parameter; None = it is invalid."""
     quoted, bare = parameter["text"], (parameter["bare"] or "").rstrip(_WHITE)
     value = bare or None if quoted is None else _ESCAPED.sub(r"\1", quoted)
     return value if value is not None and _SOUND.fullmatch(value) else None
