@@ -1,11 +1,13 @@
 """What the documents say is what the program does."""
 
+import ast
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,10 @@ from support.faults import RunningSite, site_process
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "demo.py"
 REFERENCE = ROOT / "docs" / "reference.md"
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"])
+MAPS = ("ARCHITECTURE.md", "CONTRIBUTING.md")  # pages on which every path in backticks is one of this repository
+PATH = r"(?:[\w.-]+/)+[\w.-]*|[\w-]+\.py"
+SPAN = re.compile(rf"`({PATH})(?:: ([\w., ]+))?`")  # `folder/file.py`, or `folder/file.py: Class, Class.method`
 
 
 @pytest.fixture(scope="module")
@@ -262,3 +268,100 @@ def test_a_prompt_can_crawl(more: str, running: RunningSite) -> None:
     shown = [line.lstrip(">. ") for line in done.stdout.splitlines()]
     assert [line for line in shown if line] == ["page 200", "page 200", "left after 200", "still here"], done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_paths_and_names_in_a_page_exist(page: Path) -> None:
+    """Every path in backticks exists, and every name behind a file is defined in it."""
+    assert list(stale(page.read_text("utf-8"), is_map=page.name in MAPS)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`engin/crawl.py`",
+        "`engine/crawler`",
+        "`assembly.py`",
+        "`docs/nothing.md`",
+        "`engine/crawl.py: Crawler`",
+        "`engine/crawl.py: Crawl, Crawl.walk`",
+    ],
+)
+def test_a_stale_path_or_name_is_seen(text: str) -> None:
+    """A path that does not exist and a name that its file does not define are reported."""
+    assert list(stale(f"It is decided in {text}.", is_map=True))
+
+
+def test_a_path_or_name_that_exists_is_not_reported() -> None:
+    """Folders, files without their ending, paths of the repository and members of a class are found."""
+    text = "`engine/`, `engine/crawl`, `build.py`, `docs/load.md`, `core/protocols.py: Clock, Observer, Clock.wall`"
+
+    assert list(stale(text, is_map=True)) == []
+
+
+def stale(text: str, *, is_map: bool) -> Iterator[str]:
+    """Yield the paths of a page that do not exist, and the names that their files do not define."""
+    for path, names in SPAN.findall(text):
+        if not (is_map or ("/" in path and path.endswith(".py"))):
+            continue
+        places = [base / f"{path}{ending}" for base in (ROOT / "crawler", ROOT) for ending in ("", ".py")]
+        found = next((place for place in places if place.exists()), None)
+        if found is None:
+            yield path
+        elif names:
+            yield from (f"{path}: {name}" for name in names.split(", ") if name not in defined(found))
+
+
+@cache
+def defined(path: Path) -> frozenset[str]:
+    """Return the names that a file defines at its top level, and those of its classes' members."""
+    body = ast.parse(path.read_text("utf-8")).body
+    classes = [node for node in body if isinstance(node, ast.ClassDef)]
+    members = {f"{owner.name}.{name}" for owner in classes for node in owner.body for name in bound(node)}
+    return frozenset(members | {name for node in body for name in bound(node)})
+
+
+def bound(node: ast.stmt) -> list[str]:
+    """Return the names that a statement binds."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def test_each_step_and_each_term_names_its_file() -> None:
+    """Every row of the two journeys and of the glossary says in which file it happens or is decided."""
+    sections = re.split(r"^## ", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), flags=re.MULTILINE)
+    chosen = [section.partition("\n### ")[0] for section in sections if re.match(r"\d+\. (The journey|Gloss)", section)]
+    rows = [row for section in chosen for row in section.splitlines() if row.startswith("| ")]
+
+    assert len(chosen) == 3
+    assert len(rows) > 60
+    assert [
+        row for row in rows if ".py" not in row and not row.endswith((" code | runs on |", " why so |", " code |"))
+    ] == []
+
+
+def test_each_folder_stands_in_the_map() -> None:
+    """Section 2 of ARCHITECTURE has a line for every folder of the package, and for no other."""
+    section = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("\n## 2. ")[2].partition("\n## 3. ")[0]
+    folders = {path.parent.name for path in (ROOT / "crawler").glob("*/__init__.py")}
+
+    assert set(re.findall(r"^...(\w+)/ ", section, re.MULTILINE)) == folders
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    """Every relative link leads to a file, and its anchor to a heading there."""
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", page.read_text("utf-8"))
+
+    for target, anchor in links:
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), (target, anchor)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
