@@ -1,8 +1,8 @@
-"""Time as an argument: whoever needs the hour is handed a clock.
+"""Time as an argument: components get a clock.
 
 Rules
 - Deadlines, delays and measurements use `monotonic()`: it never jumps.
-- `wall()` is for what people read and for what must outlive this process (stored due times, records).
+- `wall()` is for times that people read and that must outlive this process (stored due times, records).
 Strategy: waiting goes through the clock too, so that with a fake clock an hour of waiting takes a test no time.
 Runs on: anywhere; `sleep` on the event loop.
 """

@@ -2,11 +2,11 @@
 
 Rules
 - A worker is an executor of one process: a pool of two breaks as a whole when one process dies, two pools do not.
-- It starts, is ready, and ends. Before it is ready no item is to blame: whoever was killed or got stuck is replaced, a
-  few times in a row, and one that ended by itself will do so again, so nobody tries.
+- It starts, is ready, and ends. Before it is ready no item is to blame: a worker that was killed or got stuck is
+  replaced, a few times in a row. A worker that ended by itself would do so again, and is not replaced.
 - A worker does not import the main script, so functions must come from modules, and scripts need no `__main__` guard.
-- Each item has a limit of CPU time, and a longer one of wall time for what waits; the kernel's timers end the process,
-  even inside C code. What no timer reaches (a stopped process) is killed from here, as soon as its item is overdue.
+- Each item has a limit of CPU time, and a longer one of wall time for an item that waits. The kernel's timers end the
+  process, even inside C code. A process that no timer reaches (a stopped one) is killed from here once it is overdue.
 Runs on: the event loop, which should be the main thread's (the kernel ties a worker to the thread that started it).
 The worker's own side is `worker.py`.
 """
@@ -38,7 +38,7 @@ _PATIENCE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one item may cost, and how patient we are with a process that does not answer or start.
+    """Limits of one item, and of a process that does not answer or start.
 
     Attributes:
         cpu_seconds: on a busy machine this is much less than the time that passes.
@@ -52,7 +52,7 @@ class Limits:
 
     @property
     def wall_seconds(self) -> float:
-        """For what waits instead of working."""
+        """Limit for an item that waits instead of working."""
         return _PATIENCE * self.cpu_seconds
 
 
@@ -60,7 +60,7 @@ USUAL = Limits()
 
 
 class Death(StrEnum):
-    """How a worker died, as far as can be told."""
+    """Cause of a worker's death, as far as can be told."""
 
     TIMEOUT = "timeout"
     MEMORY = "memory"
@@ -77,7 +77,7 @@ class LaneJob(NamedTuple):
 
 
 class WorkerDied(Exception):
-    """The worker ended while these items were in it; with one that was alone, that one ended it."""
+    """The worker ended while these items were in it; an item that was alone ended it."""
 
     def __init__(self, kind: Death) -> None:
         super().__init__(kind)
@@ -97,7 +97,7 @@ class Lane:
         self.worker: Worker | None = None
         self._limits = limits
         self._prepare = prepare
-        self._turn = asyncio.Lock()
+        self._receiving = asyncio.Lock()
         self._false_starts = 0
 
     @property
@@ -106,11 +106,11 @@ class Lane:
         return self.load < _DEPTH
 
     def book(self, *, alone: bool) -> None:
-        """A batch is about to be sent; one that must be alone takes all the room."""
+        """Take room for a batch; one that must be alone takes all of it."""
         self.load += _DEPTH if alone else 1
 
     def leave(self, *, alone: bool) -> None:
-        """That batch is through."""
+        """Give back the room of a batch."""
         self.load -= _DEPTH if alone else 1
 
     async def work(self, jobs: Sequence[LaneJob]) -> list[CallOutcome]:
@@ -122,27 +122,24 @@ class Lane:
         """
         worker = self.worker = self.worker or Worker(self._limits, self._prepare)
         answer = worker.send(jobs)
-        async with self._turn:
+        async with self._receiving:
             try:
                 return await worker.receive(answer)
             except BrokenExecutor:
-                raise await self._bury(worker) from None
+                raise await self._replace(worker) from None
 
-    async def _bury(self, worker: "Worker") -> WorkerDied | CannotStart:
-        is_first_to_tell = self.worker is worker
-        if is_first_to_tell:
+    async def _replace(self, worker: "Worker") -> WorkerDied | CannotStart:
+        """Let the next call have a new worker; returns the error of this one."""
+        is_first = self.worker is worker  # of two batches that were in it
+        if is_first:
             self.worker = None
-        kind = await worker.autopsy()
-        if is_first_to_tell:
-            self._count(kind)
-        return CannotStart(_STUCK) if self._false_starts >= _STARTS else WorkerDied(kind)
-
-    def _count(self, kind: Death) -> None:
-        if kind is Death.START:
+        kind = await worker.exit_cause()
+        if is_first and kind is Death.START:
             self._false_starts += 1
-        else:
+        elif is_first:
             self.deaths[kind] += 1
             self._false_starts = 0
+        return CannotStart(_STUCK) if self._false_starts >= _STARTS else WorkerDied(kind)
 
     async def close(self, *, at_once: bool) -> None:
         """End the worker, if there is one."""
@@ -169,7 +166,7 @@ class Worker:
             initargs=(os.getpid(), limits.memory_bytes, WorkerPipes(self._beat, self._payloads.far_end), prepare),
         )
         try:
-            # The worker inherits the blocked signal: whoever sends it to all our processes lets us decide.
+            # The worker inherits the blocked signal: the parent decides about a Ctrl-C that reaches all processes.
             with sigint_blocked(), _main_hidden():
                 greeting = self._loop.run_in_executor(self._executor, greet)
         except (OSError, RuntimeError) as error:  # no memory, no process left
@@ -182,7 +179,7 @@ class Worker:
         self._process = next(iter(self._executor._processes.values()))  # noqa: SLF001
         self._executor._result_queue._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001
         self._patience = self._loop.call_later(limits.start_seconds, self._kill_overdue)
-        greeting.add_done_callback(self._meet)
+        greeting.add_done_callback(self._greeted)
 
     @property
     def pid(self) -> int:
@@ -190,18 +187,16 @@ class Worker:
         return self._process.pid or 0
 
     def send(self, jobs: Sequence[LaneJob]) -> asyncio.Future[list[CallOutcome]]:
-        """Put the calls into the pipe."""
-        limits, calls = self._limits, [self._call(job) for job in jobs]
+        """Put the calls into the pipe; returns their answer."""
+        limits, send = self._limits, self._payloads.send
+        calls = [WorkerCall(func, item, None if load is None else send(load)) for func, item, load in jobs]
         try:
             answer = self._loop.run_in_executor(self._executor, work, limits.cpu_seconds, limits.wall_seconds, calls)
         except BrokenExecutor as error:
             answer = self._loop.create_future()
             answer.set_exception(error)
-        answer.add_done_callback(_is_lost)  # whoever stopped waiting for it does not miss it
+        answer.add_done_callback(_is_lost)  # no warning for an answer without a waiter
         return answer
-
-    def _call(self, job: LaneJob) -> WorkerCall:
-        return WorkerCall(job.func, job.item, None if job.payload is None else self._payloads.send(job.payload))
 
     async def receive(self, answer: asyncio.Future[list[CallOutcome]]) -> list[CallOutcome]:
         """Wait for the outcomes; the worker's time for them begins now."""
@@ -214,7 +209,7 @@ class Worker:
             self._patience.cancel()
 
     def _watch_beat(self, since: float) -> None:
-        """Come back when the item that is worked on would be overdue; if it is by then, end the process."""
+        """Kill the process if its item is overdue; otherwise look again when it would be."""
         began = max(since, self._beat.value)
         left = began + self._limits.wall_seconds + self._limits.grace_seconds - time.monotonic()
         if left > 0:
@@ -222,8 +217,8 @@ class Worker:
         else:
             self._kill_overdue()
 
-    async def autopsy(self) -> Death:
-        """Wait for the end of a process that is dying; returns what it means for what was in it.
+    async def exit_cause(self) -> Death:
+        """Wait for the end of a process that is dying, and return its cause.
 
         Raises:
             CannotStart: it ended by itself before it was ready.
@@ -232,7 +227,9 @@ class Worker:
         self._payloads.close()
         code = self._process.exitcode or 0
         if self._is_ready:
-            return _cause(code, is_overdue=self._is_overdue)
+            if self._is_overdue or code in (-signal.SIGPROF, -signal.SIGALRM):
+                return Death.TIMEOUT
+            return Death.MEMORY if code == OUT_OF_MEMORY else Death.CRASH
         if code < 0 or self._is_overdue:
             return Death.START
         raise CannotStart(f"A new worker process ended with exit code {code} before its first item.")
@@ -250,7 +247,7 @@ class Worker:
             self._payloads.close()
             timer.cancel()
 
-    def _meet(self, greeting: asyncio.Future[None]) -> None:
+    def _greeted(self, greeting: asyncio.Future[None]) -> None:
         self._is_ready = not _is_lost(greeting)
         self._patience.cancel()
         self._answered.set()
@@ -258,12 +255,6 @@ class Worker:
     def _kill_overdue(self) -> None:
         self._is_overdue = True
         self._process.kill()
-
-
-def _cause(code: int, *, is_overdue: bool) -> Death:
-    if is_overdue or code in (-signal.SIGPROF, -signal.SIGALRM):
-        return Death.TIMEOUT
-    return Death.MEMORY if code == OUT_OF_MEMORY else Death.CRASH
 
 
 def _is_lost(answer: asyncio.Future[Any]) -> bool:
@@ -278,8 +269,8 @@ _hiding = threading.Lock()
 def _main_hidden() -> Iterator[None]:
     """Start a process that does not import the main script, as spawned ones else do.
 
-    It needs nothing from there, a script would need its `__main__` guard, and text that came through a pipe or from a
-    prompt could not be imported at all. Other threads miss the module meanwhile: for the milliseconds of a start.
+    A worker needs nothing from the main script. Scripts would need a `__main__` guard, and text that came through a
+    pipe or from a prompt could not be imported at all. Other threads miss the module for the milliseconds of a start.
     """
     with _hiding:
         main = sys.modules["__main__"]
@@ -292,7 +283,7 @@ def _main_hidden() -> Iterator[None]:
 
 @contextmanager
 def sigint_blocked() -> Iterator[None]:
-    """What starts in this block is deaf to Ctrl-C: only whoever started it decides what that means."""
+    """Start processes in this block that ignore Ctrl-C: their parent decides what it means."""
     resource_tracker.ensure_running()  # else the first start would see to it, and unblock the signal then
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

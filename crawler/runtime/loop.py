@@ -30,9 +30,9 @@ T = TypeVar("T")
 
 
 class Stop:
-    """The wish that a run may end: first by draining (finish what is in flight), then by cancelling it.
+    """Request to end a run: first by draining (finish what is in flight), then by cancelling.
 
-    It only tells; what runs decides how it follows. `signal` is the signal that asked first, None if none did.
+    The run decides how it follows. `signal` is the signal that asked first; None = no signal did.
     """
 
     def __init__(self, drain_seconds: float | None = None) -> None:
@@ -48,12 +48,12 @@ class Stop:
 
     @property
     def draining(self) -> bool:
-        """Nothing new may start."""
+        """The run is asked to start nothing new."""
         return self._draining.is_set()
 
     @property
     def cancelled(self) -> bool:
-        """What is in flight may not finish."""
+        """The run is asked to break off what is in flight."""
         return self._cancelled.is_set()
 
     def request_drain(self, signum: int | None = None) -> None:
@@ -87,7 +87,7 @@ def run(main: Callable[[Stop], Awaitable[T]], *, use_uvloop: bool = True, drain_
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM end this block as Ctrl-C does, by an exception, so that whatever is half-made is cleared away.
+    """Let SIGTERM end this block as Ctrl-C does, by an exception, so that half-made files are cleared away.
 
     Raises:
         SystemExit: SIGTERM came; with the exit code that a shell gives it, 143.
@@ -131,21 +131,21 @@ def _handlers_restored() -> Iterator[None]:
 
 
 def _signals() -> tuple[signal.Signals, ...]:
-    """What ends a run; Python lets only the main thread listen."""
+    """Return the signals that end a run; Python lets only the main thread listen."""
     return (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
 
 
 def loop_factory(*, use_uvloop: bool = True) -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes event loops: uvloop where it is wanted and installed, plain asyncio otherwise."""
+    """Return the maker of event loops: uvloop where it is wanted and installed, asyncio otherwise."""
     name = "uvloop" if use_uvloop and importlib.util.find_spec("uvloop") else "asyncio"
     factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(name).new_event_loop
     return factory
 
 
 class LagProbe:
-    """How late the loop is, in seconds: what a callback that blocks does to everyone else.
+    """Lag of the event loop in seconds: the delay that a blocking callback causes to all others.
 
-    `last` is the newest measure, `worst` the largest so far. It costs one timer, twenty times per second, and no task.
+    `last` is the newest measure, `worst` the largest so far. The cost is one timer, twenty times a second.
     """
 
     def __init__(self, interval: float = 0.05) -> None:
@@ -158,7 +158,7 @@ class LagProbe:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._wind()
+        self._rewind()
         return self
 
     async def __aexit__(
@@ -166,19 +166,19 @@ class LagProbe:
     ) -> None:
         self._timer.cancel()
 
-    def _wind(self) -> None:
+    def _rewind(self) -> None:
         # Measured on time's own clock: a loop's clock stands still during a turn (uvloop's, in whole milliseconds).
         self._due = time.monotonic() + self._interval
-        self._timer = self._loop.call_later(self._interval, self._ring)
+        self._timer = self._loop.call_later(self._interval, self._measure)
 
-    def _ring(self) -> None:
+    def _measure(self) -> None:
         self.last = max(0.0, time.monotonic() - self._due)
         self.worst = max(self.worst, self.last)
-        self._wind()
+        self._rewind()
 
 
 def collect_less_often() -> None:
-    """Let Python's cycle collector run less often: with thousands of tasks alive, each of its rounds looks at them all.
+    """Let the cycle collector run less often: with thousands of tasks alive, each of its rounds visits them all.
 
     Measured with 5,000 fetches in flight: a quarter of the CPU time went into it.
     """

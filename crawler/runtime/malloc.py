@@ -1,8 +1,8 @@
-"""The C library's memory: how much of what is freed stays with the process, for the next use.
+"""The C library's memory: the amount of freed memory that stays with the process, for the next use.
 
 glibc gives freed memory back to the kernel as soon as 128 KiB of it are free at the heap's end, and takes blocks above
-128 KiB from the kernel one by one; but once such a block is freed, blocks of up to its size come from the heap, where
-what lies behind them keeps their memory from going back.
+128 KiB from the kernel one by one. But once such a block is freed, blocks of up to its size come from the heap, where
+the blocks behind them keep their memory from going back.
 Runs on: any process, at its start. Linux only: elsewhere it does nothing.
 """
 
@@ -15,7 +15,10 @@ _MIB = 1024 * 1024
 
 
 def keep_warm() -> None:
-    """Keep up to 64 MiB: a page would pay for page faults on memory that the page before it had warm. For workers."""
+    """Keep up to 64 MiB: otherwise each document would pay page faults on memory that the one before had warm.
+
+    For workers.
+    """
     _keep(64 * _MIB, _MIB)
 
 

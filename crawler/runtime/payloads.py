@@ -1,17 +1,16 @@
 """Payloads: large bytes on their way to a worker, each held once on either side of a pipe.
 
-Why this model: what is pickled is copied, into the pickle here, and out of it there; for a large body that is more than
-the body. So a thread writes it from the object that holds it, with the GIL released, and the worker reads it into the
-object that it uses.
+Why this model: pickling copies, into the pickle here and out of it there, which costs a large body its size twice. So a
+thread writes the body from the object that holds it, with the GIL released, and the worker reads it into the object
+that it uses.
 Rules
-- A payload has a number, which its call brings along. One whose call never came through is read over.
-- The thread ends with its pipe: when it is closed here, or when the worker, who has the only other end, is gone.
+- A payload has a number, which its call brings along. A payload whose call never arrived is skipped.
+- The thread ends with its pipe: when it is closed here, or when the worker, which has the only other end, is gone.
 Runs on: `Payloads` on the event loop, with a thread of its own; `receive` in the worker process.
 """
 
 import os
 import struct
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import Connection
@@ -37,7 +36,7 @@ class Payloads:
         return f"<Payloads {self._waiting.qsize()} wait>"
 
     def send(self, payload: bytes) -> int:
-        """Have it written when those before it are; returns its number."""
+        """Queue a payload for writing; returns its number."""
         number = next(self._numbers)
         self._waiting.put((number, payload))
         if self._thread is None:
@@ -46,26 +45,22 @@ class Payloads:
         return number
 
     def close(self) -> None:
-        """Close this end, at once or when the worker has read, or will never read, what is being written."""
+        """Close this end: at once, or when the worker has read, or can no longer read, the payload being written."""
         self._waiting.put(None)
         if self._thread is None:
             self._near_end.close()
 
     def _write_all(self) -> None:
-        with self._near_end as end, suppress(OSError):  # the worker is gone, and with it whoever waited for this
+        with self._near_end as end, suppress(OSError):  # the worker is gone
             _widen(end.fileno())
-            for number, payload in self._next():
-                _write(end.fileno(), _HEAD.pack(number, len(payload)))
-                _write(end.fileno(), payload)
-
-    def _next(self) -> Iterator[tuple[int, bytes]]:
-        while (found := self._waiting.get()) is not None:
-            yield found
-            del found  # while it waits for the next one, nothing of this one is held
+            while (found := self._waiting.get()) is not None:
+                _write(end.fileno(), _HEAD.pack(found[0], len(found[1])))
+                _write(end.fileno(), found[1])
+                del found  # so that no payload is held while this waits for the next one
 
 
 def _widen(descriptor: int) -> None:
-    """Let the pipe hold more than 64 KiB where the system can: the two sides then take turns less often."""
+    """Let the pipe hold more than 64 KiB where the system can: the two sides then switch less often."""
     with suppress(ImportError, AttributeError, OSError):
         import fcntl  # noqa: PLC0415 - not everywhere
 
@@ -86,7 +81,7 @@ class Inlet:
         self._file: BinaryIO = open(far_end.fileno(), "rb", closefd=False)  # noqa: SIM115
 
     def receive(self, number: int) -> bytes:
-        """The payload of this number.
+        """Return the payload of this number.
 
         Raises:
             EOFError: the parent is gone.

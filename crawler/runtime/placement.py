@@ -1,11 +1,11 @@
-"""Places for tasks that run already and ask for one again and again: the order in which they get it.
+"""Placement: the order in which running tasks that ask for a place get one.
 
 Rules
 - A task asks for a slot or for a place outside (`runtime/places.py`), each in the order of asking. Tasks that ask
-  `again`, since what they asked for before led nowhere, come after all others that want a place outside.
-- The tasks of one key hold `places.limit` places at the most: one slow stranger does not get more at once because it is
-  slow. Those beyond wait without being in anybody's way.
-- The oldest dial is broken off for a task that asks for the first time, and for none that asks again.
+  `again`, since their request before was in vain, come after all others that want a place outside.
+- The tasks of one key hold `places.limit` places at the most, so a slow server does not get more because it is slow.
+  Tasks beyond wait apart, and delay no other key.
+- The oldest dial is broken off for a task that asks for the first time, but not for one that asks again.
 Runs on: the event loop. Nothing polls: it wakes on an event or at the next due time.
 """
 
@@ -23,7 +23,7 @@ _Asking = tuple[asyncio.Future[Place], asyncio.Task[Any]]
 
 
 class Placement:
-    """Gives out the places of `places`; `run` it in the background."""
+    """Gives out places; `run` it in the background."""
 
     def __init__(self, places: Places, now: Callable[[], float]) -> None:
         self._places = places
@@ -61,7 +61,7 @@ class Placement:
         self._hand_on(key)
 
     async def run(self) -> None:
-        """Give out places for ever."""
+        """Give out places until cancelled."""
         dialled = 0
         while True:
             now, places = self._now(), self._places
@@ -76,7 +76,7 @@ class Placement:
                 await self._alarm.wait(self._make_room(now))
 
     def _make_room(self, now: float) -> float | None:
-        """Break off what is in the way of those that ask for the first time; gives back the seconds until a change."""
+        """Break off a dial for tasks that ask for the first time; returns the seconds until the next change."""
         places = self._places
         moments = [places.next_change(now)]
         if any(not given.done() for given, _ in self._outside) and not places.evict(now):
@@ -99,7 +99,7 @@ class Placement:
             raise
 
     def _hand_on(self, key: Hashable) -> None:
-        """Let the next of this key have what one of them has left."""
+        """Give a place that a task of this key has left to the next task of the key."""
         beyond = self._beyond.get(key, ())
         while beyond:
             passed = beyond.popleft()
@@ -113,7 +113,7 @@ class Placement:
 
 
 def _first(line: deque[_Asking]) -> _Asking | None:
-    """The first that still asks."""
+    """Return the first task that still asks."""
     while line:
         asking = line.popleft()
         if not asking[0].done():

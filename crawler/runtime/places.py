@@ -1,7 +1,7 @@
-"""Places for tasks that wait for strangers: a slot for each that moves, a waiting place for each that does not yet.
+"""Places for tasks that wait for servers: a slot for each that is being answered, a place outside for each that is not.
 
-Why this model: one semaphore for all of them lets the slowest decide. A task that waits for a server that may be dead
-would hold a slot for its whole time limit, and a quarter of such servers would hold all slots most of the time.
+Why this model: under one semaphore, the slowest servers decide. A task that waits for a server that may be dead would
+hold a slot for its whole time limit, and a quarter of such servers would hold all slots most of the time.
 Rules
 - A task begins in a slot, or outside. One that began outside takes a slot when its answer begins (`Place.take_slot`).
 - The last quarter of the slots is for tasks that begin there: thousands of hosts whose answers begin at once and then

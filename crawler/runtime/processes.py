@@ -1,15 +1,15 @@
 """Lanes: worker processes for CPU-heavy work, each of which may hang or die.
 
 Why this model: the GIL lets one thread at a time run Python, so threads do not make computing faster; processes do,
-each with a GIL of its own. The price is the trip: what goes and comes is pickled through a pipe, so small items share
+each with a GIL of its own. The price is the trip: calls and results are pickled through a pipe, so small items share
 one, and large bytes go beside it (`payloads.py`). Spawned, never forked: a fork copies locks that other threads hold
 and files that have one owner.
 Rules
 - Two batches deep: while one is worked on, the next already waits in the pipe, so a worker never waits for the loop.
-- A batch is what waits together, up to a number of items and 1 MiB of payloads; an item that waits alone travels alone,
-  at once.
-- A batch that is lost, for whatever cause, runs again item by item, each with a lane to itself. An item that is lost
-  again is the culprit: `WorkerDied` for it, a new process for the lane, nothing for anyone else.
+- A batch holds the items that wait together, up to a number of items and 1 MiB of payloads. An item that waits alone
+  travels alone, at once.
+- The items of a batch that is lost, for whatever cause, run again one by one, each with a lane to itself. An item that
+  is lost again is the culprit: it fails with `WorkerDied`, its lane gets a new process, and no other item notices.
 Runs on: the event loop, which should be the main thread's. One lane is `lane.py`, the worker's own side `worker.py`.
 """
 
@@ -49,9 +49,9 @@ class Lanes:
     ) -> None:
         self._lanes = [Lane(limits, prepare) for _ in range(count)]
         self._batch = batch
-        self._waiting: deque[_WaitingBatch] = deque()
-        self._suspects: deque[_WaitingBatch] = deque()  # of batches that were lost; they go first, and alone
-        self._trips: dict[asyncio.Task[None], list[_WaitingBatch]] = {}
+        self._waiting: deque[_WaitingJob] = deque()
+        self._suspects: deque[_WaitingJob] = deque()  # of batches that were lost; they go first, and alone
+        self._trips: dict[asyncio.Task[None], list[_WaitingJob]] = {}
         self._is_open = False
 
     def __repr__(self) -> str:
@@ -67,7 +67,7 @@ class Lanes:
 
     @property
     def pids(self) -> list[int]:
-        """The processes that live now."""
+        """Ids of the processes that live now."""
         return [lane.worker.pid for lane in self._lanes if lane.worker]
 
     async def __aenter__(self) -> Self:
@@ -113,10 +113,10 @@ class Lanes:
         """
         if not self._is_open:
             raise _closed()
-        waiting = _WaitingBatch(LaneJob(func, item, payload), self._loop.create_future())
+        waiting = _WaitingJob(LaneJob(func, item, payload), self._loop.create_future())
         self._waiting.append(waiting)
         if len(self._waiting) == 1:
-            self._loop.call_soon(self._dispatch)  # soon: what comes in the same turn of the loop travels together
+            self._loop.call_soon(self._dispatch)  # soon: items of the same turn of the loop travel together
         answer: R = await waiting.answer
         return answer
 
@@ -133,15 +133,15 @@ class Lanes:
             else:
                 return
 
-    def _share(self) -> "list[_WaitingBatch]":
-        """A lane's share of what waits, at most a batch."""
+    def _share(self) -> "list[_WaitingJob]":
+        """Take a lane's share of the waiting items, at most a batch."""
         most = min(self._batch, math.ceil(len(self._waiting) / len(self._lanes)))
         share, weight = [self._waiting.popleft()], 0
         while len(share) < most and (weight := weight + share[-1].weight) < _BATCH_BYTES:
             share.append(self._waiting.popleft())
         return share
 
-    def _send(self, lane: Lane, jobs: "list[_WaitingBatch]", *, alone: bool) -> None:
+    def _send(self, lane: Lane, jobs: "list[_WaitingJob]", *, alone: bool) -> None:
         wanted = [job for job in jobs if not job.answer.done()]
         if wanted:
             lane.book(alone=alone)
@@ -149,29 +149,26 @@ class Lanes:
             self._trips[trip] = wanted
             trip.add_done_callback(self._trips.pop)
 
-    async def _trip(self, lane: Lane, jobs: "list[_WaitingBatch]", *, alone: bool) -> None:
+    async def _trip(self, lane: Lane, jobs: "list[_WaitingJob]", *, alone: bool) -> None:
         try:
             outcomes = await lane.work([job.job for job in jobs])
         except CannotStart as error:
             _fail(jobs, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the culprit's
-            self._lose(jobs, error, alone=alone)
+            is_false_start = isinstance(error, WorkerDied) and error.kind is Death.START
+            if alone and not is_false_start:
+                _fail(jobs, WorkerDied(Death.MEMORY) if isinstance(error, MemoryError) else error)
+            else:
+                self._suspects.extend(jobs)
         else:
             for job, outcome in zip(jobs, outcomes, strict=True):
                 job.settle(outcome)
         lane.leave(alone=alone)
         self._dispatch()
 
-    def _lose(self, jobs: "list[_WaitingBatch]", error: Exception, *, alone: bool) -> None:
-        is_false_start = isinstance(error, WorkerDied) and error.kind is Death.START
-        if alone and not is_false_start:
-            _fail(jobs, WorkerDied(Death.MEMORY) if isinstance(error, MemoryError) else error)
-        else:
-            self._suspects.extend(jobs)
-
 
 @dataclass(frozen=True, slots=True)
-class _WaitingBatch:
+class _WaitingJob:
     job: LaneJob
     answer: asyncio.Future[Any]
 
@@ -190,7 +187,7 @@ class _WaitingBatch:
             self.answer.set_exception(error)
 
 
-def _fail(jobs: Iterable[_WaitingBatch], error: Exception) -> None:
+def _fail(jobs: Iterable[_WaitingJob], error: Exception) -> None:
     for job in jobs:
         job.fail(error)
 

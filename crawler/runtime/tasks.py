@@ -1,9 +1,9 @@
-"""Tasks under bounds: slots, a byte budget, an alarm, something beside the block.
+"""Tasks under bounds: slots, a byte budget, an alarm, a task beside the block.
 
 Why this model: a task is cheap, a million are not (a few KB each, and all want to run at once). So a slot is taken
 *before* a task exists: a million things to do stay a million rows on disk, and memory follows the limit, not the queue.
 Rules
-- Every task is born in a group: nobody outlives the block, no error is lost.
+- Every task is started in a group: none outlives the block, and no error is lost.
 - The first error is the cause: it ends the group and leaves the block as itself, not wrapped.
 - Cancelling a waiter leaves nothing taken.
 Strategy: all of this runs on one thread and changes state only between two awaits, so a plain `+= 1` needs no lock.
@@ -122,7 +122,7 @@ class Slots(ScopedTasks):
 
 
 class TaskSet:
-    """Tasks that callbacks start, where nothing can be awaited; whoever starts them bounds their number.
+    """Tasks that callbacks start, where nothing can be awaited; their number is the caller's to bound.
 
     Leaving the block cancels what still runs and waits for its end. An error of a task leaves the block as itself.
     """
@@ -132,7 +132,7 @@ class TaskSet:
         self._error: BaseException | None = None
 
     def __repr__(self) -> str:
-        return f"<Errands {len(self._tasks)} under way>"
+        return f"<TaskSet {len(self._tasks)} under way>"
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -160,13 +160,13 @@ class TaskSet:
 
 
 class ByteBudget:
-    """How many bytes may be held in memory at once, all accounts together, shared by seniority.
+    """Limit on the bytes that all accounts together hold in memory, shared by seniority.
 
     Rules
-    - Growing waits while it would pass the limit; waiters are served oldest account first, and nobody overtakes.
-    - The oldest account still receiving may overdraw while no settled account holds bytes: nobody else would ever free
-      any, and all would hold a half and wait for each other. So only one account at a time passes the limit.
-    - A settled account never waits: it is on its way out, and its end is what frees bytes.
+    - Growing waits while it would pass the limit; waiters are served oldest account first, and none overtakes.
+    - The oldest account still receiving may overdraw while no settled account holds bytes. Otherwise no account would
+      ever free any: all would hold a half and wait for each other. So only one account at a time passes the limit.
+    - A settled account never waits: it is about to end, which frees bytes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -187,7 +187,7 @@ class ByteBudget:
         return sum(not granted.done() for _, _, granted, _ in self._queue)
 
     def open(self) -> "Account":
-        """A new account, junior to all that are open."""
+        """Open an account, junior to all that are open."""
         self._opened += 1
         account = Account(self, self._opened)
         self._receiving[account] = None
@@ -200,7 +200,16 @@ class ByteBudget:
             return 0.0
         asked = time.monotonic()
         self.move(account, there)
-        await self._wait(account, size - there)
+        granted = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._queue, (account.seniority, size - there, granted, account))
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if granted.cancelled():
+                self._serve()  # those behind it may be next
+            else:
+                self.move(account, there - size)  # granted and cancelled in the same turn of the loop
+            raise
         return time.monotonic() - asked
 
     def move(self, account: "Account", size: int) -> None:
@@ -226,20 +235,8 @@ class ByteBudget:
             return account is next(iter(self._receiving)) and not self._leaving
         return not self._queue or account.seniority <= self._queue[0][0]
 
-    async def _wait(self, account: "Account", size: int) -> None:
-        granted = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._queue, (account.seniority, size, granted, account))
-        try:
-            await granted
-        except asyncio.CancelledError:
-            if granted.cancelled():
-                self._serve()  # those behind it may be next
-            else:
-                self.move(account, -size)  # granted and cancelled in the same turn of the loop
-            raise
-
     def _serve(self) -> None:
-        """Grant what can be granted, oldest first."""
+        """Grant the requests that fit, oldest account first."""
         while self._queue:
             _, size, granted, account = self._queue[0]
             if not granted.done():
@@ -267,17 +264,17 @@ class Account:
         """Take `size` more bytes; returns the seconds it had to wait for them.
 
         `there` of them are in memory already: they count at once, past the limit if it must be. Even if these are all,
-        it waits until there is room: so whoever goes on does not go on without end.
+        this waits until there is room, which bounds the excess.
         """
         return await self._budget.grow(self, size, there)
 
     def hold(self, size: int) -> None:
-        """Hold exactly `size` bytes from now on, past the limit if it must be: they are there already."""
+        """Hold exactly `size` bytes from now on, past the limit if it must be: they are in memory already."""
         if size != self.held:
             self._budget.move(self, size - self.held)
 
     def settle(self) -> None:
-        """No longer receiving: from now on it never waits, and the next in age is the oldest."""
+        """Stop receiving: the account never waits from now on, and the next in age is the oldest."""
         self._budget.settle(self)
 
     def close(self) -> None:
@@ -304,20 +301,17 @@ class Alarm:
     async def wait(self, seconds: float | None = None) -> bool:
         """Return True as soon as it is set (which it then no longer is), False after `seconds`; None waits for ever."""
         if not self._is_set:
-            await self._sleep(seconds)
+            loop = asyncio.get_running_loop()
+            self._sleeper = loop.create_future()
+            timer = None if seconds is None else loop.call_later(max(0.0, seconds), _wake, self._sleeper)
+            try:
+                await self._sleeper
+            finally:
+                self._sleeper = None
+                if timer is not None:
+                    timer.cancel()
         was_set, self._is_set = self._is_set, False
         return was_set
-
-    async def _sleep(self, seconds: float | None) -> None:
-        loop = asyncio.get_running_loop()
-        self._sleeper = loop.create_future()
-        timer = None if seconds is None else loop.call_later(max(0.0, seconds), _wake, self._sleeper)
-        try:
-            await self._sleeper
-        finally:
-            self._sleeper = None
-            if timer is not None:
-                timer.cancel()
 
 
 def _wake(sleeper: asyncio.Future[None] | None) -> None:
@@ -339,7 +333,7 @@ async def background(func: Callable[[*Ts], Coroutine[Any, Any, None]], *args: *T
 
 
 async def every(seconds: float, func: Callable[[], object]) -> None:
-    """Call `func` again and again with this pause between; for `background`, since it never ends by itself."""
+    """Call `func` again and again with this pause between, until cancelled; for `background`."""
     while True:
         await asyncio.sleep(seconds)
         func()

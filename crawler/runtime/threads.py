@@ -1,18 +1,18 @@
 """One thread for everything that blocks, in groups.
 
-Why this model: a disk has no non-blocking write, so someone must block, and it may not be the event loop. A thread is
-enough: `write`, `fsync` and SQLite let go of the GIL while the kernel works. One thread, because then the files have
+Why this model: a disk has no non-blocking write, so a thread must block, and it may not be the event loop's. A thread
+is enough: `write`, `fsync` and SQLite release the GIL while the kernel works. One thread, because then the files have
 one owner and need no lock; in groups, because a commit costs the same for one item as for five hundred. The groups form
 by themselves: while the thread works on one, the next one gathers.
 Rules
 - One order for all: items and calls happen in the order in which they were put.
 - The inbox is bounded in items and bytes; a full inbox makes `put` wait, and that is how a slow disk slows the sender.
-- What was accepted is worked on, whatever happens in the block; once the work itself has failed, nothing more is.
-- An item that nobody waits for may linger: for LINGER seconds it waits for one that wakes the thread.
+- An accepted item is worked on, whatever happens in the block, unless the work itself has failed before.
+- An item without a waiter may linger: for LINGER seconds it waits for one that wakes the thread.
 - A failure wakes every waiter with the same error.
-- An interpreter that ends within the block, as a prompt does that is left in the middle, does not wait for the thread.
-Strategy: one condition wakes the thread, `call_soon_threadsafe` tells the loop; nobody polls. The lock guards the inbox
-alone: everything else is touched by the loop only.
+- An interpreter that ends within the block, as a prompt may, does not wait for the thread.
+Strategy: one condition wakes the thread, `call_soon_threadsafe` tells the loop; nothing polls. The lock guards the
+inbox; only the loop touches anything else.
 Runs on: the event loop, and the thread it starts.
 """
 
@@ -37,7 +37,7 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxBounds:
-    """How much may wait (`max_*`) and how much is worked on at once (`group_*`), in items and bytes."""
+    """Bounds in items and bytes: of what may wait (`max_*`), and of a group (`group_*`)."""
 
     max_items: int = 1000
     max_bytes: int = 64 * _MIB
@@ -46,9 +46,9 @@ class InboxBounds:
 
 
 class GroupThread(Generic[T, R]):
-    """A thread that calls `work(items)` with whatever waits when it is free.
+    """A thread that calls `work(items)` with the items that wait when it is free.
 
-    `done(result)` is called on the loop after each group, before anyone who waited for that group goes on.
+    `done(result)` is called on the loop after each group, before the waiters for that group go on.
     `weigh(item)` gives an item's bytes. `last()` is the last thing that the thread does, after a failure too. If one of
     them raises, that error comes out of every wait, of every later use, and of the block.
     """
@@ -80,13 +80,8 @@ class GroupThread(Generic[T, R]):
 
     @property
     def depth(self) -> int:
-        """Items that wait in the inbox."""
+        """Number of items in the inbox."""
         return self._room.items
-
-    @property
-    def bytes(self) -> int:
-        """What the items in the inbox weigh."""
-        return self._room.bytes
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -102,7 +97,14 @@ class GroupThread(Generic[T, R]):
         self._is_open = False
         self._inbox.close()
         self._room.open_doors()
-        await self._end()
+        cancelled: asyncio.CancelledError | None = None
+        while not self._ended.done():  # through any number of cancellations: what was accepted is worked on
+            try:
+                await asyncio.shield(self._ended)
+            except asyncio.CancelledError as cancel:
+                cancelled = cancel
+        if cancelled is not None:
+            raise cancelled
         self._thread.join()
         if error is None and self._error is not None:
             raise self._error
@@ -162,19 +164,8 @@ class GroupThread(Generic[T, R]):
         for call in self._inbox.discard():
             call.refuse(error)
 
-    async def _end(self) -> None:
-        """Wait for the thread's last word, through any number of cancellations: what was accepted is worked on."""
-        cancelled: asyncio.CancelledError | None = None
-        while not self._ended.done():
-            try:
-                await asyncio.shield(self._ended)
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            raise cancelled
-
     def _run(self) -> None:
-        """The thread: groups and calls, until the inbox is closed and empty, or something fails."""
+        """Work on groups and calls until the inbox is closed and empty, or something fails; runs on the thread."""
         tell = self._loop.call_soon_threadsafe
         try:
             while (turn := self._inbox.take()) is not None:
@@ -193,7 +184,7 @@ class GroupThread(Generic[T, R]):
 
 
 class InboxRoom:
-    """The bounds of the inbox, and the line of those who wait for room. Touched by the loop only."""
+    """Bounds of the inbox, and the line of waiters for room. Touched by the loop only."""
 
     def __init__(self, bounds: InboxBounds) -> None:
         self.items = 0
@@ -226,13 +217,13 @@ class InboxRoom:
         self.bytes += weight
 
     def leave(self, items: int, weight: int) -> None:
-        """Count items out, and let in who waits."""
+        """Count items out, and admit waiters."""
         self.items -= items
         self.bytes -= weight
         self._admit()
 
     def open_doors(self) -> None:
-        """Nothing is accepted any more: wake everyone in line to find out."""
+        """Wake every waiter in line to find out that nothing is accepted any more."""
         for _, door in self._line:
             if not door.done():
                 door.set_result(None)
@@ -286,14 +277,14 @@ class EntryGroup(NamedTuple, Generic[T]):
 
 
 class Inbox(Generic[T]):
-    """Items and calls in one order. The only thing both threads touch, so it has the only lock."""
+    """Items and calls in one order. Both threads touch nothing else, so here is the only lock."""
 
     def __init__(self, bounds: InboxBounds) -> None:
         self._bounds = bounds
         self._entries: deque[tuple[T, int] | Call[Any]] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._is_open = True
-        self._is_awaited = False  # somebody waits for one of the entries
+        self._is_awaited = False  # one of the entries has a waiter
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -307,7 +298,7 @@ class Inbox(Generic[T]):
                 self._changed.notify()
 
     def close(self) -> None:
-        """Nothing more will be pushed."""
+        """Wake the thread for the last time."""
         with self._changed:
             self._is_open = False
             self._changed.notify()
@@ -321,7 +312,7 @@ class Inbox(Generic[T]):
         return calls
 
     def take(self) -> EntryGroup[T] | Call[Any] | None:
-        """Wait for the next group or call; None when there will be none."""
+        """Wait for the next group or call; None = there will be none."""
         with self._changed:
             while not self._entries and self._is_open:
                 self._changed.wait()

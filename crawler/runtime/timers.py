@@ -1,10 +1,10 @@
-"""Callbacks at a nanosecond: what an event loop's own timers are too coarse for.
+"""Callbacks at a nanosecond, for which an event loop's own timers are too coarse.
 
 Why: uvloop rounds a delay to whole milliseconds and may fire one early. A load test that sends 2,000 requests a second
-must send one every 500 us, and each lateness is a lie about the server. The kernel's timerfd is as precise as its
-high-resolution timers (tens of us on a busy machine), and to the loop it is one more file that becomes readable.
+must send one every 500 us, and each late one would falsify the latencies of the server. The kernel's timerfd is as
+precise as its high-resolution timers (tens of us on a busy machine), and to the loop it is one more readable file.
 Rules
-- Never early: a callback runs at its moment or later, and is told which moment it was due at.
+- Never early: a callback runs at its moment or later, and is told the moment at which it was due.
 - Where there is no timerfd (macOS), the loop's own timer stands in, as coarse as it is.
 Runs on: the event loop.
 """
@@ -59,7 +59,7 @@ class Timers:
         self._alarm.set(moment)
 
     def _ring(self) -> None:
-        self._armed = -1  # what is added meanwhile does not arm: it is looked at below
+        self._armed = -1  # so that `at` does not arm meanwhile: the loop below sees every callback
         waiting = self._waiting
         try:
             while waiting and waiting[0][0] <= self.now():

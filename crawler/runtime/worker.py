@@ -1,13 +1,13 @@
-"""A lane's worker, from its first act on: bounded, alone, and gone when its parent is.
+"""A lane's worker process: bounded in time and memory, and gone when its parent is.
 
 Rules
 - Only the standard library's light half is imported here: every worker pays for it once more.
 - Each item has a CPU time and a wall time, kept by the kernel's timers with their default action: they end the process
-  even inside C code. When each item begins is told to the parent, who looks only if nothing else comes.
-- Out of memory, a worker ends itself: what else that broke, nobody knows.
-- What an item prints goes to standard error: standard output is the parent's. There is nothing to read on its input.
-- What an item starts ends with its worker, however that ends (Linux): a guard, forked before anything else, waits for
-  the worker's end and kills its group of processes. Who leaves the group gets away.
+  even inside C code. The worker tells its parent the beginning of each item through shared memory.
+- Out of memory, a worker ends itself: more than the item may be broken.
+- An item prints to standard error: standard output is the parent's. Standard input is empty.
+- Processes that an item starts end with the worker, however that ends (Linux): a guard, forked before anything else,
+  waits for the worker's end and kills its process group. A process that leaves the group survives.
 Runs on: the worker process.
 """
 
@@ -34,7 +34,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class WorkerCall(NamedTuple):
-    """A function, its item and, for one that has a payload, the number of that; it becomes the second argument."""
+    """A function and its item; `payload` is the number of a payload, which becomes the second argument."""
 
     func: Callable[..., Any]
     item: Any
@@ -47,20 +47,20 @@ class JobError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """How one call ended: with a value, or with an error that can travel."""
+    """Outcome of one call: a value, or an error that can travel."""
 
     value: Any = None
     error: Exception | None = None
 
 
 class Beat(Protocol):
-    """Shared memory: the moment, on the monotonic clock, at which the item that is worked on began."""
+    """Shared memory: the monotonic moment at which the current item began."""
 
     value: float
 
 
 class WorkerPipes(NamedTuple):
-    """Through which parent and worker reach each other beside the calls."""
+    """Channels between parent and worker, beside the calls."""
 
     beat: Beat
     payloads: Connection
@@ -71,7 +71,7 @@ _inlets: list[Inlet] = []  # one, as well
 
 
 def enter(parent: int, memory_bytes: int, links: WorkerPipes, prepare: Callable[[], object] | None) -> None:
-    """The worker's first act."""
+    """Set the worker up."""
     for ending in (signal.SIGPROF, signal.SIGALRM, signal.SIGTERM):
         signal.signal(ending, signal.SIG_DFL)
     die_with(parent)
@@ -97,7 +97,7 @@ def die_with(parent: int) -> None:
 
 
 def _guard_group() -> None:
-    """Be a group of processes of its own, and have it killed when this process ends."""
+    """Make this process the leader of its own group, which is killed when this process ends."""
     os.setsid()
     worker = os.getpid()
     if sys.platform == "linux" and os.fork() == 0:
@@ -128,11 +128,11 @@ def _bound_memory(memory_bytes: int) -> None:
 
 
 def greet() -> None:
-    """The first job of each worker: when it is answered, the worker is ready."""
+    """Do nothing: when this first job of a worker is answered, the worker is ready."""
 
 
 def work(cpu_seconds: float, wall_seconds: float, calls: Sequence[WorkerCall]) -> list[CallOutcome]:
-    """The outcome of each call, in order."""
+    """Return the outcome of each call, in order."""
     outcomes = []
     for call in calls:
         _beats[0].value = time.monotonic()
@@ -149,13 +149,13 @@ def _try(call: WorkerCall) -> CallOutcome:
         more = () if call.payload is None else (_inlets[0].receive(call.payload),)
         return CallOutcome(value=call.func(call.item, *more))
     except MemoryError:
-        os._exit(OUT_OF_MEMORY)  # what else was broken by it, nobody knows
+        os._exit(OUT_OF_MEMORY)  # more than this call may be broken
     except BaseException as error:  # noqa: BLE001 - it is the caller's
         return CallOutcome(error=_portable(error))
 
 
 def _portable(error: BaseException) -> Exception:
-    """The error itself if it survives pickling, else its text: one that cannot be rebuilt would break the lane."""
+    """Return the error if it survives pickling, else its text: an error that cannot be rebuilt would break the lane."""
     text = "".join(traceback.format_exception(error))
     try:
         ForkingPickler.dumps(error)
