@@ -1,6 +1,6 @@
-"""ASSEMBLES: the only file that knows every concrete class; one AsyncExitStack opens and closes all.
+"""ASSEMBLES a crawl: the only file that knows every concrete class; one AsyncExitStack opens and closes all.
 
-Runs on: the main thread; `run` starts the loop and everything beside it, and ends them.
+Runs on: the main thread; `run` starts the loop and all threads and processes, and ends them.
 """
 
 import os
@@ -27,10 +27,10 @@ from crawler.engine.crawl import Crawl
 from crawler.engine.group_commit import GroupCommit
 from crawler.engine.journal import BOUNDS, Journal, StorageThread
 from crawler.engine.leases import LeaseRefiller
-from crawler.engine.outage import Outage
+from crawler.engine.outage import NameOutage
 from crawler.engine.outcomes import Judge
-from crawler.engine.politeness import Politeness, PolitenessOptions
-from crawler.engine.robots_cache import RobotsCache, ask
+from crawler.engine.politeness import Politeness
+from crawler.engine.robots_cache import RobotsCache, fetch_robots
 from crawler.engine.scheduler import Scheduler
 from crawler.engine.seeds import Seeds
 from crawler.engine.visit import Visits
@@ -83,7 +83,7 @@ class Environment:
     """Surroundings of one run, which tests may replace.
 
     Attributes:
-        stop: the wish that the run ends.
+        stop: the request to end the run.
         say: tells the user about single events.
         observe: is told facts about the run; None = nobody observes.
         jitter: returns a random number in [0, 1).
@@ -97,25 +97,16 @@ class Environment:
     observe: Observer | None = None
     clock: Clock = field(default_factory=SystemClock)
     jitter: Callable[[], float] = random.random
-    thread: Callable[..., StorageThread] = GroupThread
+    thread: StorageThread = GroupThread
     reading: Callable[[Task], Task] = lambda task: task
     around: Callable[[Fetcher], Fetcher] = lambda fetcher: fetcher
 
 
-@dataclass(frozen=True, slots=True)
-class Assembled:
-    """A crawl that is ready to `run`; `memory` counts the bytes of its bodies and links."""
-
-    crawl: Crawl
-    parser: Parser
-    memory: ByteBudget
-
-
 def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tuple[Summary, int | None]:
-    """Run a crawl or fetch in `folder` to its end; gives its summary and the signal that ended it early, if one did.
+    """Run a crawl or fetch in `folder` to its end; returns its summary and the signal that ended it early, if one did.
 
     Raises:
-        RunInUse, StorageError: the run can be resumed once that is mended.
+        RunInUse, StorageError: the run can be resumed once the cause is mended.
     """
     config = _within_open_files(config, show)
     loop.collect_less_often()
@@ -130,15 +121,15 @@ def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tu
 
 
 def check_files(config: RunConfig) -> None:
-    """Refuse a configuration that no fetcher can be made of: a missing file, a proxy or a network that is none.
+    """Refuse a configuration that no crawl can be made of, such as a missing file or an invalid proxy.
 
     Raises:
-        UsageError: it says which option.
+        UsageError: an option is wrong; the message names it.
     """
     HttpFetcher(config.fetch, clock=SystemClock())
     tls_for(config.fetch, trusted=True)
     if config.parse.workers != 0 and (config.parse.extract or "").startswith("__main__:"):
-        raise UsageError("--extract: a worker does not see the main script: give a module, or have no workers (0)")
+        raise UsageError("--extract: worker processes cannot import the main script: use a module, or --workers 0")
     PageReader(_task(config, follows=True))
     rules_of(config, follows=True)
 
@@ -146,7 +137,7 @@ def check_files(config: RunConfig) -> None:
 async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: Stop) -> Summary:
     async with AsyncExitStack() as stack:
         environment = Environment(stop=stop, say=show.note, observe=show.observe)
-        crawl = (await assemble(stack, folder, facts, config, environment)).crawl
+        crawl = await assemble(stack, folder, facts, config, environment)
         lag = await stack.enter_async_context(loop.LagProbe())
         await stack.enter_async_context(sampled(crawl, lag, show.seconds, show.sample))
         if show.observe is not None:
@@ -168,10 +159,10 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
 
 async def assemble(
     stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, config: RunConfig, environment: Environment
-) -> Assembled:
+) -> Crawl:
     """Make a crawl in `folder`; its storage, connections and workers are opened on `stack`."""
     clock, limit, follows = environment.clock, config.engine.concurrency, facts.command == "crawl"
-    is_throttled = config.fetch.limit_rate is not None  # then it is we who make them slow
+    is_throttled = config.fetch.limit_rate is not None  # then answers are slow because we make them so
     places = places_for(limit, now=clock.monotonic, is_relieved=not is_throttled)
     board = MappedBoard(folder.board, places.most + BOUNDS.max_items + BOUNDS.group_items)
     frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, rules=rules_of(config, follows=follows))
@@ -204,23 +195,31 @@ class _Plugs:
     places: Places
 
 
-def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Environment, *, follows: bool) -> Assembled:
+def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Environment, *, follows: bool) -> Crawl:
     clock, jitter, say, limit = environment.clock, environment.jitter, environment.say, plugs.places.limit
     fetcher, journal = plugs.fetcher, plugs.journal
     judge = Judge(config.engine.retries, LinkJudge(config.scope) if follows else None)
     robots = RobotsCache(fetcher, journal, clock, agent=agent_of(config)) if config.politeness.robots else None
     workbench = Workbench(Throttles(config.politeness, limit, ahead=clock.monotonic() - clock.wall()).of, limit)
-    discover = judge.links if config.scope.discover_sitemaps else None
-    options = PolitenessOptions(jitter=jitter, say=say, retries=judge.retries, discover=discover)
-    politeness = Politeness(fetcher, workbench, robots, journal, clock, options)
-    budget, memory, outage, wake = Budget(config.budget), ByteBudget(MEMORY), Outage(clock, say), Alarm()
+    politeness = Politeness(
+        fetcher=fetcher,
+        workbench=workbench,
+        robots=robots,
+        notes=journal,
+        clock=clock,
+        jitter=jitter,
+        say=say,
+        retries=judge.retries,
+        discover=judge.links if config.scope.discover_sitemaps else None,
+    )
+    budget, outage, wake = Budget(config.budget), NameOutage(clock, say), Alarm()
     leases = LeaseRefiller(journal, workbench, robots, budget, clock, wake)
     visits = Visits(
         politeness=politeness,
         parser=plugs.parser,
         judge=judge,
         journal=journal,
-        memory=memory,
+        memory=ByteBudget(MEMORY),
         budget=budget,
         board=plugs.board,
         outage=outage,
@@ -241,7 +240,7 @@ def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Enviro
         clock=clock,
         wake=wake,
     )
-    crawl = Crawl(
+    return Crawl(
         journal=journal,
         scheduler=scheduler,
         leases=leases,
@@ -254,11 +253,10 @@ def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Enviro
         say=say,
         wake=wake,
     )
-    return Assembled(crawl, plugs.parser, memory)
 
 
 def rules_of(config: RunConfig, *, follows: bool) -> FrontierPolicy:
-    """What the frontier keeps to: a list of URLs knows no scope, no depth and no traps."""
+    """Return the policy of the frontier: a list of URLs knows no scope, no depth and no traps."""
     host_pages = config.budget.max_pages_per_host
     if not follows:
         return FrontierPolicy(host_pages=host_pages)
@@ -300,7 +298,7 @@ def _selector(text: str) -> tuple[str, str]:
 
 
 async def _parser(stack: AsyncExitStack, config: RunConfig, task: Task) -> Parser:
-    """Worker processes, as many as there are cores, or this process."""
+    """Return worker processes, as many as there are cores, or this process."""
     count = config.parse.workers if config.parse.workers is not None else (os.cpu_count() or 1)
     if not count:
         return InlineParser(task)
@@ -309,7 +307,7 @@ async def _parser(stack: AsyncExitStack, config: RunConfig, task: Task) -> Parse
 
 
 def agent_of(config: RunConfig) -> str:
-    """The product token, by which robots.txt and pages may address this robot."""
+    """Return the product token, by which robots.txt and pages may address this robot."""
     return config.fetch.user_agent.partition("/")[0]
 
 
@@ -342,17 +340,17 @@ def sampled(
 
 
 def keep_options(folder: RunFolder, facts: RunFacts) -> None:
-    """From now on the run in `folder` has these options.
+    """Store these options for the run in `folder`.
 
     Raises:
-        RunInUse: somebody works on it, and nothing was changed.
+        RunInUse: another process works on it, and nothing was changed.
     """
     with shared_lock(folder.frontier) if folder.frontier.exists() else nullcontext():
         folder.write_facts(facts)
 
 
 def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | RobotsOutcome:
-    """What the server of this URL, which the user named, answers to `/robots.txt` now.
+    """Return the answer of this URL's server, which the user named, to `/robots.txt` now.
 
     Raises:
         SystemExit: a signal came first; with the exit code that a shell gives it.
@@ -363,7 +361,7 @@ def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | RobotsOutcome:
         found: list[RobotsCopy | RobotsOutcome] = []
 
         async def look(fetcher: Fetcher) -> None:
-            found.append(await ask(fetcher, Request(url=url, named=True), None, clock))
+            found.append(await fetch_robots(fetcher, Request(url=url, named=True), None, clock))
             stop.request_drain()
 
         async with HttpFetcher(config.fetch, clock=clock) as fetcher, background(look, fetcher):
@@ -376,7 +374,7 @@ def ask_robots(url: Url, config: RunConfig) -> RobotsCopy | RobotsOutcome:
 
 
 def _within_open_files(config: RunConfig, show: Show) -> RunConfig:
-    """Lower a concurrency that cannot be had, and say so: a fetch needs a socket, and a socket is an open file."""
+    """Lower a concurrency for which there are too few open files, and say so: each fetch needs a socket."""
     files = loop.raise_open_files()
     slots, most = config.engine.concurrency, most_slots(files)
     lets = f"this system lets a process open {files} files (ulimit -n)"
@@ -389,7 +387,7 @@ def _within_open_files(config: RunConfig, show: Show) -> RunConfig:
 
 
 def peak_rss_mb() -> float:
-    """The most memory that this process has had resident, in MiB."""
+    """Return the peak resident memory of this process, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1024 if os.uname().sysname == "Linux" else peak / 1024 / 1024
 

@@ -1,4 +1,4 @@
-"""ASSEMBLES what looks back at a run that nobody works on: an audit, its hosts, why a URL was fetched or not.
+"""ASSEMBLES the views of a finished or stopped run: an audit, its hosts, the reason why a URL was fetched or not.
 
 Runs on: the main thread. Nothing in the run's folder is changed (`frontier/reading.py`).
 """
@@ -37,7 +37,7 @@ def verify(folder: RunFolder, facts: RunFacts) -> AuditVerdict:
     """Audit the run in `folder`, which was started with `facts`; see `run.verify`.
 
     Raises:
-        RunInUse: somebody works on it.
+        RunInUse: another process works on it.
         StorageDamaged: the frontier cannot be read at all.
     """
     with FrontierAudit(folder.frontier) as audit:
@@ -63,10 +63,10 @@ def _spent(audit: FrontierAudit, config: BudgetConfig) -> str | None:
 
 
 def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
-    """The copy that the run in `folder` has of the robots.txt of this URL's origin; None = it has none.
+    """Return the stored robots.txt of this URL's origin from the run in `folder`; None = there is none.
 
     Raises:
-        RunInUse: somebody works on it.
+        RunInUse: another process works on it.
         StorageDamaged: the frontier cannot be read.
     """
     if not folder.frontier.exists():
@@ -76,10 +76,10 @@ def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
 
 
 def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
-    """Every host of the run in `folder`, the busiest first.
+    """Return every host of the run in `folder`, the busiest first.
 
     Raises:
-        RunInUse: somebody works on it.
+        RunInUse: another process works on it.
         StorageDamaged: the frontier cannot be read.
     """
     with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
@@ -92,7 +92,7 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
     If its scheme is a guess and the run asked for it over http, explain that URL.
 
     Raises:
-        RunInUse: somebody works on it.
+        RunInUse: another process works on it.
         StorageDamaged: the frontier cannot be read.
     """
     config, follows, now = facts.config, facts.command == "crawl", SystemClock().wall()

@@ -1,13 +1,12 @@
-"""The crawl for scripts: pages come as they are committed, and whoever reads them slowly slows the crawl.
+"""The crawl for scripts: pages come as they are committed, and a slow reader slows the crawl.
 
 Rules
-- A page is given when its commit is on disk; leaving the loop ends the crawl in order.
-- Until it is given it counts in the crawl's memory, bodies and links included: at most AHEAD pages wait, and no more
-  bytes of them than a crawl may hold.
-- What ends the crawl early comes out of the reader's loop as it is, after the pages that were committed before.
-- What an error says of an option is said of its keyword.
-- The run lives in a folder like every other: one of the caller's, which `crawler resume` can go on with, or a temporary
-  one that is gone afterwards.
+- A page is yielded when its commit is on disk; leaving the loop ends the crawl in order.
+- Until then it counts in the crawl's memory, bodies and links included: at most AHEAD pages wait, and no more bytes of
+  them than a crawl may hold.
+- An error that ends the crawl early is raised in the reader's loop, after the pages that were committed before.
+- Errors name the keyword of an option.
+- The run is in a folder like every other: one of the caller's, which `crawler resume` can continue, or a temporary one.
 - Documents are read in this process unless `workers` is given.
 Runs on: the caller's event loop.
 """
@@ -50,8 +49,8 @@ class CrawledPage:
         status: HTTP status; None = there was no response.
         reason: "ok", "redirect", "http_status"..., or why it failed; the words of `crawler.Reason`.
         depth: links from a seed; `referrer` is the page that it was found on.
-        links: the URLs that it leads to, as far as the crawl heeds them, in its order.
-        data: what `select`, `text` and `extract` gave; `error` is what `extract` raised.
+        links: the URLs that it links to, as far as the crawl considers them, in order.
+        data: the values from `select`, `text` and `extract`; `error` is the exception that `extract` raised.
         content: the body without content codings.
     """
 
@@ -72,9 +71,9 @@ class CrawledPage:
 
     @property
     def text(self) -> str:
-        """The content as text; what cannot be read becomes U+FFFD.
+        """The content as text; bytes that cannot be decoded become U+FFFD.
 
-        In the charset in which it was read; of what was not read, in that which its header or the content tells.
+        The charset is the one in which the page was read; if it was not read, that of its header or content.
         """
         return decode.text(self.content, named(self.charset) or of_response(self.content_type, self.content))
 
@@ -86,29 +85,30 @@ async def crawl(
     on_page: Callable[[CrawledPage], object] | None = None,
     **options: object,
 ) -> AsyncIterator[CrawledPage]:
-    """Follow the links from the seeds; gives each page once it is committed.
+    """Follow the links from the seeds, and yield each page once it is committed.
 
     `output` is the folder of the run; None = a temporary one. Options are those of `crawler crawl`, with underscores:
     `max_pages=100, scope="prefix", select=["price=.price"], delay=1`. `on_page` is called, on the loop, with each page
-    before it is given.
+    before it is yielded.
 
     Raises:
-        UsageError: an option is unknown or cannot be, or a seed is no URL.
+        UsageError: an option is unknown or invalid, or a seed is no URL.
         StorageError: the run's folder failed; what was committed is safe.
         NoNameServer: no name server has answered for a minute; what was committed is safe.
     """
     if isinstance(seeds, str):
-        raise UsageError("a list of seeds is wanted, and this is one text: write [seed]")
+        raise UsageError("seeds must be a list, not a string: write [seed]")
     check_names(options, _CRAWL.values(), "crawl")
     with in_keywords(_CRAWL), _folder(output) as path:
         config = configure({"workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}})
         check_files(config)
         pages = _PageQueue()
-        run = _begin(RunFolder(path), seeds, config)
+        folder = RunFolder(path)
+        facts = _begin(folder, seeds, config)
         # Not `background`, which is a generator: a loop that ends closes those that are left in any order.
         async with Slots(1) as beside:
             await beside.acquire()
-            beside.start(pages.fill, run, config)
+            beside.start(pages.fill, folder, facts, config)
             async for page in pages:
                 if on_page is not None:
                     on_page(page)
@@ -124,10 +124,10 @@ def _folder(output: str | Path | None) -> Iterator[Path]:
             yield Path(path) / "run"
 
 
-def _begin(folder: RunFolder, seeds: Iterable[str], config: RunConfig) -> tuple[RunFolder, RunFacts]:
+def _begin(folder: RunFolder, seeds: Iterable[str], config: RunConfig) -> RunFacts:
     with folder.beginning():
         if config.lists.column is not None:
-            raise UsageError("--column: it is of lists in files, and seeds are URLs: give those of the column")
+            raise UsageError("--column: seeds are URLs, not the lines of a table: give the URLs of the column")
         sources = folder.write_seeds(seeds)
         facts = RunFacts(
             command="crawl",
@@ -136,11 +136,11 @@ def _begin(folder: RunFolder, seeds: Iterable[str], config: RunConfig) -> tuple[
             config=config,
         )
         folder.write_facts(facts)
-    return folder, facts
+    return facts
 
 
 class _PageQueue:
-    """What is committed and not yet read; `fill` runs the crawl."""
+    """Pages that are committed and not yet read; `fill` runs the crawl."""
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[tuple[Visit, Account] | None] = asyncio.Queue()
@@ -148,17 +148,16 @@ class _PageQueue:
         self._has_room.set()
         self._error: Exception | None = None
 
-    async def fill(self, run: tuple[RunFolder, RunFacts], config: RunConfig) -> None:
-        folder, facts = run
+    async def fill(self, folder: RunFolder, facts: RunFacts, config: RunConfig) -> None:
         try:
             async with AsyncExitStack() as stack:
                 environment = Environment(
                     reading=partial(replace, keep=True), around=lambda fetcher: _Slowed(fetcher, self._has_room)
                 )
-                assembled = await assemble(stack, folder, facts, config, environment)
-                assembled.crawl.journal.on_commit(partial(self._take, assembled.memory))
-                self._error = (await assembled.crawl.run()).error
-        except Exception as error:  # noqa: BLE001 - raised where the pages are read, and not wherever the reader waits
+                run = await assemble(stack, folder, facts, config, environment)
+                run.journal.on_commit(partial(self._take, run.scheduler.visits.memory))
+                self._error = (await run.run()).error
+        except Exception as error:  # noqa: BLE001 - raised where the pages are read
             self._error = error
         self._waiting.put_nowait(None)
 
@@ -197,7 +196,7 @@ class _Slowed:
 
 def _page(visit: Visit) -> CrawledPage:
     record = visit.record
-    assert record is not None  # noqa: S101 - asked by whoever calls
+    assert record is not None  # noqa: S101 - `_take` has looked
     return CrawledPage(
         url=record.url,
         outcome=record.outcome,

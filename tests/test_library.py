@@ -141,15 +141,14 @@ async def test_a_visit_is_held_until_whoever_hears_of_its_commit_has_heard(tmp_p
     async with AsyncExitStack() as stack:
         fetcher = FakeFetcher(default=(200, body))
         environment = Environment(reading=partial(replace, keep=True), around=lambda _: fetcher)
-        assembled = await assemble(stack, folder, facts, config, environment)
-        assembled.crawl.journal.on_commit(
-            lambda group: seen.extend((visit.size, assembled.memory.used) for visit in group.group.visits)
-        )
-        await assembled.crawl.run()
+        run = await assemble(stack, folder, facts, config, environment)
+        memory = run.scheduler.visits.memory
+        run.journal.on_commit(lambda group: seen.extend((visit.size, memory.used) for visit in group.group.visits))
+        await run.run()
 
     [(size, used)] = seen
     assert size == used > len(body) + len(text) + 20_000
-    assert assembled.memory.used == 0
+    assert memory.used == 0
 
 
 async def test_what_ends_the_crawl_comes_out_of_the_loop(site: HandMadeSite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +297,7 @@ async def test_workers_that_cannot_start_come_out_of_the_loop(
         ({"max_pages": 0}, "max_pages: expected a whole number, 1 or more, got 0"),
         ({"robots": False, "discover_sitemaps": True}, "discover_sitemaps and robots=False: give one of them"),
         ({"output": __file__}, "is a file: give another output"),
-        ({"column": "2"}, "column: it is of lists in files, and seeds are URLs: give those of the column"),
+        ({"column": "2"}, "column: seeds are URLs, not the lines of a table: give the URLs of the column"),
     ],
 )
 async def test_an_error_names_keywords(options: dict[str, object], message: str) -> None:

@@ -34,7 +34,7 @@ class VisitDone:
     """One URL's turn in a slot.
 
     Attributes:
-        id: of the URL's row in the frontier; 0 for a robots.txt, which is an errand of its host.
+        id: of the URL's row in the frontier; 0 for a robots.txt.
         queued: seconds that it waited for its host, and for a slot, before it had one.
         read_at, read_seconds, worker: when its document was read, for how long, and by which process (0 = this one);
             `read_at` 0 = it was not.
@@ -73,8 +73,8 @@ class VisitDone:
         )
 
     @classmethod
-    def errand(cls, origin: str, reason: str | None, started: float, ended: float) -> Self:
-        """A host's robots.txt was asked for; `reason` is why its rules are not known, None = they are."""
+    def of_robots(cls, origin: str, reason: str | None, started: float, ended: float) -> Self:
+        """Return the visit of a robots.txt; `reason` is why its rules are not known, None = they are."""
         return cls(
             id=0,
             url=f"{origin}/robots.txt",

@@ -20,7 +20,7 @@ from crawler.core.protocols import Clock
 from crawler.engine import outcomes
 from crawler.engine.journal import Journal
 from crawler.engine.leases import LeaseRefiller
-from crawler.engine.outage import Outage
+from crawler.engine.outage import NameOutage
 from crawler.engine.scheduler import Scheduler
 from crawler.engine.seeds import Seeds, import_seeds
 from crawler.runtime.loop import Stop
@@ -51,7 +51,7 @@ class Crawl:
     leases: LeaseRefiller
     places: Places
     budget: Budget
-    outage: Outage
+    outage: NameOutage
     seeds: Seeds
     clock: Clock
     stop: Stop

@@ -9,6 +9,7 @@ Runs on: the storage thread.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from crawler.core.facts import GroupDone
@@ -18,60 +19,58 @@ from crawler.core.visits import Retry, Visit
 from crawler.engine.entries import Entry, group_of
 
 
+@dataclass
 class GroupCommit:
     """The frontier and the sinks of one run, which nobody else touches until `close`.
 
     `derive` writes the files that are made from the reports.
     """
 
-    def __init__(
-        self, frontier: Frontier, sinks: Sequence[Sink], clock: Clock, derive: Callable[[Reports], None]
-    ) -> None:
-        self.frontier = frontier
-        self._sinks = sinks
-        self._clock = clock
-        self._derive = derive
-        self._is_open = False
-        self._since = 0.0  # the end of the commit before
+    frontier: Frontier
+    sinks: Sequence[Sink]
+    clock: Clock
+    derive: Callable[[Reports], None]
+    _is_open: bool = field(default=False, init=False)
+    _since: float = field(default=0.0, init=False)  # the end of the commit before
 
     def open(self) -> Opened:
         """Lock and open the frontier, then cut each file back to its committed length."""
-        opened = self.frontier.open(self._clock.wall())
+        opened = self.frontier.open(self.clock.wall())
         self._is_open = True
-        for sink in self._sinks:
+        for sink in self.sinks:
             sink.rewind(opened.files)
-        self._since = self._clock.monotonic()
+        self._since = self.clock.monotonic()
         return opened
 
     def close(self) -> None:
         """Write the derived files, close the sinks and give the lock back; after a failure, too."""
         if self._is_open:
             try:
-                self._derive(self.frontier.reports)
+                self.derive(self.frontier.reports)
             finally:
-                for sink in self._sinks:
+                for sink in self.sinks:
                     sink.close()
                 self.frontier.close()
 
     def lease(self, wanted: Wanted, now: float) -> tuple[Lease, float, float]:
         """Return the lease, and the monotonic moments at which it began and ended; `now` is of the wall clock."""
-        began = self._clock.monotonic()
-        return self.frontier.lease(wanted, now), began, self._clock.monotonic()
+        began = self.clock.monotonic()
+        return self.frontier.lease(wanted, now), began, self.clock.monotonic()
 
     def commit(self, entries: Sequence[Entry]) -> "Done":
         """Make the entries durable; without any, only account for the working time."""
-        began = self._clock.monotonic()
+        began = self.clock.monotonic()
         visits = self.frontier.mark_circles([entry for entry in entries if isinstance(entry, Visit)])
         files: dict[str, int] = {}
-        for sink in self._sinks if visits else ():
+        for sink in self.sinks if visits else ():
             visits = sink.append(visits)
-        appended = self._clock.monotonic()
-        for sink in self._sinks if visits else ():
+        appended = self.clock.monotonic()
+        for sink in self.sinks if visits else ():
             files.update(sink.sync())
-        synced = self._clock.monotonic()
+        synced = self.clock.monotonic()
         seconds, self._since = synced - self._since, synced
         committed = self.frontier.commit(group_of(entries, visits, files, seconds))
-        return Done(committed, began, appended, synced, self._clock.monotonic())
+        return Done(committed, began, appended, synced, self.clock.monotonic())
 
 
 class Done(NamedTuple):

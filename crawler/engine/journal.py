@@ -10,7 +10,7 @@ Runs on: the loop; `group_commit.py` does the work on the storage thread.
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self, TypeVar, TypeVarTuple
+from typing import Protocol, Self, TypeVar
 
 from crawler.core.facts import Leased
 from crawler.core.handover import Committed, Lease, Opened, SeedBatch, Wanted
@@ -21,9 +21,11 @@ from crawler.engine.group_commit import Done, GroupCommit
 from crawler.runtime.threads import GroupThread, InboxBounds
 
 X = TypeVar("X")
-Ts = TypeVarTuple("Ts")
 
 _MIB = 1024 * 1024
+StorageThread = Callable[..., GroupThread[Entry, Done]]
+"""Makes the storage thread."""
+
 BOUNDS = InboxBounds(max_items=1000, max_bytes=64 * _MIB, group_items=500, group_bytes=32 * _MIB)
 
 
@@ -35,50 +37,13 @@ class Closable(Protocol):
         ...
 
 
-class StorageThread(Protocol):
-    """The public face of `runtime.threads.GroupThread`; see there."""
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    @property
-    def depth(self) -> int:
-        """Number of items in the inbox."""
-        ...
-
-    async def put(self, item: Entry, *, lingers: bool = False) -> None:
-        """Hand over an item; waits while the inbox is full."""
-        ...
-
-    def put_nowait(self, item: Entry, *, lingers: bool = False) -> None:
-        """Hand over a small item at once."""
-        ...
-
-    async def call(self, func: Callable[[*Ts], X], *args: *Ts) -> X:
-        """Run `func(*args)` on the thread, after everything put before."""
-        ...
-
-    async def flush(self) -> None:
-        """Wait until everything put so far is worked on."""
-        ...
-
-    async def watch(self) -> None:
-        """Wait until the thread fails, and raise its error."""
-        ...
-
-
 class Journal:
     """Everything durable of one run, from `open` to the end of the block; `board` names the URLs in flight.
 
     `thread` makes the storage thread.
     """
 
-    def __init__(
-        self, storage: GroupCommit, board: Board, clock: Clock, thread: Callable[..., StorageThread] = GroupThread
-    ) -> None:
+    def __init__(self, storage: GroupCommit, board: Board, clock: Clock, thread: StorageThread = GroupThread) -> None:
         self._storage = storage
         self._board = board
         self._clock = clock

@@ -14,6 +14,7 @@ Runs on: the loop.
 """
 
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from crawler.core.budget import Budget
 from crawler.core.handover import Committed, Lease, Wanted
@@ -31,36 +32,30 @@ _REFILL = 1.0  # seconds
 _STOCK = 40_000
 
 
+@dataclass
 class LeaseRefiller:
     """Leases from the `journal` to the `workbench`; stored robots.txt copies go to `robots`.
 
     Every lease sets `wake`.
     """
 
-    def __init__(
-        self,
-        journal: Journal,
-        workbench: Workbench,
-        robots: RobotsCache | None,
-        budget: Budget,
-        clock: Clock,
-        wake: Alarm,
-    ) -> None:
-        self._journal = journal
-        self._workbench = workbench
-        self._robots = robots
-        self._budget = budget
-        self._clock = clock
-        self._wake = wake
-        self._refill = Alarm()
-        self._commits = 0
-        self._judged = -1
-        self._dry = False
-        self._is_idle = False
-        self._leased_at = 0.0
-        self._may_open_more = True  # the last lease opened as many hosts as it was asked for
-        self._last = Lease()
-        journal.on_commit(self._committed)
+    journal: Journal
+    workbench: Workbench
+    robots: RobotsCache | None
+    budget: Budget
+    clock: Clock
+    wake: Alarm
+    _refill: Alarm = field(default_factory=Alarm, init=False)
+    _commits: int = field(default=0, init=False)
+    _judged: int = field(default=-1, init=False)
+    _dry: bool = field(default=False, init=False)
+    _is_idle: bool = field(default=False, init=False)
+    _leased_at: float = field(default=0.0, init=False)
+    _may_open_more: bool = field(default=True, init=False)  # the last lease opened as many hosts as it was asked for
+    _last: Lease = field(default_factory=Lease, init=False)
+
+    def __post_init__(self) -> None:
+        self.journal.on_commit(self._committed)
 
     @property
     def is_exhausted(self) -> bool:
@@ -69,26 +64,23 @@ class LeaseRefiller:
 
     def taken(self) -> None:
         """Note that the stock has shrunk."""
-        if self._may_have_more and (self._is_low or self._is_stale):
+        is_stale = self.workbench.low > 0 and self.clock.monotonic() - self._leased_at > _REFILL
+        if self._may_have_more and (is_stale or self._is_low):
             self._refill.set()
 
     @property
     def _may_have_more(self) -> bool:
-        return not self._dry or (self._workbench.low > 0 and self._awaited is None)
+        return not self._dry or (self.workbench.low > 0 and self._awaited is None)
 
     @property
     def _awaited(self) -> AbstractSet[int] | None:
         """The only URLs that may still be leased; None = any."""
-        return self._budget.awaited if self._budget.is_full else None
+        return self.budget.awaited if self.budget.is_full else None
 
     @property
     def _is_low(self) -> bool:
-        bench = self._workbench
+        bench = self.workbench
         return bench.queued < bench.capacity or (self._may_open_more and bench.untried < _FEW_UNTRIED)
-
-    @property
-    def _is_stale(self) -> bool:
-        return self._workbench.low > 0 and self._clock.monotonic() - self._leased_at > _REFILL
 
     def idle(self) -> None:
         """Note that slots are free but no queued request is due."""
@@ -101,32 +93,32 @@ class LeaseRefiller:
         while True:
             await self._lease()
             due = self._last.next_due
-            await self._refill.wait(None if due is None else max(0.01, due - self._clock.wall()))
+            await self._refill.wait(None if due is None else max(0.01, due - self.clock.wall()))
 
     async def _lease(self) -> None:
         before, self._is_idle = self._commits, False
-        self._leased_at = self._clock.monotonic()
+        self._leased_at = self.clock.monotonic()
         wanted = self._wanted(self._leased_at)
-        lease = await self._journal.lease(wanted)
+        lease = await self.journal.lease(wanted)
         self._last, self._judged = lease, before
         self._may_open_more = 0 < wanted.new_hosts <= len(lease.hosts)
-        self._workbench.add(lease.requests, lease.hosts, self._clock.monotonic())
-        self._workbench.gained(lease.gained)
+        self.workbench.add(lease.requests, lease.hosts, self.clock.monotonic())
+        self.workbench.gained(lease.gained)
         self._dry = not lease.requests and self._commits == before
-        if self._robots is not None:
-            self._robots.remember(lease.robots)
-        self._wake.set()
+        if self.robots is not None:
+            self.robots.remember(lease.robots)
+        self.wake.set()
         self.taken()
 
     def _wanted(self, now: float) -> Wanted:
-        gone = self._workbench.forget(now)
+        gone = self.workbench.forget(now)
         if (awaited := self._awaited) is not None:
             return Wanted(gone=gone, awaited=frozenset(awaited))
-        hosts = self._workbench.hosts
+        hosts = self.workbench.hosts
         new_hosts = min(_NEW_HOSTS, max(0, _MOST_HOSTS - hosts))
         return Wanted(
             gone=gone,
-            shares=self._workbench.shares(),
+            shares=self.workbench.shares(),
             new_hosts=new_hosts,
             new_share=max(1, min(_NEW_HOST_SHARE, _STOCK // (hosts + new_hosts + 1))),
         )
@@ -137,6 +129,6 @@ class LeaseRefiller:
             return  # notes on hosts bring nothing to lease
         self._commits += 1
         self._dry = False
-        self._workbench.gained(committed.gained)
+        self.workbench.gained(committed.gained)
         if self._is_idle or self._is_low:
             self._refill.set()

@@ -15,7 +15,7 @@ from crawler.core.text import duration
 _WITHOUT_NAMES = 60.0  # seconds; a router that restarts takes less
 
 
-class Outage:
+class NameOutage:
     """Name servers that are silent.
 
     Attributes:

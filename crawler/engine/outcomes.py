@@ -1,10 +1,10 @@
-"""What a response or an error means for its URL: finished, with a line of output, or another try later.
+"""Judge of responses and errors: a URL is finished, with a line of output, or gets another try later.
 
 Rules
-- Any final response is *done*, 404 too; *failed* had no usable response, also a retry status after its last retry.
-- A redirect is a result: its target enters the frontier with its source's depth and one hop more (`core/merging.py`),
-  refused if those were too many.
-- A try that our own pause broke does not count.
+- Any final response is *done*, 404 too. A URL without a usable response is *failed*; so is a retry status after the
+  last retry.
+- A redirect is a result: its target enters the frontier with its source's depth and one hop more (`core/merging.py`).
+- A failure of this process (`FetchError.counted` False) costs no try.
 Runs on: anywhere (pure). Jitter and the wall clock come in as arguments.
 """
 
@@ -26,7 +26,7 @@ from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url
 from crawler.core.visits import Page, Retry, State, Visit
 
-_OF_A_CUT = frozenset({None, Reason.XML_ERROR, Reason.BAD_ENTRIES})  # which may come of the cut itself
+_OF_A_CUT = frozenset({None, Reason.XML_ERROR, Reason.BAD_ENTRIES})  # the cut itself may cause these
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Judge:
     links: LinkJudge | None = None
 
     def response(self, response: Response, page: Page, turn: VisitContext) -> Visit | Retry:
-        """What a response means."""
+        """Return the outcome of a response."""
         request = response.request
         if response.status in RETRY_STATUSES:
             if request.attempts < self.retries:
@@ -58,7 +58,7 @@ class Judge:
         return _finished(response, page, _of_page(response, page), turn)
 
     def _hop(self, request: Request, target: Url) -> Find:
-        """The target of a redirect; what its URL is refused for is said before what its way is refused for."""
+        """Return the target of a redirect; a refusal of its URL comes before a refusal of its path."""
         find = hop(request.url, request.way, target)
         if not self.links or find.way.seed:
             return find
@@ -66,7 +66,7 @@ class Judge:
         return msgspec.structs.replace(find, refusal=refusal or find.refusal)
 
     def error(self, request: Request, error: FetchError, turn: VisitContext) -> Visit | Retry:
-        """What a failed try means."""
+        """Return the outcome of a failed try."""
         if error.counted and is_settled(request, error.reason):
             return http_instead(request, error.reason)
         if not error.counted:
@@ -78,7 +78,7 @@ class Judge:
 
 
 def _of_page(response: Response, page: Page) -> Reason:
-    """The reason of a page: `ok` only if it was read in full."""
+    """Return the reason of a page: `ok` only if it was read in full."""
     if response.cut and page.problem in _OF_A_CUT:
         return Reason.BODY_LIMIT
     if page.problem is None and response.is_part:
@@ -87,7 +87,7 @@ def _of_page(response: Response, page: Page) -> Reason:
 
 
 def denied(request: Request) -> Visit:
-    """The URL that robots.txt keeps us from."""
+    """Skip the URL that robots.txt disallows."""
     return Visit(request=request, state=State.SKIPPED, reason=Reason.ROBOTS_DENIED)
 
 
@@ -97,14 +97,14 @@ def http_instead(request: Request, failure: Reason) -> Visit:
 
 
 def given_up(request: Request, cause: Reason, now: float) -> Visit:
-    """The URL of a host that was given up: it is not asked for, and fails as those before it did."""
+    """Fail the URL of a host that was given up, without asking for it."""
     if is_settled(request, cause):
         return http_instead(request, cause)
     return _failed(request, cause, VisitContext(now=now), attempts=request.attempts)
 
 
 def suspect(request: Request, now: float) -> Visit:
-    """The URL during which the process died again and again."""
+    """Fail the URL during which the process died again and again."""
     return _failed(request, Reason.SUSPECT, VisitContext(now=now), attempts=request.attempts)
 
 

@@ -14,7 +14,7 @@ Runs on: the loop.
 
 from asyncio import CancelledError
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from crawler.core.errors import FetchError, NoNameServer
@@ -49,66 +49,53 @@ class Notes(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolitenessOptions:
-    """Options of one run.
+@dataclass(kw_only=True)
+class Politeness:
+    """The behaviour towards all hosts of the `workbench`.
 
     Attributes:
+        robots: says which URLs may be asked for; None = every URL.
         jitter: returns a random number in [0, 1).
         say: tells the user about single events.
         retries: further tries that a robots.txt gets.
         discover: judges the sitemaps that a robots.txt names; None = they are not read.
     """
 
+    fetcher: Fetcher
+    workbench: Workbench
+    robots: RobotsCache | None
+    notes: Notes
+    clock: Clock
     jitter: Callable[[], float]
     say: Callable[[str], None]
     retries: int
     discover: LinkJudge | None = None
-
-
-class Politeness:
-    """The behaviour towards all hosts of the `workbench`; `robots` None = every URL may be asked for."""
-
-    def __init__(
-        self,
-        fetcher: Fetcher,
-        workbench: Workbench,
-        robots: RobotsCache | None,
-        notes: Notes,
-        clock: Clock,
-        options: PolitenessOptions,
-    ) -> None:
-        self._fetcher = fetcher
-        self._workbench = workbench
-        self._robots = robots
-        self._notes = notes
-        self._clock = clock
-        self._options = options
-        self._warned = 0
-        self._unnamed = 0  # robots.txt files of which the user was told that a sitemap in it has no URL
-        self._silences: dict[str, Reason | None] = {}  # of guessed origins: why none answers, None = one does
+    _warned: int = field(default=0, init=False)
+    _unnamed: int = field(default=0, init=False)  # robots.txt files of which the user was told that they are wrong
+    _silences: dict[str, Reason | None] = field(default_factory=dict, init=False)
+    """Why no server answers, by guessed origin; None = one does."""
 
     # --- before it is asked --------------------------------------------------------------------------------------
 
     def needs_robots(self, request: Request) -> bool:
         """Return whether the robots.txt of its origin has to be fetched first."""
-        if self._robots is None or self._workbench.throttle(request.url.host_port).down or self._silence(request):
+        if self.robots is None or self.workbench.throttle(request.url.host_port).down or self._silence(request):
             return False
-        return not self._robots.knows(request.url)
+        return not self.robots.knows(request.url)
 
     def refusal(self, request: Request) -> Visit | None:
         """Return the visit of a URL that is not asked for; None = it may be."""
-        throttle = self._workbench.throttle(request.url.host_port)
+        throttle = self.workbench.throttle(request.url.host_port)
         if failure := self._silence(request):
             return outcomes.http_instead(request, failure)
         if throttle.down:
-            return outcomes.given_up(self.settled(request), throttle.down, self._clock.wall())
-        if self._robots is None:
+            return outcomes.given_up(self.settled(request), throttle.down, self.clock.wall())
+        if self.robots is None:
             return None
-        throttle.crawl_delay = self._robots.crawl_delay(request.url)
-        if self._options.discover and (request.way.seed or not request.way.sitemap):
-            self._discover(self._robots, request, self._options.discover)
-        return None if self._robots.allows(request.url) else outcomes.denied(request)
+        throttle.crawl_delay = self.robots.crawl_delay(request.url)
+        if self.discover and (request.way.seed or not request.way.sitemap):
+            self._discover(self.robots, request, self.discover)
+        return None if self.robots.allows(request.url) else outcomes.denied(request)
 
     def _discover(self, robots: RobotsCache, request: Request, judge: LinkJudge) -> None:
         """Note the sitemaps before the visit that asks about the robots.txt ends, so no kill comes between.
@@ -117,11 +104,11 @@ class Politeness:
         """
         found = discovered(robots.take_sitemaps(request.url), request, judge)
         if found.finds:
-            self._notes.note(LooseFinds(found.finds))
+            self.notes.note(LooseFinds(found.finds))
         if found.bad and self._unnamed < _MOST_WARNINGS:
             self._unnamed += 1
             named = f"{counted(len(found.bad), 'sitemap')} in its robots.txt with no valid URL"
-            self._options.say(f"{request.url.origin}: {named}: {safe(found.bad[0], 100)}")
+            self.say(f"{request.url.origin}: {named}: {safe(found.bad[0], 100)}")
 
     async def fetch_robots(self, request: Request, room: Room | None) -> RobotsOutcome:
         """Fetch the robots.txt of its origin, as a request of its host, and heed the outcome.
@@ -129,20 +116,20 @@ class Politeness:
         Raises:
             NoNameServer: the origin has no address for now; the host is not blamed.
         """
-        assert self._robots is not None  # noqa: S101 - without it, `needs_robots` is False
-        host, asked_at = request.url.host_port, self._clock.monotonic()
-        throttle = self._workbench.throttle(host)
+        assert self.robots is not None  # noqa: S101 - without it, `needs_robots` is False
+        host, asked_at = request.url.host_port, self.clock.monotonic()
+        throttle = self.workbench.throttle(host)
         try:
-            outcome = await self._robots.learn(request, room)
+            outcome = await self.robots.fetch(request, room)
             if outcome.reason is None:
                 self._note_guess(request, None)
                 if outcome.is_answered:  # otherwise an old copy is in force
-                    throttle.reached(self._clock.monotonic())
+                    throttle.reached(self.clock.monotonic())
                 if outcome.retry_after:
-                    throttle.rest(outcome.retry_after, self._clock.monotonic())
-                throttle.crawl_delay = self._robots.crawl_delay(request.url)
+                    throttle.rest(outcome.retry_after, self.clock.monotonic())
+                throttle.crawl_delay = self.robots.crawl_delay(request.url)
             elif outcome.reason is Reason.CLIENT_LIMIT or not outcome.is_counted:
-                throttle.put_off(PUT_OFF, self._clock.monotonic())
+                throttle.put_off(PUT_OFF, self.clock.monotonic())
             elif is_settled(self.settled(request), outcome.reason):
                 self._note_guess(request, outcome.reason)
             else:
@@ -150,17 +137,17 @@ class Politeness:
                 self._warn_unreachable(request.url.origin, throttle, outcome.message)
             return outcome
         except (CancelledError, NoNameServer) as error:
-            now = self._clock.monotonic()
+            now = self.clock.monotonic()
             throttle.put_off(PUT_OFF, now, 0.0 if isinstance(error, NoNameServer) else now - asked_at)
             raise
         finally:
-            self._workbench.robots_done(host, self._clock.monotonic())
+            self.workbench.robots_done(host, self.clock.monotonic())
             self._remember(host, throttle)
 
     def _miss_robots(self, throttle: HostThrottle, outcome: RobotsOutcome, reason: Reason, asked_at: float) -> None:
-        attempts = 1 if reason is Reason.BLOCKED_ADDRESS else min(ROBOTS_ATTEMPTS, self._options.retries + 1)
+        attempts = 1 if reason is Reason.BLOCKED_ADDRESS else min(ROBOTS_ATTEMPTS, self.retries + 1)
         heard = Heard(asked_at=asked_at, failure=reason, retry_after=outcome.retry_after)
-        throttle.miss_robots(heard, self._clock.monotonic(), self._options.jitter(), attempts=attempts)
+        throttle.miss_robots(heard, self.clock.monotonic(), self.jitter(), attempts=attempts)
 
     def _warn_unreachable(self, name: str, throttle: HostThrottle, why: str) -> None:
         """Tell the user of the first failure, and of each host that is given up; a list may have thousands."""
@@ -168,11 +155,11 @@ class Politeness:
             return
         self._warned += 1
         if self._warned <= _MOST_WARNINGS:
-            again = max(0.0, throttle.due - self._clock.monotonic())
+            again = max(0.0, throttle.due - self.clock.monotonic())
             then = "given up, and its URLs fail" if throttle.down else f"next request in {again:.1f} s"
-            self._options.say(f"{name}: {why}; {then}")
+            self.say(f"{name}: {why}; {then}")
         elif self._warned == _MOST_WARNINGS + 1:
-            self._options.say("more hosts are given up; crawler hosts shows them all")
+            self.say("more hosts are given up; crawler hosts shows them all")
 
     # --- guessed schemes -----------------------------------------------------------------------------------------
 
@@ -185,7 +172,7 @@ class Politeness:
     def _has_answered(self, url: Url) -> bool:
         if url.origin in self._silences:
             return self._silences[url.origin] is None
-        return self._robots is not None and self._robots.knows(url)
+        return self.robots is not None and self.robots.knows(url)
 
     def _silence(self, request: Request) -> Reason | None:
         """Return why no server answers over https, where that was guessed; None = one may."""
@@ -205,16 +192,16 @@ class Politeness:
         Raises:
             FetchError: there was no usable response; the throttle was told all the same.
         """
-        host, asked_at = request.url.host_port, self._clock.monotonic()
-        throttle = self._workbench.throttle(host)
+        host, asked_at = request.url.host_port, self.clock.monotonic()
+        throttle = self.workbench.throttle(host)
         throttle.sent(asked_at)  # a task does not start at the moment of its dispatch
         try:
-            response = await self._fetcher.fetch(request, room)
+            response = await self.fetcher.fetch(request, room)
             timing = response.timing
             # The delay counts from the written request: a busy loop and a slow handshake are no part of it.
             throttle.sent(asked_at + (timing.total or 0.0) - (timing.first_byte or 0.0) - (timing.body or 0.0))
             self._note_guess(request, None)
-            self._hear(throttle, _heard(response, asked_at, self._clock.wall()))
+            self._hear(throttle, _heard(response, asked_at, self.clock.wall()))
             return response
         except FetchError as error:
             was_down, is_silent = throttle.down, error.counted and is_settled(self.settled(request), error.reason)
@@ -226,7 +213,7 @@ class Politeness:
                 self._warn_unreachable(host, throttle, str(error))
             raise
         finally:
-            self._workbench.release(host)
+            self.workbench.release(host)
             self._remember(host, throttle)
 
     def put_off(self, request: Request, waited: float) -> None:
@@ -234,21 +221,21 @@ class Politeness:
 
         It waited in vain for its host, for so many seconds.
         """
-        host, now = request.url.host_port, self._clock.monotonic()
-        throttle = self._workbench.throttle(host)
+        host, now = request.url.host_port, self.clock.monotonic()
+        throttle = self.workbench.throttle(host)
         throttle.put_off(PUT_OFF, now, waited)
-        self._workbench.lay_back(request, now)
+        self.workbench.lay_back(request, now)
         self._remember(host, throttle)
 
     def _hear(self, throttle: HostThrottle, heard: Heard) -> None:
-        throttle.hear(heard, self._clock.monotonic(), self._options.jitter())
+        throttle.hear(heard, self.clock.monotonic(), self.jitter())
 
     def _remember(self, host: Host, throttle: HostThrottle) -> None:
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if news := throttle.news(now):
-            self._notes.note(HostNote(host, news))
-        if requests := self._workbench.withdraw(host, now):
-            self._notes.note(LeaseReturn(tuple(requests)))
+            self.notes.note(HostNote(host, news))
+        if requests := self.workbench.withdraw(host, now):
+            self.notes.note(LeaseReturn(tuple(requests)))
 
 
 def _heard(response: Response, asked_at: float, wall: float) -> Heard:

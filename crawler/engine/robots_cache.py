@@ -1,14 +1,14 @@
-"""May this URL be asked for? Each origin's robots.txt is fetched once and remembered (RFC 9309).
+"""robots.txt cache: each origin's robots.txt is fetched once and remembered (RFC 9309).
 
 Rules
-- One fetch per origin, however many URLs wait for it: their host gives nothing else meanwhile.
-- A copy is believed for 24 hours, then the server is asked again. While it cannot be reached the old copy stays in
-  force, for two hours more at a time (2.4).
-- Without a copy nothing is allowed. Whether and when to ask again after a failure is the engine's business.
-- What is known is bounded in origins and in bytes. The origins that were not asked about for longest are forgotten;
-  those that decided about no URL yet come last, since a host that loses its rules before its first page asks again.
-Strategy: a copy is read when somebody asks about it, not when it comes. The rules take a multiple of the body, so they
-have a bound of their own: beyond it they are dropped, and read again when somebody asks.
+- One fetch per origin, however many URLs wait for it: the workbench offers their host again only afterwards.
+- A copy is valid for 24 hours, then the server is asked again. While the server cannot be reached the old copy stays
+  in force, for two hours more at a time (2.4).
+- Without a copy no URL is allowed. `politeness.py` decides when to ask again after a failure.
+- The cache is bounded in origins and in bytes. It forgets the least recently used origin; origins that decided about no
+  URL yet go last, since a host that loses its rules before its first page asks again.
+Strategy: a copy is parsed at its first use. The rules take a multiple of the body, so they have a bound of their own:
+beyond it they are dropped, and parsed again at their next use.
 Runs on: the loop.
 """
 
@@ -33,8 +33,8 @@ from crawler.robots.rules import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, Robots
 _ORIGINS = 10_000
 _BYTES = 128 * 1024 * 1024  # of bodies
 _ORIGIN_BYTES = 1024
-_RULES_BYTES = 128 * 1024 * 1024  # so reading them again is rare: 3 KB take 1 to 2 ms, 512 KiB 60 to 250
-_RULES_FACTOR = 16  # what the rules of a body take, in bodies; measured up to 15
+_RULES_BYTES = 128 * 1024 * 1024  # so parsing again is rare: 3 KB take 1 to 2 ms, 512 KiB 60 to 250
+_RULES_FACTOR = 16  # size of the rules, in sizes of the body; measured up to 15
 
 
 class Keeper(Protocol):
@@ -47,11 +47,11 @@ class Keeper(Protocol):
 
 @dataclass
 class _Origin:
-    """What is known of one origin, believed until `expires` (monotonic)."""
+    """The copy of one origin, valid until `expires` (monotonic)."""
 
     copy: RobotsCopy
     expires: float
-    rules: RobotsRules | None = None  # None = its body was not read, or the rules were dropped
+    rules: RobotsRules | None = None  # None = the body was not parsed, or the rules were dropped
     are_sitemaps_taken: bool = False
 
     @property
@@ -71,72 +71,74 @@ class RobotsCache:
         self._keeper = keeper
         self._clock = clock
         self._agent = agent
-        self._new: OrderedDict[str, _Origin] = OrderedDict()  # they decided about no URL yet
+        self._new: OrderedDict[str, _Origin] = OrderedDict()  # origins that decided about no URL yet
         self._used: OrderedDict[str, _Origin] = OrderedDict()
         self._weight = 0
-        self._read: OrderedDict[str, _Origin] = OrderedDict()  # their rules are at hand
+        self._read: OrderedDict[str, _Origin] = OrderedDict()  # origins whose rules are parsed
         self._read_weight = 0
 
     def remember(self, copies: Mapping[str, RobotsCopy]) -> None:
-        """Take over copies that were stored, stale ones as stale; what is known from later stays."""
+        """Take over stored copies, stale ones as stale; a later copy stays."""
         for name, copy in copies.items():
             known = self._find(name)
             if known is None or known.copy.fetched_at < copy.fetched_at:
-                self._believe(name, copy)
+                self._store(name, copy)
 
     def knows(self, url: Url) -> bool:
-        """Whether the rules of this URL's origin are known and still believed."""
+        """Return whether the rules of this URL's origin are known and valid."""
         origin = self._find(url.origin)
         return origin is not None and self._clock.monotonic() < origin.expires
 
     def allows(self, url: Url) -> bool:
-        """Whether the rules of its origin, stale ones too, let us ask for this URL; without rules nothing may be."""
+        """Return whether the rules of its origin, stale ones too, allow this URL; without rules no URL is allowed."""
         if (origin := self._find(name := url.origin)) is None:
             return False
-        self._use(name, origin)
+        self._new.pop(name, None)
+        self._used[name] = origin
+        self._used.move_to_end(name)
         return self._rules(name, origin).allows(url)
 
     def crawl_delay(self, url: Url) -> float | None:
-        """Seconds between two requests that the rules of its origin ask for; None = they do not, or are not known."""
+        """Return the seconds between two requests that the rules of its origin ask for; None = none, or no rules."""
         origin = self._find(url.origin)
         return self._rules(url.origin, origin).crawl_delay if origin else None
 
     def take_sitemaps(self, url: Url) -> tuple[str, ...]:
-        """The sitemaps that the robots.txt of its origin names, as they are written there; once for each copy."""
+        """Return the sitemaps that the robots.txt of its origin names, as written there; once for each copy."""
         origin = self._find(url.origin)
         if origin is None or origin.are_sitemaps_taken:
             return ()
         origin.are_sitemaps_taken = True
         return self._rules(url.origin, origin).sitemaps
 
-    async def learn(self, request: Request, room: Room | None) -> RobotsOutcome:
-        """Ask for the robots.txt of this request's origin; `room` is where its bytes are counted.
+    async def fetch(self, request: Request, room: Room | None) -> RobotsOutcome:
+        """Fetch the robots.txt of this request's origin; `room` counts its bytes.
 
         Raises:
-            NoNameServer: nobody can be asked where that is.
+            NoNameServer: no name server answers; the origin is not to blame.
         """
         name = request.url.origin
-        found = await ask(self._fetcher, request, room, self._clock)
+        found = await fetch_robots(self._fetcher, request, room, self._clock)
         if isinstance(found, RobotsOutcome):
             return await self._hold_on(name, found)
-        self._believe(name, found)
+        self._store(name, found)
         await self._keeper.put(RobotsNote(name, found))
         return RobotsOutcome(None)
 
     async def _hold_on(self, name: str, failure: RobotsOutcome) -> RobotsOutcome:
-        """An old copy stays in force while the server cannot be reached; without one the failure stands."""
+        """Keep an old copy in force while the server cannot be reached; without one the failure stands."""
         if (origin := self._find(name)) is None:
             return failure
         now, old = self._clock.wall(), origin.copy
         copy = replace(old, fetched_at=min(old.fetched_at, now), expires_at=now + STALE_LIFETIME)
-        self._believe(name, copy)
+        self._store(name, copy)
         await self._keeper.put(RobotsNote(name, copy))
         since = moment(copy.fetched_at)
         return replace(failure, reason=None, message=f"{failure.message}; the copy of {since} stays in force")
 
-    def _believe(self, name: str, copy: RobotsCopy) -> None:
+    def _store(self, name: str, copy: RobotsCopy) -> None:
         now = self._clock.wall()
-        # A copy from the future comes from a clock that was set back since: nobody knows its age.
+        # A copy from the future comes from a clock that was set back since: its age is unknown.
         left = min(copy.expires_at - now, LIFETIME) if copy.fetched_at <= now else 0.0
         self._forget(name)
         origin = self._new[name] = _Origin(copy, self._clock.monotonic() + left)
@@ -146,11 +148,6 @@ class RobotsCache:
 
     def _find(self, name: str) -> _Origin | None:
         return self._new.get(name) or self._used.get(name)
-
-    def _use(self, name: str, origin: _Origin) -> None:
-        self._new.pop(name, None)
-        self._used[name] = origin
-        self._used.move_to_end(name)
 
     def _forget(self, name: str) -> None:
         self._drop_rules(name)
@@ -174,11 +171,13 @@ class RobotsCache:
             self._read_weight -= origin.rules_weight
 
 
-async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Clock) -> RobotsCopy | RobotsOutcome:
-    """Fetch the robots.txt of this request's origin: a copy of it, or why there is none for now.
+async def fetch_robots(
+    fetcher: Fetcher, request: Request, room: Room | None, clock: Clock
+) -> RobotsCopy | RobotsOutcome:
+    """Fetch the robots.txt of this request's origin; returns a copy, or the failure.
 
     Raises:
-        NoNameServer: nobody can be asked where that is.
+        NoNameServer: no name server answers; the origin is not to blame.
     """
     try:
         response = await _answer(fetcher, request, room)
@@ -190,7 +189,7 @@ async def ask(fetcher: Fetcher, request: Request, room: Room | None, clock: Cloc
 
 
 async def _answer(fetcher: Fetcher, request: Request, room: Room | None) -> Response:
-    """The answer after at most five redirects, across hosts too; where they lead, nobody was named."""
+    """Return the answer after at most five redirects, also across hosts, which the user has not named then."""
     step = Request(
         url=parse(f"{request.url.origin}/robots.txt"),
         named=request.named,
@@ -220,6 +219,6 @@ async def _fetch(fetcher: Fetcher, step: Request, request: Request, room: Room |
         return await fetcher.fetch(step, room)
     except FetchError as error:
         if error.reason.blames_host and step.url.host_port != request.url.host_port:
-            message = f"it is at {step.url.origin}: {error}"  # the host that is to be judged did answer
+            message = f"it is at {step.url.origin}: {error}"  # the host to be judged did answer
             raise FetchError(Reason.ROBOTS_UNREACHABLE, message, counted=error.counted) from error
         raise

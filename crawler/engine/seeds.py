@@ -1,7 +1,7 @@
-"""The list of URLs goes into the frontier, batch by batch, with a cursor that a kill cannot lose.
+"""Import of seeds: the list of URLs goes into the frontier in batches, with a cursor that survives a kill.
 
 Rules
-- The next batch is read and judged while the one before is committed; never more than one waits.
+- The next batch is read and judged while the one before is committed; at most one waits.
 - The cursor is committed with the rows of its batch, so every line is imported exactly once.
 Runs on: the loop; aiofiles' threads read blocks of 1 MiB (line by line they manage 11,000 lines/s, so millions).
 """

@@ -21,7 +21,7 @@ from crawler.core.protocols import Board, Clock, Observer, Parser
 from crawler.core.records import VisitContext
 from crawler.core.visits import Retry, Visit
 from crawler.engine.journal import Journal
-from crawler.engine.outage import Outage
+from crawler.engine.outage import NameOutage
 from crawler.engine.outcomes import Judge
 from crawler.engine.politeness import Politeness
 from crawler.runtime.places import Place
@@ -42,7 +42,7 @@ class Visits:
     memory: ByteBudget
     budget: Budget
     board: Board
-    outage: Outage
+    outage: NameOutage
     clock: Clock
     jitter: Callable[[], float]
     wake: Alarm
@@ -132,7 +132,7 @@ class Visits:
             self.wake.set()
         if self.observe is not None:
             ended = self.clock.monotonic()
-            self.observe(VisitDone.errand(request.url.origin, outcome.reason, started, ended))
+            self.observe(VisitDone.of_robots(request.url.origin, outcome.reason, started, ended))
 
 
 class _Holdings:

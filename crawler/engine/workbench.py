@@ -47,10 +47,17 @@ class Taken(NamedTuple):
 
 
 class Workbench:
-    """All hosts that have leased URLs, for `capacity` slots; `throttle_of` makes the throttle of a host."""
+    """All hosts that have leased URLs, for `capacity` slots; `throttle_of` makes the throttle of a host.
+
+    Attributes:
+        queued: number of requests that wait here.
+        hosts: number of hosts with something queued or in flight; hosts that only rest are not counted.
+    """
 
     def __init__(self, throttle_of: Callable[[Host, HostState], HostThrottle], capacity: int) -> None:
         self.capacity = capacity
+        self.queued = 0
+        self.hosts = 0
         self._throttle_of = throttle_of
         self._hosts: dict[Host, HostQueue] = {}
         self._heaps: dict[Standing, list[HeapEntry]] = {standing: [] for standing in Standing}
@@ -60,21 +67,9 @@ class Workbench:
         self._low = LowHosts()
         self._idle = IdleHosts()
         self._order = 0
-        self._queued = 0
-        self._busy = 0
 
     def __repr__(self) -> str:
-        return f"<Workbench {self._queued} queued on {self._busy} hosts>"
-
-    @property
-    def queued(self) -> int:
-        """Number of requests that wait here."""
-        return self._queued
-
-    @property
-    def hosts(self) -> int:
-        """Number of hosts with something queued or in flight; hosts that only rest are not counted."""
-        return self._busy
+        return f"<Workbench {self.queued} queued on {self.hosts} hosts>"
 
     @property
     def untried(self) -> int:
@@ -102,9 +97,9 @@ class Workbench:
             queue = self._hosts.get(host)
             if queue is None:
                 queue = self._hosts[host] = HostQueue(host, self._throttle_of(host, states.get(host, _UNKNOWN)))
-            self._busy += not queue.is_busy
+            self.hosts += not queue.is_busy
             queue.queue_of(request).append((request, now))
-            self._queued += 1
+            self.queued += 1
             self._offer(queue)
         self._low.settle(requests, self._hosts)
 
@@ -146,8 +141,8 @@ class Workbench:
 
     def _hold_back(self, now: float) -> None:
         """While slots are scarce, keep back the hosts that have their fair share of them."""
-        heap, share = self._heaps[Standing.QUICK], max(1, self.capacity // max(1, self._busy))
-        while self._is_due(Standing.QUICK, now) and self._busy > 1 and (queue := heap[0][2]).in_flight >= share:
+        heap, share = self._heaps[Standing.QUICK], max(1, self.capacity // max(1, self.hosts))
+        while self._is_due(Standing.QUICK, now) and self.hosts > 1 and (queue := heap[0][2]).in_flight >= share:
             heapq.heappop(heap)
             queue.entry = None
             queue.is_held = True
@@ -159,7 +154,7 @@ class Workbench:
         for standing, requests in self._since.items():
             self._since[standing] = 0 if standing is taken else requests + 1
         queue.in_flight += 1
-        self._queued -= 1
+        self.queued -= 1
         request, since = queue.pop()
         self._low.took(queue)
         return Taken(request, since, taken is Standing.QUICK)
@@ -178,7 +173,7 @@ class Workbench:
         queue = self._hosts[request.url.host_port]
         queue.awaits_robots = True
         queue.queue_of(request).appendleft((request, since))
-        self._queued += 1
+        self.queued += 1
 
     def robots_done(self, host: Host, now: float) -> None:
         """Offer the host again; the delay counts from here."""
@@ -195,15 +190,15 @@ class Workbench:
             self._let_go((host,))
         self._offer(queue)
         if not queue.is_busy:
-            self._busy -= 1
+            self.hosts -= 1
             self._idle.add(queue)
 
     def lay_back(self, request: Request, now: float) -> None:
         """Queue a request that was broken off, to nobody's blame, first again; its host is released already."""
         queue = self._hosts[request.url.host_port]
-        self._busy += not queue.is_busy
+        self.hosts += not queue.is_busy
         queue.queue_of(request).appendleft((request, now))
-        self._queued += 1
+        self.queued += 1
         self._offer(queue)
 
     def set_aside(self, request: Request) -> None:
@@ -220,7 +215,7 @@ class Workbench:
             queue = self._hosts[host]
             for request in reversed(queue.aside):
                 queue.queue_of(request).appendleft((request, now))
-            self._queued += len(queue.aside)
+            self.queued += len(queue.aside)
             queue.aside.clear()
             self._offer(queue)
 
@@ -229,8 +224,8 @@ class Workbench:
         queue = self._hosts[host]
         if queue.in_flight or queue.throttle.due - now <= LONG_REST:
             return []
-        self._queued -= queue.waiting
-        self._busy -= queue.is_busy
+        self.queued -= queue.waiting
+        self.hosts -= queue.is_busy
         self._aside.discard(host)
         self._low.forget(host)
         self._idle.withdraw(queue)

@@ -125,14 +125,15 @@ def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job,
     async def main(stop: loop.Stop) -> int | None:
         async with AsyncExitStack() as stack:
             environment = Environment(stop=stop, observe=observer, reading=partial(replace, times=parse_cost))
-            assembled = await assemble(stack, run, facts, config, environment)
-            assert isinstance(assembled.parser, LaneParser)  # noqa: S101 - there are workers
-            await assembled.parser.start()
+            crawl = await assemble(stack, run, facts, config, environment)
+            parser = crawl.scheduler.visits.parser
+            assert isinstance(parser, LaneParser)  # noqa: S101 - there are workers
+            await parser.start()
             lag = await stack.enter_async_context(loop.LagProbe())
             if observer is not None:
-                await stack.enter_async_context(sampled(assembled.crawl, lag, OBSERVED, observer))
+                await stack.enter_async_context(sampled(crawl, lag, OBSERVED, observer))
             with watch:
-                await assembled.crawl.run()
+                await crawl.run()
             watch.lag = lag.worst
         return stop.signal
 

@@ -7,7 +7,7 @@ from crawler.core.messages import Request, Response
 from crawler.core.throttle import LONGEST_REST, HostThrottle, ThrottleBounds
 from crawler.core.urls import Host, Url, parse
 from crawler.engine.entries import HostNote, LeaseReturn, LooseFinds, RobotsNote
-from crawler.engine.politeness import Politeness, PolitenessOptions
+from crawler.engine.politeness import Politeness
 from crawler.engine.robots_cache import RobotsCache
 from crawler.engine.workbench import Workbench
 from crawler.robots.rules import LIFETIME
@@ -50,8 +50,16 @@ async def learned(robots_txt: Answer) -> tuple[HostThrottle, Noted, float]:
     workbench = Workbench(lambda _host, _state: pace, 8)
     cache = RobotsCache(fetcher, noted, clock, agent="crawler")
     cache.remember(old_copy(clock))
-    options = PolitenessOptions(jitter=lambda: 0.0, say=lambda _: None, retries=3)
-    politeness = Politeness(fetcher, workbench, cache, noted, clock, options)
+    politeness = Politeness(
+        fetcher=fetcher,
+        workbench=workbench,
+        robots=cache,
+        notes=noted,
+        clock=clock,
+        jitter=lambda: 0.0,
+        say=lambda _: None,
+        retries=3,
+    )
     workbench.add([request(URL)], {}, clock.monotonic())
     taken = workbench.take(clock.monotonic(), 8, may_dial=True)
     assert taken

@@ -65,7 +65,7 @@ def a_cache(fetcher: Fetcher | None = None, clock: FakeClock | None = None, kept
 
 async def learned(cache: RobotsCache, url: str = f"{HERE}/") -> RobotsOutcome:
     """What asking for the robots.txt of this URL's origin teaches."""
-    return await cache.learn(ask_url(url), None)
+    return await cache.fetch(ask_url(url), None)
 
 
 # --- every condition -------------------------------------------------------------------------------------------------

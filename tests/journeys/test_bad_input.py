@@ -92,7 +92,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a secret's file that is missing": ([URL, "--bearer", "file:missing"], "missing"),
     "a function of the main script": (
         [URL, "--extract", "__main__:f"],
-        "--extract: a worker does not see the main script",
+        "--extract: worker processes cannot import the main script",
     ),
     "a function that is missing": (
         [URL, "--extract", "missing:f"],

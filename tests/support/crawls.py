@@ -41,7 +41,7 @@ async def crawl(
     facts = RunFacts(command=command, sources=(SeedList("list", 1),), config=config)
     environment = Environment(stop=stop or Stop(), say=say, jitter=lambda: 0.0, around=lambda _: fetcher)
     async with AsyncExitStack() as stack:
-        return await (await assemble(stack, run, facts, config, environment)).crawl.run()
+        return await (await assemble(stack, run, facts, config, environment)).run()
 
 
 def _write_once(run: RunFolder, lines: Iterable[str]) -> None:

@@ -19,7 +19,7 @@ from crawler.engine.crawl import Crawl, Ending
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.seed_lists import SeedList
 from crawler.runtime.loop import Stop
-from crawler.runtime.threads import Call, Inbox, InboxBounds, InboxRoom
+from crawler.runtime.threads import Call, GroupThread, Inbox, InboxBounds, InboxRoom
 
 X = TypeVar("X")
 Ts = TypeVarTuple("Ts")
@@ -85,8 +85,8 @@ class _Clock:
         await asyncio.sleep(seconds)
 
 
-class _Thread:
-    """A `GroupThread` as a task."""
+class _Thread(GroupThread[Any, Any]):
+    """A `GroupThread` as a task; all of it is replaced."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class _Thread:
         self._wake = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = asyncio.get_running_loop().create_task(self._work_off())
         return self
 
     async def __aexit__(
@@ -142,7 +142,7 @@ class _Thread:
         self._inbox.push(entry)
         self._wake.set()
 
-    async def _run(self) -> None:
+    async def _work_off(self) -> None:
         while True:
             self._wake.clear()
             if len(self._inbox):
@@ -195,7 +195,7 @@ def crawl(
 
     async def main() -> Ending:
         async with AsyncExitStack() as stack:
-            found = (await assemble(stack, run, facts, config, environment)).crawl
+            found = await assemble(stack, run, facts, config, environment)
             look(found)
             return await found.run()
 
