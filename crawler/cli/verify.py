@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crawler.core.text import counted, safe
-from crawler.report.why.phrases import going_on
+from crawler.report.why.phrases import resume_command
 from crawler.run.folder import RunFolder
 
 EXAMPLES = """\b
@@ -26,6 +26,10 @@ def command(folder: str) -> int:
         verdict = verify(run_folder, run_folder.read_facts())
     for finding in verdict.findings:
         click.echo(safe(finding, 1000), err=True)
-    rest = f", {counted(verdict.pending, 'URL')} pending ({going_on(folder, verdict.spent)})" if verdict.pending else ""
+    rest = (
+        f", {counted(verdict.pending, 'URL')} pending ({resume_command(folder, verdict.spent)})"
+        if verdict.pending
+        else ""
+    )
     click.echo(f"{'not clean' if verdict.findings else 'clean'}: {counted(verdict.lines, 'line')} of output{rest}")
     return 5 if verdict.findings else 0

@@ -49,7 +49,7 @@ class Figures:
     server_cpu: float | None = None
 
     @property
-    def asked(self) -> int:
+    def finished(self) -> int:
         """Return the number of results, good or bad."""
         return self.pages + len(self.failures)
 
@@ -70,7 +70,7 @@ class Figures:
 
     def overlap(self, latency: float) -> float:
         """Return the average number of requests that waited for the server's latency (Little's law)."""
-        return self.asked / self.seconds * latency if self.seconds else 0.0
+        return self.finished / self.seconds * latency if self.seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class Comparison:
     @property
     def cpu_per_page(self) -> float:
         """Return the CPU seconds per page of the thriftiest model: an upper bound of the job's own cost."""
-        return min((row.cpu / row.asked for row in self.rows if row.asked), default=0.0)
+        return min((row.cpu / row.finished for row in self.rows if row.finished), default=0.0)
 
     def named(self) -> Iterator[tuple[str, Figures]]:
         """Yield each row with the name of its model."""

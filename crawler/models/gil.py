@@ -31,8 +31,8 @@ _BEAT = 0.001
 
 def has_gil() -> bool:
     """Return whether this interpreter has a GIL now; before 3.13 every one had."""
-    asked: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
-    return asked()
+    is_enabled: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
+    return is_enabled()
 
 
 def build() -> str:

@@ -90,8 +90,8 @@ def _figures(row: Figures) -> str:
         return columns((row.model, "-", "-", "-", "-", *sizes), _WIDTHS[:8])
     times = (f"{row.start:.1f}", f"{row.seconds:.2f}", f"{row.rate:.0f}", f"{row.cores:.2f}")
     lag = "-" if row.lag is None else f"{row.lag * 1000:.0f}"
-    asked = max(row.asked, 1)
-    switches = (f"{row.voluntary / asked:.1f}", f"{row.forced / asked:.1f}")
+    finished = max(row.finished, 1)
+    switches = (f"{row.voluntary / finished:.1f}", f"{row.forced / finished:.1f}")
     return columns((row.model, *times, *sizes, lag, *switches), _WIDTHS)
 
 

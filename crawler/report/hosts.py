@@ -101,7 +101,7 @@ def _robots(robots: HostRobots | None) -> str | None:
 def hosts_text(rows: Sequence[HostRow], width: float = WIDTH) -> list[str]:
     """Return the lines of the table; `width` inf = as wide as its names."""
     if not rows:
-        return ["no host was asked for anything"]
+        return ["no host has got a request yet"]
     cells = [_HEAD, *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     room = width - sum(widths[1:])

@@ -17,7 +17,7 @@ from crawler.core.tables import WIDTH
 from crawler.core.text import counted, duration, safe, size
 from crawler.report.hosts import SORTS, HostRow, host_row, hosts_text
 from crawler.report.indented import indented
-from crawler.report.why.phrases import going_on
+from crawler.report.why.phrases import resume_command
 
 MOST_HOSTS = 100
 """The most hosts in `summary.json`: the busiest, and those with errors."""
@@ -146,7 +146,7 @@ def as_text(summary: Summary, folder: str | None) -> str:
         lines.append("  nothing to fetch: the list holds no URL")
     lines += _list_lines(summary)
     if folder:
-        more = f" (go on with: {going_on(folder, summary.stopped_by)})" if summary.pending else ""
+        more = f" (go on with: {resume_command(folder, summary.stopped_by)})" if summary.pending else ""
         lines.append(f"  {safe(folder)}{more}")
     return "\n".join(lines)
 

@@ -84,7 +84,7 @@ def _binary(graph: Graph, host: int, index: int) -> PageTruth:
 
 
 def _duplicate(graph: Graph, host: int, index: int) -> PageTruth:
-    path, original = graph.path(host, index), answer(graph, host, graph.elder(host, index))
+    path, original = graph.path(host, index), answer(graph, host, graph.page_above(host, index))
     return replace(
         original,
         path=path,

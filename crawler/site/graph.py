@@ -135,7 +135,7 @@ class Graph:
         path = self.path(other, index)
         return path if other == host else self.base_urls[other] + path
 
-    def elder(self, host: int, index: int) -> int:
+    def page_above(self, host: int, index: int) -> int:
         """Return a page with links above this one's level: the end of a redirect, the original of a duplicate."""
         return draw(self.plan.seed, host, index, "elder") % (self.parent(index) + 1)
 

@@ -19,7 +19,7 @@ def chain(graph: Graph, host: int, index: int) -> tuple[str, ...]:
     """Return the paths of one redirect chain, from the linked page to the last."""
     first = graph.path(host, index)
     hops = 1 + draw(graph.plan.seed, host, index, "hops") % 3
-    return (first, *(f"{first}/{hop}" for hop in range(2, hops + 1)), graph.path(host, graph.elder(host, index)))
+    return (first, *(f"{first}/{hop}" for hop in range(2, hops + 1)), graph.path(host, graph.page_above(host, index)))
 
 
 def find(graph: Graph, host: int, path: str) -> int | None:

@@ -31,7 +31,7 @@ _Figure = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunLabel:
+class BarLabel:
     """The facts shown for a bar; None = not known."""
 
     url: str | None = None
@@ -56,7 +56,7 @@ class Bar:
     name: str
     begin: int
     end: int
-    told: RunLabel
+    told: BarLabel
     steps: list[tuple[str, int, int]] = field(default_factory=list)
     group: int | None = None
 
@@ -129,7 +129,7 @@ class _File(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_File)
-_TOLD = msgspec.json.Decoder(RunLabel)
+_TOLD = msgspec.json.Decoder(BarLabel)
 _VALUES = msgspec.json.Decoder(dict[str, _Figure])
 
 
@@ -189,7 +189,7 @@ def _bars(events: Iterable[_Event]) -> Iterable[tuple[str, Bar]]:
             last.steps.append((name, begin, min(end, last.end)))
 
 
-def _told(event: _Event) -> RunLabel:
+def _told(event: _Event) -> BarLabel:
     told = _TOLD.decode(event.args)
     texts: dict[str, Any] = {
         name: safe(text, _LONGEST_URL) for name in ("url", "outcome", "reason") if (text := getattr(told, name))

@@ -105,7 +105,7 @@ def test_a_name_cannot_write_to_the_terminal() -> None:
 
 def test_without_hosts_there_is_a_sentence() -> None:
     """An empty table would say nothing."""
-    assert hosts_text([]) == ["no host was asked for anything"]
+    assert hosts_text([]) == ["no host has got a request yet"]
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ from crawler.core.stored import StoredUrl, UrlHistory
 from crawler.core.visits import State
 from crawler.report.why.case import Case, Question
 from crawler.report.why.chain import Answer, Step, StepVerdict
-from crawler.report.why.phrases import FAMILIES, SHAPES, SKIPPED, UNREAD, going_on, moment, outcome, quoted, tries
-from crawler.report.why.steps import chain
+from crawler.report.why.phrases import FAMILIES, SHAPES, SKIPPED, UNREAD, moment, outcome, quoted, resume_command, tries
+from crawler.report.why.steps import steps_of
 
 
 def explain(question: Question, history: UrlHistory, config: RunConfig) -> Answer:
     """Return the answer for one URL of one run."""
     case = Case(question, history, config)
-    row, steps = case.row, tuple(chain(case))
+    row, steps = case.row, tuple(steps_of(case))
     # The stored reason first, then all others that would keep a new run from the URL, each once.
     reasons = (row.reason if row else None, *(step.reason for step in steps if step.reason in SKIPPED))
     refusals = list(dict.fromkeys(reason for reason in reasons if reason))
@@ -29,7 +29,7 @@ def explain(question: Question, history: UrlHistory, config: RunConfig) -> Answe
         state=row.state.name.lower() if row else None,
         reason=row.reason if row else None,
         status=row.status if row else None,
-        conclusion=_known(case, row) if row else _supposed(case, steps, refusals),
+        conclusion=_outcome(case, row) if row else _expectation(case, steps, refusals),
         steps=steps,
         change=_change(case, refusals),
     )
@@ -38,7 +38,7 @@ def explain(question: Question, history: UrlHistory, config: RunConfig) -> Answe
 # --- the conclusion, in one sentence ------------------------------------------------------------------------------
 
 
-def _known(case: Case, row: StoredUrl) -> str:
+def _outcome(case: Case, row: StoredUrl) -> str:
     if row.state is State.DONE:
         target, unread = case.history.target, UNREAD.get(row.reason) if row.reason else None
         led = ""
@@ -52,14 +52,14 @@ def _known(case: Case, row: StoredUrl) -> str:
         return f"Failed: {outcome(row)}, after {tries(row.attempts)}."
     if row.state is State.SKIPPED:
         return f"Not fetched: {SKIPPED[row.reason] if row.reason else 'no reason is stored'}."
-    return f"Not fetched yet: {_awaited(case, row)}."
+    return f"Not fetched yet: {_pending_reason(case, row)}."
 
 
-def _awaited(case: Case, row: StoredUrl) -> str:
+def _pending_reason(case: Case, row: StoredUrl) -> str:
     if spent := case.spent:
         return f"{spent} is spent"
     if case.history.is_host_closed:
-        return f"{case.most_of_host} is spent for its host"
+        return f"{case.host_budget} is spent for its host"
     if row.is_suspect:
         return "the process died repeatedly while fetching it, so it is fetched alone, last of all"
     if row.not_before is not None and row.not_before > case.question.now:
@@ -67,7 +67,7 @@ def _awaited(case: Case, row: StoredUrl) -> str:
     return "the run ended before its turn came"
 
 
-def _supposed(case: Case, steps: Sequence[Step], refusals: Sequence[Reason]) -> str:
+def _expectation(case: Case, steps: Sequence[Step], refusals: Sequence[Reason]) -> str:
     if not case.question.follows:
         return "Never seen: it is not in the list."
     if refusals:
@@ -91,22 +91,22 @@ def _change(case: Case, refusals: Sequence[Reason]) -> tuple[str, ...]:
     row = case.row
     by_itself = f"crawler fetch {shlex.quote(case.question.url.href)}"
     if row is None and not case.history.is_list_read:
-        return (going_on(case.question.folder, None),)
+        return (resume_command(case.question.folder, None),)
     if row is None and not refusals:
         return ("a page that links to it", by_itself) if case.question.follows else (by_itself,)
     if row is None or row.state is State.SKIPPED:
-        anew = f"a new run {' and '.join(_begun(case, reason) for reason in refusals)}"
+        anew = f"a new run {' and '.join(_new_run_options(case, reason) for reason in refusals)}"
         return (anew,) if Reason.ROBOTS_DENIED in refusals else (anew, by_itself)
     if row.state is State.DONE:
         larger = _LARGER.get(row.reason) if row.reason else None
         return (f"a new run with a larger {larger}" if larger else "nothing: it is done",)
     if row.state is State.FAILED:
         return (by_itself,)
-    stopped_by = case.spent or (case.most_of_host if case.history.is_host_closed else None)
-    return (going_on(case.question.folder, stopped_by),)
+    stopped_by = case.spent or (case.host_budget if case.history.is_host_closed else None)
+    return (resume_command(case.question.folder, stopped_by),)
 
 
-def _begun(case: Case, reason: Reason) -> str:
+def _new_run_options(case: Case, reason: Reason) -> str:
     """Return the options of a new run that would lift this refusal."""
     url, scope = case.question.url, case.config.scope
     plain = {
@@ -117,13 +117,13 @@ def _begun(case: Case, reason: Reason) -> str:
         **dict.fromkeys((*SHAPES, *FAMILIES), "with --no-traps"),
     }
     if reason is Reason.OUT_OF_SCOPE:
-        return f"with --scope {_wider(case)}"
+        return f"with --scope {_wider_scope(case)}"
     if reason is Reason.EXCLUDED:
         return f"without --exclude '{LinkJudge(scope).by_pattern(url)[1]}'"
     return plain.get(reason, "from another page")
 
 
-def _wider(case: Case) -> ScopeMode:
+def _wider_scope(case: Case) -> ScopeMode:
     """Return the narrowest scope that holds both a seed's host and this URL's."""
     for mode in (ScopeMode.HOST, ScopeMode.DOMAIN):
         scope = Scope(mode)

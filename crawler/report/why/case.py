@@ -63,6 +63,6 @@ class Case:
         return spent_by_all_lives(self.config.budget, self.history.totals)
 
     @property
-    def most_of_host(self) -> str:
+    def host_budget(self) -> str:
         """Return the budget of the URL's host, as its option."""
         return f"--max-pages-per-host {self.config.budget.max_pages_per_host}"

@@ -63,7 +63,7 @@ UNREAD = {
 _OF_ALL_LIVES = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"})
 
 
-def going_on(folder: str, stopped_by: str | None) -> str:
+def resume_command(folder: str, stopped_by: str | None) -> str:
     """Return the command that resumes a run, with a larger budget if a budget of the whole run is spent."""
     budget, _, spent = (stopped_by or "").partition(" ")
     more = f" {budget} N, N above {spent}" if budget in _OF_ALL_LIVES else ""
@@ -96,7 +96,7 @@ def tries(count: int) -> str:
     return {0: "no try", 1: "one try"}.get(count, f"{count} tries")
 
 
-def way(depth: int, hops: int) -> str:
+def distance(depth: int, hops: int) -> str:
     """Return the distance of a URL from a seed in words."""
     parts = [counted(n, noun) for n, noun in ((depth, "link"), (hops, "redirect")) if n]
     return f"{' and '.join(parts)} from a seed" if parts else "a seed"

@@ -19,13 +19,13 @@ from crawler.core.text import counted, duration
 from crawler.core.visits import State
 from crawler.report.why.case import Case
 from crawler.report.why.chain import Step, StepVerdict
-from crawler.report.why.phrases import FAMILIES, SHAPES, SKIPPED, moment, outcome, quoted, some, way
+from crawler.report.why.phrases import FAMILIES, SHAPES, SKIPPED, distance, moment, outcome, quoted, some
 from crawler.robots.rules import ruling
 
 PASSES, STOPS, OPEN, TELLS = StepVerdict.PASSES, StepVerdict.STOPS, StepVerdict.OPEN, StepVerdict.TELLS
 
 
-def chain(case: Case) -> Iterator[Step]:
+def steps_of(case: Case) -> Iterator[Step]:
     """Yield every step, in the order in which a crawl checks them."""
     if case.question.text != case.question.url.href:
         yield Step("asked for", TELLS, case.question.text, details=(f"becomes {case.question.url}",))
@@ -99,10 +99,10 @@ def _depth(case: Case) -> Step:
     limit = "there is no --max-depth" if most is None else f"--max-depth {most}"
     if row is None:
         return Step("depth", PASSES if most is None else OPEN, f"not known before a page links to it; {limit}")
-    distance = LinkJudge(replace(case.config.scope, traps=False, include=(), exclude=()))
+    judge = LinkJudge(replace(case.config.scope, traps=False, include=(), exclude=()))
     is_listed = row.way.depth == 0 and not row.way.seed  # by a sitemap, or by a robots.txt as one
-    told = f"{'no link from a seed' if is_listed else way(row.way.depth, row.way.hops)}; {limit}"
-    if case.was_skipped_for(Reason.DEPTH_LIMIT) or distance.refusal(case.question.url, row.way.depth):
+    told = f"{'no link from a seed' if is_listed else distance(row.way.depth, row.way.hops)}; {limit}"
+    if case.was_skipped_for(Reason.DEPTH_LIMIT) or judge.refusal(case.question.url, row.way.depth):
         return Step("depth", STOPS, told, Reason.DEPTH_LIMIT)
     return Step("depth", PASSES, told)
 
@@ -174,7 +174,7 @@ def _budget(case: Case) -> Step:
     if spent := case.spent:
         return Step("budget", STOPS, f"{spent} is spent: the output has {counted(case.lines, 'line')}")
     if case.history.is_host_closed:
-        return Step("budget", STOPS, f"{case.most_of_host} is spent, so its host is closed")
+        return Step("budget", STOPS, f"{case.host_budget} is spent, so its host is closed")
     given = [
         f"--{name} {limit}"
         for name, limit in (
