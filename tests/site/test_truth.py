@@ -8,17 +8,16 @@ import sys
 import zlib
 from collections import Counter, deque
 from html.parser import HTMLParser
-from itertools import pairwise
 from urllib.parse import quote, urldefrag, urljoin, urlsplit, urlunsplit
 
 import brotli
-import protego
 import pytest
 
 from crawler.site.answers import PageTruth
 from crawler.site.graph import PageKind
 from crawler.site.plan import MIXED, Shares, SitePlan
 from crawler.site.truth import Site
+from support.site_pages import BARE_AMPERSAND, pages_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -32,15 +31,6 @@ PLANS = (
     SitePlan(pages=1),
     SitePlan.plain(pages=100),
 )
-
-BARE_AMPERSAND = re.compile(b"&(?!amp;|#)")
-
-
-def pages_of(site: Site, host: int = 0) -> list[PageTruth]:
-    """Every answer of a host to the paths it says it has."""
-    pages = [site.page(host, path) for path in site.paths(host)]
-    assert None not in pages
-    return [page for page in pages if page]
 
 
 def of_kind(site: Site, kind: PageKind) -> list[PageTruth]:
@@ -242,51 +232,6 @@ def test_slow_and_troubled_pages_say_so() -> None:
     assert all(page.trouble and page.trouble.retry_after is None for page in of_kind(site, PageKind.FLAKY))
 
 
-def test_a_spread_gives_each_page_its_own_latency() -> None:
-    """With a spread, delays differ from page to page and stay within it."""
-    delays = {
-        page.delay for page in pages_of(Site(SitePlan(pages=50, latency=1.0, latency_spread=0.5, shares=Shares())))
-    }
-
-    assert len(delays) > 50
-    assert all(1.0 <= delay < 1.5 for delay in delays)
-
-
-def test_robots_forbids_what_is_private() -> None:
-    """A parser of robots.txt keeps out of /private/ and nothing else, and finds the delay and the sitemap."""
-    site = Site(SitePlan(pages=300, hosts=2, crawl_delays=(0, 2.5)))
-
-    robots = site.page(1, "/robots.txt")
-
-    assert robots
-    rules = protego.Protego.parse(robots.decoded.decode())
-    forbidden = [path for path in site.paths(1) if not rules.can_fetch(site.base_urls[1] + path, "crawler")]
-    assert forbidden == [f"/private/00000{number}.html" for number in (1, 2, 3, 4)]
-    assert rules.crawl_delay("crawler") == 2.5
-    assert list(rules.sitemaps) == [f"{site.base_urls[1]}/sitemap.xml"]
-
-
-@pytest.mark.parametrize("pages", [1, 300, 2_000, 4_100])
-def test_sitemaps_list_every_page_that_answers(pages: int) -> None:
-    """A sitemap, or the parts of its index, name exactly the public pages with status 200."""
-    site = Site(SitePlan(pages=pages, largest=0))
-
-    listed = locations(site, "/sitemap.xml")
-    if pages > 2_000:
-        listed = [url for part in listed for url in locations(site, part.removeprefix(site.base_urls[0]))]
-
-    fine = [page.path for page in pages_of(site) if page.status == 200 and not page.path.startswith("/private/")]
-    assert listed == [site.base_urls[0] + path for path in fine]
-
-
-def locations(site: Site, path: str) -> list[str]:
-    """The addresses in a sitemap."""
-    page = site.page(0, path)
-    assert page
-    assert not BARE_AMPERSAND.search(page.decoded)
-    return [loc.replace("&amp;", "&") for loc in re.findall("<loc>(.*?)</loc>", page.decoded.decode())]
-
-
 @pytest.mark.parametrize(
     "path",
     [
@@ -322,27 +267,3 @@ def test_odd_paths_are_ready_for_the_wire() -> None:
     assert all(re.fullmatch(r"[!-~]+", path) for path in paths)
     for sign in ("?", "&", "/P/", "%20", "%2F", "%C3%A9", "%E6%97%A5", "~"):
         assert any(sign in path for path in paths), sign
-
-
-def test_sizes_are_mostly_small_and_rarely_huge() -> None:
-    """Pages are from 1 KB up, most below the largest size, a few well above it."""
-    sizes = sorted(len(page.decoded) for page in pages_of(Site(SitePlan.plain(pages=1000))))
-
-    assert 1_000 < sizes[0] < 2_000
-    assert sizes[-20] < 80_000
-    assert 200_000 < sizes[-1] < 400_000
-    assert all(small < large * 2 for small, large in pairwise(sizes))
-
-
-@pytest.mark.parametrize("wrong", [{"pages": 0}, {"hosts": 0}, {"hosts": 251}, {"fanout": 1}])
-def test_an_impossible_plan_is_refused(wrong: dict[str, int]) -> None:
-    """A plan that describes no site is a ValueError."""
-    with pytest.raises(ValueError, match="at least 1 page"):
-        SitePlan(**wrong)  # type: ignore[arg-type]  # the names are those of numbers
-
-
-@pytest.mark.parametrize("wrong", [{"slow": 0.6, "missing": 0.6}, {"slow": -0.1}])
-def test_impossible_shares_are_refused(wrong: dict[str, float]) -> None:
-    """Shares below nothing or beyond everything are a ValueError."""
-    with pytest.raises(ValueError, match="their sum at most 1"):
-        Shares(**wrong)
