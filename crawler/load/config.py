@@ -1,8 +1,8 @@
-"""Every knob of a load test, once: its type, its default, its help. Flags, keywords and the reference derive from here.
+"""The options of a load test: type, default and help of each. Flags, keywords and the reference are made from here.
 
 Rules
 - The letters are those of wrk: -t, -c, -d, -H mean the same there and here.
-- What contradicts itself is refused before anything is sent.
+- Options that contradict each other are refused before anything is sent.
 Runs on: anywhere (pure).
 """
 
@@ -23,25 +23,26 @@ _UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShapeConfig:
-    """How much is sent, and when."""
+    """The shape of the load: rate, time and connections."""
 
     connections: Annotated[
-        int, Help("Connections, over all processes; in a closed loop, so many users.", OptionKind.COUNT, short="c")
+        int, Help("Connections, over all processes; in a closed loop, one user each.", OptionKind.COUNT, short="c")
     ] = 64
     duration: Annotated[
-        float | None, Help("How long to measure; 10 s unless -n or --stages say.", OptionKind.TIME_LIMIT, short="d")
+        float | None,
+        Help("Time to measure; 10 s unless -n or --stages end the test.", OptionKind.TIME_LIMIT, short="d"),
     ] = None
-    requests: Annotated[int | None, Help("How many requests to measure.", OptionKind.COUNT, short="n")] = None
+    requests: Annotated[int | None, Help("Number of requests to measure.", OptionKind.COUNT, short="n")] = None
     rate: Annotated[
         float | None,
         Help(
             "Open loop: requests per second, sent whether or not earlier ones are answered.", OptionKind.RATE, short="R"
         ),
     ] = None
-    poisson: Annotated[bool, Help("Open loop: arrivals at random, as of many independent users.", OptionKind.FLAG)] = (
+    poisson: Annotated[bool, Help("Open loop: Poisson arrivals, as of many independent users.", OptionKind.FLAG)] = (
         False
     )
-    seed: Annotated[int, Help("Another seed is another random schedule.", OptionKind.COUNT_OR_NONE)] = 1
+    seed: Annotated[int, Help("Seed of the random schedule (--poisson).", OptionKind.COUNT_OR_NONE)] = 1
     stages: Annotated[
         str | None,
         Help(
@@ -50,32 +51,34 @@ class ShapeConfig:
             metavar="TIME:RATE,...",
         ),
     ] = None
-    warmup: Annotated[float, Help("Send for so long before measuring; reported apart.", OptionKind.SECONDS)] = 0.0
+    warmup: Annotated[float, Help("Send for this long before measuring; reported apart.", OptionKind.SECONDS)] = 0.0
     processes: Annotated[
         int, Help("Processes to send from; each keeps one core busy.", OptionKind.COUNT, short="t", metavar="N")
     ] = 1
     timeout: Annotated[
-        float, Help("Give up a request that has no whole answer so long after it was sent.", OptionKind.TIME_LIMIT)
+        float, Help("Give up a request without a whole answer this long after it was sent.", OptionKind.TIME_LIMIT)
     ] = 10.0
-    grace: Annotated[float, Help("Wait so long at the end for what is still in flight.", OptionKind.SECONDS)] = 1.0
+    grace: Annotated[float, Help("Wait this long at the end for requests in flight.", OptionKind.SECONDS)] = 1.0
 
     @property
     def is_open(self) -> bool:
-        """Whether a schedule decides when to send."""
+        """Return whether a schedule decides when to send (open loop)."""
         return self.rate is not None or self.stages is not None
 
     def steps(self) -> tuple[tuple[float, float], ...]:
-        """The stages: how many seconds each, and the rate at its end.
+        """Return the stages: the seconds of each, and the rate at its end.
 
         Raises:
-            UsageError: they are written in another way.
+            UsageError: a stage is not written as TIME:RATE.
         """
-        return tuple(map(_step, (self.stages or "").split(","))) if self.stages else ()
+        return tuple(map(_step, self.stages.split(","))) if self.stages else ()
 
     def curve(self) -> Curve:
-        """The rate over time, warm-up included; without end when only -n limits it."""
+        """Return the rate over time, warm-up included; without end when only -n limits it."""
         if self.stages is not None:
-            return Curve(_ramps(self.steps()))
+            rates = [0, *(round(rate * 1000) for _, rate in self.steps())]
+            lengths = [nanoseconds(seconds) for seconds, _ in self.steps()]
+            return Curve([RateStage(*stage) for stage in zip(lengths, rates, rates[1:], strict=False)])
         thousandths = max(1, round((self.rate or 0) * 1000))
         length = None if self.duration is None else nanoseconds(self.duration + self.warmup)
         return Curve([RateStage(length, thousandths, thousandths)])
@@ -83,7 +86,7 @@ class ShapeConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestConfig:
-    """What is asked."""
+    """The request, and the server that gets it."""
 
     method: Annotated[
         str | None, Help("HTTP method; GET, or POST when there is a body.", OptionKind.TEXT, short="X", metavar="NAME")
@@ -108,7 +111,7 @@ class RequestConfig:
     i_may_test: Annotated[
         str | None,
         Help(
-            "Test this host although it is not this machine: it is yours, or its owner agreed.",
+            "Test this host although it is another machine: it is yours, or its owner agreed.",
             OptionKind.TEXT,
             metavar="HOST",
         ),
@@ -117,7 +120,7 @@ class RequestConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateConfig:
-    """What counts as good, and what must hold."""
+    """The rules for a good answer and for a test that is passed."""
 
     expect_status: Annotated[
         str | None, Help("Only these statuses are good; otherwise all below 400.", OptionKind.TEXT, metavar="N,N,...")
@@ -134,7 +137,7 @@ class GateConfig:
     ] = ()
 
     def statuses(self) -> frozenset[int] | None:
-        """The good ones; None = all below 400.
+        """Return the good statuses; None = all below 400.
 
         Raises:
             UsageError: one of them is no status.
@@ -147,7 +150,7 @@ class GateConfig:
         return frozenset(map(int, found))
 
     def gates(self) -> tuple[Threshold, ...]:
-        """What must hold.
+        """Return the thresholds.
 
         Raises:
             UsageError: one of them cannot be read.
@@ -157,7 +160,7 @@ class GateConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadConfig:
-    """All knobs of a load test."""
+    """All options of a load test."""
 
     shape: ShapeConfig = field(default_factory=ShapeConfig)
     request: RequestConfig = field(default_factory=RequestConfig)
@@ -168,34 +171,31 @@ LOAD_OPTIONS: Mapping[str, Option] = {option.name: option for option in options_
 
 
 def configure_load(values: Mapping[str, object]) -> LoadConfig:
-    """A config with some knobs turned, by option name; values as text (flags) or native (keywords).
+    """Return a config with these options set, by name; values are text (flags) or native (keywords).
 
     Raises:
-        UsageError: no such option, a value that it does not take, or options that contradict each other.
+        UsageError: an option is unknown, does not take its value, or contradicts another one.
     """
     check_names(values, LOAD_OPTIONS, "options")
     config = turned(LoadConfig(), values, LOAD_OPTIONS)
-    config = replace(config, shape=_completed(config.shape))
+    shape = config.shape
+    if shape.duration is None and shape.requests is None and shape.stages is None:
+        config = replace(config, shape=replace(shape, duration=10.0))
     _check(config)
     return config
-
-
-def _completed(shape: ShapeConfig) -> ShapeConfig:
-    """With the default duration, where nothing else ends the test."""
-    if shape.duration is None and shape.requests is None and shape.stages is None:
-        return replace(shape, duration=10.0)
-    return shape
 
 
 def _check(config: LoadConfig) -> None:
     shape, request = config.shape, config.request
     if shape.stages is not None and (shape.rate, shape.duration, shape.requests) != (None, None, None):
-        raise UsageError("--stages say the rate and the time: leave out --rate, --duration and --requests")
+        raise UsageError("--stages set the rate and the time: leave out --rate, --duration and --requests")
     if shape.stages is not None and shape.warmup:
-        raise UsageError("--stages: a first stage is the warm-up, and each stage is reported apart; leave out --warmup")
+        raise UsageError(
+            "--stages: each stage is reported apart, so let the first one be the warm-up: leave out --warmup"
+        )
     if shape.poisson and not shape.is_open:
-        raise UsageError("--poisson: give a --rate or --stages, too; a closed loop has no arrivals")
-    if shape.is_open and shape.stages is not None and not any(rate for _, rate in shape.steps()):
+        raise UsageError("--poisson: a closed loop has no arrivals; give --rate or --stages, too")
+    if shape.stages is not None and not any(rate for _, rate in shape.steps()):
         raise UsageError("--stages: every rate is 0, so nothing would be sent")
     if request.body is not None and request.body_file is not None:
         raise UsageError("--body and --body-file: give one of them, not both")
@@ -214,12 +214,3 @@ def _step(text: str) -> tuple[float, float]:
     if not match or float(match[1]) <= 0:
         raise UsageError(f"--stages: expected TIME:RATE,TIME:RATE such as 10s:100,30s:1000, got {text[:40]!r}")
     return float(match[1]) * _UNITS[match[2]], float(match[3])
-
-
-def _ramps(steps: tuple[tuple[float, float], ...]) -> list[RateStage]:
-    stages, rate = [], 0
-    for seconds, end in steps:
-        thousandths = round(end * 1000)
-        stages.append(RateStage(nanoseconds(seconds), rate, thousandths))
-        rate = thousandths
-    return stages

@@ -1,8 +1,6 @@
-"""Opens connections to the one address that was judged, and names what can go wrong on the way.
+"""Opens the connections of a load test, to the one address that was judged, and gives each failure its reason.
 
-Rules
-- The socket's own errors are told apart from the server's: no file, port or memory left here is `client_limit`.
-- Connecting and TLS are timed apart.
+Rule: TCP and TLS are timed apart.
 Runs on: the loop that loads; one short task per connection, none per request.
 """
 
@@ -22,11 +20,11 @@ from crawler.runtime.tasks import TaskSet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where connections go.
+    """The address of the server, and the way to trust it.
 
     Attributes:
-        address: a socket address of this family, already judged; nothing is looked up again.
-        server_name: whose certificate is expected; None = no TLS.
+        address: a socket address of this family, already judged; no name is looked up again.
+        server_name: the name in the server's certificate; None = no TLS.
     """
 
     family: int
@@ -36,7 +34,7 @@ class Endpoint:
     insecure: bool = False
 
     def tls(self) -> ssl.SSLContext | None:
-        """What TLS is spoken with."""
+        """Return the TLS context; None = no TLS."""
         if self.server_name is None:
             return None
         context = ssl.create_default_context(cafile=self.ca_file)
@@ -47,18 +45,18 @@ class Endpoint:
 
 
 class Dialer:
-    """`dialer(connection)` opens it, or tells it why not."""
+    """`dialer(connection)` opens the connection, or tells it why not."""
 
-    def __init__(self, endpoint: Endpoint, errands: TaskSet, *, now: Callable[[], int], timeout: int) -> None:
+    def __init__(self, endpoint: Endpoint, tasks: TaskSet, *, now: Callable[[], int], timeout: int) -> None:
         self._endpoint = endpoint
-        self._errands = errands
+        self._tasks = tasks
         self._now = now
         self._timeout = timeout / 1e9
         self._tls = endpoint.tls()
 
     def __call__(self, connection: Connection) -> None:
-        """Begin to open it."""
-        self._errands.start(self._dial, connection)
+        """Open the connection in a task of its own."""
+        self._tasks.start(self._dial, connection)
 
     async def _dial(self, connection: Connection) -> None:
         try:
@@ -71,17 +69,17 @@ class Dialer:
         loop = asyncio.get_running_loop()
         began = self._now()
         endpoint = self._endpoint
-        plug = socket.socket(endpoint.family, socket.SOCK_STREAM)
+        sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
         try:
-            plug.settimeout(0)
-            await loop.sock_connect(plug, endpoint.address)
+            sock.settimeout(0)
+            await loop.sock_connect(sock, endpoint.address)
             connected = self._now()
             connection.tcp_time = connected - began
             connection.tls_began = connected if self._tls else 0
             open_ = loop.create_unix_connection if endpoint.family == socket.AF_UNIX else loop.create_connection
-            await open_(lambda: connection, sock=plug, ssl=self._tls, server_hostname=endpoint.server_name)
+            await open_(lambda: connection, sock=sock, ssl=self._tls, server_hostname=endpoint.server_name)
         except BaseException:
-            plug.close()
+            sock.close()
             raise
 
 

@@ -1,4 +1,4 @@
-"""What the tool itself costs while it measures: processor time, lag of its event loop, pauses of Python's collector.
+"""Measures the client itself during a load test: processor time, event loop lag, pauses of the garbage collector.
 
 Runs on: the loop that loads.
 """
@@ -10,7 +10,7 @@ from crawler.load.records import ClientCost, note
 
 
 class Gauge:
-    """Reads between `begin` and `end`."""
+    """A gauge of the client's cost, which counts between `begin` and `end`."""
 
     def __init__(self) -> None:
         self.client = ClientCost()
@@ -18,13 +18,13 @@ class Gauge:
         self._wall = self._cpu = self._pause = 0
 
     def begin(self) -> None:
-        """The measured part begins."""
+        """Begin to count."""
         self.is_running = True
         self._wall, self._cpu = time.monotonic_ns(), time.process_time_ns()
         gc.callbacks.append(self._collected)
 
     def end(self) -> None:
-        """It has ended."""
+        """Stop counting; a second call does nothing."""
         if self.is_running:
             self.is_running = False
             gc.callbacks.remove(self._collected)
@@ -32,7 +32,7 @@ class Gauge:
             self.client.cpu_seconds = (time.process_time_ns() - self._cpu) / 1e9
 
     def lagged(self, nanoseconds: int) -> None:
-        """The loop came this late to something that was due."""
+        """Count one lag of the event loop."""
         if self.is_running:
             note(self.client.lag, nanoseconds)
 

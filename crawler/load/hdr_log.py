@@ -1,8 +1,8 @@
-"""Histograms as an HDR histogram log (format 1.3), which the viewers and libraries of HdrHistogram read.
+"""Writes an HDR histogram log (format 1.3), which the viewers and libraries of HdrHistogram read.
 
-Strategy: our fine buckets are the counts array of an HDR histogram with three significant digits and a lowest value of
-1 ns, so a table is written as it is: zigzag LEB128 counts, runs of zeros as one negative number, zlib, base64 (the V2
-encoding of github.com/HdrHistogram/HdrHistogram, HistogramEncoding). Nothing is rounded.
+Strategy: a table of fine buckets is the counts array of an HDR histogram with three significant digits and a lowest
+value of 1 ns, so it is written as it is: zigzag LEB128 counts, runs of zeros as one negative number, zlib, base64 (the
+V2 encoding of github.com/HdrHistogram/HdrHistogram, HistogramEncoding). Nothing is rounded.
 Runs on: anywhere (pure).
 """
 
@@ -12,15 +12,16 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 
 from crawler.core.histogram import FINE, lowest
+from crawler.load.nanoseconds import SECOND
 
 _COOKIE = 0x1C849303 | 0x10  # V2, word size as its encoders write it
 _COMPRESSED = 0x1C849304 | 0x10
 _DIGITS = 3
-_HIGHEST = 3_600_000_000_000 * 24  # a day; what readers make room for
+_HIGHEST = 24 * 3600 * SECOND  # readers allocate for it
 
 
 def hdr_log(tables: Mapping[str, Mapping[int, int]], *, seconds: float) -> str:
-    """A log with one histogram per tag, of values in nanoseconds; its column of maxima is in milliseconds."""
+    """Return a log with one histogram per tag, of values in nanoseconds; the column of maxima is in milliseconds."""
     lines = [
         "#[Histogram log format version 1.3]",
         '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"',
@@ -32,7 +33,7 @@ def hdr_log(tables: Mapping[str, Mapping[int, int]], *, seconds: float) -> str:
 
 
 def encoded(table: Mapping[int, int]) -> str:
-    """One fine bucket table in HDR histogram's compressed V2 encoding, as base64."""
+    """Return a table of fine buckets in the compressed V2 encoding, as base64."""
     counts = b"".join(_counts(table))
     highest = max(_HIGHEST, lowest(max(table), FINE) if table else 0)
     head = struct.pack(">iiiiqqd", _COOKIE, len(counts), 0, _DIGITS, 1, highest, 1.0)
@@ -50,7 +51,7 @@ def _counts(table: Mapping[int, int]) -> Iterator[bytes]:
 
 
 def _leb128(value: int) -> bytes:
-    """Zigzag LEB128-64b9B: seven bits per byte, and a ninth byte of eight."""
+    """Encode a number as zigzag LEB128-64b9B: seven bits per byte, and eight in a ninth byte."""
     rest = (value << 1) ^ (value >> 63)
     out = bytearray()
     while rest >= 0x80 and len(out) < 8:

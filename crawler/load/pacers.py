@@ -1,11 +1,12 @@
-"""When each request of a load test is due: a constant rate, Poisson arrivals, stages; decided before anything is sent.
+"""The schedule of an open loop: a constant rate, Poisson arrivals or stages, decided before anything is sent.
 
-Strategy: a `Curve` says at which moment a given amount of requests has come due; a pacer says which amount belongs to
-request n: exactly n (regular), or a sum of exponential gaps (Poisson, by the time-rescaling theorem, at any rate).
+Strategy: a `Curve` gives the moment at which a given amount of requests has come due. A pacer gives the amount that
+belongs to request n: exactly n (regular), or a sum of exponential gaps (Poisson, by the time-rescaling theorem, at any
+rate).
 Rules
-- Whole numbers only: nanoseconds, thousandths of a request per second, 10^-12 requests. So a schedule never drifts, and
-  the same seed gives the same schedule whatever number of processes share it.
-- Between two stages the rate goes in a straight line, as in k6; equal rates make a plateau.
+- All numbers are whole: nanoseconds, thousandths of a request per second, 10^-12 requests. So a schedule never drifts,
+  and a seed gives the same schedule for any number of processes.
+- Between two stages the rate changes in a straight line, as in k6; equal rates make a plateau.
 Runs on: anywhere (pure): chance comes in as a function.
 """
 
@@ -22,7 +23,7 @@ UNIT = 1000 * SECOND  # one request, as (thousandths per second) x (nanoseconds)
 
 @dataclass(frozen=True, slots=True)
 class RateStage:
-    """A piece of a schedule in which the rate goes straight from `start` to `end` (thousandths of a request/s).
+    """A part of a schedule, in which the rate changes linearly from `start` to `end` (thousandths of a request/s).
 
     Attributes:
         length: nanoseconds; None = without end, at the rate `start`.
@@ -34,11 +35,11 @@ class RateStage:
 
     @property
     def amount(self) -> int | None:
-        """What comes due in it, in 1/UNIT requests; None = without end."""
+        """Return the amount that comes due, in 1/UNIT requests; None = without end."""
         return None if self.length is None else (self.start + self.end) * self.length // 2
 
     def when(self, amount: int) -> int:
-        """Nanoseconds from its start until this much (less than its own amount) has come due."""
+        """Return the nanoseconds from the stage's start until this amount, less than the stage's own, has come due."""
         slope = self.end - self.start
         if slope == 0 or self.length is None:
             return -(-amount // self.start)
@@ -48,12 +49,12 @@ class RateStage:
 
 
 class Curve:
-    """Stages end to end."""
+    """The rate over time: stages end to end."""
 
     def __init__(self, stages: Sequence[RateStage]) -> None:
         self._stages: list[RateStage] = []
         self._times: list[int] = []  # when each stage begins
-        self._amounts: list[int] = []  # what has come due before it
+        self._amounts: list[int] = []  # due before each stage
         time = amount = 0
         for stage in stages:
             if stage.amount == 0 and stage.length is not None:
@@ -69,7 +70,7 @@ class Curve:
         self.amount: int | None = None if is_endless else amount
 
     def when(self, amount: int) -> int | None:
-        """The nanosecond at which this much has come due; None = never."""
+        """Return the nanosecond at which this amount has come due; None = never."""
         if self.amount is not None and amount >= self.amount:
             return None
         number = bisect_right(self._amounts, amount) - 1
@@ -77,18 +78,18 @@ class Curve:
 
 
 class Regular:
-    """Requests as evenly as the curve allows; the first is due at once."""
+    """Requests as even as the curve allows; the first is due at once."""
 
     def __init__(self, curve: Curve) -> None:
         self._curve = curve
 
     def due(self, n: int) -> int | None:
-        """Nanoseconds after the start; None = no more."""
+        """Return the nanosecond after the start at which request n is due; None = the schedule has ended."""
         return self._curve.when(n * UNIT)
 
 
 class Poisson:
-    """Requests that know nothing of each other, as those of many independent users; asked in order.
+    """Poisson arrivals, as of many independent users; `due` is called in order.
 
     Args:
         chance: uniform in [0, 1), such as `random.Random(seed).random`.
@@ -101,7 +102,7 @@ class Poisson:
         self._drawn = 0
 
     def due(self, n: int) -> int | None:
-        """Nanoseconds after the start; None = no more."""
+        """Return the nanosecond after the start at which request n is due; None = the schedule has ended."""
         while self._drawn <= n:
             self._amount += int(-log(1.0 - self._chance()) * UNIT)
             self._drawn += 1
@@ -109,7 +110,7 @@ class Poisson:
 
 
 class Share:
-    """Every `count`-th request of a schedule, from number `index` on: one process's part of it."""
+    """One process's share of a schedule: every `count`-th request, from number `index` on."""
 
     def __init__(self, whole: Pacer, index: int, count: int) -> None:
         self._whole = whole
@@ -117,7 +118,7 @@ class Share:
         self._count = count
 
     def due(self, n: int) -> int | None:
-        """Nanoseconds after the start; None = no more."""
+        """Return the nanosecond after the start at which request n is due; None = the schedule has ended."""
         return self._whole.due(n * self._count + self._index)
 
 
@@ -129,5 +130,5 @@ class First:
         self._limit = limit
 
     def due(self, n: int) -> int | None:
-        """Nanoseconds after the start; None = no more."""
+        """Return the nanosecond after the start at which request n is due; None = the schedule has ended."""
         return self._whole.due(n) if n < self._limit else None

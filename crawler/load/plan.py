@@ -1,8 +1,8 @@
-"""What a load test is to do, made from its options: whom to ask for what, when, and in which phases.
+"""The plan of a load test, made from its options: target, request, schedule and phases.
 
 Rules
-- A plan is all that a process needs to know; with its `index` it is one process's share.
-- Everything that can be refused is refused here, before anything is sent.
+- With its `index`, a plan is one process's share of the test.
+- An impossible test is refused here, before anything is sent.
 Runs on: the loop, before the test; in a worker process, `pacer` and `spans`.
 """
 
@@ -23,7 +23,7 @@ from crawler.load.target import endpoint, exchange, is_own, target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that a process needs to know."""
+    """One process's share of a load test."""
 
     endpoint: Endpoint
     exchange: Exchange
@@ -32,12 +32,12 @@ class Plan:
 
     @property
     def connections(self) -> int:
-        """Its share of the connections."""
+        """Return the process's share of the connections."""
         return _share(self.shape.connections, self)
 
     @property
     def requests(self) -> int | None:
-        """Its share of the requests, in a closed loop; the schedule of an open one ends by itself."""
+        """Return the process's share of the requests of a closed loop; the schedule of an open loop ends by itself."""
         return None if self.shape.requests is None or self.shape.is_open else _share(self.shape.requests, self)
 
 
@@ -47,7 +47,7 @@ def _share(whole: int, plan: Plan) -> int:
 
 
 async def prepare(url: str, config: LoadConfig) -> tuple[LoadSetup, Plan]:
-    """Judge the target and make what the processes need.
+    """Check the target, and return the setup of the test and the plan of its processes.
 
     Raises:
         UsageError, TargetRefused: nothing is sent.
@@ -56,7 +56,8 @@ async def prepare(url: str, config: LoadConfig) -> tuple[LoadSetup, Plan]:
     place = await endpoint(parsed, config.request)
     place.tls()  # a file that holds no certificates is found here
     plan = Plan(endpoint=place, exchange=exchange(parsed, config), shape=config.shape)
-    shape, address = config.shape, place.address
+    shape, address, statuses = config.shape, place.address, config.gate.statuses()
+    good = "status below 400" if statuses is None else f"status {', '.join(map(str, sorted(statuses)))}"
     return LoadSetup(
         url=parsed.href,
         address=f"unix:{address}" if isinstance(address, str) else f"{address[0]}:{address[1]}",
@@ -68,7 +69,7 @@ async def prepare(url: str, config: LoadConfig) -> tuple[LoadSetup, Plan]:
         timeout=shape.timeout,
         grace=shape.grace,
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        good=_good(config),
+        good=good if config.gate.expect_body is None else f"{good} and the expected body",
         rate=shape.rate,
         arrivals=("poisson" if shape.poisson else "regular") if shape.is_open else None,
         seed=shape.seed if shape.poisson else None,
@@ -82,14 +83,8 @@ async def prepare(url: str, config: LoadConfig) -> tuple[LoadSetup, Plan]:
     ), plan
 
 
-def _good(config: LoadConfig) -> str:
-    statuses = config.gate.statuses()
-    text = "status below 400" if statuses is None else f"status {', '.join(map(str, sorted(statuses)))}"
-    return text if config.gate.expect_body is None else f"{text} and the expected body"
-
-
 def pacer(shape: ShapeConfig) -> Pacer:
-    """The schedule of an open loop, all processes together."""
+    """Return the schedule of an open loop, for all processes together."""
     curve = shape.curve()
     arrivals = _arrivals(shape, curve)
     return arrivals if shape.requests is None else First(arrivals, _before(shape, curve) + shape.requests)
@@ -100,7 +95,7 @@ def _arrivals(shape: ShapeConfig, curve: Curve) -> Pacer:
 
 
 def _before(shape: ShapeConfig, curve: Curve) -> int:
-    """How many requests are due within the warm-up."""
+    """Return the number of requests that are due within the warm-up."""
     arrivals, number = _arrivals(shape, curve), 0
     while shape.warmup and (due := arrivals.due(number)) is not None and due < nanoseconds(shape.warmup):
         number += 1
@@ -108,7 +103,7 @@ def _before(shape: ShapeConfig, curve: Curve) -> int:
 
 
 def spans(shape: ShapeConfig) -> list[Span]:
-    """The phases: warm-up and the measured one, or one per stage."""
+    """Return the phases: the warm-up and the measured phase, or one phase per stage."""
     if shape.stages is not None:
         stages, begin = [], 0
         for seconds, rate in shape.steps():

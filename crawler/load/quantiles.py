@@ -1,11 +1,12 @@
 """Percentiles that a sample can carry, each with its confidence interval.
 
 Rules
-- A percentile is the value of rank ceil(share x n); its interval lies between two ranks, by the binomial distribution
-  of how many values fall below the true one (no assumption about their shape; requests taken as independent).
-- At least ten values must lie beyond a percentile, or it is not shown: p99 needs 1,000 of them, p99.9 10,000.
-- A value of which only a lower bound is known (a request without an answer) counts at that bound. A percentile above
-  such a bound is itself a lower bound.
+- A percentile is the value of rank ceil(share x n). Its confidence interval lies between two ranks, by the binomial
+  distribution of the number of values below the true percentile. Requests are taken as independent; their times may
+  have any distribution.
+- At least ten values must lie beyond a percentile, or it is not shown: p99 needs 1,000 values, p99.9 10,000.
+- A request without an answer counts at the lower bound of its time. A percentile above such a bound is itself a lower
+  bound.
 Runs on: anywhere (pure).
 """
 
@@ -27,7 +28,7 @@ class Quantile:
 
     Attributes:
         low, high: its 95 % confidence interval.
-        at_least: it is a lower bound, since some of the requests below it had no answer.
+        at_least: the value is a lower bound, since requests below it had no answer.
     """
 
     share: float
@@ -38,12 +39,12 @@ class Quantile:
 
 
 def needed(share: float) -> int:
-    """How many values a percentile needs."""
+    """Return the number of values that a percentile needs."""
     return ceil(round(_BEYOND / round(1 - share, 9), 6))  # 1 - 0.99999 is a little less than a hundred-thousandth
 
 
 def quantile(known: Mapping[int, int], share: float, bounds: Mapping[int, int] | None = None) -> Quantile | None:
-    """A percentile of a fine bucket table; None when the values are too few to carry it.
+    """Return a percentile of a fine bucket table; None when it has too few values.
 
     `bounds` are lower bounds of further values.
     """

@@ -1,4 +1,4 @@
-"""The report of a load test as text, for 80 columns: the verdict first, then what it rests on.
+"""The report of a load test as text, for 80 columns: the verdict first, then the figures behind it.
 
 Runs on: anywhere (pure).
 """
@@ -11,7 +11,7 @@ from crawler.core.text import counted, duration, safe, size
 from crawler.load.figures import label, percent
 from crawler.load.quantiles import MAIN_SHARES, SHARES, Quantile, quantile
 from crawler.load.records import merged
-from crawler.load.result import LoadResult, cpu_per_request
+from crawler.load.result import LoadResult
 
 _INDENT = 13
 _LATENCY, _STEPS, _PHASES = (_INDENT, *(9,) * 6), (20, 8, 9, 9, 9), (16, 7, 12, 8, 8, 9, 9)  # widths of columns
@@ -19,10 +19,10 @@ _MANY = 5  # kinds of failures
 
 
 def load_text(result: LoadResult, gates: Sequence[tuple[str, bool, str]] = ()) -> str:
-    """The report; `gates` are threshold, whether it was kept, and the figure."""
-    lines = [*_verdict(result), *gate_text(gates), *_asked(result), *_times(result)]
+    """Return the report; each gate is a threshold, whether it was kept, and the figure."""
+    lines = [*_verdict(result), *gate_text(gates), *_load(result), *_times(result)]
     lines += [*_sending(result), *_outcomes(result)]
-    lines += [*_connections(result), *_phases_of_a_request(result), *_stages(result), *_client(result)]
+    lines += [*_connections(result), *_steps(result), *_phases(result), *_client(result)]
     return "\n".join(lines)
 
 
@@ -44,12 +44,12 @@ def _verdict(result: LoadResult) -> Iterator[str]:
 
 
 def gate_text(gates: Sequence[tuple[str, bool, str]]) -> Iterator[str]:
-    """One line per gate."""
+    """Yield the lines of the gates, one gate after the other."""
     for text, is_kept, figure in gates:
         yield from _row("Gate", f"{'kept  ' if is_kept else 'MISSED'} {text}: {figure}")
 
 
-def _asked(result: LoadResult) -> Iterator[str]:
+def _load(result: LoadResult) -> Iterator[str]:
     asked = result.asked
     yield from _row("Target", safe(f"{asked.method} {asked.url} at {asked.address}", 300))
     if asked.mode == "closed":
@@ -113,7 +113,11 @@ def _intervals(result: LoadResult) -> Iterator[str]:
     beyond = [f"{label(share)} {_value(one)}" for share, one in found if one and share not in MAIN_SHARES]
     if beyond:
         yield from _row("  beyond", f"{', '.join(beyond)} ({_judged(result)})")
-    sure = [f"{label(share)} {_interval(one)}" for share, one in found if one]
+    sure = [
+        f"{label(share)} " + (f">={_ms(one.low)}" if one.at_least else f"{_ms(one.low)} - {_ms(one.high)}")
+        for share, one in found
+        if one
+    ]
     if sure:
         yield from _row("  95 % sure", ", ".join(sure))
     missing = next((share for share, one in found if one is None), None)
@@ -121,12 +125,8 @@ def _intervals(result: LoadResult) -> Iterator[str]:
         yield from _row("  not shown", f"{label(missing)} and beyond: {result.wanting(missing)}")
 
 
-def _interval(one: Quantile) -> str:
-    return f">={_ms(one.low)}" if one.at_least else f"{_ms(one.low)} - {_ms(one.high)}"
-
-
 def _judged(result: LoadResult) -> str:
-    """The time that is judged: in a closed loop a request is due when it is sent."""
+    """Return the name of the time that the percentiles are of: in a closed loop, a request is due when it is sent."""
     return "response" if result.asked.mode == "open" else "service"
 
 
@@ -164,22 +164,19 @@ def _outcomes(result: LoadResult) -> Iterator[str]:
 
 
 def _connections(result: LoadResult) -> Iterator[str]:
+    asked = result.asked
+    ideal = asked.connections
+    if not asked.keep_alive:
+        ideal = max(ideal, sum(phase.scheduled for phase in result.phases))
     opened = sum(phase.opened for phase in result.phases)
     closed = sum(phase.closed_by_server for phase in result.phases)
     surplus = sum(phase.surplus for phase in result.phases)
-    parts = [f"{opened:,} opened (ideal {_ideal(result):,})", f"{closed:,} closed by the server"]
+    parts = [f"{opened:,} opened (ideal {ideal:,})", f"{closed:,} closed by the server"]
     parts += [f"{surplus:,} dropped for bytes behind the answer"] if surplus else []
     yield from _row("Connections", ", ".join(parts))
 
 
-def _ideal(result: LoadResult) -> int:
-    asked = result.asked
-    if asked.keep_alive:
-        return asked.connections
-    return max(asked.connections, sum(phase.scheduled for phase in result.phases))
-
-
-def _phases_of_a_request(result: LoadResult) -> Iterator[str]:
+def _steps(result: LoadResult) -> Iterator[str]:
     total = result.total
     connect = merged(*(phase.connect for phase in result.phases))
     tls = merged(*(phase.tls for phase in result.phases))
@@ -201,7 +198,7 @@ def _phases_of_a_request(result: LoadResult) -> Iterator[str]:
             yield columns((f"  {name}", count, *cells, _ms(middle(max(table), FINE))), _STEPS)
 
 
-def _stages(result: LoadResult) -> Iterator[str]:
+def _phases(result: LoadResult) -> Iterator[str]:
     if len(result.phases) < 2:
         return
     yield columns(("Phases", "seconds", "requests/s", "ok", "not ok", "p50, ms", "p99, ms"), _PHASES)
@@ -215,9 +212,8 @@ def _stages(result: LoadResult) -> Iterator[str]:
 
 def _client(result: LoadResult) -> Iterator[str]:
     cpu = ", ".join(f"{client.cpu * 100:.0f} %" for client in result.clients)
-    each = cpu_per_request(result)
+    each, pauses = result.cpu_per_request, result.pauses
     parts = [f"CPU {cpu} of a core" + (f" ({each:.1f} us per request)" if each else "")]
-    pauses = merged(*(client.pauses for client in result.clients))
     if pauses:
         most = middle(max(pauses), FINE)
         parts.append(f"{counted(sum(pauses.values()), 'GC pause')}, longest {_ms(most)} ms")

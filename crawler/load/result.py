@@ -1,8 +1,8 @@
-"""What a load test found: the records of all processes as one result, its figures, and its JSON.
+"""The result of a load test: the records of all processes as one, their figures, and their JSON.
 
 Rules
 - A figure that the sample cannot carry is None, never a guess.
-- The response time of a request without an answer is known to be at least so much, and counts so.
+- A request without an answer counts at the lower bound of its response time.
 - `to_json` is the documented schema (docs/load.md): times in milliseconds, shares from 0 to 1.
 Runs on: anywhere (pure).
 """
@@ -15,7 +15,7 @@ from functools import cached_property
 import msgspec
 
 from crawler.core.histogram import FINE, mean, middle
-from crawler.load.client_share import own_parts
+from crawler.load.client_share import client_shares
 from crawler.load.figures import label, phase_figures, times
 from crawler.load.quantiles import Quantile, needed, quantile
 from crawler.load.records import ClientCost, Phase, Table, merged, sum_up
@@ -25,7 +25,7 @@ SCHEMA = 1
 
 
 class LoadVerdict(StrEnum):
-    """What the figures are worth; the first that applies."""
+    """The verdict on the figures: the first that applies."""
 
     NOTHING_OK = "NOTHING-OK"
     TOO_SHORT = "TOO-SHORT"
@@ -37,16 +37,16 @@ class LoadVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadSetup:
-    """What the test was to be.
+    """The setup of a test: its target, its load and its rules.
 
     Attributes:
-        address: where connections went.
-        mode: "closed", or "open" where a schedule decided.
+        address: of the server, as it was dialled.
+        mode: "closed" or "open" loop.
         rate: requests per second; None = as many as the connections manage, or stages.
         stages: (seconds, rate at its end).
-        good: which answers count as good.
-        allowed_host: the host that the user said may be tested, though it is not this machine.
-        shares_machine: the server is on this machine, so the client takes processor time from it.
+        good: the rule for a good answer, in words.
+        allowed_host: the host of another machine that the user allowed (--i-may-test).
+        shares_machine: the server is on this machine, so client and server compete for its processors.
     """
 
     url: str
@@ -77,9 +77,9 @@ class LoadResult:
     """The result of a load test; times in seconds.
 
     Attributes:
-        verdict: what the figures are worth, `because` the figure that decided it, and `advice` what to do next.
-        interrupted: it was ended before its time.
-        gave_up: it ended itself, since not one connection could be opened.
+        verdict: the worth of the figures; `because` is the figure that decided it, `advice` the next step.
+        interrupted: the user ended the test early.
+        gave_up: the test ended itself, since no connection could be opened.
     """
 
     asked: LoadSetup
@@ -93,110 +93,122 @@ class LoadResult:
 
     @cached_property
     def total(self) -> Phase:
-        """All measured phases as one."""
+        """Return the sum of all measured phases."""
         return sum_up(self.phases)
 
     @cached_property
     def service(self) -> Table:
-        """Times from sending to the end of the answer (nanoseconds)."""
+        """Return the service times, from sending to the end of the answer (nanoseconds)."""
         return self.total.service()
 
     @cached_property
     def response(self) -> Table:
-        """Times from the due moment to the end of the answer; in a closed loop a request is due when it is sent."""
+        """Return the times from the due moment to the end of the answer; a closed loop sends when a request is due."""
         return self.total.response if self.asked.mode == "open" else self.service
 
     @cached_property
     def unanswered(self) -> Table:
-        """Lower bounds of the response times of requests without an answer."""
+        """Return the lower bounds of the response times of requests without an answer."""
         return self.total.unanswered()
 
     @cached_property
     def lag(self) -> Table:
-        """How late the event loops were."""
+        """Return the lags of the clients' event loops."""
         return merged(*(client.lag for client in self.clients))
+
+    @cached_property
+    def pauses(self) -> Table:
+        """Return the pauses of the clients' garbage collectors."""
+        return merged(*(client.pauses for client in self.clients))
+
+    @property
+    def cpu_per_request(self) -> float | None:
+        """Return the processor time that one answer cost the client, in microseconds; None without an answer."""
+        answered = self.total.answered
+        return sum(client.cpu_seconds for client in self.clients) * 1e6 / answered if answered else None
 
     @property
     def seconds(self) -> float:
-        """How long was measured."""
+        """Return the measured time."""
         return self.total.seconds
 
     @property
     def requests_per_second(self) -> float:
-        """Requests that ended, well or not, within the measured time."""
+        """Return the requests per second that ended, well or not, within the measured time."""
         return self.total.rate
 
     @property
     def outcomes(self) -> Mapping[str, int]:
-        """How many requests were scheduled, and how they ended."""
+        """Return how many requests were scheduled, and how many ended in each way."""
         return {"scheduled": self.total.scheduled, **self.total.outcomes}
 
     @property
     def error_rate(self) -> float:
-        """The share of requests that failed, timed out or were never sent."""
+        """Return the share of requests that failed, timed out or were never sent."""
         ended = self.total.outcomes
         bad = ended["failed"] + ended["timed_out"] + ended["shed"]
         return bad / self.total.scheduled if self.total.scheduled else 0.0
 
     def quantile(self, share: float) -> Quantile | None:
-        """A percentile of the response time, with its confidence interval; None = the sample cannot carry it."""
+        """Return a percentile of the response time, with its interval; None = the sample cannot carry it."""
         return quantile(self.response, share, self.unanswered)
 
     def wanting(self, share: float) -> str:
-        """What the sample lacks to carry a percentile of the response time."""
+        """Return in words how many more requests a percentile of the response time needs."""
         have = sum(self.response.values()) + sum(self.unanswered.values())
         kind = "ok or unanswered" if self.unanswered else "ok"
         return f"{needed(share):,} {kind} requests are needed, {have:,} {'is' if have == 1 else 'are'} here"
 
     def percentile(self, percent: float) -> float | None:
-        """A percentile of the response time in seconds; None = the sample cannot carry it."""
+        """Return a percentile of the response time in seconds; None = the sample cannot carry it."""
         found = self.quantile(percent / 100)
         return found.value / 1e9 if found else None
 
     @property
     def p50(self) -> float | None:
-        """The median response time in seconds."""
+        """Return the median response time in seconds."""
         return self.percentile(50)
 
     @property
     def p90(self) -> float | None:
-        """The response time that nine of ten requests stay within."""
+        """Return the response time within which nine of ten requests stay, in seconds."""
         return self.percentile(90)
 
     @property
     def p99(self) -> float | None:
-        """The response time that 99 % stay within."""
+        """Return the response time within which 99 % stay, in seconds."""
         return self.percentile(99)
 
     @property
     def p999(self) -> float | None:
-        """The response time that 99.9 % stay within."""
+        """Return the response time within which 99.9 % stay, in seconds."""
         return self.percentile(99.9)
 
     @property
     def mean(self) -> float | None:
-        """The mean response time of the answers in seconds."""
+        """Return the mean response time of the answers in seconds."""
         found = mean(self.response, FINE)
         return None if found is None else found / 1e9
 
     @property
     def max(self) -> float | None:
-        """The longest response time in seconds, that of unanswered requests (at least) included."""
+        """Return the longest response time in seconds; requests without an answer count at their lower bound."""
         worst = max([*self.response, *self.unanswered], default=None)
         return None if worst is None else middle(worst, FINE) / 1e9
 
     @property
     def client_share(self) -> dict[str, float]:
-        """The client's own part of each percentile (p50, p90...), at most, 0 to 1: late sending and late reading."""
-        parts = own_parts(self.total, self.lag, is_open=self.asked.mode == "open")
-        return {label(own.share): own.part for own in parts}
+        """Return the client's own part of each percentile (p50, p90...), at most, from 0 to 1."""
+        shares = client_shares(self.total, self.lag, is_open=self.asked.mode == "open")
+        return {label(each.share): each.part for each in shares}
 
     def to_json(self) -> str:
-        """The report as JSON, on one line."""
+        """Return the report as JSON, on one line."""
         return msgspec.json.encode(self.to_dict()).decode()
 
     def to_dict(self) -> dict[str, object]:
-        """The report as plain values."""
+        """Return the report as plain values."""
+        is_open = self.asked.mode == "open"
         return {
             "schema": SCHEMA,
             "tool": f"crawler/{__version__}",
@@ -205,23 +217,13 @@ class LoadResult:
             "advice": self.advice,
             "interrupted": self.interrupted,
             "asked": {key: value for key, value in asdict(self.asked).items() if value not in (None, ())},
-            **phase_figures(self.total, is_open=self.asked.mode == "open"),
-            "client": _client_figures(self),
-            "phases": [phase_figures(phase, is_open=self.asked.mode == "open") for phase in self.phases],
+            **phase_figures(self.total, is_open=is_open),
+            "client": {
+                "processes": [{"cpu": client.cpu, "cpu_seconds": client.cpu_seconds} for client in self.clients],
+                "cpu_us_per_request": self.cpu_per_request,
+                "share_at_most": self.client_share,
+                "loop_lag_ms": times(self.lag),
+                "gc_pauses_ms": times(self.pauses),
+            },
+            "phases": [phase_figures(phase, is_open=is_open) for phase in self.phases],
         }
-
-
-def _client_figures(result: LoadResult) -> dict[str, object]:
-    return {
-        "processes": [{"cpu": client.cpu, "cpu_seconds": client.cpu_seconds} for client in result.clients],
-        "cpu_us_per_request": cpu_per_request(result),
-        "share_at_most": result.client_share,
-        "loop_lag_ms": times(result.lag),
-        "gc_pauses_ms": times(merged(*(client.pauses for client in result.clients))),
-    }
-
-
-def cpu_per_request(result: LoadResult) -> float | None:
-    """Microseconds of processor time that one request cost this tool."""
-    answered = result.total.answered
-    return sum(client.cpu_seconds for client in result.clients) * 1e6 / answered if answered else None

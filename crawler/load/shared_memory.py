@@ -1,13 +1,13 @@
-"""A few numbers in memory that all processes of a load test share: when to begin, when to stop, how far each one is.
+"""A few numbers that all processes of a load test share: when to begin, when to stop, and the progress of each.
 
-Strategy: a mapped file of 64-bit words, each with one writer; reading and writing one costs no system call and no lock.
-Rules
-- What is on it is for the display and for stopping. The result itself comes back as the job's answer, whole.
+Strategy: a mapped file of 64-bit words, each with one writer, so an access costs no system call and no lock.
+Rule: the numbers are for the display and for stopping; the result comes back as the job's answer, whole.
 Runs on: the loop of each process, and the parent's.
 """
 
 import mmap
 import os
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from typing import Self
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """How far one process is; times in nanoseconds."""
+    """The progress of one process, or of all; times in nanoseconds."""
 
     is_ready: int = 0
     answered: int = 0
@@ -27,13 +27,20 @@ class Progress:
     p50: int = 0
     p99: int = 0
 
+    @staticmethod
+    def total(rows: "Sequence[Progress]") -> "Progress":
+        """Return the progress of all processes: the sum of each count, the maximum of each time."""
+        columns = zip(fields(Progress), zip(*map(astuple, rows), strict=True), strict=True)
+        return Progress(**{field.name: (max if field.name in _TIMES else sum)(each) for field, each in columns})
 
+
+_TIMES = {"lag", "p50", "p99"}
 _WIDTH = len(fields(Progress))
 _BEGIN, _STOP, _HEAD = 0, 1, 2
 
 
 class SharedBoard:
-    """The numbers, in a file that `make` makes and the processes open by its path."""
+    """The shared numbers, in a file that `make` creates and the processes open by its path."""
 
     def __init__(self, path: Path) -> None:
         with path.open("r+b") as file:
@@ -42,7 +49,7 @@ class SharedBoard:
 
     @classmethod
     def make(cls, path: Path, processes: int) -> "SharedBoard":
-        """A new one, all zeros."""
+        """Create the file, with zeros."""
         path.touch()
         os.truncate(path, 8 * (_HEAD + _WIDTH * processes))
         return cls(path)
@@ -58,7 +65,7 @@ class SharedBoard:
 
     @property
     def begin(self) -> int:
-        """The monotonic nanosecond at which all processes begin; 0 = not decided."""
+        """Return the monotonic nanosecond at which all processes begin; 0 = not decided."""
         return self._words[_BEGIN]
 
     @begin.setter
@@ -67,7 +74,7 @@ class SharedBoard:
 
     @property
     def stop(self) -> int:
-        """0 = go on, 1 = end now with the usual grace, 2 = end at once."""
+        """Return 0 to go on, 1 to end now with the usual grace, 2 to end at once."""
         return self._words[_STOP]
 
     @stop.setter
@@ -75,13 +82,13 @@ class SharedBoard:
         self._words[_STOP] = how
 
     def tell(self, index: int, progress: Progress) -> None:
-        """Show how far this process is."""
+        """Write the progress of this process."""
         at = _HEAD + index * _WIDTH
         for offset, value in enumerate(astuple(progress)):
             self._words[at + offset] = value
 
     def progress(self) -> list[Progress]:
-        """How far each process is."""
+        """Return the progress of each process."""
         words = self._words[_HEAD:].tolist()
         names = [field.name for field in fields(Progress)]
         rows = [words[at : at + _WIDTH] for at in range(0, len(words), _WIDTH)]

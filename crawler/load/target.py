@@ -1,11 +1,11 @@
-"""Whom a load test may hit, and the bytes that it sends.
+"""The target of a load test: the check that it may be tested, and the bytes of the request.
 
 Rules
-- This machine alone: loopback, its own addresses, a unix socket. Anything else needs the host's name typed once more,
-  by which the user says that it may be tested; the report keeps that.
-- What is judged is the address that will be dialled, and what was judged is dialled: nothing is looked up twice.
-- A redirect is an answer: it is never followed, so a test cannot leave its target.
-- A request is made once; framing is ours, every other header can be replaced.
+- The target is this machine alone: loopback, its own addresses, a unix socket. For any other host the user types the
+  name once more (--i-may-test), which says that it may be tested; the report keeps that.
+- The address that was judged is dialled: no name is looked up twice.
+- A redirect is an answer and is never followed, so a test cannot leave its target.
+- A request is made once. Its framing headers are the tool's; every other header can be replaced.
 Runs on: the loop, before the test.
 """
 
@@ -29,10 +29,10 @@ _FRAMING = {"content-length", "transfer-encoding", "connection"}
 
 
 def target(text: str) -> Url:
-    """The URL to test; `127.0.0.1:8000` is taken for what was meant.
+    """Return the URL to test; without a scheme it is http.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is no URL.
     """
     try:
         return parse(text if "://" in text else f"http://{text}")
@@ -41,10 +41,10 @@ def target(text: str) -> Url:
 
 
 async def endpoint(url: Url, config: RequestConfig) -> Endpoint:
-    """Where to connect.
+    """Return the address to connect to.
 
     Raises:
-        TargetRefused: it is not this machine, and nobody said that it may be tested.
+        TargetRefused: the host is another machine, and `i_may_test` does not name it.
         UsageError: the host has no address, or a file is missing.
     """
     if config.i_may_test not in (None, url.host):
@@ -67,65 +67,56 @@ async def _place(url: Url, config: RequestConfig) -> tuple[int, tuple[str, int] 
         raise UsageError(f"{safe(url.host, 80)} {NO_HOST}")
     if config.unix_socket is not None:
         return socket.AF_UNIX, config.unix_socket
-    places = await _addresses(url)
-    if config.i_may_test is None:
-        for _, address in places:
-            _refuse_foreign(url, address[0])
-    for place in places[:-1]:
-        if await _answers(*place):
-            return place
-    return places[-1]
-
-
-async def _addresses(url: Url) -> list[tuple[int, tuple[str, int]]]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(url.host.strip("[]"), url.port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise UsageError(f"{url.host}: {error.strerror}") from None
-    return [(family, (str(address[0]), int(address[1]))) for family, _, _, _, address in found]
+    places = [(family, (str(address[0]), int(address[1]))) for family, _, _, _, address in found]
+    if config.i_may_test is None:
+        for _, (address, _) in places:
+            if not is_own(address):
+                raise TargetRefused(
+                    f"{url.host} ({address}) is not this machine, and load on somebody else's is an attack. If it is "
+                    f"yours or its owner agreed: --i-may-test {url.host}"
+                )
+    for place in places[:-1]:  # `localhost` often has two addresses, and a server listens at one of them
+        if await _listens(*place):
+            return place
+    return places[-1]
 
 
 def is_own(address: str) -> bool:
-    """Whether dialling this address stays on this machine."""
+    """Return whether a connection to this address stays on this machine."""
     kind = classify(address)
     if kind is AddressClass.LOOPBACK or address in {"0.0.0.0", "::"}:  # noqa: S104 - dialled, they are loopback
         return True
     if kind is AddressClass.RESERVED:
         return False
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as plug:
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
         try:
-            plug.bind((address, 0))  # the kernel lets a socket have only an address of this machine
+            sock.bind((address, 0))  # the kernel lets a socket have only an address of this machine
         except OSError:
             return False
     return True
 
 
-def _refuse_foreign(url: Url, address: str) -> None:
-    if not is_own(address):
-        raise TargetRefused(
-            f"{url.host} ({address}) is not this machine, and load on somebody else's is an attack. If it is yours or "
-            f"its owner agreed: --i-may-test {url.host}"
-        )
-
-
-async def _answers(family: int, address: tuple[str, int]) -> bool:
-    """Whether somebody listens: `localhost` often is two addresses, and a server has one of them."""
-    with socket.socket(family, socket.SOCK_STREAM) as plug:
-        plug.settimeout(0)
+async def _listens(family: int, address: tuple[str, int]) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(0)
         try:
             async with asyncio.timeout(_PROBE):
-                await asyncio.get_running_loop().sock_connect(plug, address)
+                await asyncio.get_running_loop().sock_connect(sock, address)
         except OSError:
             return False
     return True
 
 
 def exchange(url: Url, config: LoadConfig) -> Exchange:
-    """What is sent, and what is a good answer to it.
+    """Return the request, and the rule for a good answer to it.
 
     Raises:
-        UsageError: the file of the body cannot be read, or the method is none.
+        UsageError: the file of the body cannot be read, or the method is no name.
     """
     asked = config.request
     body = _body(asked)

@@ -1,8 +1,9 @@
-"""Gates: what a load test must keep to, such as `p99<50ms` or `errors<0.1%`, and whether it did.
+"""Thresholds of a load test, such as `p99<50ms` or `errors<0.1%`, and the check whether its result keeps them.
 
 Rules
-- Only what is known passes: a percentile that the sample cannot carry, or of which only a lower bound is known, does
-  not stay below anything. A test that was interrupted, or limited by its client, passes no gate at all.
+- Only a known figure passes: a percentile that the sample cannot carry, or of which only a lower bound is known, is not
+  below any limit.
+- A test that was interrupted, or limited by its client, passes no threshold at all.
 Runs on: anywhere (pure).
 """
 
@@ -15,7 +16,8 @@ from crawler.core.errors import UsageError
 from crawler.load.result import LoadResult, LoadVerdict
 
 _WRITTEN = re.compile(r"\s*(p\d{1,2}(?:\.\d{1,4})?|mean|max|errors|rate)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(\S*)\s*")
-_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+_TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+_UNITS = {"errors": {"%": 0.01, "": 1.0}, "rate": {"": 1.0, "/s": 1.0}}  # of all other figures: _TIMES
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -27,7 +29,7 @@ _EXPECTED = "such as p99<50ms, mean<=5ms, max<1s, errors<0.1% or rate>=1000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """One gate: a figure, a comparison, a limit (seconds, a share, or requests per second)."""
+    """One threshold: a figure, a comparison, a limit (seconds, a share, or requests per second)."""
 
     text: str
     figure: str
@@ -35,19 +37,19 @@ class Threshold:
     limit: float
 
     def check(self, result: LoadResult) -> tuple[bool, str]:
-        """Whether it is kept, and the figure or what stands in its way."""
+        """Return whether the result keeps the threshold, and the figure or the reason why it has none."""
         doubts = ["interrupted"] if result.interrupted else []
         doubts += ["client-bound"] if result.verdict is LoadVerdict.CLIENT_BOUND else []
         value, is_bound = self._value(result)
         if value is None:
-            return False, "; ".join([self._wanting(result), *doubts])
+            return False, "; ".join([self._missing(result), *doubts])
         shown = f"{'at least ' if is_bound else ''}{self._shown(value)}"
         is_known = not doubts and not (is_bound and self.sign in {"<", "<="})
         is_kept = is_known and _COMPARE[self.sign](value, self.limit)
         return is_kept, f"{shown}, but {' and '.join(doubts)}" if doubts else shown
 
     def _value(self, result: LoadResult) -> tuple[float | None, bool]:
-        """The figure, and whether it is only a lower bound."""
+        """Return the figure, and whether it is only a lower bound; None = the sample has none."""
         if self.figure == "errors":
             return (result.error_rate, False) if result.total.scheduled else (None, False)
         if self.figure == "rate":
@@ -59,14 +61,15 @@ class Threshold:
         found = result.quantile(self._share)
         return (found.value / 1e9, found.at_least) if found else (None, False)
 
-    def _wanting(self, result: LoadResult) -> str:
+    def _missing(self, result: LoadResult) -> str:
+        """Return the reason why the result has no such figure."""
         if not result.total.scheduled:
             return "nothing was sent"
         return result.wanting(self._share) if self.figure.startswith("p") else "no request was ok"
 
     @property
     def _share(self) -> float:
-        """Of a percentile: p99.9 is 0.999."""
+        """Return the share of a percentile: 0.999 for p99.9."""
         return float(self.figure[1:]) / 100
 
     def _shown(self, value: float) -> str:
@@ -76,21 +79,13 @@ class Threshold:
 
 
 def parse_threshold(text: str) -> Threshold:
-    """A gate from its text.
+    """Return a threshold from its text.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is no threshold.
     """
     match = _WRITTEN.fullmatch(text)
-    scale = match and _scale(match[1], match[4])
+    scale = match and _UNITS.get(match[1], _TIMES).get(match[4])
     if not match or not scale:
         raise UsageError(f"--threshold {text[:60]!r}: expected a figure, a comparison and a limit, {_EXPECTED}")
     return Threshold(text=text.strip(), figure=match[1], sign=match[2], limit=float(match[3]) * scale)
-
-
-def _scale(figure: str, unit: str) -> float | None:
-    if figure == "errors":
-        return {"%": 0.01, "": 1.0}.get(unit)
-    if figure == "rate":
-        return {"": 1.0, "/s": 1.0}.get(unit)
-    return _UNITS.get(unit)

@@ -1,14 +1,14 @@
-"""What the figures of a load test are worth, the one figure that decides it, and what to do next.
+"""The verdict on a load test: the worth of its figures, the one figure that decides it, and the next step.
 
 Rules, in this order
-- NOTHING-OK: not one request was answered well, so nothing is known of the good ones.
-- TOO-SHORT: under a second, or under 100 answers: no percentile but the median means anything.
+- NOTHING-OK: no request was answered well, so nothing is known of good answers.
+- TOO-SHORT: under a second, or under 100 answers: only the median means anything.
 - CLIENT-BOUND: this tool was the limit, or part of it. It had no processor time left, its own lateness is a twentieth
   of the median or the p90 or half of the p99 or the p99.9, or this machine ran out of files or ports.
-- RATE-NOT-REACHED: under 99 % of what came due was sent in time to count.
-- SERVER-BOUND: the client had time to spare and waited for the server: always so in a closed loop; in an open one when
+- RATE-NOT-REACHED: under 99 % of the due requests were sent in time to count.
+- SERVER-BOUND: the client had time to spare and waited for the server. A closed loop always does; an open loop does if
   more than one request in a hundred found every connection busy.
-- OK: the server took what was sent.
+- OK: the server took the load.
 Runs on: anywhere (pure).
 """
 
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from crawler.core.reasons import Reason
 from crawler.core.text import counted
-from crawler.load.client_share import own_parts
+from crawler.load.client_share import client_shares
 from crawler.load.figures import label, percent
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import ClientCost, Phase, merged, sum_up
@@ -27,15 +27,15 @@ _SECONDS = 1.0
 _ANSWERS = 100
 _CPU = 0.9  # of a core, in any process
 _BULK = 0.05  # of the p50 and the p90
-_TAIL = 0.5  # of what lies beyond, where every machine's pauses are: from there on it tells more of us than of others
-_LATE = MILLISECOND // 10  # what is smaller decides nothing, whatever its share
+_TAIL = 0.5  # of the p99 and the p99.9: above one half, the tail describes the client rather than the server
+_LATE = MILLISECOND // 10  # a smaller lateness decides nothing, whatever its share
 _REACHED = 0.99
 _WAITED = 0.01
 _KINDS = 3  # of failures
 
 
 class Judgement(NamedTuple):
-    """A verdict, the figure that decided it, and what to do next."""
+    """A verdict, the figure that decided it, and the next step."""
 
     verdict: LoadVerdict
     because: str
@@ -43,7 +43,7 @@ class Judgement(NamedTuple):
 
 
 def judge(asked: LoadSetup, phases: Sequence[Phase], clients: Sequence[ClientCost]) -> Judgement:
-    """What the test is worth."""
+    """Return the first verdict that applies."""
     total = sum_up(phases)
     return (
         _nothing_ok(total)
@@ -51,7 +51,7 @@ def judge(asked: LoadSetup, phases: Sequence[Phase], clients: Sequence[ClientCos
         or _client_bound(asked, total, clients)
         or (_rate_not_reached(total) if asked.mode == "open" else None)
         or _server_bound(asked, total, clients)
-        or _fine(total, clients)
+        or _ok(total, clients)
     )
 
 
@@ -90,12 +90,12 @@ def _client_bound(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost])
         advice = "more processes (-t 2) where cores are free, a lower rate, or an idler machine"
         return Judgement(LoadVerdict.CLIENT_BOUND, f"the client used {percent(cpu)} of a core", advice)
     lag = merged(*(client.lag for client in clients))
-    for own in own_parts(total, lag, is_open=asked.mode == "open"):
-        if own.late >= _LATE and own.part >= (_BULK if own.share <= 0.9 else _TAIL):
-            what = f"{percent(own.part)} of the {own.kind} time's {label(own.share)}"
-            because = f"up to {what} is the client's own: {own.late / 1e6:.2f} of {own.time / 1e6:.2f} ms"
+    for one in client_shares(total, lag, is_open=asked.mode == "open"):
+        if one.late >= _LATE and one.part >= (_BULK if one.share <= 0.9 else _TAIL):
+            part = f"{percent(one.part)} of the {one.kind} time's {label(one.share)}"
+            because = f"up to {part} is the client's own: {one.late / 1e6:.2f} of {one.time / 1e6:.2f} ms"
             advice = "an idler machine, a lower rate or -c, or more processes (-t 2)"
-            if own.time < _LATE / _BULK:
+            if one.time < _LATE / _BULK:
                 advice += "; against answers this short the time that a client takes to wake up always shows"
             return Judgement(LoadVerdict.CLIENT_BOUND, because, advice)
     return None
@@ -127,13 +127,13 @@ def _server_bound(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost])
     return Judgement(LoadVerdict.SERVER_BOUND, because, advice)
 
 
-def _fine(total: Phase, clients: Sequence[ClientCost]) -> Judgement:
+def _ok(total: Phase, clients: Sequence[ClientCost]) -> Judgement:
     because = f"{percent(_sent_share(total))} of the schedule was sent in time; {_spare(clients)}"
     return Judgement(LoadVerdict.OK, because, "the server takes this rate; a higher one shows where it bends")
 
 
 def _sent_share(total: Phase) -> float:
-    """How much of what came due was sent before the end of the test."""
+    """Return the share of the due requests that were sent before the end of the test."""
     return total.sent / total.scheduled if total.scheduled else 0.0
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from crawler.core.histogram import FINE, bucket
-from crawler.load.client_share import own_parts
+from crawler.load.client_share import client_shares
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import Phase, Table, note
 
@@ -28,8 +28,8 @@ def test_what_is_sent_late_and_what_is_read_late_are_added() -> None:
     """In an open loop, of the response time; a closed one sends when it will."""
     late = lag(*[1.0] * 100)
 
-    parts = own_parts(phase(), late, is_open=True)
-    closed = own_parts(phase(), late, is_open=False)
+    parts = client_shares(phase(), late, is_open=True)
+    closed = client_shares(phase(), late, is_open=False)
 
     assert [(own.share, own.kind) for own in parts] == [(0.5, "response"), (0.9, "response"), (0.99, "response")]
     assert [own.part for own in parts] == [pytest.approx(1.5 / 20, abs=0.001)] * 3
@@ -38,11 +38,11 @@ def test_what_is_sent_late_and_what_is_read_late_are_added() -> None:
 
 def test_a_few_pauses_are_in_the_tail_alone() -> None:
     """Two of a hundred moments were 10 ms late: half of the p99 may be that, and nothing of the others."""
-    parts = {own.share: own.part for own in own_parts(phase(), lag(10, 10), is_open=False)}
+    parts = {own.share: own.part for own in client_shares(phase(), lag(10, 10), is_open=False)}
 
     assert parts == {0.5: 0, 0.9: 0, 0.99: pytest.approx(10 / 19, abs=0.001)}
 
 
 def test_a_percentile_that_the_sample_cannot_carry_has_no_part() -> None:
     """Of 400 requests there is no p99 to be late in."""
-    assert [own.share for own in own_parts(phase(400), lag(10), is_open=True)] == [0.5, 0.9]
+    assert [own.share for own in client_shares(phase(400), lag(10), is_open=True)] == [0.5, 0.9]
