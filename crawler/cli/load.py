@@ -47,16 +47,12 @@ def command(url: str, **parameters: object) -> int:
     """Load-test URL, a server of this machine: other machines are refused."""
     from crawler.load.hdr_log import hdr_log
     from crawler.load.report import gate_text, load_text
-    from crawler.load.run import Moment, run
+    from crawler.load.run import run
 
     config, flags = configure_load(given(parameters, LOAD_OPTIONS)), convert(parameters, LoadFlags)
     histogram = writable("save-histogram", flags.save_histogram)
     with _view(url, config, quiet=flags.quiet) as view:
-
-        def show(moment: Moment) -> None:
-            view.show(moment.seconds, moment.progress)
-
-        result, signum = run(url, config, show, view.SECONDS)
+        result, signum = run(url, config, view.show, view.SECONDS)
     gates = [(gate.text, *gate.check(result)) for gate in config.gate.gates()]
     if histogram is not None:
         log = hdr_log({"response": result.response, "service": result.service}, seconds=result.seconds)

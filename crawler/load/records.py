@@ -228,10 +228,11 @@ class ClientCost:
 
 @dataclass(slots=True, kw_only=True)
 class LoadRecord:
-    """The record of one process: its phases in order, and its own cost."""
+    """The record of one process: its phases in order, its own cost, and whether it gave up."""
 
     phases: list[Phase]
     client: ClientCost
+    gave_up: bool = False
 
 
 def merged(*tables: Mapping[int, int]) -> Table:

@@ -5,9 +5,10 @@ Rule: the numbers are for the display and for stopping; the result comes back as
 Runs on: the loop of each process, and the parent's.
 """
 
+import asyncio
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -93,3 +94,8 @@ class SharedBoard:
         names = [field.name for field in fields(Progress)]
         rows = [words[at : at + _WIDTH] for at in range(0, len(words), _WIDTH)]
         return [Progress(**dict(zip(names, row, strict=True))) for row in rows]
+
+    async def until(self, is_true: Callable[[], bool]) -> None:
+        """Wait until this holds, by looking again and again: no event of another process reaches the loop."""
+        while not is_true():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)

@@ -1,0 +1,121 @@
+"""One process's share of a load test: its connections, its loop and its progress.
+
+Rules
+- The process is ready when its connections are open; it begins at the moment that the board shows.
+- A process that was ended from outside is not repeated: its figures are lost, and so is the test.
+Runs on: the loop that loads, of the caller or of a worker process.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from crawler.core.errors import InternalError
+from crawler.load.closed_loop import ClosedLoop
+from crawler.load.dial import Dialer
+from crawler.load.loop import Loop, LoopParts
+from crawler.load.nanoseconds import nanoseconds
+from crawler.load.open_loop import OpenLoop
+from crawler.load.pacers import Share
+from crawler.load.plan import Plan, pacer, spans
+from crawler.load.quantiles import quantile
+from crawler.load.records import LoadRecord
+from crawler.load.shared_memory import Progress, SharedBoard
+from crawler.runtime.loop import Stop, collect_less_often, raise_open_files
+from crawler.runtime.loop import run as run_loop
+from crawler.runtime.tasks import TaskSet
+from crawler.runtime.timers import Timers
+
+_SPARSE = 20  # calls between two computations of percentiles: about a second
+
+
+def work(job: tuple[Plan, Path]) -> LoadRecord:
+    """Run one process's share on a loop of its own, in a worker process."""
+    plan, path = job
+    raise_open_files()
+    with SharedBoard(path) as board:
+        if board.progress()[plan.index].is_ready:  # a lane repeats a lost job, but a test cannot be repeated
+            raise InternalError(
+                "a process of this test was ended from outside, so its figures are lost: run the test again"
+            )
+
+        async def main(_: Stop) -> LoadRecord:
+            collect_less_often()
+            return await conduct(plan, board)
+
+        return run_loop(main)
+
+
+async def conduct(plan: Plan, board: SharedBoard | None = None) -> LoadRecord:
+    """Run one process's share on this loop, and return its record."""
+    async with _assembled(plan, board) as loop:
+        try:
+            await _called(loop.open)
+            begin = Timers.now()
+            if board is not None:
+                board.tell(plan.index, Progress(is_ready=1))
+                await board.until(lambda: board.begin != 0)
+                begin = board.begin
+            await _called(partial(loop.start, begin))
+        finally:  # cancelled: the connections must not outlive the test
+            loop.stop(at_once=True)
+        return LoadRecord(phases=loop.phases, client=loop.parts.gauge.client, gave_up=loop.gave_up)
+
+
+@asynccontextmanager
+async def _assembled(plan: Plan, board: SharedBoard | None) -> AsyncIterator[Loop]:
+    async with Timers() as timers, TaskSet() as tasks:
+        shape, answer = plan.shape, plan.exchange
+        parts = LoopParts(
+            timers=timers,
+            exchange=answer,
+            dial=Dialer(plan.endpoint, tasks, now=timers.now, timeout=answer.timeout),
+            connections=plan.connections,
+            spans=spans(shape),
+            grace=nanoseconds(shape.grace),
+            requests=plan.requests,
+            watch=_BoardWriter(plan.index, board) if board is not None else lambda _: None,
+        )
+        if shape.is_open:
+            yield OpenLoop(parts, Share(pacer(shape), plan.index, shape.processes))
+        else:
+            yield ClosedLoop(parts)
+
+
+async def _called(start: Callable[[Callable[[], None]], None]) -> None:
+    """Wait until the callback that `start` is given has been called."""
+    done = asyncio.Event()
+    start(done.set)
+    await done.wait()
+
+
+class _BoardWriter:
+    """The link of a running loop to the board: it writes the progress, and stops the loop when the board says so."""
+
+    def __init__(self, index: int, board: SharedBoard) -> None:
+        self._index = index
+        self._board = board
+        self._calls = 0
+        self._seen = Progress(is_ready=1)
+
+    def __call__(self, loop: Loop) -> None:
+        seen = self._seen
+        outcomes = [phase.outcomes for phase in loop.phases]
+        seen.answered = sum(outcome["ok"] for outcome in outcomes)
+        seen.failed = sum(outcome["failed"] for outcome in outcomes)
+        seen.timed_out = sum(outcome["timed_out"] for outcome in outcomes)
+        seen.in_flight = loop.in_flight
+        lag = loop.parts.gauge.client.lag
+        if self._calls % _SPARSE == 0:
+            response = loop.phase.response if loop.is_paced else loop.phase.service()
+            seen.p50, seen.p99 = (
+                one.value if one else 0 for one in (quantile(response, 0.5), quantile(response, 0.99))
+            )
+            found = quantile(lag, 0.99) or quantile(lag, 0.5)
+            seen.lag = found.value if found else 0
+        self._calls += 1
+        self._board.tell(self._index, seen)
+        if self._board.stop:
+            loop.stop(at_once=self._board.stop > 1)
