@@ -19,17 +19,20 @@ _NO_LIMIT = 1 << 62
 class ClosedLoop(Loop):
     """One virtual user per connection."""
 
-    def _open_phase(self, phase: Phase) -> None:
+    def begin_phase(self, phase: Phase) -> None:
+        """Let the connections send the requests of this phase."""
         self.phase = phase
         self._given = self.left = self.parts.requests or _NO_LIMIT if phase.measured else _NO_LIMIT
 
-    def _close_phase(self, moment: int) -> None:
-        super()._close_phase(moment)
+    def end_phase(self, moment: int) -> None:
+        """Count the requests of the phase; a closed loop schedules what it sends."""
+        super().end_phase(moment)
         if self._current >= 0:
             self.phase.scheduled = self.phase.sent = self._given - self.left
             self.left = 0
 
-    def _serve(self, connection: Connection, now: int) -> None:
+    def serve(self, connection: Connection, now: int) -> None:
+        """Send the user's next request at once; after a failed dial, later."""
         if connection.is_failed:
             connection.is_failed = False
             self.parts.timers.at(now + _RETRY_DELAY, lambda _: self.release(connection, self.now()))

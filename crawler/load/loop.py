@@ -130,9 +130,10 @@ class Loop:
         self._has_begun = True
         self._advance(moment)
         self.parts.timers.at(moment + _TICK, self._tick)
-        self._begin_sending()
+        self.begin_sending()
 
-    def _begin_sending(self) -> None:
+    def begin_sending(self) -> None:
+        """Send the first requests."""
         for connection in tuple(self._connections):
             self.release(connection, self.now())
 
@@ -142,21 +143,22 @@ class Loop:
         """End the current phase, and begin the next one or the end."""
         if self.is_over or self._is_ending:
             return
-        self._close_phase(moment)
+        self.end_phase(moment)
         self._current += 1
         if self._current == len(self.phases):
             self._end(moment)
             return
         if self.phases[self._current].measured and not self.parts.gauge.is_running:
             self.parts.gauge.begin()
-        self._open_phase(self.phases[self._current])
+        self.begin_phase(self.phases[self._current])
         if (end := self.parts.spans[self._current].end) is not None:
             self.parts.timers.at(self.origin + end, self._advance)
 
-    def _open_phase(self, phase: Phase) -> None:
-        raise NotImplementedError
+    def begin_phase(self, phase: Phase) -> None:
+        """Take a phase that begins by the clock; the phase of a request may be another one."""
 
-    def _close_phase(self, moment: int) -> None:
+    def end_phase(self, moment: int) -> None:
+        """Note the end of the current phase, if there is one, and its answers so far."""
         if self._current >= 0:
             phase = self.phases[self._current]
             phase.end = moment - self.origin
@@ -168,8 +170,8 @@ class Loop:
         """End now: requests in flight may finish within the grace; `at_once`, not at all."""
         if not self._is_ending:
             moment = self.now()
-            self._close_phase(moment)
-            self._cut(moment)
+            self.end_phase(moment)
+            self.shed_rest()
             self._end(moment)
         if at_once:
             self._finish()
@@ -180,11 +182,8 @@ class Loop:
         self.parts.timers.at(moment + self.parts.grace, lambda _: self._finish())
         self._finish_if_idle()
 
-    def _cut(self, moment: int) -> None:
-        """Send nothing more, neither late requests nor those that come due after this moment."""
-
-    def _shed_rest(self) -> None:
-        """Count the requests that were due and can no longer be sent."""
+    def shed_rest(self) -> None:
+        """Send nothing more, and count the requests that were due until now."""
 
     def _finish_if_idle(self) -> None:
         if self._is_ending and self._due is None and not self.in_flight:
@@ -195,7 +194,7 @@ class Loop:
             return
         self.is_over = True
         now = self.now()
-        self._shed_rest()
+        self.shed_rest()
         for connection in self._connections:
             if connection.is_busy:
                 connection.abandon(now)
@@ -222,10 +221,11 @@ class Loop:
         if not self._has_begun:
             self.opened(connection)
         else:
-            self._serve(connection, now)
+            self.serve(connection, now)
             self._finish_if_idle()
 
-    def _serve(self, connection: Connection, now: int) -> None:
+    def serve(self, connection: Connection, now: int) -> None:
+        """Give a free connection its next request, now or later."""
         raise NotImplementedError
 
     def _tick(self, moment: int) -> None:

@@ -31,19 +31,18 @@ class OpenLoop(Loop):
         self._is_armed = False
         self._phase_number = 0
 
-    def _begin_sending(self) -> None:
+    def begin_sending(self) -> None:
+        """Send the requests that are due at the start, and wait for the next."""
         self._idle.extend(self._connections)
         self._due = self._next_due()
         self._dispatch(self.now())
-
-    def _open_phase(self, phase: Phase) -> None:
-        """Leave the phase alone: a request has the phase of its due moment, whatever the clock says."""
 
     def _next_due(self) -> int | None:
         due = self._pacer.due(self._number)
         return None if due is None else self.origin + due
 
-    def _serve(self, connection: Connection, now: int) -> None:
+    def serve(self, connection: Connection, now: int) -> None:
+        """Send the request that has waited longest, or keep the connection for the next one."""
         if self._due is not None and self._due <= now:
             if self._idle:  # the timer is late: the connections that were free before go first
                 self._idle.append(connection)
@@ -54,7 +53,7 @@ class OpenLoop(Loop):
         self._idle.append(connection)
         self._arm()
 
-    def _ring(self, _moment: int) -> None:
+    def _timer_fired(self, _moment: int) -> None:
         self._is_armed = False
         self._dispatch(self.now())
 
@@ -70,7 +69,7 @@ class OpenLoop(Loop):
     def _arm(self) -> None:
         if self._due is not None and self._idle and not self._is_armed:
             self._is_armed = True
-            self.parts.timers.at(self._due, self._ring)
+            self.parts.timers.at(self._due, self._timer_fired)
 
     def _send(self, connection: Connection, now: int, due: int, *, was_free: bool) -> None:
         phase = self.phase = self._schedule(due)
@@ -90,12 +89,10 @@ class OpenLoop(Loop):
         self._due = self._next_due()
         return phase
 
-    def _cut(self, moment: int) -> None:
-        self._shed_rest(until=moment)
-
-    def _shed_rest(self, until: int | None = None) -> None:
+    def shed_rest(self) -> None:
+        """Send nothing more, and record the requests that were due until now."""
         now = self.now()
-        while self._due is not None and self._due <= (now if until is None else until):
+        while self._due is not None and self._due <= now:
             due = self._due
             note(self._schedule(due).shed, now - due)
         self._due = None

@@ -21,8 +21,7 @@ _MANY = 5  # kinds of failures
 def load_text(result: LoadResult, gates: Sequence[tuple[str, bool, str]] = ()) -> str:
     """Return the report; each gate is a threshold, whether it was kept, and the figure."""
     lines = [*_verdict(result), *gate_text(gates), *_load(result), *_times(result)]
-    lines += [*_sending(result), *_outcomes(result)]
-    lines += [*_connections(result), *_steps(result), *_phases(result), *_client(result)]
+    lines += [*_outcomes(result), *_connections(result), *_steps(result), *_phases(result), *_client(result)]
     return "\n".join(lines)
 
 
@@ -130,18 +129,14 @@ def _judged(result: LoadResult) -> str:
     return "response" if result.asked.mode == "open" else "service"
 
 
-def _sending(result: LoadResult) -> Iterator[str]:
-    if result.asked.mode == "closed":
-        return
-    free, waited = (sum(table.values()) for table in (result.total.pacing, result.total.waiting))
-    parts = [f"{free:,} over a connection that was free (sent late)"]
-    parts += [f"{waited:,} after all had been busy (waited)"] if waited else []
-    late = f"{result.total.late:,} of these {free + waited:,} more than 1 ms after the due moment"
-    yield from _row("Sent", f"{', '.join(parts)}; {late}")
-
-
 def _outcomes(result: LoadResult) -> Iterator[str]:
     total = result.total
+    if result.asked.mode == "open":
+        free, waited = sum(total.pacing.values()), sum(total.waiting.values())
+        parts = [f"{free:,} over a connection that was free (sent late)"]
+        parts += [f"{waited:,} after all had been busy (waited)"] if waited else []
+        late = f"{total.late:,} of these {free + waited:,} more than 1 ms after the due moment"
+        yield from _row("Sent", f"{', '.join(parts)}; {late}")
     ended = total.outcomes
     sums = " + ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in ended.items())
     yield from _row("Outcome", f"{total.scheduled:,} scheduled = {sums}")

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from crawler.core.options import check_names, in_keywords, keywords_of
@@ -92,8 +91,12 @@ async def _in_processes(asked: LoadSetup, plan: Plan, stop: Stop, show: Show, se
         async def one(index: int) -> None:
             records.append(await lanes.run(work, (replace(plan, index=index), path)))
 
+        def look() -> None:
+            if board.begin:
+                show(max(0, Timers.now() - board.begin) / 1e9, Progress.total(board.progress()))
+
         await stack.enter_async_context(background(_forward, stop, board))
-        await stack.enter_async_context(background(every, seconds, partial(_show, board, show)))
+        await stack.enter_async_context(background(every, seconds, look))
         async with Slots(count) as slots:
             for index in range(count):
                 await slots.acquire()
@@ -109,11 +112,6 @@ async def _forward(stop: Stop, board: SharedBoard) -> None:
     board.stop = 1
     await stop.wait_cancelled()
     board.stop = 2
-
-
-def _show(board: SharedBoard, show: Show) -> None:
-    if board.begin:
-        show(max(0, Timers.now() - board.begin) / 1e9, Progress.total(board.progress()))
 
 
 def _result(asked: LoadSetup, records: list[LoadRecord], *, interrupted: bool) -> LoadResult:
