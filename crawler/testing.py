@@ -1,7 +1,7 @@
-"""Public fakes: what stands in for the network and the clock when you test code that uses the crawler.
+"""Public fakes of the network and the clock, for tests of code that uses the crawler.
 
 Rules
-- A fake is deterministic, does no I/O, and keeps what it was asked, so that a test can look.
+- A fake is deterministic, does no I/O, and records its calls, so that a test can check them.
 Runs on: anywhere; `FakeFetcher` on a loop.
 """
 
@@ -24,15 +24,15 @@ class FakeClock:
     epoch: float = 1_700_000_000.0
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return the time in seconds; it never goes back."""
         return self.now
 
     def wall(self) -> float:
-        """Seconds since 1970, moving with the monotonic clock."""
+        """Return the seconds since 1970, which move with the monotonic clock."""
         return self.epoch + self.now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the time forward."""
         self.now += seconds
 
 
@@ -41,15 +41,15 @@ Answer = Response | FetchError | tuple[int, bytes] | Callable[[Request], "Respon
 
 @dataclass(slots=True)
 class FakeFetcher:
-    """Answers from a mapping of URL to answer; any other URL gets `default`.
+    """A fetcher that answers from a mapping of URL to answer; any other URL gets `default`.
 
     An answer is a response, an error to raise, a pair of status and body, or a function of the request.
 
     Attributes:
-        asked: every URL that was asked for, in order.
-        moments: when each was asked for, on the loop's clock.
-        peak: the most requests that were in flight at once.
-        gate: when given, every request waits for this event before it is answered.
+        asked: every URL that was requested, in order.
+        moments: the time of each request, on the loop's clock.
+        peak: the largest number of requests that were in flight at once.
+        gate: if given, every request waits for this event before it is answered.
     """
 
     answers: Mapping[str, Answer] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class FakeFetcher:
     _awaited: dict[int, asyncio.Event] = field(default_factory=dict)
 
     async def fetch(self, request: Request, room: Room | None = None) -> Response:
-        """The answer for the request's URL."""
+        """Return the answer for the request's URL, or raise it."""
         self.asked.append(request.url.href)
         self.moments.append(asyncio.get_running_loop().time())
         self._in_flight += 1
@@ -80,12 +80,12 @@ class FakeFetcher:
             self._in_flight -= 1
 
     async def in_flight(self, count: int) -> None:
-        """Wait until so many requests have been in flight at once."""
+        """Wait until `count` requests have been in flight at once."""
         if self.peak < count:
             await self._awaited.setdefault(count, asyncio.Event()).wait()
 
     def times(self) -> Counter[str]:
-        """How often each URL was asked for."""
+        """Return the number of requests for each URL."""
         return Counter(self.asked)
 
 
@@ -101,5 +101,5 @@ def _answer(answer: Answer, request: Request) -> Response:
 
 
 def refused(message: str = "connection refused") -> FetchError:
-    """What a fetch of a server that is not there raises."""
+    """Return the error of a fetch whose connection is refused."""
     return FetchError(Reason.CONNECT_REFUSED, message)

@@ -1,8 +1,8 @@
-"""The comparison of URLs with the patterns of a robots.txt, octet by octet (RFC 9309, 2.2.2 and 2.2.3).
+"""The matching of URLs with the patterns and wildcards of a robots.txt, octet by octet (RFC 9309, 2.2.2 and 2.2.3).
 
 Rules
-- Both sides are normalised first. An escape of an unreserved or reserved ASCII character is that character, an octet
-  that a URL cannot hold is its escape, and hex digits are upper case. No octet is read as text.
+- Both sides are normalised first. An escape of an unreserved or reserved ASCII character becomes that character, an
+  octet that a URL cannot hold becomes its escape, and hex digits are upper case. No octet is read as text.
 - `%2F` in a path is no slash: a path would have another number of segments. In a query the two are equal, as in the
   RFC's example of `?baz=https://foo.bar`.
 - `*` stands for any octets, a final `$` for the end of the URL. `%2A` and `%24` are the characters themselves.
@@ -21,15 +21,15 @@ from typing import NamedTuple
 
 from crawler.robots.parser import Rule
 
-# Characters of a URL times characters behind wildcards. Patterns as hostile as can be take 50 ms for so many; a real
-# robots.txt has some thousand behind its wildcards, and a URL some hundred.
+# Characters of a URL times characters behind wildcards. The most hostile patterns take 50 ms for this many; a real
+# robots.txt has some thousand characters behind wildcards, and a URL some hundred.
 MOST_WORK = 100_000_000
 
 _Weight = tuple[int, bool, int]  # octets, whether it allows, and its place below zero; the greatest decides
 
 
 class _Wildcard(NamedTuple):
-    """A pattern with wildcards: the texts around them, of which the first begins the URL and none between is empty."""
+    """A pattern with wildcards, as the texts around them: the first begins the URL, and none in the middle is empty."""
 
     weight: _Weight
     head: str
@@ -39,7 +39,7 @@ class _Wildcard(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Characters behind wildcards."""
+        """Number of characters behind wildcards."""
         return sum(map(len, self.middle)) + len(self.tail)
 
     def matches(self, url: str) -> bool:
@@ -57,7 +57,7 @@ class _Wildcard(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The rule that decides about a URL, by its place among those that concern us, and what it says."""
+    """The verdict about a URL, and the rule that decides, by its place among those that concern this robot."""
 
     place: int
     allow: bool
@@ -71,15 +71,18 @@ class Patterns:
         self._whole: dict[str, _Weight] = {}  # patterns that end in `$` and have no wildcard
         self._wildcards: list[_Wildcard] = []
         for place, rule in enumerate(rules):
-            for pattern in _spellings(rule):
-                self._add(pattern, rule.allow, place)
+            self._add(rule.pattern, rule.allow, place)
+            folder, slash, page = rule.pattern.rpartition("/")
+            if rule.allow and slash and page in {"index.html", "index.htm"}:
+                self._add(f"{folder}/$", rule.allow, place)
         self._lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
         self._wildcards.sort(reverse=True)
         self._size = sum(pattern.size for pattern in self._wildcards)
 
     def _add(self, pattern: str, allow: bool, place: int) -> None:  # noqa: FBT001 - a part of the weight
         is_anchored = pattern.endswith("$")
-        head, *others = _normal_parts(pattern.removesuffix("$"))
+        path, mark, query = pattern.removesuffix("$").partition("?")
+        head, *others = (_normal(text) for text in f"{path}{mark}{_slashed(query)}".split("*"))
         weight = (len(head) + sum(map(len, others)) + len(others) + is_anchored, allow, -place)
         if others:
             middle = tuple(text for text in others[:-1] if text)
@@ -112,7 +115,7 @@ class Patterns:
         return heaviest
 
     def _heaviest_in_bounds(self, url: str, heaviest: _Weight | None) -> _Weight | None:
-        """Return the same, with so much work and no more."""
+        """Return the heaviest match that MOST_WORK allows to find."""
         left = MOST_WORK
         for pattern in self._wildcards:
             if heaviest and pattern.weight < heaviest:
@@ -126,16 +129,9 @@ class Patterns:
         return heaviest
 
 
-def _spellings(rule: Rule) -> Iterator[str]:
-    yield rule.pattern
-    folder, slash, page = rule.pattern.rpartition("/")
-    if rule.allow and slash and page in {"index.html", "index.htm"}:
-        yield f"{folder}/$"
-
-
 # --- the normal form -------------------------------------------------------------------------------------------------
 
-# What a URL may hold as it stands: the unreserved and the reserved characters of RFC 3986. A slash is kept apart.
+# The unreserved and the reserved characters of RFC 3986, which a URL may hold. A slash is kept apart.
 _PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:?#[]@!$&'()*+,;="
 _ODD = re.compile(rf"%([0-9A-Fa-f]{{2}})|[^%/{re.escape(_PLAIN)}]")
 _NORMAL = {f"{octet:02X}": chr(octet) if chr(octet) in _PLAIN else f"%{octet:02X}" for octet in range(256)}
@@ -145,21 +141,11 @@ def _normal(text: str) -> str:
     """Return the normal form of a path or pattern."""
     if not text.isascii():
         text = text.encode("utf-8", "surrogatepass").decode("latin-1")
-    return _ODD.sub(_normal_octet, text)
-
-
-def _normal_octet(found: re.Match[str]) -> str:
-    return _NORMAL[found[1].upper()] if found[1] else f"%{ord(found[0]):02X}"
-
-
-def _normal_parts(pattern: str) -> list[str]:
-    """Return the normal forms of the texts between the wildcards."""
-    path, mark, query = pattern.partition("?")
-    return [_normal(text) for text in f"{path}{mark}{_slashed(query)}".split("*")]
+    return _ODD.sub(lambda odd: _NORMAL[odd[1].upper()] if odd[1] else f"%{ord(odd[0]):02X}", text)
 
 
 def _normal_targets(target: str) -> Iterator[str]:
-    """Return the normal form of a URL's path and query, and the one whose query holds slashes for their escapes."""
+    """Yield the normal form of a URL's path and query, and the one whose query holds slashes for their escapes."""
     yield _normal(target)
     path, mark, query = target.partition("?")
     if (slashed := _slashed(query)) != query:

@@ -1,13 +1,14 @@
-"""The lines of a robots.txt that concern one robot (RFC 9309, 2.1 and 2.2).
+"""The parser of robots.txt: the groups, rules, crawl-delay and sitemaps for one robot (RFC 9309, 2.1 and 2.2).
 
 Rules
-- A body is CR, LF or CRLF lines of UTF-8, with octets that are none percent-encoded. Other lines are ignored and
-  separate nothing (2.2.4).
+- A body is CR, LF or CRLF lines of UTF-8; other octets are percent-encoded. Unknown lines are ignored and separate
+  nothing (2.2.4).
 - A list of agents ends at the first Allow or Disallow after it, and at no other line, as in Google's parser.
 - The groups of a product token are merged, whatever its case; those of `*` count where there is none (2.2.1). A token
-  has letters, `_` and `-`, and what else our own has: so `crawler;`, `crawler(all)` and `crawler2` are `crawler`.
-- At most 512 KiB, and of them whole lines. What is beyond a bound can only forbid more: a Disallow then counts as far
-  as its first `*`, an Allow not at all.
+  has letters, `_` and `-`, and the other characters of our own: so `crawler;`, `crawler(all)` and `crawler2` are
+  `crawler`.
+- At most 512 KiB are read, and of them whole lines. Beyond a bound only prohibitions count: a Disallow up to its first
+  `*`, an Allow not at all.
 Runs on: anywhere (pure).
 """
 
@@ -29,7 +30,7 @@ _MAX_PATTERN = 3 * _MAX_URL  # with every character escaped
 
 
 class Rule(NamedTuple):
-    """An Allow or Disallow line that concerns us: the pattern as it counts, the text as it is written."""
+    """An Allow or Disallow line that concerns this robot: the pattern that counts, the line as it is written."""
 
     line: int
     allow: bool
@@ -40,11 +41,11 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What concerns one product token.
+    """The lines that concern one product token.
 
     Attributes:
         rules: no two with the same pattern for the same verdict.
-        crawl_delay: seconds, the longest of several, within an hour; None = there is none.
+        crawl_delay: seconds, the longest of several, at most an hour; None = there is none.
         sitemaps: of the whole file, as they are written, each once.
     """
 
@@ -54,11 +55,11 @@ class Section:
 
 
 def section(body: bytes, agent: str) -> Section:
-    """The groups that name the agent, or else those for everybody; and what concerns the whole site."""
+    """Return the groups that name the agent, or else those of `*`, and the sitemaps of the whole file."""
     ours, everybodys, sitemaps = _AgentGroup(), _AgentGroup(), dict[str, None]()
-    token = _own_token(agent)
+    token = re.split(r"[/\s]", agent.strip(), maxsplit=1)[0].lower()  # of "Crawler/1.0", "crawler"
     run = re.compile(rf"[a-z_{re.escape(token)}-]*", re.ASCII)
-    names: dict[str, str] = {}  # whom the group that is being read is for, by token; of all names only ours and `*`
+    names: dict[str, str] = {}  # the agents of the current group, by token; of all names only ours and `*`
     delay, is_open = _NO_DELAY, False
     for line in _lines(body):
         if line.field == "sitemap":
@@ -73,8 +74,8 @@ def section(body: bytes, agent: str) -> Section:
                 names.setdefault(name, line.value)
         elif is_rule:
             is_open = False
-        elif line.field == "delay":
-            delay = max(delay, _seconds(line.value))
+        elif line.field == "delay" and _SECONDS.fullmatch(line.value):
+            delay = max(delay, min(float(line.value), MAX_CRAWL_DELAY))
         for name, written in names.items():
             group = ours if name == token else everybodys
             group.is_present = True
@@ -86,7 +87,7 @@ def section(body: bytes, agent: str) -> Section:
 
 
 def whole_lines(body: bytes, *, is_cut: bool) -> bytes:
-    """At most 512 KiB of it; a line that is not there to its end says something else than it should."""
+    """Return at most 512 KiB of a body, without a last line that is cut, which may mean something else."""
     if not is_cut and len(body) <= LONGEST:
         return body
     head = body[:LONGEST]
@@ -124,7 +125,7 @@ class _AgentGroup:
             self._rules.setdefault((allow, pattern), Rule(line.number, allow, pattern, line.text, group))
 
     def _bounded(self, pattern: str, *, allow: bool) -> str:
-        """The pattern as it counts; empty = not at all."""
+        """Return the pattern as it counts; empty = it does not count."""
         plain, wildcard, _ = pattern.partition("*")
         self._wildcards += bool(wildcard)
         if len(pattern) <= _MAX_PATTERN and (not wildcard or self._wildcards <= MAX_WILDCARDS):
@@ -132,7 +133,7 @@ class _AgentGroup:
         return "" if allow or len(plain) > _MAX_PATTERN else plain or "/"
 
 
-# Misspelled or not, as Google's parser and protego take them.
+# With the misspellings that Google's parser and protego accept.
 _FIELDS = {
     "agent": ("user-agent", "useragent", "user agent"),
     "allow": ("allow",),
@@ -153,11 +154,6 @@ def _lines(body: bytes) -> Iterator[_RobotsLine]:
             yield _RobotsLine(number, _NAMES[found[1].lower()], found[2].strip(), written)
 
 
-def _own_token(agent: str) -> str:
-    """Return the product token of our User-Agent header: "Crawler/1.0" is "crawler"."""
-    return re.split(r"[/\s]", agent.strip(), maxsplit=1)[0].lower()
-
-
 def _token(line: str, run: re.Pattern[str]) -> str:
     """Return the product token that a User-agent line names: "crawler, other" and "Crawler/1.0" are "crawler".
 
@@ -166,7 +162,3 @@ def _token(line: str, run: re.Pattern[str]) -> str:
     name = line.strip().lower()
     found = run.match(name.lstrip("*\"'"))
     return found[0] if found and found[0] else name[:1]
-
-
-def _seconds(value: str) -> float:
-    return min(float(value), MAX_CRAWL_DELAY) if _SECONDS.fullmatch(value) else _NO_DELAY

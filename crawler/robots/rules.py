@@ -1,10 +1,10 @@
-"""robots.txt: what an answer to `/robots.txt` means, and what its body says (RFC 9309).
+"""robots.txt: the rules that an answer to `/robots.txt` means, and the verdict about a URL (RFC 9309).
 
 Rules
 - 2xx: the first 512 KiB decide. Any other 3xx, after five redirects, and 4xx: everything is allowed. 429, 5xx and no
-  answer: nothing is, until somebody could ask again (2.3.1).
-- `robots/parser.py` chooses the lines that concern us, `robots/matching.py` the one of them that decides about a
-  URL. `/robots.txt` itself is always allowed (2.2.2).
+  answer: nothing is allowed, until the crawler may ask again (2.3.1).
+- `robots/parser.py` chooses the groups that concern this robot, `robots/matching.py` the rule that decides about a URL.
+  `/robots.txt` itself is always allowed (2.2.2).
 Runs on: anywhere (pure).
 """
 
@@ -19,21 +19,21 @@ from crawler.http.content_codings import STEP, DecodeProblem, codings, decode_st
 from crawler.robots.matching import Decision, Patterns
 from crawler.robots.parser import LONGEST, section, whole_lines
 
-LIFETIME = 24 * 3600.0  # RFC 9309, 2.4
-STALE_LIFETIME = 2 * 3600.0  # while the server cannot give it; longer than the longest rest, or no page comes between
+LIFETIME = 24 * 3600.0  # seconds; RFC 9309, 2.4
+STALE_LIFETIME = 2 * 3600.0  # while the server fails; longer than the longest rest, so that pages come between
 MAX_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 
 
 @dataclass(frozen=True, slots=True)
 class RobotsOutcome:
-    """What asking for a robots.txt taught.
+    """The outcome of a request for robots.txt.
 
     Attributes:
-        reason: why the rules are not known; None = they are, be it from a copy that stays in force.
-        message: what happened, for people.
-        retry_after: seconds for which the server asked to be left alone; None = it did not.
-        is_answered: there was an answer, whatever it said.
-        is_counted: the attempt counts; nothing of ours broke it.
+        reason: why the rules are not known; None = they are, possibly from a copy that stays in force.
+        message: a sentence for people.
+        retry_after: seconds of the Retry-After header; None = it is absent.
+        is_answered: the server answered, with any status.
+        is_counted: the attempt counts; no fault of this machine broke it.
     """
 
     reason: Reason | None
@@ -45,12 +45,12 @@ class RobotsOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """Which line of a robots.txt decides about a URL.
+    """The line of a robots.txt that decides about a URL.
 
     Attributes:
         line: its number, from 1; None = no rule matches, which allows.
         rule: the line itself, without comment.
-        group: the User-agent line's value that made it concern us.
+        group: the value of the User-agent line that names this robot.
     """
 
     allowed: bool
@@ -60,7 +60,7 @@ class Ruling:
 
 
 def judge(response: Response, now: float) -> RobotsCopy | RobotsOutcome:
-    """What the answer to `/robots.txt` means, after its redirects: rules to keep, or why there are none for now."""
+    """Return the rules to keep of the answer to `/robots.txt`, or why there are none for now; redirects come before."""
     status = response.status
     if status >= 500 or status == 429 or response.is_part:  # a part of the rules could allow what the whole forbids
         asked = retry_after(response.header("retry-after"), now)
@@ -70,10 +70,10 @@ def judge(response: Response, now: float) -> RobotsCopy | RobotsOutcome:
 
 
 class RobotsRules:
-    """What the body of a robots.txt says to the product token `agent`.
+    """The rules of a robots.txt for the product token `agent`.
 
     Attributes:
-        crawl_delay: seconds between two requests that it asks for, within an hour; None = it does not.
+        crawl_delay: seconds between two requests (Crawl-delay), at most an hour; None = it is absent.
         sitemaps: the URLs of its Sitemap lines, as they are written, each once.
     """
 
@@ -84,7 +84,7 @@ class RobotsRules:
         self._patterns = Patterns(said.rules) if said.rules else None
 
     def allows(self, url: Url) -> bool:
-        """Whether we may ask for this URL, which is one of the origin that the body belongs to."""
+        """Return whether this URL, which belongs to the origin of the body, may be fetched."""
         if self._patterns is None:
             return True
         found = _decide(self._patterns, url)
@@ -92,7 +92,7 @@ class RobotsRules:
 
 
 def ruling(body: bytes, url: Url, agent: str) -> Ruling:
-    """Name the line of a body that decides about this URL."""
+    """Return the line of a body that decides about this URL."""
     rules = section(body, agent).rules
     found = _decide(Patterns(rules), url)
     if found is None:
@@ -110,7 +110,7 @@ def _decide(patterns: Patterns, url: Url) -> Decision | None:
 
 
 def _decoded(response: Response) -> bytes:
-    """As much as can be read: a file that is too long or cut short still forbids what its beginning forbids."""
+    """Return as much as can be read: the beginning of a file that is too long or truncated still forbids."""
     layers, content = codings(response.codings), list[bytes]()
     try:
         for step in decode_steps(response.body, layers, LONGEST + STEP) if layers else (response.body,):
