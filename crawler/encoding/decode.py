@@ -1,9 +1,9 @@
 """Text in any encoding of the web, decoded as the Encoding standard says (https://encoding.spec.whatwg.org/).
 
 Rules
-- Encodings are given by the names of `encoding/labels.py`, so no codec of Python's that is none of the web can be
+- Encodings are given by the names of `encoding/labels.py`, so Python's codecs that are not of the web cannot be
   reached.
-- Decoding never fails: what is not valid becomes U+FFFD. Its time is in proportion to the bytes.
+- Decoding never fails: invalid bytes become U+FFFD. The time is proportional to the number of bytes.
 - Tables are made when a text first needs them.
 Runs on: anywhere (pure).
 """
@@ -15,11 +15,11 @@ from crawler.encoding import iso2022jp, multibyte
 from crawler.encoding.labels import named
 
 UTF_8 = "utf-8"
-REPLACEMENT = "replacement"  # of encodings in which markup can be hidden from a filter: nothing of them is read
+REPLACEMENT = "replacement"  # encodings in which markup can be hidden from a filter: none of their text is read
 UTF_16 = {"utf-16le": codecs.BOM_UTF16_LE, "utf-16be": codecs.BOM_UTF16_BE}
-_NOT_ASCII = frozenset({*UTF_16, "iso-2022-jp", REPLACEMENT})  # where a byte below 80 may be another character
+_NOT_ASCII = frozenset({*UTF_16, "iso-2022-jp", REPLACEMENT})  # in which a byte below 80 may be another character
 
-# Python's names of single-byte encodings where they are others, and its tables where the standard has other characters.
+# Python's names of single-byte encodings that differ, and the standard's characters that differ from Python's.
 _CODECS = {"iso-8859-8-i": "iso-8859-8", "macintosh": "mac-roman", "x-mac-cyrillic": "mac-cyrillic"}
 _OTHERS = {"koi8-u": {0xAE: "\u045e", 0xBE: "\u040e"}, "windows-1255": {0xCA: "\u05ba"}}
 
@@ -53,7 +53,7 @@ def single_byte(encoding: str) -> str:
     """Return the 256 characters of a single-byte encoding; U+FFFD stands where it has none.
 
     Raises:
-        LookupError: it is no name of an encoding of the web.
+        LookupError: the name is not one of the Encoding standard.
     """
     if named(encoding) != encoding:
         raise LookupError(f"{encoding!r} is no name of an encoding: take what named() gives for a label")

@@ -1,13 +1,13 @@
-"""The encoding of a document.
+"""Charset sniffing: the encoding of a document by its byte order mark (BOM), Content-Type, `<meta charset>` or bytes.
 
 Rules
-- The order is the standard's: byte order mark, Content-Type, what the document declares
-  (HTML 13.2.3.2, https://html.spec.whatwg.org/#determining-the-character-encoding), then a look at the bytes.
-- The look at the bytes: valid UTF-8 is UTF-8 (hardly any other text is valid by chance), and XML must be UTF-8;
-  everything else is windows-1252, the standard's default. Guessing further, by letter frequencies, would cost more
-  than reading the page, be wrong on short pages, and save only text that every browser of another region shows wrong
-  as well: URLs are ASCII under nearly every encoding.
-- A label is the charset of a Content-Type; one that is in no table of the Encoding standard says nothing.
+- The order is the standard's: byte order mark, Content-Type, the document's own declaration
+  (HTML 13.2.3.2, https://html.spec.whatwg.org/#determining-the-character-encoding), then the bytes.
+- By its bytes, valid UTF-8 is UTF-8 (hardly any other text is valid by chance), XML must be UTF-8, and all else is
+  windows-1252, the standard's default. A guess by letter frequencies would cost more than reading the page, be wrong on
+  short pages, and save only text that browsers of another region show wrong as well: URLs are ASCII under nearly every
+  encoding.
+- A label is the charset of a Content-Type; a label that is not in the Encoding standard is ignored.
 Runs on: anywhere (pure).
 """
 
@@ -40,7 +40,7 @@ def of_xml(body: bytes, label: str | None = None) -> str:
 
 
 def of_zero_bytes(body: bytes) -> str | None:
-    """Return which UTF-16 an XML document without a mark is in, by the bytes of its first `<`; None = neither."""
+    """Return the UTF-16 of an XML document without a mark, by the bytes of its first `<`; None = it is in neither."""
     return next((encoding for encoding, start in _TAG_IN_UTF_16 if start.match(body)), None)
 
 
@@ -55,7 +55,7 @@ def of_text(body: bytes, label: str | None = None) -> str:
 
 
 def of_response(content_type: str | None, body: bytes) -> str:
-    """Return the encoding of whatever a response brings; `content_type` is as `media_type` takes it."""
+    """Return the encoding of the body of any response; `content_type` is the header as `media_type` takes it."""
     essence, label = media_type(content_type)
     if essence in _MAY_BE_HTML:
         return of_html(body, label)
@@ -64,7 +64,7 @@ def of_response(content_type: str | None, body: bytes) -> str:
 
 
 def unmarked(head: bytes) -> bytes:
-    """Return the start of a document as it is, or in UTF-8 without the byte order mark that says what it is in."""
+    """Return the start of a document as it is, or, if it has a byte order mark, in UTF-8 without the mark."""
     encoding = _marked(head)
     return utf_8(head, encoding) if encoding else head
 
@@ -74,7 +74,7 @@ def _marked(body: bytes) -> str | None:
 
 
 def _of_bytes(body: bytes) -> str:
-    """UTF-8 if the document is valid as far as it goes: one that was cut may end within a character."""
+    """Return UTF-8 if the document is valid as far as it goes: a document that was cut may end within a character."""
     try:
         if not body.isascii():
             codecs.utf_8_decode(body, "strict", False)  # noqa: FBT003 - C takes no names

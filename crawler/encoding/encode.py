@@ -1,10 +1,10 @@
-"""Characters as bytes of any encoding of the web: the query of a link, as a server of that encoding expects it.
+"""The query of a link, percent-encoded in any encoding of the web, as a server of that encoding expects it.
 
 https://encoding.spec.whatwg.org/#encode-or-fail, https://url.spec.whatwg.org/#string-percent-encode-after-encoding
 Rules
 - Of several sequences that mean a character the standard takes one: the first of its index, with exceptions.
 - A character that an encoding does not have becomes its number, `%26%23233%3B`, as browsers send it.
-- A table is made when a link first needs it, of what the decoder gives: so the two agree.
+- A table is made from the decoder's results when a link first needs it, so encoder and decoder agree.
 Runs on: anywhere (pure).
 """
 
@@ -17,12 +17,12 @@ from crawler.encoding.decode import UTF_8, UTF_16, single_byte
 from crawler.encoding.multibyte import MULTI_BYTE, sequence
 
 _NOT_ASCII = re.compile(r"[^\0-\x7f]")
-_NO_NEWLINES = dict.fromkeys(map(ord, "\t\n\r"))  # URL standard, "basic URL parser": they are removed first
+_NO_NEWLINES = dict.fromkeys(map(ord, "\t\n\r"))  # the URL standard's "basic URL parser" removes them first
 _AS_IS = frozenset(range(0x21, 0x7F)) - frozenset(b"\"#'<>")  # URL standard, "special-query percent-encode set"
 
 
 def percent_encoded(query: str, encoding: str) -> str:
-    """Return a query with what is not ASCII as bytes of an encoding; what is ASCII stays as it is written."""
+    """Return a query whose characters outside ASCII are percent-encoded bytes of an encoding; ASCII stays as it is."""
     query = query.translate(_NO_NEWLINES)
     if encoding == "iso-2022-jp":
         return "".join(_iso_2022_jp(query))
@@ -37,7 +37,15 @@ def encoded(character: str, encoding: str) -> bytes | None:
     if encoding == UTF_8 or encoding in UTF_16 or encoding == "replacement":
         return character.encode("utf-8", "replace")
     data = _table(encoding).get(character)
-    return _of_four(character) if data is None and encoding == "gb18030" else data
+    if data is not None or encoding != "gb18030":
+        return data
+    if character == "\ue7c7":
+        return b"\x81\x35\xf4\x37"
+    try:
+        four = character.encode("gb18030")
+    except UnicodeEncodeError:  # a lone surrogate
+        return None
+    return four if len(four) == 4 else None  # two bytes are U+E5E5, by which pages mean a space
 
 
 def _written(character: str, data: bytes | None) -> str:
@@ -59,7 +67,7 @@ _WIDE = (
 
 
 def _iso_2022_jp(query: str) -> Iterator[str]:
-    """The standard's one encoder that has a state: the escape sequence that is in force."""
+    """Yield a query in the standard's one encoding that has a state: the escape sequence in force."""
     state = _ASCII
     for character in query:
         wanted, text = _step(character, state)
@@ -70,7 +78,7 @@ def _iso_2022_jp(query: str) -> Iterator[str]:
 
 
 def _step(character: str, state: bytes) -> tuple[bytes, str]:
-    """The state that a character needs, and the character in it."""
+    """Return the state that a character needs, and the character in it."""
     if character in _IN_ROMAN:
         return _ROMAN, _escaped(_IN_ROMAN[character])
     wide = _WIDE[ord(character) - 0xFF61] if "\uff61" <= character <= "\uff9f" else character
@@ -84,7 +92,7 @@ def _step(character: str, state: bytes) -> tuple[bytes, str]:
 
 @lru_cache
 def _table(encoding: str) -> dict[str, bytes]:
-    """The bytes of each character that is not ASCII, but for the four bytes of gb18030."""
+    """Return the bytes of each character outside ASCII, without the four-byte sequences of gb18030."""
     if encoding == "big5":
         return _pairs(encoding, range(0xA1, 0xFF), last="\u2550\u255e\u2561\u256a\u5341\u5345")  # none of HKSCS's rows
     if encoding == "euc-jp":
@@ -104,7 +112,7 @@ def _table(encoding: str) -> dict[str, bytes]:
 
 
 def _pairs(encoding: str, leads: range | list[int], last: str = "") -> dict[str, bytes]:
-    """The first pair of each character; of some the last one."""
+    """Return the first pair of each character, and of the characters in `last` the last pair."""
     found: dict[str, bytes] = {}
     for pair in map(bytes, product(leads, range(0x40, 0xFF))):
         character = sequence(pair, encoding)
@@ -126,13 +134,3 @@ _OF_2005 = {
     **{chr(0xE815 - 0x50 + byte): bytes((0xFE, byte)) for byte in (0x59, 0x61, 0x66, 0x67, 0x6D, 0x7E)},
     **{chr(0xE844 - 0x80 + byte): bytes((0xFE, byte)) for byte in (0x90, 0xA0)},
 }
-
-
-def _of_four(character: str) -> bytes | None:
-    if character == "\ue7c7":
-        return b"\x81\x35\xf4\x37"
-    try:
-        data = character.encode("gb18030")
-    except UnicodeEncodeError:  # a lone surrogate
-        return None
-    return data if len(data) == 4 else None  # two: U+E5E5, for which pages mean a space

@@ -1,8 +1,8 @@
-"""ISO-2022-JP, the one encoding of the web whose escape sequences change what the bytes behind them mean.
+"""ISO-2022-JP, the one encoding of the web whose escape sequences change the meaning of the bytes behind them.
 
 https://encoding.spec.whatwg.org/#iso-2022-jp
 Rules
-- An escape sequence that is none gives U+FFFD for its ESC alone; so does one that follows another at once.
+- An invalid escape sequence gives U+FFFD for its ESC alone; so does a sequence that directly follows another.
 - Pairs of JIS X 0208 are those of EUC-JP with the high bits off, and are decoded as those are.
 Runs on: anywhere (pure).
 """
@@ -21,7 +21,7 @@ _HIGH = bytes(byte | 0x80 for byte in range(0x100))
 
 
 def decode(body: bytes) -> str:
-    """Decode text in ISO-2022-JP; what is not valid becomes U+FFFD."""
+    """Decode text in ISO-2022-JP; invalid bytes become U+FFFD."""
     pieces = []
     state, has_switched = "ascii", False
     for part in _PART.finditer(body):
@@ -39,7 +39,7 @@ def decode(body: bytes) -> str:
 
 
 def _text(data: bytes, state: str) -> str:
-    """The meaning of bytes without an escape."""
+    """Decode bytes without an escape sequence."""
     if state == "pairs":
         return "".join(map(_pairs, _STEP.findall(data)))
     text = data.decode("latin-1")
@@ -50,6 +50,6 @@ def _text(data: bytes, state: str) -> str:
 
 
 def _pairs(step: bytes) -> str:
-    """One or more pairs, or a byte that is in none, perhaps with the one that its lead byte took along."""
+    """Decode one or more pairs, or a byte that is in none, possibly with the next byte, which a lead byte consumed."""
     is_valid = len(step) > 1 and 0x21 <= step[1] <= 0x7E
     return multibyte.decode(step.translate(_HIGH), "euc-jp") if is_valid else "\ufffd"

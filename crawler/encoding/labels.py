@@ -1,7 +1,7 @@
-"""The encodings of the web and their labels: the Encoding standard's table, whole.
+"""The encodings of the web and their labels: the whole table of the Encoding standard.
 
-https://encoding.spec.whatwg.org/#names-and-labels. Names are in lower case, and each is a label of itself. Python knows
-encodings that are none of the web (`punycode`, `utf-7`, `unicode_escape`); no label leads to one of them.
+https://encoding.spec.whatwg.org/#names-and-labels. Names are in lower case, and each is a label of itself. No label
+leads to the encodings of Python that are not of the web (`punycode`, `utf-7`, `unicode_escape`).
 Runs on: anywhere (pure).
 """
 
@@ -54,24 +54,16 @@ x-user-defined:
 """
 
 
-def _labels() -> dict[str, str]:
-    found: dict[str, str] = {}
-    name = ""
-    for word in _TABLE.split():
-        if word.endswith(":"):
-            name = word[:-1]
-            found[name] = name
-        else:
-            found[word] = name
-    return found
-
-
-LABELS = _labels()
+LABELS: dict[str, str] = {}
+for _word in _TABLE.split():
+    if _word.endswith(":"):
+        _name = _word[:-1]
+    LABELS[_word.removesuffix(":")] = _name
 ENCODINGS = tuple(dict.fromkeys(LABELS.values()))
 
 
 def named(label: str | None) -> str | None:
-    """Return the encoding that a label stands for (Encoding, "get an encoding"); None = no encoding has that label."""
+    """Return the encoding of a label (Encoding, "get an encoding"); None = no encoding has that label."""
     if not label or not label.isascii():  # letters outside ASCII may become ASCII in lower case
         return None
     return LABELS.get(label.strip("\t\n\f\r ").lower())

@@ -1,12 +1,12 @@
-"""The encoding that a document declares inside.
+"""The encoding that a document declares inside: `<meta charset>`, or the XML declaration.
 
 Rules
-- The first 1024 bytes are read as the standard has it (HTML, "prescan a byte stream to determine its encoding").
+- The first 1024 bytes are prescanned (HTML, "prescan a byte stream to determine its encoding").
 - A `<meta>` of the page itself has the last word, wherever it stands (HTML 13.2.3.4, "changing the encoding while
-  parsing"); one within a comment, a script, a style, a title or an attribute is none. The page is searched for it only
-  where the prescan found nothing, or something that may be no `<meta>` of the page.
-- A page that could be read as ASCII so far is not in UTF-16, whatever it says.
-- The time is in proportion to the bytes, whatever they are.
+  parsing"). A `<meta>` within a comment, a script, a style, a title or an attribute does not count. The page is
+  searched only where the prescan found nothing, or found something that may be no `<meta>` of the page.
+- A page that could be read as ASCII so far is not in UTF-16, whatever it declares.
+- The time is proportional to the number of bytes, also for hostile ones.
 Runs on: anywhere (pure).
 """
 
@@ -20,11 +20,11 @@ from crawler.encoding.decode import UTF_8, UTF_16
 from crawler.encoding.labels import named
 
 PRESCANNED = 1024
-MAX_METAS = 10_000  # that are looked at: more are hostile
+MAX_METAS = 10_000  # that are read: more are hostile
 
 _XML_IN_UTF_16 = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
-_TEXT = (b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes")  # have text and no tags
-# In front of what the prescan found: what may hide it from a parser, or declare an encoding to a parser alone.
+_TEXT = (b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes")  # hold text and no tags
+# Markup in front of the result of the prescan that may hide it from a parser, or declare an encoding to a parser alone.
 _DOUBTS = (*(b"<" + name for name in (*_TEXT, b"script")), b"<plaintext", b"--!>", b"charset")
 
 
@@ -37,18 +37,13 @@ def of_markup(body: bytes) -> str | None:
     if found:
         before = head[:at].lower()
         return (any(doubt in before for doubt in _DOUBTS) and _of_page(body)) or found
-    return (_may_declare(body, head) and _of_page(body)) or _of_xml_declaration(head)
-
-
-def _may_declare(body: bytes, head: bytes) -> bool:
-    """Return whether a tag is left that the prescan did not see whole, or saw and did not take."""
-    if b"charset" not in head.lower() and not _ANY_META.search(body, max(head.rfind(b"<"), 0)):
-        return False
-    return b"charset" in body.lower()
+    # A tag may be left that the prescan did not see whole, or saw and did not take.
+    is_left = b"charset" in head.lower() or _ANY_META.search(body, max(head.rfind(b"<"), 0))
+    return (is_left and b"charset" in body.lower() and _of_page(body)) or _of_xml_declaration(head)
 
 
 def of_xml_declaration(body: bytes) -> str | None:
-    """Return what `<?xml ... encoding="x"?>` declares (HTML, "get an XML encoding"); None = nothing."""
+    """Return the encoding of `<?xml ... encoding="x"?>` (HTML, "get an XML encoding"); None = it declares none."""
     return _of_utf_16(body) or _of_xml_declaration(body[:PRESCANNED])
 
 
@@ -86,7 +81,7 @@ _ATTRIBUTE = re.compile(
 
 
 def _of_meta(head: bytes) -> tuple[str | None, int]:
-    """The first `<meta>` that declares an encoding, and where it is; running out of bytes within anything is None."""
+    """Return the encoding of the first `<meta>` that declares one, and its place; None if the bytes end before."""
     at = head.find(b"<") if b"<meta" in head.lower() else -1
     while at >= 0:
         if head.startswith(b"<!--", at):
@@ -107,7 +102,7 @@ def _of_meta(head: bytes) -> tuple[str | None, int]:
 
 
 def _attributes(head: bytes, at: int) -> tuple[dict[str, str], int]:
-    """A tag's attributes in lower case, the first of each name, and where it ends; -1 = not within these bytes."""
+    """Return a tag's attributes in lower case, the first of each name, and its end; -1 = not within these bytes."""
     found: dict[str, str] = {}
     while (match := _ATTRIBUTE.match(head, at)) and match.end() < len(head):
         if match["name"] is None:
@@ -125,7 +120,7 @@ _CHARSET = re.compile(
 
 
 def _of_pragma(attributes: Mapping[str, str]) -> str | None:
-    """The label in `text/html; charset=x` (HTML, "extracting a character encoding from a meta element")."""
+    """Return the label in `text/html; charset=x` (HTML, "extracting a character encoding from a meta element")."""
     if attributes.get("http-equiv") != "content-type":
         return None
     found = _CHARSET.search(attributes.get("content", ""))
@@ -145,7 +140,7 @@ _SCRIPT = rb"<script%b%b>(?:[^<]++|<(?!/script%b|!--)|%b)*+(?:</script|\Z)" % (_
 
 @lru_cache
 def _meta_of_page() -> re.Pattern[bytes]:
-    """All up to the next `<meta>`. What begins ends, with the page if with nothing else: no byte is read twice."""
+    """Return the pattern of all up to the next `<meta>`; each part ends, at the page's end at the latest."""
     return re.compile(
         rb"(?:[^<]++|<!--(?:-?>|.*?(?:--!?>|\Z))|"
         + _SCRIPT
@@ -157,7 +152,7 @@ def _meta_of_page() -> re.Pattern[bytes]:
 
 
 def _of_page(body: bytes) -> str | None:
-    """The first `<meta>` of the page that declares an encoding, as a parser without scripts finds it."""
+    """Return the encoding of the first `<meta>` of the page that declares one, as a parser without scripts finds it."""
     for attributes in islice(_metas(body), MAX_METAS):
         values = {name: unescape(value) for name, value in attributes.items()}
         if encoding := named(values.get("charset")) or named(_of_pragma(values)):

@@ -1,12 +1,12 @@
 """Multi-byte encodings of the web, decoded as the Encoding standard says and at the speed of Python's codecs.
 
 Rules
-- Python's codecs decode nearly all: they know other editions of these character sets. A table per encoding says which
-  sequences mean something else on the web (https://encoding.spec.whatwg.org/#indexes).
-- A sequence that Python's codec refuses comes to an error handler, which decodes it and some more by the standard.
-- A character that the codec gives for one wrong sequence alone is replaced in the decoded text. Where the character may
+- Python's codecs decode nearly all text, though they know other editions of these character sets. A table per encoding
+  holds the sequences that differ on the web (https://encoding.spec.whatwg.org/#indexes).
+- An error handler decodes a sequence that Python's codec refuses, and some more, by the standard.
+- A wrong character that the codec gives for one sequence alone is replaced in the decoded text. Where the character may
   be right as well, a text in which the sequence's bytes occur is decoded by the standard from its start.
-- Of a lead byte that no trail byte follows only that byte becomes U+FFFD, if what follows is ASCII.
+- A lead byte without a trail byte becomes U+FFFD; an ASCII byte behind it is kept.
 Runs on: anywhere (pure).
 """
 
@@ -16,13 +16,13 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-_AT_ONCE = 256  # sequences that one call of the error handler decodes: hostile bytes do not call it for each byte
+_AT_ONCE = 256  # sequences that one call of the error handler decodes, so that hostile bytes do not cause a call each
 _LONGEST_KEPT = 3  # bytes; there are 1.6 million sequences of four
 
 _GB18030 = """
     80: 20AC A3A0: 3000 A6D9: FE10 FE12 FE11 FE13 FE14 FE15 FE16 A6EC: FE17 FE18 A6F3: FE19 A8BC: 1E3F FE59: 9FB4
     FE61: 9FB5 FE66: 9FB6 9FB7 FE6D: 9FB8 FE7E: 9FB9 FE90: 9FBA FEA0: 9FBB 8135F437: E7C7
-"""  # characters of GB 18030-2022; the euro sign and the space of 80 and A3A0 are what pages mean by them
+"""  # characters of GB 18030-2022; pages mean the euro sign by 80 and the space by A3A0
 _BIG5 = """
     877A: 3875 21D53 2369E 26021 3EEC 87A1: 258DE 3AF5 7AFC 9F97 24161 2890D 231EA 20A8A 2325E 430A 8484 9F96 942F
     4930 8613 5896 974A 9218 79D0 7A32 6660 6A29 889D 744C 7BC5 6782 7A2C 524F 9046 34E6 73C4 25DB9 74C6 9FC7 57B3
@@ -45,15 +45,15 @@ _SHIFT_JIS = "A0: FFFD FD: FFFD FFFD FFFD"  # bytes that Windows keeps and the s
 
 
 class _Scheme(NamedTuple):
-    """One encoding.
+    """The parts of one encoding's decoder.
 
     Attributes:
-        codec: Python's, for whole texts.
-        meaning: the text of one sequence; None = it has none.
-        table: what some sequences mean instead: a sequence in hexadecimal, and the characters of it and the next ones.
-        step: what the standard's decoder takes at once where a byte is not ASCII.
-        unfinished: what it takes at once besides, at the end of a text.
-        doubtful: the sequences of the table for which the codec gives a character that others have rightly.
+        codec: Python's codec, for whole texts.
+        meaning: returns the text of one sequence; None = the sequence is invalid.
+        table: the sequences that differ: a sequence in hexadecimal, and the characters of it and the next ones.
+        step: the bytes that the standard's decoder takes at once where a byte is not ASCII.
+        unfinished: the bytes that it takes at once besides, at the end of a text.
+        doubtful: the sequences of the table for which the codec gives a character that other sequences have rightly.
     """
 
     codec: str
@@ -65,12 +65,12 @@ class _Scheme(NamedTuple):
 
 
 def decode(body: bytes, encoding: str) -> str:
-    """Decode text in one of MULTI_BYTE; what is not valid becomes U+FFFD."""
+    """Decode text in one of MULTI_BYTE; invalid bytes become U+FFFD."""
     return _decoder(encoding).decode(body)
 
 
 def sequence(data: bytes, encoding: str) -> str:
-    """Decode one sequence: U+FFFD, and an ASCII byte that ends it, if it has no meaning."""
+    """Decode one sequence; an invalid one is U+FFFD, and the ASCII byte that ends it."""
     return _decoder(encoding).meanings[data]
 
 
@@ -80,7 +80,7 @@ def _decoder(encoding: str) -> "_MultibyteDecoder":
 
 
 class _MultibyteDecoder:
-    """Decodes one encoding."""
+    """A decoder of one encoding."""
 
     def __init__(self, encoding: str, scheme: _Scheme) -> None:
         self._codec = codecs.lookup(scheme.codec)
@@ -100,14 +100,11 @@ class _MultibyteDecoder:
         codecs.register_error(self._errors, self._mend)
 
     def decode(self, body: bytes) -> str:
-        if any(data in body for data in self._doubtful):
-            return self._by_steps(body)
-        text = self._codec.decode(body, self._errors)[0]
-        for wrong, right in self._replaced:
-            text = text.replace(wrong, right)
-        return text
-
-    def _by_steps(self, body: bytes) -> str:
+        if not any(data in body for data in self._doubtful):
+            text = self._codec.decode(body, self._errors)[0]
+            for wrong, right in self._replaced:
+                text = text.replace(wrong, right)
+            return text
         pieces, at = [], 0
         while at < len(body):
             piece, at = self._steps(body, at)
@@ -119,7 +116,7 @@ class _MultibyteDecoder:
         return self._steps(error.object, error.start)
 
     def _steps(self, body: bytes, at: int) -> tuple[str, int]:
-        """Decode some steps from here; gives their text, and where they end."""
+        """Decode some steps from here; return their text and their end."""
         stretch = self._stretch.match(body, at)
         assert stretch  # noqa: S101 - a step takes any byte
         step = self._last if stretch.end() == len(body) else self._step
@@ -128,7 +125,7 @@ class _MultibyteDecoder:
 
 
 class _Meanings(dict[bytes, str]):
-    """The text of each step; that of ASCII and of long sequences is not remembered."""
+    """A cache of the text of each step, without ASCII and long sequences."""
 
     def __init__(self, meaning: Callable[[bytes], str | None], known: dict[bytes, str]) -> None:
         super().__init__(known)
@@ -165,12 +162,12 @@ def _decoded(data: bytes, codec: str) -> str | None:
 
 
 def _gb18030(data: bytes) -> str | None:
-    """Of four bytes without a meaning, and of the start of four at a text's end, no digit is given back."""
+    """Decode GB 18030; of four invalid bytes, and of the start of four at a text's end, no digit is kept."""
     return _decoded(data, "gb18030") or ("\ufffd" if data[1:2].isdigit() else None)
 
 
 def _euc_jp(data: bytes) -> str | None:
-    """JIS X 0208 with the rows of NEC and IBM, which Python's cp932 knows and its euc_jp does not."""
+    """Decode EUC-JP with the rows of NEC and IBM in JIS X 0208, which Python's cp932 knows and its euc_jp does not."""
     if len(data) != 2 or data[0] < 0xA1:
         return _decoded(data, "euc_jp")
     if not 0xA1 <= data[1] <= 0xFE:

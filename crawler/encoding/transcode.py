@@ -1,14 +1,14 @@
-"""A list as people have it becomes UTF-8 with line feeds, block by block: UTF-16, UTF-32, line ends of old Macs.
+"""The transcoder of a user's list to UTF-8 with line feeds, from UTF-16, UTF-32, and the line ends of old Macs.
 
 Rules
-- What is UTF-8 with line feeds passes as it is, byte for byte.
-- A byte order mark names the encoding. Without one, UTF-16 and UTF-32 show themselves by their zero bytes: text in
-  ASCII, as URLs are, has none in UTF-8, and one or three beside each letter in those, the first letter too.
+- UTF-8 with line feeds passes byte for byte.
+- A byte order mark (BOM) names the encoding. Without one, zero bytes reveal UTF-16 and UTF-32: ASCII text, as URLs are,
+  has no zero byte in UTF-8, and one or three beside each letter in those, the first letter too.
 - Where UTF-16 follows UTF-8, as PowerShell appends it, the list is UTF-8, and lines with zero bytes are rejected.
-- What cannot be decoded becomes a byte that is no UTF-8, so its line is rejected as `not_utf8`: no URL is made of it.
-- Line ends are counted before and after alike: a carriage return alone is one only where the beginning has more of
-  them than line feeds.
-- What is packed is refused, with the command that unpacks it.
+- Bytes that cannot be decoded become a byte that is no UTF-8, so their line is rejected as `not_utf8`.
+- Line ends are counted before and after alike: a carriage return alone is one only if the beginning has more of them
+  than line feeds.
+- A compressed list is refused, with the command that decompresses it.
 Strategy: the beginning, `HEAD` bytes, is held until it is whole, and decides; memory is bounded by it and the block.
 Runs on: anywhere (pure).
 """
@@ -27,7 +27,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_PACKED = (
+_COMPRESSED = (
     (b"\x1f\x8b", "gzip", "gzip -dc"),
     (b"PK\x03\x04", "zip (a spreadsheet is, too: save it as CSV)", "unzip -p"),
     (b"\xfd7zXZ\x00", "xz", "xz -dc"),
@@ -39,7 +39,7 @@ _LOST = "\ufffd".encode()
 
 
 class Transcoder:
-    """Turns the blocks of the list `name` into blocks of UTF-8."""
+    """A transcoder of the blocks of the list `name` to blocks of UTF-8."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -48,10 +48,10 @@ class Transcoder:
         self._decoder: IncrementalNewlineDecoder | codecs.IncrementalDecoder | None = None
 
     def feed(self, block: bytes) -> bytes:
-        """Take a block, and give what is whole.
+        """Take a block, and return the text that is complete.
 
         Raises:
-            UsageError: it is no text, but packed.
+            UsageError: the list is compressed.
         """
         if self._head is None:
             return self._turned(block)
@@ -59,17 +59,17 @@ class Transcoder:
         return self._begin() if len(self._head) >= HEAD else b""
 
     def finish(self) -> bytes:
-        """Give the rest.
+        """Return the rest.
 
         Raises:
-            UsageError: it is no text, but packed.
+            UsageError: the list is compressed.
         """
         rest = self._begin() if self._head is not None else b""
         return rest + self._turned(b"", last=True)
 
     def _begin(self) -> bytes:
         head, self._head = self._head or b"", None
-        for mark, what, command in _PACKED:
+        for mark, what, command in _COMPRESSED:
             if head.startswith(mark):
                 file = "FILE" if self._name == "-" else self._name
                 raise UsageError(f"{self._name}: packed with {what}: `{command} {file} | crawler fetch -` reads it")
@@ -90,19 +90,17 @@ class Transcoder:
 
 
 def encoding_of(head: bytes) -> str | None:
-    """Tell the encoding of a list that begins so; None = UTF-8, or none that is known."""
+    """Return the encoding of a list with this beginning; None = UTF-8, or an unknown one."""
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return codec
-    if b"\0" not in head[:4]:
-        return None
-    return next((codec for _, codec in _MARKS if _is_mostly_ascii(head.decode(codec, "replace"))), None)
+    for _, codec in _MARKS if b"\0" in head[:4] else ():
+        text = head.decode(codec, "replace")
+        if 2 * sum("\0" < letter < "\x80" for letter in text) > len(text):  # most of it is ASCII
+            return codec
+    return None
 
 
 def decoded(data: bytes, encoding: str) -> str:
-    """Decode the whole of a list, its mark left out; what is damaged becomes U+FFFD."""
+    """Decode a whole list without its byte order mark; invalid bytes become U+FFFD."""
     return data.decode(encoding, "replace").removeprefix("\ufeff")
-
-
-def _is_mostly_ascii(text: str) -> bool:
-    return 2 * sum("\0" < letter < "\x80" for letter in text) > len(text)

@@ -1,4 +1,4 @@
-"""core.transcode: a list in any Unicode encoding, with any line ends, becomes UTF-8 with line feeds."""
+"""A list in any Unicode encoding, with any line ends, becomes UTF-8 with line feeds."""
 
 import codecs
 import tracemalloc
