@@ -40,16 +40,11 @@ def decode(body: bytes) -> str:
 
 def _text(data: bytes, state: str) -> str:
     """Decode bytes without an escape sequence."""
-    if state == "pairs":
-        return "".join(map(_pairs, _STEP.findall(data)))
+    if state == "pairs":  # a step is one or more pairs, or an invalid byte, possibly with the next one
+        steps = (step if len(step) > 1 and 0x21 <= step[1] <= 0x7E else b"" for step in _STEP.findall(data))
+        return "".join(multibyte.decode(step.translate(_HIGH), "euc-jp") or "\ufffd" for step in steps)
     text = data.decode("latin-1")
     if state == "katakana":
         return text.translate(_KATAKANA)
     text = text if data.isascii() and b"\x0e" not in data and b"\x0f" not in data else text.translate(_NO_ASCII)
     return text.translate(_ROMAN) if state == "roman" else text
-
-
-def _pairs(step: bytes) -> str:
-    """Decode one or more pairs, or a byte that is in none, possibly with the next byte, which a lead byte consumed."""
-    is_valid = len(step) > 1 and 0x21 <= step[1] <= 0x7E
-    return multibyte.decode(step.translate(_HIGH), "euc-jp") if is_valid else "\ufffd"

@@ -11,10 +11,9 @@ Runs on: anywhere (pure).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from html import unescape
-from itertools import islice
 
 from crawler.encoding.decode import UTF_8, UTF_16
 from crawler.encoding.labels import named
@@ -153,16 +152,13 @@ def _meta_of_page() -> re.Pattern[bytes]:
 
 def _of_page(body: bytes) -> str | None:
     """Return the encoding of the first `<meta>` of the page that declares one, as a parser without scripts finds it."""
-    for attributes in islice(_metas(body), MAX_METAS):
+    pattern, at = _meta_of_page(), 0
+    for _ in range(MAX_METAS):
+        meta = pattern.match(body, at)
+        attributes, at = _attributes(body, meta.end()) if meta else ({}, -1)
+        if at < 0:
+            return None
         values = {name: unescape(value) for name, value in attributes.items()}
         if encoding := named(values.get("charset")) or named(_of_pragma(values)):
             return _as_declared(encoding)
     return None
-
-
-def _metas(body: bytes) -> Iterator[dict[str, str]]:
-    pattern, at = _meta_of_page(), 0
-    while at >= 0 and (meta := pattern.match(body, at)):
-        attributes, at = _attributes(body, meta.end())
-        if at >= 0:
-            yield attributes

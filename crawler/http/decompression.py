@@ -255,11 +255,13 @@ def _new_zstd() -> _StreamDecoder:
     return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
 
 
-def _without_checksum(frame: bytes) -> bytes:
-    return frame[:4] + bytes((frame[4] & ~4,)) + frame[5:]  # the flag in the frame header's descriptor
-
-
-_ZSTD = StreamFormat(_new_zstd, _new_zstd, _without_checksum, mark=b"", end=b"\x01\0\0")
+_ZSTD = StreamFormat(
+    _new_zstd,
+    _new_zstd,
+    bare=lambda frame: frame[:4] + bytes((frame[4] & ~4,)) + frame[5:],  # without the checksum flag of its header
+    mark=b"",
+    end=b"\x01\0\0",
+)
 
 CODINGS = {
     "gzip": Coding(lambda _first: _GZIP, magic=(b"\x1f\x8b",)),

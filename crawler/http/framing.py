@@ -188,24 +188,19 @@ class ResponseReader:
         at, size = 0, len(data)
         while at < size:
             if self._stage == _CHUNK:
-                at = self._feed_chunk(data, at)
+                piece = data[at : at + self._left]
+                at += len(piece)
+                self._left -= len(piece)
+                self._take(piece)
+                if not self._left:
+                    is_usual = data.startswith(b"\r\n", at)
+                    self._stage = _CHUNK_SIZE if is_usual else _CHUNK_END
+                    at += 2 if is_usual else 0
             elif self._stage == _CHUNK_SIZE and not self._raw and (usual := _USUAL_SIZE.match(data, at)):
                 at = usual.end()
                 self._begin_chunk(usual[1])
             else:
                 at = self._feed_line(data, at)
-
-    def _feed_chunk(self, data: bytes, at: int) -> int:
-        """Take the available part of a chunk; return the start of the rest."""
-        piece = data[at : at + self._left]
-        at += len(piece)
-        self._left -= len(piece)
-        self._take(piece)
-        if self._left:
-            return at
-        is_usual = data.startswith(b"\r\n", at)
-        self._stage = _CHUNK_SIZE if is_usual else _CHUNK_END
-        return at + 2 if is_usual else at
 
     def _begin_chunk(self, digits: bytes) -> None:
         self._left = int(digits, 16)

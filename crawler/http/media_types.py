@@ -65,13 +65,10 @@ def _parsed(value: str) -> MediaType | None:
     essence = _ESSENCE.match(value)
     if essence is None:
         return None
-    parameters = _PARAMETERS.finditer(value, essence.end())
-    charsets = (_value(parameter) for parameter in parameters if parameter["name"].lower() == "charset")
-    return MediaType(essence[1].lower(), next((charset for charset in charsets if charset is not None), None))
-
-
-def _value(parameter: re.Match[str]) -> str | None:
-    """Return the value of a parameter; None = it is invalid."""
-    quoted, bare = parameter["text"], (parameter["bare"] or "").rstrip(_WHITE)
-    value = bare or None if quoted is None else _ESCAPED.sub(r"\1", quoted)
-    return value if value is not None and _SOUND.fullmatch(value) else None
+    for parameter in _PARAMETERS.finditer(value, essence.end()):
+        if parameter["name"].lower() == "charset":
+            quoted, bare = parameter["text"], (parameter["bare"] or "").rstrip(_WHITE)
+            charset = bare or None if quoted is None else _ESCAPED.sub(r"\1", quoted)
+            if charset is not None and _SOUND.fullmatch(charset):
+                return MediaType(essence[1].lower(), charset)
+    return MediaType(essence[1].lower())

@@ -89,8 +89,11 @@ def decode_body_steps(job: ParseJob, max_decoded: int) -> Iterator[DecodedBody |
             digest.update(piece)
             taken.add(piece)
             yield None
-    except DecodeProblem as problem:
-        yield _damaged(job, taken.whole(), problem.reason)
+    except DecodeProblem as damage:
+        is_limit = damage.reason is not Reason.DECODE_ERROR
+        content = job.body if is_limit else salvaged(job.body, (taken.whole(),))
+        is_opaque = is_limit or (content is job.body and _is_compressed(job, content))
+        yield DecodedBody(content, hashlib.sha256(content).hexdigest(), damage.reason, is_opaque)
     else:
         yield _whole(job, taken.whole(), digest.hexdigest())
 
@@ -98,13 +101,6 @@ def decode_body_steps(job: ParseJob, max_decoded: int) -> Iterator[DecodedBody |
 def _whole(job: ParseJob, content: bytes, sha256: str) -> DecodedBody:
     is_opaque = bool(job.coding) and is_unknown(job.coding) and not job.redirects and _is_compressed(job, content)
     return DecodedBody(content, sha256, Reason.DECODE_ERROR if is_opaque else None, is_opaque)
-
-
-def _damaged(job: ParseJob, decoded: bytes, problem: Reason) -> DecodedBody:
-    """Return what a damaged body still holds."""
-    content = salvaged(job.body, (decoded,)) if problem is Reason.DECODE_ERROR else job.body
-    is_opaque = problem is not Reason.DECODE_ERROR or (content is job.body and _is_compressed(job, content))
-    return DecodedBody(content, hashlib.sha256(content).hexdigest(), problem, is_opaque)
 
 
 def _is_compressed(job: ParseJob, content: bytes) -> bool:

@@ -111,10 +111,6 @@ def _read_link(page: PageElements, _node: LexborNode, attributes: Attributes) ->
         _add_source(page, candidates, LinkKind.SRCSET)
 
 
-def _read_form(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
-    _add_action(page, attributes.get("action"), attributes.get("method"), attributes)
-
-
 def _read_button(page: PageElements, node: LexborNode, attributes: Attributes) -> None:
     """Read a button with an action of its own; without a form it sends nothing (HTML, 4.10.19.6)."""
     action = attributes.get("formaction")
@@ -184,7 +180,7 @@ TAGS: Mapping[int, _TagReader] = {
     number("source"): _read_sources(("src", LinkKind.SOURCE), ("srcset", LinkKind.SRCSET)),
     number("iframe"): _read_iframe,
     number("frame"): _read_sources(("src", LinkKind.FRAME)),
-    _FORM: _read_form,
+    _FORM: lambda page, _, form: _add_action(page, form.get("action"), form.get("method"), form),
     number("button"): _read_button,
     number("object"): _read_sources(("data", LinkKind.OBJECT)),
     number("embed"): _read_sources(("src", LinkKind.EMBED)),

@@ -95,8 +95,13 @@ class LooseReader:
         while found := _TOKEN.match(xml, at):
             at = found.end()
             if found["stray"] and not self._has_root and (doctype := _DOCTYPE.match(xml, found.start())):
-                self._declare(doctype["subset"] or "")
                 at = doctype.end()
+                subset = doctype["subset"] or ""
+                if "<!ENTITY" in subset:
+                    self.is_broken = True
+                    self._entities = {}
+                if "xml:base" in subset:
+                    self.is_broken = self._has_hidden_bases = True
             elif found["stray"] and xml[at : at + 8].upper() == "!DOCTYPE":
                 self.is_broken = True  # it has no end, and its declarations could be taken for the document
                 return
@@ -106,8 +111,11 @@ class LooseReader:
 
     def _take(self, found: re.Match[str]) -> None:
         match found.lastgroup:
+            case "text" if self._open:
+                text = found["text"]
+                self._events.text.append(self._resolved(text) if "&" in text else text)
             case "text":
-                self._text(found["text"])
+                self.is_broken |= bool(found["text"].strip("\t\n\r "))
             case "end":
                 self._end(found["end"])
             case "attributes":
@@ -122,19 +130,6 @@ class LooseReader:
             case _:
                 self.is_broken = True
                 self._events.text.append(UNKNOWN)
-
-    def _declare(self, subset: str) -> None:
-        if "<!ENTITY" in subset:
-            self.is_broken = True
-            self._entities = {}
-        if "xml:base" in subset:
-            self.is_broken = self._has_hidden_bases = True
-
-    def _text(self, text: str) -> None:
-        if self._open:
-            self._events.text.append(self._resolved(text) if "&" in text else text)
-        elif text.strip("\t\n\r "):
-            self.is_broken = True
 
     def _start(self, name: str, written: str) -> None:
         if not self._open:

@@ -81,11 +81,25 @@ class VisibleText(NamedTuple):
 
 def visible_text(tree: LexborHTMLParser) -> VisibleText:
     """Return the visible text, one line for each block, white space collapsed."""
-    if tree.root is None:
+    root = tree.root
+    if root is None:
         return VisibleText("", is_cut=False)
-    pieces, is_cut = _text_pieces(tree.root)
+    hidden = {node.mem_id for node in root.css("[hidden]")}
+    pieces: list[str] = []  # texts, and an edge where a block or a cell starts or ends
+    room = MAX_TEXT
+    node: LexborNode | None = root
+    while node is not None and room >= 0:
+        inside = None
+        if (tag := node.tag_id) == TEXT:
+            text = node.text_content or ""
+            pieces.append(text[:room])
+            room -= len(text)
+        elif tag not in _INVISIBLE and node.mem_id not in hidden:
+            pieces.append(_EDGES.get(tag, ""))
+            inside = node.first_child
+        node = inside or _after(node, root, pieces)
     lines = (" ".join(block.split()) for block in "".join(pieces).split(_BREAK))
-    return VisibleText("\n".join(filter(None, lines)), is_cut)
+    return VisibleText("\n".join(filter(None, lines)), is_cut=room < 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,25 +147,6 @@ def _texts_inside(nodes: Iterable[LexborNode]) -> Iterator[str]:
             if inner.is_text_node and inner.mem_id not in met:
                 met.add(inner.mem_id)
                 yield inner.text_content or ""
-
-
-def _text_pieces(root: LexborNode) -> tuple[list[str], bool]:
-    """Return the visible text nodes, with an edge where a block or a cell starts or ends; and whether they are cut."""
-    hidden = {node.mem_id for node in root.css("[hidden]")}
-    pieces: list[str] = []
-    room = MAX_TEXT
-    node: LexborNode | None = root
-    while node is not None and room >= 0:
-        inside = None
-        if (tag := node.tag_id) == TEXT:
-            text = node.text_content or ""
-            pieces.append(text[:room])
-            room -= len(text)
-        elif tag not in _INVISIBLE and node.mem_id not in hidden:
-            pieces.append(_EDGES.get(tag, ""))
-            inside = node.first_child
-        node = inside or _after(node, root, pieces)
-    return pieces, room < 0
 
 
 def _after(node: LexborNode, root: LexborNode, pieces: list[str]) -> LexborNode | None:

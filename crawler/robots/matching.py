@@ -16,7 +16,7 @@ Runs on: anywhere (pure).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from crawler.robots.parser import Rule
@@ -94,7 +94,9 @@ class Patterns:
     def decide(self, target: str) -> Decision | None:
         """Return the rule that decides about a URL's path and query; None = no rule matches, which allows."""
         if _ODD.search(target):
-            weight = max((found for url in _normal_targets(target) if (found := self._heaviest(url))), default=None)
+            path, mark, query = target.partition("?")
+            spellings = dict.fromkeys((target, f"{path}{mark}{_slashed(query)}"))
+            weight = max(filter(None, (self._heaviest(_normal(url)) for url in spellings)), default=None)
         else:
             weight = self._heaviest(target)
         return Decision(-weight[2], weight[1]) if weight else None
@@ -142,14 +144,6 @@ def _normal(text: str) -> str:
     if not text.isascii():
         text = text.encode("utf-8", "surrogatepass").decode("latin-1")
     return _ODD.sub(lambda odd: _NORMAL[odd[1].upper()] if odd[1] else f"%{ord(odd[0]):02X}", text)
-
-
-def _normal_targets(target: str) -> Iterator[str]:
-    """Yield the normal form of a URL's path and query, and the one whose query holds slashes for their escapes."""
-    yield _normal(target)
-    path, mark, query = target.partition("?")
-    if (slashed := _slashed(query)) != query:
-        yield _normal(f"{path}{mark}{slashed}")
 
 
 def _slashed(query: str) -> str:

@@ -119,18 +119,16 @@ class _AgentGroup:
 
     def add(self, line: _RobotsLine, group: str) -> None:
         """Take an Allow or Disallow line; of equal ones, the first."""
-        allow = line.field == "allow"
-        pattern = line.value
-        if pattern and (allow, pattern) not in self._rules and (pattern := self._bounded(pattern, allow=allow)):
-            self._rules.setdefault((allow, pattern), Rule(line.number, allow, pattern, line.text, group))
-
-    def _bounded(self, pattern: str, *, allow: bool) -> str:
-        """Return the pattern as it counts; empty = it does not count."""
+        allow, pattern = line.field == "allow", line.value
+        if not pattern or (allow, pattern) in self._rules:
+            return
         plain, wildcard, _ = pattern.partition("*")
         self._wildcards += bool(wildcard)
-        if len(pattern) <= _MAX_PATTERN and (not wildcard or self._wildcards <= MAX_WILDCARDS):
-            return pattern
-        return "" if allow or len(plain) > _MAX_PATTERN else plain or "/"
+        if len(pattern) > _MAX_PATTERN or (wildcard and self._wildcards > MAX_WILDCARDS):
+            if allow or len(plain) > _MAX_PATTERN:
+                return
+            pattern = plain or "/"
+        self._rules.setdefault((allow, pattern), Rule(line.number, allow, pattern, line.text, group))
 
 
 # With the misspellings that Google's parser and protego accept.

@@ -142,7 +142,7 @@ def test_a_page_of_a_host_that_was_given_up_was_not_tried() -> None:
     """It failed without a request of its own."""
     answer = ask(row=a_row(state=State.FAILED, reason=Reason.CONNECT_REFUSED, status=None, attempts=0))
 
-    assert answer.conclusion == "Failed: connect_refused, after no try."
+    assert answer.conclusion == "Failed: connect_refused; its host was given up before this URL was asked for."
     assert step(answer, "tries").answer == "none"
 
 
