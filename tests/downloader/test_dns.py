@@ -1,23 +1,19 @@
-"""downloader.dns and the files around it: names become addresses."""
+"""downloader.dns: names that need no lookup, and lookups that many share."""
 
 import asyncio
-import os
-import resource
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from crawler.core.errors import FetchError, NoNameServer, UsageError
+from crawler.core.errors import FetchError, UsageError
 from crawler.core.reasons import Reason
 from crawler.downloader.client import Fetcher
-from crawler.downloader.dns import Resolver
 from crawler.downloader.hosts_file import HostsFile
-from support.fetching import OK, HandClock, answering, ask, ask_url, failure, open_fetcher
-from support.nameserver import REFUSED, SERVFAIL, SILENT, UNKNOWN, NameServer, Reply, name_server
+from support.fetching import OK, answering, ask, ask_url, failure, open_fetcher
+from support.nameserver import Reply, name_server
 from support.rawserver import raw_server
+from support.resolving import addresses, reason, resolver
 
 
 @pytest.mark.parametrize("name", ["localhost", "localhost.", "a.b.localhost", "LOCALHOST"])
@@ -81,130 +77,6 @@ async def test_a_name_on_this_machine_is_fetched() -> None:
         assert (await fetcher.fetch(ask(("x.localhost", port)))).body == b"good"
 
 
-@asynccontextmanager
-async def resolver(
-    *servers: NameServer,
-    limit: float = 5.0,
-    now: Callable[[], float] = time.monotonic,
-    hosts_file: HostsFile | None = None,
-) -> AsyncIterator[Resolver]:
-    """A resolver that asks these servers, closed at the end."""
-    names = Resolver(limit, tuple(server.address for server in servers), now, hosts_file)
-    try:
-        yield names
-    finally:
-        await names.close()
-
-
-async def addresses(names: Resolver, host: str) -> list[str]:
-    """Return the addresses of a name."""
-    return [result["host"] for result in await names.resolve(host, 80)]
-
-
-async def reason(names: Resolver, host: str) -> Reason:
-    """Return the reason of a failed lookup."""
-    with pytest.raises(FetchError) as caught:
-        await names.resolve(host, 80)
-    assert host in str(caught.value)
-    return caught.value.reason
-
-
-@pytest.mark.both_loops
-async def test_an_answer_that_takes_three_seconds_is_taken() -> None:
-    """Quick answers for other names before do not shorten the wait."""
-    table = {f"{number}.example": Reply("127.0.0.1") for number in range(30)}
-    async with name_server({**table, "slow.example": Reply("127.0.0.9", delay=3)}) as server, resolver(server) as names:
-        await asyncio.gather(*(names.resolve(host) for host in table))
-
-        assert await addresses(names, "slow.example") == ["127.0.0.9"]
-
-
-@pytest.mark.both_loops
-async def test_a_lost_packet_is_sent_again() -> None:
-    """Some time before the limit."""
-    table = {"lost.example": Reply("127.0.0.9 ::1", lost=1)}
-    async with name_server(table) as server, resolver(server, limit=0.5) as names:
-        assert await addresses(names, "lost.example") == ["::1", "127.0.0.9"]
-
-    assert server.count("lost.example") == 2
-
-
-FAILURES = [
-    (UNKNOWN, Reason.DNS_NOT_FOUND),
-    (Reply(), Reason.DNS_NOT_FOUND),
-    (Reply(code=SERVFAIL), Reason.DNS_TEMPORARY),
-    (Reply(code=REFUSED), Reason.DNS_TEMPORARY),
-    (SILENT, Reason.DNS_TIMEOUT),
-    (Reply("127.0.0.1", wrong_id=True), Reason.DNS_TIMEOUT),
-    (Reply("127.0.0.1", other_name="other.example"), Reason.DNS_TIMEOUT),
-]
-
-
-@pytest.mark.both_loops
-@pytest.mark.parametrize(("reply", "expected"), FAILURES)
-async def test_each_failed_lookup_has_its_reason(reply: Reply, expected: Reason) -> None:
-    """Only a name that does not exist is final; an answer that is none of ours is none at all."""
-    async with name_server({"some.example": reply}) as server, resolver(server, limit=0.2) as names:
-        assert await reason(names, "some.example") is expected
-
-
-async def test_a_name_server_that_is_not_there_is_a_failure_at_once() -> None:
-    """Its machine refuses the question, and no time passes."""
-    async with name_server({}) as server:
-        pass
-    async with asyncio.timeout(2), resolver(server) as names:
-        assert await reason(names, "some.example") is Reason.DNS_TEMPORARY
-
-
-@pytest.mark.parametrize("reply", [SILENT, Reply(code=SERVFAIL), Reply(code=REFUSED)])
-async def test_a_second_name_server_answers_for_the_first(reply: Reply) -> None:
-    """And is the first to be asked from then on."""
-    table = {"a.example": Reply("127.0.0.9"), "b.example": Reply("127.0.0.8")}
-    async with (
-        name_server(dict.fromkeys(table, reply)) as broken,
-        name_server(table) as good,
-        resolver(broken, good, limit=0.5) as names,
-    ):
-        assert await addresses(names, "a.example") == ["127.0.0.9"]
-        assert await addresses(names, "b.example") == ["127.0.0.8"]
-
-    assert (broken.count("a.example"), broken.count("b.example")) == (1, 0)
-
-
-async def test_one_kind_of_address_does_not_wait_for_the_other() -> None:
-    """A server that never says whether there are IPv6 addresses costs half a second, and is asked again soon."""
-    clock = HandClock()
-
-    def only_four(_name: str, kind: str) -> Reply:
-        return Reply("127.0.0.9", ttl=600) if kind == "A" else SILENT
-
-    async with name_server(only_four) as server, resolver(server, now=clock.monotonic) as names:
-        async with asyncio.timeout(2):
-            assert await addresses(names, "some.example") == ["127.0.0.9"]
-        clock.now += 3
-        await names.resolve("some.example")
-
-    assert server.asked["some.example", "A"] == 2
-
-
-async def test_an_alias_is_followed() -> None:
-    """The addresses are those of the name behind it."""
-    table = {"some.example": Reply("127.0.0.9", alias="other.example")}
-    async with name_server(table) as server, resolver(server) as names:
-        assert await addresses(names, "some.example") == ["127.0.0.9"]
-
-
-@pytest.mark.both_loops
-async def test_an_answer_too_long_for_a_datagram_comes_over_tcp() -> None:
-    """All of its addresses are known."""
-    table = {"many.example": Reply(" ".join(f"127.0.1.{number}" for number in range(1, 255)), truncated=True)}
-    async with name_server(table) as server, resolver(server) as names:
-        found = [await addresses(names, "many.example") for _ in range(254)]
-
-    assert server.asked_over_tcp["many.example", "A"] == 1
-    assert len({address for part in found for address in part}) == 254
-
-
 @pytest.mark.both_loops
 async def test_a_hundred_waiters_are_one_lookup() -> None:
     """On whichever port."""
@@ -245,48 +117,6 @@ async def test_a_waiter_that_is_cancelled_leaves_the_lookup_to_others() -> None:
     assert server.count("some.example") == 1
 
 
-@pytest.mark.parametrize(("ttl", "kept"), [(7, 7), (0, 1), (10_000_000, 86400)])
-async def test_addresses_hold_for_their_ttl(ttl: int, kept: float) -> None:
-    """From a second to a day."""
-    clock = HandClock()
-    async with (
-        name_server({"some.example": Reply("127.0.0.9", ttl=ttl)}) as server,
-        resolver(server, now=clock.monotonic) as names,
-    ):
-        for moment in (0, kept - 0.5, kept):
-            clock.now = 1000 + moment
-            await names.resolve("some.example")
-            assert server.count("some.example") == (1 if moment < kept else 2)
-
-
-@pytest.mark.parametrize(("reply", "kept"), [(UNKNOWN, 60), (Reply(code=SERVFAIL), 3), (SILENT, 3)])
-async def test_failures_are_kept_for_a_while(reply: Reply, kept: float) -> None:
-    """No such name for a minute, what may pass for three seconds."""
-    clock = HandClock()
-    async with name_server({"a.example": reply}) as server, resolver(server, limit=0.1, now=clock.monotonic) as names:
-        first = await reason(names, "a.example")
-        asked = server.count("a.example")
-        clock.now += kept - 0.5
-        assert await reason(names, "a.example") is first
-        assert server.count("a.example") == asked
-
-        clock.now += 0.5
-        assert await reason(names, "a.example") is first
-        assert server.count("a.example") > asked
-
-
-async def test_the_oldest_name_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The memory is bounded for any number of hosts."""
-    monkeypatch.setattr("crawler.downloader.dns_cache._NAMES_KEPT", 2)
-    table = {f"{letter}.example": Reply("127.0.0.9") for letter in "abc"}
-    async with name_server(table) as server, resolver(server) as names:
-        for host in (*table, *table):
-            await names.resolve(host)
-        await names.resolve("c.example")
-
-    assert [server.count(host) for host in table] == [2, 2, 2]
-
-
 @pytest.mark.both_loops
 async def test_few_lookups_are_under_way_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others wait, which no limit counts: neither for lookups, nor for connecting, nor for the whole fetch."""
@@ -320,75 +150,6 @@ async def test_a_lookup_that_nobody_waits_for_is_not_begun(monkeypatch: pytest.M
     assert server.count("b.example") == 0
 
 
-async def test_a_name_that_is_silent_among_others_is_blamed_itself() -> None:
-    """Any number of them in a row is no outage: the root's name servers are known."""
-    silent = [f"{number}.example" for number in range(12)]
-    async with name_server(dict.fromkeys(silent, SILENT)) as server, resolver(server, limit=0.2) as names:
-        reasons = await asyncio.gather(*(reason(names, host) for host in silent))
-
-    assert set(reasons) == {Reason.DNS_TIMEOUT}
-    assert server.asked["", "2"] > 0
-
-
-async def outage(names: Resolver) -> NoNameServer:
-    """Return the error of the last of nine lookups, while no name server answers."""
-    errors = await asyncio.gather(*(names.resolve(f"{number}.example") for number in range(9)), return_exceptions=True)
-    assert sum(isinstance(error, NoNameServer) for error in errors) == 2
-    assert isinstance(errors[-1], NoNameServer)
-    return errors[-1]
-
-
-def _all_silent(server: NameServer) -> None:
-    server.silent = True
-
-
-def _all_failing(server: NameServer) -> None:
-    server.answers = lambda *_: Reply(code=SERVFAIL)
-
-
-@pytest.mark.both_loops
-@pytest.mark.parametrize("break_", [_all_silent, _all_failing])
-async def test_name_servers_that_are_out_are_told_as_such(break_: Callable[[NameServer], None]) -> None:
-    """No host is blamed: lookups fail at once, but for one a second; the first answer ends it."""
-    clock = HandClock()
-    table = {"good.example": Reply("127.0.0.9"), "probe.example": SILENT}
-    async with name_server(table) as server, resolver(server, limit=0.3, now=clock.monotonic) as names:
-        break_(server)
-        error = await outage(names)
-        assert (error.reason, error.counted, error.since) == (Reason.DNS_TIMEOUT, False, 1000.0)
-        assert server.address in str(error)
-        assert "--resolver" in str(error)
-
-        with pytest.raises(NoNameServer):
-            await names.resolve("good.example")
-        assert server.count("good.example") == 0
-
-        clock.now += 1
-        with pytest.raises(NoNameServer):
-            await names.resolve("good.example")
-        assert server.count("good.example") > 0
-
-        server.silent, server.answers = False, table
-        clock.now += 1
-        probe = asyncio.create_task(reason(names, "probe.example"))
-        await names.wait_turn("probe.example")
-        assert await probe is Reason.DNS_TIMEOUT  # a dead name as a probe is no outage: the root was answered
-
-        assert await addresses(names, "good.example") == ["127.0.0.9"]
-
-
-async def test_who_waits_for_a_turn_hears_of_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is asked for one after the other while no server answers."""
-    monkeypatch.setattr("crawler.downloader.dns.LOOKUPS", 9)
-    async with name_server({}) as server, resolver(server, limit=0.2) as names:
-        server.silent = True
-        waiting = asyncio.gather(*(names.resolve(f"{number}.example") for number in range(30)), return_exceptions=True)
-        errors = await waiting
-
-    assert [type(error) for error in errors] == [FetchError] * 7 + [NoNameServer] * 23
-    assert server.count("29.example") == 0
-
-
 def open_files() -> int:
     """Return the number of this process's open files."""
     return len(list(Path("/proc/self/fd").iterdir()))
@@ -411,40 +172,6 @@ async def test_nothing_is_left_open() -> None:
 
     assert [(type(error), getattr(error, "counted", None)) for error in ended] == [(FetchError, False)] * 5
     assert after == before
-
-
-@contextmanager
-def no_files_left() -> Iterator[None]:
-    """This process can open nothing more."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with ExitStack() as stack:
-        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (512, limits[1]))
-        with suppress(OSError):
-            while True:
-                stack.callback(os.close, os.dup(0))
-        yield
-
-
-@pytest.mark.both_loops
-async def test_a_machine_without_files_left_is_to_blame_itself() -> None:
-    """Neither the host nor the name server is: nothing could be asked."""
-    async with name_server({}) as server, resolver(server) as names:
-        with no_files_left():
-            errors = await asyncio.gather(
-                *(names.resolve(f"{number}.example") for number in range(20)), return_exceptions=True
-            )
-
-    assert {error.reason for error in errors if isinstance(error, FetchError)} == {Reason.CLIENT_LIMIT}
-    assert not server.asked
-
-
-async def test_four_addresses_are_tried() -> None:
-    """Both families in turn; the next dial begins further on."""
-    table = {"many.example": Reply(" ".join(f"127.0.1.{number} ::{number}" for number in range(1, 26)))}
-    async with name_server(table) as server, resolver(server) as names:
-        assert await addresses(names, "many.example") == ["::1", "127.0.1.1", "::2", "127.0.1.2"]
-        assert await addresses(names, "many.example") == ["::2", "127.0.1.2", "::3", "127.0.1.3"]
 
 
 async def test_the_hosts_file_comes_first(tmp_path: Path) -> None:
@@ -482,22 +209,3 @@ async def test_scripts_name_a_resolver() -> None:
 
     with pytest.raises(UsageError, match=r"resolver: expected an IP address.*got 'ns.example'"):
         Fetcher(resolver="ns.example")
-
-
-async def test_an_outage_outlives_no_probe_that_lacked_a_file() -> None:
-    """Nobody was asked by it, so another name may be the next probe."""
-    clock = HandClock()
-    async with (
-        name_server({"good.example": Reply("127.0.0.9")}) as server,
-        resolver(server, limit=0.3, now=clock.monotonic) as names,
-    ):
-        server.silent = True
-        await outage(names)
-        server.silent = False
-        clock.now += 1
-        with no_files_left(), pytest.raises(FetchError, match="open files"):
-            await names.resolve("good.example")
-
-        clock.now += 60
-
-        assert await addresses(names, "good.example") == ["127.0.0.9"]
