@@ -135,7 +135,7 @@ class Fetcher:
         sent as a form), `json`, `auth` (name, password), `timeout` (seconds, its redirects and retries included).
 
         Raises:
-            UrlError: `url` is no URL that can be fetched.
+            UrlError: `url` is not a URL that can be fetched.
             FetchError: there was no usable answer. A status such as 404 is an answer.
         """
         self._check_open()
@@ -144,7 +144,9 @@ class Fetcher:
                 with in_keywords(KEYWORDS):
                     return await self._answer(url, build_request(method, url, options), UnboundedSender(self._http))
         except TimeoutError:
-            raise FetchError(Reason.TOTAL_TIMEOUT, f"it was not done within {options.get('timeout'):g} s") from None
+            raise FetchError(
+                Reason.TOTAL_TIMEOUT, f"the request took longer than {options.get('timeout'):g} s"
+            ) from None
 
     async def stream(self, urls: Urls, *, ordered: bool = False) -> AsyncIterator[Fetched]:
         """Yield an answer for each URL, in order of arrival or of the URLs; an error is an answer too.

@@ -95,7 +95,7 @@ def configs_of(options: Options) -> tuple[ClientConfig, FetchConfig]:
     """Return the two configs for these keywords.
 
     Raises:
-        UsageError: there is no such option.
+        UsageError: an option is unknown.
     """
     check_names(options, Options.__annotations__, "Fetcher")
     values: dict[str, Any] = dict(options)
@@ -111,14 +111,14 @@ def build_request(method: str, text: str, options: RequestOptions) -> Request:
     """Return the request for a URL that the user gave, which makes it named.
 
     Raises:
-        UrlError: the text is no URL that can be fetched.
-        UsageError: the method is no HTTP method.
+        UrlError: the text is not a URL that can be fetched.
+        UsageError: the method is not an HTTP method.
     """
     method = method.upper()
     if not _METHOD.fullmatch(method):
-        raise UsageError(f"{method[:40]!r} is no HTTP method")
+        raise UsageError(f"{method[:40]!r} is not an HTTP method: write one such as GET or POST")
     if not isinstance(text, str):  # a missing value in a table, say
-        raise UrlError(Reason.NOT_A_URL, f"it is of type {type(text).__name__}, and a URL is text")
+        raise UrlError(Reason.NOT_A_URL, f"a URL must be a string, not {type(text).__name__}")
     url = text
     if params := options.get("params"):
         before = text.partition("#")[0]

@@ -29,7 +29,7 @@ def load_cookies(config: FetchConfig) -> tuple[Cookie, ...]:
     """Return the cookies of the user's file, expired ones included; none without a file.
 
     Raises:
-        UsageError: the file cannot be read, or a line of it is no cookie.
+        UsageError: the file cannot be read, or a line of it is not a cookie.
     """
     path = config.cookies_file
     if path is None:
@@ -48,7 +48,7 @@ def read_cookies(content: bytes) -> tuple[Cookie, ...]:
     """Return the cookies of a file's content, with or without the format's first line.
 
     Raises:
-        UsageError: a line is no cookie; the message says which and why.
+        UsageError: a line is not a cookie; the message says which and why.
     """
     cookies = []
     for number, line in enumerate(content.decode("utf-8-sig", "surrogateescape").split("\n"), 1):
@@ -57,28 +57,22 @@ def read_cookies(content: bytes) -> tuple[Cookie, ...]:
             continue
         try:
             cookies.append(_cookie(written))
-        except _NoCookieError as error:
+        except UsageError as error:
             raise UsageError(f"line {number}: {error}") from None
     return tuple(cookies)
-
-
-class _NoCookieError(ValueError):
-    """A reason why a line is no cookie."""
 
 
 def _cookie(line: str) -> Cookie:
     fields = line.removeprefix(_HTTP_ONLY).split("\t")
     if len(fields) not in {6, 7}:
-        raise _NoCookieError(
-            f"it has {counted(len(fields), 'field')}, and a cookie of a cookies.txt has 7, with tabs between them"
-        )
+        raise UsageError(f"it has {counted(len(fields), 'field')}, but a cookie has 7, separated by tabs")
     domain, below, path, secure, expiry, name, value = (*fields, "")[:7]
     if below.upper() not in _FLAGS or secure.upper() not in _FLAGS:
-        raise _NoCookieError("its second and fourth field must be TRUE or FALSE")
+        raise UsageError("its second and fourth field must be TRUE or FALSE")
     if expiry and not _EXPIRY.fullmatch(expiry):
-        raise _NoCookieError("its fifth field must be a number of seconds since 1970, or 0")
+        raise UsageError("its fifth field must be a number of seconds since 1970, or 0")
     if not (name or value) or _CONTROL.search(name + value):
-        raise _NoCookieError("its name and value must not be empty, nor hold control characters")
+        raise UsageError("its name and value must not both be empty, nor hold control characters")
     host = _host(domain.removeprefix("."))
     return Cookie(
         name=name,
@@ -96,4 +90,4 @@ def _host(domain: str) -> str:
     with suppress(UrlError):
         if not re.search(r"[/?#@\\\s]", domain):
             return parse(f"http://{bracketed}/").host
-    raise _NoCookieError("its first field must be a host")
+    raise UsageError("its first field must be a host")

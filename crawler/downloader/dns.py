@@ -1,7 +1,7 @@
 """DNS: one lookup for all fetches that need a name, at most 128 at a time, and none while an answer is known.
 
 Rules
-- `localhost`, everything under it (RFC 6761, 6.3) and its like are this machine, without asking a server. Then come
+- `localhost`, everything under it (RFC 6761, 6.3) and similar names are this machine; no server is asked. Then come
   /etc/hosts (`hosts_file.py`), the cache (`dns_cache.py`), and the name servers of `--resolver`, or the system's.
 - A name with an empty part, or one that is too long, is no name (RFC 1035, 2.3.4) and is not looked up. TLS cannot
   even write it, and its complaint would end on the user's screen.
@@ -124,7 +124,7 @@ class Resolver(AbstractResolver):
             self._end(job, CachedName(failure=_closed()))
 
     def _known(self, host: str) -> CachedName | None:
-        """Return what is known without asking a name server."""
+        """Return the addresses or failure that are known without asking a name server."""
         if is_this_machine(host):
             return CachedName(addresses=_LOOPBACK)
         if addresses := self._hosts_file.addresses(host):
@@ -236,11 +236,11 @@ class _LookupJob:
 
 
 def _closed() -> FetchError:
-    return FetchError(Reason.DNS_TEMPORARY, "the lookup was ended, with all connections", counted=False)
+    return FetchError(Reason.DNS_TEMPORARY, "the lookup was cancelled: the fetcher is closed", counted=False)
 
 
 def _client_limit() -> FetchError | None:
-    """Return what this machine lacks for a lookup: c-ares calls a socket that it cannot open an unreachable server."""
+    """Return the error of a machine without sockets left: c-ares reports one that it cannot open as unreachable."""
     try:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
     except OSError as error:

@@ -1,7 +1,8 @@
 """The DNS cache: the addresses or the failure of each name, for as long as they hold.
 
 Rules
-- Addresses hold for their TTL, from a second to a day; "no such name" for a minute, other failures for three seconds.
+- Addresses hold for their TTL, from a second to a day. "No such name" holds for a minute, other failures for three
+  seconds.
 - The oldest of 10,000 names makes room.
 - Each dial gets the addresses in another order, so that all of them have their turn.
 - Only "no such name" is final; no answer in time and a failing name server are other outcomes.
@@ -19,7 +20,7 @@ from crawler.downloader.dns_lookup import Address, LookupOutcome
 _SHORTEST_TTL, _LONGEST_TTL = 1.0, 86400.0
 _NO_NAME_SECONDS = 60.0
 _FAILURE_SECONDS = 3.0
-_NAMES_KEPT = 10_000
+NAMES_CACHED = 10_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class DnsCache:
             seconds = _NO_NAME_SECONDS if outcome.is_no_name else _FAILURE_SECONDS
             known = CachedName(failure=self._failure(host, outcome), until=now + seconds)
         self._names[host] = known
-        if len(self._names) > _NAMES_KEPT:
+        if len(self._names) > NAMES_CACHED:
             del self._names[next(iter(self._names))]
         return known
 

@@ -25,7 +25,7 @@ def parse_servers(text: str | None) -> tuple[str, ...]:
     """Return every server as c-ares writes it, `ADDRESS:PORT`, in the order given; none for None.
 
     Raises:
-        UsageError: a part of the text is no IP address with a port or without one.
+        UsageError: a part of the text is not an IP address with a port or without one.
     """
     return () if text is None else tuple(_parse(part.strip()) for part in text.split(","))
 

@@ -40,7 +40,7 @@ def reach_error(error: Exception, where: str) -> FetchError:
 
 
 def our_limit(error: OSError) -> FetchError:
-    """Return what this machine ran out of."""
+    """Return the error of a machine that ran out of files, ports or memory."""
     advice = "lower --concurrency or raise the limit of open files (ulimit -n)"
     return FetchError(Reason.CLIENT_LIMIT, f"this machine ran out of something: {_said(error)}; {advice}")
 

@@ -50,7 +50,7 @@ class Fetched:
     def text(self) -> str:
         """Return the content as text; bytes that cannot be decoded become U+FFFD.
 
-        Its encoding is that of a byte order mark, else of Content-Type, else what HTML or XML declares inside; else
+        Its encoding is that of a byte order mark, else of Content-Type, else the one that HTML or XML declares; else
         UTF-8 if the bytes are valid so, and windows-1252 if not.
         """
         content_type = ", ".join(self.headers.getall("Content-Type", ()))

@@ -92,7 +92,7 @@ class HttpFetcher:
                 except _StaleConnection:
                     return await self._attempt(request, body, began, fresh=True)
         except TimeoutError:
-            raise FetchError(Reason.TOTAL_TIMEOUT, f"it was not done within {limit:g} s") from None
+            raise FetchError(Reason.TOTAL_TIMEOUT, f"the fetch took longer than {limit:g} s") from None
         except FOREIGN as error:
             raise reach_error(error, request.url.host_port) from error
 

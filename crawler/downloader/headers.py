@@ -106,5 +106,5 @@ def _with_cookies(cookie: str, headers: Headers) -> Headers:
 def _lines(headers: Headers) -> str:
     for name, value in headers:
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise UsageError(f"the header {safe(name, 40)!r} holds what no header can: it would break the request")
+            raise UsageError(f"the header {safe(name, 40)!r} holds a character that would break the request: remove it")
     return "".join(f"{name}: {value}\r\n" for name, value in headers)

@@ -38,11 +38,11 @@ from crawler.downloader.proxy import Proxy
 from crawler.downloader.timing import AttemptTrace, Timeouts
 from crawler.downloader.tls import Trust, tls_for
 
-_LOOKUP_SECONDS = 5.0  # smokescreen's, and half of our default for connecting
+LOOKUP_SECONDS = 5.0  # smokescreen's, and half of our default for connecting
 _ORIGINS_REMEMBERED = 4096
 _NO_TIMEOUT = ClientTimeout()  # the pool has its own
 
-Standing = tuple[bool, bool]  # the host is named; the request is trusted with what is the user's
+Standing = tuple[bool, bool]  # the host is named; the request may carry the user's credentials
 _STANDINGS: tuple[Standing, ...] = ((True, True), (True, False), (False, False))
 
 
@@ -61,7 +61,7 @@ class ConnectionPools:
         self._config = config
         self._policy = policy
         self._proxy = proxy
-        self._resolver = Resolver(min(_LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
+        self._resolver = Resolver(min(LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
         self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
         timeouts = Timeouts(
             now=now,

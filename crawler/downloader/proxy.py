@@ -1,7 +1,7 @@
 """The proxy: its URL and credentials, parsed from `--proxy`.
 
 Rules
-- Only an explicit option names a proxy; HTTP_PROXY and its like are ignored.
+- Only an explicit option names a proxy; HTTP_PROXY and other variables are ignored.
 - The password goes to the proxy alone and into no message.
 Runs on: anywhere (pure).
 """
@@ -31,7 +31,7 @@ def proxy_from(text: str | None) -> Proxy | None:
     """Return the proxy that an option's text names.
 
     Raises:
-        UsageError: the text is no http:// URL.
+        UsageError: the text is not an http:// URL.
     """
     if text is None:
         return None

@@ -10,6 +10,7 @@ import pytest
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.reasons import Reason
 from crawler.downloader.client import Fetcher
+from crawler.downloader.fetcher import HttpFetcher
 from support.path_server import PathServer, url_at
 from support.rawserver import raw_server
 
@@ -152,6 +153,6 @@ async def test_an_error_of_ours_reaches_the_reader(ordered: bool, monkeypatch: p
         raise ZeroDivisionError
 
     async with Fetcher() as fetcher:
-        monkeypatch.setattr(fetcher, "_answer", broken)
+        monkeypatch.setattr(HttpFetcher, "fetch", broken)
         with pytest.raises(ZeroDivisionError):
             [answer async for answer in fetcher.stream(["http://127.0.0.1/"], ordered=ordered)]

@@ -39,7 +39,7 @@ async def test_failures_are_kept_for_a_while(reply: Reply, kept: float) -> None:
 
 async def test_the_oldest_name_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory is bounded for any number of hosts."""
-    monkeypatch.setattr("crawler.downloader.dns_cache._NAMES_KEPT", 2)
+    monkeypatch.setattr("crawler.downloader.dns_cache.NAMES_CACHED", 2)
     table = {f"{letter}.example": Reply("127.0.0.9") for letter in "abc"}
     async with name_server(table) as server, resolver(server) as names:
         for host in (*table, *table):

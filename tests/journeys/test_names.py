@@ -43,7 +43,7 @@ class Net:
 async def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Net]:
     """Fifty hosts of a page each; a lookup may take a fifth of a second, and an outage half a second."""
     monkeypatch.setattr("crawler.engine.outage._WITHOUT_NAMES", SECONDS)
-    monkeypatch.setattr("crawler.downloader.pool._LOOKUP_SECONDS", 0.2)
+    monkeypatch.setattr("crawler.downloader.pool.LOOKUP_SECONDS", 0.2)
     async with HandMadeSite() as site, name_server(lambda *_: Reply("127.0.0.1")) as server:
         site.add_page("/", "a page")
         listed = tmp_path / "urls.txt"
