@@ -1,1 +1,12 @@
-"""FETCHES over HTTP: one request in, one response out, within limits of time, size and address."""
+"""FETCHES over HTTP: one request in, one response out, within limits of time, size and address.
+
+- The library's client: `client.py`, `client_options.py`, `fetched.py`; redirects `redirection.py`; cookies that servers
+  set `received_cookies.py`; many URLs at once `stream.py`, `stream_turn.py`, `stream_answers.py`.
+- One fetch: `fetcher.py`; its body `body.py`; timeouts and phases `timing.py`; errors `failures.py`.
+- The request: user agent, credentials and all other headers `headers.py`; the user's cookies `cookies.py`,
+  `cookies_file.py`; the proxy `proxy.py`.
+- Connections: the pool `pool.py`; keep-alive `keep_alive.py`; new ones, happy eyeballs and the address policy
+  `dialing.py`; certificates `tls.py`; one connection, first byte and idle `connection.py`.
+- DNS: the resolver `dns.py`; its cache `dns_cache.py`; one lookup `dns_lookup.py`; name servers `dns_servers.py`; their
+  outages `dns_outage.py`; /etc/hosts `hosts_file.py`.
+"""

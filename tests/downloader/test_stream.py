@@ -61,6 +61,19 @@ def url(where: tuple[str, int], path: object = "") -> str:
     return f"http://{where[0]}:{where[1]}/{path}"
 
 
+async def asked_after(seconds: float, farm: Farm, fetcher: Fetcher, urls: list[str]) -> int:
+    """Return the number of requests, so long after those that the farm wanted, while no URL is answered."""
+    reader = asyncio.ensure_future(anext(fetcher.stream(urls)))
+    async with asyncio.timeout(SOON):
+        await farm.came.wait()
+    await asyncio.sleep(seconds)
+    asked = farm.asked.total()
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    return asked
+
+
 @pytest.mark.both_loops
 async def test_silent_hosts_hold_no_slots() -> None:
     """Four times as many as there are slots come first, and all others are answered while they still wait."""
@@ -123,16 +136,7 @@ async def test_one_silent_host_has_no_more_than_the_slots() -> None:
     farm = Farm(wanted=-7)
     farm.silent = {f"/{n}" for n in range(10)}
     async with raw_server(farm) as where, patient(concurrency=3) as fetcher:
-        reader = asyncio.ensure_future(anext(fetcher.stream([url(where, n) for n in range(10)])))
-        async with asyncio.timeout(SOON):
-            await farm.came.wait()
-        await asyncio.sleep(0.1)
-        asked = farm.asked.total()
-        reader.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await reader
-
-    assert asked == 3
+        assert await asked_after(0.1, farm, fetcher, [url(where, n) for n in range(10)]) == 3
 
 
 def _few_places(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,28 +175,25 @@ async def test_silent_hosts_make_no_room_for_each_other(monkeypatch: pytest.Monk
     farm = Farm()
     farm.silent = {"/0", "/1", "/2"}
     async with raw_server(farm) as where, patient(concurrency=4) as fetcher:
-        reader = asyncio.ensure_future(anext(fetcher.stream([url(where, n) for n in range(3)])))
-        async with asyncio.timeout(SOON):
-            await farm.came.wait()
-        await asyncio.sleep(0.3)
-        asked = farm.asked.total()
-        reader.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await reader
-
-    assert asked == 3
+        assert await asked_after(0.3, farm, fetcher, [url(where, n) for n in range(3)]) == 3
 
 
-async def test_a_host_that_failed_is_quick_no_longer() -> None:
-    """It begins outside the next time."""
+@pytest.mark.parametrize("has_failed", [False, True])
+async def test_a_host_that_failed_is_quick_no_longer(has_failed: bool) -> None:
+    """A host that answered holds the slot at once the next time; one that failed since leaves it to others."""
     farm = Farm()
     farm.silent = {"/1"}
-    async with raw_server(farm) as where, Fetcher(concurrency=1, first_byte_timeout=0.2, retries=0) as fetcher:
-        quick = fetcher._bounds.quick
-        host = f"{where[0]}:{where[1]}"
-        was_quick = [host in quick async for _ in fetcher.stream([url(where, n) for n in range(2)], ordered=True)]
+    async with (
+        raw_server(farm) as where,
+        raw_server(Farm()) as other,
+        Fetcher(concurrency=1, first_byte_timeout=0.7, retries=0) as fetcher,
+    ):
+        silent, live = url(where, 1), url(other)
+        before = [url(where), silent] if has_failed else [url(where)]
+        [answer async for answer in fetcher.stream(before, ordered=True)]
+        order = [answer.requested async for answer in fetcher.stream([silent, live])]
 
-    assert was_quick == [True, False]
+    assert order == ([live, silent] if has_failed else [silent, live])
 
 
 @pytest.mark.parametrize(("begun", "content"), [(12, 10**6), (100, 40)], ids=["answers", "bytes"])
