@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.errors import NO_NAME_SERVER, NoNameServer
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Room
 from crawler.engine.scheduler import Scheduler
@@ -27,6 +26,8 @@ from support.crawls import records, urls
 from support.virtual import EPOCH, START, crawl
 
 A, B, C = (f"http://127.0.0.{n}:8080" for n in (1, 2, 3))
+
+
 HTML = ((b"Content-Type", b"text/html"),)
 
 
@@ -86,6 +87,8 @@ def test_what_waits_for_another_try_keeps_its_place_on_its_host(
 
 
 HOSTS = st.lists(st.lists(st.sampled_from([0, 0, 0, 1, 2]), min_size=1, max_size=12), min_size=1, max_size=5)
+
+
 OPTIONS = st.fixed_dictionaries(
     {
         "delay": st.sampled_from([0.0, 0.5, 5.0, 70.0]),
@@ -261,42 +264,6 @@ def test_a_dial_that_is_broken_off_counts_as_waited_in_vain(tmp_path: Path, *, r
     assert [(host.state.failures, host.state.cause) for host in chief.hosts] == [(0, "put off")] * 2
     assert chief.waiting == chief.in_vain.hosts == 2
     assert chief.in_vain.seconds == pytest.approx(6.0, abs=0.2)
-
-
-class Nameless(FakeFetcher):
-    """No name server answers; the user may press Ctrl-C at this moment."""
-
-    def __init__(self, stop: Stop, *, ends_at: float) -> None:
-        super().__init__()
-        self._stop = stop
-        self._ends_at = ends_at
-
-    async def fetch(self, request: Request, room: Room | None = None) -> Response:
-        """Fail as a lookup does, without a word about the host."""
-        if asyncio.get_running_loop().time() >= self._ends_at:
-            self._stop.request_drain()
-        raise NoNameServer("none answers", since=START)
-
-
-@pytest.mark.parametrize(
-    ("ends_at", "stopped_by", "seconds"),
-    [(START + 1000, NO_NAME_SERVER, 60), (START + 20, "interrupted", 20), (START + 60, "interrupted", 60)],
-)
-@pytest.mark.parametrize("robots", [False, True])
-def test_a_run_waits_a_minute_for_a_name_server(
-    tmp_path: Path, ends_at: float, stopped_by: str, seconds: float, *, robots: bool
-) -> None:
-    """It asks every few seconds meanwhile, blames no host and stops; a Ctrl-C in between is what ends it."""
-    stop = Stop()
-
-    ending = crawl(tmp_path, [f"{A}/", f"{B}/"], Nameless(stop, ends_at=ends_at), stop=stop, robots=robots)
-
-    assert (ending.stopped_by, ending.totals.pending) == (stopped_by, 2)
-    assert (ending.error is not None) == (stopped_by == NO_NAME_SERVER)
-    assert seconds <= ending.totals.seconds <= seconds + 4
-    with closing(sqlite3.connect(tmp_path / "frontier.sqlite")) as db:
-        chief = HostReports(db, "crawler").chief(10)
-    assert (chief.waiting, chief.in_vain.hosts) == (0, 0)
 
 
 def test_a_suspect_that_was_given_up_makes_room_for_its_host(tmp_path: Path) -> None:

@@ -12,14 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, TypeVarTuple
 
-from crawler.build import Environment, assemble
-from crawler.core.config import configure
+from crawler.build import Environment
 from crawler.core.protocols import Fetcher
 from crawler.engine.crawl import Crawl, Ending
-from crawler.run.folder import RunFacts, RunFolder
-from crawler.run.seed_lists import SeedList
 from crawler.runtime.loop import Stop
 from crawler.runtime.threads import Call, GroupThread, Inbox, InboxBounds, InboxRoom
+from support.crawls import assembled
 
 X = TypeVar("X")
 Ts = TypeVarTuple("Ts")
@@ -170,32 +168,23 @@ def crawl(
     fetcher: Fetcher,
     *,
     stop: Stop | None = None,
-    command: str = "fetch",
     jitter: float = 0.5,
     say: Callable[[str], None] = lambda _: None,
     look: Callable[[Crawl], object] = lambda _crawl: None,
     **options: object,
 ) -> Ending:
-    """Fetch a list in `folder`, or go on with what is there; `look` is called before it begins.
+    """Run a fetch in virtual time; see `crawls.assembled`. `look` is called before it begins.
 
     Raises:
         Stall: it would hang for ever.
     """
-    run = RunFolder(folder)
-    if not run.seeds.exists():
-        run.path.mkdir(parents=True, exist_ok=True)
-        run.seeds.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    values = {"robots": False, "workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}}
-    config = configure(values)
-    facts = RunFacts(command=command, sources=(SeedList("list", 1),), config=config)
-
     environment = Environment(
         stop=stop or Stop(), say=say, clock=_Clock(), jitter=lambda: jitter, thread=_Thread, around=lambda _: fetcher
     )
 
     async def main() -> Ending:
         async with AsyncExitStack() as stack:
-            found = await assemble(stack, run, facts, config, environment)
+            found = await assembled(stack, folder, lines, environment, **options)
             look(found)
             return await found.run()
 

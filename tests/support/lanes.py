@@ -1,0 +1,24 @@
+"""Limits of lanes for tests, and what comes of many items at once."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from crawler.runtime.lane import Death, Limits, WorkerDied
+from crawler.runtime.processes import Lanes
+
+PATIENT = Limits(cpu_seconds=60, grace_seconds=60, memory_bytes=256 << 20)
+
+
+QUICK = replace(PATIENT, cpu_seconds=0.3, grace_seconds=0.5)
+
+
+async def outcomes(lanes: Lanes, func: Callable[[Any], Any], items: Iterable[object]) -> list[Any]:
+    """What comes of items that are given all at once: each one's result or error."""
+    return await asyncio.gather(*(lanes.run(func, item) for item in items), return_exceptions=True)
+
+
+def kinds(results: Iterable[object]) -> list[Death | None]:
+    """How each item died."""
+    return [result.kind if isinstance(result, WorkerDied) else None for result in results]
