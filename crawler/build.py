@@ -69,7 +69,7 @@ class Show:
     Attributes:
         sample: is called every `seconds` while it runs.
         note: tells about single events.
-        observe: is told facts, and samples more often; None = nobody observes.
+        observe: is told facts, and samples more often; None = no observer.
     """
 
     sample: Callable[[Sample], None]
@@ -85,7 +85,7 @@ class Environment:
     Attributes:
         stop: the request to end the run.
         say: tells the user about single events.
-        observe: is told facts about the run; None = nobody observes.
+        observe: is told facts about the run; None = no observer.
         jitter: returns a random number in [0, 1).
         thread: makes the storage thread.
         reading: returns the task that is done for each document, given the usual one.

@@ -21,7 +21,7 @@ from crawler.engine.entries import Entry, group_of
 
 @dataclass
 class GroupCommit:
-    """The frontier and the sinks of one run, which nobody else touches until `close`.
+    """The frontier and the sinks of one run; no other component touches them until `close`.
 
     `derive` writes the files that are made from the reports.
     """

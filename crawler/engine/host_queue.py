@@ -1,7 +1,7 @@
 """Mercator's back queue: the leased URLs of one host, and the throttle that says when it may be asked.
 
 Rules
-- Requests that were made in vain before come after all others.
+- Requests that failed before come after all others.
 Runs on: anywhere (pure).
 """
 
@@ -21,7 +21,7 @@ class HostQueue:
 
     Attributes:
         fresh: requests never made before, each with the moment at which it was queued here.
-        again: the same, of requests that were made in vain.
+        again: the same, of requests that failed before.
         aside: requests that wait for a page of the budget.
         entry: its valid entry on the heap of `offered_as`; any other there is stale.
         is_held: kept off the heap while slots are scarce.
@@ -60,7 +60,7 @@ class HostQueue:
 
     @property
     def missing(self) -> int:
-        """Number of requests that fit in besides; those made in vain fill no more than a second stock."""
+        """Number of requests that fit in besides; those that failed before fill no more than a second stock."""
         stock = self.throttle.stock
         return stock - len(self.fresh) - max(0, len(self.again) - stock)
 

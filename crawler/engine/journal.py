@@ -3,7 +3,7 @@
 Rules
 - `put` waits while the inbox is full, which slows the crawl down to the speed of the disk. `note` never waits: the
   number of its entries is bounded by what is in flight.
-- Nobody acts on an entry before its commit. `on_commit` listeners are called on the loop after each commit.
+- No component acts on an entry before its commit. `on_commit` listeners are called on the loop after each commit.
 - A storage error wakes every waiter with that error and ends the run.
 Runs on: the loop; `group_commit.py` does the work on the storage thread.
 """

@@ -2,13 +2,13 @@
 
 Rules
 - A new origin is asked for its robots.txt before anything else; a URL that it refuses costs no request. The sitemaps
-  that it names are found with the first page of the origin whose turn comes.
+  that it names are found with the first page of the origin that is dispatched.
 - Every answer and every failure goes to the throttle of its host. What a later lease or life must know goes to the
   journal. A host that rests for long hands its leases back.
 - A host that was given up is not asked: its remaining URLs fail with the cause.
 - Where no server answers over https, no other guess is asked (`core/guesses.py`), and the host is not blamed: it may
   speak http on the same port. An origin that has answered is no guess any more.
-- Whoever changes a throttle releases its host, or lays a request back, afterwards: the workbench then offers it anew.
+- After a throttle has changed, its host is released or a request laid back, so the workbench offers the host anew.
 Runs on: the loop.
 """
 
@@ -28,7 +28,7 @@ from crawler.core.scope import LinkJudge
 from crawler.core.sitemaps import discovered
 from crawler.core.text import counted, safe
 from crawler.core.throttle import ROBOTS_ATTEMPTS, Heard, HostThrottle
-from crawler.core.urls import Host, Url
+from crawler.core.urls import Host
 from crawler.core.visits import Visit
 from crawler.engine import outcomes
 from crawler.engine.entries import HostNote, LeaseReturn, LooseFinds
@@ -165,14 +165,13 @@ class Politeness:
 
     def settled(self, request: Request) -> Request:
         """Return the request; its scheme is no guess any more if its origin has answered."""
-        if not request.guess or not self._has_answered(request.url):
+        if not request.guess:
             return request
-        return replace(request, guess=Guess.WRITTEN)
-
-    def _has_answered(self, url: Url) -> bool:
-        if url.origin in self._silences:
-            return self._silences[url.origin] is None
-        return self.robots is not None and self.robots.knows(url)
+        if (origin := request.url.origin) in self._silences:
+            has_answered = self._silences[origin] is None
+        else:
+            has_answered = self.robots is not None and self.robots.knows(request.url)
+        return replace(request, guess=Guess.WRITTEN) if has_answered else request
 
     def _silence(self, request: Request) -> Reason | None:
         """Return why no server answers over https, where that was guessed; None = one may."""
@@ -217,9 +216,9 @@ class Politeness:
             self._remember(host, throttle)
 
     def put_off(self, request: Request, waited: float) -> None:
-        """Lay back a request that was broken off, to nobody's blame; others come first.
+        """Lay back a request that was broken off without blame for its host; others come first.
 
-        It waited in vain for its host, for so many seconds.
+        `waited`: seconds that it waited for its host without an answer.
         """
         host, now = request.url.host_port, self.clock.monotonic()
         throttle = self.workbench.throttle(host)

@@ -197,28 +197,23 @@ async def _answer(fetcher: Fetcher, request: Request, room: Room | None) -> Resp
         most=LONGEST,
         success_only=True,
     )
-    for _ in range(MAX_REDIRECTS):
-        response = await _fetch(fetcher, step, request, room)
+    for left in range(MAX_REDIRECTS, -1, -1):
         try:
-            url = target(response)
+            response = await fetcher.fetch(step, room)
+            url = target(response) if left else None
+        except FetchError as error:
+            if error.reason.blames_host and step.url.host_port != request.url.host_port:
+                message = f"it is at {step.url.origin}: {error}"  # the host to be judged did answer
+                raise FetchError(Reason.ROBOTS_UNREACHABLE, message, counted=error.counted) from error
+            raise
         except UrlError:
-            return response
+            break
         if url is None:
-            return response
+            break
         step = replace(
             step,
             url=url,
             named=step.named and url.host_port == step.url.host_port,
             way=Way(foreign=step.way.foreign or url.origin != step.url.origin),
         )
-    return await _fetch(fetcher, step, request, room)
-
-
-async def _fetch(fetcher: Fetcher, step: Request, request: Request, room: Room | None) -> Response:
-    try:
-        return await fetcher.fetch(step, room)
-    except FetchError as error:
-        if error.reason.blames_host and step.url.host_port != request.url.host_port:
-            message = f"it is at {step.url.origin}: {error}"  # the host to be judged did answer
-            raise FetchError(Reason.ROBOTS_UNREACHABLE, message, counted=error.counted) from error
-        raise
+    return response

@@ -5,7 +5,7 @@ Rules
   other, which takes a slot when its answer begins (`runtime/places.py`).
 - A new origin is first asked for its robots.txt, as a request of its host like any other.
 - A page of the budget is reserved before its URL is dispatched. Without a page, the URL is set aside until one is free.
-- Dials yield to slower loops: a loop that lags would take its own delay for that of the hosts.
+- While the loop lags, nothing is dialled: its lag would count as latency of the hosts.
 Runs on: the loop. Nothing polls: the scheduler wakes on an event or at the next due time.
 """
 
@@ -31,7 +31,7 @@ _BUSY = 0.05  # seconds for a turn; with fewer dials meanwhile, latencies stay t
 
 @dataclass(kw_only=True)
 class Scheduler:
-    """The dispatcher of one run; `wake` tells it that something has changed."""
+    """Dispatcher of one run; `wake` tells it that something has changed."""
 
     workbench: Workbench
     places: Places

@@ -32,7 +32,7 @@ from crawler.runtime.tasks import Account, Alarm, ByteBudget
 class Visits:
     """The visits of one run; each sets `wake` when its host may be asked again.
 
-    `jitter` is a random number in [0, 1). `observe` is told of each visit; None = nobody observes.
+    `jitter` is a random number in [0, 1). `observe` is told of each visit; None = no observer.
     """
 
     politeness: Politeness

@@ -11,8 +11,8 @@ Rules
 - Among hosts that are due, one that answers comes before an untried one, and that before one that failed
   (`core.throttle.Standing`). While one that comes first waits for a slot no other is opened, but for a share: one
   request of 8 opens an untried host, and one of 32 tries a host that failed.
-- Of one host, requests that were made in vain before come after all others, here and at the frontier: pages that stay
-  silent must not keep the places of its pages that do answer.
+- Of one host, requests that failed before come after all others, here and at the frontier: pages that stay silent must
+  not keep the places of its pages that do answer.
 - A request to a quick host takes a slot; any other begins outside, where there is room for many.
 - The last quarter of the slots is for hosts that have less than their fair share of them: a host that answers slowly
   never takes the slots that quick hosts need, and one alone may have all.
@@ -194,7 +194,7 @@ class Workbench:
             self._idle.add(queue)
 
     def lay_back(self, request: Request, now: float) -> None:
-        """Queue a request that was broken off, to nobody's blame, first again; its host is released already."""
+        """Queue a request that was broken off first again; its host is released already."""
         queue = self._hosts[request.url.host_port]
         self.hosts += not queue.is_busy
         queue.queue_of(request).appendleft((request, now))

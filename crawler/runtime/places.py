@@ -9,9 +9,9 @@ Rules
 - Outside there are waiting places: for dialling, for the wait for a slot, and for tasks that gave their slot up. Their
   number is bounded, and so is the number of tasks that began there within the last second (`window`): thousands of
   dials at once would overrun this process, its network and its name server.
-- A task that has held its slot for PATIENCE seconds gives it up as soon as another task wants one (`relieve`), up to
-  half as many as there are waiting places. It takes a slot again when its answer begins. It gets a waiting place where
-  all are taken, too: so there are half as many more at the most (`most`), and dials keep no page from a slot.
+- A task that has held its slot for PATIENCE seconds gives it up as soon as another task wants one (`relieve`). At most
+  half as many tasks as there are waiting places have done so. Such a task waits outside even where all waiting places
+  are taken (`most`), so dials keep no page from a slot. It takes a slot again when its answer begins.
 - Where all waiting places are taken, the oldest dial of more than EVICTION seconds can be broken off (`evict`).
 Strategy: asyncio's semaphore serves its waiters in order, so a task outside waits for a slot no longer than its turn.
 Runs on: the event loop.
@@ -36,7 +36,7 @@ _MOST_DIALS = 4096  # 30 KiB each
 _WINDOW = 4  # dials of the last second, for each slot: most answer within a quarter
 
 Work = Callable[["Place"], Coroutine[Any, Any, object]]
-"""A task's function; it is told its place."""
+"""A task's function, which gets its place."""
 
 
 def most_slots(files: int) -> int:
@@ -112,22 +112,22 @@ class Places(ScopedTasks):
 
     @property
     def fetching(self) -> int:
-        """Tasks that hold a slot."""
+        """Number of tasks that hold a slot."""
         return self._held
 
     @property
     def waiting(self) -> int:
-        """Tasks outside: those that dial, wait for a slot, or gave theirs up."""
+        """Number of tasks outside: those that dial, wait for a slot, or gave theirs up."""
         return len(self._dialling) + len(self._queueing) + len(self._stalled) + len(self._leaving)
 
     @property
     def most(self) -> int:
-        """Tasks in slots and outside at the most."""
+        """Largest number of tasks in slots and outside."""
         return self.limit + self.outside + self.outside // 2
 
     @property
     def free(self) -> int:
-        """Slots that nothing holds or is about to take."""
+        """Number of slots that no task holds or is about to take."""
         return self.limit - self._held - self._coming
 
     def on_change(self, changed: Callable[[], object]) -> None:
@@ -179,7 +179,7 @@ class Places(ScopedTasks):
     # --- room for others -----------------------------------------------------------------------------------------
 
     def relieve(self, now: float) -> bool:
-        """Take the slots of tasks that have held them for long, as many as are asked for; True = there were some."""
+        """Take as many slots as others want from tasks that have held theirs for long; True = there were some."""
         wanted, was_any = self._wanted, False
         while wanted > 0 and self._may_relieve() and (place := next(iter(self._moving))).since + PATIENCE <= now:
             del self._moving[place]
@@ -191,7 +191,7 @@ class Places(ScopedTasks):
 
     @property
     def _wanted(self) -> int:
-        """Slots that tasks wait for, or one for the next; who waits has yet to take the ones that are free."""
+        """Number of slots that tasks wait for beyond the free ones, or one for the next task."""
         free = self.limit - self._held
         return max(1 - free, len(self._queueing) - min(free, self._open_slots - self._seated))
 
@@ -266,12 +266,12 @@ class Places(ScopedTasks):
         self._moving.pop(place, None)
 
     def resume(self, place: "Place") -> None:
-        """Let others want its slot from now on; see `Place.resume`."""
+        """Let others take its slot from now on; see `Place.resume`."""
         place.since = self._now()
         self._moving[place] = None
 
     def finish(self, place: "Place") -> None:
-        """Leave a task alone; see `Place.finish`."""
+        """Break the task off no more; see `Place.finish`."""
         self._moving.pop(place, None)
         if not place.has_slot and not place.is_broken_off:
             self._move(place, self._stalled)
@@ -304,7 +304,7 @@ class Places(ScopedTasks):
             self._seats.release()
 
     def _move(self, place: "Place", to: "dict[Place, None] | None") -> None:
-        """Note where outside a task is; None = it is not there any more."""
+        """Move a task to one of the groups outside; None = it has left."""
         for those in (self._dialling, self._young, self._queueing, self._stalled, self._leaving):
             those.pop(place, None)
         if to is not None:
@@ -318,7 +318,7 @@ class Place:
         has_slot: it holds a slot; otherwise it is outside.
         is_seated: it came into its slot from outside.
         since: when it began to wait, or took its slot (monotonic).
-        is_broken_off: its task was cancelled to make room, and by nobody else.
+        is_broken_off: its task was cancelled to make room, and for no other reason.
     """
 
     __slots__ = ("_places", "has_slot", "is_broken_off", "is_seated", "since", "task")
@@ -335,11 +335,11 @@ class Place:
         return f"<Place {'in a slot' if self.has_slot else 'outside'} since {self.since:.3f}>"
 
     async def take_slot(self) -> float:
-        """Go on in a slot, now that the answer begins; gives back the seconds that it had to wait for one."""
+        """Wait for a slot, now that the answer begins; returns the seconds waited."""
         return 0.0 if self.has_slot else await self._places.seat(self)
 
     def hold(self) -> None:
-        """Keep the slot, as long as this process and no stranger keeps the task waiting."""
+        """Keep the slot while the task waits for this process, and not for the server."""
         if self.has_slot:
             self._places.hold(self)
 
@@ -349,11 +349,11 @@ class Place:
             self._places.resume(self)
 
     def finish(self) -> None:
-        """Wait for no stranger any more: from now on the task is not broken off, and keeps its slot if it has one."""
+        """Note that the task waits for the server no more: it is not broken off, and keeps its slot if it has one."""
         self._places.finish(self)
 
     def break_off(self) -> None:
-        """Cancel the task, which dials, and say why."""
+        """Cancel the task, which dials, and note the reason."""
         self.is_broken_off = True
         self._places.break_off(self)
         assert self.task is not None  # noqa: S101 - it runs

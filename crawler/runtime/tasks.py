@@ -294,7 +294,7 @@ class Alarm:
         return f"<Alarm {'set' if self._is_set else 'quiet'}, {'waited for' if self._sleeper else 'nobody waits'}>"
 
     def set(self) -> None:
-        """Wake the waiter, or the next one to come if nobody waits; setting twice is setting once."""
+        """Wake the waiter, or the next one to come; setting twice is setting once."""
         self._is_set = True
         _wake(self._sleeper)
 

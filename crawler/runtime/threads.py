@@ -152,7 +152,7 @@ class GroupThread(Generic[T, R]):
     def _finished(self, result: R) -> None:
         try:
             self._done(result)
-        except Exception as error:  # noqa: BLE001 - raised again wherever someone waits
+        except Exception as error:  # noqa: BLE001 - raised again at every wait
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
@@ -174,7 +174,7 @@ class GroupThread(Generic[T, R]):
                 else:
                     tell(self._room.leave, len(turn.items), turn.bytes)
                     tell(self._finished, self._work(turn.items))
-        except BaseException as error:  # noqa: BLE001 - raised again wherever someone waits
+        except BaseException as error:  # noqa: BLE001 - raised again at every wait
             tell(self._fail, error)
         try:
             self._last()

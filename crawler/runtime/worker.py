@@ -82,7 +82,7 @@ def enter(parent: int, memory_bytes: int, links: WorkerPipes, prepare: Callable[
     try:
         if prepare is not None:
             prepare()
-    except BaseException:  # noqa: BLE001 - nobody waits for it here; the exit code tells the parent
+    except BaseException:  # noqa: BLE001 - the exit code tells the parent
         traceback.print_exc()
         os._exit(1)
     _bound_memory(memory_bytes)
