@@ -131,7 +131,7 @@ def check_files(config: RunConfig) -> None:
     if config.parse.workers != 0 and (config.parse.extract or "").startswith("__main__:"):
         raise UsageError("--extract: worker processes cannot import the main script: use a module, or --workers 0")
     PageReader(_task(config, follows=True))
-    rules_of(config, follows=True)
+    policy_of(config, follows=True)
 
 
 async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: Stop) -> Summary:
@@ -165,7 +165,7 @@ async def assemble(
     is_throttled = config.fetch.limit_rate is not None  # then answers are slow because we make them so
     places = places_for(limit, now=clock.monotonic, is_relieved=not is_throttled)
     board = MappedBoard(folder.board, places.most + BOUNDS.max_items + BOUNDS.group_items)
-    frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, rules=rules_of(config, follows=follows))
+    frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, policy=policy_of(config, follows=follows))
     lines: Sink = StdoutSink() if config.output.to_stdout else JsonlSink(folder.path)
     sinks = [FilesSink(folder.path), lines] if config.output.files else [lines]  # a line names its file
 
@@ -255,7 +255,7 @@ def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Enviro
     )
 
 
-def rules_of(config: RunConfig, *, follows: bool) -> FrontierPolicy:
+def policy_of(config: RunConfig, *, follows: bool) -> FrontierPolicy:
     """Return the policy of the frontier: a list of URLs knows no scope, no depth and no traps."""
     host_pages = config.budget.max_pages_per_host
     if not follows:

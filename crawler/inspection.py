@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from msgspec import to_builtins
 
-from crawler.build import agent_of, rules_of
+from crawler.build import agent_of, policy_of
 from crawler.core.budget import spent_by_all_lives
 from crawler.core.config import BudgetConfig
 from crawler.core.handover import RobotsCopy
@@ -96,9 +96,9 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
         StorageDamaged: the frontier cannot be read.
     """
     config, follows, now = facts.config, facts.command == "crawl", SystemClock().wall()
-    rules, agent = rules_of(config, follows=follows), agent_of(config)
+    policy, agent = policy_of(config, follows=follows), agent_of(config)
     with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
-        histories = FrontierHistory(db, rules, agent, datetime.fromtimestamp(now, UTC).year)
+        histories = FrontierHistory(db, policy, agent, datetime.fromtimestamp(now, UTC).year)
         history = histories.of(url)
         if is_guess and (history.row is None or history.row.reason is Reason.HTTP_INSTEAD):
             over_http = parse(f"http{url.href.removeprefix('https')}")

@@ -165,7 +165,7 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Borderline:
+class UrlScope:
     """How a URL lies to the borders of the run.
 
     Attributes:
@@ -199,7 +199,7 @@ class UrlHistory:
     row: StoredUrl | None
     leader: Leader | None
     linked_from: int | None
-    borders: Borderline
+    scope: UrlScope
     robots: RobotsCopy | None
     host: HostReport | None
     is_host_closed: bool

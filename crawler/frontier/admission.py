@@ -1,9 +1,9 @@
-"""How URLs enter the frontier and leave it: one merging insert, one finishing update, one postponement.
+"""The seen set: one merging insert for each find, one finishing update for each visit, one postponement for each retry.
 
 Rules
 - A URL is one row, found by the 128-bit digest of its canonical form (odds of a collision at 10^9 URLs: 1.5e-21).
-- Finds merge as `core/merging.py` says. What had its turn is final, but a redirect that is reached in a better way
-  afterwards leads its target on in that way, so that the order of answers makes no difference.
+- Finds merge as `core/merging.py` says. A visited URL is final. But a visited redirect that a better way reaches
+  afterwards passes that way on to its target, so that the order of answers makes no difference.
 - Every change of a row changes the counters of its host and the sums within the same transaction.
 Runs on: the storage thread, inside a transaction.
 """
@@ -40,7 +40,7 @@ _IMPROVE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _COLUMNS)} 
 
 
 class _UrlPlace(NamedTuple):
-    """Where a row stands."""
+    """The identity of a row."""
 
     id: int
     url: Url
@@ -48,28 +48,28 @@ class _UrlPlace(NamedTuple):
 
 
 class Admission:
-    """The changes of rows in the database `db`."""
+    """The writer of the rows of URLs in the database `db`."""
 
     def __init__(
-        self, db: sqlite3.Connection, tally: Tally, hosts: HostRows, borders: ScopeIndex, rules: FrontierPolicy
+        self, db: sqlite3.Connection, tally: Tally, hosts: HostRows, scope_index: ScopeIndex, policy: FrontierPolicy
     ) -> None:
         self._db = db
         self._tally = tally
         self._hosts = hosts
-        self._borders = borders
-        self._judge = rules.judge
-        self._edges = rules.edges
-        self._known = SeenCache(follows=rules.follows)
+        self._scope_index = scope_index
+        self._judge = policy.judge
+        self._edges = policy.edges
+        self._seen = SeenCache(follows=policy.follows)
         self._onward: deque[tuple[Find, int]] = deque()
         self._document: LinkingDocument | None = None  # whose links are being entered
 
     def keep(self) -> None:
-        """The transaction is committed."""
-        self._known.keep()
+        """Take over what the committed transaction wrote."""
+        self._seen.keep()
 
     def forget(self) -> None:
-        """The transaction was rolled back."""
-        self._known.forget()
+        """Drop what the transaction wrote that was rolled back."""
+        self._seen.forget()
         self._onward.clear()
         self._document = None
 
@@ -82,8 +82,12 @@ class Admission:
         for find in batch.finds:
             if self.admit(find):
                 self._tally.add("line", "url")
-            else:
-                self._reject_duplicate(find)
+                continue
+            (first,) = self._db.execute("SELECT line FROM url WHERE key = ?", (find.url.key,)).fetchone()
+            is_own = first in (None, find.line)  # a row that something else found takes the first line that names it
+            message = "already found through a redirect or link" if is_own else f"same URL as line {first}"
+            text = find.url.href
+            self._reject(RejectedLine(line=find.line or 0, reason=Reason.DUPLICATE, message=message, text=text))
         self._tally.add("line", "read", batch.lines)
         self._tally.add("line", "blank", batch.blank)
         self._tally.add("line", "comment", batch.comments)
@@ -97,27 +101,22 @@ class Admission:
         self._db.execute("INSERT INTO rejected VALUES (?, ?, ?, ?)", row)
         self._tally.add("line", rejected.reason)
 
-    def _reject_duplicate(self, find: Find) -> None:
-        (first,) = self._db.execute("SELECT line FROM url WHERE key = ?", (find.url.key,)).fetchone()
-        is_own = first in (None, find.line)  # a row that something else found takes the first line that names it
-        message = "already found through a redirect or link" if is_own else f"same URL as line {first}"
-        line = RejectedLine(line=find.line or 0, reason=Reason.DUPLICATE, message=message, text=find.url.href)
-        self._reject(line)
-
     # --- finds ---------------------------------------------------------------------------------------------------
 
     def admit(self, find: Find) -> bool:
-        """A URL that no page led to; True when it was new."""
+        """Take in a URL that no page links to; return True when it is new."""
         is_new = self._enter(find, referrer=None)
         self._pass_on()
         return is_new
 
     def _enter(self, find: Find, referrer: int | None) -> bool:
-        """Insert the find, or merge it into the row that is there; True when it was new."""
-        if find.way.seed and (place := self._borders.open_for(find.url)) is not None:
+        """Insert the find, or merge it into its row; return True when it is new."""
+        if find.way.seed and (place := self._scope_index.open_for(find.url)) is not None:
             self._let_in(place)
-        refusal = self._refusal(find)
-        if (url_id := self._known.settled(find, refusal)) is not None:
+        refusal = None if find.way.seed else find.refusal
+        if not (refusal or find.way.seed or find.way.sitemap or self._scope_index.covers(find.url)):
+            refusal = Reason.OUT_OF_SCOPE
+        if (url_id := self._seen.settled(find, refusal)) is not None:
             self._connect(referrer, url_id)
             return False
         host_id = self._hosts.id(find.url.host_port)
@@ -137,52 +136,43 @@ class Admission:
         if self._edges and source is not None:
             self._db.execute("INSERT OR IGNORE INTO edge VALUES (?, ?)", (source, target))
 
-    def _refusal(self, find: Find) -> Reason | None:
-        if find.way.seed:
-            return None
-        is_inside = find.way.sitemap or self._borders.covers(find.url)
-        return find.refusal or (None if is_inside else Reason.OUT_OF_SCOPE)
-
     def _merge(self, find: Find, host_id: int, refusal: Reason | None, referrer: int | None) -> int:
-        """Improve the row that is there, if the find does; gives its id."""
+        """Merge the find into its row; return the id of the row."""
+        url_id: int
         url_id, state, reason, leads_to, *columns = self._db.execute(_FIND, (find.url.key,)).fetchone()
         place = _UrlPlace(url_id, find.url, host_id)
         is_over = state in {State.DONE, State.FAILED} or reason == Reason.ROBOTS_DENIED
         row = _row(columns, Reason(reason) if state == State.SKIPPED and not is_over else None)
         better = None if is_over and (leads_to is None or refusal) else merged(row, find, refusal)
         if better is None:
-            self._known.note(url_id, find.url.key, None if is_over and leads_to is None else row)
-            return place.id
-        self._improve(place, row, better, referrer)
+            self._seen.note(url_id, find.url.key, None if is_over and leads_to is None else row)
+            return url_id
+        self._db.execute(_IMPROVE, (*_values(better), url_id))
+        if referrer != url_id and (better.way.is_better_than(row.way) or better.refusal is not row.refusal):
+            self._db.execute("UPDATE url SET referrer = ? WHERE id = ?", (referrer, url_id))
         if not is_over:
             self._stand(place, row, better)
         else:
-            self._known.note(url_id, find.url.key, better)
+            self._seen.note(url_id, find.url.key, better)
             self._lead_on(place, better.way, leads_to)
-        return place.id
-
-    def _improve(self, place: _UrlPlace, before: UrlRow, row: UrlRow, referrer: int | None) -> None:
-        """Write what the row has become; whoever else found the best way to it is its referrer."""
-        self._db.execute(_IMPROVE, (*_values(row), place.id))
-        if referrer != place.id and (row.way.is_better_than(before.way) or row.refusal is not before.refusal):
-            self._db.execute("UPDATE url SET referrer = ? WHERE id = ?", (referrer, place.id))
+        return url_id
 
     def _stand(self, place: _UrlPlace, before: UrlRow | None, row: UrlRow) -> None:
-        """A row is made (`before` None) or has changed: where does it stand now? The one door to pending.
+        """Set the state of a row that is new (`before` None) or has changed.
 
-        So whatever comes in, new or after all, is counted by the families that may be traps.
+        Every row becomes pending here, so each one is counted by the families that may be traps.
         """
         self._hosts.gain(place.host_id)
         if before is None or before.refusal is not row.refusal:
             if row.refusal is None and not row.way.seed:
-                row = row._replace(refusal=self._borders.trap(place.url, place.host_id, self._document))
+                row = row._replace(refusal=self._scope_index.trap(place.url, place.host_id, self._document))
             if before is not None:
                 self._count(place, before.refusal, -1)
             self._count(place, row.refusal, 1)
             if row.refusal or before is not None:
                 state = State.SKIPPED if row.refusal else State.PENDING
                 self._db.execute("UPDATE url SET state = ?, reason = ? WHERE id = ?", (state, row.refusal, place.id))
-        self._known.note(place.id, place.url.key, row)
+        self._seen.note(place.id, place.url.key, row)
 
     def _count(self, place: _UrlPlace, refusal: Reason | None, n: int) -> None:
         if refusal:
@@ -192,34 +182,34 @@ class Admission:
             self._tally.add("state", State.PENDING.name, n)
 
     def _let_in(self, name: str) -> None:
-        """A place came into scope: what was found there and left out becomes pending."""
+        """Make the URLs pending that were left out of scope and lie in this place, which a seed has opened."""
         rows = self._db.execute(
             f"SELECT url.id, url.url, url.host, {_ROW} FROM url JOIN host ON host.id = url.host"  # noqa: S608
             " WHERE host.site = ? AND url.reason = ?",
             (name.partition("/")[0], Reason.OUT_OF_SCOPE),
         ).fetchall()
         for url_id, text, host_id, *columns in rows:
-            if self._borders.covers(url := parse(text)):
+            if self._scope_index.covers(url := parse(text)):
                 row = _row(columns, Reason.OUT_OF_SCOPE)
                 self._stand(_UrlPlace(url_id, url, host_id), row, row._replace(refusal=None))
 
     # --- redirects -----------------------------------------------------------------------------------------------
 
     def _lead(self, request: Request, target: Url | None) -> None:
-        """Remember where a finished URL leads, for better ways to it that come later or came during its turn."""
+        """Store the target of a visited URL; pass a better way on to it that was found during the visit."""
         if target is None:
-            self._known.note(request.id, request.url.key, None)
+            self._seen.note(request.id, request.url.key, None)
             return
         self._db.execute(
             "UPDATE url SET leads_to = (SELECT id FROM url WHERE key = ?) WHERE id = ?", (target.key, request.id)
         )
         place, leads_to, row = self._reached(request)
-        self._known.note(request.id, request.url.key, row)
+        self._seen.note(request.id, request.url.key, row)
         if leads_to is not None and replace(row.way, lastmod=request.way.lastmod) != request.way:
             self._lead_on(place, row.way, leads_to)
 
     def _reached(self, request: Request) -> tuple[_UrlPlace, int | None, UrlRow]:
-        """Read what the row of a request has become during its turn."""
+        """Return the row of a request as finds have changed it during the visit."""
         host_id, leads_to, *columns = self._db.execute(
             f"SELECT host, leads_to, {_ROW} FROM url WHERE id = ?",  # noqa: S608
             (request.id,),
@@ -227,13 +217,13 @@ class Admission:
         return _UrlPlace(request.id, request.url, host_id), leads_to, _row(columns, None)
 
     def _leave_open(self, request: Request) -> None:
-        """Skip a guess until a find names its scheme; one that came during its turn has it tried at once."""
+        """Skip a guess until a find names its scheme; if one did during the visit, the URL is tried at once."""
         place, _, row = self._reached(request)
         skipped = row._replace(refusal=Reason.HTTP_INSTEAD)
         self._stand(place, skipped, row if row.guess == Guess.BOTH else skipped)
 
     def _lead_on(self, source: _UrlPlace, way: Way, target_id: int) -> None:
-        """A redirect that had its turn is reached in a better way: so is its target."""
+        """Queue the target of a visited redirect, which a better way has reached."""
         (text,) = self._db.execute("SELECT url FROM url WHERE id = ?", (target_id,)).fetchone()
         find = hop(source.url, way, parse(text))
         if self._judge and not find.way.seed:
@@ -242,21 +232,23 @@ class Admission:
         self._onward.append((find, source.id))
 
     def _pass_on(self) -> None:
-        """Let all that is led on arrive; it ends even in a loop, since only what makes a row better goes on."""
+        """Enter the queued targets; a loop ends, since only a find that makes a row better goes on."""
         while self._onward:  # no recursion: a chain of redirects may be longer than the stack is high
             self._enter(*self._onward.popleft())
 
-    # --- the end of a turn ---------------------------------------------------------------------------------------
+    # --- the end of a visit --------------------------------------------------------------------------------------
 
     def finish(self, visit: Visit) -> None:
-        """The URL has its final state, and what it led to is known."""
+        """Give the URL its final state, and enter its finds."""
         request, reason, record = visit.request, visit.reason, visit.record
         onto = visit.target
         self._document = LinkingDocument(request.url, visit.finds)
-        source = request.id if visit.state is State.DONE else None  # what was not had leads nowhere, its line does
-        for find in visit.finds:  # before its turn ends, as a page may find a better way to itself
+        source = request.id if visit.state is State.DONE else None  # a failed URL leads nowhere, its line does
+        for find in visit.finds:  # before the visit ends, as a page may find a better way to itself
             self._enter(find, referrer=source)
-            onto = onto or (find.url if _is_hop(find) else None)
+            is_followed = find.way.seed or find.refusal is not Reason.NOFOLLOW
+            if onto is None and find.way.chain > 0 and is_followed:  # a refresh
+                onto = find.url
         self._document = None
         self._leave_ready(request)
         attempts, status = (record.attempts, record.status) if record else (request.attempts, None)
@@ -298,7 +290,7 @@ class Admission:
             self._tally.add("latency", str(bucket(int(visit.latency * 1e9))))
 
     def postpone(self, retry: Retry) -> None:
-        """The URL waits for another try; that it came back at all clears its deaths."""
+        """Let the URL wait for another try; the process has survived it, so its deaths are cleared."""
         request = retry.request
         self._leave_ready(request)
         self._db.execute(
@@ -323,8 +315,3 @@ def _row(columns: Sequence[Any], refusal: Reason | None) -> UrlRow:
 
 def _values(row: UrlRow) -> tuple[Any, ...]:
     return (*astuple(row.way), row.line, row.guess)
-
-
-def _is_hop(find: Find) -> bool:
-    """Whether it is a refresh that is followed."""
-    return find.way.chain > 0 and (find.way.seed or find.refusal is not Reason.NOFOLLOW)

@@ -1,4 +1,4 @@
-"""What an audit asks of a frontier that nobody works on: its integrity, all its sums counted again, row against line.
+"""The audit of a frontier at rest: its integrity, all its sums counted again, each row against its line of output.
 
 Rules
 - Nothing in the run's folder is changed, whatever state its last life left it in (`frontier/reading.py`).
@@ -32,7 +32,8 @@ class FrontierAudit:
     """The frontier in `path`, opened for reading.
 
     Attributes:
-        is_closed: its last life ended in order; otherwise what that life had still to write is not there.
+        is_closed: the last life of the run ended in order; otherwise the files that a life writes last are missing.
+        reports: the reports about the run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,33 +57,33 @@ class FrontierAudit:
         return reading_gate(self._path.name)
 
     def files(self) -> dict[str, int]:
-        """File name to committed length."""
+        """Return the committed length of each file, by name."""
         with self._gate():
             return {name: int(length) for name, length in self._db.execute("SELECT name, length FROM file")}
 
     def totals(self) -> Totals:
-        """The account as it is stored."""
+        """Return the account as it is stored."""
         with self._gate():
             return self._tally.totals()
 
     def counts(self) -> dict[State, int]:
-        """Rows by state."""
+        """Return the number of rows of each state."""
         with self._gate():
             found = dict(self._db.execute("SELECT state, count(*) FROM url GROUP BY state"))
         return {state: found.get(state, 0) for state in State}
 
     def are_hosts_closed(self, most: int) -> bool:
-        """Whether nothing can be asked for before a host may have more lines of output than this."""
+        """Return True when every pending URL is of a host that has its `most` lines of output."""
         with self._gate():
             pending = "SELECT 1 FROM url JOIN host ON host.id = url.host WHERE state = 0 AND pages < ? LIMIT 1"
             is_list_read = self._db.execute("SELECT 1 FROM meta WHERE key = 'seeds_finished' AND value").fetchone()
             return bool(is_list_read) and self._db.execute(pending, (most,)).fetchone() is None
 
     def dispute(self, url: str, outcome: str, reason: str, attempts: int) -> tuple[str, str] | None:
-        """What speaks against a line of output, in general and in particular; None = it is what the frontier says.
+        """Return the fault of a line of output, in general and in particular; None = the frontier agrees.
 
         Raises:
-            UrlError: the line's URL is none.
+            UrlError: the line holds no URL.
         """
         key = parse(url).key
         with self._gate():
@@ -95,29 +96,40 @@ class FrontierAudit:
         if url != spelling:
             return "another spelling than in the frontier", f"instead of {spelling}"
         kept = (_STATES.get(state, state), *rest)
-        for what, told, known in zip(_COMPARED, (outcome, reason, attempts), kept, strict=True):
-            if told != known:
-                return f"another {what} than in the frontier", f"{told} instead of {known}"
+        for field, shown, stored in zip(_COMPARED, (outcome, reason, attempts), kept, strict=True):
+            if shown != stored:
+                return f"another {field} than in the frontier", f"{shown} instead of {stored}"
         return None
 
     def unshown(self) -> Iterator[str]:
-        """URLs that are done or failed, and whose line `dispute` was never asked about."""
+        """Yield the URLs that are done or failed and have no line that `dispute` was asked about."""
         with self._gate():
             for url_id, url in self._db.execute("SELECT id, url FROM url WHERE state IN (1, 2) ORDER BY id"):
                 if url_id not in self._shown:
                     yield url
 
     def problems(self) -> Iterator[str]:
-        """What is wrong within the frontier."""
+        """Yield the faults within the frontier."""
         with self._gate():
             for (answer,) in self._db.execute("PRAGMA integrity_check(10)"):
                 if answer != "ok":
                     yield f"{self._path.name}: {answer}"
             yield from self._compare_states()
-            yield from self._compare_hosts()
-            yield from self._compare_ready()
+            homeless = "FROM url WHERE NOT EXISTS (SELECT 1 FROM host WHERE host.id = url.host)"
+            n, first = self._db.execute(f"SELECT count(*), min(url) {homeless}").fetchone()
+            if n:
+                yield f"accounting: {n} URLs belong to no host, so nobody would ever ask for them, such as {first}"
+            counted = f"SELECT count(*) FROM url WHERE url.host = host.id AND {schema.READY}"  # noqa: S608
+            (wrong,) = self._db.execute(f"SELECT count(*) FROM host WHERE ready != ({counted})").fetchone()  # noqa: S608
+            if wrong:
+                yield f"accounting: the number of ready URLs is wrong for {wrong} hosts"
             yield from self._compare_lines()
-            yield from self._compare_retries()
+            # A try that was not to be counted is a retry all the same, so there may be more of these than are noted.
+            (noted,) = self._db.execute(
+                "SELECT total(max(0, attempts - (state IN (1, 2) AND reason != ?))) FROM url", (Reason.SUSPECT,)
+            ).fetchone()
+            if noted > (retries := self._tally.totals().retries):
+                yield f"accounting: {noted:.0f} further tries are noted, but the sum says {retries}"
 
     def _compare_states(self) -> Iterator[str]:
         totals, counts = self._tally.totals(), self.counts()
@@ -137,18 +149,6 @@ class FrontierAudit:
             if rows != dict(sums):
                 yield f"accounting: {kind} by reason is {rows}, but the sums say {dict(sums)}"
 
-    def _compare_hosts(self) -> Iterator[str]:
-        homeless = "FROM url WHERE NOT EXISTS (SELECT 1 FROM host WHERE host.id = url.host)"
-        n, first = self._db.execute(f"SELECT count(*), min(url) {homeless}").fetchone()
-        if n:
-            yield f"accounting: {n} URLs belong to no host, so nobody would ever ask for them, such as {first}"
-
-    def _compare_ready(self) -> Iterator[str]:
-        counted = f"SELECT count(*) FROM url WHERE url.host = host.id AND {schema.READY}"  # noqa: S608
-        (wrong,) = self._db.execute(f"SELECT count(*) FROM host WHERE ready != ({counted})").fetchone()  # noqa: S608
-        if wrong:
-            yield f"accounting: the number of ready URLs is wrong for {wrong} hosts"
-
     def _compare_lines(self) -> Iterator[str]:
         lines = dict(self._tally.totals().lines)
         read = lines.get("read", 0)
@@ -163,14 +163,6 @@ class FrontierAudit:
         ).fetchone()
         if own != lines.get("url", 0):
             yield f"accounting: {own} lines became a URL, but the sum says {lines.get('url', 0)}"
-
-    def _compare_retries(self) -> Iterator[str]:
-        """A try that was not to be counted is a retry all the same, so there may be more of these than are noted."""
-        (noted,) = self._db.execute(
-            "SELECT total(max(0, attempts - (state IN (1, 2) AND reason != ?))) FROM url", (Reason.SUSPECT,)
-        ).fetchone()
-        if noted > (retries := self._tally.totals().retries):
-            yield f"accounting: {noted:.0f} further tries are noted, but the sum says {retries}"
 
 
 class _Ids:

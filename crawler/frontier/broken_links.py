@@ -1,12 +1,12 @@
-"""Which links lead nowhere, and every page that leads there.
+"""The broken links of a run, each with every page that leads there.
 
 Rules
-- Broken is what failed (a redirect that closes a circle, too), what answered with a status of 400 or more, and where
-  more redirects in a row lead than are followed. A page that was not read in full is listed, too: what the rest of it
-  links to is not checked.
-- A page that leads to a redirect leads to where that ends: what is told are pages, not the redirects between.
-- What stands in a page as a link and is no URL is broken without being asked for.
-Runs on: the storage thread.
+- A URL is broken that failed (a redirect that closes a circle, too), that answered with a status of 400 or more, or
+  that a redirect chain of more than ten hops leads to.
+- A page that was not read in full is listed, too: the links in the rest of it are not checked.
+- A page that leads to a redirect leads to its end: pages are listed, not the redirects between.
+- A link in a page that is no URL is broken without a request.
+Runs on: the thread that has the connection.
 """
 
 import sqlite3
@@ -29,12 +29,7 @@ _LEADING_TO = """
 
 
 def broken_links(db: sqlite3.Connection) -> Iterator[BrokenLink]:
-    """Every broken link of a run that kept its edges: URLs in the order of discovery, then what is none, by text."""
-    yield from _not_had(db)
-    yield from _no_urls(db)
-
-
-def _not_had(db: sqlite3.Connection) -> Iterator[BrokenLink]:
+    """Yield the broken links of a run that kept its edges: URLs in the order of discovery, then bad links by text."""
     rows = db.execute(
         "SELECT id, url, status, reason FROM url"
         " WHERE state = ? OR (state = ? AND (status >= 400 OR reason NOT IN (?, ?, ?))) OR (state = ? AND reason = ?)"
@@ -44,9 +39,6 @@ def _not_had(db: sqlite3.Connection) -> Iterator[BrokenLink]:
     for url_id, url, status, reason in rows:
         pages = tuple(page for (page,) in db.execute(_LEADING_TO, (url_id, Reason.REDIRECT, Reason.REDIRECT)))
         yield BrokenLink(url=url, status=status, reason=reason, pages=pages)
-
-
-def _no_urls(db: sqlite3.Connection) -> Iterator[BrokenLink]:
     rows = db.execute(
         "SELECT text, bad_link.reason, url FROM bad_link JOIN url ON url.id = source ORDER BY text, bad_link.reason, id"
     )

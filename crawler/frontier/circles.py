@@ -1,12 +1,12 @@
-"""Redirects that lead back to themselves by way of others.
+"""Redirect circles: redirects that lead back to themselves by way of others.
 
 Rules
 - The last redirect of a circle that is committed closes it, and fails, as a redirect to itself does. The others of the
-  circle, and redirects into it, led somewhere: they stay done.
+  circle, and redirects into it, stay done.
 - A redirect is judged before anything is written, on what is committed and on its own group. So its line, its state and
   the sums say the same, and a group that is written again after a crash comes to the same.
 - Chains are followed for LONGEST redirects: a server may make one that has no end.
-Strategy: only redirects pay: one look-up, if their target was not asked for yet.
+Strategy: only redirects cost anything: one look-up, if their target was not visited yet.
 Runs on: the storage thread.
 """
 
@@ -31,14 +31,17 @@ _LAST = """
 
 
 def mark_circles(db: sqlite3.Connection, visits: Sequence[Visit]) -> Sequence[Visit]:
-    """The visits of one group, in order, with each redirect that closes a circle failed."""
+    """Return the visits of one group, in order; each redirect that closes a circle has failed."""
     ends: dict[bytes, bytes] = {}  # of the group's redirects: where the chain behind each ended when it was judged
     marked = []
     for visit in visits:
         if visit.reason is Reason.REDIRECT and visit.target is not None:
             source, end = visit.request.url.key, _end(db, visit.target.key, ends)
             if end == source:
-                visit = _failed(visit)  # noqa: PLW2901
+                record = visit.record and records.failed(visit.record, Reason.REDIRECT_LOOP)
+                visit = replace(  # noqa: PLW2901
+                    visit, state=State.FAILED, reason=Reason.REDIRECT_LOOP, record=record, finds=()
+                )
             else:
                 ends[source] = end
         marked.append(visit)
@@ -46,7 +49,7 @@ def mark_circles(db: sqlite3.Connection, visits: Sequence[Visit]) -> Sequence[Vi
 
 
 def _end(db: sqlite3.Connection, key: bytes, ends: dict[bytes, bytes]) -> bytes:
-    """The last URL of a chain of redirects that begins with this one; the URL itself if it is no redirect."""
+    """Return the last URL of the redirect chain that begins with this one: the URL itself if it is no redirect."""
     seen: set[bytes] = set()  # a circle longer than LONGEST was not found, and leads round and round
     while True:
         last = db.execute(_LAST, (key, Reason.REDIRECT, LONGEST)).fetchone()
@@ -55,9 +58,3 @@ def _end(db: sqlite3.Connection, key: bytes, ends: dict[bytes, bytes]) -> bytes:
             return key
         seen.add(key)
         key = ends[key]
-
-
-def _failed(visit: Visit) -> Visit:
-    """Fail a redirect that leads back to itself by way of others, as one that leads to itself at once."""
-    record = visit.record and records.failed(visit.record, Reason.REDIRECT_LOOP)
-    return replace(visit, state=State.FAILED, reason=Reason.REDIRECT_LOOP, record=record, finds=())

@@ -1,10 +1,10 @@
-"""What each host of a run brought and how it stands, out of the sums that the frontier keeps per host.
+"""The reports about the hosts of a run, out of the sums that the frontier keeps per host.
 
 Rules
-- A host that is only known from links out of scope is none of the run's: nothing was asked of it, nothing will be.
-- Busiest first; hosts that are alike by name.
-- The waiting hosts and the seconds in vain are counted over all rows when the account is made.
-Runs on: the storage thread, or whoever reads a frontier that nobody works on.
+- A host that only links out of scope name is left out: the run never sends it a request.
+- The busiest hosts come first; equally busy ones are sorted by name.
+- The waiting hosts and the seconds in vain are counted over all rows when the report is made.
+Runs on: the thread that has the connection.
 """
 
 import sqlite3
@@ -35,35 +35,29 @@ _TRIED = "(failures > 0 OR waited > 0)"
 _WAITING = f"SELECT count(*) FROM host WHERE {_TRIED} AND down IS NULL AND NOT ({ANSWERED}) AND ({_PENDING})"  # noqa: S608
 _IN_VAIN = "SELECT count(*), total(waited) FROM host WHERE waited >= ?"
 
-_Row = tuple[int, str, int, int, int, float | None, float | None]
-
 
 class HostReports:
-    """The hosts of the database `db`; `agent` is whom a robots.txt addresses."""
+    """The reader of the hosts in the database `db`; a robots.txt addresses `agent`."""
 
     def __init__(self, db: sqlite3.Connection, agent: str) -> None:
         self._db = db
         self._agent = agent
         self._hosts = HostRows(db, Scope(ScopeMode.ALL))  # asked for states alone
-        self._not_ready = dict(self._count_not_ready())
-
-    def _count_not_ready(self) -> Iterator[tuple[int, int]]:
-        counted = Counter[int]()
+        self._not_ready = Counter[int]()  # pending URLs that wait for a retry or are suspects, by host
         for rows in (schema.WAITING, f"{schema.SUSPECT} AND not_before IS NULL"):
-            for host_id, n in self._db.execute(f"SELECT host, count(*) FROM url WHERE {rows} GROUP BY host"):  # noqa: S608
-                counted[host_id] += n
-        yield from counted.items()
+            for host_id, n in db.execute(f"SELECT host, count(*) FROM url WHERE {rows} GROUP BY host"):  # noqa: S608
+                self._not_ready[host_id] += n
 
     def of(self, host: Host) -> HostReport | None:
-        """One host; None = nothing of it was found."""
+        """Return the report about one host; None = no URL of it was found."""
         return next(self._reports("WHERE name = ?", host), None)
 
     def all(self) -> Iterator[HostReport]:
-        """Every host of the run."""
+        """Yield the report about every host of the run."""
         return self._reports(f"WHERE {_OURS} {_BUSIEST}")
 
     def chief(self, most: int) -> ChiefHosts:
-        """At most so many hosts, up to a quarter each for being down, for failed tries and for waits in vain."""
+        """Return at most so many hosts; up to a quarter each are down, had failed tries, or let requests wait."""
         few = most // 4
         chosen = self._ids(_DOWN, few) | self._ids(_TROUBLED, few) | self._ids(_COSTLY, LEAST_IN_VAIN, few)
         ids = list(chosen | self._ids(_BUSY, most))[:most]
@@ -84,31 +78,25 @@ class HostReports:
         return dict.fromkeys(host_id for (host_id,) in self._db.execute(query, values))
 
     def _reports(self, which: str, *values: object) -> Iterator[HostReport]:
-        for row in self._db.execute(f"SELECT {_COLUMNS} FROM host {which}", values):  # noqa: S608
-            yield self._report(row)
-
-    def _report(self, row: _Row) -> HostReport:
-        host_id, name, pages, failed, ready, first_at, last_at = row
-        return HostReport(
-            host=Host(name),
-            pages=pages,
-            failed=failed,
-            pending=ready + self._not_ready.get(host_id, 0),
-            first_at=first_at,
-            last_at=last_at,
-            state=self._hosts.states([Host(name)])[Host(name)],
-            troubles=self._troubles(host_id),
-            robots=self._robots(host_id),
-        )
+        for host_id, name, *counts in self._db.execute(f"SELECT {_COLUMNS} FROM host {which}", values):  # noqa: S608
+            pages, failed, ready, first_at, last_at = counts
+            troubles = "SELECT reason, n FROM trouble WHERE host = ? ORDER BY n DESC, reason"
+            yield HostReport(
+                host=Host(name),
+                pages=pages,
+                failed=failed,
+                pending=ready + self._not_ready[host_id],
+                first_at=first_at,
+                last_at=last_at,
+                state=self._hosts.states([Host(name)])[Host(name)],
+                troubles=dict(self._db.execute(troubles, (host_id,)).fetchall()),
+                robots=self._robots(host_id),
+            )
 
     def _robots(self, host_id: int) -> HostRobots | None:
-        """What the latest robots.txt of this host says; it has two at the most, one for each scheme."""
+        """Return the latest robots.txt of a host in short; a host has two at the most, one for each scheme."""
         for origin, copy in robots_copies(self._db, "host = ? ORDER BY fetched_at DESC LIMIT 1", host_id).items():
             rules = RobotsRules(copy.body, self._agent)
             is_closed = not rules.allows(parse(f"{origin}/"))
             return HostRobots(status=copy.status, is_closed=is_closed, crawl_delay=rules.crawl_delay)
         return None
-
-    def _troubles(self, host_id: int) -> dict[str, int]:
-        rows = self._db.execute("SELECT reason, n FROM trouble WHERE host = ? ORDER BY n DESC, reason", (host_id,))
-        return dict(rows.fetchall())

@@ -1,4 +1,4 @@
-"""The rows of hosts, and how their counters follow the rows of their URLs.
+"""The rows of hosts, with counters that follow the rows of their URLs.
 
 Rules
 - `ready`, `pages` and `trouble` change in the same transaction as what they count, one statement per host, not per URL.
@@ -8,7 +8,7 @@ Runs on: the storage thread; what changes rows, inside a transaction.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
@@ -19,7 +19,7 @@ from crawler.core.urls import Host
 from crawler.frontier import schema
 
 _REMEMBERED = 100_000
-_LONG_AGO = 3600.0  # seconds
+_LONG_AGO = 3600.0  # seconds; older failures are forgotten when a later life asks again
 _STATE = tuple(field.name for field in fields(HostState) if field.name != "answered")
 ANSWERED = "pages > failed OR EXISTS (SELECT 1 FROM robots WHERE robots.host = host.id)"
 
@@ -35,10 +35,10 @@ class _PageCounts:
 
 
 class HostRows:
-    """The hosts of the database `db`; `scope` tells which of them come into scope together.
+    """The writer of the hosts in the database `db`; `scope` tells which of them come into scope together.
 
     Attributes:
-        given_up: by an earlier life of the run, and not leased in this one yet: until then the row says why.
+        given_up: hosts that an earlier life of the run gave up and this one has not leased yet; their rows say why.
     """
 
     def __init__(self, db: sqlite3.Connection, scope: Scope) -> None:
@@ -52,7 +52,7 @@ class HostRows:
         self.given_up = {Host(name) for (name,) in db.execute("SELECT name FROM host WHERE down IS NOT NULL")}
 
     def id(self, host: Host) -> int:
-        """The row of a host; it is made when there is none."""
+        """Return the id of the row of a host; a row is made when there is none."""
         found = self._ids.get(host)
         if found is None:
             row = (host, self._scope.site(host))
@@ -64,15 +64,15 @@ class HostRows:
         return found
 
     def name_by_user(self, host_id: int) -> None:
-        """The user named this host."""
+        """Note that the user named this host."""
         self._db.execute("UPDATE host SET named = 1 WHERE id = ? AND NOT named", (host_id,))
 
     def count_ready(self, host_id: int, n: int) -> None:
-        """So many rows more are ready, or fewer."""
+        """Count so many ready rows more, or fewer."""
         self._ready[host_id] += n
 
     def count_page(self, host_id: int, at: float, *, failed: bool) -> None:
-        """A line of output more, written at `at` (wall clock)."""
+        """Count one more line of output, written at `at` (wall clock)."""
         pages = self._pages.setdefault(host_id, _PageCounts())
         pages.count += 1
         pages.failed += failed
@@ -80,19 +80,19 @@ class HostRows:
         pages.last_at = at
 
     def count_trouble(self, host_id: int, reason: Reason) -> None:
-        """A try more that failed."""
+        """Count one more failed try."""
         self._troubles[host_id, reason] += 1
 
     def note(self, states: Mapping[Host, HostState]) -> None:
-        """Remember what politeness knows of these hosts."""
+        """Store the states that politeness has of these hosts."""
         columns = ", ".join(f"{name} = ?" for name in _STATE)
         rows = [(*(getattr(state, name) for name in _STATE), self.id(host)) for host, state in states.items()]
         self._db.executemany(f"UPDATE host SET {columns} WHERE id = ?", rows)  # noqa: S608
 
     def give_another_chance(self, hosts: Collection[Host], now: float) -> None:
-        """Let this life of the run ask these hosts again, which an earlier one gave up.
+        """Let this life of the run ask these hosts again, which an earlier life gave up.
 
-        Where that is not long ago one more failure will do: they are not tried anew from the start.
+        A host that began to fail less than an hour ago keeps its failures, so one more gives it up.
         """
         self.given_up.difference_update(hosts)
         since = now - _LONG_AGO
@@ -104,30 +104,35 @@ class HostRows:
         )
 
     def states(self, hosts: Iterable[Host]) -> dict[Host, HostState]:
-        """Read what is remembered of these hosts, as far as they are there."""
+        """Return the stored states of these hosts, without those that have no row."""
         columns = f"name, {', '.join(_STATE)}, {ANSWERED}"
         found = self._db.execute(
             f"SELECT {columns} FROM host WHERE name {schema.AMONG}",  # noqa: S608
             (schema.values(hosts),),
         )
-        return {Host(name): _state(row) for name, *row in found}
+        states = {}
+        for name, *values, answered in found:
+            state: dict[str, Any] = dict(zip(_STATE, values, strict=True))
+            state["down"] = Reason(state["down"]) if state["down"] else None
+            states[Host(name)] = HostState(**state, answered=bool(answered))
+        return states
 
     def names(self, host_ids: Iterable[int]) -> frozenset[Host]:
-        """Names of the hosts of these rows."""
+        """Return the names of the hosts in these rows."""
         rows = self._db.execute(f"SELECT name FROM host WHERE id {schema.AMONG}", (schema.values(host_ids),))  # noqa: S608
         return frozenset(Host(name) for (name,) in rows)
 
     def gain(self, host_id: int) -> None:
-        """Note that there may be more of this host to lease than before."""
+        """Note that there may be more URLs of this host to lease than before."""
         self._gained.add(host_id)
 
     def take_gained(self) -> set[int]:
-        """Return which hosts gained something since somebody asked."""
+        """Return the rows of the hosts that gained something since the last call."""
         gained, self._gained = self._gained, set()
         return gained
 
     def ready(self, host_ids: Iterable[int]) -> dict[int, int]:
-        """Numbers of ready rows of these hosts, without those that have none."""
+        """Return the number of ready rows of each of these hosts, without hosts that have none."""
         return dict(
             self._db.execute(
                 f"SELECT id, ready FROM host WHERE id {schema.AMONG} AND ready > 0",  # noqa: S608
@@ -136,7 +141,7 @@ class HostRows:
         )
 
     def write(self) -> None:
-        """Put what was counted into the transaction."""
+        """Write the counts into the transaction."""
         self._db.executemany(
             "UPDATE host SET ready = ready + ? WHERE id = ?", [(n, host_id) for host_id, n in self._ready.items() if n]
         )
@@ -152,7 +157,7 @@ class HostRows:
         self._clear()
 
     def forget(self) -> None:
-        """The transaction was rolled back."""
+        """Drop the counts, gains and rows of the transaction that was rolled back."""
         self._clear()
         self._gained.clear()
         self._ids.clear()
@@ -160,9 +165,3 @@ class HostRows:
     def _clear(self) -> None:
         for counts in (self._ready, self._pages, self._troubles):
             counts.clear()
-
-
-def _state(row: Sequence[Any]) -> HostState:
-    *values, answered = row
-    state = dict(zip(_STATE, values, strict=True))
-    return HostState(**{**state, "down": Reason(state["down"]) if state["down"] else None, "answered": bool(answered)})

@@ -1,11 +1,11 @@
-"""What is in flight if we die now: a memory-mapped file of URL ids that survives `kill -9`.
+"""The URLs in flight, in a memory-mapped file of ids that survives `kill -9`.
 
 A write to a shared mapping is in the kernel's page cache at once, without a system call: cheap enough for every
 dispatch, and safe through any death of the process (not of the machine, where it is not needed: no URL kills that).
 Layout: magic, generation, number of slots, then one 64-bit id per slot; 0 = free.
 Rules
 - The loop writes while a run is open; the frontier reads and clears it when it opens the run.
-- The generation tells whether its deaths are counted already, so that dying while opening counts nobody twice.
+- The generation tells whether its deaths are counted already, so that a death while opening counts no URL twice.
 Runs on: the loop (`enter`, `leave`); the storage thread while opening and closing.
 """
 
@@ -21,7 +21,7 @@ _HEADER = 3
 
 
 class MappedBoard:
-    """A board of `slots` places in the file `path`, made when it does not exist."""
+    """The board: `slots` places for ids in the file `path`, which is made when it does not exist."""
 
     def __init__(self, path: Path, slots: int) -> None:
         self._path = path
@@ -36,8 +36,11 @@ class MappedBoard:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 found = os.fstat(descriptor).st_size
-                if found < size:
-                    _reserve(descriptor, size)
+                # Take the blocks now, so that a write to the mapping can never meet a full disk.
+                if found < size and hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(descriptor, 0, size)
+                elif found < size:  # macOS
+                    os.ftruncate(descriptor, size)
                 self._map = mmap.mmap(descriptor, max(size, found // 8 * 8))  # an earlier life may have had more slots
             finally:
                 os.close(descriptor)
@@ -55,44 +58,36 @@ class MappedBoard:
 
     @property
     def generation(self) -> int:
-        """The number of this life."""
+        """Return the number of this life."""
         return self._cells[1]
 
     def clear(self, generation: int) -> None:
-        """Nothing is in flight; a new life begins, or this one ends in order."""
+        """Empty the board, as a new life begins or this one ends in order."""
         for slot in range(_HEADER, len(self._cells)):
             self._cells[slot] = 0
-        # Last, so that whoever dies before this leaves ids of a generation whose deaths are counted.
+        # Last, so that a process that dies before this leaves ids of a generation whose deaths are counted.
         self._cells[0], self._cells[1], self._cells[2] = _MAGIC, generation, self._slots
         self._place.clear()
         self._free = list(range(_HEADER + self._slots - 1, _HEADER - 1, -1))
 
     def enter(self, url_id: int) -> None:
-        """The URL is dispatched."""
+        """Note that the URL is dispatched."""
         if not self._free:
             raise InternalError(f"the board is full: {len(self._place)} URLs in flight or uncommitted")
         slot = self._place[url_id] = self._free.pop()
         self._cells[slot] = url_id
 
     def leave(self, url_id: int) -> None:
-        """The URL's visit, retry or return is committed; one that never entered is fine."""
+        """Note that the visit, retry or return of the URL is committed; a URL that never entered is ignored."""
         slot = self._place.pop(url_id, None)
         if slot is not None:
             self._cells[slot] = 0
             self._free.append(slot)
 
     def close(self) -> None:
-        """Let go of the mapping; what is on the board stays in the file."""
+        """Close the mapping; the ids on the board stay in the file."""
         self._cells.release()
         self._map.close()
 
     def __repr__(self) -> str:
         return f"<MappedBoard {len(self._place)} of {self._slots} in flight>"
-
-
-def _reserve(descriptor: int, size: int) -> None:
-    """Take the blocks now, so that a write to the mapping can never meet a full disk."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, size)
-    else:  # macOS
-        os.ftruncate(descriptor, size)

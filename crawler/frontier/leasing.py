@@ -1,17 +1,17 @@
-"""Which pending URLs may be handed out now, and which are.
+"""The scheduler: the pending URLs that may be handed out now, and those that are handed out (leased).
 
 Rules
-- A lease is a promise in memory: on disk the URL stays pending, so whatever dies, nothing is lost.
-- Breadth first over hosts, earliest due first; within a host by (depth, discovery), and last what was asked in vain. A
-  host that rests for long is left alone until shortly before it is due, so that no resting host fills the workbench.
+- A lease exists in memory only: on disk the URL stays pending, so no crash loses it.
+- Breadth first over hosts, earliest due first; within a host by (depth, discovery), and URLs that failed before come
+  last. A host that rests for long is leased shortly before it is due, so that no resting host fills the workbench.
 - A host that gave less than was wanted is asked again when it `gained` something: a find, a retry that came due, a
-  lease that was handed back, the end of a lease that took a place of its own, or of what held all hosts back.
-- While the list is read nothing is leased that a link found: perhaps the list names it, too, and it is a seed.
-- Level by level, where the depth is limited: nothing of depth d+1 is leased before everything of depth d is finished,
-  the seeds included; so what is within the limit does not depend on who answered first.
-- A host's pages are counted with its leases: a host that has its share of pages is closed, and what is left of it is
-  no longer waited for.
-- A URL during which the process died repeatedly runs alone, when nothing else of its depth is left.
+  lease that was handed back, the end of a lease that ran alone, or the end of a limit on all hosts.
+- While the list is read, no URL that a link found is leased: the list may name it, too, and then it is a seed.
+- Level by level, where the depth is limited: no URL of depth d+1 is leased before every URL of depth d is finished,
+  the seeds included. So the URLs within the limit do not depend on the order of answers.
+- The leases of a host count as pages. A host that has its limit of pages is closed: its URLs stay pending, and the run
+  does not wait for them.
+- A URL in flight at repeated deaths of the process runs alone, when no other URL of its depth is left.
 Runs on: the storage thread.
 """
 
@@ -43,23 +43,23 @@ class Leasing:
     """The leases of one life of the run in the database `db`.
 
     Attributes:
-        is_list_read: every seed is committed.
+        is_list_read: every line of the list is committed.
     """
 
-    def __init__(self, db: sqlite3.Connection, hosts: HostRows, rules: FrontierPolicy) -> None:
+    def __init__(self, db: sqlite3.Connection, hosts: HostRows, policy: FrontierPolicy) -> None:
         self._db = db
         self._hosts = hosts
-        self._host_pages = rules.host_pages if rules.host_pages is not None else _NO_LIMIT
-        self._by_level = rules.by_level
-        self._level = -1 if rules.by_level else 0
+        self._host_pages = policy.host_pages if policy.host_pages is not None else _NO_LIMIT
+        self._by_level = policy.by_level
+        self._level = -1 if policy.by_level else 0
         self._leased: dict[int, int] = {}  # url id -> host id
         self._per_host: Counter[int] = Counter()
-        self._suspects: Counter[int] = Counter()  # those of them that are not ready, since they go alone
-        self._open: set[int] = set()  # hosts that the other side knows
+        self._suspects: Counter[int] = Counter()  # the leases of them that are not ready rows, since they run alone
+        self._open: set[int] = set()  # hosts that the engine knows
         self._put_off: defaultdict[int, set[int]] = defaultdict(set)  # host id -> URLs that wait for another try
         self._alone: int | None = None
-        self._gained: set[int] = set()  # hosts of which there may be more to lease than the other side was told
-        self._all_open_until = float("-inf")  # no other host has something to give before, unless something happens
+        self._gained: set[int] = set()  # hosts that may have more to lease than the engine was told
+        self._all_open_until = float("-inf")  # no other host has a URL to lease before, unless it gains one
         self.is_list_read = False
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class Leasing:
         return f"<Leasing {len(self._leased)} URLs of {len(self._per_host)} hosts>"
 
     def next(self, wanted: Wanted, now: float) -> list[Request]:
-        """Hand out what may be asked for; see `core.protocols.Frontier.lease`."""
+        """Lease the URLs that may be asked for; see `core.protocols.Frontier.lease`."""
         if wanted.gone:
             gone = set(map(self._hosts.id, wanted.gone))
             self._open -= gone
@@ -89,7 +89,7 @@ class Leasing:
         return requests
 
     def next_rested(self, now: float) -> float | None:
-        """When the first host that rests for long may be leased again; None = none rests so."""
+        """Return the moment when the first host that rests for long may be leased again; None = no host does."""
         rests = "due > ? AND pages < ?"
         queries = (
             f"SELECT min(due) FROM host WHERE ready > 0 AND {rests}",  # noqa: S608
@@ -99,7 +99,7 @@ class Leasing:
         return min((float(due) - LONG_REST for due in dues if due is not None), default=None)
 
     def remember(self, requests: Iterable[Request]) -> None:
-        """Note that these are leased."""
+        """Mark these requests as leased."""
         for request in requests:
             host_id = self._hosts.id(request.url.host_port)
             self._leased[request.id] = host_id
@@ -108,7 +108,7 @@ class Leasing:
             self._put_off.get(host_id, set()).discard(request.id)
 
     def forget(self, requests: Iterable[Request]) -> None:
-        """Note that these are not leased any more."""
+        """Release these leases."""
         for request in requests:
             host_id = self._leased.pop(request.id, None)
             if host_id is None:
@@ -124,29 +124,29 @@ class Leasing:
                 self._look_again()
 
     def take_back(self, requests: Sequence[Request]) -> None:
-        """Take leases back that were not asked for, and may be handed out again."""
+        """Release leases without a visit; their URLs may be leased again."""
         self.gain({self._hosts.id(request.url.host_port) for request in requests})
         self.forget(requests)
 
     def gain(self, host_ids: set[int]) -> None:
-        """Note that there may be more of these hosts to lease."""
+        """Note that these hosts may have more URLs to lease."""
         self._gained |= host_ids
         if not host_ids <= self._open:
             self._all_open_until = float("-inf")
 
     def take_gained(self) -> set[int]:
-        """Hosts known to the other side of which there may be more to lease since it was told the last time."""
+        """Return the hosts that the engine knows and that gained something since the last call."""
         gained, self._gained = self._gained & self._open, set()
         return gained
 
     def put_off(self, requests: Iterable[Request]) -> None:
-        """These wait for another try, and keep their places among their hosts' pages."""
+        """Keep the places of these requests, which wait for another try, among the pages of their hosts."""
         if self._host_pages != _NO_LIMIT:
             for request in requests:
                 self._put_off[self._hosts.id(request.url.host_port)].add(request.id)
 
     def take_parked(self) -> tuple[Request, ...]:
-        """Hand out the URLs that were alone at death after death, as far as their hosts have pages left."""
+        """Lease the URLs that ran alone at repeated deaths, as far as their hosts have pages left."""
         rows = self._db.execute(f"{_COLUMNS} WHERE url.state = 0 AND url.deaths >= ?", (schema.PARKED_DEATHS,))
         parked = []
         for request in [_request(row, alone=True) for row in rows.fetchall()]:
@@ -156,10 +156,10 @@ class Leasing:
         return tuple(parked)
 
     def is_anything_left(self) -> bool:
-        """Whether some pending URL may be leased, now or later."""
+        """Return whether some pending URL may be leased, now or later."""
         return self._lowest_depth() is not None
 
-    # --- what is ready -------------------------------------------------------------------------------------------
+    # --- ready URLs ----------------------------------------------------------------------------------------------
 
     def _ready(self, wanted: Wanted, now: float) -> list[Request]:
         if self._alone is not None:
@@ -167,10 +167,10 @@ class Leasing:
         shares = {self._hosts.id(host): share for host, share in wanted.shares.items()}
         self._open.update(shares)
         ready = self._hosts.ready(shares)
-        known = [host_id for host_id in shares if self._has_more(host_id, ready.get(host_id, 0))]
+        opened = [host_id for host_id in shares if self._has_more(host_id, ready.get(host_id, 0))]
         new = self._closed_hosts(wanted.new_hosts if wanted.new_share else 0, now)
         ids = [
-            url_id for host_id in known + new for url_id in self._take(host_id, shares.get(host_id, wanted.new_share))
+            url_id for host_id in opened + new for url_id in self._take(host_id, shares.get(host_id, wanted.new_share))
         ]
         return self._read(ids)
 
@@ -179,7 +179,7 @@ class Leasing:
         return ready > self._per_host[host_id] - self._suspects[host_id]
 
     def _closed_hosts(self, count: int, now: float) -> list[int]:
-        """Hosts to open that have something to give, earliest due first."""
+        """Return hosts to open that have a URL to lease, earliest due first."""
         if count <= 0 or now < self._all_open_until:
             return []
         rows = self._db.execute(
@@ -198,7 +198,7 @@ class Leasing:
         return found[:count]
 
     def _take(self, host_id: int, share: int) -> list[int]:
-        """The first `share` ready URLs of a host that are not leased yet and fit into its pages."""
+        """Return the first `share` ready URLs of a host that are not leased yet and fit into its pages."""
         put_off = self._put_off.get(host_id, set())
         again = self._due(put_off)[:share]
         share -= len(again)
@@ -213,7 +213,7 @@ class Leasing:
         return again + ids[: max(0, share)]
 
     def _due(self, url_ids: Iterable[int]) -> list[int]:
-        """Those of these URLs that are ready, and not leased yet."""
+        """Return those of these URLs that are ready and not leased yet."""
         is_ready = f"SELECT 1 FROM url WHERE id = ? AND {schema.READY}"  # noqa: S608
         waiting = sorted(url_id for url_id in url_ids if url_id not in self._leased)
         return [url_id for url_id in waiting if self._db.execute(is_ready, (url_id,)).fetchone()]
@@ -229,10 +229,10 @@ class Leasing:
         (pages,) = self._db.execute("SELECT pages FROM host WHERE id = ?", (host_id,)).fetchone()
         return self._host_pages - int(pages) - self._per_host[host_id]
 
-    # --- what comes only when nothing is ready -------------------------------------------------------------------
+    # --- when no URL is ready ------------------------------------------------------------------------------------
 
     def _suspect(self, now: float) -> list[Request]:
-        """One URL that was in flight at repeated deaths; the fewest go first, so that a kill hits another."""
+        """Lease one URL in flight at repeated deaths; that with the fewest comes first, so that a kill hits another."""
         row = self._db.execute(
             f"SELECT id FROM url WHERE {schema.SUSPECT} AND not_before IS NULL AND depth <= ? AND {_OPEN}"  # noqa: S608
             " AND (SELECT due FROM host WHERE host.id = url.host) <= ? ORDER BY depth, deaths, id LIMIT 1",
@@ -244,7 +244,7 @@ class Leasing:
         return [_request(self._db.execute(f"{_COLUMNS} WHERE url.id = ?", row).fetchone(), alone=True)]
 
     def _descend(self) -> bool:
-        """Go on to the next depth that has something; False while this one still waits for a retry or the seeds."""
+        """Go on to the next depth with a pending URL; return False while this depth waits for a retry or the seeds."""
         if self._level == _NO_LIMIT:
             return False
         lowest = self._lowest_depth()
@@ -259,12 +259,12 @@ class Leasing:
             self._look_again()
 
     def _look_again(self) -> None:
-        """Ask every host again: what kept any of them from giving something is over."""
+        """Ask every host again, as the limit on all of them has ended."""
         self._gained.update(self._open)
         self._all_open_until = float("-inf")
 
     def _lowest_depth(self) -> int | None:
-        """The least depth of a pending URL whose host is not closed; None = there is none."""
+        """Return the least depth of a pending URL whose host is not closed; None = there is no such URL."""
         least = f"SELECT min(depth) FROM url WHERE url.host = host.id AND (attempts > 0) = %d AND {schema.READY}"  # noqa: S608
         of_hosts = f"SELECT min(({least})) FROM host WHERE ready > 0 AND pages < ?"  # noqa: S608
         queries = (

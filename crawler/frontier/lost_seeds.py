@@ -1,12 +1,12 @@
-"""Seeds that brought nothing: not a page that was read in full, whether by themselves or by where they redirect.
+"""Lost seeds: neither the seed nor the end of its redirects is a page that was read in full.
 
 Rules
-- A seed is lost if it failed, was skipped, was answered with a status of 400 or more (or with 304, which nobody asked
-  for), was not read in full, or leads through more redirects in a row than are followed.
-- The target of a seed's redirect is a seed, too: so a redirect is judged by where it ends, as is a guessed https that
-  nobody answers by the http that is asked instead.
+- A seed is lost if it failed, was skipped, was answered with a status of 400 or more (or with 304, though no request
+  is conditional), was not read in full, or leads into a redirect chain of more than ten hops.
+- The target of a seed's redirect is a seed, too, so a redirect is judged by its end. A guessed https URL that no server
+  answers is judged by the http URL that is asked instead.
 Strategy: one pass over all rows when the account is made, since a URL may become a seed after its turn.
-Runs on: the storage thread.
+Runs on: the thread that has the connection.
 """
 
 import sqlite3
@@ -27,7 +27,7 @@ _LOST = (
 
 
 def lost_seeds(db: sqlite3.Connection) -> tuple[LostSeeds, ...]:
-    """The lost seeds by reason and status, the most frequent first, each with the first one in the list."""
+    """Return the lost seeds by reason and status, the most frequent first, each with the first one in the list."""
     values = (State.FAILED, State.SKIPPED, Reason.HTTP_INSTEAD, State.DONE, *_UNREAD, State.SKIPPED, Reason.HOP_LIMIT)
     found = db.execute(_LOST, values)
     return tuple(

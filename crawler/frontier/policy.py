@@ -1,4 +1,4 @@
-"""What a frontier keeps to besides politeness; chosen when a run begins, the same for all its lives.
+"""The policy of a frontier, besides politeness: chosen when a run begins, the same for all its lives.
 
 Runs on: anywhere (pure).
 """
@@ -10,16 +10,16 @@ from crawler.core.scope import LinkJudge, Scope, ScopeMode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontierPolicy:
-    """The rules of one run.
+    """The policy of one run.
 
     Attributes:
-        follows: pages lead to further URLs, so it is worth remembering which are known.
-        scope: which places the seeds bring in; by default everywhere.
-        judge: says which targets of redirects are refused, as whoever read the redirect did; None = none is.
-        traps: families of URLs that look like a site without end are closed when they have grown too large.
-        by_level: one depth after the other.
+        follows: links are followed, so a cache of the seen URLs pays.
+        scope: the places that the seeds bring in; by default everywhere.
+        judge: refuses targets of redirects, as the engine does; None = no target is refused.
+        traps: a family of URLs that looks like a site without end is closed when it has grown too large.
+        by_level: URLs are leased one depth after the other.
         host_pages: lines of output per host and port at the most; None = no limit.
-        edges: which page leads to which URL is kept for good.
+        edges: the frontier keeps which page links to which URL.
     """
 
     follows: bool = False

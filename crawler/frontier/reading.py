@@ -1,4 +1,4 @@
-"""A frontier as a reader opens it: nobody can work on the run meanwhile, and nothing in its folder is changed.
+"""A frontier opened for reading: no process can work on the run meanwhile, and no file in its folder is changed.
 
 The lock is SQLite's own, on the bytes that its file format names (sqlite.org/fileformat2.html#the_lock_byte_page), but
 taken without SQLite: a connection to a database in WAL mode writes into the folder, be it only while it closes.
@@ -30,7 +30,7 @@ _SHARED_SIZE = 510
 
 @contextmanager
 def shared_lock(path: Path) -> Iterator[BufferedReader]:
-    """Keep everybody from working on the frontier in `path` while the block runs; gives that file, open for reading.
+    """Keep other processes from working on the frontier in `path` within the block; yield the file, open for reading.
 
     Raises:
         RunInUse: another process works on the run.
@@ -38,7 +38,7 @@ def shared_lock(path: Path) -> Iterator[BufferedReader]:
     with storage_gate(path.name), path.open("rb") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
-        except (BlockingIOError, PermissionError):  # which of the two, the system decides
+        except (BlockingIOError, PermissionError):  # the system decides which of the two
             raise RunInUse(
                 f"{path.name} is locked: another process works on this run; wait for it or stop it"
             ) from None
@@ -47,16 +47,17 @@ def shared_lock(path: Path) -> Iterator[BufferedReader]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[tuple[sqlite3.Connection, bool]]:
-    """A connection to the frontier in `path`, and whether it was closed in order.
+    """Yield a connection to the frontier in `path`, and True when it was closed in order.
 
     Raises:
         RunInUse: another process works on the run.
-        StorageDamaged: there is no frontier of this version.
+        StorageDamaged: the file is missing, or is no frontier of this version.
     """
     if not path.exists():
         raise StorageDamaged(f"{path.name} is missing; restore it, or start a new run")
     with shared_lock(path) as file:
-        beside = [left for left in map(path.with_name, (f"{path.name}-wal", f"{path.name}-journal")) if _size(left)]
+        logs = map(path.with_name, (f"{path.name}-wal", f"{path.name}-journal"))
+        beside = [log for log in logs if log.exists() and log.stat().st_size]
         with TemporaryDirectory(prefix="crawler-verify-") if beside else nullcontext() as folder:
             uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
             if folder is not None:
@@ -67,10 +68,6 @@ def reading(path: Path) -> Iterator[tuple[sqlite3.Connection, bool]]:
                 yield db, not beside
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
 def _copy(file: BufferedReader, beside: list[Path], to: Path) -> Path:
     try:
         with to.open("wb") as copy:
@@ -79,7 +76,7 @@ def _copy(file: BufferedReader, beside: list[Path], to: Path) -> Path:
             copyfile(path, to.with_name(path.name))
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            what = f"no space in {to.parent.parent} for a copy of {to.name}, which was not closed in order"
-            raise DiskFull(f"{what}; free some, or set TMPDIR to another folder") from None
+            lacking = f"no space in {to.parent.parent} for a copy of {to.name}, which was not closed in order"
+            raise DiskFull(f"{lacking}; free some, or set TMPDIR to another folder") from None
         raise
     return to

@@ -1,4 +1,4 @@
-"""The tables of `frontier.sqlite`, and what each column promises.
+"""The tables of `frontier.sqlite`, and the meaning of each column.
 
 Rules
 - `url.state` is a `State`; leases are never stored. A pending row that waits for no retry and is no suspect is *ready*.
@@ -7,7 +7,7 @@ Rules
   hops in a row, and `referrer` is where the best way comes from (`core/merging.py`).
 - `host.ready` is the number of its ready rows; `tally` holds every sum that a summary shows. Both change in the same
   transaction as the rows that they count; `crawler verify` counts again.
-- `host` also holds what politeness knows of it (`due` to `waited`, a `HostState`), and what its pages were: `pages`
+- `host` also holds its state for politeness (`due` to `waited`, a `HostState`), and its pages: `pages`
   lines of output, `failed` of them without a response, the first and the last at `first_at` and `last_at` (wall clock).
 - `trouble` counts, per host and reason, the tries that failed: those that were repeated and those that were the last.
 - `attempt` holds each try of a URL that was put off: when, why, and until when. The last try is the URL's own row.
@@ -15,9 +15,9 @@ Rules
   `url.lastmod` is what a sitemap says of it, and `url.guess` whether its scheme was written (`core/guesses.py`).
 - `host.site` is what hosts share that come into scope together, `place` holds what seeds brought into scope, `family`
   how far the families of URLs have grown that may be traps (`core/scope.py`, `core/traps.py`).
-- `edge` says which page leads to which URL, each pair once, and `bad_link` what stands in a page as a link and is no
-  URL; both are kept only for runs that were asked to.
-Runs on: the storage thread.
+- `edge` says which page leads to which URL, each pair once, and `bad_link` which links of a page are no URL; both are
+  kept only for runs with `--check`.
+Runs on: the thread that has the connection.
 """
 
 import json
@@ -40,7 +40,7 @@ READY = f"state = 0 AND not_before IS NULL AND deaths < {SUSPECT_DEATHS}"
 SUSPECT = f"state = 0 AND deaths >= {SUSPECT_DEATHS}"
 
 AMONG = "IN (SELECT value FROM json_each(?))"
-"""A condition on a column: its value is one of those that `values` packs into one parameter, however many."""
+"""The condition that a column has one of the values that `values` packs into one parameter, however many."""
 
 WAY = tuple("foreign_hop" if field == "foreign" else field for field in Way.__struct_fields__)
 """The columns of a `Way`, in the order of its fields (FOREIGN is a word of SQL)."""
@@ -137,7 +137,7 @@ def way_of(columns: Sequence[object]) -> Way:
 
 
 def create(db: sqlite3.Connection) -> None:
-    """Make the tables within the open transaction; a file that holds any is left as it is."""
+    """Make the tables within the open transaction; a file that holds tables is left as it is."""
     if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {VERSION}")
@@ -149,7 +149,7 @@ def check(db: sqlite3.Connection, name: str) -> None:
     """Refuse a database that is no frontier of this version.
 
     Raises:
-        StorageDamaged: it says which.
+        StorageDamaged: the file is no frontier, or one of another version.
     """
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()

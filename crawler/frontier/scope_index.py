@@ -1,4 +1,4 @@
-"""Which URLs a run may enter: the places that its seeds brought in, and the families that grew into traps.
+"""The scope of a run: the places that its seeds brought in, and the families of URLs that grew into traps.
 
 Rules
 - A place is stored with the seed that brought it, in one transaction. So a late seed, or the target of a seed's
@@ -22,17 +22,17 @@ Families = tuple[tuple[Family, int], ...]
 
 
 def full_family(found: Families) -> Reason | None:
-    """Why one URL more of these families is refused; None = there is room in each."""
+    """Return the reason why one more URL of these families is refused; None = there is room in each."""
     return next((family.reason for family, n in found if n + family.weight > family.limit), None)
 
 
 class ScopeIndex:
-    """The borders of the run in the database `db`; `year` is the present one, by which calendars are judged."""
+    """The scope of the run in the database `db`; calendars are judged by the present `year`."""
 
-    def __init__(self, db: sqlite3.Connection, rules: FrontierPolicy, year: int) -> None:
+    def __init__(self, db: sqlite3.Connection, policy: FrontierPolicy, year: int) -> None:
         self._db = db
-        self._scope = rules.scope
-        self._has_traps = rules.traps
+        self._scope = policy.scope
+        self._has_traps = policy.traps
         self._year = year
         self._counts: dict[tuple[int, bytes], int] = {}
         self._changed: set[tuple[int, bytes]] = set()
@@ -42,7 +42,7 @@ class ScopeIndex:
         self._places = {name for (name,) in self._db.execute("SELECT name FROM place")}
 
     def open_for(self, seed: Url) -> str | None:
-        """The place that this seed brings in; None = it was in already."""
+        """Store the place that this seed brings in, and return it; None = it was in already."""
         place = self._scope.brings(seed)
         if place in self._places:
             return None
@@ -51,17 +51,17 @@ class ScopeIndex:
         return place
 
     def covers(self, url: Url) -> bool:
-        """Whether a URL lies in a place that some seed brought in."""
+        """Return whether a URL lies in a place that some seed brought in."""
         return not self._places.isdisjoint(self._scope.places(url))
 
     def place_of(self, url: Url) -> str | None:
-        """The narrowest place that some seed brought in and a URL lies in; None = `covers` says no."""
+        """Return the narrowest place that a seed brought in and that holds a URL; None = the URL is out of scope."""
         return next((place for place in reversed(self._scope.places(url)) if place in self._places), None)
 
     def trap(self, url: Url, host_id: int, document: LinkingDocument | None) -> Reason | None:
-        """Count a URL that nobody listed; the reason when its family is too large already.
+        """Count a URL that is no seed, or return the reason when its family is too large already.
 
-        `document` links to it; None = something else led to it, which tells of no session.
+        `document` links to it; None = no document does, so none shows whether an id is a session's.
         """
         if not self._has_traps:
             return None
@@ -75,17 +75,18 @@ class ScopeIndex:
         return None
 
     def families(self, url: Url, host_id: int, document: LinkingDocument | None = None) -> Families:
-        """The families of a URL that nobody listed, and how far each has grown."""
-        return tuple((family, self._count((host_id, family.key))) for family in families(url, self._year, document))
-
-    def _count(self, counter: tuple[int, bytes]) -> int:
-        if counter not in self._counts:
-            row = self._db.execute("SELECT n FROM family WHERE host = ? AND key = ?", counter).fetchone()
-            self._counts[counter] = row[0] if row else 0
-        return self._counts[counter]
+        """Return the families of a URL that is no seed, and the size of each."""
+        sizes = []
+        for family in families(url, self._year, document):
+            counter = host_id, family.key
+            if counter not in self._counts:
+                row = self._db.execute("SELECT n FROM family WHERE host = ? AND key = ?", counter).fetchone()
+                self._counts[counter] = row[0] if row else 0
+            sizes.append((family, self._counts[counter]))
+        return tuple(sizes)
 
     def write(self) -> None:
-        """Put what was counted into the transaction."""
+        """Write the counts into the transaction."""
         rows = [(*counter, self._counts[counter]) for counter in self._changed]
         self._db.executemany("REPLACE INTO family VALUES (?, ?, ?)", rows)
         self._changed.clear()
@@ -93,7 +94,7 @@ class ScopeIndex:
             self._counts.clear()
 
     def forget(self) -> None:
-        """The transaction was rolled back."""
+        """Drop the counts and places of the transaction that was rolled back."""
         self._counts.clear()
         self._changed.clear()
         self._read_places()

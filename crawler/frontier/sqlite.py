@@ -1,13 +1,13 @@
-"""The frontier in one SQLite file: the run's one truth (ARCHITECTURE, section 4).
+"""The frontier in one SQLite file, the single source of truth of a run (ARCHITECTURE, section 4).
 
 Rules
 - One connection, on the storage thread, WAL, synchronous=FULL, locked exclusively from the first statement on.
-- A group is one transaction; what is in memory (leases, sums) changes only after its COMMIT.
+- A group is one transaction; leases and sums in memory change only after its COMMIT.
 Runs on: the storage thread.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,43 +41,51 @@ _WAKE_AT_ONCE = 5000  # retries that come due in one transaction: about 50 ms
 
 
 class SqliteFrontier:
-    """The frontier in the file `path`.
+    """The frontier in the file `path`, with the URLs in flight on `board`.
 
-    `create` says whether the run is new: the tables are then made, in one transaction, unless they are there.
+    `create`: the run is new, so the tables are made, in one transaction, unless they are there.
+
+    Attributes:
+        reports: the reports about the run; from `open` on.
     """
 
-    def __init__(self, path: Path, board: MappedBoard, *, create: bool, rules: FrontierPolicy | None = None) -> None:
+    def __init__(self, path: Path, board: MappedBoard, *, create: bool, policy: FrontierPolicy | None = None) -> None:
         self._path = path
         self._board = board
         self._create = create
-        self._rules = rules or FrontierPolicy()
+        self._policy = policy or FrontierPolicy()
 
     def open(self, now: float) -> Opened:
-        """Take the lock, count deaths, and tell where the last life stopped."""
+        """Take the lock, count deaths, and return where the last life stopped."""
         with storage_gate(self._path.name):
             self._lock()
             try:
-                return self._open_locked(now)
+                return self._read(now)
             except BaseException:
                 self._db.close()
                 raise
 
-    def _open_locked(self, now: float) -> Opened:
+    def _read(self, now: float) -> Opened:
         schema.check(self._db, self._path.name)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA cache_size = -65536")  # KiB; the index of keys is what needs it
         self._tally = Tally(self._db)
-        self._hosts = HostRows(self._db, self._rules.scope)
-        self._borders = ScopeIndex(self._db, self._rules, datetime.fromtimestamp(now, UTC).year)
-        self._admission = Admission(self._db, self._tally, self._hosts, self._borders, self._rules)
-        self._leasing = Leasing(self._db, self._hosts, self._rules)
+        self._hosts = HostRows(self._db, self._policy.scope)
+        self._scope_index = ScopeIndex(self._db, self._policy, datetime.fromtimestamp(now, UTC).year)
+        self._admission = Admission(self._db, self._tally, self._hosts, self._scope_index, self._policy)
+        self._leasing = Leasing(self._db, self._hosts, self._policy)
         self.reports = RunReports(self._db, self._tally, lambda: storage_gate(self._path.name))
         self._count_deaths()
         suspects = self._leasing.take_parked()
-        cursor = self._read_cursor()
+        stored = dict(self._db.execute("SELECT key, value FROM meta WHERE key LIKE 'seeds_%'"))
+        cursor = SeedCursor(
+            offset=stored.get("seeds_offset", 0),
+            line=stored.get("seeds_line", 0),
+            finished=bool(stored.get("seeds_finished", 0)),
+        )
         self._leasing.is_list_read = cursor.finished
-        latest = now + LONGEST_WAIT  # the clock may have been set back while nobody looked
+        latest = now + LONGEST_WAIT  # the clock may have been set back between two lives
         self._db.execute("UPDATE url SET not_before = ?1 WHERE not_before > ?1", (latest,))
         self._db.execute("UPDATE host SET due = rest_until WHERE down IS NOT NULL")  # given up, and now asked again
         self._db.execute("UPDATE host SET due = ?1 WHERE due > ?1", (latest,))
@@ -111,11 +119,11 @@ class SqliteFrontier:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                for part in (self._hosts, self._borders, self._tally):
+                for part in (self._hosts, self._scope_index, self._tally):
                     part.write()
                 self._db.execute("COMMIT")
             except BaseException:
-                for undone in (self._hosts, self._borders, self._tally, self._admission):
+                for undone in (self._hosts, self._scope_index, self._tally, self._admission):
                     undone.forget()
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -126,39 +134,26 @@ class SqliteFrontier:
     # --- opening -------------------------------------------------------------------------------------------------
 
     def _count_deaths(self) -> None:
-        """What was in flight when the last life ended gets a death."""
+        """Count a death for each URL that was in flight when the last life ended."""
         generation, ids = self._board.open()
         row = self._db.execute("SELECT value FROM meta WHERE key = 'board_counted'").fetchone()
         counted = row[0] if row else 0
         with self._transaction():
             if generation > counted:
-                self._add_deaths(ids)
+                died = (schema.values(ids),)
+                self._db.execute(f"UPDATE url SET deaths = deaths + 1 WHERE id {schema.AMONG} AND state = 0", died)  # noqa: S608
+                self._db.execute(
+                    "UPDATE host SET ready = (SELECT count(*) FROM url WHERE url.host = host.id"  # noqa: S608
+                    f" AND {schema.READY}) WHERE id IN (SELECT host FROM url WHERE id {schema.AMONG})",
+                    died,
+                )
                 self._db.execute("REPLACE INTO meta VALUES ('board_counted', ?)", (generation,))
         self._board.clear(max(generation, counted) + 1)  # a board that was deleted starts again at 0
-
-    def _add_deaths(self, ids: Iterable[int]) -> None:
-        chosen = [(url_id,) for url_id in ids]
-        self._db.executemany("UPDATE url SET deaths = deaths + 1 WHERE id = ? AND state = 0", chosen)
-        self._db.execute("CREATE TEMP TABLE died (id INTEGER PRIMARY KEY)")
-        self._db.executemany("INSERT OR IGNORE INTO died VALUES (?)", chosen)
-        self._db.execute(
-            "UPDATE host SET ready = (SELECT count(*) FROM url WHERE url.host = host.id"  # noqa: S608
-            f" AND {schema.READY}) WHERE id IN (SELECT host FROM url WHERE id IN (SELECT id FROM died))"
-        )
-        self._db.execute("DROP TABLE died")
-
-    def _read_cursor(self) -> SeedCursor:
-        found = dict(self._db.execute("SELECT key, value FROM meta WHERE key LIKE 'seeds_%'"))
-        return SeedCursor(
-            offset=found.get("seeds_offset", 0),
-            line=found.get("seeds_line", 0),
-            finished=bool(found.get("seeds_finished", 0)),
-        )
 
     # --- leasing -------------------------------------------------------------------------------------------------
 
     def lease(self, wanted: Wanted, now: float) -> Lease:
-        """Hand out pending URLs, breadth first over hosts; see `core.protocols.Frontier`."""
+        """Lease pending URLs, breadth first over hosts; see `core.protocols.Frontier`."""
         with storage_gate(self._path.name):
             self._wake_retries(now)
             requests = self._leasing.next(wanted, now)
@@ -194,12 +189,12 @@ class SqliteFrontier:
     # --- committing ----------------------------------------------------------------------------------------------
 
     def mark_circles(self, visits: Sequence[Visit]) -> Sequence[Visit]:
-        """The visits that are to be committed, in order, with each redirect that closes a circle failed."""
+        """Return the visits to be committed, in order; each redirect that closes a circle has failed."""
         with storage_gate(self._path.name):
             return mark_circles(self._db, visits)
 
     def commit(self, group: Group) -> Committed:
-        """One transaction for all of the group; only then may anybody act on it."""
+        """Commit the group in one transaction."""
         with self._transaction():
             for batch in group.seeds:
                 self._admission.import_lines(batch)
@@ -224,7 +219,7 @@ class SqliteFrontier:
         return Committed(group=group, totals=self._tally.totals(), gained=gained)
 
     def close(self) -> None:
-        """An orderly end: nothing is in flight any more, and the lock is given back."""
+        """End in order: empty the board and release the lock."""
         self._board.clear(self._board.generation)
         self._board.close()
         self._db.close()

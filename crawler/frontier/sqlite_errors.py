@@ -1,6 +1,6 @@
-"""The one gate for sqlite3's errors: each becomes a StorageError that says what to do.
+"""The gate for sqlite3's errors: each becomes a StorageError that says what to do.
 
-Runs on: the storage thread.
+Runs on: the thread that has the connection.
 """
 
 import sqlite3
@@ -16,7 +16,7 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 @contextmanager
 def storage_gate(name: str) -> Iterator[None]:
-    """Let nothing of sqlite3 through: `name` is the file that is worked on."""
+    """Map every error of sqlite3 that leaves the block; `name` is the file that is worked on."""
     try:
         with disk_gate(name):
             yield
@@ -26,7 +26,7 @@ def storage_gate(name: str) -> Iterator[None]:
 
 @contextmanager
 def reading_gate(name: str) -> Iterator[None]:
-    """As `storage_gate`, for a file of unknown health: a column may hold anything, text for a number too."""
+    """Map errors as `storage_gate` does, and those of columns that hold another type than the schema says."""
     try:
         with storage_gate(name):
             yield

@@ -1,7 +1,7 @@
 """The sums of a run, kept in the same transaction as the rows that they count.
 
 Rules
-- What is added is written with the transaction and becomes known only after its COMMIT; a rollback forgets it.
+- Additions are written with the transaction and count only after its COMMIT; a rollback drops them.
 - A sum is named by its kind and a name: ('state', 'done'), ('failed', 'tls_expired'), ('status', '404'), ...
 Runs on: the storage thread.
 """
@@ -14,19 +14,19 @@ from crawler.core.visits import State
 
 
 class Tally:
-    """All sums of the run in the database `db`."""
+    """The sums of the run in the database `db`."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._known: dict[str, dict[str, float]] = {}
+        self._committed: dict[str, dict[str, float]] = {}
         self._added: Counter[tuple[str, str]] = Counter()
         for kind, name, n in db.execute("SELECT kind, name, n FROM tally"):
-            self._known.setdefault(kind, {})[name] = n
+            self._committed.setdefault(kind, {})[name] = n
 
     @property
     def pending(self) -> int:
-        """Committed URLs that are not finished."""
-        return int(self._known.get("state", {}).get(State.PENDING.name, 0))
+        """Return the number of committed URLs that are not finished."""
+        return int(self._committed.get("state", {}).get(State.PENDING.name, 0))
 
     def add(self, kind: str, name: str, n: float = 1) -> None:
         """Count within the open transaction."""
@@ -38,27 +38,27 @@ class Tally:
         self.add("skipped", reason, n)
 
     def write(self) -> None:
-        """Put what was added into the transaction."""
+        """Write the additions into the transaction."""
         self._db.executemany(
             "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET n = n + excluded.n",
             [(kind, name, n) for (kind, name), n in self._added.items() if n],
         )
 
     def keep(self) -> None:
-        """The transaction is committed: what was added is known from now on."""
+        """Take over the additions of the committed transaction."""
         for (kind, name), n in self._added.items():
-            names = self._known.setdefault(kind, {})
+            names = self._committed.setdefault(kind, {})
             names[name] = names.get(name, 0) + n
         self._added.clear()
 
     def forget(self) -> None:
-        """The transaction was rolled back."""
+        """Drop the additions of the transaction that was rolled back."""
         self._added.clear()
 
     def totals(self) -> Totals:
-        """The account as of the last commit."""
-        states = self._known.get("state", {})
-        sums = self._known.get("sum", {})
+        """Return the account as of the last commit."""
+        states = self._committed.get("state", {})
+        sums = self._committed.get("sum", {})
         return Totals(
             discovered=int(sum(states.values())),
             done=int(states.get(State.DONE.name, 0)),
@@ -77,4 +77,4 @@ class Tally:
         )
 
     def _whole(self, kind: str) -> dict[str, int]:
-        return {name: int(n) for name, n in self._known.get(kind, {}).items() if n}
+        return {name: int(n) for name, n in self._committed.get(kind, {}).items() if n}

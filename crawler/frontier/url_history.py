@@ -1,9 +1,8 @@
-"""Everything that a frontier knows about one URL, read in one look.
+"""The history of one URL, as a frontier has stored it.
 
 Rules
-- Nothing is changed: what only the frontier can judge (scope, families) is asked of `ScopeIndex`, which counts nothing
-  until somebody writes.
-- A URL that nothing led to has a history, too: of its host, its robots.txt, and how it lies to the run's borders.
+- The database is only read: `ScopeIndex` judges scope and families, and counts nothing until its `write` is called.
+- A URL without a row has a history, too: that of its host, of its robots.txt, and its relation to the scope.
 Runs on: the main thread of a process that does not work on the run itself.
 """
 
@@ -11,7 +10,7 @@ import sqlite3
 from typing import Any
 
 from crawler.core.reasons import Reason
-from crawler.core.stored import Borderline, Leader, StoredUrl, Target, Try, UrlHistory
+from crawler.core.stored import Leader, StoredUrl, Target, Try, UrlHistory, UrlScope
 from crawler.core.urls import Host, Url
 from crawler.core.visits import State
 from crawler.frontier import schema
@@ -28,31 +27,37 @@ _FIELDS = (
     *("line", "not_before", "referrer", "leads_to"),
 )
 _COLUMNS = (*_FIELDS, *schema.WAY)
-_NO_HOST = 0  # rows begin with 1
+_NO_ROW = 0  # rows begin with 1
 
 
 class FrontierHistory:
-    """The frontier in the database `db`; `agent` is whom a robots.txt addresses, `year` the present one."""
+    """The reader of the frontier in the database `db`; `agent` is our name in robots.txt, `year` the present one."""
 
-    def __init__(self, db: sqlite3.Connection, rules: FrontierPolicy, agent: str, year: int) -> None:
+    def __init__(self, db: sqlite3.Connection, policy: FrontierPolicy, agent: str, year: int) -> None:
         self._db = db
-        self._rules = rules
+        self._policy = policy
         self._reports = HostReports(db, agent)
-        self._borders = ScopeIndex(db, rules, year)
+        self._scope_index = ScopeIndex(db, policy, year)
 
     def of(self, url: Url) -> UrlHistory:
-        """What is known of a URL."""
-        row, host, most = self._row("key", url.key), self._reports.of(url.host_port), self._rules.host_pages
+        """Return the history of a URL."""
+        row, host, most = self._row("key", url.key), self._reports.of(url.host_port), self._policy.host_pages
+        url_id = row["id"] if row else _NO_ROW
+        target = self._row("id", row["leads_to"]) if row and row["leads_to"] else None
+        tries = "SELECT at, reason, not_before FROM attempt WHERE url = ? ORDER BY at"
         return UrlHistory(
             row=_stored(row) if row else None,
             leader=self._leader(row) if row else None,
-            linked_from=self._linked_from(row["id"] if row else _NO_HOST),
-            borders=self._borderline(url),
+            linked_from=self._one("SELECT count(*) FROM edge WHERE target = ?", url_id) if self._policy.edges else None,
+            scope=self._scope_of(url),
             robots=robots_copies(self._db, "origin = ?", url.origin).get(url.origin),
             host=host,
             is_host_closed=host is not None and most is not None and host.pages >= most,
-            tries=self._tries(row["id"]) if row else (),
-            target=self._target(row) if row and row["leads_to"] else None,
+            tries=tuple(
+                Try(at=at, reason=Reason(reason), not_before=not_before)
+                for at, reason, not_before in self._db.execute(tries, (url_id,))
+            ),
+            target=None if target is None else Target(row=_stored(target), was_known=target["referrer"] != url_id),
             totals=Tally(self._db).totals(),
             is_list_read=bool(self._one("SELECT value FROM meta WHERE key = 'seeds_finished'")),
         )
@@ -72,32 +77,19 @@ class FrontierHistory:
             return None
         return Leader(url=source["url"], redirects=source["leads_to"] == row["id"], sitemap=source["way"].sitemap)
 
-    def _linked_from(self, url_id: int) -> int | None:
-        if not self._rules.edges:
-            return None
-        return int(self._one("SELECT count(*) FROM edge WHERE target = ?", url_id))
-
-    def _borderline(self, url: Url) -> Borderline:
-        host_id = self._one("SELECT id FROM host WHERE name = ?", url.host_port) or _NO_HOST
-        families = self._borders.families(url, host_id) if self._rules.traps else ()
+    def _scope_of(self, url: Url) -> UrlScope:
+        host_id = self._one("SELECT id FROM host WHERE name = ?", url.host_port) or _NO_ROW
+        families = self._scope_index.families(url, host_id) if self._policy.traps else ()
         places = self._db.execute("SELECT name FROM place ORDER BY name LIMIT ?", (_SHOWN_PLACES,)).fetchall()
         named = self._db.execute("SELECT name FROM host WHERE named ORDER BY id LIMIT ?", (_NAMED_HOSTS,)).fetchall()
-        return Borderline(
-            place=self._borders.place_of(url),
+        return UrlScope(
+            place=self._scope_index.place_of(url),
             places=tuple(name for (name,) in places),
             all_places=int(self._one("SELECT count(*) FROM place")),
             named=tuple(Host(name) for (name,) in named),
             families=families,
             full=full_family(families),
         )
-
-    def _tries(self, url_id: int) -> tuple[Try, ...]:
-        rows = self._db.execute("SELECT at, reason, not_before FROM attempt WHERE url = ? ORDER BY at", (url_id,))
-        return tuple(Try(at=at, reason=Reason(reason), not_before=not_before) for at, reason, not_before in rows)
-
-    def _target(self, row: dict[str, Any]) -> Target | None:
-        found = self._row("id", row["leads_to"])
-        return Target(row=_stored(found), was_known=found["referrer"] != row["id"]) if found else None
 
 
 def _stored(row: dict[str, Any]) -> StoredUrl:

@@ -38,12 +38,12 @@ NOW = 1_700_000_000.0
 class Life:
     """A frontier, and whoever works with it."""
 
-    def __init__(self, folder: Path, rules: FrontierPolicy) -> None:
+    def __init__(self, folder: Path, policy: FrontierPolicy) -> None:
         self._path = folder / "frontier.sqlite"
         self._line = 0
         self._open: tuple[Host, ...] = ()
         board = MappedBoard(folder / "frontier.board", 1000)
-        self.frontier = SqliteFrontier(self._path, board, create=True, rules=rules)
+        self.frontier = SqliteFrontier(self._path, board, create=True, policy=policy)
         self.frontier.open(NOW)
 
     def read(self, *urls: str, last: bool = True, guess: Guess = Guess.WRITTEN) -> None:
@@ -90,11 +90,11 @@ class Life:
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Callable[[FrontierPolicy], Life]]:
-    """Begin a run under these rules; in the end all of it adds up."""
+    """Begin a run under this policy; in the end all of it adds up."""
     lives: list[Life] = []
 
-    def begin(rules: FrontierPolicy) -> Life:
-        lives.append(Life(tmp_path, rules))
+    def begin(policy: FrontierPolicy) -> Life:
+        lives.append(Life(tmp_path, policy))
         return lives[-1]
 
     yield begin
@@ -514,8 +514,8 @@ def crawled(site: dict[str, Page], seeds: list[str], max_depth: int | None, rand
     """What becomes of each URL when pages are answered in a random order."""
     folder = Path(tempfile.mkdtemp())
     judge = LinkJudge(ScopeConfig(max_depth=max_depth, exclude=("/4",)))
-    rules = FrontierPolicy(follows=True, scope=Scope("host"), judge=judge, by_level=max_depth is not None)
-    life = Life(folder, rules)
+    policy = FrontierPolicy(follows=True, scope=Scope("host"), judge=judge, by_level=max_depth is not None)
+    life = Life(folder, policy)
     leased: dict[str, Request] = {}
     lines: list[str] | None = seeds.copy()
     try:

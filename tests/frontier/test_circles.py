@@ -38,7 +38,7 @@ class Run:
         """Begin a life."""
         board = MappedBoard(self.folder / "frontier.board", 1000)
         self.frontier = SqliteFrontier(
-            self.folder / "frontier.sqlite", board, create=create, rules=FrontierPolicy(edges=True, follows=True)
+            self.folder / "frontier.sqlite", board, create=create, policy=FrontierPolicy(edges=True, follows=True)
         )
         self.frontier.open(NOW)
 

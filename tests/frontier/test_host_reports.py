@@ -34,7 +34,7 @@ def frontier(tmp_path: Path) -> SqliteFrontier:
     """Three hosts: `a` has three pages and one that waits, `b` failed and is down, `c` is pending, `out` is outside."""
     urls = [*(f"http://a/{n}" for n in range(4)), "http://b/", "http://c/"]
     board = MappedBoard(tmp_path / "board", 8)
-    found = SqliteFrontier(tmp_path / "f.sqlite", board, create=True, rules=FrontierPolicy(scope=Scope("host")))
+    found = SqliteFrontier(tmp_path / "f.sqlite", board, create=True, policy=FrontierPolicy(scope=Scope("host")))
     found.open(NOW)
     seeds = tuple(a_find(url, seed=True, line=line) for line, url in enumerate(urls, 1))
     found.commit(Group(seeds=(SeedBatch(cursor=99, line=6, lines=6, finds=seeds, last=True),)))

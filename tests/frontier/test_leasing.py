@@ -25,9 +25,9 @@ NOW = 1_700_000_000.0
 class Life:
     """One frontier from its opening on; `kill` begins another life."""
 
-    def __init__(self, folder: Path, rules: FrontierPolicy) -> None:
+    def __init__(self, folder: Path, policy: FrontierPolicy) -> None:
         self.folder = folder
-        self.rules = rules
+        self.policy = policy
         self.line = 0
         self.open: tuple[Host, ...] = ()
         self.begin(create=True)
@@ -35,7 +35,7 @@ class Life:
     def begin(self, *, create: bool = False) -> None:
         """Open the run."""
         board = MappedBoard(self.folder / "frontier.board", 1000)
-        self.frontier = SqliteFrontier(self.folder / "frontier.sqlite", board, create=create, rules=self.rules)
+        self.frontier = SqliteFrontier(self.folder / "frontier.sqlite", board, create=create, policy=self.policy)
         self.frontier.open(NOW)
 
     def again(self) -> None:
@@ -128,7 +128,7 @@ def test_a_host_that_has_its_pages_is_closed(tmp_path: Path) -> None:
 
     assert totals.pending == 3
     assert run.lease().is_exhausted
-    run.rules = FrontierPolicy(host_pages=3)
+    run.policy = FrontierPolicy(host_pages=3)
     run.again()
     assert paths(run.lease()) == ["a/2"]
 
@@ -284,9 +284,9 @@ class Asker:
         return sum(request.url.host_port == host for request in lease.requests)
 
 
-def asker(folder: Path, rules: FrontierPolicy | None = None, *urls: str, last: bool = True) -> Asker:
+def asker(folder: Path, policy: FrontierPolicy | None = None, *urls: str, last: bool = True) -> Asker:
     """Somebody who has leased all that there was of these."""
-    life = Life(folder, rules or FrontierPolicy())
+    life = Life(folder, policy or FrontierPolicy())
     life.seeds(*urls, last=last)
     found = Asker(life)
     while found.ask():

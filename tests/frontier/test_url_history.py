@@ -21,13 +21,13 @@ from crawler.frontier.url_history import FrontierHistory
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
-RULES = FrontierPolicy(scope=Scope("prefix"), traps=True)
+POLICY = FrontierPolicy(scope=Scope("prefix"), traps=True)
 
 
 @pytest.fixture
 def frontier(tmp_path: Path) -> Iterator[SqliteFrontier]:
     """Two seeds, one below the other; a page that the first links to, and its sitemap with a page of its own."""
-    found = SqliteFrontier(tmp_path / "f.sqlite", MappedBoard(tmp_path / "board", 8), create=True, rules=RULES)
+    found = SqliteFrontier(tmp_path / "f.sqlite", MappedBoard(tmp_path / "board", 8), create=True, policy=POLICY)
     found.open(NOW)
     seeds = tuple(
         a_find(url, seed=True, named=True, line=line) for line, url in enumerate(["http://h/", "http://h/docs/"], 1)
@@ -47,18 +47,18 @@ def finish(frontier: SqliteFrontier, url: str, *finds: Find) -> None:
     frontier.commit(Group(visits=(Visit(request=request, state=State.DONE, reason=Reason.OK, finds=finds),)))
 
 
-def history(frontier: SqliteFrontier, rules: FrontierPolicy = RULES) -> FrontierHistory:
+def history(frontier: SqliteFrontier, policy: FrontierPolicy = POLICY) -> FrontierHistory:
     """Who may be asked."""
     db: sqlite3.Connection = frontier._db
-    return FrontierHistory(db, rules, "crawler", 2026)
+    return FrontierHistory(db, policy, "crawler", 2026)
 
 
 def test_the_narrowest_place_is_told(frontier: SqliteFrontier) -> None:
     """A page below both seeds' folders lies in the nearer one; all that were brought in are told, too."""
-    borders = history(frontier).of(parse("http://h/docs/a")).borders
+    scope = history(frontier).of(parse("http://h/docs/a")).scope
 
-    assert borders.place == "h/docs/"
-    assert (borders.places, borders.all_places, borders.named) == (("h/", "h/docs/"), 2, ("h:80",))
+    assert scope.place == "h/docs/"
+    assert (scope.places, scope.all_places, scope.named) == (("h/", "h/docs/"), 2, ("h:80",))
 
 
 def test_a_page_of_a_sitemap_knows_it(frontier: SqliteFrontier) -> None:
@@ -81,11 +81,11 @@ def test_to_ask_about_a_family_counts_nothing(frontier: SqliteFrontier) -> None:
     """However often one asks, the families are as large as before."""
     asked = history(frontier)
 
-    sizes = {asked.of(parse("http://h/never?sid=0123456789abcdef")).borders.families[0][1] for _ in range(9)}
+    sizes = {asked.of(parse("http://h/never?sid=0123456789abcdef")).scope.families[0][1] for _ in range(9)}
 
     assert sizes == {3}
 
 
 def test_without_traps_there_are_no_families(frontier: SqliteFrontier) -> None:
     """Where nobody looks for them, none are told."""
-    assert history(frontier, FrontierPolicy()).of(parse("http://h/")).borders.families == ()
+    assert history(frontier, FrontierPolicy()).of(parse("http://h/")).scope.families == ()

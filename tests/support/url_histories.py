@@ -6,7 +6,7 @@ from typing import Any
 from crawler.core.config import configure
 from crawler.core.handover import Totals
 from crawler.core.reasons import Reason
-from crawler.core.stored import Borderline, Leader, StoredUrl, UrlHistory
+from crawler.core.stored import Leader, StoredUrl, UrlHistory, UrlScope
 from crawler.core.traps import Family
 from crawler.core.urls import Host, parse
 from crawler.core.visits import State
@@ -38,14 +38,12 @@ def a_row(**facts: Any) -> StoredUrl:
 
 def a_history(**facts: Any) -> UrlHistory:
     """Its history."""
-    borders = Borderline(
-        place="h", places=("h",), all_places=1, named=(Host("h:80"),), families=((FAMILY, 5),), full=None
-    )
+    scope = UrlScope(place="h", places=("h",), all_places=1, named=(Host("h:80"),), families=((FAMILY, 5),), full=None)
     known = UrlHistory(
         row=a_row(),
         leader=Leader(url="http://h/", redirects=False, sitemap=False),
         linked_from=None,
-        borders=borders,
+        scope=scope,
         robots=None,
         host=None,
         is_host_closed=False,

@@ -127,6 +127,6 @@ def _wider_scope(case: Case) -> ScopeMode:
     """Return the narrowest scope that holds both a seed's host and this URL's."""
     for mode in (ScopeMode.HOST, ScopeMode.DOMAIN):
         scope = Scope(mode)
-        if scope.site(case.question.url.host_port) in {scope.site(host) for host in case.history.borders.named}:
+        if scope.site(case.question.url.host_port) in {scope.site(host) for host in case.history.scope.named}:
             return mode
     return ScopeMode.ALL

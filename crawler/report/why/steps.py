@@ -65,16 +65,16 @@ def _found(case: Case) -> Step:
 
 
 def _scope(case: Case) -> Step:
-    borders, mode, url = case.history.borders, case.config.scope.scope, case.question.url
+    scope, mode, url = case.history.scope, case.config.scope.scope, case.question.url
     if case.row and case.row.way.sitemap:
         return Step("scope", PASSES, "a sitemap is always read")
     if mode == ScopeMode.ALL:
         return Step("scope", PASSES, "--scope all: links are followed anywhere")
-    if borders.place is None or case.was_skipped_for(Reason.OUT_OF_SCOPE):
-        brought, own = some(borders.places, borders.all_places) or "nothing", Scope(mode).brings(url)
+    if scope.place is None or case.was_skipped_for(Reason.OUT_OF_SCOPE):
+        brought, own = some(scope.places, scope.all_places) or "nothing", Scope(mode).brings(url)
         told = f"--scope {mode}: the seeds opened {brought}; the URL is in {own}"
         return Step("scope", STOPS, told, Reason.OUT_OF_SCOPE)
-    return Step("scope", PASSES, f"--scope {mode}: it lies in {borders.place}")
+    return Step("scope", PASSES, f"--scope {mode}: it lies in {scope.place}")
 
 
 def _patterns(case: Case) -> Step:
@@ -112,14 +112,14 @@ def _traps(case: Case) -> Step:
         return Step("traps", PASSES, "--no-traps: traps are not checked")
     if shape := traps.refusal(case.question.url):
         return Step("traps", STOPS, SHAPES[shape], shape)
-    borders, row = case.history.borders, case.row
-    full = borders.full if row is None else row.reason if case.was_skipped_for(*FAMILIES) else None
-    for family, n in borders.families:
+    scope, row = case.history.scope, case.row
+    full = scope.full if row is None else row.reason if case.was_skipped_for(*FAMILIES) else None
+    for family, n in scope.families:
         if family.reason is full:
             weight = f"; this one would count as {family.weight}" if family.weight > 1 else ""
             told = f"{n:,} {FAMILIES[full]} were found; the limit is {family.limit:,}{weight}"
             return Step("traps", STOPS, told, full)
-    family, n = max(borders.families, key=lambda grown: grown[1] / grown[0].limit)
+    family, n = max(scope.families, key=lambda grown: grown[1] / grown[0].limit)
     return Step("traps", PASSES, f"an ordinary shape; {n:,} of {family.limit:,} {FAMILIES[family.reason]}")
 
 

@@ -120,9 +120,9 @@ def test_a_page_that_nobody_may_follow_to_says_so() -> None:
 
 def test_a_page_of_a_calendar_without_end_counts_for_many() -> None:
     """Its weight is told, or nobody would understand the count."""
-    borders = replace(a_history().borders, families=((FAMILY, 5), (CALENDAR, 99_900)))
+    scope = replace(a_history().scope, families=((FAMILY, 5), (CALENDAR, 99_900)))
 
-    found = step(ask(row=skipped(Reason.TRAP_CALENDAR), borders=borders), "traps")
+    found = step(ask(row=skipped(Reason.TRAP_CALENDAR), scope=scope), "traps")
 
     assert found.answer == (
         "99,900 dates in the same place were found; the limit is 100,000; this one would count as 200"
@@ -175,15 +175,15 @@ def test_each_try_is_told_with_its_wait() -> None:
 )
 def test_the_scope_is_told_with_its_places(mode: str, place: str | None, told: str) -> None:
     """The one that the page lies in; or the first few of those that seeds brought in."""
-    borders = replace(a_history().borders, place=place, places=("h/x/", "h/y/"), all_places=5)
+    scope = replace(a_history().scope, place=place, places=("h/x/", "h/y/"), all_places=5)
 
-    assert step(ask(options={"scope": mode}, borders=borders), "scope").answer == told
+    assert step(ask(options={"scope": mode}, scope=scope), "scope").answer == told
 
 
 def test_before_the_first_seed_nothing_is_in_scope() -> None:
     """A run that was stopped before it read its list says so."""
-    borders = replace(a_history().borders, place=None, places=(), all_places=0)
+    scope = replace(a_history().scope, place=None, places=(), all_places=0)
 
-    found = step(ask(row=None, borders=borders), "scope")
+    found = step(ask(row=None, scope=scope), "scope")
 
     assert found.answer == "--scope host: the seeds opened nothing; the URL is in h"
