@@ -1,15 +1,15 @@
-"""Which IP address may be dialled.
+"""The policy of IP addresses: those that may be dialled, and those that may not.
 
 Rules
-- What is judged is the socket's own address at the dial: no spelling of a host and no DNS answer gets around it.
+- The socket's own address is judged at the dial: no spelling of a host and no DNS answer gets around it.
 - Public: always. Loopback and private: when the user named that host and port, or with `--allow-net`. Link-local and
   the metadata services of clouds: only when `--allow-net` names that one address. Reserved: never.
 - `::ffff:a.b.c.d` is judged as a.b.c.d, since operating systems dial it so. Every other IPv6 form with an IPv4 address
   in it (NAT64, 6to4, Teredo, ISATAP, IPv4-compatible, IPv4-translated) is reserved, whatever it holds: where it leads
   is decided by a gateway that we do not see.
 - The tables are our own (IANA special-purpose registries): `ipaddress.is_global` calls 2002:7f00:1:: global.
-- Behind a proxy nothing is dialled, and only what a host says by itself can be judged: an address, or a name that
-  stands for this machine or for a metadata service wherever it is looked up.
+- Behind a proxy nothing is dialled, so only a written host can be judged: an address, or a name that stands for this
+  machine or for a metadata service wherever it is looked up.
 Runs on: anywhere (pure).
 """
 
@@ -31,7 +31,7 @@ NO_HOST = f"can be no host: each part of a name has 1 to {_MAX_PART} characters,
 
 
 class AddressClass(Enum):
-    """What kind of place an address is; the value is how a message calls it."""
+    """The class of an address; the value is its name in messages."""
 
     PUBLIC = "a public address"
     LOOPBACK = "an address of this machine"
@@ -101,7 +101,7 @@ _IPV6 = (
 
 @lru_cache(maxsize=4096)
 def classify(address: str) -> AddressClass:
-    """What kind of place an address is.
+    """Return the class of an address.
 
     Args:
         address: as a socket address has it: numeric, with or without a zone (`fe80::1%eth0`).
@@ -110,7 +110,8 @@ def classify(address: str) -> AddressClass:
         ValueError: it is a name, or nothing at all.
     """
     ip = _dialled(address)
-    if _is_isatap(ip):
+    # ISATAP (RFC 5214, 6.1): under any prefix, 0000:5efe or 0200:5efe, then an IPv4 address.
+    if ip.version == 6 and int(ip) >> 32 & 0xFDFF_FFFF == 0x0000_5EFE:
         return AddressClass.RESERVED
     table = _IPV4 if ip.version == 4 else _IPV6
     return next(kind for kind, nets in table if any(ip in net for net in nets))
@@ -152,7 +153,7 @@ def written_address(host: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressPolicy:
-    """Where connections may go.
+    """The rule for the addresses that connections may go to.
 
     Attributes:
         allow_nets: what `--allow-net` opens besides the public internet.
@@ -161,7 +162,7 @@ class AddressPolicy:
     allow_nets: tuple[Network, ...] = ()
 
     def refusal(self, address: str, *, named: bool) -> str | None:
-        """Why this address must not be dialled; None = it may be.
+        """Return the reason why this address must not be dialled; None = it may be.
 
         Args:
             address: as `classify` takes it.
@@ -176,16 +177,10 @@ class AddressPolicy:
         option = f"--allow-net {ip}/{ip.max_prefixlen}"
         if kind is AddressClass.LINK_LOCAL:
             only = f"{address} is {kind.value}: only {option}, naming exactly this one, allows it"
-            return None if self._names(ip) else only
-        if named or self._covers(ip):
+            return None if any(ip in net for net in self.allow_nets if net.num_addresses == 1) else only
+        if named or any(ip in net for net in self.allow_nets):
             return None
         return f"{address} is {kind.value}, and nobody asked for this host by name: {option} allows it"
-
-    def _covers(self, ip: Address) -> bool:
-        return any(ip in net for net in self.allow_nets)
-
-    def _names(self, ip: Address) -> bool:
-        return any(ip in net for net in self.allow_nets if net.num_addresses == 1)
 
 
 def parse_nets(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -214,8 +209,3 @@ def _dialled(address: str) -> Address:
     """The address that the operating system will really dial."""
     ip = ip_address(address.partition("%")[0])
     return getattr(ip, "ipv4_mapped", None) or ip
-
-
-def _is_isatap(ip: Address) -> bool:
-    """True for ISATAP (RFC 5214, 6.1): under any prefix, 0000:5efe or 0200:5efe, then an IPv4 address."""
-    return ip.version == 6 and int(ip) >> 32 & 0xFDFF_FFFF == 0x0000_5EFE

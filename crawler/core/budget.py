@@ -2,8 +2,8 @@
 
 Rules
 - reserved + written never exceeds the limit; a reservation is kept through retries and given back by a skipped URL.
-- Once every page is written or reserved, only what holds one goes on: what is in flight, and what awaits its retry.
-- Bytes and time are not reserved: once spent, nothing more is dispatched and what is in flight is finished.
+- Once every page is written or reserved, only URLs that hold one go on: those in flight, and those awaiting a retry.
+- Bytes and time are not reserved: once spent, no URL is dispatched any more, and the fetches in flight are finished.
 Runs on: anywhere (pure).
 """
 
@@ -45,29 +45,29 @@ class Budget:
         return True
 
     def put_off(self, url_id: int) -> None:
-        """The URL waits for another try, and keeps its page."""
+        """Keep the page of a URL that waits for another try."""
         if url_id in self._reserved:
             self._awaited.add(url_id)
 
     @property
     def awaited(self) -> AbstractSet[int]:
-        """URLs that hold a page and wait for another try."""
+        """Return the URLs that hold a page and wait for another try."""
         return self._awaited
 
     @property
     def is_full(self) -> bool:
-        """Every page is written or kept for some URL."""
+        """Return True when every page is written or reserved."""
         limit = self._config.max_pages
         return limit is not None and self._pages + len(self._reserved) >= limit
 
     def write(self, url_id: int, size: int) -> None:
-        """The URL's line is committed, with so many body bytes."""
+        """Count the committed line of a URL, with `size` body bytes."""
         self._leave(url_id)
         self._pages += 1
         self._size += size
 
     def give_back(self, url_id: int) -> bool:
-        """The URL ended without a line; True when that freed a page for another."""
+        """Release the page of a URL that ended without a line; return True when it held one."""
         if url_id in self._reserved:
             self._leave(url_id)
             return True
@@ -78,7 +78,7 @@ class Budget:
         self._awaited.discard(url_id)
 
     def spent(self, now: float) -> str | None:
-        """Why nothing more may be dispatched, in the option's words; None = go on."""
+        """Return the spent limit, as the option says it; None = there is budget left."""
         limits = self._config
         if limits.max_pages is not None and self._pages >= limits.max_pages:
             return f"--max-pages {limits.max_pages}"
@@ -90,13 +90,13 @@ class Budget:
 
     @property
     def closed(self) -> str | None:
-        """Why URLs may be pending though nothing else stopped the run, in the option's words: their hosts are full."""
+        """Return the limit per host, as the option says it: full hosts leave URLs pending; None = there is no limit."""
         limit = self._config.max_pages_per_host
         return None if limit is None else f"--max-pages-per-host {limit}"
 
 
 def spent_by_all_lives(config: BudgetConfig, totals: Totals) -> str | None:
-    """The budget of a whole run that is spent, in its option's words; the time is each life's own."""
+    """Return the spent limit of a whole run, as the option says it; the time is each life's own."""
     budget = Budget(config)
     budget.begin(totals, 0.0)
     return budget.spent(0.0)

@@ -1,4 +1,4 @@
-"""Every knob of a run, once: its type, its default, its help. Flags, TOML keys and the reference derive from here.
+"""The options of a run: their types, defaults and help texts. Flags, TOML keys and the reference derive from here.
 
 Rules
 - A component takes its own small config; only `build.py` sees the whole.
@@ -21,7 +21,7 @@ AGENT = f"crawler/{__version__}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeConfig:
-    """Which of the links that are found are followed; what the user lists is always fetched."""
+    """The scope of the links that are followed; URLs that the user lists are always fetched."""
 
     scope: Annotated[
         str,
@@ -87,7 +87,7 @@ class ListConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """How much happens at once."""
+    """Limits of concurrency and of retries."""
 
     concurrency: Annotated[
         int,
@@ -109,7 +109,7 @@ class EngineConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolitenessConfig:
-    """How gently each host is asked."""
+    """Politeness to each host."""
 
     per_host: Annotated[
         int | None,
@@ -137,7 +137,7 @@ class PolitenessConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetConfig:
-    """When to stop early; what is left stays pending and can be resumed."""
+    """Limits that end a run early; URLs that are left stay pending and can be resumed."""
 
     max_pages: Annotated[
         int | None, Help("Stop after exactly this many lines of output.", OptionKind.COUNT, resumable=True)
@@ -160,7 +160,7 @@ class BudgetConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchConfig:
-    """How one request is made, and its limits. All times are seconds, all sizes bytes."""
+    """The settings of one request, and its limits. All times are seconds, all sizes bytes."""
 
     timeout: Annotated[
         float, Help("Limit for one whole fetch, name lookup included.", OptionKind.TIME_LIMIT, resumable=True)
@@ -265,18 +265,18 @@ class FetchConfig:
 
     @property
     def full_user_agent(self) -> str:
-        """What is sent as User-Agent: with the contact, unless the user chose a name of one's own."""
+        """Return the User-Agent header: with the contact, unless the user chose another name."""
         return f"{self.user_agent} (+{self.contact})" if self.contact and not self.is_renamed else self.user_agent
 
     @property
     def is_renamed(self) -> bool:
-        """The user chose another name than the crawler's own, of whatever version."""
+        """Return True when the user chose another name than the crawler's own, of any version."""
         return not re.fullmatch(r"crawler/[0-9.]+", self.user_agent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParseConfig:
-    """How documents are read, and what of them is kept."""
+    """The reading of documents, and the parts of them that are kept."""
 
     workers: Annotated[
         int | None,
@@ -315,7 +315,7 @@ class ParseConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputConfig:
-    """What is written."""
+    """The files that are written."""
 
     save: Annotated[
         str,
@@ -328,23 +328,23 @@ class OutputConfig:
 
     @property
     def to_stdout(self) -> bool:
-        """Lines go to standard output instead of pages.jsonl."""
+        """Return True when lines go to standard output instead of pages.jsonl."""
         return "-" in self.kinds
 
     @property
     def files(self) -> bool:
-        """Each page becomes a file."""
+        """Return True when each page becomes a file."""
         return "files" in self.kinds
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What `save` lists, separated by commas."""
+        """Return the outputs that `save` lists."""
         return tuple(self.save.split(","))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """All knobs of a crawl or fetch."""
+    """All options of a crawl or fetch."""
 
     output: OutputConfig = field(default_factory=OutputConfig)
     lists: ListConfig = field(default_factory=ListConfig)
@@ -360,7 +360,7 @@ OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(Ru
 
 
 def configure(values: Mapping[str, object], *, base: RunConfig | None = None, where: str = "") -> RunConfig:
-    """A config with some knobs turned, by option name; values as text (flags) or native (TOML).
+    """Return the config with these options set, by name; values are text (flags) or native (TOML).
 
     `where` is the file that they stand in.
 
@@ -374,7 +374,7 @@ def configure(values: Mapping[str, object], *, base: RunConfig | None = None, wh
 
 
 def plain_values(config: RunConfig) -> dict[str, object]:
-    """Every knob that is set, by option name, as TOML writes it; secrets are left out."""
+    """Return the options that are set, by name, as TOML writes them; secrets are left out."""
     found = {}
     for name, option in OPTIONS.items():
         value = getattr(getattr(config, option.group), option.field)

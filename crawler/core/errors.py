@@ -1,19 +1,19 @@
-"""The one exception tree: the class says who is at fault, the message what to do.
+"""The exception tree: the class says who is at fault, the message what to do.
 
 CrawlerError
-├── UsageError         what was asked for is impossible              exit 2
+├── UsageError         an option or a source is impossible           exit 2
 ├── TargetRefused      a load test of a machine that may be somebody else's  exit 7
 ├── RunInUse           another process works on this run             exit 3
 ├── StorageError       the disk or the run's files; the run ends     exit 5
 │   ├── DiskFull       free some space, then resume                  exit 4
-│   ├── ReaderGone     nobody reads standard output any more         exit 141
-│   └── StorageDamaged a file of the run is not what was committed   exit 5
+│   ├── ReaderGone     the reader of standard output is gone         exit 141
+│   └── StorageDamaged a file of the run is not as committed         exit 5
 ├── WorkersMissing     no worker process can be started               exit 6
 ├── UrlError           a text that is no URL we fetch                (ends one line or link)
 ├── FetchError         one request had no usable response            (ends one attempt)
 │   └── NoNameServer   no name server answers at all; the run ends   exit 9
 ├── ParseError         one document could not be read                (ends one page)
-└── InternalError      a broken promise of ours; please report       exit 70
+└── InternalError      a fault of this program; please report        exit 70
 
 Rules
 - An HTTP status is data, never an error.
@@ -29,7 +29,7 @@ NO_NAME_SERVER = "no name server answers"
 
 
 class CrawlerError(Exception):
-    """Anything that went wrong in a way we can name."""
+    """The base class of every error that this program names."""
 
     exit_code = 70
 
@@ -39,7 +39,7 @@ class CrawlerError(Exception):
 
 
 class UsageError(CrawlerError):
-    """What was asked for is impossible; nothing was started and nothing was changed."""
+    """An option or a source is impossible; nothing was started and nothing was changed."""
 
     exit_code = 2
 
@@ -51,7 +51,7 @@ class RunInUse(CrawlerError):
 
 
 class TargetRefused(CrawlerError):
-    """A load test was asked for against a machine that is not this one, without the word that it may be tested."""
+    """A load test was asked for against another machine, without the option that allows it."""
 
     exit_code = 7
 
@@ -63,29 +63,29 @@ class StorageError(CrawlerError):
 
 
 class DiskFull(StorageError):
-    """No space is left; what was committed is safe."""
+    """No space is left on the disk; committed data is safe."""
 
     exit_code = 4
 
 
 class ReaderGone(StorageError):
-    """Nobody reads standard output any more (`| head`); the exit code is a shell's for SIGPIPE, 128 + 13."""
+    """The reader of standard output is gone (`| head`); the exit code is a shell's for SIGPIPE, 128 + 13."""
 
     exit_code = 141
 
 
 class StorageDamaged(StorageError):
-    """A file of the run is not what was committed."""
+    """A file of the run is not as it was committed."""
 
 
 class WorkersMissing(CrawlerError):
-    """No worker process can be started; what was committed is safe, and the run can be resumed."""
+    """No worker process can be started; committed data is safe, and the run can be resumed."""
 
     exit_code = 6
 
 
 class InternalError(CrawlerError):
-    """A promise of this program was broken by the program itself."""
+    """A fault of this program itself."""
 
 
 class UrlError(CrawlerError):

@@ -1,8 +1,8 @@
-"""What an observer is told while a run works: one URL's turn, one group on the storage thread, one lease.
+"""Facts for the observer of a run: one visit of a URL, one group on the storage thread, one lease.
 
 Rules
 - Moments are seconds of the monotonic clock, which the processes of a machine share (Linux: CLOCK_MONOTONIC).
-- A fact is made only where somebody observes: without an observer a run costs what it did before.
+- A fact is made only for an observer: a run without one pays nothing.
 Runs on: anywhere (pure).
 """
 
@@ -14,12 +14,12 @@ from crawler.core.visits import Page, Retry, Visit
 
 
 class VisitTimes(NamedTuple):
-    """When the steps of one URL's turn ended, each where the next one begins.
+    """The moments at which the steps of one visit ended, each where the next one begins.
 
     Attributes:
         started: the slot was taken and the task ran.
-        fetched: there was a response, or it was clear that there would be none.
-        handed: the document was read, and what it means was decided.
+        fetched: the response was there, or the fetch had failed.
+        handed: the document was read, and the outcome was decided.
         ended: the journal's inbox had accepted it, and the slot was free again.
     """
 
@@ -31,10 +31,10 @@ class VisitTimes(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitDone:
-    """One URL's turn in a slot.
+    """One visit of a URL, in a slot.
 
     Attributes:
-        id: of the URL's row in the frontier; 0 for a robots.txt.
+        id: of the URL's row in the frontier; 0 for a robots.txt, which is fetched for its host.
         queued: seconds that it waited for its host, and for a slot, before it had one.
         read_at, read_seconds, worker: when its document was read, for how long, and by which process (0 = this one);
             `read_at` 0 = it was not.
@@ -57,7 +57,7 @@ class VisitDone:
     def of(
         cls, entry: Visit | Retry, response: Response | None, page: Page | None, laps: VisitTimes, queued: float
     ) -> Self:
-        """A turn that ended with this entry; without a response there is no page either."""
+        """Return the fact of a visit that ended with this entry; without a response there is no page either."""
         return cls(
             id=entry.request.id,
             url=entry.request.url.href,
@@ -74,7 +74,7 @@ class VisitDone:
 
     @classmethod
     def of_robots(cls, origin: str, reason: str | None, started: float, ended: float) -> Self:
-        """Return the visit of a robots.txt; `reason` is why its rules are not known, None = they are."""
+        """Return the fact of a request for a robots.txt; `reason` = why its rules are unknown; None = known."""
         return cls(
             id=0,
             url=f"{origin}/robots.txt",
@@ -88,7 +88,7 @@ class VisitDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupDone:
-    """One group commit: appended to the files, synced, committed; and whose turns it made safe, by their rows."""
+    """One group commit: appended to the files, synced, committed; `visits` are the rows that it made safe."""
 
     began: float
     appended: float
@@ -101,7 +101,7 @@ class GroupDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leased:
-    """The frontier handed out so many URLs, on the storage thread."""
+    """One lease of so many URLs, on the storage thread."""
 
     began: float
     ended: float

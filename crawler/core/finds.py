@@ -1,7 +1,7 @@
-"""URLs that were come across, and how each was reached.
+"""URLs that were found, each with the way to it.
 
 Rules
-- Facts are frozen. Whoever needs another fact makes a new one.
+- Facts are frozen: a changed fact is a new one.
 - Durations are seconds and moments are wall-clock seconds since 1970 (UTC), unless a name says otherwise.
 Runs on: anywhere (pure).
 """
@@ -19,7 +19,7 @@ from crawler.core.ways import START, Way
 
 
 class Guess(IntEnum):
-    """Return whether a URL's scheme was written wherever it was found, or https was guessed (`core/guesses.py`)."""
+    """The source of a URL's scheme: written in every find, guessed as https, or both (`core/guesses.py`)."""
 
     WRITTEN = 0
     GUESSED = 1
@@ -27,11 +27,12 @@ class Guess(IntEnum):
 
 
 class Find(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A URL that was come across: a line of a list, a link, the target of a redirect.
+    """A URL that was found: a line of a list, a link, the target of a redirect.
 
     A struct, as `Url` is and for the same reason.
 
     Attributes:
+        way: how the URL was reached.
         named: the user named its host and port.
         line: its line in `seeds.txt`; None for anything but a seed.
         refusal: why it is not to be fetched; None = allowed. An allowed find beats a refused one.
@@ -51,9 +52,9 @@ _PACKER, _UNPACKER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(tuple[Fi
 
 @dataclass(frozen=True, slots=True)
 class Finds:
-    """The finds of a page as one piece of bytes, a seventh of their size: so they travel and wait for their commit.
+    """The finds of a page, packed into bytes of a seventh of their size until their commit.
 
-    Going over them makes them anew. `size` is in bytes.
+    Each iteration unpacks them anew. `size` is in bytes.
     """
 
     packed: bytes = b""
@@ -61,13 +62,13 @@ class Finds:
 
     @classmethod
     def of(cls, finds: Iterable[Find]) -> Self:
-        """These finds, in their order."""
+        """Return these finds packed, in their order."""
         listed = tuple(finds)
         return cls(_PACKER.encode(listed), len(listed)) if listed else cls()
 
     @property
     def size(self) -> int:
-        """Bytes in memory."""
+        """Return the number of bytes in memory."""
         return len(self.packed)
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
-"""What the engine and the frontier hand each other: leases go out, groups of visits come in, totals go back.
+"""The values between engine and frontier: leases go out, groups of visits come in, totals go back.
 
 Rules
-- Facts are frozen. Whoever needs another fact makes a new one.
+- Facts are frozen: a changed fact is a new one.
 - Durations are seconds and moments are wall-clock seconds since 1970 (UTC), unless a name says otherwise.
 Runs on: anywhere (pure).
 """
@@ -19,14 +19,14 @@ from crawler.core.visits import Retry, Visit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostState:
-    """What politeness remembers of a host between leases and lives; moments are of the wall clock.
+    """The state of a host that politeness keeps between leases and lives; moments are of the wall clock.
 
     Attributes:
         due: the earliest moment of its next request; 0 = at once.
         delay: seconds between the starts of two requests, as in force now; None = nothing was asked yet.
-        cause: what decided that delay, in a word.
+        cause: the source of that delay, in a word.
         window: how many requests may be in flight; None = as many as configured.
-        penalty: seconds between two starts that the host's trouble asks for; 0 = none.
+        penalty: the delay in seconds that trouble of the host asks for; 0 = none.
         latency: of its answers, smoothed, in seconds; None = none was measured.
         failures: attempts to reach it that failed in a row; see `core/throttle.py` for how they count.
         failing_since: the first of them.
@@ -34,7 +34,7 @@ class HostState:
         down: why the host was given up; None = it was not.
         rest_until: the end of the rest that it had when it was given up, for a later life; 0 = none.
         waited: seconds that requests to it took which got no answer.
-        answered: it has answered, if only for its robots.txt; not stored, it follows from what is.
+        answered: it has answered, if only for its robots.txt; derived from other columns, not stored.
     """
 
     due: float = 0.0
@@ -64,14 +64,13 @@ class RobotsCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a lease is asked for.
+    """The order for a lease.
 
     Attributes:
-        shares: so many more of each of these hosts.
-        gone: hosts that had leases and are to be told anew if they are opened again.
-        new_hosts: so many others may be opened, earliest due first, each with at most `new_share` URLs.
-        awaited: these URLs, as far as they are due, and nothing else: no page of the budget is left for any other;
-            None = there are pages.
+        shares: the number of further URLs of each of these hosts.
+        gone: hosts that the engine has evicted: their state is sent again when they are opened again.
+        new_hosts: the number of other hosts that may be opened, earliest due first, each with at most `new_share` URLs.
+        awaited: lease only these URLs, as far as they are due, since every page of the budget is reserved; None = any.
     """
 
     shares: Mapping[Host, int] = field(default_factory=dict)
@@ -83,14 +82,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """What the frontier hands out, in memory only: on disk these URLs stay pending.
+    """The URLs that the frontier hands out, in memory only: on disk they stay pending.
 
     Attributes:
         hosts: the stored state of each host that is opened.
         robots: stored robots.txt copies of these hosts, by origin.
-        is_exhausted: nothing is handed out, and nothing that is pending may be, now or later.
-        next_due: when the first waiting retry may go, or the first host that rests may be leased; None = none waits.
-        gained: hosts with leases of which there may be more than when they were last asked for.
+        is_exhausted: no URL is leased, and no pending URL may be, now or later.
+        next_due: the moment of the first waiting retry, or of the first host that rests; None = none waits.
+        gained: hosts with leases that may have more URLs to lease than at the last lease.
     """
 
     requests: tuple[Request, ...] = ()
@@ -113,12 +112,12 @@ class RejectedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenLink:
-    """A URL that could not be had, and every page that leads to it, also by way of redirects.
+    """A URL that failed, and every page that leads to it, also by way of redirects.
 
     Attributes:
-        url: or, as it is written, what stands in a page and is no URL.
+        url: the URL, or the text of a link that is no URL.
         status: 400 or more; None = there was no response.
-        pages: none for a URL that only the user listed.
+        pages: empty for a URL that only the user listed.
     """
 
     url: str
@@ -152,7 +151,7 @@ class SeedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedCursor:
-    """How far the list is read: bytes, lines, and whether that was all of it."""
+    """The place up to which the list is read: bytes and lines; `finished` = that was all of it."""
 
     offset: int = 0
     line: int = 0
@@ -161,7 +160,7 @@ class SeedCursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """What one transaction holds; see ARCHITECTURE, section 4.
+    """The content of one transaction; see ARCHITECTURE, section 4.
 
     Attributes:
         finds: URLs that no page led to, such as the sitemaps that a robots.txt names.
@@ -190,7 +189,7 @@ class Totals:
         skipped: skipped URLs by reason.
         statuses: final responses by HTTP status.
         bytes: body bytes after decoding, summed over the lines of output.
-        lines: what became of the lines of the list, by `read`, `blank`, `comment`, `url`, `duplicate` and reason.
+        lines: the lines of the list by outcome: `read`, `blank`, `comment`, `url`, `duplicate` and reason.
         readings: lines that were not read as they stand: `guessed` without a scheme, `unwrapped` out of quotes.
         latency: fetch latencies as bucket counts of `core.histogram`.
     """
@@ -213,7 +212,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What a frontier knew when it was opened.
+    """The state of a frontier that was opened.
 
     Attributes:
         files: file name to committed length: each file is rewound to it.
@@ -228,10 +227,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """News for the loop once a group is on disk.
+    """The result of a commit, for the loop.
 
     Attributes:
-        gained: hosts with leases of which there may be more than when they were last asked for.
+        gained: hosts with leases that may have more URLs to lease than at the last lease.
     """
 
     group: Group

@@ -1,8 +1,8 @@
-"""How one document points at another, and which of these ways lead to pages and which to parts of one.
+"""The kinds of links between documents: those to pages, to listed URLs, and to parts of a page.
 
 Rules
-- The value of a kind is what a user writes and what the files of a run show.
-- A kind is in at most one of the three sets; what is in none (`canonical`, `alternate`, `form`...) is only told.
+- Users write the value of a kind, and the files of a run show it.
+- A kind is in at most one of the three sets; others (`canonical`, `alternate`, `form`...) are only reported.
 Runs on: anywhere (pure).
 """
 
@@ -16,7 +16,7 @@ from crawler.core.urls import Url
 
 
 class LinkKind(StrEnum):
-    """How one document points at another: by which element, or for which purpose where the element says one."""
+    """The kind of a link: its element, or its purpose where the element says one."""
 
     REDIRECT = "redirect"  # a Location header
     A = "a"  # in HTML and in SVG
@@ -66,10 +66,10 @@ NAVIGATION = frozenset(
         LinkKind.HOME,
     }
 )
-"""What a reader could go to by itself or with one click: what a crawl follows."""
+"""The links that a crawl follows: a browser goes there by itself or with one click."""
 
 LISTED = frozenset({LinkKind.ITEM, LinkKind.LOC, LinkKind.SITEMAP})
-"""What a feed or a sitemap was made to tell."""
+"""The links that a feed or a sitemap lists."""
 
 ASSETS = frozenset(
     {
@@ -78,11 +78,11 @@ ASSETS = frozenset(
         *(LinkKind.POSTER, LinkKind.PRELOAD, LinkKind.ENCLOSURE, LinkKind.STYLE),
     }
 )
-"""What a browser fetches to show a page."""
+"""The resources that a browser fetches to show a page."""
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """One place that a document points at. A struct, as `Url` is and for the same reason.
+    """One link of a document. A struct, as `Url` is and for the same reason.
 
     Attributes:
         lastmod: when it was last changed, as a sitemap or a feed says, in RFC 3339.

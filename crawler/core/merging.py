@@ -1,18 +1,19 @@
-"""What a URL's row is after all of its finds, whichever came first; and where a redirect leads.
+"""The merge of all finds of a URL into its row, in any order; and the find of a redirect's target.
 
 Rules
-- An allowed find beats a refused one. Of refusals, the one that is nearest to being allowed is kept: what lies out of
-  scope waits for its place, what one find may not have (too deep, nofollow...) waits for another find. What the URL
-  itself is refused for (patterns, traps) stays, and only a line of the list or of a sitemap overcomes it.
-- A row is as good as its best find: a seed beats a link, then the smaller depth, then fewer hops, then whoever leads
-  there from the same origin. The best find brings all of these, so a row is never better than every way to it.
+- An allowed find beats a refused one. Of refusals, the one that is nearest to being allowed is kept: a URL out of scope
+  waits for its place, and one that a find may not have (too deep, nofollow...) waits for another find. A refusal of the
+  URL itself (patterns, traps) stays, and only a line of the list or of a sitemap overcomes it.
+- A row has the way of its best find (`Way.is_better_than`). It never mixes the fields of several finds: the result
+  would describe a path that does not exist. Only `chain`, `sitemap` and `lastmod` are merged one by one.
 - A guess that no server answered over https waits for a find whose scheme was written, and is allowed then.
 - A hop (a redirect, or a refresh) keeps its source's depth, and leads a seed to a seed and a sitemap to a sitemap, ten
   times in a row at the most.
-  A page that is linked to as well may still lead on, and then as a link does: a step further, and to no seed.
-- `chain` counts the hops since a link or a line, by the way that has the fewest. After ten nobody goes on.
-Each rule gives better finds for a better row, and the best of some finds is the same in any order: so what a run comes
-to does not depend on who answered first, as long as a row that becomes better after its turn passes that on.
+  A page that a link leads to as well may go on, but as a link does: a step further, and to no seed.
+- `chain` is the length of the shortest redirect chain that reaches the URL since a link or a line. After ten hops the
+  target is refused, unless a shorter chain is found later.
+A better row leads to better finds, and the best of some finds is the same in any order. So the result of a run does not
+depend on the order of answers, as long as a row that becomes better after its visit passes that on.
 Runs on: anywhere (pure); `hop` in worker processes too.
 """
 
@@ -80,7 +81,7 @@ def merged(row: UrlRow, find: Find, refusal: Reason | None) -> UrlRow | None:
 
 
 def _guess(row: UrlRow, find: Find, refusal: Reason | None) -> int:
-    """Join what all finds that are not refused say of its scheme."""
+    """Return the `Guess` of the finds that are not refused."""
     if refusal:
         return row.guess
     return both(row.guess, find.guess) if row.refusal in {None, Reason.HTTP_INSTEAD} else find.guess

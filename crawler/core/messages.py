@@ -1,7 +1,7 @@
-"""A request and its response, as the fetcher is asked and answers.
+"""A request to the fetcher, and its response.
 
 Rules
-- Facts are frozen. Whoever needs another fact makes a new one.
+- Facts are frozen: a changed fact is a new one.
 - Durations are seconds and moments are wall-clock seconds since 1970 (UTC), unless a name says otherwise.
 Runs on: anywhere (pure).
 """
@@ -21,18 +21,18 @@ _BLANK = b" \t\r\n"  # RFC 9110, 5.6.3; 0x85 and 0xA0 are blank to a text, and h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One thing to ask for.
+    """One HTTP request.
 
     Attributes:
         id: the URL's row in the frontier; 0 outside a run.
         way: how the URL was reached.
         attempts: tries made before this one.
         named: the user named this host and port, so its own loopback or private address may be dialled.
-        alone: the process died while it was in flight, so nothing else may be.
+        alone: the process died while it was in flight, so no other request may be in flight beside it.
         guess: whether its scheme was written, a value of `Guess`.
         headers: sent in this order, besides those that the fetcher adds.
         most: body bytes to read at the most, where that is less than the fetcher's limit; None = the fetcher's.
-        success_only: of an answer outside 2xx only the head is of use, so its body is not waited for.
+        success_only: of an answer outside 2xx only the head is used, so the fetcher does not wait for its body.
     """
 
     url: Url
@@ -52,7 +52,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How long each phase of one fetch took, in seconds; None = the phase did not happen.
+    """The duration of each phase of one fetch, in seconds; None = the phase did not happen.
 
     Attributes:
         dns, connect, tls: only when a new connection was opened.
@@ -71,7 +71,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """What one request brought: raw bytes, with transfer framing removed and content codings kept.
+    """The answer to one request: raw bytes, with transfer framing removed and content codings kept.
 
     Attributes:
         headers: name and value as received, in order; names keep their case.
@@ -116,7 +116,7 @@ class Response:
     def header_values(self, name: str) -> Iterator[str]:
         """Each value of a header, in order, without the white space of HTTP around it (RFC 9110, 5.6.3).
 
-        What else looks like white space in latin-1 may be the last byte of a letter in UTF-8, such as an a with grave.
+        Other white space of latin-1 may be the last byte of a letter in UTF-8, such as an a with grave.
         """
         wanted = name.lower().encode("latin-1")
         return (value.strip(_BLANK).decode("latin-1") for key, value in self.headers if key.lower() == wanted)

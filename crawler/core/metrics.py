@@ -16,10 +16,10 @@ class Sample:
 
     Attributes:
         at: on the monotonic clock; `seconds` is since this life began.
-        fetching: fetches that hold a slot; `waiting` = dials and what else waits for a host outside of them.
+        fetching: fetches that hold a slot; `waiting` = dials and other waits for a host, which hold none.
         queued: leased URLs that wait for their host; pending ones are in `totals`.
         rss: resident memory of this process in bytes.
-        inbox: what waits for the storage thread, in entries.
+        inbox: entries that wait for the storage thread.
         lag, worst_lag: how late the event loop is and was at most, in seconds.
     """
 

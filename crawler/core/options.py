@@ -1,9 +1,9 @@
-"""How a knob is described once, and read from a command line, a TOML file or a keyword.
+"""The description of an option, and its reading from a command line, a TOML file or a keyword.
 
 Rules
-- A knob is a dataclass field annotated with `Help`; flags, TOML keys, `--help` and the reference derive from it.
-- A message names an option as the command line does, `--max-pages`; what a script calls says it in keywords.
-- Each kind reads text (a flag) and native values (TOML) alike; what it refuses, it refuses with what is expected.
+- An option is a dataclass field annotated with `Help`; flags, TOML keys, `--help` and the reference derive from it.
+- A message names an option as the command line does, `--max-pages`; the library translates it to keywords.
+- Each kind reads text (a flag) and native values (TOML) alike; a refusal says what is expected.
 Runs on: anywhere (pure).
 """
 
@@ -36,7 +36,7 @@ def _whole(value: object, least: int) -> int:
 
 
 def _number(value: object) -> float:
-    """The value as a float; nan = it is no number, or a whole one beyond all floats."""
+    """Return the value as a float; nan = it is no number, or a whole one beyond all floats."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return math.nan
     try:
@@ -101,14 +101,14 @@ def _text(value: object) -> str:
 
 
 def _contact(value: object) -> str:
-    """It stands in a comment of the User-Agent (RFC 9110, 5.6.5), so it holds no space, bracket or backslash."""
+    """Return a contact for a comment of the User-Agent (RFC 9110, 5.6.5): no space, bracket or backslash."""
     if not (isinstance(value, str) and _CONTACT.fullmatch(value)):
         raise ValueError("an e-mail address or a URL, such as bot@example.org or https://example.org/bot")
     return value
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(_text(item) for item in _many(value, "text"))
+    return tuple(map(_text, _many(value, "text")))
 
 
 def _many(value: object, example: str) -> tuple[object, ...]:
@@ -144,9 +144,9 @@ class _OptionReader:
 
 
 class OptionKind(Enum):
-    """What a knob takes: the word that stands for it in `--help`, and how a text or TOML value is read.
+    """The kind of an option's value: its word in `--help`, and its reader for text and TOML values.
 
-    `read` gives the field's value, or raises ValueError with what is expected.
+    `read` returns the field's value, or raises ValueError with the expected value.
     """
 
     COUNT = _OptionReader("N", lambda value: _whole(value, 1))
@@ -166,7 +166,7 @@ class OptionKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """What a person needs to know of one knob.
+    """The help for one option.
 
     Attributes:
         text: one sentence; `{default}` is filled in.
@@ -188,7 +188,7 @@ class Help:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One knob, found in a config class."""
+    """One option, found in a config class."""
 
     group: str
     field: str
@@ -198,12 +198,12 @@ class Option:
 
     @property
     def metavar(self) -> str:
-        """The word that stands for its value in `--help`."""
+        """Return the word for its value in `--help`."""
         return self.help.metavar or self.help.kind.value.metavar
 
 
 def options_of(config: type) -> Iterator[Option]:
-    """Every knob of a config whose fields are small configs, in the order of their fields."""
+    """Yield the options of a config whose fields are small configs, in the order of their fields."""
     for group in fields(config):
         part = get_type_hints(config)[group.name]
         hints = get_type_hints(part, include_extras=True)
@@ -216,10 +216,10 @@ def options_of(config: type) -> Iterator[Option]:
 
 
 def read_option(option: Option, value: object, where: str = "") -> object:
-    """The field's value for a flag's text or a TOML value; `where` is the file in which it stands.
+    """Return the field's value for a flag's text or a TOML value; `where` is the file in which it stands.
 
     Raises:
-        UsageError: it says which option and what is expected.
+        UsageError: the value is none that the option takes; the message says what is expected.
     """
     try:
         return option.help.kind.value.read(value)
@@ -246,7 +246,7 @@ _OPTION = re.compile(r"--(no-)?([a-z][a-z-]*[a-z])")
 
 @contextmanager
 def in_keywords(keywords: Mapping[str, str]) -> Iterator[None]:
-    """What an error that leaves the block says of an option is said of its keyword: `max_pages`, `robots=False`."""
+    """Name keywords in errors that leave the block, in the place of options: `max_pages`, `robots=False`."""
 
     def keyword(found: re.Match[str]) -> str:
         no, name = found.groups()
@@ -269,7 +269,7 @@ def check_names(names: Iterable[str], known: Collection[str], where: str) -> Non
 
 
 def turned(config: C, values: Mapping[str, object], options: Mapping[str, Option], where: str = "") -> C:
-    """The config with these knobs turned, each in its group; `where` is the file that they stand in.
+    """Return the config with these options set, each in its group; `where` is the file that they stand in.
 
     Raises:
         UsageError: a value that its option does not take.

@@ -1,10 +1,10 @@
-"""Every plug on one page: whoever conducts gets these and never a concrete class.
+"""The Protocols that the engine works with, in place of concrete classes.
 
 Rules
-- Asynchronous plugs live on the event loop; blocking ones live on the storage thread and are never awaited.
+- Asynchronous Protocols live on the event loop; blocking ones live on the storage thread and are never awaited.
 - Time comes in as an argument (`now`, wall clock) or through `Clock`.
 - To add caching, authentication or rendering, wrap a Fetcher in a Fetcher.
-Runs on: anywhere (pure); where each plug lives stands in its docstring.
+Runs on: anywhere (pure); each docstring says where the implementation lives.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,40 +19,40 @@ from crawler.core.visits import Page, Visit
 
 
 class Clock(Protocol):
-    """Where time comes from, so that tests can bring their own."""
+    """The source of time, so that tests can bring their own."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back, for deadlines and delays."""
+        """Return seconds that never go back, for deadlines and delays."""
         ...
 
     def wall(self) -> float:
-        """Seconds since 1970 (UTC), for what is stored and shown."""
+        """Return seconds since 1970 (UTC), for files and displays."""
         ...
 
 
 class Room(Protocol):
-    """Needs of one fetch within its process: leave to go on once its answer begins, and memory for the body."""
+    """The limits of one fetch within its process: the start of its answer, and memory for the body."""
 
     async def answered(self) -> float:
-        """Wait until the fetch may go on, now that the head of its answer is there; gives back the seconds waited."""
+        """Wait until the fetch may go on, once the head of its answer is there; return the seconds waited."""
         ...
 
     async def grow(self, n: int, there: int = 0, /) -> float:
-        """Take `n` bytes more, waiting while the budget is spent; gives back the seconds waited.
+        """Take `n` bytes more, waiting while the budget is spent; return the seconds waited.
 
-        `there` of them have come already: they count at once, also while it waits.
+        `there` of them have arrived already: they count at once, before the wait.
         """
         ...
 
 
 class Fetcher(Protocol):
-    """Asynchronous. One request in, one response out; a redirect is a response."""
+    """One request in, one response out; a redirect is a response. Asynchronous."""
 
     async def fetch(self, request: Request, room: Room | None = None) -> Response:
-        """The response to one request.
+        """Return the response to one request.
 
-        `room` is asked when the head is there, and before body bytes are kept; None = both are the caller's business.
-        Waiting for it is not counted against the server's time limits.
+        `room` is asked when the head is there, and before body bytes are kept; None = the fetch is not limited.
+        The wait for it does not count against the server's time limits.
 
         Raises:
             FetchError: there was no usable response; the run goes on.
@@ -61,15 +61,15 @@ class Fetcher(Protocol):
 
 
 class Parser(Protocol):
-    """Asynchronous. The face of whatever reads documents: this process, or worker processes."""
+    """The reader of documents, in this process or in worker processes. Asynchronous."""
 
     async def parse(self, response: Response) -> Page:
-        """Return the page of the document; it never raises: `Page.problem` says why a document could not be read."""
+        """Return the page of a document, always: `Page.problem` says why a document could not be read."""
         ...
 
 
 class Reports(Protocol):
-    """Blocking, on the storage thread. Reports about a run, out of its frontier."""
+    """Reports about a run, out of its frontier. Blocking, on the storage thread."""
 
     def rejected(self) -> Iterator[RejectedLine]:
         """Yield the lines of the list that did not become a URL of their own, in order."""
@@ -93,10 +93,10 @@ class Reports(Protocol):
 
 
 class Frontier(Protocol):
-    """Blocking, on the storage thread. Every URL and its state: the run's one truth."""
+    """Every URL and its state, the single source of truth of a run. Blocking, on the storage thread."""
 
     def open(self, now: float) -> Opened:
-        """Take the lock, count deaths, and tell where the last life stopped.
+        """Take the lock, count deaths, and return where the last life stopped.
 
         Raises:
             RunInUse: another process holds the lock.
@@ -105,18 +105,18 @@ class Frontier(Protocol):
         ...
 
     def lease(self, wanted: Wanted, now: float) -> Lease:
-        """Hand out pending URLs, breadth first over hosts; within a host, (depth, discovery) decides.
+        """Lease pending URLs, breadth first over hosts; within a host, (depth, discovery) decides.
 
-        A host that is opened stays so until it is named as gone.
+        A host that is opened stays open until it is named as gone.
         """
         ...
 
     def mark_circles(self, visits: Sequence[Visit]) -> Sequence[Visit]:
-        """The visits that are to be committed, in order, with each redirect that closes a circle failed."""
+        """Return the visits to be committed, in order; each redirect that closes a circle has failed."""
         ...
 
     def commit(self, group: Group) -> Committed:
-        """One transaction for all of the group; only then may anybody act on it."""
+        """Commit the group in one transaction; the engine acts on it only afterwards."""
         ...
 
     @property
@@ -125,15 +125,15 @@ class Frontier(Protocol):
         ...
 
     def close(self) -> None:
-        """An orderly end: the board is cleared and the lock given back."""
+        """End in order: empty the board and release the lock."""
         ...
 
 
 class Sink(Protocol):
-    """Blocking, on the storage thread. Keeps visits in append-only files."""
+    """A keeper of visits in append-only files. Blocking, on the storage thread."""
 
     def rewind(self, lengths: Mapping[str, int]) -> None:
-        """Cut each file back to what was committed.
+        """Cut each file back to its committed length.
 
         Raises:
             StorageDamaged: a file is shorter than its committed length.
@@ -141,11 +141,11 @@ class Sink(Protocol):
         ...
 
     def append(self, visits: Sequence[Visit]) -> Sequence[Visit]:
-        """Write the visits; the same visits come back, with the place of each where there is one."""
+        """Write the visits; return them with the place of each in its file, where it has one."""
         ...
 
     def sync(self) -> Mapping[str, int]:
-        """Make what was appended safe; gives each file's length that now is."""
+        """Sync the files; return the length of each."""
         ...
 
     def close(self) -> None:
@@ -154,24 +154,24 @@ class Sink(Protocol):
 
 
 class Board(Protocol):
-    """Memory-mapped, written by the loop: what is in flight if we die now."""
+    """The URLs in flight, in mapped memory that survives a crash. Written by the loop."""
 
     def enter(self, url_id: int) -> None:
-        """The URL is dispatched."""
+        """Note that the URL is dispatched."""
         ...
 
     def leave(self, url_id: int) -> None:
-        """The URL's visit, retry or return is committed."""
+        """Note that the visit, retry or return of the URL is committed."""
         ...
 
 
 class Pacer(Protocol):
-    """When the n-th request of a load test is due."""
+    """The arrival times of the requests of a load test."""
 
     def due(self, n: int) -> int | None:
-        """Nanoseconds after the start; None = no more."""
+        """Return the nanoseconds from the start to the n-th request; None = there are no more."""
         ...
 
 
 Observer = Callable[[VisitDone | GroupDone | Leased | Sample], None]
-"""Facts for whoever watches a run, told on the loop: each URL's turn, each group and lease, and samples in between."""
+"""A callback for the facts of a run, called on the loop: each visit, each group and lease, and samples in between."""

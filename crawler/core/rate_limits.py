@@ -1,9 +1,9 @@
-"""What the configuration allows each host, and how fast all of them together are asked.
+"""The limits of each host from the configuration, and the rate of all hosts together.
 
 Rules
 - Loopback is the user's own machine: no delay, and as many at once as there are slots.
-- Everybody else: 4 connections and half a second between requests, more where they answer slowly. A delay of the
-  user's own is taken as it is; robots.txt and trouble can only make it longer (`core/throttle.py`).
+- Any other host: 4 connections and half a second between requests, longer where it answers slowly. A delay that the
+  user gives is taken as it is; robots.txt and trouble can only make it longer (`core/throttle.py`).
 Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
 
@@ -18,7 +18,7 @@ PUBLIC_DELAY = 0.5
 
 
 class Throttles:
-    """The pace of every host under one configuration.
+    """The throttles of all hosts under one configuration.
 
     `concurrency` is the limit over all hosts, `ahead` the monotonic clock minus the wall clock.
     """
@@ -36,28 +36,28 @@ class Throttles:
             self._loopback = ThrottleBounds(per_host=config.per_host or concurrency, delay=delay)
 
     def of(self, host: Host, state: HostState) -> HostThrottle:
-        """The pace of this host and port, going on from a stored state."""
+        """Return the throttle of this host and port, which goes on from a stored state."""
         return HostThrottle(self._loopback if is_loopback(host) else self._public, state, self._ahead)
 
 
 def is_loopback(host: Host) -> bool:
-    """True when the name alone says that this is the own machine."""
+    """Return True when the name alone says that this is the own machine."""
     address = written_address(host.rpartition(":")[0])
     return address is not None and classify(address) is AddressClass.LOOPBACK
 
 
 class RateGate:
-    """At most `rate` starts, or bytes, per second over all hosts, evenly spaced; None = no limit."""
+    """The limit of `rate` starts, or bytes, per second over all hosts, evenly spaced; None = no limit."""
 
     def __init__(self, rate: float | None) -> None:
         self._gap = 1 / rate if rate else 0.0
         self._next = 0.0
 
     def due(self, now: float) -> float:
-        """The moment of the next start; `now` or before = at once."""
+        """Return the moment of the next start; `now` or before = at once."""
         return self._next if self._gap else now
 
     def pass_through(self, now: float, n: int = 1) -> None:
-        """So many start; being late by less than one gap is made up for, a pause is not."""
+        """Count `n` starts; a delay of less than one gap is made up for, a pause is not."""
         on_time = now - self._next < self._gap
         self._next = (self._next if on_time else now) + n * self._gap

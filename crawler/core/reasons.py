@@ -1,4 +1,4 @@
-"""Every machine-readable reason why a URL ended as it did, and what follows from it.
+"""The machine-readable reasons for the end of a URL, with their consequences.
 
 Rules
 - A reason belongs to exactly one state (done, failed, skipped) or names a line that never became a URL.
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a URL, or a line of a list, ended as it did; the value is what the files of a run show."""
+    """The reason for the end of a URL, or of a line of a list; the files of a run show its value."""
 
     # done: a final response was received
     OK = "ok"
@@ -102,7 +102,7 @@ class Reason(StrEnum):
 
     @property
     def blames_host(self) -> bool:
-        """True when nothing on the host could be reached: such failures count towards calling it down."""
+        """True when the host could not be reached: such failures count towards giving it up."""
         return self in _BLAMES_HOST
 
 

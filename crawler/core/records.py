@@ -1,7 +1,7 @@
-"""One line of `pages.jsonl` from what was asked, answered and read.
+"""The line of `pages.jsonl` that a request, its response and the page make.
 
 Rules
-- Every text is valid UTF-8: what a server sent undecodable is replaced, never passed on.
+- Every text is valid UTF-8: undecodable bytes of a server are replaced, never passed on.
 - Times are milliseconds with three decimals; moments are RFC 3339 in UTC.
 Runs on: anywhere (pure).
 """
@@ -14,14 +14,14 @@ from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.core.visits import Page, Record, State
 
-MAX_DATA = 4 * 1024 * 1024  # bytes, as JSON, of what a page gives its user
+MAX_DATA = 4 * 1024 * 1024  # bytes, as JSON, of the data of a page
 MAX_LINE = MAX_DATA + 1024 * 1024  # no line is longer: what else is in it is bounded by the lengths of URLs and headers
 _OUTCOMES = {state: state.name.lower() for state in State}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitContext:
-    """What the engine knows of a URL's turn: the wall clock at its end, chance in [0, 1), and seconds spent."""
+    """The engine's part of a visit: the wall clock at its end, chance in [0, 1), and seconds spent."""
 
     now: float
     jitter: float = 0.0
@@ -83,12 +83,12 @@ def unanswered(request: Request, reason: Reason, turn: VisitContext, *, attempts
 
 
 def failed(record: Record, reason: Reason) -> Record:
-    """The line of a URL that had a response and has failed all the same."""
+    """Return the line of a URL that failed in spite of its response."""
     return replace(record, outcome=_OUTCOMES[State.FAILED], reason=reason)
 
 
 def moment(at: float) -> str:
-    """A wall-clock moment as RFC 3339 in UTC, to the millisecond."""
+    """Return a wall-clock moment as RFC 3339 in UTC, to the millisecond."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -15,7 +15,7 @@ STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 def is_redirect(response: Response) -> bool:
-    """Return whether a response leads elsewhere, and so is no page: its body is of no use to anybody."""
+    """Return whether a response leads elsewhere, and so is no page: its body is not read."""
     return response.status in STATUSES and any(response.header_values("location"))
 
 

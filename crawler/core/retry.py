@@ -1,8 +1,8 @@
-"""When a failed request may be tried again: back-off, and the server's own wish.
+"""The delay before a retry: exponential backoff with full jitter, or the Retry-After of the server.
 
 Rules
-- Exponential with full jitter, so that clients that failed together do not come back together.
-- Retry-After wins where it is longer; a day or an eternity is cut to an hour.
+- Jitter spreads the retries of clients that failed together.
+- Retry-After wins where it is longer; more than an hour is cut to an hour.
 - Numbers are read by bounded patterns: a header of 5000 digits is no number.
 Runs on: anywhere (pure); `now` is wall-clock seconds since 1970, `jitter` a random number in [0, 1).
 """
@@ -21,12 +21,12 @@ _LONGEST_DATE = 40  # "Wednesday, 09-Nov-94 08:49:37 GMT" has 33 characters (RFC
 
 
 def backoff(attempt: int, jitter: float, *, base: float = _BASE, cap: float = _CAP) -> float:
-    """Seconds to wait after `attempt` earlier tries and one more failed: up to base, 2 base, 4 base, ... cap."""
+    """Return the seconds to wait after `attempt` + 1 failed tries: up to base, 2 base, 4 base, ... cap."""
     return jitter * min(cap, base * 2.0 ** min(attempt, 62))
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds that Retry-After asks for (RFC 9110, 10.2.3), within an hour; None = it says nothing readable."""
+    """Return the seconds that Retry-After asks for (RFC 9110, 10.2.3), at most an hour; None = it is unreadable."""
     text = (value or "").strip()
     if _SECONDS.fullmatch(text):
         return min(float(text), MAX_RETRY_AFTER)
@@ -41,5 +41,5 @@ def retry_after(value: str | None, now: float) -> float | None:
 
 
 def delay(attempt: int, jitter: float, retry_after: float | None = None) -> float:
-    """Seconds until the next try: the back-off, or what the server asked for if that is longer."""
+    """Return the seconds until the next try: the backoff, or the server's Retry-After if that is longer."""
     return max(backoff(attempt, jitter), retry_after or 0.0)

@@ -1,12 +1,12 @@
-"""Which URLs belong to a run: those in a place that a seed brought in, whose own spelling is not refused.
+"""The scope of a run: URLs in a place that a seed brought in, unless their own spelling is refused.
 
 Two questions, asked in two places:
-- `Scope` is for whoever stores hosts and URLs: which place a seed brings in, and in which places a URL lies. A URL is
-  in scope if and only if one of its places was brought in, so a late seed needs no more than one more stored place.
+- The frontier asks `Scope` which place a seed brings in, and in which places a URL lies. A URL is in scope if and only
+  if one of its places was brought in, so a late seed needs no more than one more stored place.
 - `LinkJudge` needs the find alone, so each page's links are judged where they were read.
 Rules
-- Seeds widen the scope, and so do the targets of their redirects, which are seeds. Seeds are never judged: whoever
-  lists a URL wants it (as with browsertrix, wget and Apify).
+- Seeds widen the scope, and so do the targets of their redirects, which are seeds. Seeds are never judged: the
+  user who lists a URL wants it (as with browsertrix, wget and Apify).
 - A host is the same under http and https, and the default ports of both are one: `h:80` and `h:443` are the site `h`.
   Any other port is a site of its own.
 - Patterns see the canonical URL, after the traps of shape: so at most 2,083 characters while those are on. Python's
@@ -29,7 +29,7 @@ _DEFAULT_PORTS = {"80", "443"}
 
 
 class ScopeMode(StrEnum):
-    """How far a seed reaches."""
+    """The reach of a seed."""
 
     HOST = "host"
     DOMAIN = "domain"
@@ -51,10 +51,10 @@ class Scope:
             raise UsageError(f"--scope: expected {', '.join(ScopeMode)}, got {mode[:40]!r}") from None
 
     def site(self, host: Host) -> str:
-        """What a host shares with the others that come into scope together with it.
+        """Return the name that a host shares with the others that come into scope together with it.
 
-        A host none of whose site's places was brought in is out of scope with all its URLs; otherwise all of them are
-        in, except that in the mode `prefix` each URL's own places decide.
+        If no seed opened any place on the host's site, all its URLs are out of scope. Otherwise all are in scope,
+        except under `prefix`, where each URL is checked.
         """
         name, _, port = host.rpartition(":")
         if self._mode is ScopeMode.ALL:
@@ -64,11 +64,11 @@ class Scope:
         return name if port in _DEFAULT_PORTS else host
 
     def brings(self, seed: Url) -> str:
-        """The place that comes into scope with a seed."""
+        """Return the place that comes into scope with a seed."""
         return self.places(seed)[-1]
 
     def places(self, url: Url) -> tuple[str, ...]:
-        """Every place that a seed could have brought in and this URL would lie in, the widest first."""
+        """Return every place that a seed could bring in and that holds this URL, the widest first."""
         site = self.site(url.host_port)
         if self._mode is not ScopeMode.PREFIX:
             return (site,)
@@ -90,12 +90,12 @@ class LinkJudge:
         self._include = tuple(_compiled("include", config.include))
 
     def refusal(self, url: Url, depth: int, *, is_sitemap: bool = False) -> Reason | None:
-        """Why a URL that a link or redirect leads to is not to be fetched; None = nothing here speaks against it.
+        """Return the reason to refuse a URL that a link or redirect leads to; None = it is allowed.
 
         Args:
             url: any but a seed.
             depth: links from a seed to it, this one included.
-            is_sitemap: it is on the way to what --include is about, so it need not match.
+            is_sitemap: it lists URLs that --include is about, so it need not match itself.
         """
         if self._max_depth is not None and depth > self._max_depth:
             return Reason.DEPTH_LIMIT
@@ -105,7 +105,7 @@ class LinkJudge:
         return None if is_sitemap and found is Reason.NOT_INCLUDED else found
 
     def by_pattern(self, url: Url) -> tuple[Reason | None, str | None]:
-        """What --exclude and --include say, as `refusal` does, and the pattern that decides; None = none matches."""
+        """Return the refusal by --exclude and --include, and the pattern that decides; None = no pattern matches."""
         if (found := _first(self._exclude, url)) is not None:
             return Reason.EXCLUDED, found
         if (found := _first(self._include, url)) is not None:

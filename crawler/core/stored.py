@@ -1,8 +1,8 @@
-"""What a frontier tells of one URL or of one host, to whoever asks about a run afterwards.
+"""The stored facts of one URL or one host, for reports about a run.
 
 Rules
-- These are stored facts and the answers of what only a frontier can judge (scope, families); what follows from them is
-  decided by whoever asked. Moments are wall-clock seconds since 1970.
+- These are stored facts and judgements that need the frontier (scope, families); reports draw the conclusions. Moments
+  are wall-clock seconds since 1970.
 Runs on: anywhere (pure).
 """
 
@@ -17,15 +17,15 @@ from crawler.core.visits import State
 from crawler.core.ways import Way
 
 LEAST_IN_VAIN = 1.0
-"""Seconds without an answer that are worth telling of a host."""
+"""Seconds without an answer from which on a host is reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRobots:
-    """What a host's robots.txt comes down to.
+    """The robots.txt of a host in short.
 
     Attributes:
-        is_closed: it keeps us from the root.
+        is_closed: it disallows the root.
         crawl_delay: seconds between two requests that it asks for; None = it does not.
     """
 
@@ -73,14 +73,14 @@ class HostReport:
 
     @property
     def pages_per_second(self) -> float | None:
-        """Between its first and its last line; None = there are no two moments, or nothing but failures."""
+        """Return the rate between its first and its last line; None = there are no two moments, or only failures."""
         if self.pages == self.failed or self.first_at is None or self.last_at is None or self.last_at <= self.first_at:
             return None
         return (self.pages - 1) / (self.last_at - self.first_at)
 
     @property
     def is_waiting(self) -> bool:
-        """It was tried, has URLs left, and has neither answered nor been given up."""
+        """Return True when it was tried, has URLs left, and has neither answered nor been given up."""
         state = self.state
         return bool(self.pending and not state.answered and not state.down and (state.failures or state.waited))
 
@@ -95,7 +95,7 @@ class HostsInVain:
 
 @dataclass(frozen=True, slots=True)
 class ChiefHosts:
-    """The busiest and the most troubled hosts of a run, the busiest first, and what there is to tell of all.
+    """The busiest and the most troubled hosts of a run, the busiest first, and figures of all hosts.
 
     Attributes:
         more: how many hosts it has besides.
@@ -131,7 +131,7 @@ class StoredUrl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leader:
-    """What first led to a URL, besides the list.
+    """The URL that first led to another one, besides the list.
 
     Attributes:
         redirects: it does not link there, it redirects.
@@ -145,10 +145,10 @@ class Leader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a redirect leads.
+    """The target of a redirect.
 
     Attributes:
-        was_known: something else had led there before.
+        was_known: another URL had led there before.
     """
 
     row: StoredUrl
@@ -166,14 +166,14 @@ class Try:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlScope:
-    """How a URL lies to the borders of the run.
+    """The relation of a URL to the scope of the run, and to the families that may be traps.
 
     Attributes:
-        place: the narrowest place that a seed brought in and it lies in; None = it lies outside.
+        place: the narrowest place that a seed brought in and that holds the URL; None = it is out of scope.
         places: the first few of all that seeds brought in; `all_places` is how many there are.
         named: hosts and ports that the user named, the first few.
         families: those of the URL that may be traps, and how far each has grown; none where traps are not looked for.
-        full: why a link to it would be refused now, had it not been found yet; None = no family is full.
+        full: the reason to refuse a new link to it now; None = no family is full.
     """
 
     place: str | None
@@ -189,9 +189,9 @@ class UrlHistory:
     """Everything that is stored about one URL.
 
     Attributes:
-        row: None = nothing that was read leads there.
+        row: None = no page that was read leads there.
         linked_from: how many pages lead there; None = the run did not keep that.
-        host: None = nothing of its host was found.
+        host: None = no URL of its host was found.
         is_host_closed: its host has had all the lines of output that it may have.
         is_list_read: every line of the list was read.
     """

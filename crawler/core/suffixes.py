@@ -1,9 +1,9 @@
-"""The registrable domain of a host, the name that somebody registered: `example.co.uk` of `a.b.example.co.uk`.
+"""The registrable domain of a host, the name that was registered: `example.co.uk` of `a.b.example.co.uk`.
 
 Rules
 - As browsers tell sites apart (URL standard, "registrable domain"): the whole public suffix list counts, its private
   section too, so `alice.github.io` and `bob.github.io` are two.
-- What has none (an address, a single label, a public suffix itself) is its own domain.
+- A host that has none (an address, a single label, a public suffix itself) is its own domain.
 - The list comes with the package `publicsuffixlist`, and is read when the first host is asked about: 40 ms.
 Runs on: anywhere (pure; the list is part of the program, like a module that is imported late).
 """
@@ -34,7 +34,7 @@ def is_public(host: str) -> bool:
 
 
 def is_public_suffix(host: str) -> bool:
-    """Return whether the list has the name itself, so that nobody can speak for all hosts below it."""
+    """Return whether the list has the name itself, so that no site may speak for all hosts below it."""
     return _listed().publicsuffix(host) == host
 
 

@@ -1,4 +1,4 @@
-"""Text from outside, made safe to show: nothing of it can move a cursor, forge a line or hide itself.
+"""Text from outside, made safe to show: it cannot move a cursor, forge a line or hide itself.
 
 Rules
 - C0, DEL, C1, bidirectional controls, line separators and lone surrogates are shown as escapes; everything else stays.
@@ -26,7 +26,7 @@ def safe(text: str, limit: int = 500) -> str:
 
 
 def error_line(error: BaseException, limit: int = 1000) -> str:
-    """An error's kind and text in a line; the text may come from anybody's code, which may fail."""
+    """Return an error's kind and text in a line; the text may come from foreign code, which may fail."""
     try:
         text = str(error)
     except BaseException:  # noqa: BLE001 - whatever it is, there is no text then

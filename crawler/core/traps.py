@@ -1,10 +1,10 @@
-"""Which URLs look like those of a site without end: refused by their shape, or when too many of their family are found.
+"""The URLs of sites without end: refused by their shape, or when too many URLs of their family are found.
 
 Rules
 - A trap is refused with its own reason; no URL is ever rewritten or merged with another.
-- Only what links and redirects lead to is judged. What the user lists is fetched, and moves no counter.
-- `refusal` needs the URL alone. `families` names the counters that a URL moves; whoever stores them, per host, refuses
-  a new URL if one of its families would pass its limit, and then moves none of them.
+- Only targets of links and redirects are judged. URLs that the user lists are fetched, and move no counter.
+- `refusal` needs the URL alone. `families` names the counters that a URL moves; the frontier stores them, per host. It
+  refuses a new URL if one of its families would pass its limit, and then moves none of them.
 - No limit touches a real site of 50,000 pages, and traps end by themselves (tests/core/test_traps_real.py shows both).
   A maze of random names is told from a large site by its size alone, so it ends where the family of its host does.
 Runs on: anywhere (pure).
@@ -36,7 +36,7 @@ class Family:
 
     Attributes:
         key: 16 bytes, or none for the family of all; two hosts have the same keys.
-        weight: how much one URL counts.
+        weight: the count of one URL.
         limit: the most that the weights of all may sum up to.
     """
 
@@ -50,7 +50,7 @@ _HOST = Family(b"", 1, MOST_URLS, Reason.TRAP_HOST_SIZE)
 
 
 def refusal(url: Url) -> Reason | None:
-    """The trap that a found URL's shape alone shows; None = it has an ordinary shape."""
+    """Return the trap that a found URL's shape alone shows; None = it has an ordinary shape."""
     if len(url.href) > MOST_CHARACTERS:
         return Reason.TRAP_URL_LENGTH
     path, _, query = url.target.partition("?")
@@ -65,12 +65,12 @@ def refusal(url: Url) -> Reason | None:
 
 
 def _has_parameters(query: str) -> bool:
-    """True when too many of its parameters have a value; those of one name are one: a choice of many."""
+    """Return True when too many parameters have a value; those of one name are one: a choice of many."""
     return len({_name(pair) for pair in query.split("&") if pair and not pair.endswith("=")}) > MOST_PARAMETERS
 
 
 def _has_repeats(path: str) -> bool:
-    """True when a name stands in the path too often; numbers may, since trees of numbered folders are real."""
+    """Return True when a name stands in the path too often; numbers may: trees of numbered folders are real."""
     segments = path[1:].split("/")
     names = set(segments)
     if len(segments) - len(names) < MOST_REPEATS:
@@ -79,11 +79,11 @@ def _has_repeats(path: str) -> bool:
 
 
 def families(url: Url, this_year: int, document: LinkingDocument | None = None) -> tuple[Family, ...]:
-    """The families of its host that a found URL belongs to; the first is that of all its URLs.
+    """Return the families of its host that a found URL belongs to; the first is that of all its URLs.
 
     Args:
         url: any but a seed.
-        this_year: four digits, from the caller's clock; what lies far ahead of it makes a calendar.
+        this_year: four digits, from the caller's clock; dates far ahead of it make a calendar.
         document: links to it, and tells whether an id is a session's; None = it is taken for one.
     """
     target = url.target
@@ -124,7 +124,7 @@ def _queries(path: str, query: str) -> list[Family]:
 
 
 def _name(pair: str) -> str:
-    """Return what pairs are sorted by; those of one name keep their order: the stops of a journey are a sequence."""
+    """Return the sort key of a pair; pairs of one name keep their order: the stops of a journey are a sequence."""
     return pair.partition("=")[0]
 
 

@@ -2,7 +2,7 @@
 
 Rules
 - A `Url` is canonical: the WHATWG serialisation, without fragment and without user name and password, so that one
-  resource has one spelling. What is compared, stored and hashed is exactly what is asked for on the wire.
+  resource has one spelling: the URL on the wire is exactly the one that is compared, stored and hashed.
 - Only `parse` makes one, and no text makes it raise anything but `UrlError`.
 - Only http and https, and no port on which a request could be taken for another protocol (Fetch standard, "bad port").
 - A message never repeats the text: it may hold a password.
@@ -36,7 +36,7 @@ _BAD_PORTS = frozenset(
     }
 )
 
-# `localhost:8000/x` is a URL of the scheme "localhost" to the standard; whoever wrote it meant a host and its port.
+# `localhost:8000/x` is a URL of the scheme "localhost" to the standard; its author meant a host and its port.
 _HOST_AND_PORT = re.compile(r"[^:/?#]+:[0-9]{1,5}(?:[/?#]|$)")
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HEADLESS = "no http:// or https:// in front: write the whole URL"
@@ -61,22 +61,22 @@ class Url(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def origin(self) -> str:
-        """Who answers for robots.txt and may see credentials: "https://h", with the port unless it is the default."""
+        """Return the origin, "https://h", with any other port than the default: credentials belong to it."""
         return self.href[: self._path_start]
 
     @property
     def host_port(self) -> Host:
-        """Who is to be treated politely: "h:443", the same under either scheme."""
+        """Return the host and port that politeness throttles: "h:443", the same under either scheme."""
         return Host(f"{self.host}:{self.port}")
 
     @property
     def key(self) -> bytes:
-        """16 bytes that stand for this URL wherever one is looked up."""
+        """Return the 16 bytes by which this URL is looked up."""
         return blake2b(self.href.encode("ascii"), digest_size=16).digest()
 
     @property
     def target(self) -> str:
-        """Path and query for the request line (RFC 9112, 3.2.1), a lone "?" included."""
+        """Return path and query for the request line (RFC 9112, 3.2.1), a lone "?" included."""
         return self.href[self._path_start :]
 
     @property
@@ -88,7 +88,7 @@ class Url(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def parse(text: str, base: Url | None = None, *, max_length: int = 8192) -> Url:
-    """What a browser would go to for this text, on the page `base` if one is given.
+    """Return the URL that a browser would open for this text, on the page `base` if one is given.
 
     Args:
         text: as found, with whatever whitespace, letter case and odd spelling of the host.
@@ -96,7 +96,7 @@ def parse(text: str, base: Url | None = None, *, max_length: int = 8192) -> Url:
         max_length: characters, both of the text and of the canonical URL.
 
     Raises:
-        UrlError: it is no URL that can be fetched; the reason and the message say why.
+        UrlError: the text is no URL that can be fetched; the reason and the message say why.
     """
     if len(text) > max_length:
         raise _too_long(len(text), max_length)
@@ -147,7 +147,7 @@ def _too_long(length: int, max_length: int) -> UrlError:
 
 
 def _refusal(text: str, base: Url | None) -> UrlError:
-    """Why a text could not be parsed at all."""
+    """Return the error of a text that could not be parsed at all."""
     written = text.strip()
     if not written:
         return UrlError(Reason.NOT_A_URL, "it is empty")
@@ -157,7 +157,7 @@ def _refusal(text: str, base: Url | None) -> UrlError:
 
 
 def _foreign(text: str, protocol: str, base: Url | None) -> UrlError:
-    """Why a text that parsed is not one for http or https."""
+    """Return the error of a URL of another scheme than http and https."""
     if base is None and _HOST_AND_PORT.match(text.strip()):
         return UrlError(Reason.RELATIVE_URL, _HEADLESS)
     message = f"its scheme is {protocol[:-1]}, and only http and https are fetched"

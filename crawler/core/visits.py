@@ -1,7 +1,7 @@
-"""What one URL's visit brings: the page that was read, the line of output, the state of its URL, another try.
+"""The outcome of one URL's visit: the page that was read, the line of output, the state of the URL, a retry.
 
 Rules
-- Facts are frozen. Whoever needs another fact makes a new one.
+- Facts are frozen: a changed fact is a new one.
 - Durations are seconds and moments are wall-clock seconds since 1970 (UTC), unless a name says otherwise.
 Runs on: anywhere (pure).
 """
@@ -22,7 +22,7 @@ _NO_FINDS = Finds()
 
 
 class State(IntEnum):
-    """Where a discovered URL stands; exactly one, always. The numbers are stored in the frontier."""
+    """The state of a discovered URL: exactly one, always. The numbers are stored in the frontier."""
 
     PENDING = 0
     DONE = 1  # any final response, 404 too
@@ -69,7 +69,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Content that waits as it came, under its content codings, since it is several times as large without them.
+    """Content that waits under its content codings, since it is several times as large without them.
 
     `http.content_codings.content_steps` unpacks it. `limit` is in bytes; the length is of what is held.
     """
@@ -84,22 +84,22 @@ class Packed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What a document gave once its content codings were removed.
+    """The result of reading a document without its content codings.
 
     Attributes:
         size: bytes after decoding; `sha256` covers exactly these.
         charset: of the text, as it was read; of the header, for what was not read.
-        links: how many different URLs the document points at; None = it was not read for links.
-        finds: those of them that the crawl heeds, judged.
+        links: the number of different URLs that the document links to; None = it was not read for links.
+        finds: those of them that the crawl follows, judged.
         robots: what its header and document ask of robots, sorted; None = nothing that concerns this one.
         bad_links: the first of its references that are no URL.
-        data: what the user's selectors and function gave: a JSON object, encoded where the page was read.
-        content: the bytes after decoding, where somebody wants them; large ones may be packed still.
+        data: the result of the user's selectors and function: a JSON object, encoded where the page was read.
+        content: the bytes after decoding, where a sink keeps them; large ones may be packed still.
         problem: why decoding or reading did not succeed, or not in full; None = it did.
         error: what the user's own function raised, why its data is not kept, or which entries of a sitemap were not
             taken; None = nothing to tell.
-        seconds: what decoding and reading took.
-        read_at: when that began, on the monotonic clock; 0 = nobody noted it.
+        seconds: the time that decoding and reading took.
+        read_at: the monotonic moment at which that began; 0 = unknown.
         worker: the process that did it; 0 = the one that has the loop.
     """
 
@@ -122,23 +122,23 @@ class Page:
 
     @property
     def weight(self) -> int:
-        """Bytes of it that are held in memory until its commit: the line has a digest, not the body."""
+        """Return the bytes of it that are held in memory until its commit: the line has a digest, not the body."""
         told = len(memoryview(self.data or b"")) + sum(len(link.text) for link in self.bad_links)
         return len(self.content or b"") + told + self.finds.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """Everything that one URL's turn brought, to be committed in one piece.
+    """The whole outcome of one URL's visit, to be committed in one piece.
 
     Attributes:
-        at: when its turn ended.
+        at: when the visit ended.
         record: its line of output; None for a skipped URL.
-        target: where it redirects; None = nowhere, or to no URL that is fetched.
-        bad_links: what its page points at that is no URL.
+        target: the URL that it redirects to; None = it does not, or to no URL that is fetched.
+        bad_links: links of its page that are no URL.
         latency: seconds from dispatch to the last byte; None = there was no response.
-        content: the body after decoding, where somebody keeps it; None = nothing to write.
-        size: bytes that it holds in memory until its commit, as `Page.weight` tells them.
+        content: the body after decoding, where a sink keeps it; None = nothing to write.
+        size: bytes that it holds in memory until its commit, as in `Page.weight`.
     """
 
     request: Request

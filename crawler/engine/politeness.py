@@ -22,12 +22,13 @@ from crawler.core.finds import Guess
 from crawler.core.guesses import is_settled
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Clock, Fetcher, Room
+from crawler.core.reachability import ROBOTS_ATTEMPTS
 from crawler.core.reasons import Reason
 from crawler.core.retry import RETRY_STATUSES, retry_after
 from crawler.core.scope import LinkJudge
 from crawler.core.sitemaps import discovered
 from crawler.core.text import counted, safe
-from crawler.core.throttle import ROBOTS_ATTEMPTS, Heard, HostThrottle
+from crawler.core.throttle import Heard, HostThrottle
 from crawler.core.urls import Host
 from crawler.core.visits import Visit
 from crawler.engine import outcomes

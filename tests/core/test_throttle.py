@@ -1,4 +1,4 @@
-"""core.pace: how gently one host is asked, after everything that its server told."""
+"""core.throttle: how gently one host is asked, after everything that its server told."""
 
 from dataclasses import replace
 
@@ -521,5 +521,5 @@ def test_a_pace_tells_of_itself() -> None:
     pace = HostThrottle(PUBLIC)
     gone = HostThrottle(PUBLIC, HostState(down=Reason.TLS_FAILED))
 
-    assert repr(pace) == "<Pace 0.5 s (configured), 4 at once>"
-    assert repr(gone) == "<Pace 0 s (down), 500 at once, down: tls_failed>"
+    assert repr(pace) == "<HostThrottle 0.5 s (configured), 4 at once>"
+    assert repr(gone) == "<HostThrottle 0 s (down), 500 at once, down: tls_failed>"
