@@ -17,7 +17,6 @@ from crawler.core.urls import Host, parse
 from crawler.core.visits import State
 from support.frontiers import BROKEN, REFUSED, A, B, C, Run, again, done, ended, found, let_go
 
-
 POOL = [f"http://{host}/{n}" for host in "abc" for n in range(5)]
 LINKS = st.lists(st.tuples(st.sampled_from(POOL), st.integers(0, 3), st.booleans()), max_size=4)
 SHARES = st.integers(0, 4)
