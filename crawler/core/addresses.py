@@ -134,12 +134,12 @@ def can_be_host(host: str) -> bool:
 
 
 def is_this_machine(name: str) -> bool:
-    """True for a host name that leads to this machine wherever it is looked up."""
+    """Return True for a host name that leads to this machine wherever it is looked up."""
     return _THIS_MACHINE.fullmatch(_plain(name)) is not None
 
 
 def written_address(host: str) -> str | None:
-    """The address that a URL's host is or stands for; None = only a lookup can tell."""
+    """Return the address that a URL's host is or stands for; None = only a lookup can tell."""
     name = _plain(host)
     if is_this_machine(name):
         return "127.0.0.1"
@@ -184,20 +184,19 @@ class AddressPolicy:
 
 
 def parse_nets(texts: Iterable[str]) -> tuple[Network, ...]:
-    """The networks that the user wrote, each as CIDR or as one address.
+    """Return the networks that the user wrote, each as CIDR or as one address.
 
     Raises:
         UsageError: one of them is no network.
     """
-    return tuple(map(_parse_net, texts))
-
-
-def _parse_net(text: str) -> Network:
-    try:
-        return ip_network(text)
-    except ValueError:
-        message = f"--allow-net {text}: no network; write 10.1.0.0/16 (zeros after the prefix), ::1/128 or 10.1.2.3"
-        raise UsageError(message) from None
+    nets = []
+    for text in texts:
+        try:
+            nets.append(ip_network(text))
+        except ValueError:
+            message = f"--allow-net {text}: no network; write 10.1.0.0/16 (zeros after the prefix), ::1/128 or 10.1.2.3"
+            raise UsageError(message) from None
+    return tuple(nets)
 
 
 def _plain(host: str) -> str:
@@ -206,6 +205,6 @@ def _plain(host: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _dialled(address: str) -> Address:
-    """The address that the operating system will really dial."""
+    """Return the address that the operating system will really dial."""
     ip = ip_address(address.partition("%")[0])
     return getattr(ip, "ipv4_mapped", None) or ip

@@ -41,14 +41,11 @@ class Date(NamedTuple):
     def weight(self, this_year: int) -> int:
         """Return how much the URL counts among the `MOST_DATES` of its place; 0 = not at all."""
         ahead = self.year - this_year
-        if ahead > FAR_FUTURE and (ahead := _ahead(ahead)) > FAR_FUTURE:
+        if ahead > FAR_FUTURE:  # unless it is a present or past year of another calendar
+            ahead = next((ahead - era for era, back in _ERAS if -back <= ahead - era <= FAR_FUTURE), ahead)
+        if ahead > FAR_FUTURE:
             return self.far_weight if self.is_bare else FAR_PAGE_WEIGHT
         return int(self.is_bare and ahead < -ARCHIVE)
-
-
-def _ahead(years: int) -> int:
-    """Return how many years ahead a year is, by the calendar of which it is a present or past one."""
-    return next((years - era for era, back in _ERAS if -back <= years - era <= FAR_FUTURE), years)
 
 
 # --- in the usual spellings -----------------------------------------------------------------------------------------

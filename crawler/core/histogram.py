@@ -16,25 +16,25 @@ FINE = 10  # less than 0.1 % error: what a load test reports
 
 
 def bucket(value: int, bits: int = COARSE) -> int:
-    """The bucket number of a value (0 or more, any unit)."""
+    """Return the bucket number of a value (0 or more, any unit)."""
     shift = max(0, value.bit_length() - bits - 1)
     return (shift << bits) + (value >> shift)
 
 
 def lowest(number: int, bits: int = COARSE) -> int:
-    """The smallest value of a bucket."""
+    """Return the smallest value of a bucket."""
     shift = max(0, (number >> bits) - 1)
     return (number - (shift << bits)) << shift
 
 
 def middle(number: int, bits: int = COARSE) -> int:
-    """The value in the middle of a bucket: within half the bucket's width of every value in it."""
+    """Return the value in the middle of a bucket: within half the bucket's width of every value in it."""
     shift = max(0, (number >> bits) - 1)
     return lowest(number, bits) + ((1 << shift) >> 1)
 
 
 def percentile(counts: Mapping[int, int], share: float, bits: int = COARSE) -> int | None:
-    """The value that `share` (0 to 1) of the recorded ones do not exceed; None when nothing was recorded."""
+    """Return the value that `share` (0 to 1) of the recorded ones do not exceed; None when nothing was recorded."""
     total = sum(counts.values())
     if not total:
         return None
@@ -43,7 +43,7 @@ def percentile(counts: Mapping[int, int], share: float, bits: int = COARSE) -> i
 
 
 def bucket_at(counts: Mapping[int, int], rank: int) -> int:
-    """The bucket of the value that is `rank`-th smallest (1 = the smallest)."""
+    """Return the bucket of the value that is `rank`-th smallest (1 = the smallest)."""
     seen = 0
     for number in sorted(counts):
         seen += counts[number]
@@ -61,6 +61,6 @@ def add_to(total: dict[int, int], tables: Iterable[Mapping[int, int]]) -> None:
 
 
 def mean(counts: Mapping[int, int], bits: int = COARSE) -> float | None:
-    """The mean of the recorded values; None when there are none."""
+    """Return the mean of the recorded values; None when there are none."""
     total = sum(counts.values())
     return sum(middle(number, bits) * count for number, count in counts.items()) / total if total else None

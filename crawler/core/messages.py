@@ -93,28 +93,28 @@ class Response:
     timing: Timing = field(default_factory=Timing)
 
     def header(self, name: str) -> str | None:
-        """The first value of a header by its case-insensitive name, as latin-1 text; None = absent (RFC 9110, 5.1)."""
+        """Return the first value of a header by case-insensitive name (RFC 9110, 5.1), as latin-1; None = absent."""
         return next(self.header_values(name), None)
 
     @property
     def is_part(self) -> bool:
-        """True when a 206 says that it holds less than all there is (RFC 9110, 14.4); some servers send all with it."""
+        """Return True when a 206 says that it is partial (RFC 9110, 14.4); some servers send the whole with it."""
         told = self.header("content-range") if self.status == 206 else None
         whole = _RANGE.fullmatch(told or "")
         return told is not None and (whole is None or int(whole[1]) + 1 != int(whole[2]))
 
     @property
     def codings(self) -> str:
-        """All codings that are on the body, as a Content-Encoding would list them; empty = none."""
+        """Return all codings that are on the body, as a Content-Encoding would list them; empty = none."""
         listed = self.header_list("content-encoding")
         return ",".join((listed, *self.transfer_codings)) if self.transfer_codings else listed
 
     def header_list(self, name: str) -> str:
-        """All values of a header that is a list, joined as one (RFC 9110, 5.3); empty = absent."""
+        """Return all values of a header that is a list, joined as one (RFC 9110, 5.3); empty = absent."""
         return ",".join(self.header_values(name))
 
     def header_values(self, name: str) -> Iterator[str]:
-        """Each value of a header, in order, without the white space of HTTP around it (RFC 9110, 5.6.3).
+        """Return each value of a header, in order, without the white space of HTTP around it (RFC 9110, 5.6.3).
 
         Other white space of latin-1 may be the last byte of a letter in UTF-8, such as an a with grave.
         """

@@ -107,10 +107,6 @@ def _contact(value: object) -> str:
     return value
 
 
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(map(_text, _many(value, "text")))
-
-
 def _many(value: object, example: str) -> tuple[object, ...]:
     if isinstance(value, str) or not isinstance(value, list | tuple):
         raise ValueError(f'a list of texts, such as ["{example}"]')
@@ -123,10 +119,6 @@ def _header(value: object) -> tuple[str, str]:
     if not colon or not _TOKEN.fullmatch(name) or not rest.replace("\t", " ").isprintable():
         raise ValueError("'Name: value'")
     return name, rest
-
-
-def _headers(value: object) -> tuple[tuple[str, str], ...]:
-    return tuple(_header(item) for item in _many(value, "Name: value"))
 
 
 def _user(value: object) -> tuple[str, str]:
@@ -159,8 +151,10 @@ class OptionKind(Enum):
     FLAG = _OptionReader("", _flag)
     TEXT = _OptionReader("TEXT", _text)
     CONTACT = _OptionReader("TEXT", _contact)
-    TEXTS = _OptionReader("TEXT", _texts, is_repeatable=True)
-    HEADERS = _OptionReader("'NAME: VALUE'", _headers, is_repeatable=True)
+    TEXTS = _OptionReader("TEXT", lambda value: tuple(map(_text, _many(value, "text"))), is_repeatable=True)
+    HEADERS = _OptionReader(
+        "'NAME: VALUE'", lambda value: tuple(map(_header, _many(value, "Name: value"))), is_repeatable=True
+    )
     USER = _OptionReader("NAME:PASS", _user)
 
 
@@ -230,14 +224,14 @@ def read_option(option: Option, value: object, where: str = "") -> object:
 
 
 def plain(value: object) -> object:
-    """A field's value as TOML writes it and `read_option` reads it back."""
+    """Return a field's value as TOML writes it and `read_option` reads it back."""
     if isinstance(value, tuple):
         return [": ".join(item) if isinstance(item, tuple) else item for item in value]
     return value
 
 
 def keywords_of(names: Iterable[str]) -> dict[str, str]:
-    """The keywords of a script by the names of the options."""
+    """Return the keywords of a script by the names of the options."""
     return {name: name.replace("-", "_") for name in names}
 
 

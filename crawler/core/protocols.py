@@ -121,7 +121,7 @@ class Frontier(Protocol):
 
     @property
     def reports(self) -> Reports:
-        """Reports about the run, as of the last commit."""
+        """Return the reports about the run, as of the last commit."""
         ...
 
     def close(self) -> None:

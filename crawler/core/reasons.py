@@ -92,17 +92,17 @@ class Reason(StrEnum):
 
     @property
     def is_transient(self) -> bool:
-        """True when the same request may well succeed later."""
+        """Return True when the same request may well succeed later."""
         return self in _TRANSIENT
 
     @property
     def is_unread(self) -> bool:
-        """True when there was a final response that was not read, or not in full."""
+        """Return True when there was a final response that was not read, or not in full."""
         return self in UNREAD
 
     @property
     def blames_host(self) -> bool:
-        """True when the host could not be reached: such failures count towards giving it up."""
+        """Return True when the host could not be reached: such failures count towards giving it up."""
         return self in _BLAMES_HOST
 
 

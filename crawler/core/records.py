@@ -32,7 +32,7 @@ class VisitContext:
 def answered(
     response: Response, page: Page, reason: Reason, turn: VisitContext, *, state: State, redirect_to: Url | None = None
 ) -> Record:
-    """The line of a URL that had a final response."""
+    """Return the line of a URL that had a final response."""
     request = response.request
     return Record(
         url=request.url.href,
@@ -59,7 +59,7 @@ def answered(
 
 
 def unanswered(request: Request, reason: Reason, turn: VisitContext, *, attempts: int) -> Record:
-    """The line of a URL that had no usable response."""
+    """Return the line of a URL that had no usable response."""
     return Record(
         url=request.url.href,
         outcome=_OUTCOMES[State.FAILED],
@@ -93,7 +93,7 @@ def moment(at: float) -> str:
 
 
 def milliseconds(timing: Timing, *, queue: float | None = None, parse: float | None = None) -> dict[str, float | None]:
-    """The phases by name, in milliseconds; None = it did not happen."""
+    """Return the phases by name, in milliseconds; None = it did not happen."""
     return {
         "queue": _ms(queue),
         "dns": _ms(timing.dns),

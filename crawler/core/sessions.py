@@ -42,7 +42,7 @@ class InSession(NamedTuple):
 
 
 def in_session(target: str) -> InSession | None:
-    """Take the session ids out of a path and query; None = it has none."""
+    """Return a path and query without its session ids; None = it has none."""
     if not _EITHER.search(target):  # as in most URLs
         return None
     page, count = (_ANY_GIVEN if _COLD_FUSION.search(target) else _GIVEN).subn("", target)
@@ -66,18 +66,14 @@ class LinkingDocument:
     def is_in(self, found: InSession, host: Host) -> bool:
         """Return whether the ids of a URL of this host, under names that people give, are those of a session."""
         if self._hosts is None:
-            self._hosts = self._by_host()
+            self._hosts = {}
+            own = in_session(self._url.target)
+            for find in self._finds:
+                linked = find.url.host_port
+                if linked not in self._hosts:
+                    self._hosts[linked] = _IdLinks(own.page if own and linked == self._url.host_port else None)
+                self._hosts[linked].add(find.url.target)
         return host in self._hosts and self._hosts[host].are_in(found)
-
-    def _by_host(self) -> dict[Host, "_IdLinks"]:
-        own = in_session(self._url.target)
-        hosts: dict[Host, _IdLinks] = {}
-        for find in self._finds:
-            host = find.url.host_port
-            if host not in hosts:
-                hosts[host] = _IdLinks(own.page if own and host == self._url.host_port else None)
-            hosts[host].add(find.url.target)
-        return hosts
 
 
 class _IdLinks:

@@ -45,7 +45,7 @@ def is_no_entry(reference: str) -> bool:
 
 
 def sitemap_in(line: str) -> str | None:
-    """The URL in a line `Sitemap: URL`, spelled as in a robots.txt; None = it is another line."""
+    """Return the URL in a line `Sitemap: URL`, spelled as in a robots.txt; None = it is another line."""
     found = _LINE.fullmatch(line)
     return found and found["url"]
 
@@ -58,7 +58,7 @@ class Discovered(NamedTuple):
 
 
 def discovered(urls: Iterable[str], request: Request, judge: LinkJudge) -> Discovered:
-    """Judge the first sitemaps that the robots.txt of this request's origin names."""
+    """Return the first sitemaps that the robots.txt of this request's origin names, judged."""
     base = parse(f"{request.url.origin}/robots.txt")
     finds: list[Find] = []
     bad: list[str] = []

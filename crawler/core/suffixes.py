@@ -14,7 +14,7 @@ from publicsuffixlist import PublicSuffixList
 
 
 def registrable_domain(host: str) -> str:
-    """The domain of a URL's host: `example.co.uk`, or the host itself where there is none.
+    """Return the domain of a URL's host: `example.co.uk`, or the host itself where there is none.
 
     Args:
         host: as `Url` has it; a dot at the end is kept, since `example.com.` is another host than `example.com`.
@@ -28,7 +28,7 @@ def registrable_domain(host: str) -> str:
 
 
 def is_public(host: str) -> bool:
-    """Say whether a name with a dot ends in a suffix that the list has, or is one: `urls.txt` does not, `gov.uk` is."""
+    """Return whether a dotted name ends in a suffix of the list, or is one: `urls.txt` does not, `gov.uk` is."""
     name = host.removesuffix(".")
     return "." in name and _listed().publicsuffix(name) is not None
 

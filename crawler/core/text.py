@@ -12,7 +12,7 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 
 
 def from_octets(raw: bytes) -> str:
-    """Bytes as text: UTF-8, with each byte that is none percent-encoded, as URLs write octets."""
+    """Return bytes as text: UTF-8, with each byte that is none percent-encoded, as URLs write octets."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -20,7 +20,7 @@ def from_octets(raw: bytes) -> str:
 
 
 def safe(text: str, limit: int = 500) -> str:
-    """One line of printable text, at most `limit` characters of it."""
+    """Return one line of printable text, at most `limit` characters of it."""
     shown = text if len(text) <= limit else text[: limit - 1] + "…"
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", shown)
 
@@ -35,7 +35,7 @@ def error_line(error: BaseException, limit: int = 1000) -> str:
 
 
 def size(count: float) -> str:
-    """A number of bytes for people: 1024 B make 1 KiB."""
+    """Return a number of bytes for people: 1024 B make 1 KiB."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if round(count, 1) < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -44,12 +44,12 @@ def size(count: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things for people: 1 line, 2,000 lines."""
+    """Return a number of things for people: 1 line, 2,000 lines."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def duration(seconds: float) -> str:
-    """A time for people: 850 ms, 12.3 s, 4 min 05 s, 2 h 10 min."""
+    """Return a time for people: 850 ms, 12.3 s, 4 min 05 s, 2 h 10 min."""
     if round(seconds * 1000) < 1000:
         return f"{seconds * 1000:.0f} ms"
     if round(seconds, 1) < 60:

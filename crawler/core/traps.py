@@ -57,16 +57,14 @@ def refusal(url: Url) -> Reason | None:
     slashes = path.count("/")
     if slashes > MOST_SEGMENTS:
         return Reason.TRAP_PATH_DEPTH
-    if query.count("&") >= MOST_PARAMETERS and _has_parameters(query):
-        return Reason.TRAP_QUERY_PARAMETERS
+    if query.count("&") >= MOST_PARAMETERS:
+        # Parameters with a value; those of one name are one: a choice of many.
+        names = {_name(pair) for pair in query.split("&") if pair and not pair.endswith("=")}
+        if len(names) > MOST_PARAMETERS:
+            return Reason.TRAP_QUERY_PARAMETERS
     if slashes > MOST_REPEATS and _has_repeats(path):
         return Reason.TRAP_REPEATED_SEGMENTS
     return None
-
-
-def _has_parameters(query: str) -> bool:
-    """Return True when too many parameters have a value; those of one name are one: a choice of many."""
-    return len({_name(pair) for pair in query.split("&") if pair and not pair.endswith("=")}) > MOST_PARAMETERS
 
 
 def _has_repeats(path: str) -> bool:
@@ -89,11 +87,19 @@ def families(url: Url, this_year: int, document: LinkingDocument | None = None) 
     target = url.target
     path, mark, query = target.partition("?")
     found = [_HOST]
-    if "=" in target or "(S(" in target:
-        found += _sessions(url, document)
-    if mark:
-        found += _queries(path, query)
-    found += _calendars(path, query, this_year)
+    if "=" in target or "(S(" in target:  # the same page under ever different sessions
+        session = in_session(target)
+        if session and not (session.values and document and not document.is_in(session, url.host_port)):
+            found.append(_family(Reason.TRAP_SESSION_ID, MOST_SESSIONS, session.page))
+    if mark:  # one path, ever other queries
+        found.append(_family(Reason.TRAP_QUERY_VARIANTS, MOST_QUERIES, path))
+        pairs = query.split("&")
+        if len(pairs) > 2:  # two have two orders, which is no trap, and most queries are spared a counter of their own
+            page = f"{path}?{'&'.join(sorted(pairs, key=_name))}"
+            found.append(_family(Reason.TRAP_QUERY_PERMUTATIONS, MOST_PERMUTATIONS, page))
+    date = date_in(path, query)
+    if date and (weight := date.weight(this_year)):  # days and months without end
+        found.append(_family(Reason.TRAP_CALENDAR, MOST_DATES, date.place, weight))
     return tuple(found)
 
 
@@ -101,39 +107,6 @@ def _family(reason: Reason, limit: int, text: str, weight: int = 1) -> Family:
     return Family(blake2b(f"{reason} {text}".encode("ascii"), digest_size=16).digest(), weight, limit, reason)
 
 
-# --- the same page under ever different sessions ------------------------------------------------------------------
-
-
-def _sessions(url: Url, document: LinkingDocument | None) -> list[Family]:
-    found = in_session(url.target)
-    if found is None or (found.values and document and not document.is_in(found, url.host_port)):
-        return []
-    return [_family(Reason.TRAP_SESSION_ID, MOST_SESSIONS, found.page)]
-
-
-# --- one path, ever other queries ---------------------------------------------------------------------------------
-
-
-def _queries(path: str, query: str) -> list[Family]:
-    found = [_family(Reason.TRAP_QUERY_VARIANTS, MOST_QUERIES, path)]
-    pairs = query.split("&")
-    if len(pairs) > 2:  # two have two orders, which is no trap, and most queries are spared a counter of their own
-        page = f"{path}?{'&'.join(sorted(pairs, key=_name))}"
-        found.append(_family(Reason.TRAP_QUERY_PERMUTATIONS, MOST_PERMUTATIONS, page))
-    return found
-
-
 def _name(pair: str) -> str:
     """Return the sort key of a pair; pairs of one name keep their order: the stops of a journey are a sequence."""
     return pair.partition("=")[0]
-
-
-# --- days and months without end ----------------------------------------------------------------------------------
-
-
-def _calendars(path: str, query: str, this_year: int) -> list[Family]:
-    """Return the family of a URL's date, unless it has none or one that does not count."""
-    date = date_in(path, query)
-    if date is None or not (weight := date.weight(this_year)):
-        return []
-    return [_family(Reason.TRAP_CALENDAR, MOST_DATES, date.place, weight)]

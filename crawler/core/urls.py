@@ -108,11 +108,17 @@ def parse(text: str, base: Url | None = None, *, max_length: int = 8192) -> Url:
         raise UrlError(Reason.NOT_A_URL, "it holds a lone surrogate, half a character: write it in UTF-8") from None
     if url.protocol not in _SCHEMES:
         raise _foreign(text, url.protocol, base)
-    return _checked(_canonical(url), max_length)
+    canonical = _canonical(url)
+    if len(canonical.href) > max_length:
+        raise _too_long(len(canonical.href), max_length)
+    if canonical.port in _BAD_PORTS:
+        message = f"port {canonical.port} belongs to another protocol and is never asked for web pages"
+        raise UrlError(Reason.BLOCKED_PORT, message)
+    return canonical
 
 
 def credentials(text: str) -> tuple[str, str] | None:
-    """The user name and password that a URL's text carries, percent-decoded; None = none, or the text is no URL."""
+    """Return the user name and password in a URL's text, percent-decoded; None = none, or the text is no URL."""
     try:
         url = URL(text)
     except (RuntimeError, TypeError):
@@ -131,15 +137,6 @@ def _canonical(url: URL) -> Url:
     scheme, default_port = _SCHEMES[url.protocol]
     # Only a fragment starts with a bare "#".
     return Url(href.partition("#")[0], scheme, url.hostname, int(url.port or default_port))
-
-
-def _checked(url: Url, max_length: int) -> Url:
-    if len(url.href) > max_length:
-        raise _too_long(len(url.href), max_length)
-    if url.port in _BAD_PORTS:
-        message = f"port {url.port} belongs to another protocol and is never asked for web pages"
-        raise UrlError(Reason.BLOCKED_PORT, message)
-    return url
 
 
 def _too_long(length: int, max_length: int) -> UrlError:
