@@ -42,7 +42,7 @@ class Ending:
     error: NoNameServer | None = None
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Crawl:
     """One crawl or fetch, from `run` to its ending; `say` tells the user about single events."""
 

@@ -19,7 +19,7 @@ from crawler.core.visits import Retry, Visit
 from crawler.engine.entries import Entry, group_of
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class GroupCommit:
     """The frontier and the sinks of one run; no other component touches them until `close`.
 

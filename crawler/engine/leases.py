@@ -7,8 +7,8 @@ Rules
 - Once a second, the hosts that run low are refilled, too: their next URLs come before other hosts are opened.
 - While many hosts are open, each gets a few URLs, so memory is bounded by STOCK requests.
 - Once the budget is full, only URLs that hold a page and wait for a retry are leased.
-- There is nothing to lease when a lease that was asked for after the last commit gave nothing, and so
-  did each host that runs low. A host that gained URLs since is asked for again.
+- There is nothing to lease when a lease that was asked for after the last commit gave nothing, and neither did any host
+  that runs low. A host that gained URLs since is asked for again.
 - The end is judged on an answer asked for after the last acknowledged commit, with nothing leased.
 Runs on: the loop.
 """
@@ -32,7 +32,7 @@ _REFILL = 1.0  # seconds
 _STOCK = 40_000
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class LeaseRefiller:
     """Leases from the `journal` to the `workbench`; stored robots.txt copies go to `robots`.
 

@@ -50,7 +50,7 @@ class Notes(Protocol):
         ...
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Politeness:
     """The behaviour towards all hosts of the `workbench`.
 

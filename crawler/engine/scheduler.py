@@ -29,7 +29,7 @@ _DIALS = 16  # between two turns: they take 5 ms
 _BUSY = 0.05  # seconds for a turn; with fewer dials meanwhile, latencies stay those of the hosts
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Scheduler:
     """Dispatcher of one run; `wake` tells it that something has changed."""
 

@@ -28,7 +28,7 @@ from crawler.runtime.places import Place
 from crawler.runtime.tasks import Account, Alarm, ByteBudget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Visits:
     """The visits of one run; each sets `wake` when its host may be asked again.
 
