@@ -5,11 +5,9 @@ Runs on: the main thread; `run` starts the loop and all threads and processes, a
 
 import os
 import random
-import resource
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from crawler.core.budget import Budget
 from crawler.core.config import RunConfig
@@ -48,7 +46,7 @@ from crawler.parse.select import check_selector
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
 from crawler.robots.rules import RobotsOutcome
 from crawler.run.folder import RunFacts, RunFolder
-from crawler.runtime import loop, malloc
+from crawler.runtime import loop, malloc, resident
 from crawler.runtime.clock import SystemClock
 from crawler.runtime.lane import Limits
 from crawler.runtime.loop import Stop
@@ -147,7 +145,7 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
         def account(reports: Reports) -> Summary:
             return summarize(
                 ending.totals,
-                peak_rss_mb=peak_rss_mb(),
+                peak_rss_mb=resident.peak() / (1 << 20),
                 stopped_by=ending.stopped_by,
                 hosts=reports.hosts(agent_of(config), MOST_HOSTS),
                 examples=reports.examples(),
@@ -330,7 +328,7 @@ def sampled(
             waiting=places.waiting,
             queued=crawl.scheduler.workbench.queued,
             inbox=crawl.journal.depth,
-            rss=_rss(),
+            rss=resident.now(),
             lag=lag.last,
             worst_lag=lag.worst,
         )
@@ -384,17 +382,3 @@ def _within_open_files(config: RunConfig, show: Show) -> RunConfig:
     if (dials := dials_for(slots)) < wanted_dials(slots):
         show.note(f"at most {dials} hosts are dialled at once: {lets}")
     return config
-
-
-def peak_rss_mb() -> float:
-    """Return the peak resident memory of this process, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024 if os.uname().sysname == "Linux" else peak / 1024 / 1024
-
-
-def _rss() -> int:
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    except OSError:  # macOS
-        return int(peak_rss_mb() * 1024 * 1024)
-    return pages * resource.getpagesize()

@@ -99,3 +99,26 @@ def test_a_run_without_a_name_server_for_a_minute_stops_and_can_go_on(tmp_path: 
     assert (first.totals.failed, first.totals.pending) == (0, 600 - first.totals.done)
     assert (second.totals.done, second.totals.pending) == (600, 0)
     assert urls(tmp_path) == dict.fromkeys(pages(names, 20), 1)
+
+
+class Hesitant(FakeFetcher):
+    """One host's address is not told at first, a second late."""
+
+    async def fetch(self, request: Request, room: Room | None = None) -> Response:
+        """Answer, but for the first lookup of that host."""
+        if request.url.host == "live1.test" and asyncio.get_running_loop().time() < START + 1:
+            await asyncio.sleep(1)
+            raise NoNameServer("none answers", since=START)
+        return await super().fetch(request, room)
+
+
+def test_a_page_that_was_given_back_goes_to_a_url_that_was_set_aside(tmp_path: Path) -> None:
+    """Of two pages one waits for its retry and one is laid back: the URL for which there was none takes that one."""
+    retried, unnamed, third = pages(hosts(3))
+
+    def busy_once(request: Request) -> Response:
+        return Response(request=request, status=200 if request.attempts else 503)
+
+    crawl(tmp_path, [retried, unnamed, third], Hesitant({retried: busy_once}), max_pages=2)
+
+    assert set(urls(tmp_path)) == {retried, third}
