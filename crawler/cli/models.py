@@ -81,7 +81,13 @@ def command(**parameters: object) -> int:
         return _alone(flags.alone, flags.site, config, trace_file(flags.trace))
     with terminable(), _progress(quiet=flags.quiet) as show:
         if flags.gil:
-            return _gil(flags, show)
+            from crawler.models.assemble import measure_gil
+            from crawler.models.gil_report import gil_json, gil_text
+
+            facts = measure_gil(show)
+            show("")
+            click.echo(gil_json(facts) if flags.as_json else gil_text(facts), nl=not flags.as_json)
+            return 0
         return (_sweep if flags.sweep else _compare)(config, flags, show)
 
 
@@ -140,16 +146,6 @@ def _sweep(config: ModelsConfig, flags: ModelsFlags, show: Callable[[str], None]
     if page is not None:
         write_whole(page, [sweep_page(swept).encode()])
     return 0 if swept.is_whole else 1
-
-
-def _gil(flags: ModelsFlags, show: Callable[[str], None]) -> int:
-    from crawler.models.assemble import measure_gil
-    from crawler.models.gil_report import gil_json, gil_text
-
-    facts = measure_gil(show)
-    show("")
-    click.echo(gil_json(facts) if flags.as_json else gil_text(facts), nl=not flags.as_json)
-    return 0
 
 
 def _server(config: ModelsConfig, site: str | None) -> AbstractContextManager[Server]:

@@ -43,15 +43,10 @@ def _reading_notes(beginning: SeedBatch) -> Iterator[str]:
         yield f"note: {safe(which, 100)}{more}: no scheme, so https:// is asked first, then http://"
     if beginning.unwrapped:
         yield "note: the quotes or brackets around lines of the list are taken off"
-    if mark := _separator_in_all(beginning.finds):
+    urls = () if any(find.way.sitemap for find in beginning.finds) else [find.url.target for find in beginning.finds]
+    mark = next((mark for mark in ",;|" if all(mark in url for url in urls)), None)
+    if mark is not None and len(urls) > 1:  # rows of a table, as a rule
         yield f"note: each URL of the list has a {mark!r} in it: if its lines are rows of a table, say --column 1"
-
-
-def _separator_in_all(finds: tuple[Find, ...]) -> str | None:
-    """Return the separator that stands in all URLs of a list, since they may be rows; None = there is none."""
-    if len(finds) < 2 or any(find.way.sitemap for find in finds):
-        return None
-    return next((mark for mark in ",;|" if all(mark in find.url.target for find in finds)), None)
 
 
 def contact_note(config: FetchConfig, seeds: tuple[Find, ...]) -> str | None:

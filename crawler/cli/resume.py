@@ -10,7 +10,6 @@ from crawler.cli.options import (
     RUN_FLAGS,
     KnobCommand,
     RunFlags,
-    Secrets,
     Values,
     given,
     knobs,
@@ -19,7 +18,7 @@ from crawler.cli.options import (
     with_parameters,
 )
 from crawler.cli.tracefile import trace_file
-from crawler.core.config import OPTIONS, RunConfig, configure
+from crawler.core.config import OPTIONS, configure
 from crawler.core.errors import StorageDamaged, UsageError
 from crawler.core.options import Option, check_names
 from crawler.core.text import safe
@@ -58,7 +57,11 @@ def command(folder: str, **parameters: object) -> int:
     config = configure(secrets.values, base=facts.config, where=str(run_folder.config))
     facts = replace(facts, config=config, secrets=secrets.stored, needs=secrets.needs)
     if not flags.quiet:
-        _tell(config, secrets)
+        # Before any of it happens: the folder, and with it its options, may be somebody else's.
+        if sent := told(config.fetch, secrets.given):
+            click.echo(safe(f"this run sends {', '.join(sent)}", 1000), err=True)
+        if config.parse.extract is not None:
+            click.echo(safe(f"this run calls extract = {config.parse.extract}"), err=True)
     check(config, as_json_too=flags.as_json)
     trace = trace_file(flags.trace, run_folder.path)
     if damage := run_folder.seeds_damage(facts):
@@ -77,11 +80,3 @@ def _changes(parameters: Values) -> dict[str, object]:
             raise UsageError(f"--{name} stays as the run began; resume cannot change it")
     configure(changed)  # first without the run's file, which an error would name
     return changed
-
-
-def _tell(config: RunConfig, secrets: Secrets) -> None:
-    """Name what the folder's options, which may be somebody else's, send and run, before any of it happens."""
-    if sent := told(config.fetch, secrets.given):
-        click.echo(safe(f"this run sends {', '.join(sent)}", 1000), err=True)
-    if config.parse.extract is not None:
-        click.echo(safe(f"this run calls extract = {config.parse.extract}"), err=True)

@@ -70,7 +70,12 @@ class ServeFlags:
 def command(**parameters: object) -> int:
     """Serve the built-in site until Ctrl-C: pages, links, redirects, 404s, slow pages, robots.txt, sitemap."""
     flags = convert(parameters, ServeFlags)
-    _check_loopback(flags.address)
+    try:
+        is_ours = ip_address(flags.address).is_loopback
+    except ValueError:
+        is_ours = False
+    if not is_ours:
+        raise UsageError(f"--address: expected a loopback address such as 127.0.0.1, got {flags.address[:60]!r}")
     if flags.list_file:
         _check_list(Path(flags.list_file))
     raise_open_files()
@@ -86,15 +91,6 @@ def command(**parameters: object) -> int:
             "unless a crawler serve is still running there"
         ) from None
     return 0
-
-
-def _check_loopback(address: str) -> None:
-    try:
-        loopback = ip_address(address).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise UsageError(f"--address: expected a loopback address such as 127.0.0.1, got {address[:60]!r}")
 
 
 def _check_list(path: Path) -> None:

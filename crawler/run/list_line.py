@@ -82,7 +82,12 @@ def parse_or_guess(text: str) -> tuple[Url, bool]:
     except UrlError as error:
         if error.reason is not Reason.RELATIVE_URL:
             raise
-    return _guessed(text.strip()), True
+    bare = text.strip()
+    if found := _BEGINS_WITH_HOST.match(bare):
+        url = parse(f"https://{bare.removeprefix('//')}")
+        if _is_host(url.host, found["host"]):
+            return url, True
+    raise UrlError(Reason.RELATIVE_URL, _HEADLESS)
 
 
 def unwrapped(text: str) -> str:
@@ -97,15 +102,6 @@ def unwrapped(text: str) -> str:
     if closing == ">" and inner[:4].upper() == "URL:":
         inner = inner[4:].lstrip()
     return unwrapped(inner)
-
-
-def _guessed(text: str) -> Url:
-    found = _BEGINS_WITH_HOST.match(text)
-    if found is not None:
-        url = parse(f"https://{text.removeprefix('//')}")
-        if _is_host(url.host, found["host"]):
-            return url
-    raise UrlError(Reason.RELATIVE_URL, _HEADLESS)
 
 
 def _is_host(host: str, written: str) -> bool:

@@ -100,24 +100,20 @@ def _compare_rejected(path: Path, committed: Iterable[RejectedLine], *, is_close
     for number, (raw, kept) in enumerate(zip_longest(lines_of(path), committed), 1):
         if raw is None:
             missing += 1
-        else:
-            found += 1
-            yield from _compare_line(few, number, raw, kept)
+            continue
+        found += 1
+        try:
+            line = msgspec.json.decode(raw, type=_Rejected)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            yield from few.tell(number, "not a record", str(error))
+            continue
+        if kept is None:
+            yield from few.tell(number, "more lines than the frontier has", line.text)
+        elif line != _Rejected(kept.line, kept.reason, kept.message, kept.text):
+            yield from few.tell(number, "another line than the frontier's", f"{kept.line} {kept.reason} {kept.text}")
     yield from few.rest()
     if missing and is_closed:
         yield f"{path.name}: {found} lines, but {found + missing} lines of the list were rejected{_ANEW}"
-
-
-def _compare_line(few: FirstFew, number: int, raw: bytes, kept: RejectedLine | None) -> Iterator[str]:
-    try:
-        line = msgspec.json.decode(raw, type=_Rejected)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        yield from few.tell(number, "not a record", str(error))
-        return
-    if kept is None:
-        yield from few.tell(number, "more lines than the frontier has", line.text)
-    elif line != _Rejected(kept.line, kept.reason, kept.message, kept.text):
-        yield from few.tell(number, "another line than the frontier's", f"{kept.line} {kept.reason} {kept.text}")
 
 
 def _compare_summary(path: Path, summary: Mapping[str, object]) -> Iterator[str]:
