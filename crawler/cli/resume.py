@@ -77,6 +77,6 @@ def _changes(parameters: Values) -> dict[str, object]:
     changed = given(parameters)
     for name in changed:
         if not _may_change(OPTIONS[name]):
-            raise UsageError(f"--{name} stays as the run began; resume cannot change it")
+            raise UsageError(f"--{name}: resume cannot change it; start a new run with it")
     configure(changed)  # first without the run's file, which an error would name
     return changed

@@ -85,7 +85,7 @@ def check(config: RunConfig, *, as_json_too: bool) -> None:
         UsageError: it names the option.
     """
     if as_json_too and config.output.to_stdout:
-        raise UsageError("--json and --save - both want standard output; the summary is in summary.json too")
+        raise UsageError("--json and --save -: give one of them, both use standard output; see also summary.json")
     check_files(config)
 
 

@@ -37,7 +37,7 @@ def command(file: str, *, output: str | None, svg: str | None, begin: float, end
         raise UsageError(f"--from {begin:g}: the run lasted {timeline.length / 1e6:.3f} seconds")
     page = Path(output) if output else None if svg else Path(file).with_suffix(".html")
     if svg and page and Path(svg).resolve() == page.resolve():
-        raise UsageError(f"{svg}: is named twice, by -o and by --svg")
+        raise UsageError(f"{svg}: -o and --svg name the same file; give two")
     if svg:
         _write(Path(svg), timeline_svg(timeline, begin, end), ".svg", trace=Path(file))
     if page:
@@ -49,13 +49,13 @@ def _content(path: Path) -> bytes:
 
     try:
         if path.exists() and not path.is_file():
-            raise UsageError(f"{path}: is no file")
+            raise UsageError(f"{path}: is no file; give the FILE that --trace wrote")
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     if len(content) > LARGEST:
-        raise UsageError(f"{path}: is larger than {LARGEST // 1024 // 1024} MiB, as no trace of crawler's is")
+        raise UsageError(f"{path}: is larger than {LARGEST // 1024 // 1024} MiB, so --trace did not write it")
     return content
 
 
@@ -63,12 +63,12 @@ def _write(path: Path, text: str, suffix: str, *, trace: Path) -> None:
     from crawler.run.disk import write_whole
 
     if path.resolve() == trace.resolve():
-        raise UsageError(f"{path}: is the trace itself")
+        raise UsageError(f"{path}: is the trace itself; give another file")
     try:
         if path.is_dir() or not path.parent.is_dir():
             raise UsageError(f"{path}: expected a file in a folder that is there")
         if path.is_symlink() or (path.exists() and not (path.is_file() and path.suffix == suffix)):
-            raise UsageError(f"{path}: is there already, and only a file that ends with {suffix} is replaced")
+            raise UsageError(f"{path}: exists, and only a file that ends with {suffix} is replaced; give another file")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     write_whole(path, [text.encode("utf-8", "replace")])

@@ -27,7 +27,7 @@ def trace_file(name: str | None, folder: Path | None = None) -> Path | None:
     above = (path.parent, *path.parent.resolve().parents) if is_own else (path.parent,)
     where = next((folder for folder in above if folder.exists()), path.parent)
     if not where.is_dir():
-        raise UsageError(f"--trace: {name}: there is no folder {path.parent}")
+        raise UsageError(f"--trace: {name}: there is no folder {path.parent}; make it first")
     try:
         with TemporaryFile(dir=where):
             pass
@@ -36,7 +36,7 @@ def trace_file(name: str | None, folder: Path | None = None) -> Path | None:
     if is_own and (path.suffix != ".json" or path.name == "summary.json"):
         raise UsageError(f"--trace: {name}: in the run's own folder its name has to end with .json, as trace.json does")
     if path.exists() and not (path.is_file() and _is_trace(path)):
-        raise UsageError(f"--trace: {name}: is there and is no trace; it would be lost")
+        raise UsageError(f"--trace: {name}: exists and is no trace; give another file")
     return path
 
 

@@ -34,7 +34,7 @@ def storage_error(error: OSError, name: str) -> StorageError:
     if error.errno in _FULL:
         return disk_full(name)
     if error.errno == errno.EPIPE:
-        return ReaderGone(f"{name}: whoever was reading it stopped; resume the run to get the rest")
+        return ReaderGone(f"{name}: its reader stopped; resume the run to get the rest")
     return StorageError(f"{name}: {error.strerror or error}; check the disk, then resume")
 
 

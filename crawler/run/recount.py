@@ -137,7 +137,7 @@ class Recount:
         try:
             dispute = self._rows.dispute(line.url, line.outcome, line.reason, line.attempts)
         except UrlError:
-            return "a URL that is none", line.url
+            return "not a URL", line.url
         if dispute is not None:
             return dispute[0], f"{safe(line.url, 200)} {dispute[1]}".rstrip()
         if (line.sha256 is None) != (line.bytes is None):

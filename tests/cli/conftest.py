@@ -1,4 +1,4 @@
-"""What tests of the command line share: the user's own file of options, and runs that only would have begun."""
+"""Fixtures of the command line's tests: the user's own file of options, and runs that only would have begun."""
 
 from pathlib import Path
 

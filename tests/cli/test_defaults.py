@@ -11,7 +11,7 @@ from crawler.core.config import RunConfig
 
 @pytest.mark.parametrize("command", ["crawl", "fetch"])
 def test_the_users_own_file_holds_for_every_run(own: Path, started: list[RunConfig], command: str) -> None:
-    """What stands there is a default: a file named by --config beats it, and a flag beats both."""
+    """Its options are defaults: a file named by --config beats it, and a flag beats both."""
     own.write_text('contact = "me@example.org"\nconcurrency = 7\nretries = 1\ntimeout = 5\n', "utf-8")
     Path("named.toml").write_text("retries = 2\ntimeout = 6\n", "utf-8")
 
@@ -49,7 +49,7 @@ def test_a_fault_of_the_users_own_file_names_it(
 def test_without_a_setting_the_file_is_below_the_home_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, setting: str | None
 ) -> None:
-    """As the XDG specification has it: a path that is not absolute counts as none."""
+    """The XDG specification says so: a path that is not absolute counts as none."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", setting) if setting is not None else monkeypatch.delenv("XDG_CONFIG_HOME")
 

@@ -18,7 +18,7 @@ LATER = ("warc", "cdxj", "revisit")  # words of what is not built yet
 
 
 def help_of(*command: str) -> str:
-    """What `--help` prints."""
+    """Return the text that `--help` prints."""
     result = CliRunner().invoke(cli, [*command, "--help"], prog_name="crawler")
     assert result.exit_code == 0
     return result.output
@@ -104,7 +104,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
     ],
 )
 def test_a_usage_error_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
-    """What the command line cannot mean is named in one line that tells where the help is."""
+    """An unknown command, option or argument is named in one line that tells where the help is."""
     assert _run(arguments) == 2
     assert capsys.readouterr().err == f"crawler: {message}\n"
 

@@ -54,13 +54,13 @@ def test_the_note_is_printed_once_at_the_start(
 
 
 def scope_notes(folder: Path, *lines: str, scope: str = "prefix", follows: bool = True) -> list[str]:
-    """What is said of the scope of these seeds, to somebody who has a contact."""
+    """Return the notes on the scope of these seeds for a user who has a contact."""
     config = configure({"scope": scope, "contact": "me@example.org"})
     return notes(config, a_list(folder, *lines), follows=follows)
 
 
 def test_a_seed_that_may_mean_a_folder_is_said_to_mean_the_one_above(tmp_path: Path) -> None:
-    """As with `wget --no-parent`; of several such seeds the first is named, and what would change it."""
+    """It is the folder of `wget --no-parent`; of several such seeds the first is named, and what would change it."""
     assert scope_notes(tmp_path, "http://h/a/docs?q=/#x", "http://h/b/docs") == [
         "note: scope prefix: http://h/a/ (end the URL with / to crawl only http://h/a/docs/)"
     ]

@@ -88,7 +88,7 @@ def other(option: Option, values: dict[OptionKind, Any]) -> Any:
 
 
 def expected(option: Option) -> object:
-    """What `other` is once it is read."""
+    """Return the value of `other` as it is read."""
     return other(option, READ)
 
 
@@ -118,7 +118,7 @@ def test_a_file_may_hold_every_option(started: Started, left_out: set[str]) -> N
 
 
 def test_a_flag_wins_over_the_file(started: Started) -> None:
-    """What is typed replaces what the file says; the rest of the file stands."""
+    """A flag replaces the file's value; the rest of the file stands."""
     Path("some.toml").write_text("concurrency = 7\nretries = 1\nheader = ['A: file']\nrobots = false\n", "utf-8")
 
     assert crawl("--config", "some.toml", "--concurrency", "9", "--header", "B: typed", "--robots") == 0
@@ -186,7 +186,7 @@ def test_a_reference_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("reference", ["env:NOT_SET", "file:missing", "file:."])
 def test_a_reference_to_nothing_is_refused(reference: str) -> None:
-    """What cannot be looked up is named."""
+    """The error names the variable or the file."""
     with pytest.raises(UsageError, match=f"--bearer: .*{reference[4:].lstrip(':')}"):
         look_up({"bearer": reference})
 

@@ -1,4 +1,4 @@
-"""What a user's function may do with a page; `--extract journeys.extractors:act` does what the URL's last part says."""
+"""Functions of a user that act on a page: `--extract journeys.extractors:act` does what the URL's last part says."""
 
 import asyncio
 import multiprocessing

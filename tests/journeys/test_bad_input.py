@@ -1,4 +1,4 @@
-"""Whatever is wrong with what a user gives: one line that says what to do, the exit code, and nothing half-made."""
+"""Bad input of every kind: one line that says what to do, the exit code, and nothing half-made."""
 
 import os
 import shutil
@@ -79,7 +79,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "zero at once": ([URL, "--concurrency", "0"], "--concurrency: expected a whole number, 1 or more"),
     "a negative delay": ([URL, "--delay", "-1"], "--delay: expected auto, or seconds"),
     "an unknown kind": ([URL, "--save", "tape"], "--save: expected jsonl, files or -"),
-    "two users of stdout": ([URL, "--save", "-", "--json"], "both want standard output"),
+    "two users of stdout": ([URL, "--save", "-", "--json"], "--json and --save -: give one of them"),
     "a bad network": ([URL, "--allow-net", "300.0.0.0/8"], "300.0.0.0/8: no network"),
     "a bad header": ([URL, "--header", "hunter2"], "--header: expected 'Name: value' (value hidden)"),
     "a header of two lines": (
@@ -176,7 +176,7 @@ def test_an_unreadable_list_is_refused(tmp_path: Path, capfd: pytest.CaptureFixt
 
 @pytest.mark.skipif(IS_ROOT, reason="root writes everywhere")
 def test_a_read_only_folder_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Where nothing can be written, nothing is started."""
+    """Nothing is started in a folder that cannot be written."""
     tmp_path.chmod(0o500)
 
     assert _run(["fetch", URL, "-o", str(tmp_path / "out")]) == 2
@@ -399,7 +399,7 @@ def test_a_damaged_run_is_named_and_left_as_it_is(
 def test_a_run_that_lost_its_frontier_does_not_begin_again(
     tmp_path: Path, half_done: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Where no pages.jsonl is kept (`--save -`), too, a frontier that was there and is gone is no beginning."""
+    """A frontier that was there and is gone is no beginning, even without a pages.jsonl (`--save -`)."""
     run = tmp_path / "run"
     shutil.copytree(half_done, run)
     (run / "frontier.sqlite").unlink()
@@ -419,7 +419,7 @@ def program(script: str, *arguments: object) -> subprocess.CompletedProcess[str]
 
 
 def test_a_list_that_does_not_fit_leaves_nothing(tmp_path: Path, listed: Path) -> None:
-    """When the disk is full before the list is copied, the run has not begun: exit 4, and no folder."""
+    """A disk that is full before the list is copied lets no run begin: exit 4, and no folder."""
     ended = program('ulimit -f 1; exec "$@"', "fetch", listed, "-o", tmp_path / "out")
 
     assert ended.returncode == 4
@@ -478,7 +478,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, listed: Path) -> None:
 
 
 def test_lines_on_a_full_disk_end_the_run(tmp_path: Path, listed: Path) -> None:
-    """When standard output is full, the run ends at once with 4, even when nothing else is left to do."""
+    """A full standard output ends the run at once with 4, even when nothing else is left to do."""
     (tmp_path / "one.txt").write_text(listed.read_text("utf-8").splitlines()[0], "utf-8")
     out = tmp_path / "out"
 
@@ -492,7 +492,7 @@ def test_lines_on_a_full_disk_end_the_run(tmp_path: Path, listed: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["verify", "{run}"]])
 def test_a_full_standard_output_is_an_error(half_done: Path, arguments: list[str]) -> None:
-    """What cannot be printed is not silently lost: exit 4 and one line, no traceback."""
+    """Output that cannot be printed is not silently lost: exit 4 and one line, no traceback."""
     ended = program('exec "$@" > /dev/full', *(argument.format(run=half_done) for argument in arguments))
 
     assert ended.returncode == 4
@@ -532,7 +532,7 @@ def test_a_run_without_a_reader_says_how_to_go_on(tmp_path: Path, listed: Path) 
     assert ended.returncode == 141
     assert ended.stderr.splitlines()[-1].endswith(f"resume the run to get the rest (crawler resume {out})")
     assert "Traceback" not in ended.stderr
-    assert "ended early: standard output: whoever was reading it stopped" in (out / "crawler.log").read_text("utf-8")
+    assert "ended early: standard output: its reader stopped" in (out / "crawler.log").read_text("utf-8")
 
 
 @pytest.mark.parametrize("is_mixed", [False, True])

@@ -15,7 +15,7 @@ async def check(folder: Path, site: HandMadeSite, *options: str) -> int:
 
 
 def broken(folder: Path) -> list[tuple[object, ...]]:
-    """What `broken.jsonl` holds."""
+    """Return the content of `broken.jsonl`."""
     lines = [json.loads(line) for line in (folder / "broken.jsonl").read_text("utf-8").splitlines()]
     return [(line["url"], line["status"], line["reason"], line["pages"]) for line in lines]
 
@@ -56,7 +56,7 @@ async def test_every_broken_link_is_listed_with_its_pages(tmp_path: Path, capfd:
 
 
 async def test_a_site_without_a_broken_link_is_fine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """What is not followed is not checked: other sites, schemes that are no pages, parts of pages, pictures."""
+    """A link that is not followed is not checked: other sites, schemes that are no pages, parts of pages, pictures."""
     links = ["/a", "#nowhere", "http://elsewhere.example/", "mailto:x@y", "javascript:void(0)", "tel:+1"]
     async with HandMadeSite() as site:
         site.add_page("/", "<img src=/missing.png>", links=links)

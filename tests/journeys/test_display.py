@@ -1,4 +1,4 @@
-"""What a run shows while it works: on real terminals of two sizes, in a pipe, and moment by moment."""
+"""Progress of a run while it works: on real terminals of two sizes, in a pipe, and moment by moment."""
 
 import codecs
 import fcntl
@@ -92,7 +92,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What was sent, without colours."""
+        """Return the text that was sent, without colours."""
         return re.sub(r"\x1b\[[\d;]*m", "", self.sent)
 
 
@@ -224,7 +224,7 @@ def test_no_figure_is_broken_or_cut(columns: int, rows: int) -> None:
 
 @pytest.mark.parametrize("evil", ["\x1b[2J", "\r", "\n", "\x9b31m", "\u202e"])
 def test_names_cannot_move_the_cursor(evil: str) -> None:
-    """Whatever controls a name holds, a terminal and a log show them as escapes."""
+    """Control characters in a name are escapes on a terminal and in a log."""
     out, log = io.StringIO(), io.StringIO()
     console = Console(file=out, force_terminal=True, width=80, height=24, color_system=None)
     view = TerminalView(console, f"fetch a{evil}b")

@@ -31,7 +31,7 @@ TOLD: dict[str, tuple[str, str | None, object]] = {
 
 
 def told(line: dict[str, Any]) -> tuple[str, str | None, object]:
-    """What a line says of its data."""
+    """Return a line's reason, error and data."""
     return line["reason"], line["error"] and line["error"].partition(":")[0], line["data"]
 
 

@@ -47,13 +47,13 @@ def standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes) -> Iterator[
 
 
 def summary(folder: Path) -> dict[str, object]:
-    """What `summary.json` holds."""
+    """Return the content of `summary.json`."""
     found: dict[str, object] = json.loads((folder / "summary.json").read_bytes())
     return found
 
 
 def is_copy(one: Path, other: Path) -> bool:
-    """Whether two files hold the same."""
+    """Return whether two files have the same content."""
     return one.read_bytes() == other.read_bytes()
 
 
@@ -138,7 +138,7 @@ async def test_a_list_without_a_url_says_so(tmp_path: Path, capfd: pytest.Captur
 async def test_a_list_of_anything_but_urls_is_an_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], content: str, message: str
 ) -> None:
-    """Whoever gave the wrong file is told so, quiet or not, and where each line's reason stands."""
+    """The user of a wrong file is told so, quiet or not, and where each line's reason stands."""
     (tmp_path / "wrong.txt").write_text(content, "utf-8")
     out = tmp_path / "out"
 
@@ -429,7 +429,7 @@ async def test_a_reference_to_a_secret_is_stored_as_such(
     value: str,
     sent: str,
 ) -> None:
-    """Where the secret is kept is stored, the secret is not: a resume looks it up again, or says what is missing."""
+    """The place of the secret is stored, the secret is not: a resume looks it up again, or says what is missing."""
     (tmp_path / "secret").write_text("bob:hunter2\n", "utf-8")
     monkeypatch.setenv("SECRET", "bob:hunter2")
     out = tmp_path / "out"
@@ -528,7 +528,7 @@ async def test_what_a_resume_changes_stays_changed(tmp_path: Path, listed: Path)
 
 
 async def test_a_refused_resume_changes_no_option(tmp_path: Path, listed: Path) -> None:
-    """What cannot be begun leaves the run's options as they were."""
+    """A resume that cannot begin leaves the run's options as they were."""
     out = tmp_path / "out"
     await crawler("fetch", listed, "-o", out, "--max-pages", 5, "--quiet")
     before = (out / "config.toml").read_bytes()
@@ -574,7 +574,7 @@ async def test_a_resume_names_the_code_that_it_calls(tmp_path: Path, capfd: pyte
 async def test_a_fault_of_a_flag_is_not_one_of_the_file(
     tmp_path: Path, listed: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What `resume` is given is refused as it is; what stands in the run's config.toml, with the name of that file."""
+    """A bad flag of `resume` is refused as it is; a bad option in the run's config.toml, with the name of that file."""
     out = tmp_path / "out"
     await crawler("fetch", listed, "-o", out, "--max-pages", 5, "--quiet")
     config = out / "config.toml"
@@ -592,10 +592,10 @@ async def test_a_fault_of_a_flag_is_not_one_of_the_file(
     ("option", "message"),
     [
         *(
-            ([f"--{name}", *value], f"--{name} stays as the run began; resume cannot change it")
+            ([f"--{name}", *value], f"--{name}: resume cannot change it; start a new run with it")
             for name, *value in (("robots",), ("save", "-"), ("max-body", "5"), ("user-agent", "x"), ("select", "a=b"))
         ),
-        (["--no-robots"], "--robots stays as the run began"),
+        (["--no-robots"], "--robots: resume cannot change it"),
         (["-o", "x"], "No such option '-o'"),
     ],
 )
@@ -643,7 +643,7 @@ def double_a_line(pages: bytes) -> bytes:
 
 TAMPERED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "another path": (lambda pages: pages.replace(b'/19"', b'/1X"', 1), "not in the frontier"),
-    "another scheme": (lambda pages: pages.replace(b'"http:', b'"hptp:', 1), "a URL that is none"),
+    "another scheme": (lambda pages: pages.replace(b'"http:', b'"hptp:', 1), "not a URL"),
     "no UTF-8": (lambda pages: pages.replace(b'"http:', b'"\xfftp:', 1), "not a record"),
     "another outcome": (lambda pages: pages.replace(b'"done"', b'"fail"', 1), "another outcome"),
     "a line doubled": (double_a_line, "twice in the output"),
@@ -658,7 +658,7 @@ TAMPERED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 async def test_verify_sees_what_was_tampered_with(
     tmp_path: Path, listed: Path, capfd: pytest.CaptureFixture[str], kind: str
 ) -> None:
-    """Whatever is changed in the output, the audit names it and ends with 5."""
+    """The audit names any change in the output, and ends with 5."""
     tamper, finding = TAMPERED[kind]
     out = tmp_path / "out"
     await crawler("fetch", listed, "-o", out, "--quiet")

@@ -67,7 +67,7 @@ async def test_a_list_is_read_in_any_encoding(tmp_path: Path, site: HandMadeSite
 async def test_standard_input_is_read_in_any_encoding(
     tmp_path: Path, site: HandMadeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As what PowerShell sends down a pipe or into a file."""
+    """PowerShell sends such bytes down a pipe or into a file."""
     content = "".join(f"{site.url(path)}\r\n" for path in PATHS).encode("utf-16")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 

@@ -153,7 +153,7 @@ async def test_a_stale_copy_is_called_so(out: Path, site: HandMadeSite, capfd: p
 
 
 async def test_a_run_has_its_own_product_token(tmp_path: Path, site: HandMadeSite) -> None:
-    """Whoever asks about a run asks as the run did."""
+    """A question about a run is asked as the run's own robot."""
     out = tmp_path / "other"
     await crawler("fetch", site.url("/"), "-o", out, "--quiet", "--user-agent", "otherbot/3 (x)")
 

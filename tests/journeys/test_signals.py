@@ -130,7 +130,7 @@ async def test_interrupted_again_and_again_it_still_ends(tmp_path: Path, site: H
 
 
 def _signal(child: asyncio.subprocess.Process, signum: int) -> None:
-    """As somebody who presses the key again: one that comes just before a blocking read is heard only after it."""
+    """Send the signal again, as a user presses the key again: Python hears one before a blocking read only after it."""
     if child.returncode is None:
         child.send_signal(signum)
 

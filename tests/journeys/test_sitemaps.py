@@ -37,7 +37,7 @@ def whole(site: HandMadeSite, url: str) -> str:
 
 
 def skipped(folder: Path) -> dict[str, int]:
-    """How many URLs were not asked for, by reason."""
+    """Return the number of URLs that were not asked for, by reason."""
     found: dict[str, int] = json.loads((folder / "summary.json").read_bytes())["skipped"]
     return found
 
@@ -211,7 +211,7 @@ async def test_what_a_sitemap_lists_elsewhere_is_out_of_scope(tmp_path: Path, si
 
 
 async def test_the_sitemaps_of_a_host_out_of_scope_are_not_looked_for(tmp_path: Path, site: HandMadeSite) -> None:
-    """That one of ours lies there does not make its others ours."""
+    """A host's other sitemaps are not ours because one of ours lies there."""
     async with HandMadeSite() as other:
         other.add_page("/robots.txt", f"Sitemap: {other.url('/more')}\n", content_type="text/plain")
         other.add_page("/theirs", urlset(other, site.url("/linked")))
@@ -225,7 +225,7 @@ async def test_the_sitemaps_of_a_host_out_of_scope_are_not_looked_for(tmp_path: 
 
 
 async def test_a_sitemap_leads_into_no_private_network(tmp_path: Path, site: HandMadeSite) -> None:
-    """What a robots.txt names nobody named: without --allow-net the address is refused."""
+    """The user did not name what a robots.txt names: without --allow-net the address is refused."""
     async with HandMadeSite() as other:
         other.add_page("/theirs", urlset(other, site.url("/linked")))
         site.add_page("/robots.txt", f"Sitemap: {other.url('/theirs')}\n", content_type="text/plain")

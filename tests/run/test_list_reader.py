@@ -129,7 +129,7 @@ def test_an_empty_list_is_one_empty_batch() -> None:
 
 
 def test_blanks_and_comments_are_counted() -> None:
-    """What is skipped is told apart."""
+    """Blank lines and comments are counted apart."""
     batch = one(b"\n \r\n#a\n  #b\nhttp://h/#c\n")
 
     assert (batch.lines, batch.blank, batch.comments, len(batch.finds)) == (5, 2, 2, 1)
@@ -219,7 +219,7 @@ def test_a_byte_order_mark_is_no_part_of_a_url() -> None:
 
 
 def test_a_line_of_any_length_takes_little_memory() -> None:
-    """What is too long is dropped as it comes, and the offsets behind it are still right."""
+    """A line that is too long is dropped as it comes, and the offsets behind it are still right."""
     splitter = LineSplitter()
     for _ in range(100):
         assert list(splitter.feed(b"x" * 10_000)) == []

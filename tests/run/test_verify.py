@@ -60,7 +60,7 @@ def verify(folder: Path, **options: object) -> AuditVerdict:
 
 
 def findings(folder: Path, about: str) -> list[str]:
-    """What the audit says of one file, its name left out."""
+    """Return the findings about one file, without its name."""
     return [found.removeprefix(about).lstrip(": ") for found in verify(folder).findings if found.startswith(about)]
 
 
@@ -88,7 +88,7 @@ def other(path: str, name: str, value: object) -> Callable[[list[bytes]], list[b
 
 
 def test_a_run_that_nobody_touched_is_clean(run: Path) -> None:
-    """Whatever became of its URLs, what is written is what is remembered."""
+    """The output is what the frontier remembers, for URLs of every outcome."""
     assert verify(run) == AuditVerdict(lines=6, findings=(), pending=0)
 
 
@@ -133,7 +133,7 @@ ONE_LINE: dict[str, tuple[Callable[[list[bytes]], list[bytes]], list[str]]] = {
     ),
     "no URL": (
         other("/4", "url", "hptp://h/"),
-        ["line 5: a URL that is none: hptp://h/", f"no line for a URL that is done or failed: {HOST}/4"],
+        ["line 5: not a URL: hptp://h/", f"no line for a URL that is done or failed: {HOST}/4"],
     ),
     "no digest": (
         other("/4", "sha256", None),
@@ -180,7 +180,7 @@ def test_a_line_that_was_changed_is_named(run: Path, case: str) -> None:
     ("field", "value"), [("status", "200"), ("status", 10**9), ("bytes", -1), ("sha256", "0" * 63), ("attempts", None)]
 )
 def test_a_line_with_a_field_of_another_kind_is_no_record(run: Path, field: str, value: object) -> None:
-    """What no run writes is said with the number of its line and the name of the field."""
+    """A finding has the number of the line and the name of the field."""
     rewrite(run, other("/0", field, value))
 
     assert any(found.startswith("line 1: not a record") and field in found for found in findings(run, "pages.jsonl"))
@@ -197,7 +197,7 @@ def test_many_findings_of_one_kind_are_counted(run: Path) -> None:
 
 
 def test_a_sum_that_was_changed_is_found_by_the_lines(run: Path) -> None:
-    """What only the lines can confirm: bytes, statuses, latencies."""
+    """Only the lines can confirm bytes, statuses and latencies."""
     execute(run, "UPDATE tally SET n = n + 1 WHERE name IN ('bytes', '404')")
     execute(run, "DELETE FROM tally WHERE kind = 'latency'")
 
@@ -226,7 +226,7 @@ def test_lines_that_were_printed_are_not_missed(run: Path) -> None:
 
 
 def test_the_longest_line_that_a_run_writes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As much data as is taken, and beside it the longest title and URLs."""
+    """It has as much data as is taken, and the longest title and URLs."""
     seed, linked = (f"{HOST}/{letter * (8192 - len(HOST) - 1)}" for letter in "ab")
     body = f"<title>{chr(1) * 1000}</title><a href={linked}>".encode()
     monkeypatch.setattr("builtins.full", lambda _: {"x": "x" * (MAX_DATA - len('{"x":""}'))}, raising=False)
@@ -280,7 +280,7 @@ def test_a_list_of_another_length_is_a_finding(run: Path, cut: int, what: str) -
 
 
 def rejected(folder: Path, change: Callable[[list[bytes]], list[bytes]]) -> list[str]:
-    """What the audit says once the lines of `rejected.jsonl` are changed."""
+    """The audit names each line of `rejected.jsonl` that was changed."""
     path = folder / "rejected.jsonl"
     path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
     assert all(found.startswith("rejected.jsonl") for found in verify(folder).findings)

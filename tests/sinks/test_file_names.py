@@ -88,7 +88,7 @@ def test_no_file_is_a_folder_of_another(urls: list[Url], media_type: str | None)
 
 
 def test_a_folder_cannot_be_named_like_a_file() -> None:
-    """Whoever knows the key of /a cannot put a folder into its place."""
+    """Even a URL with the key of /a in it puts no folder into the place of its file."""
     file = file_name(parse("http://h/a"), "text/html").removeprefix("h/")
 
     forged = file_name(parse(f"http://h/{file}/b"), "text/html")
@@ -184,7 +184,7 @@ def test_the_extension_suits_the_content(url: str, media_type: str | None, expec
 
 
 def test_only_as_many_folders_as_a_path_may_have() -> None:
-    """What lies deeper is put into the last of them."""
+    """A file that lies deeper is put into the last of them."""
     deep = name("http://h/" + "d/" * 3000 + "a")
 
     assert deep == "h/" + "d/" * MAX_FOLDERS + "a~.html"

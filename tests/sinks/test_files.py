@@ -59,7 +59,7 @@ def found(folder: Path) -> set[str]:
 
 
 def open_files() -> int:
-    """How many files this process has open."""
+    """Return the number of files that this process has open."""
     return sum(1 for _ in Path("/dev/fd").iterdir())
 
 
@@ -182,7 +182,7 @@ def test_a_refetch_overwrites(tmp_path: Path) -> None:
 
 
 def test_a_failed_group_is_rewound_before_its_retry(tmp_path: Path) -> None:
-    """What was written and never named is gone, the group can come again, and no open file is left behind."""
+    """A file that never got its name is gone, the group can come again, and no open file is left behind."""
     sink = a_sink(tmp_path)
     commit(sink, page("http://h/1"))
     sink.append([page("http://h/2"), page("http://h/3")])
@@ -200,7 +200,7 @@ def test_a_failed_group_is_rewound_before_its_retry(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", ["write", "datasync", "rename", "fsync"])
 @pytest.mark.parametrize("nth", [1, 2])
 def test_a_kill_at_any_step_leaves_whole_files_only(tmp_path: Path, step: str, nth: int) -> None:
-    """Whatever has a name is whole, the next life clears the rest away, and the same group then succeeds."""
+    """A file with a name is whole, the next life clears the rest away, and the same group then succeeds."""
     script = """
 import os, sys, signal
 from pathlib import Path
@@ -324,7 +324,7 @@ def test_what_others_put_there_stays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("link", ["files", "files/.partial", "files/h", "files/h/a"])
 def test_a_planted_link_is_not_followed(tmp_path: Path, link: str) -> None:
-    """Where somebody put a link in a folder's place, the run ends and nothing is written or cleared elsewhere."""
+    """A link in a folder's place ends the run, and nothing is written or cleared elsewhere."""
     run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "0").write_text("precious")
@@ -394,6 +394,6 @@ def test_a_full_disk_is_told(tmp_path: Path, step: str, monkeypatch: pytest.Monk
 
 
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
-    """What the system refuses is a storage error that names the folder."""
+    """The system's refusal is a storage error that names the folder."""
     with pytest.raises(StorageError, match=r"^files: No such file"):
         a_sink(tmp_path / "gone")

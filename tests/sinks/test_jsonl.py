@@ -63,7 +63,7 @@ def a_sink(folder: Path, committed: int = 0) -> JsonlSink:
 
 
 def open_files() -> int:
-    """How many files this process has open."""
+    """Return the number of files that this process has open."""
     return sum(1 for _ in Path("/dev/fd").iterdir())
 
 
@@ -80,7 +80,7 @@ def test_a_line_has_the_keys_of_the_contract_in_order() -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=5))
 def test_every_line_is_strict_json(titles: list[str]) -> None:
-    """Whatever a title holds, each record is one line that any reader takes back unchanged."""
+    """Each record is one line that any reader takes back unchanged, with any title."""
     data = encode_lines([page(title=title) for title in titles])
 
     assert data.count(b"\n") == len(titles)
@@ -177,7 +177,7 @@ def test_closing_twice_is_fine(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
-    """What the system refuses is a storage error that names the file."""
+    """The system's refusal is a storage error that names the file."""
     with pytest.raises(StorageError, match=r"^pages\.jsonl: No such file"):
         a_sink(tmp_path / "gone")
 
@@ -185,7 +185,7 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("committed", [0, 10])
 @pytest.mark.parametrize("there", [True, False])
 def test_a_planted_link_is_not_followed(tmp_path: Path, committed: int, there: bool) -> None:
-    """Where somebody put a link in the file's place, nothing outside the run's folder is cut, written or made."""
+    """A link in the file's place leads to nothing: no file outside the run's folder is cut, written or made."""
     folder, target = tmp_path / "run", tmp_path / "precious"
     folder.mkdir()
     if there:
@@ -210,7 +210,7 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
 
 
 def test_a_write_that_breaks_off_is_cut_at_the_next_start(tmp_path: Path) -> None:
-    """Where only part of a group fitted on the disk, the next life finds the committed lines and no more."""
+    """The next life finds the committed lines and no more, though part of a group had fitted on the disk."""
     script = """
 import resource, sys
 from pathlib import Path
@@ -260,7 +260,7 @@ def test_a_reader_that_went_away_ends_the_run_in_order() -> None:
     reader, writer = os.pipe()
     os.close(reader)
 
-    with pytest.raises(ReaderGone, match=r"^standard output: whoever was reading it stopped") as caught:
+    with pytest.raises(ReaderGone, match=r"^standard output: its reader stopped") as caught:
         StdoutSink(writer).append([page()])
 
     assert caught.value.exit_code == 141
