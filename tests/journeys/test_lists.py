@@ -2,10 +2,8 @@
 
 import asyncio
 import gzip
-import io
 import os
 import ssl
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 import trustme
 
 from crawler.run.folder import RunFolder
-from support.commands import crawler
+from support.commands import crawler, standard_input
 from support.crawls import records
 from support.siteserver import HandMadeSite
 
@@ -69,9 +67,9 @@ async def test_standard_input_is_read_in_any_encoding(
 ) -> None:
     """PowerShell sends such bytes down a pipe or into a file."""
     content = "".join(f"{site.url(path)}\r\n" for path in PATHS).encode("utf-16")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 
-    code = await crawler("fetch", "-", "-o", tmp_path / "out", "--quiet", "--workers", 0)
+    with standard_input(monkeypatch, content):
+        code = await crawler("fetch", "-", "-o", tmp_path / "out", "--quiet", "--workers", 0)
 
     assert code == 0
     assert had(tmp_path / "out") == {site.url(path) for path in PATHS}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import crawler, program, state, write_list
+from support.commands import append, crawler, program, state, write_list
 from support.crawls import records
 from support.siteserver import HandMadeSite
 
@@ -30,8 +30,7 @@ async def site() -> AsyncIterator[HandMadeSite]:
 def listed(tmp_path: Path, site: HandMadeSite) -> Path:
     """Their list, with two lines that are none."""
     path = write_list(tmp_path / "urls.txt", site, PAGES)
-    with path.open("a", encoding="utf-8") as file:
-        file.write("nonsense\n/relative\n")
+    append(path, "nonsense\n/relative\n")
     return path
 
 

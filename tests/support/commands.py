@@ -1,12 +1,16 @@
 """The command line in a test: carried out on a thread, or as a process of its own."""
 
 import asyncio
+import io
+import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+
+import pytest
 
 from crawler.cli.main import _run
 from support.siteserver import HandMadeSite
@@ -56,3 +60,23 @@ def write_list(path: Path, site: HandMadeSite, count: int) -> Path:
 def state(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Return the content and the time of the last change of every file of a folder."""
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def append(path: Path, text: str) -> None:
+    """Make a list or a file of options longer."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def summary(folder: Path) -> dict[str, object]:
+    """Return the content of `summary.json`."""
+    found: dict[str, object] = json.loads((folder / "summary.json").read_bytes())
+    return found
+
+
+@contextmanager
+def standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes) -> Iterator[None]:
+    """Let `-` read these bytes while the block lasts."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        yield
