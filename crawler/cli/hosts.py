@@ -21,7 +21,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("folder", metavar="DIR")
-@click.option("--sort", type=click.Choice([*SORTS]), default="pages", show_default=True, help="What comes first.")
+@click.option("--sort", type=click.Choice([*SORTS]), default="pages", show_default=True, help="Order of the hosts.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 def command(folder: str, *, sort: str, as_json: bool) -> None:
     """Show the hosts of the run in DIR: pages, pace, robots.txt, errors."""

@@ -44,7 +44,7 @@ class LoadCommand(KnobCommand):
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
 def command(url: str, **parameters: object) -> int:
-    """Load-test URL, a server of this machine: other machines are refused."""
+    """Load-test URL, a server of this machine; the command refuses other machines."""
     from crawler.load.hdr_log import hdr_log
     from crawler.load.report import gate_text, load_text
     from crawler.load.run import run

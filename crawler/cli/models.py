@@ -56,24 +56,24 @@ class ModelsCommand(KnobCommand):
     is_flag=True,
     help="Read each page 1, 5, 25 and 125 times, and draw who is quick where: two minutes, 100 pages of 50 ms.",
 )
-@click.option("--html", "page", metavar="FILE", help="With --sweep: draw it into this HTML file, too.")
+@click.option("--html", "page", metavar="FILE", help="With --sweep: also draw it into this HTML file.")
 @click.option(
     "--gil",
     is_flag=True,
     help="Measure the GIL instead: reading in threads and processes, and who holds it for how long.",
 )
-@click.option("--site", metavar="URL", help="Ask this one (crawler serve --plain) instead of a site of its own.")
+@click.option("--site", metavar="URL", help="Fetch from this site (crawler serve --plain) instead of a built-in one.")
 @click.option(
     "--alone",
     metavar="NAME",
     type=click.Choice(_ALONE),
-    help="Run one model, in this very process, and print its figures as JSON: what the command starts for each row.",
+    help="Run one model in this process and print its figures as JSON, as the command does for each row.",
 )
-@click.option("--trace", metavar="FILE", help="Write what the pipeline ran when, as a trace for `crawler timeline`.")
+@click.option("--trace", metavar="FILE", help="Write the pipeline's steps as a trace for `crawler timeline`.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
 def command(**parameters: object) -> int:
-    """Fetch, read and write pages of the built-in site under each concurrency model, and say what each one did."""
+    """Fetch, read and write pages of the built-in site under each concurrency model, and compare them."""
     flags, asked = convert(parameters, ModelsFlags), given(parameters, MODELS_OPTIONS)
     config = configure_models({**_SWEPT, **asked} if flags.sweep else asked)
     _check(config, flags, computes="parse-cost" in asked)

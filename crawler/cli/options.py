@@ -44,7 +44,7 @@ RUN_FLAGS: tuple[Decorator, ...] = (
     click.option("--quiet", is_flag=True, help="Show nothing but errors."),
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output."),
     click.option(
-        "--trace", metavar="FILE", help="Write what ran when, as a trace for `crawler timeline` and Perfetto."
+        "--trace", metavar="FILE", help="Write the times of all steps as a trace for `crawler timeline` and Perfetto."
     ),
 )
 

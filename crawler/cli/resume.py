@@ -41,7 +41,7 @@ def _may_change(option: Option) -> bool:
 @with_parameters(*RUN_FLAGS)
 @knobs(_may_change, resuming=True)
 def command(folder: str, **parameters: object) -> int:
-    """Go on with the run in DIR. What is changed here stays so; options that judge URLs stay as they were."""
+    """Go on with the run in DIR. Options given here hold from now on; options that judge URLs cannot change."""
     from crawler.build import keep_options
     from crawler.cli.run import carry_out, check
 

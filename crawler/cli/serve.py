@@ -62,8 +62,10 @@ class ServeFlags:
     "--latency", metavar="SECONDS", type=click.FloatRange(0, 60), default=0.0, help="Wait before every answer."
 )
 @click.option("--plain", is_flag=True, help="Only pages that answer 200.")
-@click.option("--list", "list_file", metavar="FILE", help="Write the URL of every page here; a list of yours is kept.")
-@click.option("--log", "log_file", metavar="FILE", help="Append each request here as a line of JSON.")
+@click.option(
+    "--list", "list_file", metavar="FILE", help="Write the URL of every page to this file, if it holds nothing else."
+)
+@click.option("--log", "log_file", metavar="FILE", help="Append each request to this file as a line of JSON.")
 @click.option(
     "--parent-pipe", is_flag=True, hidden=True, help="Print the URLs as a line of JSON; end when standard input closes."
 )

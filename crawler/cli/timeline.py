@@ -18,14 +18,14 @@ _SECONDS = click.FloatRange(0, 1e8)
 
 @click.command(epilog=EXAMPLES)
 @click.argument("file", metavar="FILE")
-@click.option("-o", "--output", metavar="OUT.html", help="The page.  [default: FILE with .html at its end]")
-@click.option("--svg", metavar="OUT.svg", help="Draw a picture, and make the page only where -o asks for it.")
+@click.option("-o", "--output", metavar="OUT.html", help="Write the page here.  [default: FILE with .html at its end]")
+@click.option("--svg", metavar="OUT.svg", help="Draw a picture; make the page only if -o names it.")
 @click.option(
     "--from", "begin", metavar="SECONDS", type=_SECONDS, default=0.0, help="Show it from this second on.  [default: 0]"
 )
 @click.option("--to", "end", metavar="SECONDS", type=_SECONDS, help="Show it up to this second.  [default: the end]")
 def command(file: str, *, output: str | None, svg: str | None, begin: float, end: float | None) -> None:
-    """Draw the trace in FILE, which a command wrote with --trace, as a page that needs nothing else."""
+    """Draw the trace in FILE, which a command wrote with --trace, as a self-contained page."""
     from crawler.timeline.page import timeline_page
     from crawler.timeline.picture import timeline_svg
     from crawler.timeline.reader import read_timeline

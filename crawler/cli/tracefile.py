@@ -41,7 +41,7 @@ def trace_file(name: str | None, folder: Path | None = None) -> Path | None:
 
 
 class Tracing:
-    """Trace of one life of a run with so many `slots`: an `observer` while it lasts, then a file."""
+    """Trace of one life of a run with this number of `slots`: an `observer` while it lasts, then a file."""
 
     def __init__(self, path: Path, command: str, slots: int) -> None:
         from crawler.runtime.clock import SystemClock
