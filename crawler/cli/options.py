@@ -236,16 +236,12 @@ def _resolved(name: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     head, rest = _split(name, value)
-    match = _REFERENCE.fullmatch(rest)
-    return head + _read_reference(name, match[1], match[2]) if match else value
-
-
-def _read_reference(name: str, kind: str, where: str) -> str:
-    if kind == "env":
-        if where not in os.environ:
-            raise UsageError(f"--{name}: the environment variable {where} is not set")
-        return os.environ[where]
+    if not (match := _REFERENCE.fullmatch(rest)):
+        return value
+    kind, where = match.groups()
     try:
-        return Path(where).read_text("utf-8").rstrip("\r\n")
+        return head + (os.environ[where] if kind == "env" else Path(where).read_text("utf-8").rstrip("\r\n"))
+    except KeyError:
+        raise UsageError(f"--{name}: the environment variable {where} is not set") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--{name}: {where}: {error}") from None

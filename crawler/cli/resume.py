@@ -10,7 +10,6 @@ from crawler.cli.options import (
     RUN_FLAGS,
     KnobCommand,
     RunFlags,
-    Values,
     given,
     knobs,
     look_up,
@@ -47,7 +46,10 @@ def command(folder: str, **parameters: object) -> int:
 
     flags, run_folder = convert(parameters, RunFlags), RunFolder(Path(folder))
     facts = run_folder.read_facts()
-    changed = _changes(parameters)
+    changed = given(parameters)
+    if fixed := next((name for name in changed if not _may_change(OPTIONS[name])), None):
+        raise UsageError(f"--{fixed}: resume cannot change it; start a new run with it")
+    configure(changed)  # alone first: an error beside the run's options would name their file
     check_names(dict.fromkeys(facts.needs), OPTIONS, str(run_folder.config))
     for name in facts.needs:
         if name not in changed:
@@ -71,12 +73,3 @@ def command(folder: str, **parameters: object) -> int:
     if config.output.to_stdout and not flags.quiet:
         click.echo("lines that were printed just before the interruption may come again", err=True)
     return carry_out(run_folder, facts, flags, trace)
-
-
-def _changes(parameters: Values) -> dict[str, object]:
-    changed = given(parameters)
-    for name in changed:
-        if not _may_change(OPTIONS[name]):
-            raise UsageError(f"--{name}: resume cannot change it; start a new run with it")
-    configure(changed)  # first without the run's file, which an error would name
-    return changed
