@@ -3,19 +3,19 @@
 Runs on: the main thread.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
 
 import click
 from msgspec import convert
 
 from crawler.cli.defaults import defaults_file, read_defaults
 from crawler.cli.notes import notes
-from crawler.cli.options import RUN_FLAGS, Decorator, RunFlags, given, look_up, with_parameters
+from crawler.cli.options import RUN_FLAGS, Decorator, RunFlags, given
+from crawler.cli.references import look_up
 from crawler.cli.tracefile import trace_file
 from crawler.core.config import configure
 from crawler.engine.seeds import Seeds
@@ -24,7 +24,7 @@ from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.list_line import read
 from crawler.run.sources import check_sources, is_line
 
-_PARAMETERS: tuple[Decorator, ...] = (
+BEGIN_FLAGS: tuple[Decorator, ...] = (
     click.argument("sources", metavar="SOURCE...", nargs=-1),
     click.option(
         "--sitemap",
@@ -41,17 +41,12 @@ _PARAMETERS: tuple[Decorator, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeginFlags(RunFlags):
-    """Arguments and flags of a command that begins a run, besides its knobs."""
+    """Arguments and flags of a command that begins a run, besides its knobs: `BEGIN_FLAGS`."""
 
     sources: tuple[str, ...]
     sitemaps: tuple[str, ...]
     output: str | None
     config_file: str | None
-
-
-def run_options() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add the arguments and flags of a command that begins a run; `begin` reads them."""
-    return with_parameters(*_PARAMETERS)
 
 
 def begin(command: str, parameters: Mapping[str, object]) -> int:

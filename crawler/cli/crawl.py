@@ -2,8 +2,8 @@
 
 import click
 
-from crawler.cli.begin import begin, run_options
-from crawler.cli.options import KnobCommand, knobs
+from crawler.cli.begin import BEGIN_FLAGS, begin
+from crawler.cli.options import KnobCommand, knobs, with_parameters
 
 EXAMPLES = """\b
 Examples:
@@ -18,7 +18,7 @@ Examples:
 
 
 @click.command(cls=KnobCommand, epilog=EXAMPLES)
-@run_options()
+@with_parameters(*BEGIN_FLAGS)
 @knobs()
 def command(**parameters: object) -> int:
     """Follow links from each SOURCE: a URL, a file with one URL per line, or - for standard input."""

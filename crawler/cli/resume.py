@@ -12,10 +12,9 @@ from crawler.cli.options import (
     RunFlags,
     given,
     knobs,
-    look_up,
-    told,
     with_parameters,
 )
+from crawler.cli.references import look_up, told
 from crawler.cli.tracefile import trace_file
 from crawler.core.config import OPTIONS, configure
 from crawler.core.errors import StorageDamaged, UsageError

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from crawler.cli.options import KnobCommand, given, knobs, look_up
+from crawler.cli.options import KnobCommand, given, knobs
+from crawler.cli.references import look_up
 from crawler.core.config import RunConfig, configure
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.handover import RobotsCopy
