@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 import tomli_w
+from msgspec.structs import replace
 
 from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
 from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
@@ -25,7 +26,7 @@ from crawler.run.disk import disk_gate, partial_of, read_toml, size_of, sync_fol
 from crawler.run.list_line import read
 from crawler.run.list_reader import LONGEST_LINE
 from crawler.run.list_table import ROWS, Table, is_row, table_of
-from crawler.run.seed_lists import SeedList, SourceEntry, rejected_entry, source_of, spelled
+from crawler.run.seed_lists import SeedList, rejected_entry
 from crawler.run.sources import copy_source, is_line
 from crawler.version import __version__
 
@@ -53,14 +54,14 @@ class RunFacts:
     @property
     def tables(self) -> tuple[Table, ...]:
         """Return the tables of all sources, in their order."""
-        return tuple(source.table or Table(first_line=source.first_line) for source in self.sources)
+        return tuple(source.table for source in self.sources)
 
 
 class _Run(msgspec.Struct, rename="kebab"):
     """Table `run` of `config.toml`."""
 
     command: str
-    sources: list[SourceEntry]
+    sources: tuple[SeedList, ...]
     seeds_bytes: int
     needs: tuple[str, ...]
 
@@ -149,9 +150,12 @@ class RunFolder:
         with disk_gate(str(self.seeds)):
             with partial.open("w+b") as out:
                 for source in sources:
-                    start, lines, is_one = out.tell(), copy_source(source, out), is_line(source)
-                    table = None if is_one or column is None else table_of(source, column, line, _head(out, start))
-                    found.append(SeedList(source, line, is_one, table))
+                    start, lines = out.tell(), copy_source(source, out)
+                    seeds = SeedList(source, line, is_line(source))
+                    if column is not None and not seeds.is_line:
+                        table = table_of(source, column, line, _head(out, start))
+                        seeds = replace(seeds, column=table.column, separator=table.separator, header=table.header)
+                    found.append(seeds)
                     line += lines
                 out.flush()
                 os.fsync(out.fileno())
@@ -164,7 +168,7 @@ class RunFolder:
         head = f"# A run of crawler {__version__}. `crawler resume` reads this file; `--config` takes it too.\n\n"
         run: dict[str, object] = {
             "command": facts.command,
-            "sources": [msgspec.to_builtins(spelled(source)) for source in facts.sources],
+            "sources": [msgspec.to_builtins(source) for source in facts.sources],
             "seeds-bytes": facts.seeds_bytes,
             "needs": list(facts.needs),
         }
@@ -191,7 +195,7 @@ class RunFolder:
         options = {name: value for name, value in data.items() if name not in secrets}
         return RunFacts(
             command=run.command,
-            sources=tuple(map(source_of, run.sources)),
+            sources=run.sources,
             config=configure(options, where=str(self.config)),
             secrets=secrets,
             needs=run.needs,

@@ -4,7 +4,6 @@ Runs on: the main thread; `rejected_entry` also on the storage thread.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -14,24 +13,14 @@ from crawler.core.handover import RejectedLine
 from crawler.run.list_table import Separator, Table
 
 
-@dataclass(frozen=True, slots=True)
-class SeedList:
-    """A list that was copied into `seeds.txt`.
+class SeedList(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True):
+    """A list that was copied into `seeds.txt`, as `config.toml` spells it.
 
     Attributes:
         first_line: its first line in `seeds.txt`, from 1.
         is_line: it is no list, but a line that stood on the command line.
-        table: the column that is read of it; None = its lines are no rows.
+        column, separator, header: those of its table; column None = its lines are no rows.
     """
-
-    name: str
-    first_line: int
-    is_line: bool = False
-    table: Table | None = None
-
-
-class SourceEntry(msgspec.Struct, rename="kebab", omit_defaults=True):
-    """A `SeedList` as `config.toml` spells it."""
 
     name: str
     first_line: int
@@ -40,20 +29,10 @@ class SourceEntry(msgspec.Struct, rename="kebab", omit_defaults=True):
     separator: Separator = ","
     header: int | None = None
 
-
-def spelled(source: SeedList) -> SourceEntry:
-    """Spell a source as `config.toml` does."""
-    found = SourceEntry(source.name, source.first_line, source.is_line)
-    if source.table is None:
-        return found
-    table = source.table
-    return msgspec.structs.replace(found, column=table.column, separator=table.separator, header=table.header)
-
-
-def source_of(found: SourceEntry) -> SeedList:
-    """Read a source as `config.toml` spells it."""
-    table = Table(first_line=found.first_line, column=found.column, separator=found.separator, header=found.header)
-    return SeedList(found.name, found.first_line, found.is_line, table if found.column is not None else None)
+    @property
+    def table(self) -> Table:
+        """Return the table that its lines are read as."""
+        return Table(first_line=self.first_line, column=self.column, separator=self.separator, header=self.header)
 
 
 def place_of(sources: Sequence[SeedList], line: int) -> str:
