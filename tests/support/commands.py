@@ -80,3 +80,12 @@ def standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes) -> Iterator[
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
         yield
+
+
+def one_line(capfd: pytest.CaptureFixture[str]) -> str:
+    """Return the one line on standard error; nothing may be on standard output."""
+    printed = capfd.readouterr()
+    assert not printed.out
+    (line,) = printed.err.splitlines()
+    assert line.startswith("crawler: ")
+    return line
