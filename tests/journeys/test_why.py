@@ -169,7 +169,7 @@ def test_a_page_that_failed(told: Told) -> None:
 
 
 def test_a_page_that_was_never_seen(told: Told) -> None:
-    """What was typed, what it means, and what a link to it would bring, as far as one can tell."""
+    """The typed text, its canonical URL, and the effect of a link to it, as far as known."""
     assert told("HTTP://Site.example:80/b/../new#top") == [
         "http://site.example/new",
         "Never seen. If a page linked to it, it would be fetched, as far as is known (see depth).",
@@ -394,7 +394,7 @@ def test_the_answer_as_json(run: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_nothing_of_the_run_is_changed(run: Path) -> None:
-    """Whoever asks leaves every file as it was."""
+    """The command leaves every file as it was."""
     before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in run.iterdir()}
 
     assert _run(["why", f"http://site.example{SESSIONS[5]}", str(run)]) == 0
@@ -436,7 +436,7 @@ def test_a_folder_in_front_of_the_url_is_told_the_order(run: Path, capsys: pytes
 
 
 def test_a_password_is_not_repeated(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What was typed is shown without it."""
+    """The typed URL is shown without the password."""
     assert _run(["why", "http://me:hunter2@site.example/a", str(run)]) == 0
 
     printed = capsys.readouterr().out

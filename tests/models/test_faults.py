@@ -1,4 +1,4 @@
-"""What goes wrong under each model, with real processes and real signals: bad pages, killed workers, Ctrl-C."""
+"""Faults under each model, with real processes and signals: bad pages, killed workers, Ctrl-C."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ async def models(site: HandMadeSite, *arguments: str) -> AsyncIterator[asyncio.s
 
 
 async def figures(child: asyncio.subprocess.Process) -> dict[str, Any]:
-    """What one model alone prints at its end."""
+    """Return the figures that one model prints at its end."""
     output, errors = await child.communicate()
     assert child.returncode == 0, errors.decode()
     found: dict[str, Any] = json.loads(output)
@@ -74,19 +74,19 @@ async def gone(family: list[int]) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process, and not only what its parent has not yet heard of."""
+    """Return whether a process lives; a zombie does not."""
     with suppress(OSError):
         return " Z " not in Path(f"/proc/{pid}/stat").read_text("utf-8")
     return False
 
 
 def entries(folder: Path) -> list[str]:
-    """What lies in a folder."""
+    """Return the names of the files in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
 def command_line(pid: int) -> bytes:
-    """What it was started with."""
+    """Return the command line of a process."""
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
 
 
@@ -250,7 +250,7 @@ async def test_a_process_of_the_gil_s_measurement_that_is_killed_hangs_nobody() 
 async def test_sigterm_leaves_no_file_behind(
     site: HandMadeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a model had written is cleared away, and its process has ended."""
+    """The files of the model are deleted, and its process has ended."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     gate = Gate(site, PATHS)
 

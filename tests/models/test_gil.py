@@ -1,4 +1,4 @@
-"""Who holds the GIL can be told from a heartbeat, on any machine that has one."""
+"""models.gil: a heartbeat shows which work holds the GIL."""
 
 import sys
 from functools import partial
@@ -11,7 +11,7 @@ from crawler.models.gil import has_gil, heartbeat, in_processes, in_threads, loo
 
 
 def nothing() -> None:
-    """What a worker process does here, before and besides."""
+    """Do nothing."""
 
 
 @pytest.mark.skipif(not has_gil(), reason="this interpreter has no GIL")

@@ -1,4 +1,4 @@
-"""What is said of the GIL follows from the figures."""
+"""models.gil_report: the figures decide the sentences about the GIL."""
 
 import pytest
 

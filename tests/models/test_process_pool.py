@@ -24,7 +24,7 @@ class NoClient:
 
 
 def nothing() -> None:
-    """What a process prepares."""
+    """Prepare nothing."""
 
 
 def unread(response: Response) -> Page:
@@ -38,7 +38,7 @@ def unwritten(url: Url, content: bytes) -> None:
 
 
 class LastMoment:
-    """When all is done, it kills the one process that waits at the queue, with the lock that the other waits for."""
+    """A watch that, at the end, kills the process at the queue: it holds the lock that the other one waits for."""
 
     lag: float | None = None
 
@@ -54,7 +54,7 @@ class LastMoment:
 
 
 def waits_at_a_pipe(pid: int | None) -> bool:
-    """What Linux calls such a wait has `pipe` in its name."""
+    """Return whether a process waits in a kernel function with `pipe` in its name."""
     return "pipe" in Path(f"/proc/{pid}/wchan").read_text()
 
 

@@ -1,4 +1,4 @@
-"""What is said of a model follows from its numbers, and from nothing else."""
+"""models.report and models.sentences: the figures alone decide the sentence about a model."""
 
 import re
 
@@ -81,7 +81,7 @@ AMOUNTS = st.floats(0, 10)
 def test_no_sentence_contradicts_its_row(
     seconds: float, cpu: float, delayed: float, processes: int, threads: int, lag: float | None, latency: float
 ) -> None:
-    """Whatever the figures, what is claimed holds for them, and each number in it is one of theirs."""
+    """For any figures, the sentence is true, and each number in it is one of them."""
     figures = row(seconds, cpu=cpu, delayed=delayed, processes=processes, threads=threads, lag=lag)
 
     said = sentence(figures, latency)

@@ -99,7 +99,7 @@ def test_a_long_name_loses_its_beginning(facts: dict[str, Any]) -> None:
 
 
 def test_a_name_cannot_write_to_the_terminal() -> None:
-    """What is stored is shown as escapes where it could move a cursor."""
+    """Stored text is escaped if it could move a cursor."""
     assert "\x1b" not in "\n".join(hosts_text([host_row(replace(QUICK, host=Host("a\x1b[2J:80")))]))
 
 
@@ -121,7 +121,7 @@ def test_without_hosts_there_is_a_sentence() -> None:
     ],
 )
 def test_robots_is_a_word(status: int | None, word: str | None, *, is_closed: bool) -> None:
-    """Whether there are rules, whether they close the host, or why they are not known."""
+    """Rules, a closed host, or the status because of which the rules are unknown."""
     robots = None if status is None else HostRobots(status=status, is_closed=is_closed)
 
     assert host_row(replace(QUICK, robots=robots)).robots == word
@@ -155,14 +155,14 @@ def test_a_rate_needs_two_moments(
     ],
 )
 def test_a_table_may_be_sorted(sort: str, order: list[str]) -> None:
-    """What is most stands first; who is given up is the greatest trouble."""
+    """The largest figure stands first; by errors, a host that was given up."""
     rows = sorted((host_row(report) for report in (QUICK, SLOW, GONE)), key=SORTS[sort])
 
     assert [row.host.partition(".")[0] for row in rows] == order
 
 
 def test_without_a_width_no_name_is_cut() -> None:
-    """What a table is searched for stands in it."""
+    """Every name can be found with grep."""
     row = host_row(HostReport(host=Host(f"{'long-' * 30}name.example:80"), pages=1))
 
     assert hosts_text([row])[1].startswith("…")

@@ -27,7 +27,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fetcher = FakeFetcher({f"{HOST}/1": (404, b"gone"), f"{HOST}/2": refused(), f"{HOST}/3": later}, (200, b"body"))
     ending = asyncio.run(crawl(folder, LINES, fetcher, retries=1))
     with FrontierAudit(folder / "frontier.sqlite") as audit:
-        hosts, lost = audit.hosts("crawler", MOST_HOSTS), audit.lost_seeds()
+        hosts, lost = audit.reports.hosts("crawler", MOST_HOSTS), audit.reports.lost_seeds()
     summary = summarize(ending.totals, peak_rss_mb=1.0, stopped_by=None, hosts=hosts, lost_seeds=lost)
     RunFolder(folder).write_summary(as_json(summary))
     return folder

@@ -96,7 +96,7 @@ async def test_a_client_that_leaves_ends_its_request() -> None:
 
 @pytest.mark.both_loops
 async def test_a_raw_server_says_exactly_its_bytes() -> None:
-    """What the handler writes arrives byte for byte, then the connection ends."""
+    """The bytes of the handler arrive unchanged, then the connection ends."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

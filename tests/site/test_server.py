@@ -256,7 +256,7 @@ def test_the_process_ends_with_its_parent_s_pipe(tmp_path: Path) -> None:
 
 
 async def test_a_line_waits_a_quarter_of_a_second_at_most(tmp_path: Path) -> None:
-    """What is logged is in the file a quarter of a second later, once, though the log stays open."""
+    """A logged line is in the file a quarter of a second later, once, while the log stays open."""
     log = RequestLog(tmp_path / "hits.jsonl")
     hits = [Hit(host=0, method="GET", target="/", status=200, started=at, ended=at) for at in (1.0, 2.0)]
 

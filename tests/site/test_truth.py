@@ -1,4 +1,4 @@
-"""What a site promises of itself, checked from its own words alone: no server."""
+"""site.truth: the promises of a site, checked without a server."""
 
 import gzip
 import os
@@ -41,7 +41,7 @@ def of_kind(site: Site, kind: PageKind) -> list[PageTruth]:
 
 
 def walked(site: Site) -> dict[tuple[int, str], int]:
-    """What links and redirects lead to from every `/`, with the least number of links."""
+    """Return the pages that links and redirects reach from every `/`, with the least number of links."""
     owners = {base: host for host, base in enumerate(site.base_urls)}
     depths = {(host, "/"): 0 for host in range(site.plan.hosts)}
     waiting = deque(depths)
@@ -253,7 +253,7 @@ def test_slow_and_troubled_pages_say_so() -> None:
     ],
 )
 def test_another_spelling_is_unknown(path: str) -> None:
-    """What is not exactly a path of the site is None."""
+    """Any other spelling of a path is None."""
     site = Site(SitePlan(pages=100, shares=Shares()))
 
     assert site.page(0, path) is None

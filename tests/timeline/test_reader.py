@@ -53,7 +53,7 @@ def timeline(*facts: VisitDone | GroupDone | Leased, command: str = "fetch", mos
 
 
 def data_of(page: str) -> dict[str, Any]:
-    """What the script of a page draws, found as a browser finds it: the element ends at the first `</script`."""
+    """Return the data of a page, found as a browser finds it: the element ends at the first `</script`."""
     found = re.search(r'<script id="data" type="application/json">(.*?)</script', page, re.DOTALL)
     assert found
     data: dict[str, Any] = json.loads(found[1])
@@ -77,7 +77,7 @@ def test_a_trace_is_read_back_as_rows() -> None:
 
 
 def test_the_words_are_decided_by_the_figures() -> None:
-    """How many ran beside each other; what a long run left out."""
+    """The concurrency of a run; the gaps of a long one."""
     (short,) = sentences(timeline(turn(1, 0.0), turn(2, 0.0)))
     assert short.endswith("they would take 400 ms: 2.0 ran beside each other on average.")
     long = timeline(*(turn(number, float(number)) for number in range(200)), most=200)
@@ -85,7 +85,7 @@ def test_the_words_are_decided_by_the_figures() -> None:
 
 
 def test_every_step_has_a_colour_and_a_meaning() -> None:
-    """Whatever this tool writes is in the table, and in the legend where it occurs."""
+    """Every step of a trace is in the table, and in the legend if it occurs."""
     group = GroupDone(began=0.5, appended=0.6, synced=0.7, committed=0.8)
     times = Timing(dns=0.01, connect=0.01, tls=0.01, first_byte=0.01, body=0.01)
     facts = [turn(1, 0.0, timing=times), turn(2, 0.0, worker=0), turn(3, 0.0, timing=Timing(), outcome="failed")]
@@ -109,7 +109,7 @@ def test_the_picture_is_one_file_for_light_and_dark() -> None:
 
 
 def test_a_stretch_of_the_run_can_be_drawn() -> None:
-    """What lies outside is not in the picture; a stretch that is finer than what was kept is shaded all over."""
+    """The picture omits the rest of the run; a stretch within a gap is shaded all over."""
     facts = [turn(number, float(number)) for number in range(200)]
     whole, part = timeline_svg(timeline(*facts)), timeline_svg(timeline(*facts), 10.0, 11.0)
 
@@ -194,7 +194,7 @@ def test_a_hostile_trace_makes_a_bounded_page(stride: int) -> None:
     st.floats(0.001, 2),
 )
 def test_any_spans_are_drawn(spans: list[tuple[int, int, str]], begin: float, length: float) -> None:
-    """Whatever lies where, both drawings are made."""
+    """For any trace, both drawings are made."""
     events = [{**SPAN, "ts": ts, "dur": dur, "cat": kind} for ts, dur, kind in spans]
 
     found = read_timeline(json.dumps({**GOOD, "traceEvents": events}).encode(), "t.json")

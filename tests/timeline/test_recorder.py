@@ -71,7 +71,7 @@ def test_a_million_facts_leave_whole_windows() -> None:
 
 
 def test_one_moment_cannot_fill_the_memory() -> None:
-    """What is over the bound in a single window is counted as left out."""
+    """Facts beyond the bound of a single window are counted as left out."""
     trace = Trace(0.0, most=1000)
 
     for _ in range(10_000):

@@ -58,14 +58,14 @@ def test_who_led_there_is_told(facts: dict[str, Any], listed: str | None, told: 
     ],
 )
 def test_robots_txt_is_told_with_its_age(status: int, body: bytes, age: float, verdict: StepVerdict, told: str) -> None:
-    """Whatever its status was; one that is too old would be asked for again."""
+    """For every status; a stale one would be requested again."""
     copy = RobotsCopy(fetched_at=NOW - age, expires_at=NOW - age + 86400, status=status, body=body)
 
     assert step(ask(robots=copy), "robots.txt") == Step("robots.txt", verdict, told)
 
 
 def test_a_robots_txt_that_changed_does_not_rewrite_the_past() -> None:
-    """What was refused stays refused, and that it would be allowed now is said."""
+    """A refused URL stays refused, and the answer says that it would be allowed now."""
     copy = RobotsCopy(fetched_at=NOW, expires_at=NOW + 9, status=200, body=b"User-agent: *\nAllow: /a\n")
 
     found = step(ask(robots=copy, row=skipped(Reason.ROBOTS_DENIED)), "robots.txt")
@@ -147,7 +147,7 @@ def test_a_page_of_a_host_that_was_given_up_was_not_tried() -> None:
 
 
 def test_each_try_is_told_with_its_wait() -> None:
-    """When, why, and for how long it was put off."""
+    """The time, the reason and the delay of each."""
     tries = (
         Try(at=NOW - 9, reason=Reason.RETRY_STATUS, not_before=NOW - 7.5),
         Try(at=NOW - 5, reason=Reason.TRUNCATED, not_before=NOW + 3600),
