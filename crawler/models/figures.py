@@ -7,7 +7,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 LEAD = 1.15  # two runs of one model differ by up to this factor
@@ -113,10 +113,6 @@ class Comparison:
         """Return the CPU seconds per page of the thriftiest model: an upper bound of the job's own cost."""
         return min((row.cpu / row.finished for row in self.rows if row.finished), default=0.0)
 
-    def named(self) -> Iterator[tuple[str, Figures]]:
-        """Yield each row with the name of its model."""
-        return ((row.model, row) for row in self.rows)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
@@ -131,7 +127,7 @@ class Sweep:
 
     def rates(self, model: str) -> tuple[float, ...]:
         """Return a model's pages per second at each point; 0 = it did not finish."""
-        rows = (dict(point.named())[model] for point in self.points)
+        rows = (row for point in self.points for row in point.rows if row.model == model)
         return tuple(0.0 if row.ended else row.rate for row in rows)
 
     @property

@@ -8,7 +8,7 @@ Runs on: any thread or process.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -114,4 +114,3 @@ class Job:
 
 
 Model = Callable[[Job, JobWatch], Results]
-Models = Mapping[str, Model]

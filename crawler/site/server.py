@@ -118,7 +118,12 @@ class SiteServer:
             return web.Response(status=404, text="There is no such page.\n")
         if truth.delay:
             await asyncio.sleep(truth.delay)
-        return self._refusal(host, truth) or _response(truth, request)
+        if refusal := self._refusal(host, truth):
+            return refusal
+        if truth.coding and truth.coding not in request.headers.get("Accept-Encoding", ""):
+            headers = [(name, value) for name, value in truth.headers if name != "Content-Encoding"]
+            return web.Response(status=truth.status, headers=headers, body=truth.decoded)
+        return web.Response(status=truth.status, headers=truth.headers, body=truth.body)
 
     def _refusal(self, host: int, truth: PageTruth) -> web.Response | None:
         trouble = truth.trouble
@@ -133,10 +138,3 @@ async def _close_connections(protocols: web.Server) -> None:
     for connection in protocols.connections:
         connection.force_close()
     await protocols.shutdown(_GRACE)
-
-
-def _response(truth: PageTruth, request: web.BaseRequest) -> web.Response:
-    if truth.coding and truth.coding not in request.headers.get("Accept-Encoding", ""):
-        headers = [(name, value) for name, value in truth.headers if name != "Content-Encoding"]
-        return web.Response(status=truth.status, headers=headers, body=truth.decoded)
-    return web.Response(status=truth.status, headers=truth.headers, body=truth.body)

@@ -43,7 +43,7 @@ def timeline_svg(timeline: Timeline, begin: float = 0.0, end: float | None = Non
     body = "\n".join(picture.done())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}"'
-        f' height="{height:.0f}" role="img" aria-label="{xml(_title(timeline))}">\n<style>{_style()}</style>\n'
+        f' height="{height:.0f}" role="img" aria-label="{xml(_title(timeline))}">\n<style>{_STYLE}</style>\n'
         f'<rect width="100%" height="100%" rx="10" class="ground"/>\n{body}\n</svg>\n'
     )
 
@@ -59,12 +59,9 @@ _LIGHT = """text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;
 _DARK = """text{fill:#e3e8f0}.m,.t{fill:#98a3b5}.ground{fill:#12161d}.lane{fill:#191f29}.grid{stroke:#2a3240}
 .shade{fill:#000;opacity:.45}.c{fill:#3f6fc4;opacity:.5}.l{stroke:#82aaff}"""
 
-
-def _style() -> str:
-    kinds = [(class_of(name), kind) for name, kind in KINDS.items()]
-    light = "\n".join(f".{name}{{stroke:{kind.light}}}" for name, kind in kinds)
-    dark = "\n".join(f".{name}{{stroke:{kind.dark}}}" for name, kind in kinds)
-    return f"{_LIGHT}\n{light}\n@media(prefers-color-scheme:dark){{{_DARK}\n{dark}}}"
+_LIGHT_KINDS = "\n".join(f".{class_of(name)}{{stroke:{kind.light}}}" for name, kind in KINDS.items())
+_DARK_KINDS = "\n".join(f".{class_of(name)}{{stroke:{kind.dark}}}" for name, kind in KINDS.items())
+_STYLE = f"{_LIGHT}\n{_LIGHT_KINDS}\n@media(prefers-color-scheme:dark){{{_DARK}\n{_DARK_KINDS}}}"
 
 
 def _grid(picture: Picture, top: float) -> None:

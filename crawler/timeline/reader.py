@@ -83,8 +83,6 @@ class Timeline:
     """
 
     command: str
-    started: str
-    limit: int
     length: int
     window: int
     stride: int
@@ -163,8 +161,6 @@ def _timeline(file: _File) -> Timeline:
     ends = [bar.end for rows in kinds.values() for bars in rows.values() for bar in bars]
     return Timeline(
         command=safe(other.command, 200),
-        started=safe(other.started, 40),
-        limit=other.slots,
         length=max(1, round(other.seconds * 1e6), *ends),
         window=max(1, round(other.window_seconds * 1e6)),
         stride=other.stride,
