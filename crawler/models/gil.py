@@ -67,9 +67,9 @@ def in_processes(work: Work, times: int, count: int, prepare: Work) -> Speed:
     """
     spawning = multiprocessing.get_context("spawn")
     pipes = [spawning.Pipe() for _ in range(count)]
-    crew = [spawning.Process(target=_process, args=(end,), daemon=True) for _, end in pipes]
+    workers = [spawning.Process(target=_process, args=(end,), daemon=True) for _, end in pipes]
     with sigint_blocked():
-        for process in crew:
+        for process in workers:
             process.start()
     for _, end in pipes:
         end.close()  # so that the pipe closes with its process
@@ -86,7 +86,7 @@ def in_processes(work: Work, times: int, count: int, prepare: Work) -> Speed:
     except (EOFError, OSError):
         raise WorkersMissing("a measured process has died: run the measurement again") from None
     speed = _speed("processes", count, began, (cost_so_far() - cost).cpu)
-    for process in crew:
+    for process in workers:
         process.join()
     return speed
 

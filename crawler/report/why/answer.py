@@ -29,7 +29,7 @@ def explain(question: Question, history: UrlHistory, config: RunConfig) -> Answe
         state=row.state.name.lower() if row else None,
         reason=row.reason if row else None,
         status=row.status if row else None,
-        conclusion=_outcome(case, row) if row else _expectation(case, steps, refusals),
+        conclusion=_conclusion(case, row) if row else _expectation(case, steps, refusals),
         steps=steps,
         change=_change(case, refusals),
     )
@@ -38,7 +38,7 @@ def explain(question: Question, history: UrlHistory, config: RunConfig) -> Answe
 # --- the conclusion, in one sentence ------------------------------------------------------------------------------
 
 
-def _outcome(case: Case, row: StoredUrl) -> str:
+def _conclusion(case: Case, row: StoredUrl) -> str:
     if row.state is State.DONE:
         target, unread = case.history.target, UNREAD.get(row.reason) if row.reason else None
         led = ""
