@@ -108,7 +108,7 @@ def test_a_stream_is_whole_when_its_content_is(stream: Stream) -> None:
 
 @each
 def test_two_layers_that_were_flushed_are_whole(stream: Stream) -> None:
-    """As a stream of an application behind a server that packs once more, and none of them closes."""
+    """An application's stream behind a server that compresses once more, and neither closes."""
     packer = zlib.compressobj(wbits=31)
     body = packer.compress(stream.flushed) + packer.flush(zlib.Z_SYNC_FLUSH)
 
@@ -131,7 +131,7 @@ def test_a_cut_stream_gives_its_start_and_says_so(stream: Stream) -> None:
 @pytest.mark.parametrize("stream", [stream for stream in STREAMS.values() if stream.trailer or stream.coding == "br"])
 @pytest.mark.parametrize("where", [0.1, 0.3, 0.6, 0.9])
 def test_a_damaged_stream_gives_all_in_front_of_the_damage(stream: Stream, where: float) -> None:
-    """As much as if it had been cut there, whatever the size of the steps; what is behind is no document."""
+    """The same as of a body cut there, in steps of any size; the bytes behind are no document."""
     at = int(len(stream.closed) * where)
     intact, _ = unpacked(stream.closed[:at], stream.coding)
 
@@ -262,7 +262,7 @@ def test_a_robots_txt_is_read_by_the_same_rules(coding: str) -> None:
 @pytest.mark.parametrize("behind", [b"\n", b"\0", b"garbage" * 100])
 @pytest.mark.parametrize("size", [100, 65_536, 70_000])
 def test_bytes_behind_a_stream_are_ignored(coding: str, behind: bytes, size: int) -> None:
-    """As browsers do, wherever the stream ends within the slices in which it is read."""
+    """Browsers do so, too; the stream may end anywhere within the slices in which it is read."""
     content = Random(1).randbytes(size)  # noqa: S311 - bytes that no coding makes shorter
 
     assert unpacked(PACKERS[coding](content) + behind, coding) == (content, None)

@@ -171,7 +171,7 @@ def test_bytes_that_are_no_utf8_are_sent_too(tmp_path: Path) -> None:
 
 
 def test_a_cookie_without_a_name_is_its_value() -> None:
-    """As browsers send it (RFC 6265bis, 5.8.3)."""
+    """Browsers send it so (RFC 6265bis, 5.8.3)."""
     assert sent(line(name=""), "http://h.example/") == "1"
 
 
@@ -197,7 +197,7 @@ def test_files_are_read_as_they_are_written(content: bytes) -> None:
 
 
 def test_a_missing_value_is_an_empty_one() -> None:
-    """As curl reads a line of six fields."""
+    """Curl reads a line of six fields so."""
     assert sent(b"\t".join(line().split(b"\t")[:6]) + b"\n", "http://h.example/") == "a="
 
 

@@ -178,7 +178,7 @@ def test_what_is_no_url_is_refused_with_what_helps(line: str, reason: Reason, me
     ],
 )
 def test_of_a_row_one_column_is_read(row: str, table: Table, becomes: str | Reason) -> None:
-    """As a line is, a host without a scheme too; a row that ends before it is rejected."""
+    """A cell is read like a line, a host without a scheme too; a row that ends before it is rejected."""
     batch = read(row, table)
 
     found = [find.url.href for find in batch.finds] or [line.reason for line in batch.rejected]

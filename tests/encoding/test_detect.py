@@ -68,7 +68,7 @@ LABELS = [
 
 @pytest.mark.parametrize(("label", "name"), LABELS)
 def test_labels_are_the_standards(label: str | None, name: str | None) -> None:
-    """What Python knows besides is no encoding of the web."""
+    """Python's other codecs are no encodings of the web."""
     assert named(label) == name
 
 
@@ -273,7 +273,7 @@ def test_the_prescan_takes_any_markup(head: bytes) -> None:
 
 @given(st.binary(max_size=300), st.sampled_from(ENCODINGS))
 def test_decoding_never_fails(body: bytes, encoding: str) -> None:
-    """Whatever the bytes, the text can be written as UTF-8."""
+    """The text of any bytes can be written as UTF-8."""
     decoded = text(body, encoding)
 
     assert utf_8(body, encoding).decode("utf-8", "replace") == decoded

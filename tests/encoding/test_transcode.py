@@ -63,7 +63,7 @@ def test_what_is_utf_8_with_line_feeds_passes_as_it_is(data: bytes) -> None:
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-16", "utf-16-be", "utf-32"])
 def test_carriage_returns_alone_end_lines(codec: str) -> None:
-    """As old Macs have it, under any encoding."""
+    """The line ends of old Macs, under any encoding."""
     text = "http://h/ä\rhttp://h/b\r\rhttp://h/c"
 
     assert transcoded(text.encode(codec), 1).removeprefix(codecs.BOM_UTF8) == text.replace("\r", "\n").encode()
@@ -113,7 +113,7 @@ def test_what_cannot_be_decoded_is_no_utf_8_either(damaged: bytes) -> None:
 
 @given(LETTERS, st.sampled_from(["utf-8", "utf-16", "utf-32"]), st.integers(1, 9))
 def test_the_size_of_the_blocks_changes_nothing(text: str, codec: str, size: int) -> None:
-    """Wherever a block ends, within a letter or a line end, the result is the same."""
+    """The result is the same if a block ends within a letter or a line end."""
     data = text.encode(codec)
 
     assert transcoded(data, size) == transcoded(data, 1_000_000)

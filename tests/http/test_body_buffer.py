@@ -1,4 +1,4 @@
-"""core.pieces: bytes that come in pieces."""
+"""Bodies that arrive in pieces."""
 
 import tracemalloc
 
@@ -15,7 +15,7 @@ KIB = 1024
     ids=str,
 )
 def test_the_whole_is_all_pieces_in_order(sizes: list[int]) -> None:
-    """Whatever their sizes, and however often it is asked for."""
+    """Pieces of any size, asked for any number of times."""
     pieces = [bytes([number]) * size for number, size in enumerate(sizes)]
     taken = BodyBuffer()
 

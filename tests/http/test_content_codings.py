@@ -1,4 +1,4 @@
-"""core.decode: content codings are removed within a budget."""
+"""The removal of content codings within a budget."""
 
 import gzip
 import time
@@ -48,7 +48,7 @@ def _reason(body: bytes, coding: str, limit: int = 64 * MIB) -> Reason:
 
 @each_packer
 def test_a_page_comes_back_byte_for_byte(coding: str, pack: Callable[[bytes], bytes]) -> None:
-    """What was packed is unpacked, in steps of bounded size."""
+    """A compressed body is decompressed in steps of bounded size."""
     steps = list(decode_steps(pack(PAGE), codings(coding), len(PAGE)))
 
     assert b"".join(steps) == PAGE

@@ -9,27 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.reasons import Reason
-from crawler.core.urls import parse as url
-from crawler.parse.document import Document, Reading
-from crawler.parse.document_reader import read
 from crawler.parse.loose_xml import LooseReader
 from crawler.parse.xml_start import start_of
+from support.reading import paths, reading
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 MAP = "<urlset><url><loc>http://h/a</loc></url><url><loc>{}</loc></url><url><loc>http://h/c</loc></url></urlset>"
 SOUND = MAP.format("http://h/b")
 BROKEN = Reason.XML_ERROR
-
-
-def reading(body: bytes | str, content_type: str | None = "application/xml", *, sitemap: bool = False) -> Reading:
-    """Return the reading of such a document."""
-    content = body.encode() if isinstance(body, str) else body
-    return read(Document(url=url("http://h/d/map"), body=content, content_type=content_type, sitemap=sitemap))
-
-
-def paths(told: Reading) -> list[str] | None:
-    """Each link without the host h; None = it can have none."""
-    return None if told.links is None else [link.url.href.removeprefix("http://h") for link in told.links]
 
 
 NOTICE = "<br />\n<b>Notice</b>:  Undefined index: x in <b>/srv/map.php</b> on line <b>3</b><br />\n"

@@ -49,7 +49,7 @@ def test_a_date_is_kept_as_rfc_3339_or_not_at_all(text: str, expected: str | Non
 
 @given(st.text(alphabet="0123456789-:TZ+. ,ADJanMonGMT\N{ARABIC-INDIC DIGIT ONE}", max_size=40))
 def test_no_text_is_too_odd(text: str) -> None:
-    """Whatever is written becomes a date in ASCII or nothing; and a date stays as it is."""
+    """Any text becomes a date in ASCII or nothing, and such a date stays as it is."""
     found = as_rfc_3339(text)
 
     assert found is None or (found.isascii() and as_rfc_3339(found) == found)

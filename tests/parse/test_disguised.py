@@ -13,10 +13,10 @@ from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.core.visits import Page
 from crawler.parse.decoding import job_of
-from crawler.parse.document import Document, Reading, Wants
-from crawler.parse.document_reader import read
+from crawler.parse.document import Wants
 from crawler.parse.follow import follow
 from crawler.parse.page_reader import PageReader, Task, is_document
+from support.reading import paths, reading
 
 BROKEN = Reason.XML_ERROR
 TASK = Task(max_decoded=10**8, follow=follow(ScopeConfig(), obey=True))
@@ -27,23 +27,12 @@ XML = "<?xml version='1.0'?>"
 HTML = b"<!doctype html><title>t</title><a href=/x>x</a>"
 
 
-def reading(body: bytes | str, content_type: str | None = "application/xml") -> Reading:
-    """Return the reading of such a document."""
-    content = body.encode() if isinstance(body, str) else body
-    return read(Document(url=url("http://h/d/map"), body=content, content_type=content_type))
-
-
 def page(body: bytes, content_type: str, *, status: int = 200, assets: bool = False) -> Page:
     """Return the page of an answer."""
     headers = ((b"Content-Type", content_type.encode()),)
     task = Task(max_decoded=10**8, follow=TASK.follow, wants=Wants(assets=assets))
     answer = Response(request=Request(url=url("http://h/")), status=status, headers=headers, body=body)
     return PageReader(task).read_response(answer)
-
-
-def paths(told: Reading) -> list[str] | None:
-    """Each link without the host h; None = it can have none."""
-    return None if told.links is None else [link.url.href.removeprefix("http://h") for link in told.links]
 
 
 @pytest.mark.parametrize("listing", [MAP, FEED, XML + MAP])

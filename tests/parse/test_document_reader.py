@@ -17,13 +17,14 @@ from crawler.core.urls import parse as url
 from crawler.parse.document import Document, Reading, Wants
 from crawler.parse.document_reader import read
 from crawler.parse.references import MAX_LINKS
+from support.reading import reading as reading_of
 
 EVERYTHING = Wants(text=True, selectors=(("links", "a::attr(href)"), ("texts", "p ::text")))
 
 
 def reading(body: bytes, content_type: str | None = "text/html", wants: Wants = EVERYTHING) -> Reading:
-    """What such a document tells."""
-    return read(Document(url=url("http://h/d/"), body=body, content_type=content_type), wants)
+    """Return the reading of such a document."""
+    return reading_of(body, content_type, wants, at="http://h/d/")
 
 
 def travelled(fact: object) -> object:
@@ -264,7 +265,7 @@ def test_what_goes_in_and_out_travels() -> None:
 
 
 def test_a_kind_is_followed_for_one_reason_at_most() -> None:
-    """As a page, as an entry of a list, or as a part of a page."""
+    """A kind is followed as a page, as an entry of a list, or as a part of a page."""
     assert len(NAVIGATION | LISTED | ASSETS) == len(NAVIGATION) + len(LISTED) + len(ASSETS)
     assert "a" in NAVIGATION
     assert {"a", "img"} & set(LinkKind) == {"a", "img"}  # a kind is found by its value, too
@@ -278,7 +279,7 @@ print(sorted({"aiohttp", "asyncio", "ssl", "socket", "multiprocessing", "uvloop"
 
 
 def test_a_worker_stays_light() -> None:
-    """What reads documents imports nothing of what fetches them."""
+    """Readers of documents import nothing of the fetchers."""
     assert subprocess.check_output([sys.executable, "-c", LIGHT], text=True) == "[]\n"
 
 

@@ -9,21 +9,14 @@ from crawler.core.messages import Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
 from crawler.core.visits import Page
-from crawler.parse.document import Document, Reading
-from crawler.parse.document_reader import read
 from crawler.parse.follow import follow
 from crawler.parse.page_reader import PageReader, Task
+from support.reading import paths, reading
 from support.ways import a_request
 
 BROKEN = Reason.XML_ERROR
 TASK = Task(max_decoded=10**8, follow=follow(ScopeConfig(), obey=True))
 S = "http://www.sitemaps.org/schemas/sitemap/0.9"
-
-
-def reading(body: bytes | str, content_type: str | None = "application/xml", *, sitemap: bool = False) -> Reading:
-    """Return the reading of such a document."""
-    content = body.encode() if isinstance(body, str) else body
-    return read(Document(url=url("http://h/d/map"), body=content, content_type=content_type, sitemap=sitemap))
 
 
 def page(body: bytes | str, content_type: str = "text/plain", *, status: int = 200, sitemap: bool = True) -> Page:
@@ -32,11 +25,6 @@ def page(body: bytes | str, content_type: str = "text/plain", *, status: int = 2
     request = a_request(url("http://h/d/map"), sitemap=sitemap)
     headers = ((b"Content-Type", content_type.encode()),)
     return PageReader(TASK).read_response(Response(request=request, status=status, headers=headers, body=content))
-
-
-def paths(told: Reading) -> list[str] | None:
-    """Each link without the host h; None = it can have none."""
-    return None if told.links is None else [link.url.href.removeprefix("http://h") for link in told.links]
 
 
 E_ACUTE = "http://h/\u00e9\n"

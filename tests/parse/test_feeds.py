@@ -9,26 +9,11 @@ import pytest
 
 from crawler.core.links import LinkKind
 from crawler.core.reasons import Reason
-from crawler.core.urls import parse as url
-from crawler.parse.document import Document, Reading
-from crawler.parse.document_reader import read
+from support.reading import links, reading
 
 zipped = partial(gzip.compress, mtime=0)  # the same bytes every time: they name tests
 ATOM = "<feed xmlns='http://www.w3.org/2005/Atom'>"
 SITEMAP = "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>"
-
-
-def reading(body: bytes | str, content_type: str | None = "application/xml") -> Reading:
-    """What such a document tells."""
-    content = body.encode() if isinstance(body, str) else body
-    return read(Document(url=url("http://h/d/feed"), body=content, content_type=content_type))
-
-
-def links(told: Reading) -> list[str] | None:
-    """Each link as its kind and its URL without the host h; None = it can have none."""
-    if told.links is None:
-        return None
-    return [f"{link.kind.value} {link.url.href.removeprefix('http://h')}" for link in told.links]
 
 
 LISTINGS: list[tuple[str, list[str] | None]] = [
@@ -43,7 +28,7 @@ LISTINGS: list[tuple[str, list[str] | None]] = [
     ("<rss><channel><item><media:content url='/a.jpg'/></item></channel></rss>", ["enclosure /a.jpg"]),  # not declared
     (
         "<rss><channel><atom:link rel='self' href='?1'/><atom:link rel='next' href='?2'/></channel></rss>",
-        ["feed /d/feed?2"],
+        ["feed /d/map?2"],
     ),
     ("<rss><channel><image><link>/x</link><url>/y</url></image></channel></rss>", []),
     ("<rss><channel><item><description>&lt;a href=x&gt;</description></item></channel></rss>", []),
@@ -58,7 +43,7 @@ LISTINGS: list[tuple[str, list[str] | None]] = [
         ATOM + "<entry><link rel='enclosure' href='a'/><content src='b'/></entry></feed>",
         ["enclosure /d/a", "item /d/b"],
     ),
-    (ATOM + "<link rel='next' href='?2'/><link rel='self' href='?1'/></feed>", ["feed /d/feed?2"]),
+    (ATOM + "<link rel='next' href='?2'/><link rel='self' href='?1'/></feed>", ["feed /d/map?2"]),
     (
         "<feed xml:base='http://o/x/'><entry xml:base='y/'><link href='z'/></entry><link href='z'/></feed>",
         ["item http://o/x/y/z", "home http://o/x/z"],
@@ -199,7 +184,7 @@ def test_an_external_dtd_is_left_where_it_is(body: str) -> None:
     ids=["deep", "long text", "long attribute", "long comment", "many items", "many attributes"],
 )
 def test_a_monstrous_feed_is_read_like_any_other(body: Callable[[], bytes]) -> None:
-    """What is kept is a path of names, one text and the references."""
+    """A path of names, one text and the references are kept."""
     assert len(reading(body()).links or ()) <= 1
 
 
@@ -248,7 +233,7 @@ def test_listings_are_known_by_their_root(
 
 
 def test_a_gzip_bomb_is_unpacked_up_to_its_limit() -> None:
-    """What is unpacked by then is read."""
+    """The part that was decompressed by then is read."""
     bomb = zipped(SMALL.removesuffix("</urlset>").encode() + b" " * (60 * 1024 * 1024), 1)
 
     assert links(reading(bomb, "application/gzip")) == ["loc /a"]
@@ -320,10 +305,7 @@ def test_of_a_long_listing_the_first_50_000_entries_are_read(root: str, entry: s
     assert (len(told.links or ()), told.links_cut) == (50_000, True)
 
 
-def sitemap(body: bytes | str, content_type: str | None = "application/xml") -> Reading:
-    """What such a document tells that was listed as a sitemap."""
-    content = body.encode() if isinstance(body, str) else body
-    return read(Document(url=url("http://h/d/map"), body=content, content_type=content_type, sitemap=True))
+sitemap = partial(reading, sitemap=True)
 
 
 TEXT = "http://h/a\nhttp://h/b\n"
@@ -391,7 +373,7 @@ def test_of_a_long_text_the_first_50_000_urls_are_read() -> None:
 
 @pytest.mark.parametrize("start", [b"", SMALL.removesuffix("</urlset>").encode(), TEXT.encode()])
 def test_a_listed_gzip_bomb_says_what_it_is(start: bytes) -> None:
-    """What comes before the limit is read, and why that is not all is told."""
+    """Entries before the limit are read, and the reason tells that there are more."""
     bomb = zipped(start + b" " * (60 * 1024 * 1024), 1)
 
     told = sitemap(bomb, "application/gzip")

@@ -1,29 +1,18 @@
-"""What pages of the web look like, and what a browser without scripts sees in them."""
-
-from collections.abc import Sequence
+"""Oddities of real pages, read as a browser without scripts reads them."""
 
 import pytest
 
-from crawler.core.urls import parse as url
-from crawler.parse.document import Document, Reading
-from crawler.parse.document_reader import read
+from crawler.parse.document import Reading
+from support.reading import links
+from support.reading import reading as reading_of
 
 PAGE = "http://h/d/p.html?q=1"
 HTML = "text/html; charset=utf-8"
 
 
 def reading(body: bytes | str, content_type: str | None = HTML) -> Reading:
-    """What such a document tells."""
-    content = body.encode() if isinstance(body, str) else body
-    return read(Document(url=url(PAGE), body=content, content_type=content_type), agent="crawler")
-
-
-def links(told: Reading) -> list[str]:
-    """Each link as its kind and its URL; that of a page on the host h without the host."""
-    return [
-        f"{link.kind.value} {link.url.href.removeprefix('http://h')}{' nofollow' if link.nofollow else ''}"
-        for link in told.links or ()
-    ]
+    """Return the reading of such a document."""
+    return reading_of(body, content_type, at=PAGE)
 
 
 HREFS = [
@@ -288,13 +277,13 @@ def test_markup_points_where_a_browser_sees_it_point(markup: str, expected: list
     assert links(reading(markup)) == expected
 
 
-DOCUMENTS: list[tuple[bytes, str | None, str | None, list[str]]] = [
+DOCUMENTS: list[tuple[bytes, str | None, str | None, list[str] | None]] = [
     # body, Content-Type, charset, links
     (b"", "text/html", "utf-8", []),
     (b"   \r\n", "text/html", "utf-8", []),
-    (b"", None, "utf-8", []),
+    (b"", None, "utf-8", None),
     (b"", "application/xhtml+xml", "utf-8", []),
-    (b"", "text/xml", "utf-8", []),
+    (b"", "text/xml", "utf-8", None),
     (b"\xff\xfe", "text/html", "utf-16le", []),  # nothing but a mark
     ("<a href='\u00e4'>".encode(), "text/html", "utf-8", ["a /d/%C3%A4"]),  # nothing is declared: it is valid
     (b"<a href='\xe4'>", "text/html", "windows-1252", ["a /d/%C3%A4"]),  # nothing is declared: it is not
@@ -347,7 +336,7 @@ DOCUMENTS: list[tuple[bytes, str | None, str | None, list[str]]] = [
 
 @pytest.mark.parametrize(("body", "content_type", "charset", "expected"), DOCUMENTS)
 def test_bytes_are_read_in_the_encoding_that_a_browser_would_choose(
-    body: bytes, content_type: str | None, charset: str | None, expected: Sequence[str]
+    body: bytes, content_type: str | None, charset: str | None, expected: list[str] | None
 ) -> None:
     """Byte order mark, header, meta, and what the bytes look like, in this order."""
     told = reading(body, content_type)

@@ -34,7 +34,7 @@ class BrokenLanes(Lanes):
         self._errors = list(errors)
 
     async def run(self, func: Callable[[ParseJob], object], item: ParseJob) -> object:  # type: ignore[override]
-        """As told."""
+        """Fail as the test wants, then decode here."""
         if self._errors:
             raise self._errors.pop(0)
         return InlineParser(TASK)._reader.decode_only(item)

@@ -5,16 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from crawler.core.config import ScopeConfig
 from crawler.core.messages import Response
 from crawler.core.reasons import Reason
-from crawler.core.visits import Page
 from crawler.parse.decoding import job_of
-from crawler.parse.follow import follow, follow_lists
-from crawler.parse.page_reader import PageReader, Task, is_document
+from crawler.parse.follow import follow_lists
+from crawler.parse.page_reader import PageReader, is_document
+from support.pages import CRAWL, found, read
 from support.ways import a_find, a_request
 
-CRAWL = Task(max_decoded=10**6, agent="crawler", follow=follow(ScopeConfig(), obey=True))
 TO_NEW = b"0; url=/new"
 
 
@@ -27,16 +25,6 @@ def answer(
         headers.append((b"Content-Type", content_type.encode()))
     request = a_request("http://h/a", depth=3)
     return Response(request=request, status=status, headers=tuple(headers), body=body)
-
-
-def read(response: Response, task: Task = CRAWL) -> Page:
-    """The page."""
-    return PageReader(task).read(job_of(response))
-
-
-def found(page: Page) -> dict[str, Reason | None]:
-    """The finds of a page by their path, with the refusal of each."""
-    return {find.url.target: find.refusal for find in page.finds}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +78,7 @@ def test_it_leads_on_from_what_cannot_be_read() -> None:
 
 @pytest.mark.parametrize("status", [404, 500])
 def test_it_counts_on_success_alone(status: int) -> None:
-    """As a meta refresh does."""
+    """A meta refresh does the same."""
     assert found(read(answer(b"", TO_NEW, status=status))) == {}
 
 

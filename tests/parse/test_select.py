@@ -16,7 +16,7 @@ PAGE = """<!doctype html><title>t</title>
 
 
 def select(css: str, html: str = PAGE) -> object:
-    """What a selector gives."""
+    """Return the results of a selector."""
     document = Document(url=url("http://h/"), body=html.encode(), content_type="text/html; charset=utf-8")
     return (read(document, Wants(selectors=(("it", css),))).data or {})["it"]
 
@@ -45,7 +45,7 @@ def test_a_selector_gives_texts(css: str, values: list[str]) -> None:
 
 
 def test_a_pseudo_element_alone_is_of_every_element() -> None:
-    """As in Scrapy."""
+    """Scrapy does the same."""
     assert select("::attr(href)") == ["/a", ""]
 
 

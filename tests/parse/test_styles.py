@@ -6,23 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.urls import parse as url
 from crawler.parse.css import Reference, sheet_references, style_references
-from crawler.parse.document import Document, Reading, Wants
-from crawler.parse.document_reader import read
+from crawler.parse.document import Reading, Wants
+from support.reading import links
+from support.reading import reading as reading_of
 
 
 def reading(body: bytes | str, content_type: str = "text/html; charset=utf-8", *, assets: bool = True) -> Reading:
     """Return the reading of such a document."""
-    content = body.encode() if isinstance(body, str) else body
-    return read(Document(url=url("http://h/d/x"), body=content, content_type=content_type), Wants(assets=assets))
-
-
-def links(told: Reading) -> list[str] | None:
-    """Each link as its kind and its URL without the host h; None = it can have none."""
-    if told.links is None:
-        return None
-    return [f"{link.kind.value} {link.url.href.removeprefix('http://h')}" for link in told.links]
+    return reading_of(body, content_type, Wants(assets=assets))
 
 
 SHEETS = [

@@ -78,7 +78,7 @@ def test_no_byte_of_a_body_travels_back(name: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_packed_weighs_as_it_came() -> None:
-    """Until its commit large content counts with its packed bytes; a small one is not unpacked twice."""
+    """Large content counts with its compressed bytes until its commit; small content is not decompressed twice."""
     for name in ("small, coded", "large, coded"):
         response, content = ANSWERS[name]
         job = job_of(response)

@@ -10,7 +10,7 @@ from crawler.site.truth import Site
 
 
 def told_by(site: Site, host: int, path: str) -> Reading:
-    """What the document at this path of a host tells."""
+    """Return the reading of the document at this path of a host."""
     page = site.page(host, path)
     assert page is not None
     content_type = dict(page.headers).get("Content-Type")

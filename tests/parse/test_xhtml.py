@@ -5,10 +5,10 @@ import time
 import pytest
 
 from crawler.core.reasons import Reason
-from crawler.core.urls import parse as url
-from crawler.parse.document import Document, Reading, Wants
-from crawler.parse.document_reader import read
+from crawler.parse.document import Reading, Wants
 from crawler.parse.xhtml import as_html, sheets
+from support.reading import links
+from support.reading import reading as reading_of
 
 SVG = "http://www.w3.org/2000/svg"
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -16,14 +16,7 @@ XHTML = "http://www.w3.org/1999/xhtml"
 
 def reading(body: bytes | str, content_type: str = "application/xhtml+xml", *, assets: bool = False) -> Reading:
     """Return the reading of such a document."""
-    content = body.encode() if isinstance(body, str) else body
-    document = Document(url=url("http://h/d/page"), body=content, content_type=content_type)
-    return read(document, Wants(assets=assets))
-
-
-def links(told: Reading) -> list[str]:
-    """Each link as its kind and its URL without the host h."""
-    return [f"{link.kind.value} {link.url.href.removeprefix('http://h')}" for link in told.links or ()]
+    return reading_of(body, content_type, Wants(assets=assets))
 
 
 DRAWING = (
@@ -39,13 +32,13 @@ def test_a_drawing_is_a_document(front: str, content_type: str) -> None:
     """SVG 2, 16.2: its links lead on; with assets, so does what it draws (5.5, 12.3) and runs."""
     plain, all_of_it = (reading(front + DRAWING, content_type, assets=assets) for assets in (False, True))
 
-    assert [link for link in links(plain) if link.startswith("a ")] == ["a /d/x", "a /y"]
+    assert [link for link in links(plain) or () if link.startswith("a ")] == ["a /d/x", "a /y"]
     found = ["a /d/x", "a /y", "img /i.png", "img /u.svg", "script /1.js", "style /s.svg"]
-    assert (sorted(links(all_of_it)), all_of_it.problem) == (found, None)
+    assert (sorted(links(all_of_it) or ()), all_of_it.problem) == (found, None)
 
 
 def test_a_drawing_in_utf_16_is_read() -> None:
-    """As any XML."""
+    """It is read like any XML."""
     assert links(reading(f"<svg xmlns='{SVG}'><a href='x'/></svg>".encode("utf-16-le"), "image/svg+xml")) == ["a /d/x"]
 
 

@@ -1,4 +1,4 @@
-"""core.robots and core.robots_text: what a robots.txt and the answers in its place mean."""
+"""The meaning of a robots.txt and of the answers in its place."""
 
 import gzip
 from itertools import product
@@ -31,7 +31,7 @@ def rules(*lines: str, agent: str = AGENT) -> RobotsRules:
 
 
 def allowed(text: str | bytes, path: str) -> bool:
-    """Whether a body lets this robot have a path."""
+    """Return whether a body allows a path to this robot."""
     return RobotsRules(text if isinstance(text, bytes) else text.encode(), AGENT).allows(at(path))
 
 
@@ -110,7 +110,7 @@ def test_whatever_else_stands_in_it(body: bytes) -> None:
 
 
 def test_only_cr_and_lf_end_a_line() -> None:
-    """What Python alone takes for the end of a line is a character of the pattern."""
+    """A line end of Python's alone is a character of the pattern."""
     for char in "\v\f\x1c\x1d\x1e\x85\u2028\u2029":
         text = f"User-agent: *\nDisallow: /a{char}Disallow: /b"
 
@@ -156,7 +156,7 @@ def test_only_whole_lines_of_the_first_half_mebibyte_count() -> None:
     ],
 )
 def test_a_crawl_delay_is_a_plain_number(values: list[str], expected: float | None) -> None:
-    """What is no number of seconds is not there, and more than an hour is an hour."""
+    """A value that is no number of seconds is ignored, and more than an hour is an hour."""
     assert rules("User-agent: *", *(f"Crawl-delay: {value}" for value in values)).crawl_delay == expected
 
 
@@ -288,7 +288,7 @@ def test_the_deciding_line_decides(lines: list[str], path: str) -> None:
 
 @given(st.binary(max_size=300), st.text(max_size=10))
 def test_no_body_and_no_agent_make_it_fail(body: bytes, agent: str) -> None:
-    """Whatever a server sends, there is a verdict."""
+    """Any answer of a server has a verdict."""
     assert RobotsRules(body, agent).allows(at("/a?b")) == ruling(body, at("/a?b"), agent).allowed
 
 
@@ -337,7 +337,7 @@ def test_a_part_of_the_rules_is_none() -> None:
 
 @pytest.mark.parametrize("status", [300, 301, 304, 308, 400, 401, 403, 404, 410, 418, 451])
 def test_unavailable_means_allowed(status: int) -> None:
-    """What stands in the body of a refusal is no robots.txt (RFC 9309, 2.3.1.3)."""
+    """The body of a refusal is no robots.txt (RFC 9309, 2.3.1.3)."""
     copy = judge(answer(status), NOW)
 
     assert isinstance(copy, RobotsCopy)
