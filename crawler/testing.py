@@ -18,7 +18,7 @@ from crawler.core.reasons import Reason
 
 @dataclass(slots=True)
 class FakeClock:
-    """A clock that moves only when told."""
+    """A clock that moves only by `advance`."""
 
     now: float = 1000.0
     epoch: float = 1_700_000_000.0

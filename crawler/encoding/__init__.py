@@ -1,1 +1,1 @@
-"""TEXT in any encoding of the web: find it out, decode it, encode it (https://encoding.spec.whatwg.org/). Pure."""
+"""TEXT in any encoding of the web: detect the encoding, decode, encode (https://encoding.spec.whatwg.org/). Pure."""

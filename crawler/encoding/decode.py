@@ -56,7 +56,7 @@ def single_byte(encoding: str) -> str:
         LookupError: the name is not one of the Encoding standard.
     """
     if named(encoding) != encoding:
-        raise LookupError(f"{encoding!r} is no name of an encoding: take what named() gives for a label")
+        raise LookupError(f"{encoding!r} is no name of an encoding: pass a name that named() returns")
     if encoding == "x-user-defined":
         return "".join(chr(byte if byte < 0x80 else 0xF780 - 0x80 + byte) for byte in range(256))
     codec = _CODECS.get(encoding) or encoding.replace("windows-", "cp")

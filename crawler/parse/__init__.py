@@ -1,1 +1,1 @@
-"""READS documents: what is in here is picklable, so that a worker process can run it."""
+"""READS documents: its tasks and results are picklable, since worker processes run it."""

@@ -61,7 +61,7 @@ class DecodedBody:
     """A body without its content codings, or as received where they could not be removed.
 
     Attributes:
-        problem: why a part of what was sent is missing, or cannot be read.
+        problem: why a part of the body is missing, or cannot be read; None = it is whole.
         is_opaque: nothing in it can be read.
     """
 

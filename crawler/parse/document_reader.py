@@ -48,7 +48,7 @@ def read(
     `kind`: the result of `kind_of`, if the caller has it already.
 
     Raises:
-        UsageError: a selector is invalid (`check_selector` tells beforehand).
+        UsageError: a selector is invalid; call `check_selector` before.
         MemoryError: the document needs more than this process may have.
     """
     essence, label = media_type(document.content_type)

@@ -87,7 +87,7 @@ class FeedReader:
         self._inside = ""  # the text of the element that ended last
         self._bases: list[tuple[int, str]] = []  # depth and xml:base, resolved
         self._entries = 0
-        self._entry: dict[tuple[str, LinkKind], None] | None = None  # what this entry lists; None = outside of any
+        self._entry: dict[tuple[str, LinkKind], None] | None = None  # its references; None = outside of an entry
         self._entry_depth = 0
         self._has_loc = True  # this entry of a sitemap
         self._is_lacking = False  # an entry has no `loc`, or is an entry of another root

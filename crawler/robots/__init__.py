@@ -1,1 +1,1 @@
-"""ROBOTS.TXT: what an answer means, the lines for one robot, and how they match a URL (RFC 9309). Pure."""
+"""ROBOTS.TXT: the meaning of an answer, the groups for one robot, and the matching of URLs (RFC 9309). Pure."""
