@@ -8,7 +8,8 @@ Rules
 - The addresses of a name are dialled by happy eyeballs (RFC 8305). When none carries TCP and TLS, the dial is repeated
   without the first address of each family, until none is left: TLS may fail at one address and succeed at the next.
 Strategy: aiohttp's connector; its overridden methods are pinned by tests. A single address, as most dead hosts have,
-is dialled without aiohttp's layers: a refused dial costs 90 us of processor time instead of 125 (uvloop, two cores).
+is dialled without aiohttp's layers. A refused dial then costs 127 us of processor time instead of 162 (uvloop, one run,
+two cores) and leaves no reference cycle, where aiohttp's leaves 61 objects to the garbage collector.
 Runs on: the event loop.
 """
 

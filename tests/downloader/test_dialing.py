@@ -1,8 +1,10 @@
 """downloader.dialing: addresses at the dial, sockets, and failures of both."""
 
 import errno
+import gc
 import os
 import resource
+from contextlib import suppress
 
 import pytest
 
@@ -110,3 +112,23 @@ async def test_running_out_of_files_is_this_machines_fault(monkeypatch: pytest.M
     assert isinstance(error, FetchError)
     assert error.reason == Reason.CLIENT_LIMIT
     assert not error.reason.blames_host
+
+
+@pytest.mark.both_loops
+async def test_a_refused_dial_leaves_nothing_to_the_garbage_collector() -> None:
+    """Its errors are in no reference cycle: a list of thousands of dead hosts would pay for each."""
+    async with raw_server(answering(OK)) as where:
+        pass
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        async with open_fetcher() as fetcher:
+            with suppress(FetchError):
+                await fetcher.fetch(ask(where))
+        gc.collect()
+        left = [garbage for garbage in gc.garbage if isinstance(garbage, Exception)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+    assert not left
