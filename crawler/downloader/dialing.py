@@ -156,9 +156,8 @@ class DialingConnector(TCPConnector):
         if is_ip_address(host):
             return await super()._resolve_host(host, port)
         trace = cast("AttemptTrace | None", next(iter(traces or ()), None))
-        with trace.paused() if trace else nullcontext():  # towards a proxy there are no traces
-            await self._dns.wait_turn(host)
-        found = await self._dns.resolve(host, port)
+        # Towards a proxy there are no traces.
+        found = await self._dns.resolve(host, port, queued=trace.paused if trace else nullcontext)
         if trace:
             trace.resolved = trace.now()
         return found

@@ -18,6 +18,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from functools import partial
 from typing import TypeVar
@@ -81,21 +82,15 @@ class Resolver(AbstractResolver):
     def __repr__(self) -> str:
         return f"<Resolver {len(self._running)} under way, {len(self._queue)} waiting, {len(self._cache)} cached>"
 
-    async def wait_turn(self, host: str) -> None:
-        """Wait until the lookup of a name is under way, if it needs one.
-
-        Raises:
-            FetchError: as `resolve` does.
-        """
-        check_name(host)
-        if self._known(host) is None:
-            job = self._job(host)
-            await job.wait(job.begun)
-
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        *,
+        queued: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> list[ResolveResult]:
-        """Return at most `ADDRESSES_TRIED` addresses of a name, the best first.
+        """Return at most `ADDRESSES_TRIED` addresses of a name, the best first; `queued` is entered to await a turn.
 
         Raises:
             FetchError: DNS_NOT_FOUND, DNS_TEMPORARY, DNS_TIMEOUT or CLIENT_LIMIT; NoNameServer.
@@ -104,6 +99,9 @@ class Resolver(AbstractResolver):
         known = self._known(host)
         if known is None:
             job = self._job(host)
+            if not job.begun.done():
+                with queued():
+                    await job.wait(job.begun)
             known = await job.wait(job.result)
         if known.failure is not None:
             raise copy(known.failure)  # an exception that many tasks raise would gather all their tracebacks
