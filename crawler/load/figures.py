@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from crawler.core.histogram import FINE, mean, middle
 from crawler.load.quantiles import SHARES, needed, quantile
-from crawler.load.records import LoadFailure, Phase, Sheet, merged
+from crawler.load.records import Answers, LoadFailure, Phase, merged
 
 
 def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
@@ -41,16 +41,16 @@ def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
             "connect_ms": times(phase.connect),
             "tls_ms": times(phase.tls),
         },
-        "new_connections": _sheet_figures(phase.fresh),
-        "reused_connections": _sheet_figures(phase.reused),
+        "new_connections": _answer_figures(phase.fresh),
+        "reused_connections": _answer_figures(phase.reused),
     }
 
 
-def _sheet_figures(sheet: Sheet) -> dict[str, object]:
+def _answer_figures(answers: Answers) -> dict[str, object]:
     return {
-        "ok": sheet.count,
-        "first_byte_ms": times(merged(sheet.whole, sheet.first_byte)),
-        "body_ms": times(sheet.body),
+        "ok": answers.count,
+        "first_byte_ms": times(merged(answers.whole, answers.first_byte)),
+        "body_ms": times(answers.body),
     }
 
 

@@ -5,7 +5,7 @@ Runs on: the loop of the process that shows, a few times a second.
 """
 
 from dataclasses import dataclass, field
-from typing import IO, Protocol, Self
+from typing import IO, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,18 +13,7 @@ from rich.text import Text
 
 from crawler.core.recent_rate import RecentRate
 from crawler.core.text import duration, safe
-
-
-class Sums(Protocol):
-    """Figures of one moment: sums, and times in nanoseconds (0 = not known)."""
-
-    answered: int
-    failed: int
-    timed_out: int
-    in_flight: int
-    lag: int
-    p50: int
-    p99: int
+from crawler.load.shared_memory import Progress
 
 
 class LoadTerminal:
@@ -46,12 +35,12 @@ class LoadTerminal:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, seconds: float, sums: Sums) -> None:
+    def show(self, seconds: float, progress: Progress) -> None:
         """Show one moment."""
         of = f" of {duration(self._planned)}" if self._planned else ""
         head = Text(f"{safe(self._title, 60)}  {duration(seconds)}{of}", "bold", no_wrap=True, overflow="ellipsis")
         self._live.update(
-            Group(head, *(Text(line, no_wrap=True) for line in _lines(self._rate, seconds, sums))), refresh=True
+            Group(head, *(Text(line, no_wrap=True) for line in _lines(self._rate, seconds, progress))), refresh=True
         )
 
 
@@ -71,9 +60,9 @@ class LoadLines:
     def __exit__(self, *_: object) -> None:
         self.out.flush()
 
-    def show(self, seconds: float, sums: Sums) -> None:
+    def show(self, seconds: float, progress: Progress) -> None:
         """Show one moment."""
-        print(f"{duration(seconds)}: {'; '.join(_lines(self._rate, seconds, sums))}", file=self.out, flush=True)
+        print(f"{duration(seconds)}: {'; '.join(_lines(self._rate, seconds, progress))}", file=self.out, flush=True)
 
 
 class LoadSilence:
@@ -87,16 +76,16 @@ class LoadSilence:
     def __exit__(self, *_: object) -> None:
         """Take nothing down."""
 
-    def show(self, seconds: float, sums: Sums) -> None:
+    def show(self, seconds: float, progress: Progress) -> None:
         """Show nothing."""
 
 
-def _lines(rate: RecentRate, seconds: float, sums: Sums) -> list[str]:
-    ended = rate.at(seconds, sums.answered + sums.failed)
-    bad = f"{sums.failed:,} failed, {sums.timed_out:,} timed out, {sums.in_flight:,} in flight"
+def _lines(rate: RecentRate, seconds: float, progress: Progress) -> list[str]:
+    ended = rate.at(seconds, progress.answered + progress.failed)
+    bad = f"{progress.failed:,} failed, {progress.timed_out:,} timed out, {progress.in_flight:,} in flight"
     return [
-        f"{ended:,.0f} requests/s, {sums.answered:,} ok, {bad}",
-        f"p50 {_ms(sums.p50)}, p99 {_ms(sums.p99)}; the client's loop lag {_ms(sums.lag)}",
+        f"{ended:,.0f} requests/s, {progress.answered:,} ok, {bad}",
+        f"p50 {_ms(progress.p50)}, p99 {_ms(progress.p99)}; the client's loop lag {_ms(progress.lag)}",
     ]
 
 

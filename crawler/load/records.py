@@ -31,7 +31,7 @@ def note(table: Table, nanoseconds: int) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class Sheet:
+class Answers:
     """Good answers on connections of one kind, new or reused.
 
     Attributes:
@@ -113,8 +113,8 @@ class Phase:
     scheduled: int = 0
     sent: int = 0
     answered: int = 0
-    fresh: Sheet = field(default_factory=Sheet)
-    reused: Sheet = field(default_factory=Sheet)
+    fresh: Answers = field(default_factory=Answers)
+    reused: Answers = field(default_factory=Answers)
     response: Table = field(default_factory=_table)
     pacing: Table = field(default_factory=_table)
     waiting: Table = field(default_factory=_table)
@@ -193,11 +193,11 @@ class Phase:
             self._add_failure(kind, failure)
 
 
-def _add_fields(total: Phase | Sheet, share: Phase | Sheet, but: Sequence[str] = ()) -> None:
+def _add_fields(total: Phase | Answers, share: Phase | Answers, but: Sequence[str] = ()) -> None:
     """Add each table and each count of a record to the same field of another."""
     for name in (each.name for each in fields(total) if each.name not in but):
         mine, other = getattr(total, name), getattr(share, name)
-        if isinstance(mine, Sheet):
+        if isinstance(mine, Answers):
             _add_fields(mine, other)
         elif isinstance(mine, dict):
             add_to(mine, [other])

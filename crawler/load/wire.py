@@ -153,11 +153,11 @@ class Connection(asyncio.Protocol):
                 took = now - self.sent
                 phase = self._phase
                 phase.bytes += len(data)
-                sheet = phase.reused
+                answers = phase.reused
                 # core.histogram.bucket(took, FINE), written out: a call of `note` takes 0.3 us, this line 0.1
                 shift = took.bit_length() - 11
-                sheet.whole[(shift << 10) + (took >> shift) if shift > 0 else took] += 1
-                sheet.statuses[status] += 1
+                answers.whole[(shift << 10) + (took >> shift) if shift > 0 else took] += 1
+                answers.statuses[status] += 1
                 if pool.left:
                     pool.left -= 1
                     self.sent = self.intended = now
@@ -265,16 +265,16 @@ class Connection(asyncio.Protocol):
 
     def _good(self, status: int, now: int) -> None:
         phase = self._phase
-        sheet = phase.reused if self.is_used else phase.fresh
+        answers = phase.reused if self.is_used else phase.fresh
         if self._split:
-            note(sheet.split, now - self.sent)
-            note(sheet.first_byte, self._split - self.sent)
-            note(sheet.body, now - self._split)
+            note(answers.split, now - self.sent)
+            note(answers.first_byte, self._split - self.sent)
+            note(answers.body, now - self._split)
         else:
-            note(sheet.whole, now - self.sent)
+            note(answers.whole, now - self.sent)
         if self.pool.is_paced:
             note(phase.response, now - self.intended)
-        sheet.statuses[status] += 1
+        answers.statuses[status] += 1
         self._split = 0
 
     def _next(self, now: int) -> None:

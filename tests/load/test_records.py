@@ -9,7 +9,7 @@ from typing import Any, Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.load.records import Example, LoadFailure, Phase, Sheet, Table
+from crawler.load.records import Answers, Example, LoadFailure, Phase, Table
 
 LAWS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "name": lambda one, _: one,
@@ -37,7 +37,7 @@ def filled(record: type) -> st.SearchStrategy[Any]:
     return st.builds(record, **{field.name: VALUES[field.type] for field in fields(record)})
 
 
-VALUES[Sheet] = filled(Sheet)
+VALUES[Answers] = filled(Answers)
 VALUES[dict[str, LoadFailure]] = st.dictionaries(
     st.sampled_from(["status_500", "truncated", "timeout"]), filled(LoadFailure), min_size=1
 )

@@ -12,7 +12,6 @@ from itertools import count
 from crawler.core.protocols import Pacer
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.exchange import Exchange
-from crawler.load.gauges import Gauge
 from crawler.load.loop import Loop, LoopParts, Span
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.open_loop import OpenLoop
@@ -104,10 +103,6 @@ class Wire(asyncio.Transport):
     close = abort
 
 
-class VirtualGauge(Gauge):
-    """A gauge of which only the lag is asked: processor time is real time's."""
-
-
 def simulated(
     latency: Callable[[int, int], int | None],
     *,
@@ -134,7 +129,6 @@ def simulated(
         spans=[*before, Span(name="measured", begin=round(warmup * SECOND), end=end)],
         grace=round(grace * SECOND),
         requests=requests,
-        gauge=VirtualGauge(),
     )
     if rate is not None:
         pacer = Regular(Curve([RateStage(end, round(rate * 1000), round(rate * 1000))]))
