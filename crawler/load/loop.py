@@ -53,7 +53,7 @@ class LoopParts:
 
     Attributes:
         dial: opens a connection, and ends in its `connection_made` or `dial_failed`.
-        grace: nanoseconds for what is in flight at the end.
+        grace: nanoseconds for requests in flight at the end.
         requests: number of measured requests; None = as many as the time allows.
         watch: called with the loop some twenty times per second; it may call `stop`.
     """
@@ -93,7 +93,7 @@ class Loop:
         self._has_begun = False
         self._ticks = 0
         self._when_open: Callable[[], None] | None = None
-        self._when_over: Callable[[], None] = lambda: None
+        self._when_over: Callable[[], None]
         self._connections: set[Connection] = set()
 
     # Before the start
