@@ -9,6 +9,7 @@ Runs on: anywhere (pure).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Annotated
 
 from crawler.core.errors import UsageError
@@ -35,13 +36,9 @@ class ShapeConfig:
     requests: Annotated[int | None, Help("Number of requests to measure.", OptionKind.COUNT, short="n")] = None
     rate: Annotated[
         float | None,
-        Help(
-            "Open loop: requests per second, sent whether or not earlier ones are answered.", OptionKind.RATE, short="R"
-        ),
+        Help("Open loop: requests per second, whether or not earlier ones are answered.", OptionKind.RATE, short="R"),
     ] = None
-    poisson: Annotated[bool, Help("Open loop: Poisson arrivals, as of many independent users.", OptionKind.FLAG)] = (
-        False
-    )
+    poisson: Annotated[bool, Help("Open loop: Poisson arrivals, as of independent users.", OptionKind.FLAG)] = False
     seed: Annotated[int, Help("Seed of the random schedule (--poisson).", OptionKind.COUNT_OR_NONE)] = 1
     stages: Annotated[
         str | None,
@@ -76,9 +73,9 @@ class ShapeConfig:
     def curve(self) -> Curve:
         """Return the rate over time, warm-up included; without end when only -n limits it."""
         if self.stages is not None:
-            rates = [0, *(round(rate * 1000) for _, rate in self.steps())]
+            rates = pairwise([0, *(round(rate * 1000) for _, rate in self.steps())])
             lengths = [nanoseconds(seconds) for seconds, _ in self.steps()]
-            return Curve([RateStage(*stage) for stage in zip(lengths, rates, rates[1:], strict=False)])
+            return Curve([RateStage(length, *pair) for length, pair in zip(lengths, rates, strict=True)])
         thousandths = max(1, round((self.rate or 0) * 1000))
         length = None if self.duration is None else nanoseconds(self.duration + self.warmup)
         return Curve([RateStage(length, thousandths, thousandths)])

@@ -51,13 +51,12 @@ def gate_text(gates: Sequence[tuple[str, bool, str]]) -> Iterator[str]:
 def _load(result: LoadResult) -> Iterator[str]:
     asked = result.asked
     yield from _row("Target", safe(f"{asked.method} {asked.url} at {asked.address}", 300))
-    if asked.mode == "closed":
-        load = f"closed loop, {counted(asked.connections, 'connection')}"
-    else:
-        kind = f"Poisson, seed {asked.seed}" if asked.arrivals == "poisson" else "constant gaps"
-        rate = f"{asked.rate:,.12g}/s" if asked.rate else "stages"
-        load = f"open loop, {rate}, {kind}, {counted(asked.connections, 'connection')}"
-    parts = [load, "1 process" if asked.processes == 1 else f"{asked.processes} processes"]
+    parts = ["open loop" if asked.is_open else "closed loop"]
+    if asked.is_open:
+        parts.append(f"{asked.rate:,.12g}/s" if asked.rate else "stages")
+        parts.append(f"Poisson, seed {asked.seed}" if asked.arrivals == "poisson" else "constant gaps")
+    parts.append(counted(asked.connections, "connection"))
+    parts.append("1 process" if asked.processes == 1 else f"{asked.processes} processes")
     parts += [] if asked.keep_alive else ["no keep-alive"]
     parts += [f"warm-up {duration(asked.warmup)}"] if asked.warmup else []
     yield from _row("Load", ", ".join(parts))
@@ -72,7 +71,7 @@ def _load(result: LoadResult) -> Iterator[str]:
 def _times(result: LoadResult) -> Iterator[str]:
     yield columns(("Latency, ms", *map(label, MAIN_SHARES), "max", "mean"), _LATENCY)
     unanswered = result.unanswered
-    if result.asked.mode == "open":
+    if result.asked.is_open:
         yield _latency("  response", result.response, unanswered)
         yield _latency("  service", result.service)
         yield _latency("  sent late", result.total.pacing)
@@ -126,12 +125,12 @@ def _intervals(result: LoadResult) -> Iterator[str]:
 
 def _judged(result: LoadResult) -> str:
     """Return the name of the time that the percentiles are of: in a closed loop, a request is due when it is sent."""
-    return "response" if result.asked.mode == "open" else "service"
+    return "response" if result.asked.is_open else "service"
 
 
 def _outcomes(result: LoadResult) -> Iterator[str]:
     total = result.total
-    if result.asked.mode == "open":
+    if result.asked.is_open:
         free, waited = sum(total.pacing.values()), sum(total.waiting.values())
         parts = [f"{free:,} over a connection that was free (sent late)"]
         parts += [f"{waited:,} after all had been busy (waited)"] if waited else []
@@ -198,7 +197,7 @@ def _phases(result: LoadResult) -> Iterator[str]:
         return
     yield columns(("Phases", "seconds", "requests/s", "ok", "not ok", "p50, ms", "p99, ms"), _PHASES)
     for phase in result.phases:
-        table = phase.response if result.asked.mode == "open" else phase.service()
+        table = phase.response if result.asked.is_open else phase.service()
         cells = [quantile(table, share, phase.unanswered()) for share in (0.5, 0.99)]
         counts = (f"{phase.ok:,}", f"{phase.scheduled - phase.ok:,}")
         figures = (f"{phase.seconds:.1f}", f"{phase.rate:,.1f}", *counts, *map(_value, cells))

@@ -71,6 +71,11 @@ class LoadSetup:
     allowed_host: str | None = None
     shares_machine: bool = True
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether a schedule decided when to send."""
+        return self.mode == "open"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadResult:
@@ -104,7 +109,7 @@ class LoadResult:
     @cached_property
     def response(self) -> Table:
         """Return the times from the due moment to the end of the answer; a closed loop sends when a request is due."""
-        return self.total.response if self.asked.mode == "open" else self.service
+        return self.total.response if self.asked.is_open else self.service
 
     @cached_property
     def unanswered(self) -> Table:
@@ -199,7 +204,7 @@ class LoadResult:
     @property
     def client_share(self) -> dict[str, float]:
         """Return the client's own part of each percentile (p50, p90...), at most, from 0 to 1."""
-        shares = client_shares(self.total, self.lag, is_open=self.asked.mode == "open")
+        shares = client_shares(self.total, self.lag, is_open=self.asked.is_open)
         return {label(each.share): each.part for each in shares}
 
     def to_json(self) -> str:
@@ -208,7 +213,6 @@ class LoadResult:
 
     def to_dict(self) -> dict[str, object]:
         """Return the report as plain values."""
-        is_open = self.asked.mode == "open"
         return {
             "schema": SCHEMA,
             "tool": f"crawler/{__version__}",
@@ -217,7 +221,7 @@ class LoadResult:
             "advice": self.advice,
             "interrupted": self.interrupted,
             "asked": {key: value for key, value in asdict(self.asked).items() if value not in (None, ())},
-            **phase_figures(self.total, is_open=is_open),
+            **phase_figures(self.total, is_open=self.asked.is_open),
             "client": {
                 "processes": [{"cpu": client.cpu, "cpu_seconds": client.cpu_seconds} for client in self.clients],
                 "cpu_us_per_request": self.cpu_per_request,
@@ -225,5 +229,5 @@ class LoadResult:
                 "loop_lag_ms": times(self.lag),
                 "gc_pauses_ms": times(self.pauses),
             },
-            "phases": [phase_figures(phase, is_open=is_open) for phase in self.phases],
+            "phases": [phase_figures(phase, is_open=self.asked.is_open) for phase in self.phases],
         }

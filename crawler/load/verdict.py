@@ -49,7 +49,7 @@ def judge(asked: LoadSetup, phases: Sequence[Phase], clients: Sequence[ClientCos
         _nothing_ok(total)
         or _too_short(total)
         or _client_bound(asked, total, clients)
-        or (_rate_not_reached(total) if asked.mode == "open" else None)
+        or (_rate_not_reached(total) if asked.is_open else None)
         or _server_bound(asked, total, clients)
         or _ok(total, clients)
     )
@@ -90,7 +90,7 @@ def _client_bound(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost])
         advice = "more processes (-t 2) where cores are free, a lower rate, or an idler machine"
         return Judgement(LoadVerdict.CLIENT_BOUND, f"the client used {percent(cpu)} of a core", advice)
     lag = merged(*(client.lag for client in clients))
-    for one in client_shares(total, lag, is_open=asked.mode == "open"):
+    for one in client_shares(total, lag, is_open=asked.is_open):
         if one.late >= _LATE and one.part >= (_BULK if one.share <= 0.9 else _TAIL):
             part = f"{percent(one.part)} of the {one.kind} time's {label(one.share)}"
             because = f"up to {part} is the client's own: {one.late / 1e6:.2f} of {one.time / 1e6:.2f} ms"
@@ -116,7 +116,7 @@ def _rate_not_reached(total: Phase) -> Judgement | None:
 
 
 def _server_bound(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost]) -> Judgement | None:
-    if asked.mode == "closed":
+    if not asked.is_open:
         advice = f"this is the server's limit at -c {asked.connections}; try others to see whether it has more"
         return Judgement(LoadVerdict.SERVER_BOUND, f"the client waited for the server; {_spare(clients)}", advice)
     waited = sum(total.waiting.values())
