@@ -2,7 +2,7 @@
 
 Rules
 - The number decides, never the wording: `errno` of the system, `verify_code` of OpenSSL.
-- A lack of files, ports or memory is this machine's limit, and must not count against the server.
+- A lack of files, ports or memory is this machine's limit (`client_limit`) and must not count against the server.
 Runs on: anywhere (pure): an error comes in as its number.
 """
 
@@ -24,11 +24,6 @@ _CERTIFICATE = {
     63: Reason.TLS_HOSTNAME,  # X509_V_ERR_EMAIL_MISMATCH
     64: Reason.TLS_HOSTNAME,  # X509_V_ERR_IP_ADDRESS_MISMATCH
 }
-
-
-def is_local_limit(number: int | None) -> bool:
-    """Return whether this `errno` says that this machine ran out of files, ports or memory."""
-    return number in _LIMITS
 
 
 def connect_reason(number: int | None) -> Reason:

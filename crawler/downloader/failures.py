@@ -26,7 +26,7 @@ from aiohttp import (
 from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
 
 from crawler.core.errors import FetchError
-from crawler.core.network_errors import certificate_reason, connect_reason, is_local_limit
+from crawler.core.network_errors import certificate_reason, connect_reason
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 
@@ -54,7 +54,7 @@ def _proxy_error(error: Exception, where: str) -> FetchError:
 
 
 def _system_error(error: OSError, where: str) -> FetchError:
-    return our_limit(error) if is_local_limit(error.errno) else _lost(error, where)
+    return our_limit(error) if connect_reason(error.errno) is Reason.CLIENT_LIMIT else _lost(error, where)
 
 
 def _lost(error: Exception, where: str) -> FetchError:
