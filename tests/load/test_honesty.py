@@ -10,9 +10,8 @@ from crawler.load.loop import Loop
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.pacers import Curve, Poisson, RateStage
 from crawler.load.records import ClientCost, LoadRecord, merge_phases, sum_up
-from crawler.load.result import LoadVerdict
-from crawler.load.verdict import judge
-from support.load_results import load_setup
+from crawler.load.result import LoadResult, LoadVerdict
+from support.load_results import load_result
 from support.simulation import Simulation, measured, simulated
 
 
@@ -25,6 +24,12 @@ def stalling(_: int, now: int) -> int:
 def above(table: dict[int, int], nanoseconds: int) -> int:
     """How many of the values are larger."""
     return sum(count for number, count in table.items() if middle(number, FINE) > nanoseconds)
+
+
+def judged(loop: Loop, rate: float | None = None) -> LoadResult:
+    """The result of a simulated test, with the lag that its loop had; all of it must add up."""
+    measured(loop)
+    return load_result(loop.phases, loop.parts.gauge.client.lag, rate=rate)
 
 
 def test_a_stall_of_a_second_is_seen_by_every_request_that_was_due_in_it() -> None:
@@ -157,18 +162,14 @@ def busy(simulation: Simulation, loop: Loop) -> None:
 def test_a_client_that_is_slowed_is_called_the_limit_with_its_share(rate: float | None) -> None:
     """20 ms in every 100 are the client's own: the p90 holds up to 10 ms of them, and is named."""
     loop, _ = simulated(lambda _n, _now: MILLISECOND, rate=rate, disturb=busy, seconds=5)
+    found = judged(loop, rate)
 
-    measured(loop)
-    client = loop.parts.gauge.client
-    client.seconds, client.cpu_seconds = 5.0, 2.0
-    verdict, because, advice = judge(load_setup(rate=rate), loop.phases, [client])
-
-    assert verdict is LoadVerdict.CLIENT_BOUND
-    assert because.startswith("up to ")
-    assert "p90 is the client's own" in because  # a fifth of the time is in the p90 and not in the median
-    assert "idler machine" in advice
-    assert mean(client.lag, FINE) == pytest.approx(2 * MILLISECOND, rel=0.15)
-    assert max(middle(number, FINE) for number in client.lag) == pytest.approx(20 * MILLISECOND, rel=0.3)
+    assert found.verdict is LoadVerdict.CLIENT_BOUND
+    assert found.because.startswith("up to ")
+    assert "p90 is the client's own" in found.because  # a fifth of the time is in the p90 and not in the median
+    assert "idler machine" in found.advice
+    assert mean(found.lag, FINE) == pytest.approx(2 * MILLISECOND, rel=0.15)
+    assert max(middle(number, FINE) for number in found.lag) == pytest.approx(20 * MILLISECOND, rel=0.3)
 
 
 @pytest.mark.parametrize(("rate", "verdict"), [(500.0, LoadVerdict.OK), (2000.0, LoadVerdict.CLIENT_BOUND)])
@@ -181,58 +182,51 @@ def test_one_pause_of_the_client_is_blamed_for_the_percentile_that_it_reaches(
         simulation.at(5 * SECOND, lambda _: simulation.block(60 * MILLISECOND))
 
     loop, _ = simulated(lambda _n, _now: MILLISECOND, rate=rate, disturb=pause, seconds=10)
-    client = loop.parts.gauge.client
-    client.seconds, client.cpu_seconds = 10.0, 2.0
-    found, because, _ = judge(load_setup(rate=rate), loop.phases, [client])
+    found = judged(loop, rate)
 
-    assert (mean(client.lag, FINE) or 0) > 0.1 * (mean(measured(loop).response, FINE) or 0)
-    assert found is verdict
-    assert ("p99.9" in because) is (verdict is LoadVerdict.CLIENT_BOUND)
+    assert (mean(found.lag, FINE) or 0) > 0.1 * (mean(found.response, FINE) or 0)
+    assert found.verdict is verdict
+    assert ("p99.9" in found.because) is (verdict is LoadVerdict.CLIENT_BOUND)
 
 
 def test_a_server_that_never_answers_is_not_called_a_short_test() -> None:
     """The verdict says that nothing was ok, and what became of the requests instead."""
     loop, _ = simulated(lambda _n, _now: None, rate=100, connections=8, seconds=3)
 
-    verdict, because, advice = judge(load_setup(rate=100), loop.phases, [ClientCost(seconds=3)])
+    found = judged(loop, 100)
 
-    assert (verdict, because) == (LoadVerdict.NOTHING_OK, "no request was ok: 292 shed, 8 in flight")
-    assert "--expect-status" in advice
+    assert (found.verdict, found.because) == (LoadVerdict.NOTHING_OK, "no request was ok: 292 shed, 8 in flight")
+    assert "--expect-status" in found.advice
 
 
 def test_a_queue_does_not_hide_a_slow_client() -> None:
     """A client that is half of every service time is to blame for the queue, too, however long that has become."""
     loop, _ = simulated(lambda _n, _now: MILLISECOND, rate=3600, connections=4, disturb=busy, seconds=5)
-    client = loop.parts.gauge.client
-    client.seconds, client.cpu_seconds = 5.0, 2.0
 
-    verdict, *_ = judge(load_setup(rate=3600), loop.phases, [client])
+    found = judged(loop, 3600)
 
-    assert (mean(measured(loop).response, FINE) or 0) > 10 * (mean(client.lag, FINE) or 0)
-    assert verdict is LoadVerdict.CLIENT_BOUND
+    assert (mean(found.response, FINE) or 0) > 10 * (mean(found.lag, FINE) or 0)
+    assert found.verdict is LoadVerdict.CLIENT_BOUND
 
 
 def test_a_client_with_time_to_spare_is_not_blamed() -> None:
     """The same load without the disturbance is the server's."""
     loop, _ = simulated(lambda _n, _now: MILLISECOND, seconds=5)
 
-    verdict, *_ = judge(load_setup(), loop.phases, [ClientCost(seconds=5, cpu_seconds=2)])
-
-    assert verdict is LoadVerdict.SERVER_BOUND
+    assert judged(loop).verdict is LoadVerdict.SERVER_BOUND
 
 
 def test_a_rate_beyond_the_server_is_not_reached() -> None:
     """Eight connections of 100 ms manage 80/s, half of what was asked for."""
     loop, _ = simulated(lambda _n, _now: 100 * MILLISECOND, rate=160, connections=8, seconds=10)
 
-    verdict, because, advice = judge(load_setup(rate=160), loop.phases, [ClientCost(seconds=10, cpu_seconds=0.1)])
+    found = judged(loop, 160)
 
-    total = measured(loop)
-    assert verdict is LoadVerdict.RATE_NOT_REACHED
-    assert because.startswith("of 1,600 scheduled requests 50.0 % were sent in time, 5.0 % in the grace")
-    assert because.endswith(", 45.0 % never")
-    assert total.scheduled - total.outcomes["shed"] == 880
-    assert "-c" in advice
+    assert found.verdict is LoadVerdict.RATE_NOT_REACHED
+    assert found.because.startswith("of 1,600 scheduled requests 50.0 % were sent in time, 5.0 % in the grace")
+    assert found.because.endswith(", 45.0 % never")
+    assert found.total.scheduled - found.total.outcomes["shed"] == 880
+    assert "-c" in found.advice
 
 
 def test_shares_merge_into_the_whole() -> None:

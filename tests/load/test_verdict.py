@@ -4,10 +4,9 @@ import pytest
 
 from crawler.core.histogram import FINE, bucket
 from crawler.load.nanoseconds import MILLISECOND
-from crawler.load.records import ClientCost, Phase
+from crawler.load.records import Phase
 from crawler.load.result import LoadVerdict
-from crawler.load.verdict import judge
-from support.load_results import load_setup
+from support.load_results import load_result
 
 
 @pytest.mark.parametrize(
@@ -27,11 +26,9 @@ def test_the_client_is_named_with_the_percentile_that_it_reaches(
     """So many moments of a thousand were so many milliseconds late, and the server takes so long."""
     phase = Phase(name="measured", end=10**10, scheduled=2000, sent=2000, answered=2000)
     phase.reused.whole[bucket(milliseconds * MILLISECOND, FINE)] = 2000
-    client = ClientCost(seconds=10, cpu_seconds=1)
-    client.lag[0] = 1000 - moments
-    client.lag[bucket(round(late * MILLISECOND), FINE)] = moments
+    lag = {0: 1000 - moments, bucket(round(late * MILLISECOND), FINE): moments}
 
-    verdict, because, _ = judge(load_setup(), [phase], [client])
+    found = load_result([phase], lag)
 
-    assert verdict is (LoadVerdict.CLIENT_BOUND if named else LoadVerdict.SERVER_BOUND)
-    assert named is None or f"of the service time's {named} is the client's own" in because
+    assert found.verdict is (LoadVerdict.CLIENT_BOUND if named else LoadVerdict.SERVER_BOUND)
+    assert named is None or f"of the service time's {named} is the client's own" in found.because

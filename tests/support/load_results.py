@@ -1,9 +1,9 @@
 """Load tests that have ended: their setup and their result, as the process that judges them has them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crawler.load.records import ClientCost, Phase
+from crawler.load.records import ClientCost, Phase, Table
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.verdict import judge
 
@@ -26,9 +26,9 @@ def load_setup(**changes: Any) -> LoadSetup:
     return LoadSetup(**{**usual, **changes})
 
 
-def load_result(phases: Sequence[Phase], **changes: Any) -> LoadResult:
-    """These phases with their verdict, of a client with time to spare; keywords change the setup."""
-    setup, clients = load_setup(**changes), (ClientCost(seconds=10, cpu_seconds=1),)
+def load_result(phases: Sequence[Phase], lag: Mapping[int, int] | None = None, **changes: Any) -> LoadResult:
+    """These phases with their verdict, of a client with time to spare and this lag; keywords change the setup."""
+    setup, clients = load_setup(**changes), (ClientCost(seconds=10, cpu_seconds=1, lag=Table(int, lag or {})),)
     verdict, because, advice = judge(setup, phases, clients)
     return LoadResult(
         asked=setup, phases=tuple(phases), clients=clients, verdict=verdict, because=because, advice=advice
