@@ -7,7 +7,7 @@ Rules
 Runs on: the loop that loads.
 """
 
-from crawler.load.loop import Loop
+from crawler.load.base_loop import Loop
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import Phase
 from crawler.load.wire import Connection

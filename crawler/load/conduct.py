@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from crawler.core.errors import InternalError
+from crawler.load.base_loop import Loop, LoopParts
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.dial import Dialer
-from crawler.load.loop import Loop, LoopParts
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.open_loop import OpenLoop
 from crawler.load.pacers import Share

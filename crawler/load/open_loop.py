@@ -12,7 +12,7 @@ Runs on: the loop that loads.
 from collections import deque
 
 from crawler.core.protocols import Pacer
-from crawler.load.loop import Loop, LoopParts
+from crawler.load.base_loop import Loop, LoopParts
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import Phase, note
 from crawler.load.wire import Connection

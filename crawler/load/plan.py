@@ -11,10 +11,10 @@ import random
 from dataclasses import dataclass
 
 from crawler.core.protocols import Pacer
+from crawler.load.base_loop import Span
 from crawler.load.config import LoadConfig, ShapeConfig
 from crawler.load.dial import Endpoint
 from crawler.load.exchange import Exchange
-from crawler.load.loop import Span
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.pacers import Curve, First, Poisson, Regular
 from crawler.load.result import LoadSetup

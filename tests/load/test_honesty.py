@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from crawler.core.histogram import FINE, bucket, mean, middle
-from crawler.load.loop import Loop
+from crawler.load.base_loop import Loop
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.pacers import Curve, Poisson, RateStage
 from crawler.load.records import ClientCost, LoadRecord, merge_phases, sum_up

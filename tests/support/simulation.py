@@ -10,9 +10,9 @@ from collections.abc import Callable
 from itertools import count
 
 from crawler.core.protocols import Pacer
+from crawler.load.base_loop import Loop, LoopParts, Span
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.exchange import Exchange
-from crawler.load.loop import Loop, LoopParts, Span
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.open_loop import OpenLoop
 from crawler.load.pacers import Curve, RateStage, Regular
