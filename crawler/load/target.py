@@ -76,8 +76,8 @@ async def _place(url: Url, config: RequestConfig) -> tuple[int, tuple[str, int] 
         for _, (address, _) in places:
             if not is_own(address):
                 raise TargetRefused(
-                    f"{url.host} ({address}) is not this machine, and load on another one is an attack unless its "
-                    f"owner agreed. If it is yours or they did: --i-may-test {url.host}"
+                    f"{url.host} ({address}) is not this machine, and load on another's machine is an attack. If it is "
+                    f"yours or its owner agreed: --i-may-test {url.host}"
                 )
     for place in places[:-1]:  # `localhost` often has two addresses, and a server listens at one of them
         if await _listens(*place):
