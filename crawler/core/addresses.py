@@ -117,7 +117,7 @@ def classify(address: str) -> AddressClass:
     return next(kind for kind, nets in table if any(ip in net for net in nets))
 
 
-# Besides RFC 6761, 6.3: what the hosts files of Debian and Fedora call this machine.
+# Besides RFC 6761, 6.3: the names of this machine in the hosts files of Debian and Fedora.
 _THIS_MACHINE = re.compile(
     r"(?:.+\.)?localhost|localhost[46]?\.localdomain[46]?|localhost[46]|ip6-localhost|ip6-loopback"
 )

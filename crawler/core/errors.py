@@ -2,7 +2,7 @@
 
 CrawlerError
 ├── UsageError         an option or a source is impossible           exit 2
-├── TargetRefused      a load test of a machine that may be somebody else's  exit 7
+├── TargetRefused      a load test of a machine that is not this one    exit 7
 ├── RunInUse           another process works on this run             exit 3
 ├── StorageError       the disk or the run's files; the run ends     exit 5
 │   ├── DiskFull       free some space, then resume                  exit 4

@@ -101,7 +101,7 @@ class GroupDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leased:
-    """One lease of so many URLs, on the storage thread."""
+    """One lease, on the storage thread; `urls` is the number of its URLs."""
 
     began: float
     ended: float

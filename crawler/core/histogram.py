@@ -11,8 +11,8 @@ Runs on: anywhere (pure).
 
 from collections.abc import Iterable, Mapping
 
-COARSE = 7  # less than 1 % error, few buckets: what a run stores
-FINE = 10  # less than 0.1 % error: what a load test reports
+COARSE = 7  # less than 1 % error, few buckets: for stored latencies
+FINE = 10  # less than 0.1 % error: for load tests
 
 
 def bucket(value: int, bits: int = COARSE) -> int:

@@ -51,7 +51,7 @@ class LinkKind(StrEnum):
     POSTER = "poster"
     ENCLOSURE = "enclosure"  # a file that comes with a feed's entry
 
-    HOME = "home"  # what a feed is about, as a whole
+    HOME = "home"  # the site that a feed is about
     ITEM = "item"  # a feed's entry
     LOC = "loc"  # a page that a sitemap lists
     SITEMAP = "sitemap"  # a sitemap that a sitemap lists

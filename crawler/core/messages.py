@@ -75,7 +75,7 @@ class Response:
 
     Attributes:
         headers: name and value as received, in order; names keep their case.
-        transfer_codings: what is still on the body besides its content codings, in the order in which it was applied.
+        transfer_codings: codings on the body besides its content codings, in the order in which they were applied.
         body: at most the body limit.
         cut: True when the body was longer than the limit and was cut there.
         peer: address and port that answered; None through a proxy or from a fake.

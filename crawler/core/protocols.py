@@ -76,7 +76,7 @@ class Reports(Protocol):
         ...
 
     def broken(self) -> Iterator[BrokenLink]:
-        """Yield the broken links of a run that kept who links to whom."""
+        """Yield the broken links of a run that kept its edges."""
         ...
 
     def examples(self) -> Mapping[str, tuple[str, ...]]:

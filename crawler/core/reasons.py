@@ -16,19 +16,19 @@ class Reason(StrEnum):
     OK = "ok"
     REDIRECT = "redirect"
     HTTP_STATUS = "http_status"  # a final status outside 2xx that is no redirect, such as 404
-    BODY_LIMIT = "body_limit"  # cut at --max-body; what was received is kept
+    BODY_LIMIT = "body_limit"  # cut at --max-body; the received part is kept
     DECODED_LIMIT = "decoded_limit"  # the content coding unpacks to more than the decoded limit
     DECODE_ERROR = "decode_error"  # a content coding is damaged, or the body is packed or binary and should be text
-    PARSE_TIMEOUT = "parse_timeout"  # reading it took too long; what was received is kept
+    PARSE_TIMEOUT = "parse_timeout"  # reading it took too long; the received bytes are kept
     PARSE_CRASH = "parse_crash"  # reading it ended its process
     PARSE_MEMORY = "parse_memory"  # reading it took too much memory
     EXTRACT_ERROR = "extract_error"  # the user's own function raised
     LINK_LIMIT = "link_limit"  # it has more links than are taken; the first ones are
     DATA_LIMIT = "data_limit"  # it gives more data than is taken
-    PARTIAL_CONTENT = "partial_content"  # the server sent a part that nobody had asked for
+    PARTIAL_CONTENT = "partial_content"  # the server sent a part that was not asked for
     XML_ERROR = "xml_error"  # its XML is not well-formed, declares entities or lists nothing that counts
     NOT_A_SITEMAP = "not_a_sitemap"  # it was listed as a sitemap and is none
-    BAD_ENTRIES = "bad_entries"  # some of what a listed sitemap lists is no URL; the rest was taken
+    BAD_ENTRIES = "bad_entries"  # some entries of a listed sitemap are no URL; the rest was taken
 
     # failed: no usable response
     DNS_NOT_FOUND = "dns_not_found"

@@ -71,7 +71,7 @@ class Record:
 class Packed:
     """Content that waits under its content codings, since it is several times as large without them.
 
-    `http.content_codings.content_steps` unpacks it. `limit` is in bytes; the length is of what is held.
+    `http.content_codings.content_steps` unpacks it. `limit` is in bytes; the length is that of `body`.
     """
 
     body: bytes
@@ -88,7 +88,7 @@ class Page:
 
     Attributes:
         size: bytes after decoding; `sha256` covers exactly these.
-        charset: of the text, as it was read; of the header, for what was not read.
+        charset: of the text, as it was read; of the header, if it was not read.
         links: the number of different URLs that the document links to; None = it was not read for links.
         finds: those of them that the crawl follows, judged.
         robots: what its header and document ask of robots, sorted; None = nothing that concerns this one.

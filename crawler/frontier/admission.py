@@ -68,7 +68,7 @@ class Admission:
         self._seen.keep()
 
     def forget(self) -> None:
-        """Drop what the transaction wrote that was rolled back."""
+        """Drop the writes of the transaction that was rolled back."""
         self._seen.forget()
         self._onward.clear()
         self._document = None

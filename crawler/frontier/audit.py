@@ -25,7 +25,7 @@ from crawler.frontier.tally import Tally
 _UNREAD = frozenset(reason for reason in Reason if reason.is_unread)
 _STATES = {state.value: state.name.lower() for state in State}
 _COMPARED = ("outcome", "reason", "number of attempts")
-_NO_REASON = {"read", "blank", "comment", "url"}  # what a line of the list may be besides rejected for a reason
+_NO_REASON = {"read", "blank", "comment", "url"}  # outcomes of a line of the list other than a rejection
 
 
 class FrontierAudit:

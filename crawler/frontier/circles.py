@@ -3,7 +3,7 @@
 Rules
 - The last redirect of a circle that is committed closes it, and fails, as a redirect to itself does. The others of the
   circle, and redirects into it, stay done.
-- A redirect is judged before anything is written, on what is committed and on its own group. So its line, its state and
+- A redirect is judged before any write, on committed rows and on its own group. So its line, its state and
   the sums say the same, and a group that is written again after a crash comes to the same.
 - Chains are followed for LONGEST redirects: a server may make one that has no end.
 Strategy: only redirects cost anything: one look-up, if their target was not visited yet.

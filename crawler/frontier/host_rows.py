@@ -1,8 +1,8 @@
 """The rows of hosts, with counters that follow the rows of their URLs.
 
 Rules
-- `ready`, `pages` and `trouble` change in the same transaction as what they count, one statement per host, not per URL.
-- A rollback forgets what it undid, rows that were made included.
+- `ready`, `pages` and `trouble` change in the same transaction as the rows that they count, one statement per host.
+- A rollback drops its counts, and the ids of rows that it undid.
 Runs on: the storage thread; what changes rows, inside a transaction.
 """
 

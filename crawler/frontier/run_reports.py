@@ -39,7 +39,7 @@ class RunReports:
                 yield RejectedLine(line=line, reason=Reason(reason), message=message, text=text)
 
     def broken(self) -> Iterator[BrokenLink]:
-        """Yield the broken links of a run that kept who links to whom.
+        """Yield the broken links of a run that kept its edges.
 
         A redirect on the way stands for all pages that lead to it.
         """

@@ -2,7 +2,7 @@
 
 Rules
 - A place is stored with the seed that brought it, in one transaction. So a late seed, or the target of a seed's
-  redirect, opens what was found there before.
+  redirect, opens URLs that were found there before.
 - A family of URLs is counted per host. When one would pass its limit the URL is refused, and then moves no counter.
 - A seed brings its own place, is refused by nothing, and moves no counter.
 Runs on: the storage thread, inside a transaction.
