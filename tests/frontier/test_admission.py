@@ -16,7 +16,7 @@ from msgspec import structs
 from crawler.core import merging
 from crawler.core.config import ScopeConfig
 from crawler.core.finds import Find, Guess
-from crawler.core.handover import BrokenLink, Group, SeedBatch, Wanted
+from crawler.core.handover import BrokenLink, Group, Wanted
 from crawler.core.merging import hop
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
@@ -30,6 +30,7 @@ from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
+from support.frontiers import batch_of
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
@@ -48,13 +49,9 @@ class Life:
 
     def read(self, *urls: str, last: bool = True, guess: Guess = Guess.WRITTEN) -> None:
         """Commit some lines of the list; guesses are without their scheme."""
-        lines = range(self._line + 1, self._line + 1 + len(urls))
-        self._line += len(urls)
         front = "https://" if guess else ""
-        finds = tuple(
-            a_find(front + url, seed=True, line=line, guess=guess) for url, line in zip(urls, lines, strict=True)
-        )
-        batch = SeedBatch(cursor=self._line, line=self._line, lines=len(urls), finds=finds, last=last)
+        batch = batch_of(*(front + url for url in urls), first=self._line + 1, last=last, guess=guess)
+        self._line = batch.line
         self.frontier.commit(Group(seeds=(batch,)))
 
     def lease(self) -> dict[str, Request]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.finds import Find
-from crawler.core.handover import Group, SeedBatch, Wanted
+from crawler.core.handover import Group, Wanted
 from crawler.core.merging import hop
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
@@ -19,7 +19,7 @@ from crawler.frontier.circles import LONGEST
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
-from support.ways import a_find
+from support.frontiers import batch_of
 
 NOW = 1_700_000_000.0
 CIRCLE = {"http://a/": "http://b/", "http://b/": "http://c:81/x", "http://c:81/x": "http://a/"}
@@ -44,9 +44,7 @@ class Run:
 
     def seeds(self, urls: Sequence[str]) -> None:
         """Commit a list."""
-        finds = tuple(a_find(url, seed=True, named=True, line=at) for at, url in enumerate(urls, 1))
-        batch = SeedBatch(cursor=len(urls), line=len(urls), lines=len(urls), finds=finds, last=True)
-        self.frontier.commit(Group(seeds=(batch,)))
+        self.frontier.commit(Group(seeds=(batch_of(*urls, named=True),)))
 
     def lease(self) -> list[Request]:
         """All that is pending."""

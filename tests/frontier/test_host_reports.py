@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.finds import Find
-from crawler.core.handover import Group, HostState, RobotsCopy, SeedBatch
+from crawler.core.handover import Group, HostState, RobotsCopy
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext, unanswered
@@ -18,6 +18,7 @@ from crawler.frontier.host_reports import HostReports
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
+from support.frontiers import batch_of
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
@@ -36,8 +37,7 @@ def frontier(tmp_path: Path) -> SqliteFrontier:
     board = MappedBoard(tmp_path / "board", 8)
     found = SqliteFrontier(tmp_path / "f.sqlite", board, create=True, policy=FrontierPolicy(scope=Scope("host")))
     found.open(NOW)
-    seeds = tuple(a_find(url, seed=True, line=line) for line, url in enumerate(urls, 1))
-    found.commit(Group(seeds=(SeedBatch(cursor=99, line=6, lines=6, finds=seeds, last=True),)))
+    found.commit(Group(seeds=(batch_of(*urls),)))
     requests = {url: Request(url=parse(url), id=number) for url, number in found._db.execute("SELECT url, id FROM url")}
     outside = (a_find("http://out/", depth=1),)
     visits = (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crawler.core.finds import Find
-from crawler.core.handover import Group, Lease, SeedBatch, Totals, Wanted
+from crawler.core.handover import Group, Lease, Totals, Wanted
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext, unanswered
@@ -17,6 +17,7 @@ from crawler.core.visits import Retry, State, Visit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
+from support.frontiers import batch_of
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
@@ -45,10 +46,8 @@ class Life:
 
     def seeds(self, *urls: str, last: bool = True) -> Totals:
         """Commit some lines of the list."""
-        first = self.line + 1
-        self.line += len(urls)
-        finds = tuple(a_find(url, seed=True, named=True, line=first + at) for at, url in enumerate(urls))
-        batch = SeedBatch(cursor=self.line, line=self.line, lines=len(urls), finds=finds, last=last)
+        batch = batch_of(*urls, first=self.line + 1, last=last, named=True)
+        self.line = batch.line
         return self.frontier.commit(Group(seeds=(batch,))).totals
 
     def lease(self) -> Lease:

@@ -18,6 +18,7 @@ from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.url_history import FrontierHistory
+from support.frontiers import batch_of
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
@@ -29,10 +30,7 @@ def frontier(tmp_path: Path) -> Iterator[SqliteFrontier]:
     """Two seeds, one below the other; a page that the first links to, and its sitemap with a page of its own."""
     found = SqliteFrontier(tmp_path / "f.sqlite", MappedBoard(tmp_path / "board", 8), create=True, policy=POLICY)
     found.open(NOW)
-    seeds = tuple(
-        a_find(url, seed=True, named=True, line=line) for line, url in enumerate(["http://h/", "http://h/docs/"], 1)
-    )
-    found.commit(Group(seeds=(SeedBatch(cursor=9, line=2, lines=2, finds=seeds),)))
+    found.commit(Group(seeds=(batch_of("http://h/", "http://h/docs/", last=False, named=True),)))
     sitemap = a_find("http://h/sitemap.xml", sitemap=True)
     finish(found, "http://h/", sitemap, a_find("http://h/docs/a", depth=1))
     finish(found, "http://h/sitemap.xml", a_find("http://h/listed", depth=1))

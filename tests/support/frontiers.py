@@ -79,11 +79,8 @@ class Run:
 
     def add(self, *urls: str, **fields: Any) -> Committed:
         """Commit some lines of the list."""
-        finds = []
-        for url in urls:
-            self.line += 1
-            finds.append(found(url, seed=True, named=True, line=self.line, **fields))
-        batch = SeedBatch(cursor=self.line, line=self.line, lines=len(urls), finds=tuple(finds), last=True)
+        batch = batch_of(*urls, first=self.line + 1, named=True, **fields)
+        self.line = batch.line
         return self.commit(seeds=(batch,))
 
     def lease(self, shares: Mapping[Host, int] | None = None, *, new_hosts: int = ALL, new_share: int = ALL) -> Lease:
@@ -133,6 +130,13 @@ class Run:
 def found(url: str, **fields: Any) -> Find:
     """A find, by default a link that is allowed."""
     return a_find(url, **fields)
+
+
+def batch_of(*urls: str, first: int = 1, last: bool = True, **fields: Any) -> SeedBatch:
+    """The lines of a list that name these URLs, from line `first` on; the cursor counts lines."""
+    finds = tuple(a_find(url, seed=True, line=line, **fields) for line, url in enumerate(urls, first))
+    read = first + len(urls) - 1
+    return SeedBatch(cursor=read, line=read, lines=len(urls), finds=finds, last=last)
 
 
 def done(request: Request, *finds: Find, status: int = 200, size: int = 10) -> Visit:
