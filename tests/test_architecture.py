@@ -39,6 +39,9 @@ MACHINE: Final = re.compile(
 )
 PURE_ROOMS: Final = frozenset({"core", "http", "encoding", "robots"})
 PURE: Final = '"""D.\n\nRuns on: anywhere (pure).\n"""\n'
+RELATIVE: Final = re.compile(
+    r"\W*((what|where|how|when|who|which)(ever)?|whom|whose|whether|why|that|if|as|until)\b", re.IGNORECASE
+)
 UNTRACKED: Final = frozenset({"__pycache__", "output", "dist"})
 
 
@@ -119,6 +122,14 @@ def says_what_it_decides(module: Module) -> Iterator[int]:
         yield 1
 
 
+def docstrings_begin_plainly(module: Module) -> Iterator[int]:
+    """A docstring begins with a verb or a noun, and never with a relative clause."""
+    for node in ast.walk(module.tree):
+        has_one = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if has_one and RELATIVE.match(ast.get_docstring(node) or ""):
+            yield getattr(node, "lineno", 1)
+
+
 def nothing_is_called_utils(module: Module) -> Iterator[int]:
     """A folder or file is named after what it decides."""
     if {"utils", "util", "helpers", "common", "misc"} & {part.removesuffix(".py") for part in module.path.parts}:
@@ -169,6 +180,12 @@ BAD: Final[dict[Rule, tuple[tuple[str, str], ...]]] = {
     ),
     nothing_stored_or_received_is_run: (("cli/a.py", "eval('1')"), ("cli/a.py", "from pickle import loads")),
     says_what_it_decides: (("cli/a.py", "x = 1"),),
+    docstrings_begin_plainly: (
+        ("cli/a.py", '"""What a user is told."""'),
+        ("core/a.py", '"""D."""\nclass A:\n    """Whoever asks."""'),
+        ("core/a.py", '"""D."""\ndef f():\n    """When it is due."""'),
+        ("core/a.py", '"""D."""\nasync def f():\n    """`How` far."""'),
+    ),
     nothing_is_called_utils: (("utils/a.py", ""), ("core/utils.py", "")),
 }
 
