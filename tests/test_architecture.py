@@ -125,8 +125,9 @@ def says_what_it_decides(module: Module) -> Iterator[int]:
 def docstrings_begin_plainly(module: Module) -> Iterator[int]:
     """A docstring begins with a verb or a noun, and never with a relative clause."""
     for node in ast.walk(module.tree):
-        has_one = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if has_one and RELATIVE.match(ast.get_docstring(node) or ""):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if RELATIVE.match(ast.get_docstring(node) or ""):
             yield getattr(node, "lineno", 1)
 
 

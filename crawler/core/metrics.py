@@ -1,13 +1,30 @@
-"""Progress of a crawl while it runs: sums as committed, and their rates over the last seconds.
+"""Progress while a run works: a rate over the last seconds, and the sums of a crawl as committed with their rates.
 
 Rule: sums come from commits only, so a display shows what is safe on disk.
 Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from crawler.core.handover import Committed, Totals
-from crawler.core.recent_rate import RecentRate
+
+_WINDOW = 5.0  # seconds
+
+
+class RecentRate:
+    """The rate of one counter, from the readings of the last five seconds, or from the last two if those are older."""
+
+    def __init__(self) -> None:
+        self._readings: deque[tuple[float, int]] = deque()
+
+    def at(self, now: float, count: int) -> float:
+        """Note a reading and return the rate per second since the oldest one; 0 for the first reading."""
+        self._readings.append((now, count))
+        while len(self._readings) > 2 and now - self._readings[0][0] > _WINDOW:
+            self._readings.popleft()
+        then, before = self._readings[0]
+        return (count - before) / (now - then) if now > then else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from enum import IntEnum
 import msgspec
 
 from crawler.core.finds import Find, Finds
-from crawler.core.links import BadLink
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
@@ -65,6 +64,14 @@ class Record:
     file: str | None = None
     data: msgspec.Raw | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadLink:
+    """A reference that is no URL we fetch; the text is cut."""
+
+    text: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,6 @@ from crawler.core.errors import CrawlerError, FetchError, UsageError
 from crawler.core.messages import Request, Response
 from crawler.core.options import in_keywords
 from crawler.core.reasons import Reason
-from crawler.core.redirects import is_redirect
-from crawler.core.retry import RETRY_STATUSES, delay, retry_after
 from crawler.downloader.client_options import KEYWORDS, Options, RequestOptions, build_request, configs_of
 from crawler.downloader.fetched import Fetched
 from crawler.downloader.fetcher import HttpFetcher
@@ -36,6 +34,8 @@ from crawler.downloader.stream import Stream, Urls
 from crawler.downloader.stream_turn import QuickHosts, Sender, StreamBounds, UnboundedSender
 from crawler.http.body_buffer import BodyBuffer
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps
+from crawler.http.redirects import is_redirect
+from crawler.http.retry import RETRY_STATUSES, delay, retry_after
 from crawler.runtime.clock import SystemClock
 from crawler.runtime.loop import Stop, run
 from crawler.runtime.tasks import background

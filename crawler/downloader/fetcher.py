@@ -22,7 +22,6 @@ import asyncio
 from types import TracebackType
 from typing import Self, cast
 
-from crawler.core import redirects
 from crawler.core.addresses import AddressPolicy, parse_nets
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
@@ -38,6 +37,7 @@ from crawler.downloader.keep_alive import IdleConnections
 from crawler.downloader.pool import ConnectionPools
 from crawler.downloader.proxy import proxy_from
 from crawler.downloader.timing import AttemptTrace
+from crawler.http import redirects
 
 IDLE_CONNECTIONS = 256
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from crawler.core.errors import FetchError, UrlError
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
-from crawler.core.redirects import target
 from crawler.core.ways import Way
+from crawler.http.redirects import target
 
 _HARMLESS = frozenset({"user-agent", "accept", "accept-language", "accept-encoding", "accept-charset", "range"})
 _OF_BODY = frozenset({"content-type", "content-encoding", "content-language", "content-location"})

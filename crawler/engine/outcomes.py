@@ -20,11 +20,11 @@ from crawler.core.merging import hop
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext
-from crawler.core.redirects import target
-from crawler.core.retry import RETRY_STATUSES, delay, retry_after
 from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url
 from crawler.core.visits import Page, Retry, State, Visit
+from crawler.http.redirects import target
+from crawler.http.retry import RETRY_STATUSES, delay, retry_after
 
 _OF_A_CUT = frozenset({None, Reason.XML_ERROR, Reason.BAD_ENTRIES})  # the cut itself may cause these
 

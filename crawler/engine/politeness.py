@@ -24,7 +24,6 @@ from crawler.core.messages import Request, Response
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reachability import ROBOTS_ATTEMPTS
 from crawler.core.reasons import Reason
-from crawler.core.retry import RETRY_STATUSES, retry_after
 from crawler.core.scope import LinkJudge
 from crawler.core.sitemaps import discovered
 from crawler.core.text import counted, safe
@@ -35,6 +34,7 @@ from crawler.engine import outcomes
 from crawler.engine.entries import HostNote, LeaseReturn, LooseFinds
 from crawler.engine.robots_cache import RobotsCache
 from crawler.engine.workbench import Workbench
+from crawler.http.retry import RETRY_STATUSES, retry_after
 from crawler.robots.rules import RobotsOutcome
 
 PUT_OFF = 3.0  # seconds that a host waits for its next turn after a request was broken off

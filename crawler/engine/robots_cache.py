@@ -23,10 +23,10 @@ from crawler.core.messages import Request, Response
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
 from crawler.core.records import moment
-from crawler.core.redirects import target
 from crawler.core.urls import Url, parse
 from crawler.core.ways import Way
 from crawler.engine.entries import RobotsNote
+from crawler.http.redirects import target
 from crawler.robots.parser import LONGEST
 from crawler.robots.rules import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, RobotsOutcome, RobotsRules, judge
 

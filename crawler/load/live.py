@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from crawler.core.recent_rate import RecentRate
+from crawler.core.metrics import RecentRate
 from crawler.core.text import duration, safe
 from crawler.load.shared_memory import Progress
 

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
-from crawler.core.redirects import is_redirect
 from crawler.http.body_buffer import BodyBuffer
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps, is_unknown, salvaged
+from crawler.http.redirects import is_redirect
 from crawler.parse.sniffing import is_compressed
 
 

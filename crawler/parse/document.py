@@ -6,9 +6,10 @@ Runs on: anywhere (pure).
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from crawler.core.links import BadLink, Link
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
+from crawler.core.visits import BadLink
+from crawler.parse.links import Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 
-from crawler.core.links import LinkKind
 from crawler.core.reasons import Reason
 from crawler.encoding import decode, detect
 from crawler.encoding.labels import named
@@ -25,6 +24,7 @@ from crawler.http.media_types import media_type
 from crawler.parse import feeds, html, text_sitemap, xhtml
 from crawler.parse.document import Content, Document, Reading, Wants
 from crawler.parse.feed_elements import ROOTS
+from crawler.parse.links import LinkKind
 from crawler.parse.references import DamagedReferences, References, TooManyLinks
 from crawler.parse.select import MAX_TEXT
 from crawler.parse.sniffing import SNIFFED, DocumentKind, is_xml, kind_of, sitemap_kind, sniff

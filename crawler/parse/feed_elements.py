@@ -20,11 +20,11 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from crawler.core.errors import UrlError
-from crawler.core.links import LISTED, LinkKind
 from crawler.core.sitemaps import is_no_entry, is_parted
 from crawler.core.urls import parse
 from crawler.parse.attributes import SPACE
 from crawler.parse.dates import as_rfc_3339
+from crawler.parse.links import LISTED, LinkKind
 from crawler.parse.loose_xml import UNKNOWN
 from crawler.parse.references import MAX_LINKS, References, TooManyLinks
 

@@ -17,12 +17,12 @@ from msgspec.structs import replace
 
 from crawler.core.config import ScopeConfig
 from crawler.core.finds import Find
-from crawler.core.links import LISTED, NAVIGATION, Link, LinkKind
 from crawler.core.merging import hop
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge
 from crawler.core.ways import Way
+from crawler.parse.links import LISTED, NAVIGATION, Link, LinkKind
 
 MAX_NESTING = 5
 """Hops from a listed sitemap to one that is read. The protocol's indexes list no indexes; on some sites they do, and

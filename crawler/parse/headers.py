@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from crawler.core.links import LinkKind
 from crawler.core.text import from_octets
 from crawler.core.urls import Url
 from crawler.parse.attributes import directives, refresh
+from crawler.parse.links import LinkKind
 from crawler.parse.references import References
 
 MAX_REFRESHES: Final = 10

@@ -13,8 +13,8 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from crawler.core.links import LinkKind
 from crawler.parse.attributes import SPACE, TooManyCandidates, candidates, directives, has_token, refresh, words
+from crawler.parse.links import LinkKind
 from crawler.parse.references import References
 from crawler.parse.tags import number
 

@@ -13,11 +13,12 @@ import re
 from msgspec.structs import replace
 
 from crawler.core.errors import UrlError
-from crawler.core.links import BadLink, Link, LinkKind
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
+from crawler.core.visits import BadLink
 from crawler.encoding.decode import UTF_8
 from crawler.encoding.encode import percent_encoded
+from crawler.parse.links import Link, LinkKind
 
 MAX_LINKS = 100_000
 MAX_CHARACTERS = 16_000_000

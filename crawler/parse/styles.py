@@ -12,10 +12,10 @@ from collections.abc import Iterable
 
 from selectolax.lexbor import LexborNode
 
-from crawler.core.links import LinkKind
 from crawler.parse.attributes import SPACE
 from crawler.parse.css import Reference, sheet_references, style_references
 from crawler.parse.html_elements import MAX_CLIMB, Attributes, PageElements
+from crawler.parse.links import LinkKind
 from crawler.parse.references import References
 from crawler.parse.tags import number, numbers
 

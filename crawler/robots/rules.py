@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from crawler.core.handover import RobotsCopy
 from crawler.core.messages import Response
 from crawler.core.reasons import Reason
-from crawler.core.retry import retry_after
 from crawler.core.urls import Url
 from crawler.http.content_codings import STEP, DecodeProblem, codings, decode_steps, salvaged
+from crawler.http.retry import retry_after
 from crawler.robots.matching import Decision, Patterns
 from crawler.robots.parser import LONGEST, section, whole_lines
 

@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from crawler.core.finds import Find, Finds
-from crawler.core.links import BadLink
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
-from crawler.core.visits import Page
+from crawler.core.visits import BadLink, Page
 from support.ways import a_find
 
 FINDS = st.builds(

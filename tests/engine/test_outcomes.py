@@ -8,10 +8,10 @@ from crawler.core.merging import MOST_HOPS
 from crawler.core.messages import Request, Response, Timing
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext
-from crawler.core.retry import RETRY_STATUSES
 from crawler.core.scope import LinkJudge
 from crawler.core.visits import Page, Retry, State, Visit
 from crawler.engine.outcomes import Judge, denied, suspect
+from crawler.http.retry import RETRY_STATUSES
 from support.ways import a_find, a_request
 
 NOW = 1_700_000_000.0

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.links import ASSETS, LISTED, NAVIGATION, BadLink, LinkKind
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse as url
+from crawler.core.visits import BadLink
 from crawler.parse.document import Document, Reading, Wants
 from crawler.parse.document_reader import read
+from crawler.parse.links import ASSETS, LISTED, NAVIGATION, LinkKind
 from crawler.parse.references import MAX_LINKS
 from support.reading import reading as reading_of
 

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from crawler.core.links import LinkKind
 from crawler.core.reasons import Reason
+from crawler.parse.links import LinkKind
 from support.reading import links, reading
 
 zipped = partial(gzip.compress, mtime=0)  # the same bytes every time: they name tests

@@ -1,10 +1,10 @@
 """The built-in site knows what each of its pages holds, so every one of them is read and compared."""
 
-from crawler.core.links import NAVIGATION, LinkKind
 from crawler.core.urls import parse as url
 from crawler.encoding.labels import named
 from crawler.parse.document import Document, Reading
 from crawler.parse.document_reader import read
+from crawler.parse.links import NAVIGATION, LinkKind
 from crawler.site.plan import SitePlan
 from crawler.site.truth import Site
 

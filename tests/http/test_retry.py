@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.retry import MAX_RETRY_AFTER, backoff, delay, retry_after
+from crawler.http.retry import MAX_RETRY_AFTER, backoff, delay, retry_after
 
 NOW = 1_800_000_000.0
 

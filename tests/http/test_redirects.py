@@ -4,8 +4,8 @@ import pytest
 
 from crawler.core.errors import UrlError
 from crawler.core.messages import Request, Response
-from crawler.core.redirects import is_redirect, target
 from crawler.core.urls import parse
+from crawler.http.redirects import is_redirect, target
 
 
 def answer(location: bytes | None, status: int = 302) -> Response:

@@ -6,12 +6,10 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
-from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 
 
@@ -92,11 +90,3 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     kind: LinkKind
     nofollow: bool = False
     lastmod: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadLink:
-    """A reference that is no URL we fetch; the text is cut."""
-
-    text: str
-    reason: Reason
