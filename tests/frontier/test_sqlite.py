@@ -359,6 +359,15 @@ def test_a_frontier_tells_of_itself(run: Run) -> None:
     assert repr(run.frontier) == "<SqliteFrontier frontier.sqlite, <Leasing 3 URLs of 2 hosts>>"
 
 
+def test_a_row_that_is_no_way_is_damage(run: Run) -> None:
+    """A text where a number should be ends a run as a damaged file does, and not as a fault of the program."""
+    run.add("http://a/")
+    run.frontier._db.execute("UPDATE url SET hops = 'many'")
+
+    with pytest.raises(StorageDamaged, match=r"^frontier\.sqlite: damaged"):
+        run.lease()
+
+
 def test_errors_of_the_frontier_are_ours() -> None:
     """Whatever goes wrong in a frontier has a class with an exit code."""
     assert {kind.exit_code for kind in (RunInUse, StorageDamaged, DiskFull, StorageError)} == {3, 4, 5}
