@@ -13,6 +13,7 @@ from typing import Any
 
 from crawler import build
 from crawler.engine.journal import Journal
+from crawler.frontier.host_rows import HostRows
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.run.disk import write_all
@@ -54,7 +55,7 @@ def _patch(step: str, fuse: _Fuse) -> None:
     elif step == "after_sync":
         _wrap(jsonl.JsonlSink, "sync", after=fuse.burn)
     elif step == "inside_transaction":
-        _wrap(SqliteFrontier, "_write_robots", before=fuse.burn)
+        _wrap(HostRows, "note", before=fuse.burn)
     elif step == "before_commit":
         _trace(fuse)
     elif step == "after_commit":

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from crawler.core import urls
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
 from crawler.core.messages import Request
@@ -13,6 +12,7 @@ from crawler.core.protocols import Clock
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.runtime.clock import SystemClock
 from support.rawserver import Handler
+from support.ways import a_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"
 
@@ -54,7 +54,7 @@ def ask(where: tuple[str, int], path: str = "/", **fields: Any) -> Request:
 
 def ask_url(url: str, **fields: Any) -> Request:
     """Return a request for a URL that counts as named by the user."""
-    return Request(url=urls.parse(url), **{"named": True, **fields})
+    return a_request(url, **{"named": True, **fields})
 
 
 async def failure(fetcher: HttpFetcher, request: Request) -> FetchError:
