@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.tables import mark, show
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.messages import Request
 from crawler.core.throttle import HostThrottle, ThrottleBounds
 from crawler.core.urls import Host, parse

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from crawler.core.budget import Budget
 from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
-from crawler.core.handover import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.messages import Request
 from crawler.core.metrics import Sample
 from crawler.core.protocols import Board, Clock, Fetcher, Observer, Parser, Reports, Sink
@@ -48,11 +48,11 @@ from crawler.robots.rules import RobotsOutcome
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.runtime import loop, malloc, resident
 from crawler.runtime.clock import SystemClock
-from crawler.runtime.lane import Limits
 from crawler.runtime.loop import Stop
-from crawler.runtime.places import Places, dials_for, files_for, idle_for, most_slots, places_for, wanted_dials
+from crawler.runtime.slots import Places, dials_for, files_for, idle_for, most_slots, places_for, wanted_dials
 from crawler.runtime.tasks import Alarm, ByteBudget, background, every
 from crawler.runtime.threads import GroupThread
+from crawler.runtime.worker_lane import Limits
 from crawler.sinks.files import FilesSink
 from crawler.sinks.jsonl import JsonlSink, StdoutSink
 

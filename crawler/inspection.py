@@ -11,9 +11,9 @@ from msgspec import to_builtins
 from crawler.build import agent_of, policy_of
 from crawler.core.budget import spent_by_all_lives
 from crawler.core.config import BudgetConfig
-from crawler.core.handover import RobotsCopy
+from crawler.core.frontier_reports import UrlHistory
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.reasons import Reason
-from crawler.core.stored import UrlHistory
 from crawler.core.urls import Url, parse
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.host_reports import HostReports

@@ -24,7 +24,7 @@ import msgspec
 from crawler.build import Environment, assemble, check_files
 from crawler.core.config import OPTIONS, RunConfig, configure
 from crawler.core.errors import UsageError
-from crawler.core.handover import Committed
+from crawler.core.leases_and_commits import Committed
 from crawler.core.messages import Request, Response
 from crawler.core.options import check_names, in_keywords, keywords_of
 from crawler.core.protocols import Fetcher, Room

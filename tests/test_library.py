@@ -14,7 +14,7 @@ from crawler.build import Environment, assemble
 from crawler.cli.main import _run
 from crawler.core.config import configure
 from crawler.core.errors import InternalError, StorageError, TargetRefused, UsageError, WorkersMissing
-from crawler.core.handover import Committed, Group, Totals
+from crawler.core.leases_and_commits import Committed, Group, Totals
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext, answered

@@ -10,7 +10,7 @@ from itertools import chain
 from crawler.cli.defaults import defaults_file
 from crawler.core.config import FetchConfig, RunConfig
 from crawler.core.finds import Find
-from crawler.core.handover import SeedBatch
+from crawler.core.leases_and_commits import SeedBatch
 from crawler.core.rate_limits import is_loopback
 from crawler.core.scope import Scope, ScopeMode
 from crawler.core.text import counted, safe

@@ -9,7 +9,7 @@ from crawler.cli.options import KnobCommand, given, knobs
 from crawler.cli.references import look_up
 from crawler.core.config import RunConfig, configure
 from crawler.core.errors import UrlError, UsageError
-from crawler.core.handover import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.text import safe
 from crawler.core.urls import Url, parse
 from crawler.robots.rules import RobotsOutcome

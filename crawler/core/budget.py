@@ -10,7 +10,7 @@ Runs on: anywhere (pure).
 from collections.abc import Set as AbstractSet
 
 from crawler.core.config import BudgetConfig
-from crawler.core.handover import Totals
+from crawler.core.leases_and_commits import Totals
 
 
 class Budget:

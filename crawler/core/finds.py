@@ -13,13 +13,13 @@ from typing import Self
 
 import msgspec
 
+from crawler.core.discovery import START, Way
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
-from crawler.core.ways import START, Way
 
 
 class Guess(IntEnum):
-    """The source of a URL's scheme: written in every find, guessed as https, or both (`core/guesses.py`)."""
+    """The source of a URL's scheme: written in every find, guessed as https, or both (`core/scheme_guesses.py`)."""
 
     WRITTEN = 0
     GUESSED = 1

@@ -21,11 +21,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from crawler.core.discovery import Way
 from crawler.core.finds import Find
-from crawler.core.guesses import both
 from crawler.core.reasons import Reason
+from crawler.core.scheme_guesses import both
 from crawler.core.urls import Url
-from crawler.core.ways import Way
 
 MOST_HOPS = 10
 

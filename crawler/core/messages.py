@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from crawler.core.discovery import START, Way
 from crawler.core.finds import Guess
 from crawler.core.urls import Url
-from crawler.core.ways import START, Way
 
 _RANGE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 

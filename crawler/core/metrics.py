@@ -7,7 +7,7 @@ Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 from collections import deque
 from dataclasses import dataclass, field
 
-from crawler.core.handover import Committed, Totals
+from crawler.core.leases_and_commits import Committed, Totals
 
 _WINDOW = 5.0  # seconds
 

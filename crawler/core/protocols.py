@@ -10,11 +10,11 @@ Runs on: anywhere (pure); each docstring says where the implementation lives.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from crawler.core.facts import GroupDone, Leased, VisitDone
-from crawler.core.handover import BrokenLink, Committed, Group, Lease, Opened, RejectedLine, Wanted
+from crawler.core.events import GroupDone, Leased, VisitDone
+from crawler.core.frontier_reports import ChiefHosts, LostSeeds
+from crawler.core.leases_and_commits import BrokenLink, Committed, Group, Lease, Opened, RejectedLine, Wanted
 from crawler.core.messages import Request, Response
 from crawler.core.metrics import Sample
-from crawler.core.stored import ChiefHosts, LostSeeds
 from crawler.core.visits import Page, Visit
 
 

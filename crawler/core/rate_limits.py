@@ -9,7 +9,7 @@ Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 
 from crawler.core.addresses import AddressClass, classify, written_address
 from crawler.core.config import PolitenessConfig
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.throttle import HostThrottle, ThrottleBounds
 from crawler.core.urls import Host
 

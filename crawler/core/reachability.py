@@ -13,7 +13,7 @@ Rules
 Runs on: anywhere (pure). Moments are monotonic seconds; jitter is chance in [0, 1).
 """
 
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.reasons import Reason
 
 ROBOTS_ATTEMPTS = 4

@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
+from crawler.core.discovery import Way
 from crawler.core.errors import UrlError
 from crawler.core.finds import Find
 from crawler.core.messages import Request
 from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url, parse
-from crawler.core.ways import Way
 
 MAX_DISCOVERED = 1000
 _AROUND = "\t\n\f\r "

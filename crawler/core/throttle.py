@@ -20,7 +20,7 @@ Runs on: anywhere (pure). Moments are monotonic seconds; jitter is chance in [0,
 from dataclasses import dataclass
 from enum import IntEnum
 
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.reachability import ATTEMPTS, SILENCES, Reachability
 from crawler.core.reasons import Reason
 

@@ -12,10 +12,10 @@ Runs on: anywhere (pure).
 
 from dataclasses import replace
 
+from crawler.core.discovery import Way
 from crawler.core.errors import FetchError, UrlError
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
-from crawler.core.ways import Way
 from crawler.http.redirects import target
 
 _HARMLESS = frozenset({"user-agent", "accept", "accept-language", "accept-encoding", "accept-charset", "range"})

@@ -17,8 +17,8 @@ from crawler.downloader.fetched import Fetched
 from crawler.downloader.stream_answers import Answers
 from crawler.downloader.stream_turn import Sender, StreamBounds, StreamTurn
 from crawler.runtime.loop import open_files
-from crawler.runtime.placement import Placement
-from crawler.runtime.places import most_slots, places_for
+from crawler.runtime.slot_order import Placement
+from crawler.runtime.slots import most_slots, places_for
 from crawler.runtime.tasks import Alarm, ScopedTasks, background
 
 MOST_BEGUN = 8192  # 10 KiB each while they wait

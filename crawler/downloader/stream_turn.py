@@ -1,7 +1,7 @@
 """One URL's turn in a stream: its place among the fetches in flight, and the hosts that get a slot at once.
 
 Rules
-- A turn holds a place (`runtime/places.py`) from a request to the answer, or to the pause before the next try: a slot
+- A turn holds a place (`runtime/slots.py`) from a request to the answer, or to the pause before the next try: a slot
   if the host answered quickly the last time, otherwise a place outside, until the head of the answer takes a slot.
 - A request to a host that has just failed comes after those of all others.
 - A dial that is broken off to make room begins anew later; it does not count as a try.
@@ -17,8 +17,8 @@ from crawler.core.errors import FetchError
 from crawler.core.messages import Request, Response
 from crawler.core.throttle import QUICK
 from crawler.downloader.fetcher import HttpFetcher
-from crawler.runtime.placement import Placement
-from crawler.runtime.places import Place
+from crawler.runtime.slot_order import Placement
+from crawler.runtime.slots import Place
 
 _HOSTS_REMEMBERED = 10_000
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from crawler.core.budget import Budget
 from crawler.core.errors import NO_NAME_SERVER, NoNameServer
-from crawler.core.handover import Committed, Opened, Totals
+from crawler.core.leases_and_commits import Committed, Opened, Totals
 from crawler.core.metrics import Metrics
 from crawler.core.protocols import Clock
 from crawler.engine import outcomes
@@ -24,7 +24,7 @@ from crawler.engine.outage import NameOutage
 from crawler.engine.scheduler import Scheduler
 from crawler.engine.seeds import Seeds, import_seeds
 from crawler.runtime.loop import Stop
-from crawler.runtime.places import Places
+from crawler.runtime.slots import Places
 from crawler.runtime.tasks import Alarm, background
 
 

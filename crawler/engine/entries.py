@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crawler.core.finds import Find
-from crawler.core.handover import Group, HostState, RobotsCopy, SeedBatch
+from crawler.core.leases_and_commits import Group, HostState, RobotsCopy, SeedBatch
 from crawler.core.messages import Request
 from crawler.core.urls import Host
 from crawler.core.visits import Retry, Visit

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from crawler.core.facts import GroupDone
-from crawler.core.handover import Committed, Lease, Opened, Wanted
+from crawler.core.events import GroupDone
+from crawler.core.leases_and_commits import Committed, Lease, Opened, Wanted
 from crawler.core.protocols import Clock, Frontier, Reports, Sink
 from crawler.core.visits import Retry, Visit
 from crawler.engine.entries import Entry, group_of

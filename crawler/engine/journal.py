@@ -12,8 +12,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from crawler.core.facts import Leased
-from crawler.core.handover import Committed, Lease, Opened, SeedBatch, Wanted
+from crawler.core.events import Leased
+from crawler.core.leases_and_commits import Committed, Lease, Opened, SeedBatch, Wanted
 from crawler.core.protocols import Board, Clock, Observer, Reports
 from crawler.core.visits import Retry, Visit
 from crawler.engine.entries import Entry, HostNote, LeaseReturn, LooseFinds, RobotsNote, weigh

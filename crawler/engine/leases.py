@@ -17,7 +17,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from crawler.core.budget import Budget
-from crawler.core.handover import Committed, Lease, Wanted
+from crawler.core.leases_and_commits import Committed, Lease, Wanted
 from crawler.core.protocols import Clock
 from crawler.engine.journal import Journal
 from crawler.engine.robots_cache import RobotsCache

@@ -15,11 +15,11 @@ import msgspec
 from crawler.core import records
 from crawler.core.errors import FetchError, UrlError
 from crawler.core.finds import Find
-from crawler.core.guesses import is_settled, over_http
 from crawler.core.merging import hop
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext
+from crawler.core.scheme_guesses import is_settled, over_http
 from crawler.core.scope import LinkJudge
 from crawler.core.urls import Url
 from crawler.core.visits import Page, Retry, State, Visit

@@ -6,8 +6,8 @@ Rules
 - Every answer and every failure goes to the throttle of its host. What a later lease or life must know goes to the
   journal. A host that rests for long hands its leases back.
 - A host that was given up is not asked: its remaining URLs fail with the cause.
-- Where no server answers over https, no other guess is asked (`core/guesses.py`), and the host is not blamed: it may
-  speak http on the same port. An origin that has answered is no guess any more.
+- Where no server answers over https, no other guess is asked (`core/scheme_guesses.py`), and the host is not blamed: it
+  may speak http on the same port. An origin that has answered is no guess any more.
 - After a throttle has changed, its host is released or a request laid back, so the workbench offers the host anew.
 Runs on: the loop.
 """
@@ -19,11 +19,11 @@ from typing import Protocol
 
 from crawler.core.errors import FetchError, NoNameServer
 from crawler.core.finds import Guess
-from crawler.core.guesses import is_settled
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reachability import ROBOTS_ATTEMPTS
 from crawler.core.reasons import Reason
+from crawler.core.scheme_guesses import is_settled
 from crawler.core.scope import LinkJudge
 from crawler.core.sitemaps import discovered
 from crawler.core.text import counted, safe

@@ -17,14 +17,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from crawler.core.discovery import Way
 from crawler.core.errors import FetchError, NoNameServer, UrlError
-from crawler.core.handover import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Clock, Fetcher, Room
 from crawler.core.reasons import Reason
 from crawler.core.records import moment
 from crawler.core.urls import Url, parse
-from crawler.core.ways import Way
 from crawler.engine.entries import RobotsNote
 from crawler.http.redirects import target
 from crawler.robots.parser import LONGEST

@@ -2,7 +2,7 @@
 
 Rules
 - A place is free before a task exists: a slot for a request to a host that answers at once, a place outside for any
-  other, which takes a slot when its answer begins (`runtime/places.py`).
+  other, which takes a slot when its answer begins (`runtime/slots.py`).
 - A new origin is first asked for its robots.txt, as a request of its host like any other.
 - A page of the budget is reserved before its URL is dispatched. Without a page, the URL is set aside until one is free.
 - While the loop lags, nothing is dialled: its lag would count as latency of the hosts.
@@ -21,7 +21,7 @@ from crawler.engine.leases import LeaseRefiller
 from crawler.engine.politeness import Politeness
 from crawler.engine.visit import Visits
 from crawler.engine.workbench import Taken, Workbench
-from crawler.runtime.places import Places, Work
+from crawler.runtime.slots import Places, Work
 from crawler.runtime.tasks import Alarm
 
 _BURST = 1500  # tasks started between two turns of the loop: with 5,000 free slots the worst lag is 0.5 s, not 0.9

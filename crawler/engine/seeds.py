@@ -15,7 +15,7 @@ import aiofiles
 import aiofiles.os
 
 from crawler.core.errors import StorageDamaged
-from crawler.core.handover import SeedBatch, SeedCursor
+from crawler.core.leases_and_commits import SeedBatch, SeedCursor
 from crawler.engine.journal import Journal
 from crawler.run.list_reader import BatchBuilder, LineSplitter
 from crawler.run.list_table import Table

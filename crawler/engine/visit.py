@@ -15,7 +15,7 @@ from typing import cast
 
 from crawler.core.budget import Budget
 from crawler.core.errors import FetchError, NoNameServer
-from crawler.core.facts import VisitDone, VisitTimes
+from crawler.core.events import VisitDone, VisitTimes
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Board, Clock, Observer, Parser
 from crawler.core.records import VisitContext
@@ -24,7 +24,7 @@ from crawler.engine.journal import Journal
 from crawler.engine.outage import NameOutage
 from crawler.engine.outcomes import Judge
 from crawler.engine.politeness import Politeness
-from crawler.runtime.places import Place
+from crawler.runtime.slots import Place
 from crawler.runtime.tasks import Account, Alarm, ByteBudget
 
 

@@ -26,7 +26,7 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.messages import Request
 from crawler.core.throttle import LONG_REST, HostThrottle, Standing
 from crawler.core.urls import Host

@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import astuple, replace
 
+from crawler.core.discovery import Way
 from crawler.core.finds import Find, Guess
-from crawler.core.handover import RejectedLine, SeedBatch
 from crawler.core.histogram import bucket
+from crawler.core.leases_and_commits import RejectedLine, SeedBatch
 from crawler.core.merging import UrlRow, first, hop, merged
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.sessions import LinkingDocument
 from crawler.core.urls import Url, parse
 from crawler.core.visits import Retry, State, Visit
-from crawler.core.ways import Way
 from crawler.frontier import schema
 from crawler.frontier.host_rows import HostRows
 from crawler.frontier.policy import FrontierPolicy

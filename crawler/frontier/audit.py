@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crawler.core.handover import Totals
+from crawler.core.leases_and_commits import Totals
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.core.visits import State

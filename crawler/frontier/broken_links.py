@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from itertools import groupby
 
-from crawler.core.handover import BrokenLink
+from crawler.core.leases_and_commits import BrokenLink
 from crawler.core.reasons import Reason
 from crawler.core.visits import State
 

@@ -11,8 +11,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 
+from crawler.core.frontier_reports import LEAST_IN_VAIN, ChiefHosts, HostReport, HostRobots, HostsInVain
 from crawler.core.scope import Scope, ScopeMode
-from crawler.core.stored import LEAST_IN_VAIN, ChiefHosts, HostReport, HostRobots, HostsInVain
 from crawler.core.urls import Host, parse
 from crawler.frontier import schema
 from crawler.frontier.host_rows import ANSWERED, HostRows

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.reasons import Reason
 from crawler.core.scope import Scope
 from crawler.core.urls import Host

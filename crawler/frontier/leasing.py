@@ -20,7 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from crawler.core.handover import Wanted
+from crawler.core.leases_and_commits import Wanted
 from crawler.core.messages import Request
 from crawler.core.throttle import LONG_REST
 from crawler.core.urls import parse

@@ -11,8 +11,8 @@ Runs on: the thread that has the connection.
 
 import sqlite3
 
+from crawler.core.frontier_reports import LostSeeds
 from crawler.core.reasons import Reason
-from crawler.core.stored import LostSeeds
 from crawler.core.visits import State
 
 _UNREAD = tuple(reason for reason in Reason if reason.is_unread)

@@ -6,7 +6,7 @@ Runs on: the thread that has the connection.
 import sqlite3
 from collections.abc import Mapping
 
-from crawler.core.handover import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.urls import parse
 from crawler.frontier.host_rows import HostRows
 

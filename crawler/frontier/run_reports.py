@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-from crawler.core.handover import BrokenLink, RejectedLine
+from crawler.core.frontier_reports import ChiefHosts, LostSeeds
+from crawler.core.leases_and_commits import BrokenLink, RejectedLine
 from crawler.core.reasons import Reason
-from crawler.core.stored import ChiefHosts, LostSeeds
 from crawler.core.visits import State
 from crawler.frontier.broken_links import broken_links
 from crawler.frontier.host_reports import HostReports

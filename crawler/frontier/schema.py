@@ -12,7 +12,7 @@ Rules
 - `trouble` counts, per host and reason, the tries that failed: those that were repeated and those that were the last.
 - `attempt` holds each try of a URL that was put off: when, why, and until when. The last try is the URL's own row.
 - `url.leads_to` is where a redirect or a refresh leads; `url.sitemap` says that it was listed as a sitemap,
-  `url.lastmod` is what a sitemap says of it, and `url.guess` whether its scheme was written (`core/guesses.py`).
+  `url.lastmod` is what a sitemap says of it, and `url.guess` whether its scheme was written (`core/scheme_guesses.py`).
 - `host.site` is what hosts share that come into scope together, `place` holds what seeds brought into scope, `family`
   how far the families of URLs have grown that may be traps (`core/scope.py`, `core/traps.py`).
 - `edge` says which page leads to which URL, each pair once, and `bad_link` which links of a page are no URL; both are
@@ -26,8 +26,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from crawler.core.discovery import Way
 from crawler.core.errors import StorageDamaged
-from crawler.core.ways import Way
 
 APPLICATION_ID = 0x63726C72  # "crlr"
 VERSION = 8

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crawler.core.errors import StorageDamaged
-from crawler.core.handover import (
+from crawler.core.leases_and_commits import (
     Committed,
     Group,
     Lease,
@@ -24,11 +24,11 @@ from crawler.core.handover import (
 from crawler.core.visits import Visit
 from crawler.frontier import schema
 from crawler.frontier.admission import Admission
-from crawler.frontier.circles import mark_circles
 from crawler.frontier.host_rows import HostRows
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.leasing import Leasing
 from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.redirect_loops import mark_circles
 from crawler.frontier.robots_rows import robots_copies, write_robots
 from crawler.frontier.run_reports import RunReports
 from crawler.frontier.scope_index import ScopeIndex

@@ -9,7 +9,7 @@ Runs on: the storage thread.
 import sqlite3
 from collections import Counter
 
-from crawler.core.handover import Totals
+from crawler.core.leases_and_commits import Totals
 from crawler.core.visits import State
 
 

@@ -9,8 +9,8 @@ Runs on: the main thread of a process that does not work on the run itself.
 import sqlite3
 from typing import Any
 
+from crawler.core.frontier_reports import Leader, StoredUrl, Target, Try, UrlHistory, UrlScope
 from crawler.core.reasons import Reason
-from crawler.core.stored import Leader, StoredUrl, Target, Try, UrlHistory, UrlScope
 from crawler.core.urls import Host, Url
 from crawler.core.visits import State
 from crawler.frontier import schema

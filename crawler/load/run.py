@@ -23,12 +23,12 @@ from crawler.load.records import LoadRecord, merge_phases
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.shared_memory import Progress, SharedBoard
 from crawler.load.verdict import judge
-from crawler.runtime.lane import Limits
 from crawler.runtime.loop import Stop
 from crawler.runtime.loop import run as run_loop
 from crawler.runtime.processes import Lanes
 from crawler.runtime.tasks import Slots, background, every
 from crawler.runtime.timers import Timers
+from crawler.runtime.worker_lane import Limits
 
 _SOON = 20 * MILLISECOND  # from the moment that all processes are ready to the start
 _LONGEST = 30 * 24 * 3600.0  # seconds, for a test without a duration

@@ -22,7 +22,7 @@ from crawler.core.errors import WorkersMissing
 from crawler.core.messages import Response
 from crawler.models.gil_figures import Lateness, Speed
 from crawler.models.process_tree import cost_so_far
-from crawler.runtime.lane import sigint_blocked
+from crawler.runtime.worker_lane import sigint_blocked
 
 Work = Callable[[], object]
 INTERVALS = (0.0005, 0.005, 0.05)

@@ -18,7 +18,7 @@ from crawler.core.text import error_line
 from crawler.models.figures import Figures
 from crawler.models.job import Job, JobFailure, JobPage, Model, Results
 from crawler.models.process_tree import Cost, TreeSize, age, cost_so_far, tree_size
-from crawler.runtime.lane import CannotStart, WorkerDied
+from crawler.runtime.worker_lane import CannotStart, WorkerDied
 
 
 class Stopwatch:

@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 
 from crawler.core.messages import Request
 from crawler.models.job import Job, JobWatch, Result, Results, Work
-from crawler.runtime.lane import sigint_blocked
 from crawler.runtime.worker import die_with
+from crawler.runtime.worker_lane import sigint_blocked
 
 _work: list[Work] = []  # in a worker: one, set by `_enter`
 _POLL_SECONDS = 0.05

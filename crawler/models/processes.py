@@ -14,7 +14,7 @@ from typing import Self
 
 from crawler.core.messages import Request
 from crawler.models.job import WORKER_DIED, Job, JobWatch, Results, Work
-from crawler.runtime.lane import sigint_blocked
+from crawler.runtime.worker_lane import sigint_blocked
 
 _spawning = multiprocessing.get_context("spawn")
 

@@ -21,9 +21,9 @@ from crawler.encoding.transcode import decoded, encoding_of
 from crawler.http.body_buffer import BodyBuffer
 from crawler.http.content_codings import DecodeProblem, decode_steps
 from crawler.http.media_types import media_type
-from crawler.parse import feeds, html, text_sitemap, xhtml
+from crawler.parse import feeds_and_sitemaps, html, text_sitemap, xhtml
 from crawler.parse.document import Content, Document, Reading, Wants
-from crawler.parse.feed_elements import ROOTS
+from crawler.parse.feed_and_sitemap_elements import ROOTS
 from crawler.parse.links import LinkKind
 from crawler.parse.references import DamagedReferences, References, TooManyLinks
 from crawler.parse.select import MAX_TEXT
@@ -101,7 +101,7 @@ def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -
     text = decode.text(body, encoding)
     start = start_of(text)
     is_damaged = "\ufffd" in text and (encoding != decode.UTF_8 or text.count("\ufffd") != body.count(_REPLACEMENT))
-    found = feeds.read(text[start.at :] if start.at else text, document.url, is_damaged=is_damaged)
+    found = feeds_and_sitemaps.read(text[start.at :] if start.at else text, document.url, is_damaged=is_damaged)
     if found.root == "html":
         return _read_html(document, label, wants, agent, is_xhtml=True)
     is_broken = start.is_behind_junk
@@ -113,7 +113,7 @@ def _read_xml(document: Document, label: str | None, wants: Wants, agent: str) -
         root = known_root(text, start.at) if is_broken and found.root else None
         if root is None:
             return Reading(charset=encoding, problem=Reason.XML_ERROR if is_broken else None)
-        found = feeds.read(text[root:], document.url, is_damaged=is_damaged)
+        found = feeds_and_sitemaps.read(text[root:], document.url, is_damaged=is_damaged)
     reading = _reading(encoding, found.references, Content(title=found.title))
     return replace(reading, is_listing=True, problem=Reason.XML_ERROR if is_broken or found.is_broken else None)
 

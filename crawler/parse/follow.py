@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from crawler.core.config import ScopeConfig
+from crawler.core.discovery import Way
 from crawler.core.finds import Find
 from crawler.core.merging import hop
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge
-from crawler.core.ways import Way
 from crawler.parse.links import LISTED, NAVIGATION, Link, LinkKind
 
 MAX_NESTING = 5

@@ -25,8 +25,8 @@ from crawler.parse.decoding import ParseJob, job_of
 from crawler.parse.inline import decode_in_steps
 from crawler.parse.page_reader import Task, bare_page, is_document
 from crawler.parse.transfer import with_body
-from crawler.runtime.lane import CannotStart, Death, Limits, WorkerDied
 from crawler.runtime.processes import Lanes
+from crawler.runtime.worker_lane import CannotStart, Death, Limits, WorkerDied
 
 _REASONS = {
     Death.TIMEOUT: Reason.PARSE_TIMEOUT,

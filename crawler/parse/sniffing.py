@@ -21,7 +21,7 @@ from crawler.encoding import decode, detect
 from crawler.encoding.transcode import decoded, encoding_of
 from crawler.http.content_codings import looks_binary
 from crawler.http.media_types import media_type
-from crawler.parse.feed_elements import ROOTS
+from crawler.parse.feed_and_sitemap_elements import ROOTS
 from crawler.parse.xml_start import MAX_FRONT, is_behind_notice, start_of
 
 SNIFFED = 1445  # the standard's "resource header"

@@ -14,7 +14,7 @@ from io import StringIO
 
 from crawler.core.sitemaps import is_no_entry
 from crawler.parse.attributes import SPACE
-from crawler.parse.feed_elements import MAX_ENTRIES
+from crawler.parse.feed_and_sitemap_elements import MAX_ENTRIES
 from crawler.parse.links import LinkKind
 from crawler.parse.loose_xml import UNKNOWN
 from crawler.parse.references import References, TooManyLinks

@@ -13,7 +13,7 @@ Runs on: anywhere (pure).
 import re
 from typing import Final, NamedTuple
 
-from crawler.parse.feed_elements import ROOTS
+from crawler.parse.feed_and_sitemap_elements import ROOTS
 
 MAX_FRONT: Final = 64 * 1024
 

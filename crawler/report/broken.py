@@ -5,7 +5,7 @@ Runs on: anywhere (pure).
 
 from collections.abc import Iterator
 
-from crawler.core.handover import BrokenLink
+from crawler.core.leases_and_commits import BrokenLink
 from crawler.core.text import safe
 
 

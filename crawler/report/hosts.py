@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.core.stored import LEAST_IN_VAIN, HostReport, HostRobots
+from crawler.core.frontier_reports import LEAST_IN_VAIN, HostReport, HostRobots
 from crawler.core.tables import WIDTH, columns
 from crawler.core.text import duration, safe
 

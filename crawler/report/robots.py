@@ -6,7 +6,7 @@ Runs on: anywhere (pure).
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from crawler.core.handover import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.records import moment
 from crawler.core.text import counted, duration, safe
 from crawler.core.urls import Url

@@ -9,10 +9,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from crawler.core.handover import Totals
+from crawler.core.frontier_reports import ChiefHosts, HostsInVain, LostSeeds
 from crawler.core.histogram import percentile
+from crawler.core.leases_and_commits import Totals
 from crawler.core.reasons import Reason
-from crawler.core.stored import ChiefHosts, HostsInVain, LostSeeds
 from crawler.core.tables import WIDTH
 from crawler.core.text import counted, duration, safe, size
 from crawler.report.hosts import SORTS, HostRow, host_row, hosts_text

@@ -10,7 +10,7 @@ Runs on: anywhere (pure).
 
 from dataclasses import dataclass
 
-from crawler.core.handover import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.messages import Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
 from crawler.core.errors import DiskFull, StorageDamaged, UrlError, UsageError
-from crawler.core.handover import BrokenLink, RejectedLine
+from crawler.core.leases_and_commits import BrokenLink, RejectedLine
 from crawler.core.text import safe
 from crawler.run.disk import disk_gate, partial_of, read_toml, size_of, sync_folder, write_whole
 from crawler.run.list_line import read

@@ -2,9 +2,9 @@
 
 Rules
 - Quotes and angle brackets around the whole are taken off (RFC 3986, appendix C), and a comma or semicolon behind them.
-- A text without a scheme that begins with a host is a guess at https (`core/guesses.py`). A host is an address in full,
-  localhost, or a name with a public suffix: `index.html` and `/path` begin with none. An @ before the path makes the
-  text an e-mail address, or a password.
+- A text without a scheme that begins with a host is a guess at https (`core/scheme_guesses.py`). A host is an address
+  in full, localhost, or a name with a public suffix: `index.html` and `/path` begin with none. An @ before the path
+  makes the text an e-mail address, or a password.
 - `Sitemap: URL`, spelled as in a robots.txt, lists a sitemap; its URL is read alike.
 - A `#` behind white space begins a comment. In a URL it would be a fragment, which is never sent.
 - No message repeats the text: it may hold a password.

@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from crawler.core.discovery import Way
 from crawler.core.errors import UrlError
 from crawler.core.finds import Find, Guess
-from crawler.core.handover import RejectedLine, SeedBatch
+from crawler.core.leases_and_commits import RejectedLine, SeedBatch
 from crawler.core.reasons import Reason
-from crawler.core.ways import Way
 from crawler.run.list_line import read, uncommented
 from crawler.run.list_table import Table, at_line, hint
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from crawler.core.errors import UrlError
-from crawler.core.handover import Totals
+from crawler.core.leases_and_commits import Totals
 from crawler.core.records import MAX_LINE
 from crawler.core.text import safe
 from crawler.run.disk import size_of

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from crawler.core.handover import RejectedLine
+from crawler.core.leases_and_commits import RejectedLine
 from crawler.run.list_table import Separator, Table
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from crawler.core.handover import RejectedLine, Totals
+from crawler.core.leases_and_commits import RejectedLine, Totals
 from crawler.core.protocols import Reports
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.recount import FirstFew, Recount, Rows, lines_of

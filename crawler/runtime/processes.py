@@ -22,9 +22,9 @@ from itertools import chain
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from crawler.runtime.lane import USUAL, CannotStart, Death, Lane, LaneJob, Limits, WorkerDied
 from crawler.runtime.tasks import Slots
 from crawler.runtime.worker import CallOutcome
+from crawler.runtime.worker_lane import USUAL, CannotStart, Death, Lane, LaneJob, Limits, WorkerDied
 
 T = TypeVar("T")
 R = TypeVar("R")

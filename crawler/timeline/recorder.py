@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from crawler.core.facts import GroupDone, Leased, VisitDone
+from crawler.core.events import GroupDone, Leased, VisitDone
 from crawler.core.metrics import Sample
 
 WINDOW = 0.25  # seconds

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from crawler.core.facts import GroupDone, Leased, VisitDone
+from crawler.core.events import GroupDone, Leased, VisitDone
 from crawler.core.records import milliseconds
 from crawler.timeline.recorder import WINDOW, Trace
 from crawler.version import __version__

@@ -12,7 +12,7 @@ from crawler.cli import run
 from crawler.cli.options import RunFlags
 from crawler.core.config import RunConfig
 from crawler.core.errors import NO_NAME_SERVER, StorageError
-from crawler.core.handover import Totals
+from crawler.core.leases_and_commits import Totals
 from crawler.core.reasons import UNREAD, Reason
 from crawler.live.terminal import PlainView, TerminalView
 from crawler.report.summary import summarize

@@ -13,7 +13,7 @@ import brotli
 import pytest
 from backports import zstd
 
-from crawler.core.handover import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse

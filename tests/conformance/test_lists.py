@@ -8,7 +8,7 @@ read what is typed into the address bar; which words are hosts, the public suffi
 import pytest
 
 from crawler.core.finds import Guess
-from crawler.core.handover import SeedBatch
+from crawler.core.leases_and_commits import SeedBatch
 from crawler.core.reasons import Reason
 from crawler.run.list_reader import BatchBuilder, LineSplitter
 from crawler.run.list_table import Table

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from crawler.core.budget import Budget
 from crawler.core.config import BudgetConfig
-from crawler.core.handover import Totals
+from crawler.core.leases_and_commits import Totals
 
 IDS = st.integers(1, 8)
 STEPS = st.lists(st.tuples(st.sampled_from(["reserve", "write", "give_back"]), IDS), max_size=60)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.core.discovery import START, Way
 from crawler.core.finds import Find, Guess
 from crawler.core.merging import MOST_HOPS, UrlRow, first, hop, merged
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
-from crawler.core.ways import START, Way
 from support.ways import a_find
 
 URL = parse("http://h/x")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.handover import Committed, Group, Totals
+from crawler.core.leases_and_commits import Committed, Group, Totals
 from crawler.core.metrics import Metrics, RecentRate
 
 

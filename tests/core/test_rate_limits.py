@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.config import PolitenessConfig
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.rate_limits import RateGate, Throttles, is_loopback
 from crawler.core.throttle import HostThrottle, ThrottleBounds
 from crawler.core.urls import Host, parse

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.reasons import Reason
 from crawler.core.throttle import Heard, HostThrottle, Standing
 from support.throttles import LOOPBACK, PUBLIC, answer, cause, fail, miss

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.reasons import Reason
 from crawler.core.throttle import LONGEST_DELAY, LONGEST_REST, Heard, HostThrottle, Standing, ThrottleBounds
 from support.throttles import LOOPBACK, PUBLIC, answer, cause, fail, miss

@@ -18,8 +18,8 @@ from crawler.downloader.client import Fetcher
 from crawler.downloader.fetched import Fetched
 from crawler.downloader.stream_answers import Answers
 from crawler.downloader.stream_turn import QuickHosts
-from crawler.runtime import places
-from crawler.runtime.places import Places
+from crawler.runtime import slots
+from crawler.runtime.slots import Places
 from support.fetching import OK
 from support.rawserver import raw_server
 from support.silent import black_holes
@@ -146,7 +146,7 @@ def _few_places(monkeypatch: pytest.MonkeyPatch) -> None:
         return Places(slots, outside=2, window=100, now=now, is_relieved=is_relieved)
 
     monkeypatch.setattr(stream, "places_for", two)
-    monkeypatch.setattr(places, "EVICTION", 0.05)
+    monkeypatch.setattr(slots, "EVICTION", 0.05)
 
 
 @pytest.mark.both_loops
@@ -227,7 +227,7 @@ async def test_an_ordered_stream_is_bounded(monkeypatch: pytest.MonkeyPatch, beg
 
 
 async def test_a_slow_reader_has_few_answers_wait() -> None:
-    """Of many hosts, too: those beyond keep their places, and their hosts wait."""
+    """Of many hosts, too: those beyond keep their slots, and their hosts wait."""
     read: list[int] = []
     async with AsyncExitStack() as stack:
         hosts = [await stack.enter_async_context(raw_server(Farm())) for _ in range(12)]

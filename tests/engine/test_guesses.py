@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import FetchError
-from crawler.core.guesses import NO_ANSWER
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
+from crawler.core.scheme_guesses import NO_ANSWER
 from crawler.frontier.audit import FrontierAudit
 from crawler.testing import FakeFetcher
 from support import virtual

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from crawler.core.handover import HostState, RobotsCopy
+from crawler.core.leases_and_commits import HostState, RobotsCopy
 from crawler.core.messages import Request, Response
 from crawler.core.throttle import LONGEST_REST, HostThrottle, ThrottleBounds
 from crawler.core.urls import Host, Url, parse

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.core.handover import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.urls import parse
 from crawler.robots.rules import RobotsOutcome
 from crawler.testing import FakeClock

@@ -19,7 +19,7 @@ from crawler.core.protocols import Room
 from crawler.engine.scheduler import Scheduler
 from crawler.frontier.host_reports import HostReports
 from crawler.runtime.loop import Stop
-from crawler.runtime.places import Work
+from crawler.runtime.slots import Work
 from crawler.testing import FakeFetcher
 from support import crawls
 from support.crawls import records, urls

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.throttle import Heard, HostThrottle, ThrottleBounds
 from crawler.core.urls import Host
 from crawler.engine.workbench import Workbench

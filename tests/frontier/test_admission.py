@@ -15,8 +15,9 @@ from msgspec import structs
 
 from crawler.core import merging
 from crawler.core.config import ScopeConfig
+from crawler.core.discovery import Way
 from crawler.core.finds import Find, Guess
-from crawler.core.handover import BrokenLink, Group, Wanted
+from crawler.core.leases_and_commits import BrokenLink, Group, Wanted
 from crawler.core.merging import hop
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
@@ -24,7 +25,6 @@ from crawler.core.records import VisitContext, unanswered
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Host, parse
 from crawler.core.visits import State, Visit
-from crawler.core.ways import Way
 from crawler.engine.outcomes import http_instead
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard

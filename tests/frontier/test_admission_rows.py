@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crawler.core.finds import Find
-from crawler.core.handover import (
+from crawler.core.leases_and_commits import (
     RejectedLine,
     SeedBatch,
     SeedCursor,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import StorageDamaged, UrlError
-from crawler.core.handover import Group, RejectedLine, SeedBatch, Wanted
+from crawler.core.leases_and_commits import Group, RejectedLine, SeedBatch, Wanted
 from crawler.core.reasons import Reason
 from crawler.core.visits import State, Visit
 from crawler.frontier.audit import FrontierAudit, _Ids

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from crawler.core.finds import Find
-from crawler.core.handover import Group, HostState, RobotsCopy
+from crawler.core.frontier_reports import HostReport, HostRobots, HostsInVain
+from crawler.core.leases_and_commits import Group, HostState, RobotsCopy
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext, unanswered
 from crawler.core.scope import Scope
-from crawler.core.stored import HostReport, HostRobots, HostsInVain
 from crawler.core.urls import Host, parse
 from crawler.core.visits import Retry, State, Visit
 from crawler.frontier.host_reports import HostReports

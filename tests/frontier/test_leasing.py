@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crawler.core.finds import Find
-from crawler.core.handover import Group, Lease, Totals, Wanted
+from crawler.core.leases_and_commits import Group, Lease, Totals, Wanted
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext, unanswered

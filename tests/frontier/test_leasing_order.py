@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from crawler.core.handover import (
+from crawler.core.leases_and_commits import (
     HostState,
 )
 from crawler.core.reasons import Reason

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from crawler.core.frontier_reports import LostSeeds
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
-from crawler.core.stored import LostSeeds
 from crawler.frontier.audit import FrontierAudit
 from crawler.testing import FakeFetcher, refused
 from support.crawls import crawl

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import DiskFull, RunInUse, StorageError
-from crawler.core.handover import Group, SeedBatch
+from crawler.core.leases_and_commits import Group, SeedBatch
 from crawler.frontier import reading as reading_file
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.reading import reading, shared_lock

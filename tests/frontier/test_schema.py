@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
-from crawler.core.ways import Way
+from crawler.core.discovery import Way
 from crawler.frontier import schema
 
 WAYS = st.builds(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from crawler.core.errors import CrawlerError, DiskFull, RunInUse, StorageDamaged, StorageError
-from crawler.core.handover import (
+from crawler.core.leases_and_commits import (
     HostState,
     RejectedLine,
     RobotsCopy,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crawler.core.handover import (
+from crawler.core.leases_and_commits import (
     Group,
     Opened,
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from crawler.core.handover import Totals
+from crawler.core.leases_and_commits import Totals
 from crawler.frontier import schema
 from crawler.frontier.tally import Tally
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from crawler.core.finds import Find
-from crawler.core.handover import Group, SeedBatch
+from crawler.core.frontier_reports import Leader
+from crawler.core.leases_and_commits import Group, SeedBatch
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.scope import Scope
-from crawler.core.stored import Leader
 from crawler.core.urls import parse
 from crawler.core.visits import State, Visit
 from crawler.frontier.in_flight import MappedBoard

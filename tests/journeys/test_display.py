@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from crawler.core.handover import Totals
+from crawler.core.leases_and_commits import Totals
 from crawler.core.metrics import Sample
 from crawler.live.terminal import PlainView, TerminalView
 from crawler.site.plan import SitePlan

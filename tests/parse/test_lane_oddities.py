@@ -19,7 +19,7 @@ from crawler.downloader.fetcher import HttpFetcher
 from crawler.parse.page_reader import Task
 from crawler.parse.pool import LaneParser, lanes
 from crawler.runtime.clock import SystemClock
-from crawler.runtime.lane import Limits
+from crawler.runtime.worker_lane import Limits
 from support.crawls import crawl, records
 from support.siteserver import HandMadeSite
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from crawler.core.config import ScopeConfig
+from crawler.core.discovery import Way
 from crawler.core.messages import Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
-from crawler.core.ways import Way
 from crawler.parse.decoding import job_of
 from crawler.parse.document import Wants
 from crawler.parse.follow import follow

@@ -13,8 +13,8 @@ from crawler.parse.decoding import ParseJob
 from crawler.parse.inline import InlineParser
 from crawler.parse.page_reader import Task
 from crawler.parse.pool import LaneParser
-from crawler.runtime.lane import CannotStart, Death, WorkerDied
 from crawler.runtime.processes import Lanes
+from crawler.runtime.worker_lane import CannotStart, Death, WorkerDied
 
 TASK = Task(max_decoded=10**6)
 HTML = b"<title>t</title>"

@@ -20,7 +20,7 @@ from crawler.parse.inline import InlineParser
 from crawler.parse.page_reader import PageReader, Task
 from crawler.parse.pool import LaneParser, lanes
 from crawler.parse.transfer import compact, with_body, without_body
-from crawler.runtime.lane import Limits
+from crawler.runtime.worker_lane import Limits
 
 MIB = 1 << 20
 TASK = Task(max_decoded=64 * MIB, keep=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from crawler.core.handover import HostState
+from crawler.core.frontier_reports import HostReport, HostRobots
+from crawler.core.leases_and_commits import HostState
 from crawler.core.reasons import Reason
-from crawler.core.stored import HostReport, HostRobots
 from crawler.core.tables import WIDTH
 from crawler.core.urls import Host
 from crawler.report.hosts import SORTS, host_row, hosts_text

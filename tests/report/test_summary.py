@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from crawler.core.handover import HostState, Totals
+from crawler.core.frontier_reports import ChiefHosts, HostReport, HostRobots, HostsInVain, LostSeeds
 from crawler.core.histogram import bucket
+from crawler.core.leases_and_commits import HostState, Totals
 from crawler.core.reasons import Reason
-from crawler.core.stored import ChiefHosts, HostReport, HostRobots, HostsInVain, LostSeeds
 from crawler.core.urls import Host
 from crawler.report.summary import Summary, as_json, as_text, summarize
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crawler.core.handover import SeedBatch
+from crawler.core.leases_and_commits import SeedBatch
 from crawler.core.reasons import Reason
 from crawler.run.list_reader import LONGEST_LINE, BatchBuilder, LineSplitter
 from support.ways import a_find

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crawler.runtime import lane
+from crawler.runtime import worker_lane
 from crawler.runtime.processes import Lanes
 from support.lanes import PATIENT
 
@@ -37,13 +37,13 @@ async def two_lanes() -> AsyncIterator[Lanes]:
 def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many items went in each batch."""
     sizes: list[int] = []
-    send = lane.Worker.send
+    send = worker_lane.Worker.send
 
-    def noting_send(worker: lane.Worker, calls: Sequence[Any]) -> Any:
+    def noting_send(worker: worker_lane.Worker, calls: Sequence[Any]) -> Any:
         sizes.append(len(calls))
         return send(worker, calls)
 
-    monkeypatch.setattr(lane.Worker, "send", noting_send)
+    monkeypatch.setattr(worker_lane.Worker, "send", noting_send)
     return sizes
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from runtime import jobs
 
-from crawler.runtime.lane import Death
 from crawler.runtime.processes import Lanes
+from crawler.runtime.worker_lane import Death
 from support.lanes import PATIENT, kinds
 
 MIB = 1 << 20

@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 from runtime import jobs
 
-from crawler.runtime.lane import WorkerDied
 from crawler.runtime.processes import Lanes
 from crawler.runtime.worker import JobError
+from crawler.runtime.worker_lane import WorkerDied
 from support.lanes import PATIENT, QUICK, kinds, outcomes
 from support.turns import turns
 

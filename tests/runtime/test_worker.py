@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from runtime import jobs
 
-from crawler.runtime.lane import WorkerDied
 from crawler.runtime.processes import Lanes
+from crawler.runtime.worker_lane import WorkerDied
 from support.lanes import QUICK, outcomes
 
 ROOT = Path(__file__).parents[2]

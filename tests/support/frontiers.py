@@ -8,7 +8,7 @@ from typing import Any
 
 from crawler.core import records
 from crawler.core.finds import Find
-from crawler.core.handover import Committed, Group, Lease, Opened, SeedBatch, Totals, Wanted
+from crawler.core.leases_and_commits import Committed, Group, Lease, Opened, SeedBatch, Totals, Wanted
 from crawler.core.messages import Request, Response, Timing
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext

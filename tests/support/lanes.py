@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from crawler.runtime.lane import Death, Limits, WorkerDied
 from crawler.runtime.processes import Lanes
+from crawler.runtime.worker_lane import Death, Limits, WorkerDied
 
 PATIENT = Limits(cpu_seconds=60, grace_seconds=60, memory_bytes=256 << 20)
 

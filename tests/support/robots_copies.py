@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from crawler.core.handover import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.protocols import Fetcher
 from crawler.core.urls import Url
 from crawler.engine.entries import RobotsNote

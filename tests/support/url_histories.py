@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 from crawler.core.config import configure
-from crawler.core.handover import Totals
+from crawler.core.discovery import Way
+from crawler.core.frontier_reports import Leader, StoredUrl, UrlHistory, UrlScope
+from crawler.core.leases_and_commits import Totals
 from crawler.core.reasons import Reason
-from crawler.core.stored import Leader, StoredUrl, UrlHistory, UrlScope
 from crawler.core.traps import Family
 from crawler.core.urls import Host, parse
 from crawler.core.visits import State
-from crawler.core.ways import Way
 from crawler.report.why.answer import explain
 from crawler.report.why.case import Question
 from crawler.report.why.chain import Answer, Step

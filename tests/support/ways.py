@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from crawler.core.discovery import Way
 from crawler.core.finds import Find
 from crawler.core.messages import Request
 from crawler.core.urls import Url, parse
-from crawler.core.ways import Way
 
 
 def a_find(url: str | Url, **fields: Any) -> Find:

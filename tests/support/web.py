@@ -16,7 +16,7 @@ from crawler.core.protocols import Room
 from crawler.core.reasons import Reason
 from crawler.engine.crawl import Crawl
 from crawler.frontier.in_flight import MappedBoard
-from crawler.runtime.places import Work
+from crawler.runtime.slots import Work
 from support.crawls import records
 from support.virtual import START
 

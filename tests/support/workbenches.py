@@ -1,6 +1,6 @@
 """A workbench with three hosts of different pace."""
 
-from crawler.core.handover import HostState
+from crawler.core.leases_and_commits import HostState
 from crawler.core.messages import Request
 from crawler.core.throttle import Heard, HostThrottle, ThrottleBounds
 from crawler.core.urls import Host, parse

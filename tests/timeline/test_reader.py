@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.errors import UsageError
-from crawler.core.facts import GroupDone, Leased, VisitDone, VisitTimes
+from crawler.core.events import GroupDone, Leased, VisitDone, VisitTimes
 from crawler.core.messages import Timing
 from crawler.timeline.page import timeline_page
 from crawler.timeline.picture import tick_step, timeline_svg

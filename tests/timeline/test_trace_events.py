@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.core.facts import GroupDone, Leased, VisitDone, VisitTimes
-from crawler.core.handover import Totals
+from crawler.core.events import GroupDone, Leased, VisitDone, VisitTimes
+from crawler.core.leases_and_commits import Totals
 from crawler.core.messages import Timing
 from crawler.core.metrics import Sample
 from crawler.timeline.recorder import Trace

@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Sequence
 
 from crawler.core.config import RunConfig
+from crawler.core.frontier_reports import StoredUrl, UrlHistory
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge, Scope, ScopeMode
-from crawler.core.stored import StoredUrl, UrlHistory
 from crawler.core.visits import State
 from crawler.report.why.case import Case, Question
 from crawler.report.why.chain import Answer, Step, StepVerdict

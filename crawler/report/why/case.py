@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from crawler.core.budget import spent_by_all_lives
 from crawler.core.config import RunConfig
+from crawler.core.frontier_reports import StoredUrl, UrlHistory
 from crawler.core.reasons import Reason
-from crawler.core.stored import StoredUrl, UrlHistory
 from crawler.core.urls import Url
 from crawler.core.visits import State
 

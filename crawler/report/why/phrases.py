@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from crawler.core import traps
+from crawler.core.frontier_reports import StoredUrl
 from crawler.core.reasons import Reason
-from crawler.core.stored import StoredUrl
 from crawler.core.text import counted, safe
 
 SHAPES = {

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from crawler.core import traps
-from crawler.core.handover import RobotsCopy
+from crawler.core.frontier_reports import HostReport, StoredUrl
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge, Scope, ScopeMode
-from crawler.core.stored import HostReport, StoredUrl
 from crawler.core.text import counted, duration
 from crawler.core.visits import State
 from crawler.report.why.case import Case

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crawler.core.handover import Totals
+from crawler.core.leases_and_commits import Totals
 from crawler.core.reasons import UNREAD, Reason
 from support.url_histories import NOW, a_row, ask, pending, skipped
 

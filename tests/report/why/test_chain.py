@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from crawler.core.handover import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.tables import WIDTH
 from crawler.report.why.chain import chain_text
 from support.url_histories import NOW, ask

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from crawler.core.handover import HostState, RobotsCopy
+from crawler.core.discovery import Way
+from crawler.core.frontier_reports import HostReport, Leader, Target, Try
+from crawler.core.leases_and_commits import HostState, RobotsCopy
 from crawler.core.reasons import Reason
-from crawler.core.stored import HostReport, Leader, Target, Try
 from crawler.core.traps import Family
 from crawler.core.urls import Host
 from crawler.core.visits import State
-from crawler.core.ways import Way
 from crawler.report.why.chain import Step, StepVerdict
 from support.url_histories import FAMILY, NOW, a_history, a_row, ask, pending, skipped, step
 

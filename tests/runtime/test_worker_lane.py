@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from runtime import jobs
 
-from crawler.runtime.lane import CannotStart, Death, Limits
 from crawler.runtime.processes import Lanes
+from crawler.runtime.worker_lane import CannotStart, Death, Limits
 from support.lanes import PATIENT, QUICK, kinds, outcomes
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.finds import Find
-from crawler.core.handover import Group, Wanted
+from crawler.core.leases_and_commits import Group, Wanted
 from crawler.core.merging import hop
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
@@ -15,9 +15,9 @@ from crawler.core.records import VisitContext
 from crawler.core.urls import parse
 from crawler.core.visits import Page, State, Visit
 from crawler.engine.outcomes import Judge
-from crawler.frontier.circles import LONGEST
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.redirect_loops import LONGEST
 from crawler.frontier.sqlite import SqliteFrontier
 from support.frontiers import batch_of
 

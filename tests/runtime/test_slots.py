@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from crawler.runtime import places as module
-from crawler.runtime.places import EVICTION, PATIENCE, YOUNG, Place, Places, most_slots, places_for
+from crawler.runtime import slots as module
+from crawler.runtime.slots import EVICTION, PATIENCE, YOUNG, Place, Places, most_slots, places_for
 from crawler.testing import FakeClock
 
 pytestmark = pytest.mark.both_loops

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from crawler.runtime.placement import Placement
-from crawler.runtime.places import EVICTION, Place, Places
+from crawler.runtime.slot_order import Placement
+from crawler.runtime.slots import EVICTION, Place, Places
 from crawler.runtime.tasks import background
 from crawler.testing import FakeClock
 

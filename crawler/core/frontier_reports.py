@@ -9,12 +9,12 @@ Runs on: anywhere (pure).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from crawler.core.handover import HostState, RobotsCopy, Totals
+from crawler.core.discovery import Way
+from crawler.core.leases_and_commits import HostState, RobotsCopy, Totals
 from crawler.core.reasons import Reason
 from crawler.core.traps import Family
 from crawler.core.urls import Host
 from crawler.core.visits import State
-from crawler.core.ways import Way
 
 LEAST_IN_VAIN = 1.0
 """Seconds without an answer from which on a host is reported."""

@@ -1,7 +1,7 @@
 """Placement: the order in which running tasks that ask for a place get one.
 
 Rules
-- A task asks for a slot or for a place outside (`runtime/places.py`), each in the order of asking. Tasks that ask
+- A task asks for a slot or for a place outside (`runtime/slots.py`), each in the order of asking. Tasks that ask
   `again`, since their request before was in vain, come after all others that want a place outside.
 - The tasks of one key hold `places.limit` places at the most, so a slow server does not get more because it is slow.
   Tasks beyond wait apart, and delay no other key.
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any, cast
 
-from crawler.runtime.places import Place, Places
+from crawler.runtime.slots import Place, Places
 from crawler.runtime.tasks import Alarm
 
 _DIALS = 16  # between two turns of the loop: they take 5 ms

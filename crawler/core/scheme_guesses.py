@@ -9,11 +9,11 @@ Rules
 Runs on: anywhere (pure).
 """
 
+from crawler.core.discovery import Way
 from crawler.core.finds import Find, Guess
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
-from crawler.core.ways import Way
 
 NO_ANSWER = frozenset(
     {

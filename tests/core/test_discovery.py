@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from crawler.core.ways import START, Way
+from crawler.core.discovery import START, Way
 
 
 def test_a_seed_then_fewer_links_then_fewer_hops_then_the_same_origin() -> None:

@@ -15,7 +15,7 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from crawler.core.urls import Url
-from crawler.parse.feed_elements import ENTRIES, Enough, FeedReader, Listing
+from crawler.parse.feed_and_sitemap_elements import ENTRIES, Enough, FeedReader, Listing
 from crawler.parse.loose_xml import LooseReader
 from crawler.parse.references import References, TooManyLinks
 
