@@ -26,7 +26,7 @@ setup: .venv/.ready ## make .venv from requirements.lock (done by the others whe
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup ## start the built-in site and fetch its list of URLs
+demo: setup ## start the built-in site and crawl it
 	@$(BIN)/python examples/demo.py
 
 test: setup ## everything that must be green: format, lint, types, layers, tests

@@ -87,8 +87,8 @@ def concurrency_lives_in_runtime(module: Module) -> Iterator[int]:
 
 
 def aiohttp_stays_at_the_edge(module: Module) -> Iterator[int]:
-    """Only downloader/, site/ and live/ know aiohttp, so a worker process never imports it."""
-    if module.folder not in {"downloader", "site", "live"}:
+    """Only downloader/ and site/ know aiohttp, so a worker process never imports it."""
+    if module.folder not in {"downloader", "site"}:
         yield from (use.line for use in imports(module) if use.within(["aiohttp"]))
 
 

@@ -90,7 +90,7 @@ def command(**parameters: object) -> int:
             raise UsageError(f"{error.filename}: {error.strerror}; give another file") from None
         raise UsageError(
             f"{flags.address}:{flags.port}: {os.strerror(error.errno or 0)}; give another --port, "
-            "unless a crawler serve is still running there"
+            "or end the crawler serve that still runs there"
         ) from None
     return 0
 

@@ -53,7 +53,7 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        raise UsageError(f"{path}: {error.strerror}; give the FILE that --trace wrote") from None
     if len(content) > LARGEST:
         raise UsageError(f"{path}: is larger than {LARGEST // 1024 // 1024} MiB, so --trace did not write it")
     return content

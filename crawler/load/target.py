@@ -70,7 +70,7 @@ async def _place(url: Url, config: RequestConfig) -> tuple[int, tuple[str, int] 
     try:
         found = await asyncio.get_running_loop().getaddrinfo(url.host.strip("[]"), url.port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise UsageError(f"{url.host}: {error.strerror}") from None
+        raise UsageError(f"{url.host}: {error.strerror}: check the name, or give an address") from None
     places = [(family, (str(address[0]), int(address[1]))) for family, _, _, _, address in found]
     if config.i_may_test is None:
         for _, (address, _) in places:

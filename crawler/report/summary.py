@@ -8,6 +8,7 @@ Runs on: anywhere (pure).
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from crawler.core.frontier_reports import ChiefHosts, HostsInVain, LostSeeds
 from crawler.core.histogram import percentile
@@ -153,14 +154,18 @@ def as_text(summary: Summary, folder: str | None) -> str:
 
 def _lost_line(summary: Summary) -> str:
     """Return the line about seeds that brought nothing, or not everything."""
-    lost = sum(kind.seeds for kind in summary.lost_seeds)
+    kinds: dict[str, LostSeeds] = {}  # by what is told of them
+    for kind in summary.lost_seeds:
+        name = f"status {kind.status}" if kind.reason in _OF_STATUS else kind.reason.value
+        known = kinds.get(name)
+        kinds[name] = replace(known, seeds=known.seeds + kind.seeds) if known else kind
+    lost = sum(kind.seeds for kind in kinds.values())
     listed = max(lost, summary.lines.get("url", 0))
     told = [
-        f"{f'status {kind.status}' if kind.reason in _OF_STATUS else kind.reason}"
-        f"{f': {kind.seeds:,}' if lost > 1 else ''} ({safe(kind.example, 100)})"
-        for kind in summary.lost_seeds[:_SHOWN_LOST]
+        f"{name}{f': {kind.seeds:,}' if lost > 1 else ''} ({safe(kind.example, 100)})"
+        for name, kind in islice(kinds.items(), _SHOWN_LOST)
     ]
-    more = len(summary.lost_seeds) - len(told)
+    more = len(kinds) - len(told)
     rest = f" and {counted(more, 'other reason')}" if more else ""
     what = "not all" if all(kind.reason.is_unread for kind in summary.lost_seeds) else "nothing"
     return f"{what} from {lost:,} of {counted(listed, 'seed')}: {', '.join(told)}{rest}"

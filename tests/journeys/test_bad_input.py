@@ -273,5 +273,5 @@ def test_serve_names_a_port_that_is_taken(capfd: pytest.CaptureFixture[str]) -> 
         code = _run(["serve", "--port", str(port)])
 
     assert code == 2
-    hint = "give another --port, unless a crawler serve is still running there"
+    hint = "give another --port, or end the crawler serve that still runs there"
     assert one_line(capfd) == f"crawler: 127.0.0.1:{port}: Address already in use; {hint}"

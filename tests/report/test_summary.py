@@ -259,3 +259,15 @@ def test_seeds_that_brought_nothing_are_told_first() -> None:
     )
     assert one[1] == "  not all from 1 of 9 seeds: decode_error (http://c/)"
     assert " from " not in as_text(a_summary(), None)
+
+
+def test_a_reason_that_shows_no_status_is_told_once() -> None:
+    """Circles of 301 and of 308 are told together, with the first as the example."""
+    lost = [
+        LostSeeds(reason=Reason.REDIRECT_LOOP, status=308, seeds=2, example="http://a/"),
+        LostSeeds(reason=Reason.REDIRECT_LOOP, status=301, seeds=1, example="http://b/"),
+    ]
+
+    told = as_text(summarize(TOTALS, peak_rss_mb=64.0, stopped_by=None, lost_seeds=lost), None).splitlines()
+
+    assert told[1] == "  nothing from 3 of 9 seeds: redirect_loop: 3 (http://a/)"
