@@ -42,8 +42,16 @@ class Threshold:
         doubts += ["client-bound"] if result.verdict is LoadVerdict.CLIENT_BOUND else []
         value, is_bound = self._value(result)
         if value is None:
-            return False, "; ".join([self._missing(result), *doubts])
-        shown = f"{'at least ' if is_bound else ''}{self._shown(value)}"
+            if not result.total.scheduled:
+                missing = "nothing was sent"
+            else:
+                missing = result.wanting(self._share) if self.figure.startswith("p") else "no request was ok"
+            return False, "; ".join([missing, *doubts])
+        if self.figure == "errors":
+            shown = f"{value * 100:.3g} %"
+        else:
+            shown = f"{value:,.0f}/s" if self.figure == "rate" else f"{value * 1000:.3f} ms"
+        shown = f"{'at least ' if is_bound else ''}{shown}"
         is_known = not doubts and not (is_bound and self.sign in {"<", "<="})
         is_kept = is_known and _COMPARE[self.sign](value, self.limit)
         return is_kept, f"{shown}, but {' and '.join(doubts)}" if doubts else shown
@@ -61,21 +69,10 @@ class Threshold:
         found = result.quantile(self._share)
         return (found.value / 1e9, found.at_least) if found else (None, False)
 
-    def _missing(self, result: LoadResult) -> str:
-        """Return the reason why the result has no such figure."""
-        if not result.total.scheduled:
-            return "nothing was sent"
-        return result.wanting(self._share) if self.figure.startswith("p") else "no request was ok"
-
     @property
     def _share(self) -> float:
         """Return the share of a percentile: 0.999 for p99.9."""
         return float(self.figure[1:]) / 100
-
-    def _shown(self, value: float) -> str:
-        if self.figure == "errors":
-            return f"{value * 100:.3g} %"
-        return f"{value:,.0f}/s" if self.figure == "rate" else f"{value * 1000:.3f} ms"
 
 
 def parse_threshold(text: str) -> Threshold:
