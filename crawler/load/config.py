@@ -68,7 +68,13 @@ class ShapeConfig:
         Raises:
             UsageError: a stage is not written as TIME:RATE.
         """
-        return tuple(map(_step, self.stages.split(","))) if self.stages else ()
+        found = []
+        for text in self.stages.split(",") if self.stages else ():
+            match = _STAGE.fullmatch(text.strip())
+            if not match or float(match[1]) <= 0:
+                raise UsageError(f"--stages: expected TIME:RATE,TIME:RATE such as 10s:100,30s:1000, got {text[:40]!r}")
+            found.append((float(match[1]) * _UNITS[match[2]], float(match[3])))
+        return tuple(found)
 
     def curve(self) -> Curve:
         """Return the rate over time, warm-up included; without end when only -n limits it."""
@@ -178,11 +184,6 @@ def configure_load(values: Mapping[str, object]) -> LoadConfig:
     shape = config.shape
     if shape.duration is None and shape.requests is None and shape.stages is None:
         config = replace(config, shape=replace(shape, duration=10.0))
-    _check(config)
-    return config
-
-
-def _check(config: LoadConfig) -> None:
     shape, request = config.shape, config.request
     if shape.stages is not None and (shape.rate, shape.duration, shape.requests) != (None, None, None):
         raise UsageError("--stages set the rate and the time: leave out --rate, --duration and --requests")
@@ -204,10 +205,4 @@ def _check(config: LoadConfig) -> None:
         raise UsageError(f"--requests {shape.requests}: fewer than there are processes (--processes {shape.processes})")
     config.gate.statuses()
     config.gate.gates()
-
-
-def _step(text: str) -> tuple[float, float]:
-    match = _STAGE.fullmatch(text.strip())
-    if not match or float(match[1]) <= 0:
-        raise UsageError(f"--stages: expected TIME:RATE,TIME:RATE such as 10s:100,30s:1000, got {text[:40]!r}")
-    return float(match[1]) * _UNITS[match[2]], float(match[3])
+    return config
