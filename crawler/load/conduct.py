@@ -7,8 +7,7 @@ Runs on: the loop that loads, of the caller or of a worker process.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -50,22 +49,6 @@ def work(job: tuple[Plan, Path]) -> LoadRecord:
 
 async def conduct(plan: Plan, board: SharedBoard | None = None) -> LoadRecord:
     """Run one process's share on this loop, and return its record."""
-    async with _assembled(plan, board) as loop:
-        try:
-            await _called(loop.open)
-            begin = Timers.now()
-            if board is not None:
-                board.tell(plan.index, Progress(is_ready=1))
-                await board.until(lambda: board.begin != 0)
-                begin = board.begin
-            await _called(partial(loop.start, begin))
-        finally:  # cancelled: the connections must not outlive the test
-            loop.stop(at_once=True)
-        return LoadRecord(phases=loop.phases, client=loop.parts.gauge.client, gave_up=loop.gave_up)
-
-
-@asynccontextmanager
-async def _assembled(plan: Plan, board: SharedBoard | None) -> AsyncIterator[Loop]:
     async with Timers() as timers, TaskSet() as tasks:
         shape, answer = plan.shape, plan.exchange
         parts = LoopParts(
@@ -78,10 +61,18 @@ async def _assembled(plan: Plan, board: SharedBoard | None) -> AsyncIterator[Loo
             requests=plan.requests,
             watch=_BoardWriter(plan.index, board) if board is not None else lambda _: None,
         )
-        if shape.is_open:
-            yield OpenLoop(parts, Share(pacer(shape), plan.index, shape.processes))
-        else:
-            yield ClosedLoop(parts)
+        loop = OpenLoop(parts, Share(pacer(shape), plan.index, shape.processes)) if shape.is_open else ClosedLoop(parts)
+        try:
+            await _called(loop.open)
+            begin = Timers.now()
+            if board is not None:
+                board.tell(plan.index, Progress(is_ready=1))
+                await board.until(lambda: board.begin != 0)
+                begin = board.begin
+            await _called(partial(loop.start, begin))
+        finally:  # cancelled: the connections must not outlive the test
+            loop.stop(at_once=True)
+        return LoadRecord(phases=loop.phases, client=loop.parts.gauge.client, gave_up=loop.gave_up)
 
 
 async def _called(start: Callable[[Callable[[], None]], None]) -> None:

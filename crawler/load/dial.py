@@ -59,28 +59,24 @@ class Dialer:
         self._tasks.start(self._dial, connection)
 
     async def _dial(self, connection: Connection) -> None:
+        loop, endpoint = asyncio.get_running_loop(), self._endpoint
         try:
             async with asyncio.timeout(self._timeout):
-                await self._open(connection)
+                began = self._now()
+                sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
+                try:
+                    sock.settimeout(0)
+                    await loop.sock_connect(sock, endpoint.address)
+                    connected = self._now()
+                    connection.tcp_time = connected - began
+                    connection.tls_began = connected if self._tls else 0
+                    open_ = loop.create_unix_connection if endpoint.family == socket.AF_UNIX else loop.create_connection
+                    await open_(lambda: connection, sock=sock, ssl=self._tls, server_hostname=endpoint.server_name)
+                except BaseException:
+                    sock.close()
+                    raise
         except OSError as error:  # TimeoutError and ssl.SSLError are
             connection.dial_failed(dial_error(error))
-
-    async def _open(self, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
-        began = self._now()
-        endpoint = self._endpoint
-        sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(0)
-            await loop.sock_connect(sock, endpoint.address)
-            connected = self._now()
-            connection.tcp_time = connected - began
-            connection.tls_began = connected if self._tls else 0
-            open_ = loop.create_unix_connection if endpoint.family == socket.AF_UNIX else loop.create_connection
-            await open_(lambda: connection, sock=sock, ssl=self._tls, server_hostname=endpoint.server_name)
-        except BaseException:
-            sock.close()
-            raise
 
 
 def dial_error(error: OSError) -> FetchError:
