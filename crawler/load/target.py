@@ -11,6 +11,7 @@ Runs on: the loop, before the test.
 
 import asyncio
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from crawler.core.addresses import NO_HOST, AddressClass, can_be_host, classify
@@ -73,15 +74,18 @@ async def _place(url: Url, config: RequestConfig) -> tuple[int, tuple[str, int] 
         raise UsageError(f"{url.host}: {error.strerror}: check the name, or give an address") from None
     places = [(family, (str(address[0]), int(address[1]))) for family, _, _, _, address in found]
     if config.i_may_test is None:
-        for _, (address, _) in places:
-            if not is_own(address):
+        for _, (ip, _) in places:
+            if not is_own(ip):
                 raise TargetRefused(
-                    f"{url.host} ({address}) is not this machine, and load on another's machine is an attack. If it is "
+                    f"{url.host} ({ip}) is not this machine, and load on another's machine is an attack. If it is "
                     f"yours or its owner agreed: --i-may-test {url.host}"
                 )
-    for place in places[:-1]:  # `localhost` often has two addresses, and a server listens at one of them
-        if await _listens(*place):
-            return place
+    for family, address in places[:-1]:  # `localhost` often has two addresses, and a server listens at one of them
+        with socket.socket(family, socket.SOCK_STREAM) as sock, suppress(OSError):
+            sock.settimeout(0)
+            async with asyncio.timeout(_PROBE):
+                await asyncio.get_running_loop().sock_connect(sock, address)
+            return family, address
     return places[-1]
 
 
@@ -101,17 +105,6 @@ def is_own(address: str) -> bool:
     return True
 
 
-async def _listens(family: int, address: tuple[str, int]) -> bool:
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        sock.settimeout(0)
-        try:
-            async with asyncio.timeout(_PROBE):
-                await asyncio.get_running_loop().sock_connect(sock, address)
-        except OSError:
-            return False
-    return True
-
-
 def exchange(url: Url, config: LoadConfig) -> Exchange:
     """Return the request, and the rule for a good answer to it.
 
@@ -119,7 +112,12 @@ def exchange(url: Url, config: LoadConfig) -> Exchange:
         UsageError: the file of the body cannot be read, or the method is no name.
     """
     asked = config.request
-    body = _body(asked)
+    body = None if asked.body is None else asked.body.encode()
+    if asked.body_file is not None:
+        try:
+            body = Path(asked.body_file).read_bytes()
+        except OSError as error:
+            raise UsageError(f"--body-file: {asked.body_file}: {error.strerror}") from None
     method = asked.method or ("GET" if body is None else "POST")
     if not method.isascii() or not method.isalpha():
         raise UsageError(f"--method: expected a name such as PUT, got {safe(method, 40)!r}")
@@ -132,15 +130,6 @@ def exchange(url: Url, config: LoadConfig) -> Exchange:
         body=None if expected is None else expected.encode(),
         timeout=nanoseconds(config.shape.timeout),
     )
-
-
-def _body(asked: RequestConfig) -> bytes | None:
-    if asked.body_file is None:
-        return None if asked.body is None else asked.body.encode()
-    try:
-        return Path(asked.body_file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"--body-file: {asked.body_file}: {error.strerror}") from None
 
 
 def _message(method: str, url: Url, asked: RequestConfig, body: bytes | None) -> bytes:
