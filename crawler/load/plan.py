@@ -112,15 +112,10 @@ def spans(shape: ShapeConfig) -> list[Span]:
             begin = end
         return stages
     warmup = nanoseconds(shape.warmup)
+    until = None if shape.duration is None else warmup + nanoseconds(shape.duration)
+    if shape.is_open and shape.requests is not None:
+        curve = shape.curve()
+        last = _arrivals(shape, curve).due(_before(shape, curve) + shape.requests - 1)
+        until = min(moment for moment in (until, None if last is None else last + 1) if moment is not None)
     before = [Span(name="warm-up", begin=0, end=warmup, measured=False)] if warmup else []
-    return [*before, Span(name="measured", begin=warmup, end=_end(shape, warmup))]
-
-
-def _end(shape: ShapeConfig, warmup: int) -> int | None:
-    timed = None if shape.duration is None else warmup + nanoseconds(shape.duration)
-    if not shape.is_open or shape.requests is None:
-        return timed
-    curve = shape.curve()
-    last = _arrivals(shape, curve).due(_before(shape, curve) + shape.requests - 1)
-    ends = [end for end in (timed, None if last is None else last + 1) if end is not None]
-    return min(ends)
+    return [*before, Span(name="measured", begin=warmup, end=until)]
