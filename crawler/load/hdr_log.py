@@ -9,7 +9,7 @@ Runs on: anywhere (pure).
 import struct
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from crawler.core.histogram import FINE, lowest
 from crawler.load.nanoseconds import SECOND
@@ -34,20 +34,17 @@ def hdr_log(tables: Mapping[str, Mapping[int, int]], *, seconds: float) -> str:
 
 def encoded(table: Mapping[int, int]) -> str:
     """Return a table of fine buckets in the compressed V2 encoding, as base64."""
-    counts = b"".join(_counts(table))
+    counts = bytearray()
+    following = 0
+    for number in sorted(number for number, count in table.items() if count):
+        if number > following:
+            counts += _leb128(following - number if number > following + 1 else 0)  # a run of zeros, or one
+        counts += _leb128(table[number])
+        following = number + 1
     highest = max(_HIGHEST, lowest(max(table), FINE) if table else 0)
     head = struct.pack(">iiiiqqd", _COOKIE, len(counts), 0, _DIGITS, 1, highest, 1.0)
     packed = zlib.compress(head + counts)
     return b64encode(struct.pack(">ii", _COMPRESSED, len(packed)) + packed).decode("ascii")
-
-
-def _counts(table: Mapping[int, int]) -> Iterator[bytes]:
-    following = 0
-    for number in sorted(number for number, count in table.items() if count):
-        if number > following:
-            yield _leb128(following - number if number > following + 1 else 0)  # a run of zeros, or one
-        yield _leb128(table[number])
-        following = number + 1
 
 
 def _leb128(value: int) -> bytes:

@@ -82,7 +82,20 @@ def _times(result: LoadResult) -> Iterator[str]:
     if result.total.failed:
         yield _latency("  failed", result.total.failed)
     yield _latency("  loop lag", result.lag)
-    yield from _intervals(result)
+    found = [(share, result.quantile(share)) for share in SHARES]
+    beyond = [f"{label(share)} {_value(one)}" for share, one in found if one and share not in MAIN_SHARES]
+    if beyond:
+        yield from _row("  beyond", f"{', '.join(beyond)} ({_judged(result)})")
+    sure = [
+        f"{label(share)} " + (f">={_ms(one.low)}" if one.at_least else f"{_ms(one.low)} - {_ms(one.high)}")
+        for share, one in found
+        if one
+    ]
+    if sure:
+        yield from _row("  95 % sure", ", ".join(sure))
+    missing = next((share for share, one in found if one is None), None)
+    if missing is not None:
+        yield from _row("  not shown", f"{label(missing)} and beyond: {result.wanting(missing)}")
 
 
 def _latency(title: str, table: Mapping[int, int], bounds: Mapping[int, int] | None = None) -> str:
@@ -104,23 +117,6 @@ def _ms(nanoseconds: float) -> str:
     value = nanoseconds / 1e6
     digits = 3 if value < 10 else 2 if value < 100 else 1 if value < 10_000 else 0
     return f"{value:.{digits}f}"
-
-
-def _intervals(result: LoadResult) -> Iterator[str]:
-    found = [(share, result.quantile(share)) for share in SHARES]
-    beyond = [f"{label(share)} {_value(one)}" for share, one in found if one and share not in MAIN_SHARES]
-    if beyond:
-        yield from _row("  beyond", f"{', '.join(beyond)} ({_judged(result)})")
-    sure = [
-        f"{label(share)} " + (f">={_ms(one.low)}" if one.at_least else f"{_ms(one.low)} - {_ms(one.high)}")
-        for share, one in found
-        if one
-    ]
-    if sure:
-        yield from _row("  95 % sure", ", ".join(sure))
-    missing = next((share for share, one in found if one is None), None)
-    if missing is not None:
-        yield from _row("  not shown", f"{label(missing)} and beyond: {result.wanting(missing)}")
 
 
 def _judged(result: LoadResult) -> str:
