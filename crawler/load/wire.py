@@ -246,36 +246,32 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, reader: ResponseReader) -> None:
         """Judge a whole answer, and close the connection if it cannot be used again."""
-        now, exchange, status = self.pool.now(), self.pool.exchange, _status(reader)
+        now, exchange, status, phase = self.pool.now(), self.pool.exchange, _status(reader), self._phase
         if not exchange.is_good(status):
-            self._phase.fail(f"status_{status}", self._example(now, f"answered with status {status}"))
+            phase.fail(f"status_{status}", self._example(now, f"answered with status {status}"))
         elif exchange.body is not None and exchange.body not in getattr(reader, "body", b""):
-            self._phase.fail("unexpected_body", self._example(now, "the body does not hold what is expected"))
+            phase.fail("unexpected_body", self._example(now, "the body does not hold what is expected"))
         else:
-            self._good(status, now)
+            answers = phase.reused if self.is_used else phase.fresh
+            if self._split:
+                note(answers.split, now - self.sent)
+                note(answers.first_byte, self._split - self.sent)
+                note(answers.body, now - self._split)
+            else:
+                note(answers.whole, now - self.sent)
+            if self.pool.is_paced:
+                note(phase.response, now - self.intended)
+            answers.statuses[status] += 1
+            self._split = 0
         if not exchange.keep_alive:
             self.close()
         elif not reader.keep_alive:
-            self._phase.closed_by_server += 1
+            phase.closed_by_server += 1
             self.close()
         elif reader.surplus:
-            self._phase.surplus += 1
+            phase.surplus += 1
             self.close()
         self._next(now)
-
-    def _good(self, status: int, now: int) -> None:
-        phase = self._phase
-        answers = phase.reused if self.is_used else phase.fresh
-        if self._split:
-            note(answers.split, now - self.sent)
-            note(answers.first_byte, self._split - self.sent)
-            note(answers.body, now - self._split)
-        else:
-            note(answers.whole, now - self.sent)
-        if self.pool.is_paced:
-            note(phase.response, now - self.intended)
-        answers.statuses[status] += 1
-        self._split = 0
 
     def _next(self, now: int) -> None:
         """End the request with an answer, and go back to the pool."""
