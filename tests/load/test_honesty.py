@@ -22,7 +22,7 @@ def stalling(_: int, now: int) -> int:
 
 
 def above(table: dict[int, int], nanoseconds: int) -> int:
-    """How many of the values are larger."""
+    """Return the number of values that are larger."""
     return sum(count for number, count in table.items() if middle(number, FINE) > nanoseconds)
 
 
@@ -117,7 +117,7 @@ def test_the_warm_up_is_apart() -> None:
 
 
 def test_a_request_is_never_sent_before_it_is_due() -> None:
-    """Whatever the gaps, each request reaches the server at its moment or later."""
+    """Each request reaches the server at its moment or later, for gaps of any length."""
     arrivals: list[int] = []
     due = Poisson(Curve([RateStage(SECOND, 300_000, 300_000)]), Random(7).random)  # noqa: S311
     schedule = [moment for n in range(1000) if (moment := due.due(n)) is not None]

@@ -112,7 +112,7 @@ def test_a_seed_is_a_schedule() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 def test_shares_are_the_whole_schedule(count: int) -> None:
-    """Whatever number of processes shares a schedule, together they send exactly it."""
+    """The processes that share a schedule send exactly it together, in any number."""
 
     def whole() -> Pacer:
         return First(Poisson(constant(1000), Random(3).random), 1000)  # noqa: S311

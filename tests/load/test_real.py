@@ -63,12 +63,12 @@ async def load(handler: Handler, **options: object) -> LoadResult:
 
 
 def kinds(result: LoadResult) -> dict[str, int]:
-    """How often each kind of failure happened."""
+    """Return the number of failures of each kind."""
     return {kind: failure.count for kind, failure in result.total.failures.items()}
 
 
 async def test_every_request_is_counted_once_here_and_there() -> None:
-    """As many good answers as requests that the server saw, over the connections that were asked for."""
+    """The good answers equal the requests that the server saw, over the connections that were asked for."""
     server = Counting()
 
     result = await load(server)

@@ -23,7 +23,7 @@ def test_everything_else_is_not(address: str) -> None:
 
 @pytest.mark.parametrize("typed", ["http://127.0.0.1:8000/x", "127.0.0.1:8000/x"])
 async def test_a_target_is_judged_and_resolved_once(typed: str) -> None:
-    """What is dialled is the address that was judged."""
+    """The loop dials the address that was judged."""
     place = await endpoint(target(typed), configure_load({}).request)
 
     assert place.address == ("127.0.0.1", 8000)

@@ -70,7 +70,7 @@ def test_a_test_that_is_worth_nothing_passes_no_gate(change: dict[str, object]) 
     ],
 )
 def test_a_missed_gate_names_all_that_stands_in_its_way(gate: str, figure: str) -> None:
-    """What the sample lacks comes first, since it would be lacking in a test without the other faults, too."""
+    """The figure that the sample lacks comes first: a test without the other faults would lack it, too."""
     poor = replace(result(ok=400), interrupted=True, verdict=LoadVerdict.CLIENT_BOUND)
 
     assert parse_threshold(gate).check(poor) == (False, figure)
