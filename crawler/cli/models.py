@@ -76,7 +76,19 @@ def command(**parameters: object) -> int:
     """Fetch, read and write pages of the built-in site under each concurrency model, and compare them."""
     flags, asked = convert(parameters, ModelsFlags), given(parameters, MODELS_OPTIONS)
     config = configure_models({**_SWEPT, **asked} if flags.sweep else asked)
-    _check(config, flags, computes="parse-cost" in asked)
+    check(flags.site)
+    chosen = [f"--{name}" for name in ("sweep", "gil", "alone") if getattr(flags, name)]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)}: give one of them")
+    if flags.page and not flags.sweep:
+        raise UsageError("--html: give --sweep, too; it is what the page shows")
+    if flags.sweep and "parse-cost" in asked:
+        raise UsageError("--sweep and --parse-cost: give one of them, a sweep tries several costs")
+    if flags.alone and not flags.site:
+        raise UsageError("--alone: give a --site, too; `crawler serve --plain` serves one")
+    run = (flags.alone,) if flags.alone else config.crew.chosen
+    if flags.trace and ("pipeline" not in run or flags.sweep or flags.gil):
+        raise UsageError("--trace: only the pipeline can be traced, in a comparison or --alone")
     if flags.alone and flags.site:
         return _alone(flags.alone, flags.site, config, trace_file(flags.trace))
     with terminable(), _progress(quiet=flags.quiet) as show:
@@ -89,22 +101,6 @@ def command(**parameters: object) -> int:
             click.echo(gil_json(facts) if flags.as_json else gil_text(facts), nl=not flags.as_json)
             return 0
         return (_sweep if flags.sweep else _compare)(config, flags, show)
-
-
-def _check(config: ModelsConfig, flags: ModelsFlags, *, computes: bool) -> None:
-    check(flags.site)
-    chosen = [f"--{name}" for name in ("sweep", "gil", "alone") if getattr(flags, name)]
-    if len(chosen) > 1:
-        raise UsageError(f"{' and '.join(chosen)}: give one of them")
-    if flags.page and not flags.sweep:
-        raise UsageError("--html: give --sweep, too; it is what the page shows")
-    if flags.sweep and computes:
-        raise UsageError("--sweep and --parse-cost: give one of them, a sweep tries several costs")
-    if flags.alone and not flags.site:
-        raise UsageError("--alone: give a --site, too; `crawler serve --plain` serves one")
-    run = (flags.alone,) if flags.alone else config.crew.chosen
-    if flags.trace and ("pipeline" not in run or flags.sweep or flags.gil):
-        raise UsageError("--trace: only the pipeline can be traced, in a comparison or --alone")
 
 
 def _alone(name: str, site: str, config: ModelsConfig, trace: Path | None) -> int:
