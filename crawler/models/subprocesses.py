@@ -60,7 +60,13 @@ def run_apart(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
             output, peak = _watch(process.pid, process.stdout)
             code = process.wait()
         finally:
-            _end(process)
+            if process.poll() is None:
+                for signum in (signal.SIGINT, signal.SIGKILL):
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signum)
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(_GRACE_SECONDS)
+                        break
         errors.seek(0)
         return Ended(output=output, errors=errors.read().decode("utf-8", "replace"), code=code, peak=peak)
 
@@ -77,14 +83,3 @@ def _watch(pid: int, output: IO[bytes]) -> tuple[bytes, TreeSize]:
                     return b"".join(pieces), peak
                 pieces.append(piece)
             peak = TreeSize(*map(max, peak, tree_size(pid)))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is not None:
-        return
-    for signum in (signal.SIGINT, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signum)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)
-            return

@@ -5,6 +5,7 @@ Python. All shared state is in queues, so no lock is needed.
 Runs on: `Job.threads` threads; the main thread collects.
 """
 
+from contextlib import suppress
 from queue import Empty, Queue
 from threading import Thread
 
@@ -31,18 +32,12 @@ def run(job: Job, watch: JobWatch) -> Results:
             for thread in threads:
                 thread.start()
             return dict(done.get() for _ in job.requests)
-    finally:
-        _end(threads, todo)
-
-
-def _end(threads: list[Thread], todo: Todo) -> None:
-    """End every thread after its current page, also after a Ctrl-C."""
-    try:
-        while True:
-            todo.get_nowait()
-    except Empty:
+    finally:  # also after a Ctrl-C, every thread ends after its current page
+        with suppress(Empty):
+            while True:
+                todo.get_nowait()
         for _ in threads:
             todo.put(None)
-    for thread in threads:
-        if thread.ident is not None:  # it was started
-            thread.join()
+        for thread in threads:
+            if thread.ident is not None:  # it was started
+                thread.join()
