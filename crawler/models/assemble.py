@@ -168,7 +168,17 @@ class _ModelLine(msgspec.Struct):
 
 def measure_gil(show: Callable[[str], None]) -> GilFacts:
     """Measure reading in threads and processes, and a heartbeat beside several kinds of work, in this process."""
-    pages = _pages()
+    site = Site(SitePlan.plain(pages=_GIL_PAGES))  # without a server
+    pages = [
+        Response(
+            request=Request(url=parse(url)),
+            status=200,
+            headers=tuple((name.encode(), value.encode()) for name, value in page.headers),
+            body=page.body,
+        )
+        for url, path in zip(site.urls(), site.paths(0), strict=True)
+        if (page := site.page(0, path)) is not None
+    ]
     reading = partial(gil.read_all, PageReader(Task(max_decoded=RunConfig().fetch.max_decoded)).read_response, pages)
     malloc.keep_warm()
     speeds, in_processes = [], partial(gil.in_processes, prepare=malloc.keep_warm)
@@ -193,19 +203,3 @@ def measure_gil(show: Callable[[str], None]) -> GilFacts:
         speeds=tuple(speeds),
         lateness=gil.lateness(works, _HEARTBEAT),
     )
-
-
-def _pages() -> list[Response]:
-    """Return the responses of the built-in site, without a server."""
-    site = Site(SitePlan.plain(pages=_GIL_PAGES))
-    pages = [(url, site.page(0, path)) for url, path in zip(site.urls(), site.paths(0), strict=True)]
-    return [
-        Response(
-            request=Request(url=parse(url)),
-            status=200,
-            headers=tuple((name.encode(), value.encode()) for name, value in page.headers),
-            body=page.body,
-        )
-        for url, page in pages
-        if page is not None
-    ]

@@ -54,7 +54,18 @@ class TreeSize(NamedTuple):
 def cost_so_far() -> Cost:
     """Return the cost of this process and all its descendants, dead ones included, since they began."""
     own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    living, *below = [_cost(pid) for pid in pids(os.getpid())]
+    costs = []
+    for pid in pids(os.getpid()):
+        voluntary = forced = delayed = 0
+        with suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                with suppress(OSError):
+                    status = _status(f"{pid}/task/{thread.name}")
+                    voluntary += status["voluntary_ctxt_switches"]
+                    forced += status["nonvoluntary_ctxt_switches"]
+                    delayed += int((thread / "schedstat").read_text("ascii").split()[1])
+        costs.append(Cost(cpu_of(pid), delayed / 1e9, voluntary, forced))
+    living, *below = costs
     return Cost(
         sum(usage.ru_utime + usage.ru_stime for usage in own) + sum(cost.cpu for cost in below),
         living.delayed + sum(cost.delayed for cost in below),
@@ -98,18 +109,6 @@ def pids(pid: int) -> Iterator[int]:
             with suppress(OSError):
                 for child in (thread / "children").read_text("ascii").split():
                     yield from pids(int(child))
-
-
-def _cost(pid: int) -> Cost:
-    voluntary = forced = delayed = 0
-    with suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            with suppress(OSError):
-                status = _status(f"{pid}/task/{thread.name}")
-                voluntary += status["voluntary_ctxt_switches"]
-                forced += status["nonvoluntary_ctxt_switches"]
-                delayed += int((thread / "schedstat").read_text("ascii").split()[1])
-    return Cost(cpu_of(pid), delayed / 1e9, voluntary, forced)
 
 
 def _status(where: int | str) -> dict[str, int]:

@@ -39,15 +39,19 @@ def sentence(row: Figures, latency: float) -> str:
 
 
 def _cores(row: Figures, latency: float) -> str:
-    used = f"{row.cores:.2f} cores"
+    used, overlap = f"{row.cores:.2f} cores", row.overlap(latency)
     if row.cores >= PAST and row.processes > 1:
         return f"past the GIL: {used} in {row.processes} processes"
     if row.cores >= PAST:
         return f"{used} in one process: its threads computed at the same time"
-    if row.cores >= BUSY or (row.cores + row.missed >= BUSY and row.overlap(latency) < 1):
+    if row.cores >= BUSY or (row.cores + row.missed >= BUSY and overlap < 1):
         missed = f", and {row.missed:.2f} threads at a time waited for a core" if row.missed >= MISSED else ""
         return _computes(row, used) + missed
-    return _waits(row.overlap(latency), used, latency)
+    if not latency:
+        return f"waits for the server and the disk: {used} used"
+    if overlap < 1.2:
+        return f"waits: {used} used, one request at a time"
+    return f"waits overlap: {overlap:.{overlap < 10:d}f} requests at once, {used} used"
 
 
 def _computes(row: Figures, used: str) -> str:
@@ -58,11 +62,3 @@ def _computes(row: Figures, used: str) -> str:
     if row.voluntary >= FOUGHT * row.pages:
         return f"the GIL: {row.threads} threads, {used}"
     return f"computes: {used}"
-
-
-def _waits(overlap: float, used: str, latency: float) -> str:
-    if not latency:
-        return f"waits for the server and the disk: {used} used"
-    if overlap < 1.2:
-        return f"waits: {used} used, one request at a time"
-    return f"waits overlap: {overlap:.{overlap < 10:d}f} requests at once, {used} used"
