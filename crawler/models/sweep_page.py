@@ -76,7 +76,19 @@ def _plot(sweep: Sweep) -> Iterator[str]:
     scale = _Axis(sweep)
     right, bottom = _LEFT + _PLOT_WIDTH, _TOP + _PLOT_HEIGHT
     yield f'<svg viewBox="0 0 {right + _NAMES} {bottom + 50}" role="img" aria-label="{escape(title(sweep))}">'
-    yield from _grid(sweep, scale)
+    at = scale.low
+    while at <= scale.high:
+        y = scale.y(at)
+        yield f'<path d="M{_LEFT} {y:.1f}H{right}" stroke="#ddd"/>'
+        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{at:,.0f}</text>'
+        at *= 10
+    for x, point in zip(scale.xs, sweep.points, strict=True):
+        yield f'<path d="M{scale.x(x):.1f} {_TOP}V{bottom}" stroke="#eee"/>'
+        yield f'<text x="{scale.x(x):.1f}" y="{bottom + 18}" text-anchor="middle">{cpu_label(point)}</text>'
+    middle = (_LEFT + right) / 2
+    yield f'<text x="{middle}" y="{bottom + 40}" text-anchor="middle">CPU of a page, at the thriftiest</text>'
+    yield f'<text x="14" y="{_TOP + _PLOT_HEIGHT / 2}" text-anchor="middle" transform="rotate(-90 14 '
+    yield f'{_TOP + _PLOT_HEIGHT / 2})">pages per second</text>'
     for (model, colour), name_at in zip(
         zip(sweep.models, _COLOURS, strict=False), _name_heights(sweep, scale), strict=True
     ):
@@ -88,23 +100,6 @@ def _plot(sweep: Sweep) -> Iterator[str]:
             yield f'<path d="M{dots[-1][0] + 4:.1f} {dots[-1][1]:.1f}L{right + 22} {name_at:.1f}" stroke="{colour}"/>'
         yield f'<text x="{right + 26}" y="{name_at + 4:.1f}" style="fill:{colour}">{escape(model)}</text>'
     yield "</svg>"
-
-
-def _grid(sweep: Sweep, scale: _Axis) -> Iterator[str]:
-    right, bottom = _LEFT + _PLOT_WIDTH, _TOP + _PLOT_HEIGHT
-    rate = scale.low
-    while rate <= scale.high:
-        y = scale.y(rate)
-        yield f'<path d="M{_LEFT} {y:.1f}H{right}" stroke="#ddd"/>'
-        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{rate:,.0f}</text>'
-        rate *= 10
-    for x, point in zip(scale.xs, sweep.points, strict=True):
-        yield f'<path d="M{scale.x(x):.1f} {_TOP}V{bottom}" stroke="#eee"/>'
-        yield f'<text x="{scale.x(x):.1f}" y="{bottom + 18}" text-anchor="middle">{cpu_label(point)}</text>'
-    middle = (_LEFT + right) / 2
-    yield f'<text x="{middle}" y="{bottom + 40}" text-anchor="middle">CPU of a page, at the thriftiest</text>'
-    yield f'<text x="14" y="{_TOP + _PLOT_HEIGHT / 2}" text-anchor="middle" transform="rotate(-90 14 '
-    yield f'{_TOP + _PLOT_HEIGHT / 2})">pages per second</text>'
 
 
 def _name_heights(sweep: Sweep, scale: _Axis) -> list[float]:
