@@ -70,11 +70,17 @@ def file_name(url: Url, media_type: str | None) -> str:
     """
     path, _, query = url.target.partition("?")
     *folders, last = path.split("/")[1:]
-    stem, extension = _split(last or "index", media_type)
+    stem = last or "index"
+    found, suitable = _WITH_EXTENSION.fullmatch(stem), _EXTENSIONS.get(media_type or "")
+    own = found[2].lower() if found else ""
+    if suitable and own not in suitable:
+        extension = suitable[0]
+    else:
+        stem, extension = found[1] if found else stem, own or _USUAL.get(media_type or "", "")
     host = url.origin.partition("://")[2]
     parts = [safe_part(folder) for folder in [host, *filter(None, folders)][: MAX_FOLDERS + 1]]
     readable = safe_part(f"{stem}?{query}" if query else stem)
-    return "/".join([*parts, f"{readable}~{url.key.hex()}{extension}"])
+    return "/".join([*parts, f"{readable}~{url.key.hex()}{f'.{extension}' if extension else ''}"])
 
 
 def safe_part(text: str) -> str:
@@ -89,14 +95,3 @@ def safe_part(text: str) -> str:
     if text.partition(".")[0].upper() in _DEVICES:
         text = f"_{text}"
     return text.encode()[:MAX_BYTES].decode(errors="ignore").rstrip(".-=")
-
-
-def _split(name: str, media_type: str | None) -> tuple[str, str]:
-    """Return a name's stem, and the extension of its file, with the dot; empty = neither URL nor type tells one."""
-    found = _WITH_EXTENSION.fullmatch(name)
-    stem, own = (found[1], found[2].lower()) if found else (name, "")
-    suitable = _EXTENSIONS.get(media_type or "")
-    if suitable and own not in suitable:
-        return name, f".{suitable[0]}"
-    extension = own or _USUAL.get(media_type or "", "")
-    return stem, f".{extension}" if extension else ""

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from crawler.core.visits import Packed, Visit
+from crawler.core.visits import Visit
 from crawler.http.content_codings import content_steps
 from crawler.run.disk import datasync, disk_gate, write_all
 from crawler.sinks.file_names import file_name
@@ -91,19 +91,16 @@ class FilesSink:
         name = file_name(visit.request.url, record.content_type)
         path = f"{self.NAME}/{name}"
         with disk_gate(path):
-            self._write(len(self._staged), visit.content)
+            descriptor = os.open(str(len(self._staged)), _NEW_FILE, 0o644, dir_fd=self._partial)
+            try:
+                for piece in content_steps(visit.content):
+                    write_all(descriptor, piece)
+                if hasattr(os, "posix_fadvise"):  # macOS has none
+                    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # the only one that starts the writing
+            finally:
+                os.close(descriptor)
         self._staged.append(PurePosixPath(name))
         return replace(visit, record=replace(record, file=path))
-
-    def _write(self, number: int, content: bytes | Packed) -> None:
-        descriptor = os.open(str(number), _NEW_FILE, 0o644, dir_fd=self._partial)
-        try:
-            for piece in content_steps(content):
-                write_all(descriptor, piece)
-            if hasattr(os, "posix_fadvise"):  # macOS has none
-                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # the only one that starts the writing
-        finally:
-            os.close(descriptor)
 
     @contextmanager
     def _opened(self, folder: PurePosixPath) -> Iterator[int]:
