@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.core.frontier_reports import LEAST_IN_VAIN, HostReport, HostRobots
+from crawler.core.frontier_reports import LEAST_IN_VAIN, HostReport
 from crawler.core.tables import WIDTH, columns
 from crawler.core.text import duration, safe
 
@@ -71,7 +71,12 @@ SORTS: dict[str, _Key] = {
 
 def host_row(report: HostReport) -> HostRow:
     """Return the row of a host."""
-    rate, window = report.pages_per_second, report.state.window
+    rate, window, robots = report.pages_per_second, report.state.window, None
+    if (copy := report.robots) is not None:
+        if copy.status < 300:
+            robots = "closed" if copy.is_closed else "rules"
+        else:
+            robots = "none" if copy.status < 500 and copy.status != 429 else str(copy.status)
     return HostRow(
         host=report.host,
         done=report.pages - report.failed,
@@ -81,21 +86,13 @@ def host_row(report: HostReport) -> HostRow:
         delay=None if report.state.delay is None else round(report.state.delay, 3),
         cause=report.state.cause,
         in_flight=None if window is None else max(1, int(window)),
-        robots=_robots(report.robots),
-        crawl_delay=report.robots.crawl_delay if report.robots else None,
+        robots=robots,
+        crawl_delay=copy.crawl_delay if copy else None,
         errors=dict(list(report.troubles.items())[:_SHOWN_ERRORS]),
         down=report.state.down,
         waiting=report.is_waiting,
         waited=round(report.state.waited, 1),
     )
-
-
-def _robots(robots: HostRobots | None) -> str | None:
-    if robots is None:
-        return None
-    if robots.status < 300:
-        return "closed" if robots.is_closed else "rules"
-    return "none" if robots.status < 500 and robots.status != 429 else str(robots.status)
 
 
 def hosts_text(rows: Sequence[HostRow], width: float = WIDTH) -> list[str]:

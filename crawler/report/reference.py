@@ -16,13 +16,9 @@ def options_table(options: Mapping[str, Option]) -> str:
         letter = f"`-{option.help.short}`, " if option.help.short else ""
         flag = f"{letter}`--{option.name} {metavar}`" if metavar else f"`--{option.name}`, `--no-{option.name}`"
         resumes = "R" if option.help.resumable or option.help.secret else ""
-        rows.append(f"| {flag} | {_default(option)} | {resumes} | {option.help.text} |")
+        if isinstance(option.default, bool):
+            default = "on" if option.default else "off"
+        else:
+            default = "" if option.default is None or option.default == () else str(plain(option.default))
+        rows.append(f"| {flag} | {default} | {resumes} | {option.help.text} |")
     return "\n".join(rows)
-
-
-def _default(option: Option) -> str:
-    if option.default is None or option.default == ():
-        return ""
-    if isinstance(option.default, bool):
-        return "on" if option.default else "off"
-    return str(plain(option.default))

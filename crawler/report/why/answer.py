@@ -117,16 +117,11 @@ def _new_run_options(case: Case, reason: Reason) -> str:
         **dict.fromkeys((*SHAPES, *FAMILIES), "with --no-traps"),
     }
     if reason is Reason.OUT_OF_SCOPE:
-        return f"with --scope {_wider_scope(case)}"
+        for mode in (ScopeMode.HOST, ScopeMode.DOMAIN):  # the narrowest that holds both a seed's host and this URL's
+            site = Scope(mode).site
+            if site(url.host_port) in set(map(site, case.history.scope.named)):
+                return f"with --scope {mode}"
+        return f"with --scope {ScopeMode.ALL}"
     if reason is Reason.EXCLUDED:
         return f"without --exclude '{LinkJudge(scope).by_pattern(url)[1]}'"
     return plain.get(reason, "from another page")
-
-
-def _wider_scope(case: Case) -> ScopeMode:
-    """Return the narrowest scope that holds both a seed's host and this URL's."""
-    for mode in (ScopeMode.HOST, ScopeMode.DOMAIN):
-        scope = Scope(mode)
-        if scope.site(case.question.url.host_port) in {scope.site(host) for host in case.history.scope.named}:
-            return mode
-    return ScopeMode.ALL

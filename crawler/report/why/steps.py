@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from crawler.core import traps
 from crawler.core.frontier_reports import HostReport, StoredUrl
-from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.scope import LinkJudge, Scope, ScopeMode
 from crawler.core.text import counted, duration
@@ -132,10 +131,6 @@ def _robots(case: Case) -> Step:
         return Step("robots.txt", PASSES, "--no-robots: robots.txt is not requested")
     if copy is None:
         return Step("robots.txt", OPEN, f"none of {case.question.url.origin} is stored")
-    return _ruled(case, copy)
-
-
-def _ruled(case: Case, copy: RobotsCopy) -> Step:
     now = case.question.now
     stale = ", to be requested again" if now >= copy.expires_at else ""
     about = f"({copy.status}, fetched {duration(max(0.0, now - copy.fetched_at))} ago{stale})"
