@@ -80,7 +80,11 @@ def table_of(name: str, column: str | None, first_line: int, lines: Sequence[str
             raise UsageError("--column 0: columns are counted from 1")
         separator = _separator(rows, dict.fromkeys(separators, int(column)))
         return Table(first_line=first_line, column=int(column), separator=separator, header=header)
-    places = _named(column, rows[0] if rows else "", separators)
+    wanted, places = column.strip().lower(), dict[Separator, int]()  # the number of the named column by separator
+    for one in separators:
+        names = [field.strip().lower() for field in _fields(rows[0] if rows else "", one)]
+        if wanted in names:
+            places[one] = names.index(wanted) + 1
     if not places:
         names = _fields(rows[0], _separator(rows[:1], dict.fromkeys(separators, 1))) if rows else [""]
         shown = ", ".join(safe(own.strip(), 40) for own in names[:_LOOKED_AT])
@@ -92,16 +96,6 @@ def table_of(name: str, column: str | None, first_line: int, lines: Sequence[str
 def is_row(line: str) -> bool:
     """Return whether a line is neither blank nor a comment."""
     return bool(line.strip()) and not line.lstrip().startswith("#")
-
-
-def _named(column: str, row: str, separators: Sequence[Separator]) -> dict[Separator, int]:
-    """Return the number of the column with this name in the first row, by separator."""
-    wanted, found = column.strip().lower(), dict[Separator, int]()
-    for separator in separators:
-        names = [field.strip().lower() for field in _fields(row, separator)]
-        if wanted in names:
-            found[separator] = names.index(wanted) + 1
-    return found
 
 
 def _separator(rows: Sequence[str], places: Mapping[Separator, int]) -> Separator:

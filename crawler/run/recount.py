@@ -119,7 +119,20 @@ class Recount:
         for url in self._rows.unshown():
             yield from self._few.tell(None, "no line for a URL that is done or failed", url)
         yield from self._few.rest()
-        yield from self._compare(totals)
+        # The sums that the lines do not confirm.
+        finished = totals.done + totals.failed
+        if self.lines != finished:
+            yield f"{name}: {self.lines} lines, but {finished} URLs are done or failed"
+        for outcome, n in (("done", totals.done), ("failed", totals.failed)):
+            if self._outcomes[outcome] != n:
+                yield f"{name}: {self._outcomes[outcome]} lines are {outcome}, but the sum says {n}"
+        if self._bytes != totals.bytes:
+            yield f"{name}: {self._bytes} bytes of bodies in all its lines, but the sum says {totals.bytes}"
+        for status in sorted(self._statuses.keys() | totals.statuses.keys()):
+            if self._statuses[status] != (n := totals.statuses.get(status, 0)):
+                yield f"{name}: status {status} in {self._statuses[status]} lines, but the sum says {n}"
+        if self._timed != (n := sum(totals.latency.values())):
+            yield f"{name}: {self._timed} lines have a latency, but the sum says {n}"
 
     def _check(self, raw: bytes) -> tuple[str, str] | None:
         """Return the kind of a line's fault and its detail; None = it has none."""
@@ -154,20 +167,3 @@ class Recount:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return None if digest == line.sha256 else ("its file holds other bytes", str(line.file))
-
-    def _compare(self, totals: Totals) -> Iterator[str]:
-        """Yield the sums that the lines do not confirm."""
-        name = self._pages.name
-        finished = totals.done + totals.failed
-        if self.lines != finished:
-            yield f"{name}: {self.lines} lines, but {finished} URLs are done or failed"
-        for outcome, n in (("done", totals.done), ("failed", totals.failed)):
-            if self._outcomes[outcome] != n:
-                yield f"{name}: {self._outcomes[outcome]} lines are {outcome}, but the sum says {n}"
-        if self._bytes != totals.bytes:
-            yield f"{name}: {self._bytes} bytes of bodies in all its lines, but the sum says {totals.bytes}"
-        for status in sorted(self._statuses.keys() | totals.statuses.keys()):
-            if self._statuses[status] != (n := totals.statuses.get(status, 0)):
-                yield f"{name}: status {status} in {self._statuses[status]} lines, but the sum says {n}"
-        if self._timed != (n := sum(totals.latency.values())):
-            yield f"{name}: {self._timed} lines have a latency, but the sum says {n}"

@@ -35,7 +35,16 @@ def check_sources(sources: Sequence[str]) -> None:
     """
     for source in sources:
         if is_line(source):
-            _check_line(source)
+            if not source.isprintable():
+                raise UsageError(f"{safe(source, 200)}: a URL holds no control characters; give one URL per argument")
+            try:
+                read(source)
+            except UrlError as error:
+                if error.reason is Reason.CREDENTIALS_IN_URL:
+                    raise UsageError(
+                        "a URL with a password in it would be stored as it is; give the password with --user"
+                    ) from None
+                raise UsageError(f"{safe(source, 200)}: {error}") from None
         elif source == "-":
             continue
         elif not _is_file(source):
@@ -60,19 +69,6 @@ def is_line(source: str) -> bool:
 
 def _is_file(name: str) -> bool:
     return Path(name).exists() and not Path(name).is_dir()
-
-
-def _check_line(source: str) -> None:
-    if not source.isprintable():
-        raise UsageError(f"{safe(source, 200)}: a URL holds no control characters; give one URL per argument")
-    try:
-        read(source)
-    except UrlError as error:
-        if error.reason is Reason.CREDENTIALS_IN_URL:
-            raise UsageError(
-                "a URL with a password in it would be stored as it is; give the password with --user"
-            ) from None
-        raise UsageError(f"{safe(source, 200)}: {error}") from None
 
 
 def copy_source(source: str, out: BinaryIO) -> int:

@@ -89,7 +89,17 @@ def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[st
         lines = recount.lines
     findings += _compare_rejected(folder.rejected, audit.reports.rejected(), is_closed=audit.is_closed)
     if audit.is_closed and folder.summary.exists():
-        findings += _compare_summary(folder.summary, summary)
+        name = folder.summary.name
+        try:
+            found = msgspec.json.decode(folder.summary.read_bytes(), type=dict[str, object])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            findings.append(f"{name}: not a summary: {error}{_ANEW}")
+        else:
+            findings += [
+                f"{name}: {key} is {found.get(key)}, but the frontier says {value}{_ANEW}"
+                for key, value in summary.items()
+                if found.get(key) != value
+            ]
     return AuditVerdict(lines, tuple(findings), totals.pending)
 
 
@@ -114,14 +124,3 @@ def _compare_rejected(path: Path, committed: Iterable[RejectedLine], *, is_close
     yield from few.rest()
     if missing and is_closed:
         yield f"{path.name}: {found} lines, but {found + missing} lines of the list were rejected{_ANEW}"
-
-
-def _compare_summary(path: Path, summary: Mapping[str, object]) -> Iterator[str]:
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        yield f"{path.name}: not a summary: {error}{_ANEW}"
-        return
-    for name, value in summary.items():
-        if found.get(name) != value:
-            yield f"{path.name}: {name} is {found.get(name)}, but the frontier says {value}{_ANEW}"
