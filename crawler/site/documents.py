@@ -7,7 +7,6 @@ Runs on: anywhere (pure).
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from crawler.site.answers import PageTruth, Trouble
@@ -56,11 +55,18 @@ def _document(graph: Graph, host: int, index: int) -> PageTruth:
     kind, path = graph.kind(host, index), graph.path(host, index)
     dice = draw(graph.plan.seed, host, index, "document")
     alphabet = ALPHABETS[dice % len(ALPHABETS)] if kind is PageKind.CHARSET else UTF_8
+    anchors = [
+        Anchor(href=graph.seen_from(host, other, neighbour), text=_title(graph, other, neighbour))
+        for other, neighbour in graph.neighbours(host, index)
+    ]
+    if index == 0:
+        anchors += [Anchor(href=forbidden, text="Private: robots stay out") for forbidden in private_paths(graph)]
+        anchors += [Anchor(href=turn, text="A redirect without end") for turn in LOOP if graph.plan.loops]
     draft = _Draft(
         path=path,
         title=f"{alphabet.sample} {_title(graph, host, index)}".lstrip(),
         lead=f"This is {path}, {graph.depth(index)} links from the start.",
-        anchors=tuple(_anchors(graph, host, index)),
+        anchors=tuple(anchors),
         text=paragraphs(graph.plan.seed, host, index, largest=graph.plan.largest),
         alphabet=alphabet,
     )
@@ -139,16 +145,6 @@ def _published(graph: Graph, host: int, draft: _Draft) -> PageTruth:
         title=draft.title,
         charset=alphabet.label,
     )
-
-
-def _anchors(graph: Graph, host: int, index: int) -> Iterator[Anchor]:
-    for other, neighbour in graph.neighbours(host, index):
-        yield Anchor(href=graph.seen_from(host, other, neighbour), text=_title(graph, other, neighbour))
-    if index == 0:
-        for path in private_paths(graph):
-            yield Anchor(href=path, text="Private: robots stay out")
-        for path in LOOP if graph.plan.loops else ():
-            yield Anchor(href=path, text="A redirect without end")
 
 
 def _title(graph: Graph, host: int, index: int) -> str:

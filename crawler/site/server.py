@@ -21,7 +21,6 @@ from typing import Self
 
 from aiohttp import web
 
-from crawler.site.answers import PageTruth
 from crawler.site.log import Hit, RequestLog
 from crawler.site.truth import Site
 
@@ -118,20 +117,15 @@ class SiteServer:
             return web.Response(status=404, text="There is no such page.\n")
         if truth.delay:
             await asyncio.sleep(truth.delay)
-        if refusal := self._refusal(host, truth):
-            return refusal
+        trouble = truth.trouble
+        if trouble is not None and self._refused[host, truth.path] < trouble.times:
+            self._refused[host, truth.path] += 1
+            later = {} if trouble.retry_after is None else {"Retry-After": str(trouble.retry_after)}
+            return web.Response(status=trouble.status, headers=later, text="Not now.\n")
         if truth.coding and truth.coding not in request.headers.get("Accept-Encoding", ""):
             headers = [(name, value) for name, value in truth.headers if name != "Content-Encoding"]
             return web.Response(status=truth.status, headers=headers, body=truth.decoded)
         return web.Response(status=truth.status, headers=truth.headers, body=truth.body)
-
-    def _refusal(self, host: int, truth: PageTruth) -> web.Response | None:
-        trouble = truth.trouble
-        if trouble is None or self._refused[host, truth.path] >= trouble.times:
-            return None
-        self._refused[host, truth.path] += 1
-        headers = {} if trouble.retry_after is None else {"Retry-After": str(trouble.retry_after)}
-        return web.Response(status=trouble.status, headers=headers, text="Not now.\n")
 
 
 async def _close_connections(protocols: web.Server) -> None:
