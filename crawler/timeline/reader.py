@@ -157,7 +157,14 @@ def _timeline(file: _File) -> Timeline:
     for where, events in spans.items():
         for kind, bar in _bars(events):
             kinds[kind].setdefault(where, []).append(bar)
-    _follow_arrows(file.events, kinds["turn"])
+    # An arrow leads from a turn to the group that made it durable.
+    groups = {event.id: int(event.ts) for event in file.events if event.ph == "f" and event.name == "journal"}
+    for event in file.events:
+        if event.ph == "s" and event.id in groups:
+            turns = kinds["turn"].get((event.pid, event.tid), [])
+            at = bisect_left(turns, int(event.ts), key=lambda bar: bar.end)
+            if at < len(turns):
+                turns[at].group = groups[event.id]
     ends = [bar.end for rows in kinds.values() for bars in rows.values() for bar in bars]
     return Timeline(
         command=safe(other.command, 200),
@@ -179,29 +186,15 @@ def _bars(events: Iterable[_Event]) -> Iterable[tuple[str, Bar]]:
         begin, end = int(event.ts), int(event.ts + event.dur)
         name = safe(event.name, _LONGEST_NAME)
         if event.cat in {"turn", "read", "storage"}:
-            last = Bar(name, begin, end, _told(event))
+            told = _TOLD.decode(event.args)
+            texts: dict[str, Any] = {
+                key: safe(text, _LONGEST_URL) for key in ("url", "outcome", "reason") if (text := getattr(told, key))
+            }
+            timing = {safe(phase, _LONGEST_NAME): seconds for phase, seconds in told.timing.items()}
+            last = Bar(name, begin, end, replace(told, **texts, timing=timing))
             yield event.cat, last
         elif last is not None and begin < last.end:
             last.steps.append((name, begin, min(end, last.end)))
-
-
-def _told(event: _Event) -> BarLabel:
-    told = _TOLD.decode(event.args)
-    texts: dict[str, Any] = {
-        name: safe(text, _LONGEST_URL) for name in ("url", "outcome", "reason") if (text := getattr(told, name))
-    }
-    return replace(told, **texts, timing={safe(name, _LONGEST_NAME): value for name, value in told.timing.items()})
-
-
-def _follow_arrows(events: Iterable[_Event], turns: Mapping[tuple[int, int], list[Bar]]) -> None:
-    """Set the begin of its group on each turn."""
-    ends = {event.id: int(event.ts) for event in events if event.ph == "f" and event.name == "journal"}
-    starts = [event for event in events if event.ph == "s" and event.id in ends]
-    for event in starts:
-        bars = turns.get((event.pid, event.tid), [])
-        at = bisect_left(bars, int(event.ts), key=lambda bar: bar.end)
-        if at < len(bars):
-            bars[at].group = ends[event.id]
 
 
 def _numbered(what: str, rows: Mapping[tuple[int, int], list[Bar]]) -> list[BarRow]:

@@ -66,7 +66,13 @@ class Trace:
     def __call__(self, fact: Happening | Sample) -> None:
         """Record a fact, if it began in a window that is kept."""
         if isinstance(fact, Sample):
-            self._add_point(Point(fact.at, fact.in_flight, fact.queued, fact.inbox, fact.rss, fact.lag))
+            self.ended = max(self.ended, fact.at)
+            point = Point(fact.at, fact.in_flight, fact.queued, fact.inbox, fact.rss, fact.lag)
+            self.points.append(_both(self.points.pop(), point) if self._merging else point)
+            self._merging = (self._merging + 1) % self._point_stride
+            if len(self.points) >= self._most_points and not self._merging:
+                self.points = [_both(*pair) for pair in zip(self.points[::2], self.points[1::2], strict=True)]
+                self._point_stride *= 2
             return
         if isinstance(fact, VisitDone):
             begin, end = fact.laps.started, fact.laps.ended
@@ -93,16 +99,6 @@ class Trace:
         """Yield the kept facts of one kind, in the order of their windows."""
         for _, window in sorted(self._windows.items()):
             yield from (fact for fact in window.facts if isinstance(fact, kind))
-
-    def _add_point(self, point: Point) -> None:
-        self.ended = max(self.ended, point.at)
-        if self._merging:
-            point = _both(self.points.pop(), point)
-        self.points.append(point)
-        self._merging = (self._merging + 1) % self._point_stride
-        if len(self.points) >= self._most_points and not self._merging:
-            self.points = [_both(*pair) for pair in zip(self.points[::2], self.points[1::2], strict=True)]
-            self._point_stride *= 2
 
 
 def _both(first: Point, second: Point) -> Point:
