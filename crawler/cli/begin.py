@@ -58,7 +58,13 @@ def begin(command: str, parameters: Mapping[str, object]) -> int:
     from crawler.cli.run import carry_out, check
     from crawler.runtime.loop import terminable
 
-    secrets = look_up({**_from_files(flags.config_file), **given(parameters)})
+    own, chosen = read_defaults(), dict[str, object]()
+    configure(own, where=str(defaults_file()))
+    if flags.config_file:
+        chosen = read_toml(Path(flags.config_file))
+        chosen.pop("run", None)
+        configure(chosen, where=flags.config_file)
+    secrets = look_up({**own, **chosen, **given(parameters)})
     config = configure(secrets.values)
     check(config, as_json_too=flags.as_json)
     check_sources(sources)
@@ -78,18 +84,6 @@ def begin(command: str, parameters: Mapping[str, object]) -> int:
         for note in notes(config, Seeds(folder.seeds, facts.tables), follows=command == "crawl"):
             click.echo(note, err=True)
     return carry_out(folder, facts, flags, trace)
-
-
-def _from_files(named: str | None) -> dict[str, object]:
-    """Return the user's own defaults, and over them the options in the file `named`."""
-    own = read_defaults()
-    configure(own, where=str(defaults_file()))
-    if not named:
-        return own
-    chosen = read_toml(Path(named))
-    chosen.pop("run", None)
-    configure(chosen, where=named)
-    return {**own, **chosen}
 
 
 def _default_folder(source: str) -> Path:

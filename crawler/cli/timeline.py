@@ -28,18 +28,28 @@ def command(file: str, *, output: str | None, svg: str | None, begin: float, end
     """Draw the trace in FILE, which a command wrote with --trace, as a self-contained page."""
     from crawler.timeline.page import timeline_page
     from crawler.timeline.picture import timeline_svg
-    from crawler.timeline.reader import read_timeline
+    from crawler.timeline.reader import LARGEST, read_timeline
 
-    timeline = read_timeline(_content(Path(file)), file)
+    trace = Path(file)
+    try:
+        if trace.exists() and not trace.is_file():
+            raise UsageError(f"{trace}: is no file; give the FILE that --trace wrote")
+        with trace.open("rb") as opened:
+            content = opened.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{trace}: {error.strerror}") from None
+    if len(content) > LARGEST:
+        raise UsageError(f"{trace}: is larger than {LARGEST // 1024 // 1024} MiB, so --trace did not write it")
+    timeline = read_timeline(content, file)
     if end is not None and end <= begin:
         raise UsageError(f"--to {end:g} is not after --from {begin:g}")
     if begin * 1e6 >= timeline.length:
         raise UsageError(f"--from {begin:g}: the run lasted {timeline.length / 1e6:.3f} seconds")
-    page = Path(output) if output else None if svg else Path(file).with_suffix(".html")
+    page = Path(output) if output else None if svg else trace.with_suffix(".html")
     if svg and page and Path(svg).resolve() == page.resolve():
         raise UsageError(f"{svg}: -o and --svg name the same file; give two")
     if svg:
-        _write(Path(svg), timeline_svg(timeline, begin, end), ".svg", trace=Path(file))
+        _write(Path(svg), timeline_svg(timeline, begin, end), ".svg", trace=trace)
     if page:
         _write(page, timeline_page(timeline, begin, end), ".html", trace=Path(file))
 
