@@ -231,18 +231,15 @@ class Connection(asyncio.Protocol):
         if reader.is_done:
             if is_first:
                 self._split = 0
-                self._remember(reader, data)
+                # The head joins the fast path if the answer is good and the head alone says how long the answer is.
+                pool, status = self.pool, _status(reader)
+                usual = reader.is_plain and not is_blank(data[:4]) and reader.keep_alive and not reader.surplus
+                if usual and pool.exchange.keep_alive and pool.exchange.body is None and pool.exchange.is_good(status):
+                    if len(pool.heads) >= _MAX_HEADS:
+                        pool.heads.clear()
+                    end = data.find(HEAD_END) + len(HEAD_END)
+                    pool.heads[data[:end]] = (len(data) - end, status)
             self._answered(reader)
-
-    def _remember(self, reader: ResponseReader, data: bytes) -> None:
-        """Add this head to the fast path, if the answer is good and the head alone says how long the answer is."""
-        pool = self.pool
-        usual = reader.is_plain and not is_blank(data[:4]) and reader.keep_alive and not reader.surplus
-        if usual and pool.exchange.keep_alive and pool.exchange.body is None and pool.exchange.is_good(_status(reader)):
-            if len(pool.heads) >= _MAX_HEADS:
-                pool.heads.clear()
-            end = data.find(HEAD_END) + len(HEAD_END)
-            pool.heads[data[:end]] = (len(data) - end, _status(reader))
 
     def _answered(self, reader: ResponseReader) -> None:
         """Judge a whole answer, and close the connection if it cannot be used again."""
