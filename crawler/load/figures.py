@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from crawler.core.histogram import FINE, mean, middle
 from crawler.load.quantiles import SHARES, needed, quantile
-from crawler.load.records import Answers, LoadFailure, Phase, merged
+from crawler.load.records import Answers, Phase, merged
 
 
 def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
@@ -18,6 +18,19 @@ def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
     unanswered = phase.unanswered()
     failed = {int(kind[7:]): failure.count for kind, failure in phase.failures.items() if kind.startswith("status_")}
     statuses = merged(phase.fresh.statuses, phase.reused.statuses, failed)
+    failures = {
+        kind: {"count": failure.count}
+        | {
+            name: {
+                "at_s": example.at / 1e9,
+                "took_ms": example.took / 1e6,
+                "local_port": example.port,
+                "detail": example.detail,
+            }
+            for name, example in (("first", failure.first), ("last", failure.last), ("worst", failure.worst))
+        }
+        for kind, failure in phase.failures.items()
+    }
     return {
         "name": phase.name,
         "measured": phase.measured,
@@ -31,7 +44,7 @@ def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
         "waiting_ms": times(phase.waiting),
         "sent_late": phase.late,
         "failed_ms": times(phase.failed),
-        "failures": {kind: _failure_figures(failure) for kind, failure in phase.failures.items()},
+        "failures": failures,
         "statuses": {str(status): n for status, n in sorted(statuses.items())},
         "bytes": phase.bytes,
         "connections": {
@@ -51,19 +64,6 @@ def _answer_figures(answers: Answers) -> dict[str, object]:
         "ok": answers.count,
         "first_byte_ms": times(merged(answers.whole, answers.first_byte)),
         "body_ms": times(answers.body),
-    }
-
-
-def _failure_figures(failure: LoadFailure) -> dict[str, object]:
-    examples = {"first": failure.first, "last": failure.last, "worst": failure.worst}
-    return {"count": failure.count} | {
-        name: {
-            "at_s": example.at / 1e9,
-            "took_ms": example.took / 1e6,
-            "local_port": example.port,
-            "detail": example.detail,
-        }
-        for name, example in examples.items()
     }
 
 
