@@ -95,7 +95,14 @@ async def _in_processes(asked: LoadSetup, plan: Plan, stop: Stop, show: Show, se
             if board.begin:
                 show(max(0, Timers.now() - board.begin) / 1e9, Progress.total(board.progress()))
 
-        await stack.enter_async_context(background(_forward, stop, board))
+        async def forward() -> None:
+            """Forward the user's wish to stop to the processes."""
+            await stop.wait_draining()
+            board.stop = 1
+            await stop.wait_cancelled()
+            board.stop = 2
+
+        await stack.enter_async_context(background(forward))
         await stack.enter_async_context(background(every, seconds, look))
         async with Slots(count) as slots:
             for index in range(count):
@@ -104,14 +111,6 @@ async def _in_processes(asked: LoadSetup, plan: Plan, stop: Stop, show: Show, se
             await board.until(lambda: all(row.is_ready for row in board.progress()) or len(records) == count)
             board.begin = Timers.now() + _SOON
     return _result(asked, records, interrupted=stop.draining)
-
-
-async def _forward(stop: Stop, board: SharedBoard) -> None:
-    """Forward the user's wish to stop to the processes."""
-    await stop.wait_draining()
-    board.stop = 1
-    await stop.wait_cancelled()
-    board.stop = 2
 
 
 def _result(asked: LoadSetup, records: list[LoadRecord], *, interrupted: bool) -> LoadResult:
