@@ -52,6 +52,7 @@ def private(graph: Graph, host: int, path: str) -> PageTruth | None:
 
 
 def _document(graph: Graph, host: int, index: int) -> PageTruth:
+    """Return a document, with the delay, coding or errors of its kind."""
     kind, path = graph.kind(host, index), graph.path(host, index)
     dice = draw(graph.plan.seed, host, index, "document")
     alphabet = ALPHABETS[dice % len(ALPHABETS)] if kind is PageKind.CHARSET else UTF_8
@@ -70,7 +71,19 @@ def _document(graph: Graph, host: int, index: int) -> PageTruth:
         text=paragraphs(graph.plan.seed, host, index, largest=graph.plan.largest),
         alphabet=alphabet,
     )
-    return _with_behaviour(graph, replace(_published(graph, host, draft), kind=kind), dice // 64)
+    page, dice = replace(_published(graph, host, draft), kind=kind), dice // 64
+    match kind:
+        case PageKind.SLOW:
+            return replace(page, delay=page.delay + graph.plan.slow_seconds)
+        case PageKind.CODED:
+            coding = list(PACKERS)[dice % len(PACKERS)]
+            headers = (*page.headers, ("Content-Encoding", coding), ("Vary", "Accept-Encoding"))
+            return replace(page, coding=coding, headers=headers, body=PACKERS[coding](page.decoded))
+        case PageKind.RETRY:
+            return replace(page, trouble=Trouble(times=1 + dice % 2, status=(429, 503)[dice // 2 % 2], retry_after=1))
+        case PageKind.FLAKY:
+            return replace(page, trouble=Trouble(times=1, status=(500, 502)[dice % 2]))
+    return page
 
 
 def _missing(graph: Graph, host: int, index: int) -> PageTruth:
@@ -101,22 +114,6 @@ def _duplicate(graph: Graph, host: int, index: int) -> PageTruth:
         coding=None,
         trouble=None,
     )
-
-
-def _with_behaviour(graph: Graph, page: PageTruth, dice: int) -> PageTruth:
-    """Return the page with the delay, coding or errors of its kind."""
-    match page.kind:
-        case PageKind.SLOW:
-            return replace(page, delay=page.delay + graph.plan.slow_seconds)
-        case PageKind.CODED:
-            coding = list(PACKERS)[dice % len(PACKERS)]
-            headers = (*page.headers, ("Content-Encoding", coding), ("Vary", "Accept-Encoding"))
-            return replace(page, coding=coding, headers=headers, body=PACKERS[coding](page.decoded))
-        case PageKind.RETRY:
-            return replace(page, trouble=Trouble(times=1 + dice % 2, status=(429, 503)[dice // 2 % 2], retry_after=1))
-        case PageKind.FLAKY:
-            return replace(page, trouble=Trouble(times=1, status=(500, 502)[dice % 2]))
-    return page
 
 
 def _published(graph: Graph, host: int, draft: _Draft) -> PageTruth:
