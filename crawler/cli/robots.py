@@ -7,11 +7,11 @@ import click
 
 from crawler.cli.options import KnobCommand, given, knobs
 from crawler.cli.references import look_up
-from crawler.core.config import RunConfig, configure
+from crawler.core.config import configure
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.text import safe
-from crawler.core.urls import Url, parse
+from crawler.core.urls import parse
 from crawler.robots.rules import RobotsOutcome
 from crawler.run.folder import RunFolder
 
@@ -42,26 +42,22 @@ def command(text: str, agent: str | None, folder: str | None, *, as_json_too: bo
         raise UsageError(f"{safe(text, 80)}: {error}") from None
     found: RobotsCopy | RobotsOutcome
     if folder is not None:
-        found, config = _stored(RunFolder(Path(folder)), url, given(parameters))
+        from crawler.inspection import stored_robots
+        from crawler.runtime.loop import terminable
+
+        if asked := given(parameters):
+            raise UsageError(f"--{next(iter(asked))} is about asking a server, and --run asks none: give one of them")
+        run = RunFolder(Path(folder))
+        config = run.read_facts().config  # it names the robot
+        with terminable():  # a copy of the frontier may have to be removed
+            stored = stored_robots(run, url)
+        if stored is None:
+            why = "has asked for none" if config.politeness.robots else "was started with --no-robots"
+            raise UsageError(f"{run.path} holds no robots.txt of {url.origin}: the run {why}")
+        found = stored
     else:
         config = configure(look_up(given(parameters)).values)
         found = ask_robots(url, config)
     said = verdict(found, url, agent or agent_of(config))
     click.echo(indented(said) if as_json_too else as_text(said, found, time.time()), nl=not as_json_too)
     return 0 if said.allowed else 1
-
-
-def _stored(folder: RunFolder, url: Url, knobs_given: dict[str, object]) -> tuple[RobotsCopy, RunConfig]:
-    """Return the run's copy for this URL, and its config, which names the robot."""
-    from crawler.inspection import stored_robots
-    from crawler.runtime.loop import terminable
-
-    if knobs_given:
-        raise UsageError(f"--{next(iter(knobs_given))} is about asking a server, and --run asks none: give one of them")
-    config = folder.read_facts().config
-    with terminable():  # a copy of the frontier may have to be removed
-        found = stored_robots(folder, url)
-    if found is None:
-        why = "has asked for none" if config.politeness.robots else "was started with --no-robots"
-        raise UsageError(f"{folder.path} holds no robots.txt of {url.origin}: the run {why}")
-    return found, config
