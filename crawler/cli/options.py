@@ -94,17 +94,25 @@ def knobs(
     """
     return with_parameters(
         *(
-            _flag(option, "" if resuming else _default(option), hidden=not chosen(option))
+            _flag(option, shows_default=not resuming, hidden=not chosen(option))
             for option in options.values()
             if resuming or chosen(option)
         )
     )
 
 
-def _flag(option: Option, default: str = "", *, hidden: bool = False) -> Decorator:
-    kind = option.help.kind
+def _flag(option: Option, *, shows_default: bool, hidden: bool) -> Decorator:
+    kind, default = option.help.kind, option.default
     parameter = option.name.replace("-", "_")
-    text = option.help.text + default
+    text = option.help.text
+    if shows_default and default not in (None, ()):
+        if kind is OptionKind.FLAG:
+            shown = "on" if default else "off"
+        elif kind is OptionKind.BYTES and isinstance(default, int):
+            shown = f"{default // 1024 // 1024}M"
+        else:
+            shown = f"{default:g}" if isinstance(default, float) else f"{default}"
+        text += f"  [default: {shown}]"
     if kind is OptionKind.FLAG:
         return click.option(f"--{option.name}/--no-{option.name}", parameter, default=None, help=text, hidden=hidden)
     return click.option(
@@ -117,17 +125,6 @@ def _flag(option: Option, default: str = "", *, hidden: bool = False) -> Decorat
         help=text,
         hidden=hidden,
     )
-
-
-def _default(option: Option) -> str:
-    default = option.default
-    if default in (None, ()):
-        return ""
-    if option.help.kind is OptionKind.FLAG:
-        return "  [default: on]" if default else "  [default: off]"
-    if option.help.kind is OptionKind.BYTES and isinstance(default, int):
-        return f"  [default: {default // 1024 // 1024}M]"
-    return f"  [default: {default:g}]" if isinstance(default, float) else f"  [default: {default}]"
 
 
 def given(parameters: Values, options: Mapping[str, Option] = OPTIONS) -> dict[str, object]:
