@@ -41,7 +41,13 @@ def steps_of(case: Case) -> Iterator[Step]:
     yield _budget(case)
     if case.row:
         yield _tries(case, case.row)
-        yield from _redirect(case, case.row)
+        target = case.history.target
+        if target is not None and target.row.url == case.row.url:
+            yield Step("redirect", TELLS, "it leads to itself")
+        elif target is not None:
+            known = "was known already" if target.was_known else "was new"
+            became = f"{target.row.state.name.lower()}: {outcome(target.row)}" if target.row.reason else "pending"
+            yield Step("redirect", TELLS, f"to {target.row.url} which {known} and is {became}")
         yield Step("state", TELLS, ": ".join(part for part in (case.row.state.name.lower(), case.row.reason) if part))
 
 
@@ -195,15 +201,3 @@ def _tries(case: Case, row: StoredUrl) -> Step:
     if len(told) <= 1:
         return Step("tries", TELLS, f"{row.attempts}: {told[0]}" if told else "none")
     return Step("tries", TELLS, f"{row.attempts}", details=tuple(told))
-
-
-def _redirect(case: Case, row: StoredUrl) -> Iterator[Step]:
-    target = case.history.target
-    if target is None:
-        return
-    if target.row.url == row.url:
-        yield Step("redirect", TELLS, "it leads to itself")
-    else:
-        known = "was known already" if target.was_known else "was new"
-        became = f"{target.row.state.name.lower()}: {outcome(target.row)}" if target.row.reason else "pending"
-        yield Step("redirect", TELLS, f"to {target.row.url} which {known} and is {became}")
