@@ -78,8 +78,14 @@ def command(**parameters: object) -> int:
         is_ours = False
     if not is_ours:
         raise UsageError(f"--address: expected a loopback address such as 127.0.0.1, got {flags.address[:60]!r}")
-    if flags.list_file:
-        _check_list(Path(flags.list_file))
+    if flags.list_file and (path := Path(flags.list_file)).is_file():
+        with path.open(encoding="utf-8", errors="replace") as file:
+            try:  # a line that is no URL of this machine is the user's own: `serve` did not write it
+                is_list = all(is_loopback(parse(line).host_port) for line in file)
+            except UrlError:
+                is_list = False
+        if not is_list:
+            raise UsageError(f"--list: {path} holds more than URLs of this machine; give another file, or remove it")
     raise_open_files()
     try:
         run(partial(_serve, flags))
@@ -93,19 +99,6 @@ def command(**parameters: object) -> int:
             "or end the crawler serve that still runs there"
         ) from None
     return 0
-
-
-def _check_list(path: Path) -> None:
-    """Refuse a file that `serve` did not write: a line that is no URL of this machine is the user's own."""
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        try:
-            is_ours = all(is_loopback(parse(line).host_port) for line in file)
-        except UrlError:
-            is_ours = False
-    if not is_ours:
-        raise UsageError(f"--list: {path} holds more than URLs of this machine; give another file, or remove it")
 
 
 async def _serve(flags: ServeFlags, stop: Stop) -> None:
