@@ -35,7 +35,14 @@ def trace_file(name: str | None, folder: Path | None = None) -> Path | None:
         raise UsageError(f"--trace: {name}: the folder {where} cannot be written: {error.strerror}") from None
     if is_own and (path.suffix != ".json" or path.name == "summary.json"):
         raise UsageError(f"--trace: {name}: in the run's own folder its name has to end with .json, as trace.json does")
-    if path.exists() and not (path.is_file() and _is_trace(path)):
+    start = None
+    if path.is_file():
+        try:
+            with path.open("rb") as file:
+                start = file.read(len(_BEGINS))
+        except OSError as error:
+            raise UsageError(f"--trace: {path}: {error.strerror}") from None
+    if path.exists() and start not in (b"", _BEGINS):  # only a trace is replaced, or a file that holds nothing
         raise UsageError(f"--trace: {name}: exists and is no trace; give another file")
     return path
 
@@ -65,13 +72,3 @@ class Tracing:
         started = moment(self._started)
         about = About(command=self._command, pid=os.getpid(), started=started, slots=self._slots)
         write_whole(self._path, trace_json(self.observer, about))
-
-
-def _is_trace(path: Path) -> bool:
-    """Return whether a file holds a trace, or nothing."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_BEGINS))
-    except OSError as error:
-        raise UsageError(f"--trace: {path}: {error.strerror}") from None
-    return not start or start == _BEGINS
