@@ -369,7 +369,14 @@ def configure(values: Mapping[str, object], *, base: RunConfig | None = None, wh
     """
     check_names(values, OPTIONS, where or "options")
     config = turned(base or RunConfig(), values, OPTIONS, where)
-    _check_together(config)
+    if not {*config.output.kinds} <= {"jsonl", "files", "-"}:
+        raise UsageError(f"--save: expected jsonl, files or -, separated by commas, got {config.output.save[:40]!r}")
+    if {"jsonl", "-"} <= {*config.output.kinds}:
+        raise UsageError("--save: give jsonl or -, not both: lines go to pages.jsonl, or to standard output")
+    if config.scope.discover_sitemaps and not config.politeness.robots:
+        raise UsageError("--discover-sitemaps and --no-robots: give one of them, the sitemaps are named in robots.txt")
+    if config.fetch.basic_auth and config.fetch.bearer:
+        raise UsageError("--user and --bearer: give one of them, not both")
     return config
 
 
@@ -381,14 +388,3 @@ def plain_values(config: RunConfig) -> dict[str, object]:
         if value not in (None, ()) and not option.help.secret:
             found[name] = plain(value)
     return found
-
-
-def _check_together(config: RunConfig) -> None:
-    if not {*config.output.kinds} <= {"jsonl", "files", "-"}:
-        raise UsageError(f"--save: expected jsonl, files or -, separated by commas, got {config.output.save[:40]!r}")
-    if {"jsonl", "-"} <= {*config.output.kinds}:
-        raise UsageError("--save: give jsonl or -, not both: lines go to pages.jsonl, or to standard output")
-    if config.scope.discover_sitemaps and not config.politeness.robots:
-        raise UsageError("--discover-sitemaps and --no-robots: give one of them, the sitemaps are named in robots.txt")
-    if config.fetch.basic_auth and config.fetch.bearer:
-        raise UsageError("--user and --bearer: give one of them, not both")

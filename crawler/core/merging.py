@@ -62,7 +62,12 @@ def merged(row: UrlRow, find: Find, refusal: Reason | None) -> UrlRow | None:
         return None  # as most do
     best = row.way
     chain = row.way.chain
-    guess = _guess(row, find, refusal)
+    if refusal:  # the guess is that of the finds that are not refused
+        guess = row.guess
+    elif row.refusal in {None, Reason.HTTP_INSTEAD}:
+        guess = both(row.guess, find.guess)
+    else:
+        guess = find.guess
     if row.refusal is Reason.HTTP_INSTEAD and guess == row.guess:
         refusal = row.refusal
     if refusal is row.refusal or row.refusal is Reason.HTTP_INSTEAD:
@@ -78,13 +83,6 @@ def merged(row: UrlRow, find: Find, refusal: Reason | None) -> UrlRow | None:
     line = min((line for line in (row.line, find.line) if line is not None), default=None)
     better = UrlRow(way, line, guess, refusal)
     return None if better == row else better
-
-
-def _guess(row: UrlRow, find: Find, refusal: Reason | None) -> int:
-    """Return the `Guess` of the finds that are not refused."""
-    if refusal:
-        return row.guess
-    return both(row.guess, find.guess) if row.refusal in {None, Reason.HTTP_INSTEAD} else find.guess
 
 
 def _beats(way: Way, refusal: Reason | None, kept: Reason | None) -> bool:

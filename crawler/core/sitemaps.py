@@ -12,6 +12,7 @@ Runs on: anywhere (pure).
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from crawler.core.errors import UrlError
 from crawler.core.finds import Find
 from crawler.core.messages import Request
 from crawler.core.scope import LinkJudge
-from crawler.core.urls import Url, parse
+from crawler.core.urls import parse
 
 MAX_DISCOVERED = 1000
 _AROUND = "\t\n\f\r "
@@ -63,17 +64,12 @@ def discovered(urls: Iterable[str], request: Request, judge: LinkJudge) -> Disco
     finds: list[Find] = []
     bad: list[str] = []
     for text in (url.strip(_AROUND) for url in islice(urls, MAX_DISCOVERED)):
-        if (url := _absolute(text, base)) is None:
+        url = None
+        if not (is_parted(text) or _ODD_SCHEME.match(text) or _HEADLESS.match(text)):
+            with suppress(UrlError):
+                url = parse(text, base)
+        if url is None:
             bad.append(text)
         else:
             finds.append(Find(url=url, way=Way(sitemap=True), refusal=judge.refusal(url, 0, is_sitemap=True)))
     return Discovered(tuple(finds), tuple(bad))
-
-
-def _absolute(text: str, base: Url) -> Url | None:
-    if is_parted(text) or _ODD_SCHEME.match(text) or _HEADLESS.match(text):
-        return None
-    try:
-        return parse(text, base)
-    except UrlError:
-        return None

@@ -62,18 +62,15 @@ def refusal(url: Url) -> Reason | None:
         names = {_name(pair) for pair in query.split("&") if pair and not pair.endswith("=")}
         if len(names) > MOST_PARAMETERS:
             return Reason.TRAP_QUERY_PARAMETERS
-    if slashes > MOST_REPEATS and _has_repeats(path):
-        return Reason.TRAP_REPEATED_SEGMENTS
+    if slashes > MOST_REPEATS:
+        segments = path[1:].split("/")
+        names = set(segments)
+        # Numbers may stand in the path as often as they like: trees of numbered folders are real.
+        if len(segments) - len(names) >= MOST_REPEATS and any(
+            segments.count(name) > MOST_REPEATS for name in names if not name.isdigit()
+        ):
+            return Reason.TRAP_REPEATED_SEGMENTS
     return None
-
-
-def _has_repeats(path: str) -> bool:
-    """Return True when a name stands in the path too often; numbers may: trees of numbered folders are real."""
-    segments = path[1:].split("/")
-    names = set(segments)
-    if len(segments) - len(names) < MOST_REPEATS:
-        return False
-    return any(segments.count(name) > MOST_REPEATS for name in names if not name.isdigit())
 
 
 def families(url: Url, this_year: int, document: LinkingDocument | None = None) -> tuple[Family, ...]:

@@ -107,8 +107,17 @@ def parse(text: str, base: Url | None = None, *, max_length: int = 8192) -> Url:
     except TypeError:  # how upa_url meets text that cannot be encoded
         raise UrlError(Reason.NOT_A_URL, "it holds a lone surrogate, half a character: write it in UTF-8") from None
     if url.protocol not in _SCHEMES:
-        raise _foreign(text, url.protocol, base)
-    canonical = _canonical(url)
+        if base is None and _HOST_AND_PORT.match(text.strip()):
+            raise UrlError(Reason.RELATIVE_URL, _HEADLESS)
+        message = f"its scheme is {url.protocol[:-1]}, and only http and https are fetched"
+        raise UrlError(Reason.UNSUPPORTED_SCHEME, message)
+    href = url.href
+    if "@" in href and (url.username or url.password):
+        url.username = url.password = ""
+        href = url.href
+    scheme, default_port = _SCHEMES[url.protocol]
+    # Only a fragment starts with a bare "#".
+    canonical = Url(href.partition("#")[0], scheme, url.hostname, int(url.port or default_port))
     if len(canonical.href) > max_length:
         raise _too_long(len(canonical.href), max_length)
     if canonical.port in _BAD_PORTS:
@@ -129,16 +138,6 @@ def credentials(text: str) -> tuple[str, str] | None:
 _parsed = lru_cache(maxsize=16)(URL)  # the links of a page share a base; reading it again is a third of a join
 
 
-def _canonical(url: URL) -> Url:
-    href = url.href
-    if "@" in href and (url.username or url.password):
-        url.username = url.password = ""
-        href = url.href
-    scheme, default_port = _SCHEMES[url.protocol]
-    # Only a fragment starts with a bare "#".
-    return Url(href.partition("#")[0], scheme, url.hostname, int(url.port or default_port))
-
-
 def _too_long(length: int, max_length: int) -> UrlError:
     return UrlError(Reason.URL_TOO_LONG, f"it has {length} characters, and at most {max_length} are taken")
 
@@ -151,11 +150,3 @@ def _refusal(text: str, base: Url | None) -> UrlError:
     if base is None and not _HAS_SCHEME.match(written):
         return UrlError(Reason.RELATIVE_URL, _HEADLESS)
     return UrlError(Reason.NOT_A_URL, "its host or port is not valid: write it as a browser shows it")
-
-
-def _foreign(text: str, protocol: str, base: Url | None) -> UrlError:
-    """Return the error of a URL of another scheme than http and https."""
-    if base is None and _HOST_AND_PORT.match(text.strip()):
-        return UrlError(Reason.RELATIVE_URL, _HEADLESS)
-    message = f"its scheme is {protocol[:-1]}, and only http and https are fetched"
-    return UrlError(Reason.UNSUPPORTED_SCHEME, message)
