@@ -83,7 +83,12 @@ class Crawl:
                     await self.scheduler.run(self._is_over)
                 await self.places.wind_down()
             await self.journal.settle()
-        return self._ending()
+        totals, outage = self.metrics.totals, self.outage.error
+        if self._is_imported and not totals.pending:
+            return Ending(totals, None)  # the last page may be the budget's last, too
+        if outage and not self._stopped_by:
+            return Ending(totals, NO_NAME_SERVER, outage)
+        return Ending(totals, self._stopped_by or self.budget.closed)
 
     async def _import(self, opened: Opened) -> None:
         for request in opened.suspects:
@@ -111,14 +116,6 @@ class Crawl:
         else:
             return self._is_imported and not self.places.in_flight and self.leases.is_exhausted
         return True
-
-    def _ending(self) -> Ending:
-        totals, outage = self.metrics.totals, self.outage.error
-        if self._is_imported and not totals.pending:
-            return Ending(totals, None)  # the last page may be the budget's last, too
-        if outage and not self._stopped_by:
-            return Ending(totals, NO_NAME_SERVER, outage)
-        return Ending(totals, self._stopped_by or self.budget.closed)
 
     def _committed(self, committed: Committed) -> None:
         self.metrics.committed(committed)

@@ -91,24 +91,21 @@ class LeaseRefiller:
     async def run(self) -> None:
         """Lease whenever it makes sense, until cancelled."""
         while True:
-            await self._lease()
-            due = self._last.next_due
+            before, self._is_idle = self._commits, False
+            self._leased_at = self.clock.monotonic()
+            wanted = self._wanted(self._leased_at)
+            lease = await self.journal.lease(wanted)
+            self._last, self._judged = lease, before
+            self._may_open_more = 0 < wanted.new_hosts <= len(lease.hosts)
+            self.workbench.add(lease.requests, lease.hosts, self.clock.monotonic())
+            self.workbench.gained(lease.gained)
+            self._dry = not lease.requests and self._commits == before
+            if self.robots is not None:
+                self.robots.remember(lease.robots)
+            self.wake.set()
+            self.taken()
+            due = lease.next_due
             await self._refill.wait(None if due is None else max(0.01, due - self.clock.wall()))
-
-    async def _lease(self) -> None:
-        before, self._is_idle = self._commits, False
-        self._leased_at = self.clock.monotonic()
-        wanted = self._wanted(self._leased_at)
-        lease = await self.journal.lease(wanted)
-        self._last, self._judged = lease, before
-        self._may_open_more = 0 < wanted.new_hosts <= len(lease.hosts)
-        self.workbench.add(lease.requests, lease.hosts, self.clock.monotonic())
-        self.workbench.gained(lease.gained)
-        self._dry = not lease.requests and self._commits == before
-        if self.robots is not None:
-            self.robots.remember(lease.robots)
-        self.wake.set()
-        self.taken()
 
     def _wanted(self, now: float) -> Wanted:
         gone = self.workbench.forget(now)

@@ -21,7 +21,6 @@ from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext
 from crawler.core.scheme_guesses import is_settled, over_http
 from crawler.core.scope import LinkJudge
-from crawler.core.urls import Url
 from crawler.core.visits import Page, Retry, State, Visit
 from crawler.http.redirects import target
 from crawler.http.retry import RETRY_STATUSES, delay, retry_after
@@ -54,16 +53,12 @@ class Judge:
             return _finished(response, page, Reason.BAD_REDIRECT, turn)
         if to is not None:
             reason = Reason.REDIRECT_LOOP if to == request.url else Reason.REDIRECT
-            return _finished(response, page, reason, turn, self._hop(request, to))
+            find = hop(request.url, request.way, to)
+            if self.links and not find.way.seed:  # a refusal of its URL comes before a refusal of its path
+                refusal = self.links.refusal(to, find.way.depth, is_sitemap=find.way.sitemap)
+                find = msgspec.structs.replace(find, refusal=refusal or find.refusal)
+            return _finished(response, page, reason, turn, find)
         return _finished(response, page, _of_page(response, page), turn)
-
-    def _hop(self, request: Request, target: Url) -> Find:
-        """Return the target of a redirect; a refusal of its URL comes before a refusal of its path."""
-        find = hop(request.url, request.way, target)
-        if not self.links or find.way.seed:
-            return find
-        refusal = self.links.refusal(target, find.way.depth, is_sitemap=find.way.sitemap)
-        return msgspec.structs.replace(find, refusal=refusal or find.refusal)
 
     def error(self, request: Request, error: FetchError, turn: VisitContext) -> Visit | Retry:
         """Return the outcome of a failed try."""

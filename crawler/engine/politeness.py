@@ -134,7 +134,9 @@ class Politeness:
             elif is_settled(self.settled(request), outcome.reason):
                 self._note_guess(request, outcome.reason)
             else:
-                self._miss_robots(throttle, outcome, outcome.reason, asked_at)
+                attempts = 1 if outcome.reason is Reason.BLOCKED_ADDRESS else min(ROBOTS_ATTEMPTS, self.retries + 1)
+                heard = Heard(asked_at=asked_at, failure=outcome.reason, retry_after=outcome.retry_after)
+                throttle.miss_robots(heard, self.clock.monotonic(), self.jitter(), attempts=attempts)
                 self._warn_unreachable(request.url.origin, throttle, outcome.message)
             return outcome
         except (CancelledError, NoNameServer) as error:
@@ -144,11 +146,6 @@ class Politeness:
         finally:
             self.workbench.robots_done(host, self.clock.monotonic())
             self._remember(host, throttle)
-
-    def _miss_robots(self, throttle: HostThrottle, outcome: RobotsOutcome, reason: Reason, asked_at: float) -> None:
-        attempts = 1 if reason is Reason.BLOCKED_ADDRESS else min(ROBOTS_ATTEMPTS, self.retries + 1)
-        heard = Heard(asked_at=asked_at, failure=reason, retry_after=outcome.retry_after)
-        throttle.miss_robots(heard, self.clock.monotonic(), self.jitter(), attempts=attempts)
 
     def _warn_unreachable(self, name: str, throttle: HostThrottle, why: str) -> None:
         """Tell the user of the first failure, and of each host that is given up; a list may have thousands."""
@@ -197,11 +194,13 @@ class Politeness:
         throttle.sent(asked_at)  # a task does not start at the moment of its dispatch
         try:
             response = await self.fetcher.fetch(request, room)
-            timing = response.timing
+            status, timing = response.status, response.timing
             # The delay counts from the written request: a busy loop and a slow handshake are no part of it.
             throttle.sent(asked_at + (timing.total or 0.0) - (timing.first_byte or 0.0) - (timing.body or 0.0))
             self._note_guess(request, None)
-            self._hear(throttle, _heard(response, asked_at, self.clock.wall()))
+            latency, now = timing.first_byte or timing.total, self.clock.wall()
+            asked = retry_after(response.header("retry-after"), now) if status in RETRY_STATUSES else None
+            self._hear(throttle, Heard(asked_at=asked_at, status=status, latency=latency, retry_after=asked))
             return response
         except FetchError as error:
             was_down, is_silent = throttle.down, error.counted and is_settled(self.settled(request), error.reason)
@@ -236,9 +235,3 @@ class Politeness:
             self.notes.note(HostNote(host, news))
         if requests := self.workbench.withdraw(host, now):
             self.notes.note(LeaseReturn(tuple(requests)))
-
-
-def _heard(response: Response, asked_at: float, wall: float) -> Heard:
-    status, timing = response.status, response.timing
-    asked = retry_after(response.header("retry-after"), wall) if status in RETRY_STATUSES else None
-    return Heard(asked_at=asked_at, status=status, latency=timing.first_byte or timing.total, retry_after=asked)

@@ -120,21 +120,18 @@ class RobotsCache:
         name = request.url.origin
         found = await fetch_robots(self._fetcher, request, room, self._clock)
         if isinstance(found, RobotsOutcome):
-            return await self._hold_on(name, found)
+            if (origin := self._find(name)) is None:
+                return found
+            # An old copy stays in force while the server cannot be reached.
+            now, old = self._clock.wall(), origin.copy
+            copy = replace(old, fetched_at=min(old.fetched_at, now), expires_at=now + STALE_LIFETIME)
+            self._store(name, copy)
+            await self._keeper.put(RobotsNote(name, copy))
+            since = moment(copy.fetched_at)
+            return replace(found, reason=None, message=f"{found.message}; the copy of {since} stays in force")
         self._store(name, found)
         await self._keeper.put(RobotsNote(name, found))
         return RobotsOutcome(None)
-
-    async def _hold_on(self, name: str, failure: RobotsOutcome) -> RobotsOutcome:
-        """Keep an old copy in force while the server cannot be reached; without one the failure stands."""
-        if (origin := self._find(name)) is None:
-            return failure
-        now, old = self._clock.wall(), origin.copy
-        copy = replace(old, fetched_at=min(old.fetched_at, now), expires_at=now + STALE_LIFETIME)
-        self._store(name, copy)
-        await self._keeper.put(RobotsNote(name, copy))
-        since = moment(copy.fetched_at)
-        return replace(failure, reason=None, message=f"{failure.message}; the copy of {since} stays in force")
 
     def _store(self, name: str, copy: RobotsCopy) -> None:
         now = self._clock.wall()

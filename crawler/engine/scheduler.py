@@ -65,8 +65,10 @@ class Scheduler:
                 if started % _BURST == 0 or (not in_slot and dialled % _DIALS == 0):
                     await self._yield()
                 continue
-            if self._make_room(now):
-                continue
+            if self.places.relieve(now):
+                continue  # a request that has waited for long gave its room, which is free at once
+            if (dial := self.workbench.next_dial(now)) is not None and dial <= now:
+                self.places.evict(now)
             has_room = self.places.free > 0 or self._may_dial(now)
             if not self._awaits_pages and has_room and self._has_nothing_due(now):
                 self.leases.idle()
@@ -132,14 +134,6 @@ class Scheduler:
         return not self._is_busy and self.places.may_dial(now)
 
     # --- nothing to start ----------------------------------------------------------------------------------------
-
-    def _make_room(self, now: float) -> bool:
-        """Take room from requests that have waited for long; True = some of it is free at once."""
-        if self.places.relieve(now):
-            return True
-        if (dial := self.workbench.next_dial(now)) is not None and dial <= now:
-            self.places.evict(now)
-        return False
 
     def _has_nothing_due(self, now: float) -> bool:
         """Return whether no queued request will be due by the time when the rate allows the next one."""

@@ -58,7 +58,12 @@ class Visits:
             await stay.answered()  # not every fetcher asks for it
         except (asyncio.CancelledError, NoNameServer) as error:
             stay.close()
-            self._lay_back(request, error, place, self.clock.monotonic() - started)
+            waited = 0.0 if isinstance(error, NoNameServer) else self.clock.monotonic() - started
+            self._excuse(error, place)  # raises if the task was cancelled for another reason
+            # The URL is pending again, as if it had not been asked for; other URLs of its host come first.
+            self.board.leave(request.id)
+            self.budget.give_back(request.id)
+            self.politeness.put_off(request, waited)
             return
         except FetchError as error:
             answer = error
@@ -94,17 +99,6 @@ class Visits:
 
     def _context(self, queued: float, total: float) -> VisitContext:
         return VisitContext(now=self.clock.wall(), jitter=self.jitter(), queued=queued, total=total)
-
-    def _lay_back(self, request: Request, error: BaseException, place: Place, waited: float) -> None:
-        """Make the URL pending again, as if it had not been asked for; other URLs of its host come first.
-
-        Raises:
-            CancelledError: the task was cancelled for another reason.
-        """
-        self._excuse(error, place)
-        self.board.leave(request.id)
-        self.budget.give_back(request.id)
-        self.politeness.put_off(request, 0.0 if isinstance(error, NoNameServer) else waited)
 
     def _excuse(self, error: BaseException, place: Place) -> None:
         if isinstance(error, NoNameServer):
