@@ -52,19 +52,15 @@ class Payloads:
 
     def _write_all(self) -> None:
         with self._near_end as end, suppress(OSError):  # the worker is gone
-            _widen(end.fileno())
+            # A pipe that holds more than 64 KiB, where the system can: the two sides then switch less often.
+            with suppress(ImportError, AttributeError, OSError):
+                import fcntl  # noqa: PLC0415 - not everywhere
+
+                fcntl.fcntl(end.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             while (found := self._waiting.get()) is not None:
                 _write(end.fileno(), _HEAD.pack(found[0], len(found[1])))
                 _write(end.fileno(), found[1])
                 del found  # so that no payload is held while this waits for the next one
-
-
-def _widen(descriptor: int) -> None:
-    """Let the pipe hold more than 64 KiB where the system can: the two sides then switch less often."""
-    with suppress(ImportError, AttributeError, OSError):
-        import fcntl  # noqa: PLC0415 - not everywhere
-
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _write(descriptor: int, data: bytes) -> None:

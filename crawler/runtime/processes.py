@@ -129,17 +129,14 @@ class Lanes:
                     return
                 self._send(lane, [self._suspects.popleft()], alone=True)
             elif self._waiting and lane.has_room:
-                self._send(lane, self._share(), alone=False)
+                # A lane takes its share of the waiting jobs, at most a batch.
+                most = min(self._batch, math.ceil(len(self._waiting) / len(self._lanes)))
+                share, weight = [self._waiting.popleft()], 0
+                while len(share) < most and (weight := weight + share[-1].weight) < _BATCH_BYTES:
+                    share.append(self._waiting.popleft())
+                self._send(lane, share, alone=False)
             else:
                 return
-
-    def _share(self) -> "list[_WaitingJob]":
-        """Take a lane's share of the waiting items, at most a batch."""
-        most = min(self._batch, math.ceil(len(self._waiting) / len(self._lanes)))
-        share, weight = [self._waiting.popleft()], 0
-        while len(share) < most and (weight := weight + share[-1].weight) < _BATCH_BYTES:
-            share.append(self._waiting.popleft())
-        return share
 
     def _send(self, lane: Lane, jobs: "list[_WaitingJob]", *, alone: bool) -> None:
         wanted = [job for job in jobs if not job.answer.done()]

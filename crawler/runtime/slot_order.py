@@ -73,16 +73,12 @@ class Placement:
                 if dialled % _DIALS == 0:
                     await asyncio.sleep(0)
             elif not (places.free <= 0 and places.relieve(now)):
-                await self._alarm.wait(self._make_room(now))
-
-    def _make_room(self, now: float) -> float | None:
-        """Break off a dial for tasks that ask for the first time; returns the seconds until the next change."""
-        places = self._places
-        moments = [places.next_change(now)]
-        if any(not given.done() for given, _ in self._outside) and not places.evict(now):
-            moments.append(places.next_eviction())
-        change = min((moment for moment in moments if moment is not None), default=None)
-        return None if change is None else max(0.0, change - now)
+                moments = [places.next_change(now)]
+                # A dial is broken off for tasks that ask for the first time.
+                if any(not given.done() for given, _ in self._outside) and not places.evict(now):
+                    moments.append(places.next_eviction())
+                change = min((moment for moment in moments if moment is not None), default=None)
+                await self._alarm.wait(None if change is None else max(0.0, change - now))
 
     async def _pass(self, key: Hashable) -> None:
         """Wait until this key may hold one place more."""

@@ -76,7 +76,11 @@ def enter(parent: int, memory_bytes: int, links: WorkerPipes, prepare: Callable[
         signal.signal(ending, signal.SIG_DFL)
     die_with(parent)
     _guard_group()
-    _redirect()
+    with suppress(OSError):  # the parent has no standard error
+        os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     _beats.append(links.beat)
     _inlets.append(Inlet(links.payloads))
     try:
@@ -85,7 +89,10 @@ def enter(parent: int, memory_bytes: int, links: WorkerPipes, prepare: Callable[
     except BaseException:  # noqa: BLE001 - the exit code tells the parent
         traceback.print_exc()
         os._exit(1)
-    _bound_memory(memory_bytes)
+    if sys.platform == "linux":
+        # The address space may grow by this much more; a process maps far more than it uses, so the start counts.
+        mapped = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + memory_bytes, mapped + memory_bytes))
 
 
 def die_with(parent: int) -> None:
@@ -110,21 +117,6 @@ def _guard_group() -> None:
             os.killpg(worker, signal.SIGKILL)  # this process, too
         finally:
             os._exit(1)
-
-
-def _redirect() -> None:
-    with suppress(OSError):  # the parent has no standard error
-        os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-
-
-def _bound_memory(memory_bytes: int) -> None:
-    """Let the address space grow by this much more; a process maps far more than it uses, so the start counts."""
-    if sys.platform == "linux":
-        mapped = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (mapped + memory_bytes, mapped + memory_bytes))
 
 
 def greet() -> None:
