@@ -183,7 +183,7 @@ class Fetcher:
             asked, response = response.request, replace(response, request=request)
             hop = redirected(response) if self._options.follow_redirects else None
             if hop is None:
-                return await self._fetched(requested, response, tuple(history))
+                break
             if hop.way.hops > self._options.max_redirects:
                 raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {self._options.max_redirects} times")
             sent.add(_identity(asked))
@@ -191,6 +191,18 @@ class Fetcher:
                 raise FetchError(Reason.REDIRECT_LOOP, f"it redirects in a circle, by way of {hop.url.origin}")
             history.append(request.url.href)
             request = hop
+        if response.cut and not is_redirect(response):
+            raise FetchError(Reason.BODY_LIMIT, f"its body is longer than {self._config.max_body} bytes (max_body)")
+        headers = CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
+        return Fetched(
+            requested=requested,
+            url=request.url.href,
+            status=response.status,
+            headers=CIMultiDictProxy(headers),
+            content=await self._decoded(response),
+            history=tuple(history),
+            timing=response.timing,
+        )
 
     async def _with_retries(self, request: Request, sender: Sender) -> Response:
         """Return the response after as many tries as are allowed and useful."""
@@ -227,20 +239,6 @@ class Fetcher:
             return request
         value = "; ".join(f"{name}={value}" for name, value in pairs.items())
         return replace(request, headers=(*request.headers, ("Cookie", value)))
-
-    async def _fetched(self, requested: str, response: Response, history: tuple[str, ...]) -> Fetched:
-        if response.cut and not is_redirect(response):
-            raise FetchError(Reason.BODY_LIMIT, f"its body is longer than {self._config.max_body} bytes (max_body)")
-        headers = CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
-        return Fetched(
-            requested=requested,
-            url=response.request.url.href,
-            status=response.status,
-            headers=CIMultiDictProxy(headers),
-            content=await self._decoded(response),
-            history=history,
-            timing=response.timing,
-        )
 
     async def _decoded(self, response: Response) -> bytes:
         """Return the decoded content; that of a redirect as it came, since it is of no use and may be a bomb."""

@@ -123,7 +123,17 @@ def build_request(method: str, text: str, options: RequestOptions) -> Request:
     if params := options.get("params"):
         before = text.partition("#")[0]
         url = f"{before}{'&' if '?' in before else '?'}{urlencode(params)}"
-    body, kind = _body(options)
+    body: bytes | None
+    kind = None
+    data = options.get("data")
+    if "json" in options:
+        body, kind = json.dumps(options["json"]).encode(), "application/json"
+    elif isinstance(data, Mapping):
+        body, kind = urlencode(data).encode(), "application/x-www-form-urlencoded"
+    elif isinstance(data, str):
+        body, kind = data.encode(), "text/plain; charset=utf-8"
+    else:
+        body = data
     headers = list(options.get("headers", {}).items())
     names = {name.lower() for name, _ in headers}
     if kind and "content-type" not in names:
@@ -132,13 +142,3 @@ def build_request(method: str, text: str, options: RequestOptions) -> Request:
     if user and "authorization" not in names:
         headers.append(("Authorization", basic(*user)))
     return Request(url=urls.parse(url), named=True, method=method, headers=tuple(headers), body=body)
-
-
-def _body(options: RequestOptions) -> tuple[bytes | None, str | None]:
-    """Return the body and its media type."""
-    if "json" in options:
-        return json.dumps(options["json"]).encode(), "application/json"
-    data = options.get("data")
-    if isinstance(data, Mapping):
-        return urlencode(data).encode(), "application/x-www-form-urlencoded"
-    return (data.encode(), "text/plain; charset=utf-8") if isinstance(data, str) else (data, None)

@@ -71,16 +71,16 @@ class DnsCache:
             known = CachedName(addresses=outcome.addresses, until=now + seconds)
         else:
             seconds = _NO_NAME_SECONDS if outcome.is_no_name else _FAILURE_SECONDS
-            known = CachedName(failure=self._failure(host, outcome), until=now + seconds)
+            if outcome.is_no_name:
+                failure = FetchError(Reason.DNS_NOT_FOUND, f"there is no host {safe(host)}: check the spelling")
+            elif outcome.is_silence:
+                message = f"no name server answered for {safe(host)} within {self._limit:g} s"
+                failure = FetchError(Reason.DNS_TIMEOUT, message)
+            else:
+                message = f"the name lookup of {safe(host)} failed: {safe(outcome.problem)}"
+                failure = FetchError(Reason.DNS_TEMPORARY, message)
+            known = CachedName(failure=failure, until=now + seconds)
         self._names[host] = known
         if len(self._names) > NAMES_CACHED:
             del self._names[next(iter(self._names))]
         return known
-
-    def _failure(self, host: str, outcome: LookupOutcome) -> FetchError:
-        if outcome.is_no_name:
-            return FetchError(Reason.DNS_NOT_FOUND, f"there is no host {safe(host)}: check the spelling")
-        if outcome.is_silence:
-            message = f"no name server answered for {safe(host)} within {self._limit:g} s"
-            return FetchError(Reason.DNS_TIMEOUT, message)
-        return FetchError(Reason.DNS_TEMPORARY, f"the name lookup of {safe(host)} failed: {safe(outcome.problem)}")

@@ -61,11 +61,8 @@ def _lost(error: Exception, where: str) -> FetchError:
     return FetchError(Reason.CONNECTION_LOST, f"{where} closed the connection without an answer: {_said(error)}")
 
 
-def _dial_error(error: ClientConnectorError, where: str) -> FetchError:
-    return _connect_error(error.os_error, where)
-
-
-def _connect_error(error: OSError, where: str) -> FetchError:
+def _dial_error(refused: ClientConnectorError, where: str) -> FetchError:
+    error = refused.os_error
     if error.errno == errno.EACCES:  # `socket_factory`, with the sentence of the address policy
         return FetchError(Reason.BLOCKED_ADDRESS, safe(error.strerror or str(error)))
     reason = connect_reason(error.errno)

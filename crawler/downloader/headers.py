@@ -80,7 +80,11 @@ class RequestHeaders:
         cookie = self._jar.header(url, self._now()) if self._jar else ""
         if own or cookie or trusted not in self._ready:
             headers = _over(_over((("Host", host),), self._headers[trusted]), own)
-            lines = _lines(_with_cookies(cookie, headers) if cookie else headers)
+            if cookie:  # in front of the request's own: a request has one Cookie line at the most
+                others = [value for name, value in headers if name.lower() == "cookie"]
+                kept = tuple((name, value) for name, value in headers if name.lower() != "cookie")
+                headers = (*kept, ("Cookie", "; ".join([cookie, *others])))
+            lines = _lines(headers)
         else:
             lines = f"Host: {host}\r\n{self._ready[trusted]}"
         body = request.body or b""
@@ -94,13 +98,6 @@ def _over(under: Headers, over: Headers) -> Headers:
     replaced = {name.lower() for name, _ in over} | _FRAMING
     kept = tuple((name, value) for name, value in under if name.lower() not in replaced)
     return (*kept, *((name, value) for name, value in over if name.lower() not in _FRAMING))
-
-
-def _with_cookies(cookie: str, headers: Headers) -> Headers:
-    """Return the headers with these cookies in front of their own: a request has one Cookie line at the most."""
-    others = [value for name, value in headers if name.lower() == "cookie"]
-    kept = tuple((name, value) for name, value in headers if name.lower() != "cookie")
-    return (*kept, ("Cookie", "; ".join([cookie, *others])))
 
 
 def _lines(headers: Headers) -> str:

@@ -30,21 +30,16 @@ class HostsFile:
         try:
             state = self._path.stat()
             if self._read_as != (now_as := (state.st_mtime_ns, state.st_size)):
-                self._addresses = _read(self._path.read_bytes().decode("utf-8", "replace"))
-                self._read_as = now_as
+                found: dict[str, tuple[Address, ...]] = {}
+                for line in self._path.read_bytes().decode("utf-8", "replace").splitlines():
+                    written, *names = line.partition("#")[0].lower().split() or [""]
+                    address = _address(written)
+                    for named in names if address else ():
+                        found[named] = found.get(named, ()) + address
+                self._addresses, self._read_as = found, now_as
         except OSError:
             return ()
         return self._addresses.get(name.removesuffix("."), ())
-
-
-def _read(text: str) -> dict[str, tuple[Address, ...]]:
-    found: dict[str, tuple[Address, ...]] = {}
-    for line in text.splitlines():
-        written, *names = line.partition("#")[0].lower().split() or [""]
-        address = _address(written)
-        for name in names if address else ():
-            found[name] = found.get(name, ()) + address
-    return found
 
 
 @lru_cache

@@ -37,7 +37,13 @@ def redirected(response: Response) -> Request | None:
     request = response.request
     way = Way(hops=request.way.hops + 1)
     hop = replace(_with_method_of(request, response.status), url=url, way=way, referrer=request.url.href)
-    return hop if url.origin == request.url.origin else _to_other_origin(hop)
+    if url.origin == request.url.origin:
+        return hop
+    if hop.body is not None:
+        message = f"it redirects the body to {url.origin}: a body is never sent to another origin"
+        raise FetchError(Reason.BAD_REDIRECT, message)
+    headers = tuple(header for header in hop.headers if header[0].lower() in _HARMLESS)
+    return replace(hop, headers=headers, named=False)
 
 
 def _with_method_of(request: Request, status: int) -> Request:
@@ -46,11 +52,3 @@ def _with_method_of(request: Request, status: int) -> Request:
         return request
     headers = tuple(header for header in request.headers if header[0].lower() not in _OF_BODY)
     return replace(request, method="GET", body=None, headers=headers)
-
-
-def _to_other_origin(hop: Request) -> Request:
-    if hop.body is not None:
-        message = f"it redirects the body to {hop.url.origin}: a body is never sent to another origin"
-        raise FetchError(Reason.BAD_REDIRECT, message)
-    headers = tuple(header for header in hop.headers if header[0].lower() in _HARMLESS)
-    return replace(hop, headers=headers, named=False)

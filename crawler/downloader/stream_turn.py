@@ -98,7 +98,13 @@ class StreamTurn:
         """Wait for a place, send the request, and return the response."""
         response = None
         while response is None:
-            place = await self._enter(request.url.host_port)
+            self.leave()
+            self._host = host = request.url.host_port
+            place = await self._placement.enter(host, in_slot=host in self._bounds.quick, again=self._again)
+            self._place = place
+            if not self.was_placed:
+                self.was_placed = True
+                self._placed()
             response = await self._try(request, place)
         return response
 
@@ -116,16 +122,6 @@ class StreamTurn:
     async def grow(self, n: int, there: int = 0) -> float:
         """Wait for nothing: the number of places and the limit of each body bound the memory."""
         return 0.0
-
-    async def _enter(self, host: str) -> Place:
-        self.leave()
-        self._host = host
-        place = await self._placement.enter(host, in_slot=host in self._bounds.quick, again=self._again)
-        self._place = place
-        if not self.was_placed:
-            self.was_placed = True
-            self._placed()
-        return place
 
     async def _try(self, request: Request, place: Place) -> Response | None:
         """Return the response; None = the dial was broken off to make room for others."""
