@@ -111,8 +111,17 @@ class Admission:
 
     def _enter(self, find: Find, referrer: int | None) -> bool:
         """Insert the find, or merge it into its row; return True when it is new."""
-        if find.way.seed and (place := self._scope_index.open_for(find.url)) is not None:
-            self._let_in(place)
+        if find.way.seed and (opened := self._scope_index.open_for(find.url)) is not None:
+            # The URLs that were left out of scope and lie in the place that this seed has opened are pending now.
+            rows = self._db.execute(
+                f"SELECT url.id, url.url, url.host, {_ROW} FROM url JOIN host ON host.id = url.host"  # noqa: S608
+                " WHERE host.site = ? AND url.reason = ?",
+                (opened.partition("/")[0], Reason.OUT_OF_SCOPE),
+            ).fetchall()
+            for left_id, text, left_host_id, *columns in rows:
+                if self._scope_index.covers(left_out := parse(text)):
+                    row = _row(columns, Reason.OUT_OF_SCOPE)
+                    self._stand(_UrlPlace(left_id, left_out, left_host_id), row, row._replace(refusal=None))
         refusal = None if find.way.seed else find.refusal
         if not (refusal or find.way.seed or find.way.sitemap or self._scope_index.covers(find.url)):
             refusal = Reason.OUT_OF_SCOPE
@@ -181,18 +190,6 @@ class Admission:
             self._hosts.count_ready(place.host_id, n)
             self._tally.add("state", State.PENDING.name, n)
 
-    def _let_in(self, name: str) -> None:
-        """Make the URLs pending that were left out of scope and lie in this place, which a seed has opened."""
-        rows = self._db.execute(
-            f"SELECT url.id, url.url, url.host, {_ROW} FROM url JOIN host ON host.id = url.host"  # noqa: S608
-            " WHERE host.site = ? AND url.reason = ?",
-            (name.partition("/")[0], Reason.OUT_OF_SCOPE),
-        ).fetchall()
-        for url_id, text, host_id, *columns in rows:
-            if self._scope_index.covers(url := parse(text)):
-                row = _row(columns, Reason.OUT_OF_SCOPE)
-                self._stand(_UrlPlace(url_id, url, host_id), row, row._replace(refusal=None))
-
     # --- redirects -----------------------------------------------------------------------------------------------
 
     def _lead(self, request: Request, target: Url | None) -> None:
@@ -215,12 +212,6 @@ class Admission:
             (request.id,),
         ).fetchone()
         return _UrlPlace(request.id, request.url, host_id), leads_to, _row(columns, None)
-
-    def _leave_open(self, request: Request) -> None:
-        """Skip a guess until a find names its scheme; if one did during the visit, the URL is tried at once."""
-        place, _, row = self._reached(request)
-        skipped = row._replace(refusal=Reason.HTTP_INSTEAD)
-        self._stand(place, skipped, row if row.guess == Guess.BOTH else skipped)
 
     def _lead_on(self, source: _UrlPlace, way: Way, target_id: int) -> None:
         """Queue the target of a visited redirect, which a better way has reached."""
@@ -271,7 +262,10 @@ class Admission:
             rows = [(bad.text, bad.reason, request.id) for bad in visit.bad_links]
             self._db.executemany("INSERT OR IGNORE INTO bad_link VALUES (?, ?, ?)", rows)
         if reason is Reason.HTTP_INSTEAD:
-            self._leave_open(request)
+            # A skipped guess waits for a find that names its scheme; if one did during the visit, it is tried at once.
+            place, _, row = self._reached(request)
+            skipped = row._replace(refusal=Reason.HTTP_INSTEAD)
+            self._stand(place, skipped, row if row.guess == Guess.BOTH else skipped)
         else:
             self._lead(request, onto)
         self._pass_on()

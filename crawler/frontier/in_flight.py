@@ -31,7 +31,13 @@ class MappedBoard:
     def open(self) -> tuple[int, tuple[int, ...]]:
         """The generation and the ids that the last life left behind; the board is mapped from here on."""
         with disk_gate(self._path.name):
-            generation, ids = self._read()
+            generation, ids = 0, tuple[int, ...]()
+            if self._path.exists() and self._path.stat().st_size:
+                data = self._path.read_bytes()
+                cells = memoryview(data[: len(data) // 8 * 8]).cast("q")
+                if len(cells) < _HEADER or cells[0] not in (0, _MAGIC):
+                    raise StorageDamaged(f"{self._path.name}: this is not a board; delete it and resume")
+                generation, ids = cells[1], tuple(sorted({cell for cell in cells[_HEADER:] if cell > 0}))
             size = (_HEADER + self._slots) * 8
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
@@ -46,15 +52,6 @@ class MappedBoard:
                 os.close(descriptor)
         self._cells = memoryview(self._map).cast("q")
         return generation, ids
-
-    def _read(self) -> tuple[int, tuple[int, ...]]:
-        if not self._path.exists() or not self._path.stat().st_size:
-            return 0, ()
-        data = self._path.read_bytes()
-        cells = memoryview(data[: len(data) // 8 * 8]).cast("q")
-        if len(cells) < _HEADER or cells[0] not in (0, _MAGIC):
-            raise StorageDamaged(f"{self._path.name}: this is not a board; delete it and resume")
-        return cells[1], tuple(sorted({cell for cell in cells[_HEADER:] if cell > 0}))
 
     @property
     def generation(self) -> int:

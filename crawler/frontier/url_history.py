@@ -43,11 +43,15 @@ class FrontierHistory:
         """Return the history of a URL."""
         row, host, most = self._row("key", url.key), self._reports.of(url.host_port), self._policy.host_pages
         url_id = row["id"] if row else _NO_ROW
+        leader = None
+        if row and (source := self._row("id", row["referrer"])) is not None:
+            redirects, sitemap = source["leads_to"] == row["id"], source["way"].sitemap
+            leader = Leader(url=source["url"], redirects=redirects, sitemap=sitemap)
         target = self._row("id", row["leads_to"]) if row and row["leads_to"] else None
         tries = "SELECT at, reason, not_before FROM attempt WHERE url = ? ORDER BY at"
         return UrlHistory(
             row=_stored(row) if row else None,
-            leader=self._leader(row) if row else None,
+            leader=leader,
             linked_from=self._one("SELECT count(*) FROM edge WHERE target = ?", url_id) if self._policy.edges else None,
             scope=self._scope_of(url),
             robots=robots_copies(self._db, "origin = ?", url.origin).get(url.origin),
@@ -70,12 +74,6 @@ class FrontierHistory:
     def _one(self, query: str, *values: object) -> Any:
         row = self._db.execute(query, values).fetchone()
         return row[0] if row else None
-
-    def _leader(self, row: dict[str, Any]) -> Leader | None:
-        source = self._row("id", row["referrer"])
-        if source is None:
-            return None
-        return Leader(url=source["url"], redirects=source["leads_to"] == row["id"], sitemap=source["way"].sitemap)
 
     def _scope_of(self, url: Url) -> UrlScope:
         host_id = self._one("SELECT id FROM host WHERE name = ?", url.host_port) or _NO_ROW
