@@ -178,7 +178,14 @@ async def assemble(
         journal.observe(environment.observe)
     task = environment.reading(replace(_task(config, follows=follows), keep=config.output.files))
     http = await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=idle_for(limit)))
-    plugs = _Plugs(environment.around(http), await _parser(stack, config, task), journal, board, places)
+    workers = config.parse.workers if config.parse.workers is not None else (os.cpu_count() or 1)
+    parser: Parser
+    if workers:
+        limits = Limits(cpu_seconds=config.parse.parse_timeout)
+        parser = LaneParser(await stack.enter_async_context(lanes(task, workers, limits)), task)
+    else:
+        parser = InlineParser(task)
+    plugs = _Plugs(environment.around(http), parser, journal, board, places)
     return _compose(plugs, Seeds(folder.seeds, facts.tables), config, environment, follows=follows)
 
 
@@ -293,15 +300,6 @@ def _selector(text: str) -> tuple[str, str]:
     except UsageError as error:
         raise UsageError(f"--select: {error}") from None
     return name, css
-
-
-async def _parser(stack: AsyncExitStack, config: RunConfig, task: Task) -> Parser:
-    """Return worker processes, as many as there are cores, or this process."""
-    count = config.parse.workers if config.parse.workers is not None else (os.cpu_count() or 1)
-    if not count:
-        return InlineParser(task)
-    limits = Limits(cpu_seconds=config.parse.parse_timeout)
-    return LaneParser(await stack.enter_async_context(lanes(task, count, limits)), task)
 
 
 def agent_of(config: RunConfig) -> str:

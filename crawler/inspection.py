@@ -10,7 +10,6 @@ from msgspec import to_builtins
 
 from crawler.build import agent_of, policy_of
 from crawler.core.budget import spent_by_all_lives
-from crawler.core.config import BudgetConfig
 from crawler.core.frontier_reports import UrlHistory
 from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.reasons import Reason
@@ -53,13 +52,11 @@ def verify(folder: RunFolder, facts: RunFacts) -> AuditVerdict:
         summary = to_builtins(account)
         for of_a_life in ("peak_rss_mb", "stopped_by"):
             del summary[of_a_life]
-        return replace(compare(audit, folder, facts, summary), spent=_spent(audit, facts.config.budget))
-
-
-def _spent(audit: FrontierAudit, config: BudgetConfig) -> str | None:
-    most = config.max_pages_per_host
-    closed = f"--max-pages-per-host {most}" if most is not None and audit.are_hosts_closed(most) else None
-    return spent_by_all_lives(config, audit.totals()) or closed
+        budget = facts.config.budget
+        most = budget.max_pages_per_host
+        closed = f"--max-pages-per-host {most}" if most is not None and audit.are_hosts_closed(most) else None
+        spent = spent_by_all_lives(budget, audit.totals()) or closed
+        return replace(compare(audit, folder, facts, summary), spent=spent)
 
 
 def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
