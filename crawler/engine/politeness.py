@@ -95,21 +95,16 @@ class Politeness:
             return None
         throttle.crawl_delay = self.robots.crawl_delay(request.url)
         if self.discover and (request.way.seed or not request.way.sitemap):
-            self._discover(self.robots, request, self.discover)
+            # Noted before the visit that asks about the robots.txt ends, so no kill comes between. A sitemap may be on
+            # any host, whose other sitemaps are of no concern here: only pages and seeds discover.
+            found = discovered(self.robots.take_sitemaps(request.url), request, self.discover)
+            if found.finds:
+                self.notes.note(LooseFinds(found.finds))
+            if found.bad and self._unnamed < _MOST_WARNINGS:
+                self._unnamed += 1
+                named = f"{counted(len(found.bad), 'sitemap')} in its robots.txt with no valid URL"
+                self.say(f"{request.url.origin}: {named}: {safe(found.bad[0], 100)}")
         return None if self.robots.allows(request.url) else outcomes.denied(request)
-
-    def _discover(self, robots: RobotsCache, request: Request, judge: LinkJudge) -> None:
-        """Note the sitemaps before the visit that asks about the robots.txt ends, so no kill comes between.
-
-        A sitemap may be on any host, whose other sitemaps are of no concern here: only pages and seeds discover.
-        """
-        found = discovered(robots.take_sitemaps(request.url), request, judge)
-        if found.finds:
-            self.notes.note(LooseFinds(found.finds))
-        if found.bad and self._unnamed < _MOST_WARNINGS:
-            self._unnamed += 1
-            named = f"{counted(len(found.bad), 'sitemap')} in its robots.txt with no valid URL"
-            self.say(f"{request.url.origin}: {named}: {safe(found.bad[0], 100)}")
 
     async def fetch_robots(self, request: Request, room: Room | None) -> RobotsOutcome:
         """Fetch the robots.txt of its origin, as a request of its host, and heed the outcome.

@@ -319,21 +319,18 @@ class Inbox(Generic[T]):
             self._changed.wait_for(lambda: self._is_awaited or not self._is_open, LINGER)
             if not self._entries:
                 return None
-            first = self._entries[0]
-            turn = first if isinstance(first, Call) else self._group()
-            if turn is first:
+            if isinstance(first := self._entries[0], Call):
+                self._entries.popleft()
+                self._is_awaited = bool(self._entries)
+                return first
+            items: list[T] = []
+            total = 0
+            while self._entries and len(items) < self._bounds.group_items:
+                entry = self._entries[0]
+                if isinstance(entry, Call) or (items and total + entry[1] > self._bounds.group_bytes):
+                    break
+                items.append(entry[0])
+                total += entry[1]
                 self._entries.popleft()
             self._is_awaited = bool(self._entries)
-            return turn
-
-    def _group(self) -> EntryGroup[T]:
-        items: list[T] = []
-        total = 0
-        while self._entries and len(items) < self._bounds.group_items:
-            entry = self._entries[0]
-            if isinstance(entry, Call) or (items and total + entry[1] > self._bounds.group_bytes):
-                break
-            items.append(entry[0])
-            total += entry[1]
-            self._entries.popleft()
-        return EntryGroup(items, total)
+            return EntryGroup(items, total)
