@@ -104,7 +104,13 @@ async def crawl(
         check_files(config)
         pages = _PageQueue()
         folder = RunFolder(path)
-        facts = _begin(folder, seeds, config)
+        with folder.beginning():
+            if config.lists.column is not None:
+                raise UsageError("--column: seeds are URLs, not the lines of a table: give the URLs of the column")
+            sources = folder.write_seeds(seeds)
+            size = folder.seeds.stat().st_size
+            facts = RunFacts(command="crawl", sources=sources, seeds_bytes=size, config=config)
+            folder.write_facts(facts)
         # Not `background`, which is a generator: a loop that ends closes those that are left in any order.
         async with Slots(1) as beside:
             await beside.acquire()
@@ -122,21 +128,6 @@ def _folder(output: str | Path | None) -> Iterator[Path]:
     else:
         with TemporaryDirectory(prefix="crawl-", ignore_cleanup_errors=True) as path:
             yield Path(path) / "run"
-
-
-def _begin(folder: RunFolder, seeds: Iterable[str], config: RunConfig) -> RunFacts:
-    with folder.beginning():
-        if config.lists.column is not None:
-            raise UsageError("--column: seeds are URLs, not the lines of a table: give the URLs of the column")
-        sources = folder.write_seeds(seeds)
-        facts = RunFacts(
-            command="crawl",
-            sources=sources,
-            seeds_bytes=folder.seeds.stat().st_size,
-            config=config,
-        )
-        folder.write_facts(facts)
-    return facts
 
 
 class _PageQueue:

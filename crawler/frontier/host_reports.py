@@ -81,6 +81,13 @@ class HostReports:
         for host_id, name, *counts in self._db.execute(f"SELECT {_COLUMNS} FROM host {which}", values):  # noqa: S608
             pages, failed, ready, first_at, last_at = counts
             troubles = "SELECT reason, n FROM trouble WHERE host = ? ORDER BY n DESC, reason"
+            robots = None
+            # The latest alone: a host has two at the most, one for each scheme.
+            latest = robots_copies(self._db, "host = ? ORDER BY fetched_at DESC LIMIT 1", host_id)
+            for origin, copy in latest.items():
+                rules = RobotsRules(copy.body, self._agent)
+                is_closed = not rules.allows(parse(f"{origin}/"))
+                robots = HostRobots(status=copy.status, is_closed=is_closed, crawl_delay=rules.crawl_delay)
             yield HostReport(
                 host=Host(name),
                 pages=pages,
@@ -90,13 +97,5 @@ class HostReports:
                 last_at=last_at,
                 state=self._hosts.states([Host(name)])[Host(name)],
                 troubles=dict(self._db.execute(troubles, (host_id,)).fetchall()),
-                robots=self._robots(host_id),
+                robots=robots,
             )
-
-    def _robots(self, host_id: int) -> HostRobots | None:
-        """Return the latest robots.txt of a host in short; a host has two at the most, one for each scheme."""
-        for origin, copy in robots_copies(self._db, "host = ? ORDER BY fetched_at DESC LIMIT 1", host_id).items():
-            rules = RobotsRules(copy.body, self._agent)
-            is_closed = not rules.allows(parse(f"{origin}/"))
-            return HostRobots(status=copy.status, is_closed=is_closed, crawl_delay=rules.crawl_delay)
-        return None

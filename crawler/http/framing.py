@@ -132,7 +132,10 @@ class ResponseReader:
         raw = self._raw + data if known else data.lstrip(_BLANK)
         if raw[: len(_START)].upper() != _START[: len(raw)]:
             raise FetchError(Reason.PROTOCOL_ERROR, f"no HTTP/1.1 answer, but {raw[:40]!r}")
-        end = _head_end(raw, max(0, known - 2))
+        # The head ends at the first empty line, lines ending with CRLF or LF.
+        usual = raw.find(b"\n\r\n", max(0, known - 2))
+        bare = raw.find(b"\n\n", max(0, known - 2), usual + 1 if usual >= 0 else len(raw))
+        end = bare + 2 if bare >= 0 else usual + 3 if usual >= 0 else -1
         if self._spent + (end if end >= 0 else len(raw)) > MAX_HEAD:
             raise FetchError(Reason.HEADER_LIMIT, f"the response's head has more than {MAX_HEAD // 1024} KiB")
         if end < 0:
@@ -219,13 +222,7 @@ class ResponseReader:
             return len(data)
         self._raw = b""
         self.keep_alive = self.keep_alive and line.endswith(b"\r")
-        self._read_line(line.removesuffix(b"\r"))
-        if not self.is_done:
-            return end + 1
-        self.surplus = not is_blank(data[end + 1 :])
-        return len(data)
-
-    def _read_line(self, line: bytes) -> None:
+        line = line.removesuffix(b"\r")
         if self._stage == _CHUNK_END:
             self._stage = _CHUNK_SIZE
         elif self._stage == _TRAILERS:
@@ -239,16 +236,13 @@ class ResponseReader:
             self._begin_chunk(size[1] or b"0")
         else:
             raise FetchError(Reason.PROTOCOL_ERROR, f"no size of a chunk, but {line[:40]!r}")
+        if not self.is_done:
+            return end + 1
+        self.surplus = not is_blank(data[end + 1 :])
+        return len(data)
 
     def _end(self, rest: bytes) -> None:
         """Complete the answer; `rest` came behind it."""
         self._stage = _SURPLUS
         self.is_done = True
         self.surplus = not is_blank(rest)
-
-
-def _head_end(raw: bytes, start: int) -> int:
-    """Return the end of the first empty line, lines ending with CRLF or LF; -1 = not within these bytes."""
-    usual = raw.find(b"\n\r\n", start)
-    bare = raw.find(b"\n\n", start, usual + 1 if usual >= 0 else len(raw))
-    return bare + 2 if bare >= 0 else usual + 3 if usual >= 0 else -1

@@ -105,7 +105,12 @@ class FeedReader:
             raise Enough
         prefix, _, local = name.rpartition(":")
         if not self._path:
-            self._open(prefix, local, attributes)
+            if self.root is None or local in ROOTS:
+                self.root, self._prefixes = local, {prefix, *_synonyms(prefix, attributes)}
+            if local not in ROOTS:
+                raise Enough
+            if local in _SITEMAPS:
+                self._references.base = None  # only whole URLs are listed
         self.text.clear()
         if self._entry is None and local == ENTRIES[self.root or ""]:
             if self._entries == MAX_ENTRIES:
@@ -123,14 +128,6 @@ class FeedReader:
         self._is_leaf = True
         self._take_attributes(local, attributes)
         self.is_guessed = False
-
-    def _open(self, prefix: str, root: str, attributes: Mapping[str, str]) -> None:
-        if self.root is None or root in ROOTS:
-            self.root, self._prefixes = root, {prefix, *_synonyms(prefix, attributes)}
-        if root not in ROOTS:
-            raise Enough
-        if root in _SITEMAPS:
-            self._references.base = None  # only whole URLs are listed
 
     def _take_attributes(self, name: str, attributes: dict[str, str]) -> None:
         match name, attributes:

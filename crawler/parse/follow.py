@@ -66,8 +66,13 @@ class Follow:
     def _find(self, link: Link, request: Request, *, is_closed: bool) -> Find:
         if link.kind is LinkKind.REFRESH:
             find = hop(request.url, request.way, link.url)
+        elif request.way.sitemap and link.kind is LinkKind.SITEMAP:
+            hops = request.way.hops + 1
+            refusal = Reason.SITEMAP_LIMIT if hops > MAX_NESTING else None
+            way = Way(depth=request.way.depth, hops=hops, sitemap=True, lastmod=link.lastmod)
+            find = Find(url=link.url, way=way, refusal=refusal)
         elif request.way.sitemap and link.kind in LISTED:
-            find = _listed(link, request)
+            find = Find(url=link.url, way=Way(depth=request.way.depth, lastmod=link.lastmod))
         else:
             find = Find(url=link.url, way=Way(depth=request.way.depth + 1, lastmod=link.lastmod))
         if is_closed or (self.obey and link.nofollow):
@@ -87,12 +92,3 @@ def follow(config: ScopeConfig, *, obey: bool) -> Follow:
 def follow_lists(*, obey: bool) -> Follow:
     """Return the rule of the fetch of a list: it follows the entries of the sitemaps in the list."""
     return Follow(frozenset(), None, obey)
-
-
-def _listed(link: Link, request: Request) -> Find:
-    if link.kind is not LinkKind.SITEMAP:
-        return Find(url=link.url, way=Way(depth=request.way.depth, lastmod=link.lastmod))
-    hops = request.way.hops + 1
-    refusal = Reason.SITEMAP_LIMIT if hops > MAX_NESTING else None
-    way = Way(depth=request.way.depth, hops=hops, sitemap=True, lastmod=link.lastmod)
-    return Find(url=link.url, way=way, refusal=refusal)

@@ -116,8 +116,11 @@ class LooseReader:
                 self._events.text.append(self._resolved(text) if "&" in text else text)
             case "text":
                 self.is_broken |= bool(found["text"].strip("\t\n\r "))
-            case "end":
-                self._end(found["end"])
+            case "end" if self._open[-1:] == [found["end"]]:
+                self._open.pop()
+                self._events.end(found["end"])
+            case "end" if found["end"] in self._open:
+                self._close(found["end"])
             case "attributes":
                 self._start(found["start"], found["attributes"])
             case "section" if self._open:
@@ -157,17 +160,6 @@ class LooseReader:
         if self._has_hidden_bases:
             attributes.setdefault("xml:base", UNKNOWN)
         return attributes
-
-    def _end(self, name: str) -> None:
-        if self._open and self._open[-1] == name:
-            self._open.pop()
-            self._events.end(name)
-            return
-        if name in self._open:
-            self._close(name)
-        else:
-            self.is_broken = True
-            self._events.text.append(UNKNOWN)
 
     def _close(self, name: str) -> None:
         """End an element, and all that are open inside, without their texts."""
