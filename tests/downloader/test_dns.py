@@ -8,6 +8,7 @@ import pytest
 
 from crawler.core.errors import FetchError, UsageError
 from crawler.core.reasons import Reason
+from crawler.core.ways import Way
 from crawler.downloader.client import Fetcher
 from crawler.downloader.hosts_file import HostsFile
 from support.fetching import OK, answering, ask, ask_url, failure, open_fetcher
@@ -96,7 +97,7 @@ async def test_pools_share_what_is_known() -> None:
         open_fetcher(resolver=server.address, allow_nets=("127.0.0.0/8",)) as fetcher,
     ):
         for named, foreign in ((True, False), (True, True), (False, False)):
-            response = await fetcher.fetch(ask(("some.example", port), named=named, foreign=foreign))
+            response = await fetcher.fetch(ask(("some.example", port), named=named, way=Way(foreign=foreign)))
             assert response.body == b"good"
             assert response.timing.dns is not None
 

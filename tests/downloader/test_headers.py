@@ -8,6 +8,7 @@ import pytest
 from crawler.core.errors import UsageError
 from crawler.core.messages import Request
 from crawler.core.urls import parse
+from crawler.core.ways import Way
 from crawler.version import __version__
 from support.fetching import OK, answering, ask, open_fetcher
 from support.rawserver import raw_server
@@ -70,7 +71,7 @@ async def test_a_redirect_from_another_origin_does_not_carry_the_users_credentia
     async with raw_server(answering(OK, heads=heads)) as where:
         for config in secrets:
             async with open_fetcher(**config) as fetcher:
-                await fetcher.fetch(ask(where, foreign=True))
+                await fetcher.fetch(ask(where, way=Way(foreign=True)))
 
     sent = [[line.split(b":")[0] for line in head.split(b"\r\n")[1:-2]] for head in heads]
     assert sent == [[b"Host", b"User-Agent", b"Accept", b"Accept-Encoding"]] * len(secrets)

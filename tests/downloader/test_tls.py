@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from crawler.core.reasons import Reason
+from crawler.core.ways import Way
 from support.certificates import AUTHORITY, BAD, authority_file, server_context
 from support.fetching import OK, answering, ask_url, failure, open_fetcher
 from support.nameserver import Reply, name_server
@@ -98,7 +99,7 @@ async def test_only_named_hosts_see_the_client_certificate(ca_file: str, tmp_pat
         open_fetcher(ca_file=ca_file, client_cert=str(path), allow_nets=("127.0.0.0/8",)) as fetcher,
     ):
         for named, foreign in ((True, False), (True, True), (False, False)):
-            await fetcher.fetch(ask_url(f"https://localhost:{port}/", named=named, foreign=foreign))
+            await fetcher.fetch(ask_url(f"https://localhost:{port}/", named=named, way=Way(foreign=foreign)))
 
     assert [bool(cert) for cert in seen] == [True, False, False]
 
