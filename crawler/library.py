@@ -12,8 +12,8 @@ Runs on: the caller's event loop.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -99,11 +99,14 @@ async def crawl(
     if isinstance(seeds, str):
         raise UsageError("seeds must be a list, not a string: write [seed]")
     check_names(options, _CRAWL.values(), "crawl")
-    with in_keywords(_CRAWL), _folder(output) as path:
+    place: AbstractContextManager[str | Path] = (
+        TemporaryDirectory(prefix="crawl-", ignore_cleanup_errors=True) if output is None else nullcontext(output)
+    )
+    with in_keywords(_CRAWL), place as path:
         config = configure({"workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}})
         check_files(config)
         pages = _PageQueue()
-        folder = RunFolder(path)
+        folder = RunFolder(Path(path) / "run" if output is None else Path(path))
         with folder.beginning():
             if config.lists.column is not None:
                 raise UsageError("--column: seeds are URLs, not the lines of a table: give the URLs of the column")
@@ -119,15 +122,6 @@ async def crawl(
                 if on_page is not None:
                     on_page(page)
                 yield page
-
-
-@contextmanager
-def _folder(output: str | Path | None) -> Iterator[Path]:
-    if output is not None:
-        yield Path(output)
-    else:
-        with TemporaryDirectory(prefix="crawl-", ignore_cleanup_errors=True) as path:
-            yield Path(path) / "run"
 
 
 class _PageQueue:

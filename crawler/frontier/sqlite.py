@@ -155,7 +155,19 @@ class SqliteFrontier:
     def lease(self, wanted: Wanted, now: float) -> Lease:
         """Lease pending URLs, breadth first over hosts; see `core.protocols.Frontier`."""
         with storage_gate(self._path.name):
-            self._wake_retries(now)
+            due = self._db.execute(
+                f"SELECT id, host, deaths FROM url WHERE {schema.WAITING} AND not_before <= ?"  # noqa: S608
+                " ORDER BY not_before LIMIT ?",
+                (now, _WAKE_AT_ONCE),
+            ).fetchall()
+            if due:  # retries whose time has come
+                with self._transaction():
+                    self._db.executemany("UPDATE url SET not_before = NULL WHERE id = ?", [(row[0],) for row in due])
+                    self._db.executemany(
+                        "UPDATE host SET ready = ready + 1 WHERE id = ?",
+                        [(row[1],) for row in due if row[2] < schema.SUSPECT_DEATHS],
+                    )
+                self._leasing.gain({row[1] for row in due})
             requests = self._leasing.next(wanted, now)
             fresh = {request.url.host_port for request in requests} - wanted.shares.keys()
             if given_up := fresh & self._hosts.given_up:
@@ -171,20 +183,6 @@ class SqliteFrontier:
                 next_due=min(moments, default=None),
                 gained=self._hosts.names(self._leasing.take_gained()),
             )
-
-    def _wake_retries(self, now: float) -> None:
-        due = self._db.execute(
-            f"SELECT id, host, deaths FROM url WHERE {schema.WAITING} AND not_before <= ? ORDER BY not_before LIMIT ?",  # noqa: S608
-            (now, _WAKE_AT_ONCE),
-        ).fetchall()
-        if due:
-            with self._transaction():
-                self._db.executemany("UPDATE url SET not_before = NULL WHERE id = ?", [(row[0],) for row in due])
-                self._db.executemany(
-                    "UPDATE host SET ready = ready + 1 WHERE id = ?",
-                    [(row[1],) for row in due if row[2] < schema.SUSPECT_DEATHS],
-                )
-            self._leasing.gain({row[1] for row in due})
 
     # --- committing ----------------------------------------------------------------------------------------------
 

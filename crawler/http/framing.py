@@ -103,7 +103,13 @@ class ResponseReader:
         if not data:
             return
         if self._stage == _LENGTH:
-            self._feed_length(data)
+            left = self._left
+            if len(data) < left:
+                self._left = left - len(data)
+                self._take(data)
+            else:
+                self._take(data[:left])
+                self._end(data[left:])
         elif self._stage == _UNTIL_END:
             self._take(data)
         elif self._stage == _SURPLUS:
@@ -174,18 +180,6 @@ class ResponseReader:
             self._stage, self._left = _LENGTH, head.length
         else:
             self._end(b"")
-
-    def _feed_length(self, data: bytes) -> None:
-        left = self._left
-        if len(data) < left:
-            self._left = left - len(data)
-            self._take(data)
-        elif len(data) == left:
-            self._take(data)
-            self._end(b"")
-        else:
-            self._take(data[:left])
-            self._end(data[left:])
 
     def _feed_chunks(self, data: bytes) -> None:
         at, size = 0, len(data)

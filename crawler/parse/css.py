@@ -82,7 +82,12 @@ def _references(css: str, *, may_import: bool) -> Iterator[Reference]:
             if name in _WITH_A_URL and text is None:
                 continue
         elif token["other"]:
-            _bracket(token["other"], inside)
+            if token["other"] == ")":
+                inside[-1:] = []
+            elif token["other"] == "(" and len(inside) < MAX_OPEN:
+                inside.append("")
+            elif token["other"] in "{;":  # the end of a declaration closes all brackets that are open
+                inside.clear()
             may_import = may_import and token["other"] != "{"
         elif imports or _takes_url(inside):
             is_bad = token["bad_double"] is not None or token["bad_single"] is not None
@@ -90,16 +95,6 @@ def _references(css: str, *, may_import: bool) -> Iterator[Reference]:
         if text and not is_namespace and (url := _unescaped(text).strip(SPACE)) and url[0] != "#":
             yield Reference(url, is_import=imports)
         imports = is_namespace = False
-
-
-def _bracket(bracket: str, inside: list[str]) -> None:
-    """Note a bracket; the end of a declaration closes all that are open."""
-    if bracket == ")":
-        inside[-1:] = []
-    elif bracket == "(" and len(inside) < MAX_OPEN:
-        inside.append("")
-    elif bracket in "{;":
-        inside.clear()
 
 
 def _takes_url(inside: list[str]) -> bool:
