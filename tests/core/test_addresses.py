@@ -94,7 +94,7 @@ def test_no_forbidden_address_is_dialled_for_a_link() -> None:
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "127.0.0.1", "169.254.169.254"])
 def test_an_ipv4_address_wrapped_for_a_gateway_is_reserved(address: str) -> None:
-    """Where NAT64, 6to4, Teredo or ISATAP lead is not ours to see, so no option opens them, whatever they hold."""
+    """No option opens an address of NAT64, 6to4, Teredo or ISATAP, since its destination cannot be seen here."""
     everything = AddressPolicy(allow_nets=parse_nets(["0.0.0.0/0", "::/0", f"{address}/32"]))
     wrapped = [form for form in embeddings(address) if IPv6Address(form).ipv4_mapped is None]
 

@@ -21,7 +21,7 @@ def a_budget(*, pages: int = 0, size: int = 0, started: float = 0.0, **limits: f
 
 @given(STEPS, st.integers(0, 4), st.integers(1, 6))
 def test_reserved_and_written_never_exceed_the_limit(steps: list[tuple[str, int]], earlier: int, limit: int) -> None:
-    """Whatever order URLs start and end in, no page more than the limit is given out, and none is lost."""
+    """URLs start and end in any order: no page more than the limit is given out, and none is lost."""
     budget, written, reserved = a_budget(max_pages=limit, pages=earlier), earlier, set[int]()
     for step, url_id in steps:
         if step == "reserve":
@@ -47,7 +47,7 @@ def test_a_reservation_is_kept_through_retries() -> None:
 
 
 def test_a_skipped_url_frees_its_page() -> None:
-    """What ends without a line makes room for another, once."""
+    """A URL that ends without a line makes room for another, once."""
     budget = a_budget(max_pages=1)
     budget.reserve(1)
 

@@ -63,7 +63,7 @@ def test_turning_some_knobs_leaves_the_others(values: dict[str, object]) -> None
 
 @pytest.mark.parametrize(("name", "value"), SECRETS.items())
 def test_a_secret_is_used_and_never_stored(name: str, value: object) -> None:
-    """What a secret option was given is in the config, and in nothing that is written to disk."""
+    """The value of a secret option is in the config, and in nothing that is written to disk."""
     config = configure({name: value})
 
     assert "hunter2" in repr(getattr(config.fetch, OPTIONS[name].field))

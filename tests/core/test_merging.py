@@ -50,7 +50,7 @@ def row_of(*finds: Find) -> UrlRow:
 
 @given(finds=FINDS)
 def test_the_order_of_finds_makes_no_difference(finds: list[Find]) -> None:
-    """Whichever find comes first, the row is the same in the end."""
+    """Finds in any order leave the same row in the end."""
     rows = {row_of(*order) for order in permutations(finds)}
 
     assert len(rows) == 1
@@ -143,7 +143,7 @@ def test_a_better_way_leads_on_in_a_better_way(ways: list[Way]) -> None:
 
 
 def test_a_chain_ends_after_ten_hops() -> None:
-    """What the eleventh leads to is refused, and no seed, however near it seems."""
+    """The target of the eleventh hop is refused, and is no seed, however near it seems."""
     way = Way(seed=True)
     for _ in range(MOST_HOPS):
         end = hop(URL, way, URL)

@@ -14,7 +14,7 @@ def commit(metrics: Metrics, done: int, *, failed: int = 0, size: int = 0) -> No
 
 
 def test_the_account_is_that_of_the_last_commit() -> None:
-    """What is shown is what the last commit said."""
+    """The account shows the figures of the last commit."""
     metrics = Metrics()
 
     commit(metrics, 2, failed=1)
@@ -71,7 +71,7 @@ def test_two_readings_are_enough_however_far_apart() -> None:
 
 @given(st.lists(st.tuples(st.floats(0.01, 3), st.integers(0, 100)), max_size=40))
 def test_a_rate_is_never_negative_nor_above_the_fastest_moment(moves: list[tuple[float, int]]) -> None:
-    """However the readings are spaced, the rate lies between nothing and the fastest stretch."""
+    """The rate lies between nothing and the fastest stretch, for readings at any distance."""
     rate, now, count, fastest = RecentRate(), 0.0, 0, 0.0
     rate.at(now, count)
     for seconds, more in moves:
@@ -81,7 +81,7 @@ def test_a_rate_is_never_negative_nor_above_the_fastest_moment(moves: list[tuple
 
 
 def test_the_readings_stay_few() -> None:
-    """However long a run goes on, only the window's readings are kept."""
+    """Only the window's readings are kept, for a run of any length."""
     rate = RecentRate()
     for look in range(1000):
         rate.at(look / 4, look)

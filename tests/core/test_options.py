@@ -115,7 +115,7 @@ def test_a_kind_refuses_what_it_does_not_take(kind: OptionKind, value: object) -
 
 @given(kind=st.sampled_from(OptionKind), value=st.none() | st.booleans() | st.integers() | st.floats() | st.text())
 def test_no_value_raises_anything_but_a_usage_error(kind: OptionKind, value: object) -> None:
-    """Whatever a command line or a TOML file holds is read or refused."""
+    """Any value of a command line or a TOML file is read or refused."""
     try:
         read_option(an_option(kind), value)
     except UsageError as error:
@@ -169,7 +169,7 @@ def test_known_names_pass() -> None:
 
 @pytest.mark.parametrize(("kind", "value"), [(OptionKind.TEXTS, ["a", "b"]), (OptionKind.HEADERS, ["X-A: 1", "X-B: "])])
 def test_a_plain_value_is_read_back(kind: OptionKind, value: list[str]) -> None:
-    """What is written to TOML gives the same field again."""
+    """A field that is written to TOML is read back the same."""
     option = an_option(kind)
     read = read_option(option, value)
 

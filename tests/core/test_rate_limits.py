@@ -85,7 +85,7 @@ def test_without_a_rate_everything_may_start_at_once() -> None:
 
 
 def test_starts_are_evenly_spaced() -> None:
-    """Whoever waits for the gate starts every 1 / rate seconds."""
+    """Tasks that wait for the gate start every 1 / rate seconds."""
     gate, now, starts = RateGate(4.0), 100.0, []
     for _ in range(5):
         now = max(now, gate.due(now))

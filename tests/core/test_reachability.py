@@ -27,7 +27,7 @@ def test_an_unreachable_host_is_probed_by_one_at_a_time() -> None:
 
 
 def test_a_burst_of_failures_is_one_round() -> None:
-    """What was in flight when the server went away fails together and rests the host once."""
+    """Requests in flight when the server goes away fail together and rest the host once."""
     pace = HostThrottle(LOOPBACK)
 
     for _ in range(64):
@@ -86,7 +86,7 @@ def test_a_host_that_comes_back_is_not_given_up() -> None:
 
 
 def test_a_page_that_stays_silent_is_blamed_itself() -> None:
-    """Where others are answered meanwhile, and where it was silent before, its host is asked as before."""
+    """A host that was silent before, or that answers others meanwhile, is asked as before."""
     pace = HostThrottle(LOOPBACK)
     answer(pace, 10.0)
 

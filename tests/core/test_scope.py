@@ -64,7 +64,7 @@ URLS = st.builds(
 
 
 def is_in(scope: Scope, url: Url, seeds: list[Url]) -> bool:
-    """What a frontier asks: was one of the URL's places brought in?"""
+    """Return True if one of the URL's places was brought in, as a frontier asks."""
     return not {scope.brings(seed) for seed in seeds}.isdisjoint(scope.places(url))
 
 
@@ -107,7 +107,7 @@ def test_no_place_is_shared_across_sites(mode: ScopeMode, url: Url, seed: Url) -
 
 
 def test_the_site_of_a_host() -> None:
-    """What joins together: both default ports, a registered domain on all ports, everything."""
+    """A site joins both default ports, a registered domain on all ports, or everything."""
     assert Scope("host").site(Host("h:80")) == Scope("host").site(Host("h:443")) == "h"
     assert Scope("prefix").site(Host("h:8080")) == "h:8080"
     assert Scope("domain").site(Host("www.example.co.uk:8080")) == "example.co.uk"
@@ -181,7 +181,7 @@ def test_traps_of_shape_are_refused_unless_told_otherwise() -> None:
 
 
 def test_a_long_url_is_refused_before_a_pattern_sees_it() -> None:
-    """What backtracking costs is bounded by the length that a trap has, not by that of a URL."""
+    """The cost of backtracking is bounded by the length that a trap has, not by that of a URL."""
     judge = LinkJudge(ScopeConfig(include=("never",)))
 
     assert judge.refusal(parse("http://h/" + "a" * 3000), depth=1) is Reason.TRAP_URL_LENGTH

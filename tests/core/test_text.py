@@ -37,7 +37,7 @@ def test_no_text_changes_its_direction(control: str) -> None:
 
 @given(st.text(st.characters()), st.integers(1, 50))
 def test_any_text_becomes_one_printable_line(text: str, limit: int) -> None:
-    """What is shown is one line, can be encoded, holds no control character and is cut at the limit."""
+    """Any text is shown as one line that can be encoded, holds no control character and is cut at the limit."""
     shown = safe(text, limit)
 
     shown.encode()

@@ -161,7 +161,7 @@ def test_retry_after_is_a_rest_of_the_whole_host() -> None:
 
 
 def test_waiting_in_vain_is_summed_up() -> None:
-    """What a host cost in requests without an answer, robots.txt included."""
+    """The seconds of requests without an answer are summed up for a host, robots.txt included."""
     pace = HostThrottle(PUBLIC)
 
     fail(pace, 20.0, Reason.CONNECT_TIMEOUT, asked_at=10.0)
@@ -210,7 +210,7 @@ def test_an_unknown_host_gets_few_requests_at_once() -> None:
 
 
 def test_a_host_that_was_given_up_is_asked_nothing_and_hurries() -> None:
-    """What is left of it is to be failed: it is due at once, many at a time, and nothing brings it back."""
+    """The rest of its URLs is to fail: the host is due at once, for many at a time, and nothing brings it back."""
     pace = HostThrottle(PUBLIC, HostState(due=500.0, down=Reason.DNS_NOT_FOUND))
 
     answer(pace, 1.0)
@@ -231,7 +231,7 @@ def test_what_is_our_own_fault_says_nothing_of_the_host(reason: Reason) -> None:
 
 
 def test_the_rest_of_a_host_that_is_given_up_is_for_a_later_life() -> None:
-    """What is left of it fails at once; who asks it again then does so when the rest is over."""
+    """The rest of its URLs fails at once; a later life asks the host again when the rest is over."""
     ahead = -500.0
     pace, unrested = HostThrottle(PUBLIC, ahead=ahead), HostThrottle(PUBLIC)
 
@@ -272,7 +272,7 @@ def live(pace: HostThrottle, events: list[tuple[float, int | Reason, float | Non
 def test_a_pace_stays_within_its_bounds(
     events: list[tuple[float, int | Reason, float | None, float | None]], bounds: ThrottleBounds
 ) -> None:
-    """Whatever happens: never quicker than configured, never more at once, never slower than the longest rest."""
+    """The pace is never quicker than configured, never more at once, and never slower than the longest rest."""
     pace = HostThrottle(bounds)
 
     now = live(pace, events)

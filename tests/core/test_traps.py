@@ -93,7 +93,7 @@ NO_SESSIONS = [
 
 @pytest.mark.parametrize(("one", "other"), SESSIONS)
 def test_a_page_under_two_sessions_is_one_family(one: str, other: str) -> None:
-    """What differs in the session alone grows together, and another page does not."""
+    """URLs that differ in the session alone grow together, and another page does not."""
     keys = kept(one, other)[Reason.TRAP_SESSION_ID]
 
     assert len(keys) == 1

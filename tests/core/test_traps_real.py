@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 class Gate:
-    """What a frontier does with the links to one host: it asks, and counts what it lets in."""
+    """A gate that treats the links to one host as a frontier does: it asks, and counts those that it lets in."""
 
     def __init__(self, found: int = 0) -> None:
         self._counts = defaultdict(int, {b"": found})
@@ -165,7 +165,7 @@ def sessions() -> Iterator[str]:
 
 
 def ids() -> Iterator[str]:
-    """Whatever else stands for a page: numbers, digests, stories, stations, talks, searches, future trains."""
+    """Yield all else that stands for a page: numbers, digests, stories, stations, talks, searches, future trains."""
     draw = chance(1)
     for n in range(PAGES // 10):
         token = uuid.UUID(int=draw.getrandbits(128))
@@ -304,7 +304,7 @@ ENDLESS = [
 def test_a_site_without_end_comes_to_an_end(
     links: Callable[[str], Iterable[str]], reasons: set[Reason], pages: int
 ) -> None:
-    """Whoever follows all links is done after so many pages, and is told why."""
+    """A crawl that follows all links is done after so many pages, and is told why."""
     gate = Gate()
 
     assert len(crawl(links, gate, most=pages)) == pages
@@ -312,7 +312,7 @@ def test_a_site_without_end_comes_to_an_end(
 
 
 def test_a_calendar_without_end_keeps_its_archive() -> None:
-    """Whenever its future was closed, each day of the last twenty years is reached."""
+    """Each day of the last twenty years is reached, at any date at which the future was closed."""
     days = {f"{NOW - n * DAY:/calendar/%Y/%m/%d/}" for n in range(20 * 365)}
 
     pages = crawl(both_ways, Gate(), most=30_000)

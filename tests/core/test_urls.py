@@ -137,7 +137,7 @@ def test_a_link_is_resolved_against_its_page(text: str, href: str) -> None:
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED)
 def test_a_text_that_cannot_be_fetched_is_refused_with_its_reason(text: str, reason: Reason) -> None:
-    """What is no URL of the web is refused, and the reason is machine-readable."""
+    """A text that is no URL of the web is refused, and the reason is machine-readable."""
     with pytest.raises(UrlError) as refusal:
         parse(text)
 
@@ -210,7 +210,7 @@ def test_a_url_of_exactly_the_longest_length_is_taken() -> None:
 
 
 def test_a_long_relative_link_is_measured_once_joined() -> None:
-    """What counts is the URL that would be asked for."""
+    """The limit counts for the URL that would be asked for."""
     with pytest.raises(UrlError) as refusal:
         parse("b" * 30, BASE, max_length=len(BASE.href))
 
@@ -283,14 +283,14 @@ def test_a_url_travels_to_another_process() -> None:
     ],
 )
 def test_credentials_in_a_url_are_found(text: str, found: tuple[str, str] | None) -> None:
-    """Who wants to use or refuse the user name and password of a URL can read them."""
+    """The user name and password of a URL can be read, to use or to refuse them."""
     assert credentials(text) == found
 
 
 @settings(max_examples=500, deadline=None)
 @given(WRITTEN)
 def test_no_text_raises_anything_but_a_url_error(text: str) -> None:
-    """Whatever a page or a list holds becomes a canonical URL or a `UrlError`."""
+    """Any text of a page or a list becomes a canonical URL or a `UrlError`."""
     for base in (None, BASE):
         try:
             url = parse(text, base)
