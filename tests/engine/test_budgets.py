@@ -28,7 +28,7 @@ async def test_max_pages_is_exact(tmp_path: Path, concurrency: int) -> None:
 
 
 async def test_a_spent_budget_can_be_resumed_with_a_larger_one(tmp_path: Path) -> None:
-    """What a budget left pending is fetched by the next life, and counted on."""
+    """URLs that a budget left pending are fetched by the next life, and counted on."""
     await crawl(tmp_path, pages(50), FakeFetcher(), max_pages=20)
     ending = await crawl(tmp_path, (), FakeFetcher(), max_pages=35)
 

@@ -1,4 +1,4 @@
-"""Whole crawls on virtual time of lists with dead hosts."""
+"""Crawl lists with dead hosts, whole and on virtual time."""
 
 from datetime import datetime
 from pathlib import Path

@@ -30,14 +30,14 @@ async def follow(folder: Path, seeds: list[str], **options: Any) -> Ending:
 
 
 def outcomes(folder: Path) -> dict[str, tuple[object, ...]]:
-    """What the output says of each URL: status, digest, title, depth."""
+    """Return the status, digest, title and depth that the output has for each URL."""
     found = {str(line["url"]): line for line in records(folder)}
     assert len(found) == len(records(folder)), "a URL has two lines"
     return {url: (line["status"], line["sha256"], line["title"], line["depth"]) for url, line in found.items()}
 
 
 def truth(site: Site, hosts: list[int], depths: dict[str, int]) -> dict[str, tuple[object, ...]]:
-    """What the output must say of each URL of these hosts that is at one of the depths."""
+    """Return the expected output for each URL of these hosts that is at one of the depths."""
     wanted: dict[str, tuple[object, ...]] = {}
     for host in hosts:
         for path in site.paths(host):

@@ -134,7 +134,7 @@ async def test_an_origin_that_has_answered_is_no_guess_any_more(tmp_path: Path) 
 
 @pytest.mark.parametrize("lines", [["example.com", "https://example.com/"], ["https://example.com/", "example.com"]])
 async def test_a_line_with_https_is_tried_like_any_other(tmp_path: Path, lines: list[str]) -> None:
-    """Whichever of the two stands first: it fails after its tries, and the other has http asked."""
+    """The line with https fails after its tries, first or second, and the other has http asked."""
     fetcher = silent()
 
     ending = await crawl(tmp_path, lines, fetcher, retries=2)

@@ -37,7 +37,7 @@ def resting(seconds: int, status: int = 429) -> Answer:
 
 
 def host_row(folder: Path, column: str, name: str = "127.0.0.1:8080") -> object:
-    """What the frontier holds of a host."""
+    """Return the frontier's row of a host."""
     with closing(sqlite3.connect(folder / "frontier.sqlite")) as db:
         return db.execute(f"SELECT {column} FROM host WHERE name = ?", (name,)).fetchone()[0]  # noqa: S608
 
@@ -93,7 +93,7 @@ async def test_a_long_rest_hands_the_leases_back_and_outlives_the_process(tmp_pa
 
 
 async def test_trouble_outlives_the_process(tmp_path: Path) -> None:
-    """How gently a host must be asked is stored with it."""
+    """The gentleness that a host needs is stored with it."""
     fetcher = FakeFetcher(dict.fromkeys(pages(8), (503, b"")))
 
     await crawl(tmp_path, pages(8), fetcher, per_host=4, retries=0, concurrency=4)
@@ -121,7 +121,7 @@ async def test_a_host_whose_robots_cannot_be_had_is_given_up(tmp_path: Path) -> 
 
 
 async def test_a_host_that_was_given_up_gets_another_chance_from_a_resume(tmp_path: Path) -> None:
-    """What is listed later is asked for again; what had failed stays so."""
+    """URLs that are listed later are asked for again; those that had failed stay so."""
     dead = FakeFetcher(default=refused())
     await crawl(tmp_path, pages(2), dead, robots=True, retries=0, max_pages=1)
 

@@ -56,7 +56,7 @@ def test_a_run_waits_a_minute_for_a_name_server(
 
 @pytest.mark.parametrize("robots", [False, True])
 def test_without_a_name_server_no_host_is_blamed(tmp_path: Path, *, robots: bool) -> None:
-    """What asked meanwhile is laid back, and goes on when a server answers again."""
+    """URLs that were asked for meanwhile are laid back, and go on when a server answers again."""
     names = hosts(30)
     web = Web(outage=(START + 2.0, START + 20.0))
 

@@ -28,7 +28,7 @@ def ask(**fields: object) -> Request:
 def judged(
     status: int, *, page: Page = PAGE, cut: bool = False, jitter: float = 0.5, **fields: object
 ) -> Visit | Retry:
-    """What a response with this status means for a request with these fields."""
+    """Return the outcome of a response with this status for a request with these fields."""
     response = Response(request=ask(**fields), status=status, cut=cut, timing=Timing(total=0.25))
     return JUDGE.response(response, page, VisitContext(now=NOW, jitter=jitter))
 
@@ -46,13 +46,13 @@ def retried(outcome: Visit | Retry) -> Retry:
 
 
 def redirected(location: bytes, status: int = 301, **fields: object) -> Visit:
-    """What a redirect to this Location means."""
+    """Return the outcome of a redirect to this Location."""
     response = Response(request=ask(**fields), status=status, headers=((b"Location", location),))
     return visited(JUDGE.response(response, PAGE, VisitContext(now=NOW, jitter=0.5)))
 
 
 def failed(reason: Reason, *, counted: bool = True, **fields: object) -> Visit | Retry:
-    """What an error means."""
+    """Return the outcome of an error."""
     error = FetchError(reason, "it went wrong", counted=counted)
     return JUDGE.error(ask(**fields), error, VisitContext(now=NOW, jitter=0.5, total=2.0))
 
@@ -190,7 +190,7 @@ def test_what_is_foreign(location: bytes, foreign: bool) -> None:
 
 
 def test_where_a_sitemap_redirects_there_is_a_sitemap() -> None:
-    """Which no --include has to match."""
+    """No --include has to match the target."""
     judge = Judge(retries=0, links=LinkJudge(ScopeConfig(include=("x",))))
     response = Response(request=ask(sitemap=True), status=301, headers=((b"Location", b"/s"),))
 

@@ -36,7 +36,7 @@ class Noted:
 
 
 def old_copy(clock: FakeClock) -> dict[str, RobotsCopy]:
-    """What was learned a day ago."""
+    """Return a robots.txt that was learned a day ago."""
     then = clock.wall() - LIFETIME
     return {URL.origin: RobotsCopy(fetched_at=then, expires_at=clock.wall(), status=200, body=b"")}
 

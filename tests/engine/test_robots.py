@@ -69,7 +69,7 @@ async def test_a_redirect_of_robots_txt_to_another_origin_is_foreign(tmp_path: P
 
 
 def moments(fetcher: FakeFetcher, prefix: str = BASE) -> list[float]:
-    """When each URL that begins so was asked for, in seconds."""
+    """Return the seconds at which each URL that begins so was asked for."""
     return [moment for url, moment in zip(fetcher.asked, fetcher.moments, strict=True) if url.startswith(prefix)]
 
 

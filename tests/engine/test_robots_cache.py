@@ -101,7 +101,7 @@ async def test_a_copy_from_the_future_is_stale() -> None:
 
 
 def test_a_copy_is_believed_for_a_day_at_the_most() -> None:
-    """Whatever expiry was stored."""
+    """A stored expiry, of any length, ends after a day."""
     clock = FakeClock()
     cache = a_cache(clock=clock)
     cache.remember({HERE: replace(a_copy(clock), expires_at=clock.wall() + 9 * LIFETIME)})
@@ -110,7 +110,7 @@ def test_a_copy_is_believed_for_a_day_at_the_most() -> None:
 
 
 def test_an_older_copy_replaces_no_newer_one() -> None:
-    """What comes with a lease may have been stored before what was learned since."""
+    """A copy that comes with a lease may have been stored before the one that was learned since."""
     clock = FakeClock()
     cache = a_cache(clock=clock)
     cache.remember({HERE: a_copy(clock, age=5, body=b"")})
@@ -144,7 +144,7 @@ def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch, limit: str, m
 def test_a_copy_that_decided_about_nothing_yet_stays_longest(
     monkeypatch: pytest.MonkeyPatch, limit: str, most: int
 ) -> None:
-    """Who loses it before the first page asks for it again: where all hosts do, no page is ever asked for."""
+    """A host that lost it before its first page would ask again: if all hosts did, no page would ever be asked for."""
     monkeypatch.setattr(robots_cache, limit, most)
     clock = FakeClock()
     cache = a_cache(clock=clock)
@@ -159,7 +159,7 @@ def test_a_copy_that_decided_about_nothing_yet_stays_longest(
 
 
 def test_rules_are_read_again_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a body says takes a multiple of it: the rules that nobody asked for are dropped, and no copy with them."""
+    """Rules take a multiple of their body: those that were not asked for are dropped, and no copy with them."""
     monkeypatch.setattr(robots_cache, "_RULES_BYTES", 10 * 16 * len(BODY))
     clock, urls = FakeClock(), [parse(f"http://h:{number}/a") for number in range(1000, 1100)]
     cache = a_cache(clock=clock)

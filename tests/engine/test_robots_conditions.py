@@ -44,7 +44,7 @@ class Servers:
     asked: list[str] = field(default_factory=list)
 
     def handler(self, prefix: str) -> Handler:
-        """What answers at one of them; `prefix` tells its pages from the other's."""
+        """Return the handler of one of them; `prefix` tells its pages from the other's."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             head = await reader.readuntil(b"\r\n\r\n")
@@ -83,7 +83,7 @@ async def serving(condition: Condition) -> AsyncIterator[Servers]:
 
 
 def known_before(state: State, origin: str, clock: FakeClock) -> dict[str, RobotsCopy]:
-    """What is known of an origin in this state."""
+    """Return the copies that are known of an origin in this state."""
     if state is State.NONE:
         return {}
     return {origin: a_copy(clock, age=HOUR if state is State.FRESH else 24 * HOUR, body=COPY)}

@@ -116,7 +116,7 @@ def test_slow_hosts_take_nothing_from_quick_ones(tmp_path: Path, kind: Kind, cou
 
 
 def test_nothing_is_looked_for_while_all_places_outside_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody else wants to dial, dials that take long are left alone, and cost no turn."""
+    """Dials that take long are left alone while no other host wants to dial, and cost no turn."""
     dead = hosts(16, "dead")
     web, watch = Web(dict.fromkeys(dead, BLACK_HOLE)), Watch(monkeypatch)
 
@@ -163,7 +163,7 @@ def test_the_place_of_a_dial_that_was_answered_is_taken_at_once(
 
 
 def test_slow_hosts_that_are_broken_off_come_to_their_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where all are slow none is broken off for ever."""
+    """No host is broken off for ever while all are slow."""
     slow = hosts(12, "slow")
     web, watch = Web(dict.fromkeys(slow, SLOW)), Watch(monkeypatch, outside=4)
 

@@ -156,7 +156,7 @@ def test_hosts_that_have_nothing_more_hide_none_that_has(tmp_path: Path) -> None
 
 
 def test_a_resume_reads_the_list_before_it_goes_deeper(tmp_path: Path) -> None:
-    """What the end of the list names is a seed in the second life, too, and no link of depth 1."""
+    """A URL at the end of the list is a seed in the second life, too, and no link of depth 1."""
     pages = {f"{A}/seed": linking("/x"), f"{A}/x": linking("/y"), f"{A}/y": linking()}
     lines = [f"{A}/seed", *["# a comment"] * 200_000, f"{A}/x"]
     stop = Stop()
@@ -177,7 +177,7 @@ def test_a_resume_reads_the_list_before_it_goes_deeper(tmp_path: Path) -> None:
 
 
 def suspected(folder: Path, *suspects: str, **host: float) -> None:
-    """What lives leave behind that were killed twice with these URLs in flight."""
+    """Write the state that lives leave behind that were killed twice with these URLs in flight."""
     with closing(sqlite3.connect(folder / "frontier.sqlite")) as db, db:
         for url in suspects:
             db.execute("UPDATE url SET deaths = 2 WHERE url = ?", (url,))
@@ -215,7 +215,7 @@ def test_a_suspect_whose_host_rests_keeps_nobody_waiting(tmp_path: Path) -> None
 async def test_a_burst_that_lasts_longer_than_a_delay_asks_nobody_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is started in one turn of the loop goes out after it, so it counts as started at one moment."""
+    """Requests that are started in one turn of the loop go out after it, so they count as started at one moment."""
     hosts = [f"http://127.1.{n // 250}.{n % 250 + 1}:8080" for n in range(60)]
     fetcher = FakeFetcher()
 

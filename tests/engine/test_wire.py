@@ -1,4 +1,4 @@
-"""What is asked for on the wire: the URL as a browser would write it, byte for byte.
+"""The request on the wire: the URL as a browser would write it, byte for byte.
 
 The server's own reading of the request line is the witness; nothing between the socket and the test decodes it. What is
 expected was written down by hand from the URL standard (https://url.spec.whatwg.org/), not by the parser that we use.
@@ -101,14 +101,14 @@ async def test_a_link_is_asked_for_as_a_browser_would(tmp_path: Path) -> None:
 
 
 async def test_a_line_of_a_list_is_asked_for_as_a_browser_would(tmp_path: Path) -> None:
-    """What stands in a list goes the same way."""
+    """A line of a list goes the same way."""
     found = await asked(lambda _: ("200 OK", ""), tmp_path, [spelling for spelling, _ in SPELLINGS], "fetch")
 
     assert sorted(found) == sorted(TARGETS)
 
 
 async def test_a_redirect_is_asked_for_as_a_browser_would(tmp_path: Path) -> None:
-    """What stands in a Location, in UTF-8, goes the same way."""
+    """A Location in UTF-8 goes the same way."""
 
     def answer(target: str) -> tuple[str, str]:
         number = target.removeprefix("/go/")

@@ -196,7 +196,7 @@ def test_without_room_outside_only_quick_hosts_are_asked() -> None:
 
 
 def test_a_host_moves_up_as_soon_as_it_answers() -> None:
-    """What waits for it need not wait for a share any more."""
+    """A request that waits for the host need not wait for a share any more."""
     bench = a_mixed_workbench(count=3)
     for _ in range(6):
         sent(bench, 0.0)

@@ -44,7 +44,7 @@ class Use(RuleBasedStateMachine):
 
     @rule(then=st.sampled_from(["send", "send", "robots", "release", "aside"]))
     def take(self, then: str) -> None:
-        """What is taken is due, the first of its host, and within the host's limit; only what is sent delays others."""
+        """Take a request: it is due, the first of its host, within its limit; only one that is sent delays others."""
         due = self.bench.next_due(self.now, PLENTY, may_dial=True)
         found = self.bench.take(self.now, PLENTY, may_dial=True)
 
@@ -82,7 +82,7 @@ class Use(RuleBasedStateMachine):
 
     @rule()
     def recall(self) -> None:
-        """What was set aside is the first in line again, in its order."""
+        """Put the requests that were set aside first in line again, in their order."""
         for host, numbers in self.aside.items():
             self.waiting[host].extendleft(reversed(numbers))
         self.aside.clear()
@@ -91,7 +91,7 @@ class Use(RuleBasedStateMachine):
     @precondition(lambda self: self.robots)
     @rule(data=st.data())
     def robots_come(self, data: st.DataObject) -> None:
-        """What had to be asked first is answered, and was a request like any other."""
+        """Answer a robots.txt that had to be asked first, a request like any other."""
         host = data.draw(st.sampled_from(sorted(self.robots)))
         self.robots.remove(host)
         self.in_flight[host] -= 1
@@ -127,7 +127,7 @@ class Use(RuleBasedStateMachine):
     @precondition(lambda self: self.sent())
     @rule(data=st.data())
     def start_late(self, data: st.DataObject) -> None:
-        """What was sent goes out only now."""
+        """Let a request that was sent go out only now."""
         host = data.draw(st.sampled_from(self.sent()))
         self._count_delay(host)
         self.bench.throttle(host).sent(self.now)
@@ -160,7 +160,7 @@ class Use(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost(self) -> None:
-        """What was laid down and not taken still waits, and every host with anything is known."""
+        """Check that a request laid down and not taken still waits, and that every host with anything is known."""
         assert self.bench.queued == sum(map(len, self.waiting.values()))
         assert self.bench.hosts == len({h for h in BOUNDS if self.waiting[h] or self.in_flight[h] or self.aside[h]})
 
