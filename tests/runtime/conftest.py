@@ -35,7 +35,7 @@ async def two_lanes() -> AsyncIterator[Lanes]:
 
 @pytest.fixture
 def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many items went in each batch."""
+    """Return the number of items in each batch."""
     sizes: list[int] = []
     send = worker_lane.Worker.send
 

@@ -18,7 +18,7 @@ def double(number: int) -> int:
 
 
 def pid(_item: object) -> int:
-    """Which process this is."""
+    """Return the id of this process."""
     return os.getpid()
 
 
@@ -83,12 +83,12 @@ def crash_once(marker: str) -> str:
 
 
 def has_imported(module: str) -> bool:
-    """Whether this process has imported a module."""
+    """Return True if this process has imported a module."""
     return module in sys.modules
 
 
 def blocks(signum: int) -> bool:
-    """Whether a signal is blocked in this process."""
+    """Return True if a signal is blocked in this process."""
     return signum in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
@@ -128,7 +128,7 @@ def be_stopped_at_start(log: str) -> None:
 
 
 def weigh(item: object, payload: bytes) -> tuple[object, int, int]:
-    """What came, and a checksum of it."""
+    """Return the item, and the size and checksum of its payload."""
     return item, len(payload), zlib.crc32(payload)
 
 
@@ -149,7 +149,7 @@ def nap(seconds: float) -> None:
 
 
 def timers(_item: object) -> tuple[float, float]:
-    """What is left of this item's CPU time and wall time."""
+    """Return the CPU time and wall time that are left for this item."""
     return signal.getitimer(signal.ITIMER_PROF)[0], signal.getitimer(signal.ITIMER_REAL)[0]
 
 

@@ -18,7 +18,7 @@ def waiting(account: Account, size: int) -> "asyncio.Future[float]":
 
 
 async def test_growing_within_the_limit_does_not_wait() -> None:
-    """What fits is granted at once."""
+    """Bytes that fit are granted at once."""
     budget = ByteBudget(100)
     account = budget.open()
 
@@ -97,7 +97,7 @@ async def test_waiters_are_served_oldest_first_and_nobody_overtakes() -> None:
 
 
 async def test_a_settled_account_never_waits() -> None:
-    """What is on its way out is not held up: its end is what frees bytes."""
+    """An item on its way out is not held up: its end is what frees bytes."""
     budget = ByteBudget(10)
     oldest, leaving = budget.open(), budget.open()
     await oldest.grow(10)

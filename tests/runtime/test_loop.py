@@ -20,7 +20,7 @@ LOOPS = pytest.mark.parametrize("use_uvloop", [True, False], ids=["uvloop", "asy
 
 
 def signal_myself(signum: int) -> None:
-    """What a terminal or an operator does."""
+    """Send a signal to this process, as a terminal or an operator does."""
     os.kill(os.getpid(), signum)
 
 
@@ -122,7 +122,7 @@ def test_another_thread_runs_without_signals() -> None:
 
 
 async def test_the_first_signal_is_the_one_that_is_told() -> None:
-    """Whoever asks again, even after a program's own request, does not change who asked first."""
+    """A later request, even after a program's own, does not change who asked first."""
     stop = Stop()
 
     stop.request_drain()
@@ -133,7 +133,7 @@ async def test_the_first_signal_is_the_one_that_is_told() -> None:
 
 
 def test_a_cancel_is_a_drain_too() -> None:
-    """Whoever waits for the drain wakes when a cancel comes first."""
+    """A task that waits for the drain wakes when a cancel comes first."""
     stop = Stop()
 
     stop.request_cancel()
@@ -181,7 +181,7 @@ def test_open_files_are_raised_to_the_hard_limit() -> None:
 
 
 def test_sigterm_ends_a_block_like_an_exception() -> None:
-    """What the block has opened is closed; its exit code is a shell's, and afterwards SIGTERM is what it was."""
+    """The block is closed in order; its exit code is a shell's, and afterwards SIGTERM is what it was."""
     before = signal.getsignal(signal.SIGTERM)
     closed: list[bool] = []
     stack = ExitStack()

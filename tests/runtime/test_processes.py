@@ -37,7 +37,7 @@ async def test_items_that_wait_together_travel_together(two_lanes: Lanes, sizes:
 
 
 async def test_an_error_belongs_to_its_item(lanes: Lanes) -> None:
-    """What a function raises comes back with the worker's traceback; its neighbours in the batch do not notice."""
+    """An error of a function comes back with the worker's traceback; its neighbours in the batch do not notice."""
     good = outcomes(lanes, jobs.double, range(10))
     bad = outcomes(lanes, jobs.fail, ["no such thing"])
 

@@ -64,7 +64,7 @@ async def asking(slots: int = 2, outside: int = 2) -> AsyncIterator[Asking]:
 
 
 async def test_slots_and_places_outside_are_two_lines() -> None:
-    """Whoever wants a slot waits for a slot alone, and the other way round."""
+    """A task that wants a slot waits for a slot alone, and the other way round."""
     async with asking() as them:
         for name in ("a", "b", "c"):
             them.ask(f"slot {name}", in_slot=True)

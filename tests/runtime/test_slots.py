@@ -82,7 +82,7 @@ async def test_a_task_outside_takes_a_slot_when_its_answer_begins() -> None:
 
 
 async def test_a_slot_that_is_waited_for_is_not_free() -> None:
-    """Whoever began outside comes before what is started in a slot."""
+    """A task that began outside comes before those that are started in a slot."""
 
     async def body(places: Places, tasks: Tasks, _: FakeClock) -> None:
         await tasks.begin(2, 1)
@@ -178,7 +178,7 @@ async def test_slots_are_kept_for_what_is_our_own_doing() -> None:
 
 
 async def test_half_of_the_places_outside_are_for_dials() -> None:
-    """However many fetches are slow."""
+    """Half of them stay free for dials, for any number of slow fetches."""
 
     async def body(places: Places, tasks: Tasks, clock: FakeClock) -> None:
         await tasks.begin(2, 0)
@@ -195,7 +195,7 @@ async def test_half_of_the_places_outside_are_for_dials() -> None:
 
 
 async def test_a_quarter_of_the_slots_is_for_tasks_that_begin_there() -> None:
-    """However many answers begin outside; they take what is theirs as soon as it is given up."""
+    """Any number of answers may begin outside; these take what is theirs as soon as it is given up."""
     clock = FakeClock()
     async with some(clock, slots=8, outside=16, window=16) as places:
         tasks = Tasks(places)
@@ -217,7 +217,7 @@ async def test_a_quarter_of_the_slots_is_for_tasks_that_begin_there() -> None:
 
 
 async def test_dials_keep_no_page_from_a_slot() -> None:
-    """Where they take all places outside, slow fetches still make room; the places know how many there are at most."""
+    """Slow fetches make room though dials take all places outside; the places know how many there are at most."""
 
     async def body(places: Places, tasks: Tasks, clock: FakeClock) -> None:
         await tasks.begin(2, 4)
@@ -238,7 +238,7 @@ async def test_dials_keep_no_page_from_a_slot() -> None:
 
 
 async def test_a_limit_of_our_own_relieves_nothing() -> None:
-    """Where the user bounds the bytes per second, a slow fetch is as it should be."""
+    """A slow fetch is as it should be if the user bounds the bytes per second."""
 
     async def body(places: Places, tasks: Tasks, clock: FakeClock) -> None:
         await tasks.begin(2, 0)
@@ -276,7 +276,7 @@ async def test_the_oldest_dial_makes_room() -> None:
 
 
 async def test_an_answer_is_never_broken_off() -> None:
-    """Who waits for a slot, and who is done with the stranger, stays."""
+    """A task that waits for a slot, or is done with the stranger, stays."""
 
     async def body(places: Places, tasks: Tasks, clock: FakeClock) -> None:
         await tasks.begin(2, 4)
@@ -309,7 +309,7 @@ async def test_winding_down_waits_for_answers_and_for_no_dial_that_takes_long() 
 
 
 async def test_whoever_waits_for_room_hears_of_it() -> None:
-    """When a task ends, and when one takes a slot and leaves its place outside."""
+    """A task that ends, or that takes a slot and leaves its place outside, is heard of."""
     clock, heard = FakeClock(), asyncio.Event()
     async with some(clock) as places:
         places.on_change(heard.set)

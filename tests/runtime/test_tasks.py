@@ -272,7 +272,7 @@ async def test_a_function_is_called_again_and_again() -> None:
 
 
 async def test_an_error_of_a_periodic_call_ends_the_block() -> None:
-    """What cannot be sampled is not ignored."""
+    """A sample that cannot be taken is not ignored."""
 
     def sample() -> None:
         raise ValueError("no sample")

@@ -133,7 +133,7 @@ async def test_a_call_that_is_cancelled_in_time_does_not_run() -> None:
 
 
 async def test_a_failure_wakes_everyone_with_the_same_error() -> None:
-    """When the work fails, every put, call, flush and watch, waiting or later, and the block, raise that error."""
+    """A failure of the work is raised by every put, call, flush and watch, waiting or later, and by the block."""
     disk = Disk(is_open=False)
     disk.error = OSError("the disk is full")
     last: list[str] = []

@@ -13,7 +13,7 @@ MILLISECOND = 1_000_000
 
 
 async def test_callbacks_come_in_order_and_never_early() -> None:
-    """Whatever the order in which they were asked for."""
+    """Callbacks come in order of their due times, in any order of asking."""
     called: list[tuple[int, int]] = []
     over = asyncio.Event()
     async with Timers() as timers:
@@ -63,7 +63,7 @@ async def test_without_a_kernel_timer_the_loop_s_own_is_never_early_either(monke
 
 
 async def test_leaving_the_block_calls_nobody_any_more() -> None:
-    """What was still to come is forgotten."""
+    """Callbacks that were still to come are forgotten."""
     called: list[int] = []
     async with Timers() as timers:
         timers.at(timers.now() + MILLISECOND, called.append)

@@ -57,7 +57,7 @@ def end_of(pid: int) -> select.poll:
 
 @pytest.mark.parametrize("ending", ["abort", "kill", "sleep", None])
 async def test_what_an_item_starts_ends_with_its_worker(ending: str | None) -> None:
-    """Whether the worker crashes, is killed, is ended by a timer or closes in order."""
+    """The worker may crash, be killed, be ended by a timer or close in order."""
     async with Lanes(1, limits=QUICK) as lanes:
         child = end_of(await lanes.run(jobs.start_child, None))
         if ending:
@@ -78,7 +78,7 @@ def env() -> dict[str, str]:
 
 
 def test_workers_die_with_their_parent(tmp_path: Path) -> None:
-    """When the parent is killed, its workers are gone within two seconds, a busy one too."""
+    """The workers of a killed parent are gone within two seconds, a busy one too."""
     text = """
 import time
 async def main():

@@ -28,7 +28,7 @@ async def test_what_hangs_is_ended_at_its_wall_time(kind: str) -> None:
 
 
 async def test_a_stopped_process_is_killed_by_its_parent() -> None:
-    """What no timer reaches ends soon after its item is due, however many came with it."""
+    """A process that no timer reaches ends soon after its item is due, in a batch of any size."""
     async with asyncio.timeout(15), Lanes(1, limits=QUICK) as lanes:
         results = await outcomes(lanes, jobs.double_unless_fault, [*range(15), "stop"])
 
@@ -55,7 +55,7 @@ async def test_waiting_costs_less_patience_than_working(lanes: Lanes) -> None:
 
 @pytest.mark.parametrize("kind", ["abort", "exit", "kill"])
 async def test_a_crash_costs_one_item(lanes: Lanes, kind: str) -> None:
-    """However the process ends, its neighbours come through, and the lane has a new process."""
+    """The neighbours of an item come through any end of the process, and the lane has a new one."""
     results = await outcomes(lanes, jobs.double_unless_fault, [1, kind, 3])
 
     assert kinds(results) == [None, Death.CRASH, None]
@@ -98,7 +98,7 @@ async def test_half_an_answer_is_a_death(lanes: Lanes) -> None:
 
 
 async def test_preparing_happens_once_per_process() -> None:
-    """What `prepare` did is there when the first item comes."""
+    """The effect of `prepare` is there when the first item comes."""
     async with Lanes(1, prepare=partial(__import__, "colorsys")) as lanes:
         assert await lanes.run(jobs.has_imported, "colorsys") is True
 
