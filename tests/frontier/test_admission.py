@@ -74,12 +74,12 @@ class Life:
         self.frontier.commit(Group(returned=requests))
 
     def rows(self) -> dict[str, str]:
-        """What became of each URL: its reason for being skipped, or its state."""
+        """Return the fate of each URL: its reason for being skipped, or its state."""
         rows = self.frontier._db.execute("SELECT url, state, reason FROM url")
         return {url: reason if state == State.SKIPPED else State(state).name for url, state, reason in rows}
 
     def problems(self) -> list[str]:
-        """What an audit finds wrong."""
+        """Return the faults that an audit finds."""
         self.frontier.close()
         with FrontierAudit(self._path) as audit:
             return list(audit.problems())
@@ -172,7 +172,7 @@ def test_a_link_that_may_not_be_followed_leaves_a_guess_alone(begin: Callable[[F
 def test_a_link_that_was_first_seen_as_nofollow_is_counted_by_the_traps(
     begin: Callable[[FrontierPolicy], Life],
 ) -> None:
-    """What comes in after all comes in through the same door: the family of a session id ends at five."""
+    """A URL that comes in after all comes in through the same door: the family of a session id ends at five."""
     life = begin(HOST)
     life.read(A)
     page = life.lease()[A]
@@ -236,7 +236,7 @@ def test_an_id_on_one_link_of_each_document_is_a_page(begin: Callable[[FrontierP
 
 
 def test_a_later_document_lets_in_what_was_taken_for_a_session(begin: Callable[[FrontierPolicy], Life]) -> None:
-    """Whichever document comes first, what another shows to be pages are pages."""
+    """URLs that one document shows to be pages are pages, in any order of the documents."""
     life = begin(HOST)
     pages = [f"{A}{number}" for number in range(len(TALKS))]
     life.read(*pages, f"{A}index")
@@ -271,7 +271,7 @@ def test_a_followed_link_waits_for_its_place(
 
 
 def test_a_redirect_that_the_list_names_late_leads_to_a_seed(begin: Callable[[FrontierPolicy], Life]) -> None:
-    """What a link found first and the list names later widens the scope as if the list had come first."""
+    """A URL that a link found first and the list names later widens the scope as if the list had come first."""
     life = begin(HOST)
     life.read(A)
     life.finish(life.lease()[A], link(f"{A}r"), link(f"{B}more", 2))
@@ -362,7 +362,7 @@ def test_a_page_that_links_to_a_better_way_to_itself_leads_on(
 def test_a_redirect_that_turns_out_to_be_a_sitemaps_leads_to_a_sitemap(
     begin: Callable[[FrontierPolicy], Life], in_time: bool
 ) -> None:
-    """Whether the robots.txt that lists it is read before its answer or after."""
+    """The robots.txt that lists it may be read before its answer or after."""
     life = begin(HOST)
     life.read(A)
     life.finish(life.lease()[A], link(f"{A}r"))
@@ -408,7 +408,7 @@ def test_what_links_found_waits_until_the_list_is_read(begin: Callable[[Frontier
 
 
 def test_hosts_whose_turn_is_later_keep_no_place_from_others(begin: Callable[[FrontierPolicy], Life]) -> None:
-    """However many hosts wait for a deeper level, those that have something to give now are opened."""
+    """Hosts with something to give now are opened, though many others wait for a deeper level."""
     life = begin(replace(HOST, scope=Scope("all"), by_level=True))
     life.read(A, f"{A}2")
     leased = life.lease()
@@ -494,7 +494,7 @@ URLS = [f"http://{host}/{n}" for host in "ab" for n in range(5)]
 
 @dataclass(frozen=True)
 class Page:
-    """What a page answers: where it redirects, or where it links to."""
+    """The answer of a page: its redirect, or its links."""
 
     to: str | None
     links: tuple[str, ...]
@@ -508,7 +508,7 @@ SITES = st.fixed_dictionaries(
 
 
 def crawled(site: dict[str, Page], seeds: list[str], max_depth: int | None, random: Random) -> dict[str, str]:
-    """What becomes of each URL when pages are answered in a random order."""
+    """Return the fate of each URL when pages are answered in a random order."""
     folder = Path(tempfile.mkdtemp())
     judge = LinkJudge(ScopeConfig(max_depth=max_depth, exclude=("/4",)))
     policy = FrontierPolicy(follows=True, scope=Scope("host"), judge=judge, by_level=max_depth is not None)

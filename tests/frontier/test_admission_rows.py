@@ -85,7 +85,7 @@ def test_finds_of_one_url_are_merged(run: Run, merge: Merge, together: bool) -> 
     ],
 )
 def test_what_was_found_before_may_be_a_sitemap_and_dated(run: Run, first: Find, second: Find) -> None:
-    """Whoever finds it so, before or after; the latest date counts."""
+    """Finds before and after count alike; so does the latest date."""
     run.add("http://a/1", "http://a/2")
     one, two = run.lease().requests
     run.commit(visits=(done(one, first),))
@@ -129,7 +129,7 @@ def test_a_page_that_links_to_itself_stays_done(run: Run) -> None:
 
 
 def test_a_host_is_named_once_anybody_named_it(run: Run) -> None:
-    """What the user lists may be dialled, also for URLs of that host that were found before."""
+    """A host that the user lists may be dialled, also for URLs of it that were found before."""
     run.add("http://a/1")
     (one,) = run.lease().requests
     run.commit(visits=(done(one, found("http://b/x"), found("http://c/x")),))
@@ -202,7 +202,7 @@ def test_every_line_of_the_list_is_accounted_for(run: Run) -> None:
 
 
 def test_a_duplicate_names_the_first_line(run: Run) -> None:
-    """However often and in whichever batch a URL is repeated, its first line is named."""
+    """The first line of a URL is named, for any number of repetitions in any batch."""
     run.add("http://a/0", "http://a/1")
     run.add("http://a/1")
     run.add("http://a/1", "http://a/0")

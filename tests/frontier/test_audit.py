@@ -47,13 +47,13 @@ def change(path: Path, statement: str) -> None:
 
 
 def problems(path: Path) -> list[str]:
-    """What an audit finds."""
+    """Return the faults that an audit finds."""
     with FrontierAudit(path) as audit:
         return list(audit.problems())
 
 
 def test_a_sound_frontier_has_no_problems(path: Path) -> None:
-    """What was closed in order is clean, however often one looks."""
+    """A frontier that was closed in order is clean, at every look."""
     assert problems(path) == problems(path) == []
 
 
@@ -95,7 +95,7 @@ def test_a_line_is_disputed_by_its_row(
 
 
 def test_a_second_line_and_a_missing_line_are_seen(path: Path) -> None:
-    """Which lines were there is remembered: one that comes again is one too many, one that never came is missing."""
+    """The lines are remembered: one that comes again is one too many, one that never came is missing."""
     with FrontierAudit(path) as audit:
         audit.dispute("http://h/1", "failed", "tls_expired", 0)
 
@@ -104,7 +104,7 @@ def test_a_second_line_and_a_missing_line_are_seen(path: Path) -> None:
 
 
 def test_a_line_with_a_url_that_is_none_is_an_error(path: Path) -> None:
-    """What is no URL cannot be looked up."""
+    """A text that is no URL cannot be looked up."""
     with FrontierAudit(path) as audit, pytest.raises(UrlError):
         audit.dispute("hptp://h/", "done", "ok", 1)
 
@@ -159,7 +159,7 @@ def test_an_empty_run_is_sound(tmp_path: Path) -> None:
     ],
 )
 def test_a_sum_that_does_not_add_up_is_a_sentence(path: Path, statement: str, problem: str) -> None:
-    """Whatever was changed, the audit says what it counted and what was stored."""
+    """The audit says for any change what it counted and what was stored."""
     change(path, statement)
 
     assert any(re.search(rf"^accounting: .*{problem}", found) for found in problems(path))

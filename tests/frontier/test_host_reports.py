@@ -177,7 +177,7 @@ def test_what_waits_is_counted_once(frontier: SqliteFrontier) -> None:
 
 
 def test_the_most_frequent_trouble_comes_first(frontier: SqliteFrontier) -> None:
-    """Whatever its name."""
+    """The order does not depend on its name."""
     frontier._db.execute("UPDATE trouble SET n = 9 WHERE reason = 'truncated'")
 
     report = reports(frontier).of(Host("a:80"))

@@ -34,7 +34,7 @@ def left_behind(path: Path, slots: int = 8) -> Found:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the board is."""
+    """Return the board's path."""
     return tmp_path / "frontier.board"
 
 
@@ -59,7 +59,7 @@ def test_what_entered_and_did_not_leave_is_found(path: Path) -> None:
 
 
 def test_a_board_survives_kill_9(path: Path) -> None:
-    """What a process wrote is there at once, without any orderly end."""
+    """The ids that a process wrote are there at once, without any orderly end."""
     script = """
 import os, signal, sys
 from pathlib import Path
@@ -130,7 +130,7 @@ def test_the_next_life_may_have_another_size(path: Path, before: int, after: int
 
 
 def test_an_id_far_back_is_not_found_again_by_a_smaller_life(path: Path) -> None:
-    """What stood beyond the places of a smaller board is cleared too."""
+    """An id that stood beyond the places of a smaller board is cleared too."""
     board, _ = begin(path, slots=50)
     for url_id in range(1, 51):
         board.enter(url_id)
@@ -183,7 +183,7 @@ def test_a_torn_end_is_ignored(path: Path) -> None:
 
 
 def test_a_folder_in_its_place_is_told(path: Path) -> None:
-    """What the system refuses is a storage error that names the board."""
+    """A refusal of the system is a storage error that names the board."""
     path.mkdir()
 
     with pytest.raises(StorageError, match=r"^frontier\.board: "):

@@ -69,7 +69,7 @@ def link(url: str, depth: int = 1, **fields: object) -> Find:
 
 
 def paths(lease: Lease) -> list[str]:
-    """What was leased."""
+    """Return the paths of the leased URLs."""
     return [request.url.href.removeprefix("http://") for request in lease.requests]
 
 
@@ -116,7 +116,7 @@ def test_a_level_outlives_a_life(levels: Life) -> None:
 
 
 def test_a_host_that_has_its_pages_is_closed(tmp_path: Path) -> None:
-    """What is left of it stays pending, is not waited for, and another limit opens it again."""
+    """Its other URLs stay pending, are not waited for, and another limit opens it again."""
     run = Life(tmp_path, FrontierPolicy(host_pages=2))
     run.seeds(*(f"http://a/{number}" for number in range(5)), "http://b/")
 
@@ -153,7 +153,7 @@ def test_a_page_that_was_no_line_makes_room(tmp_path: Path) -> None:
     ],
 )
 def test_scope_says_where_links_may_lead(tmp_path: Path, mode: str, inside: list[str]) -> None:
-    """What lies outside is skipped with that reason; every URL is in the account."""
+    """URLs outside are skipped with that reason; every URL is in the account."""
     run = Life(tmp_path, FrontierPolicy(scope=Scope(mode)))
     run.seeds("http://a.x.com/d/")
     (seed,) = run.lease().requests
@@ -182,7 +182,7 @@ def test_a_late_seed_opens_what_was_left_out(tmp_path: Path, mode: str) -> None:
 
 
 def test_an_edge_is_kept_once_for_each_pair(tmp_path: Path) -> None:
-    """Who points at whom is known for every pair, also where the target was known before."""
+    """Source and target are known for every pair, also if the target was known before."""
     run = Life(tmp_path, FrontierPolicy(edges=True))
     run.seeds("http://a/", "http://b/")
     a, b = run.lease().requests
@@ -279,7 +279,7 @@ class Asker:
 
     @staticmethod
     def count(lease: Lease, host: Host) -> int:
-        """How many URLs of this host were leased."""
+        """Return the number of leased URLs of this host."""
         return sum(request.url.host_port == host for request in lease.requests)
 
 
@@ -320,7 +320,7 @@ def test_a_host_is_asked_again_for_what_waited(tmp_path: Path) -> None:
 
 
 def test_all_are_asked_again_when_the_list_is_read(tmp_path: Path) -> None:
-    """What links found until then is leased only now."""
+    """URLs that links found until then are leased only now."""
     run = asker(tmp_path, None, "http://a/", last=False)
     run.finish("http://a/", link("http://a/1"))
     assert run.ask() == []
@@ -352,7 +352,7 @@ def test_a_host_is_asked_again_when_its_pages_leave_room(tmp_path: Path) -> None
 
 
 def test_what_was_asked_in_vain_is_leased_after_all_else_of_its_host(tmp_path: Path) -> None:
-    """Whatever its number and its depth."""
+    """A URL that was asked for in vain comes last, with any number and at any depth."""
     run = asker(tmp_path, None, "http://a/")
     retry = Retry(
         request=replace(run.leased["http://a/"], attempts=1), reason=Reason.CONNECTION_LOST, at=NOW, not_before=NOW

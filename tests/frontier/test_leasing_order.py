@@ -77,7 +77,7 @@ def test_a_host_that_was_given_up_at_rest_is_asked_again_after_it(run: Run) -> N
 
 
 def test_within_a_host_depth_then_discovery_decides(run: Run) -> None:
-    """What is nearer to a seed goes first, and of equals what was found first."""
+    """URLs nearer to a seed go first, and of equals those that were found first."""
     run.add("http://a/seed")
     (seed,) = run.lease().requests
     links = [found(f"http://a/{name}", depth=depth) for name, depth in (("x", 2), ("y", 1), ("z", 2), ("w", 1))]
@@ -88,7 +88,7 @@ def test_within_a_host_depth_then_discovery_decides(run: Run) -> None:
 
 
 def test_what_is_leased_is_not_leased_again(run: Run) -> None:
-    """However often and generously one asks, each URL is handed out once."""
+    """Each URL is handed out once, for frequent and generous requests too."""
     run.add(*(f"http://a/{n}" for n in range(20)))
 
     leases = [urls(run.lease({A: 3})) for _ in range(9)]

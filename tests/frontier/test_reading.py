@@ -77,7 +77,7 @@ def state(folder: Path) -> dict[str, tuple[bytes, int]]:
 def test_what_is_committed_is_read_and_nothing_is_changed(
     request: pytest.FixtureRequest, kind: str, is_closed: bool
 ) -> None:
-    """However the last life ended, its last commit is seen, and the folder stays as it was, file by file."""
+    """The last commit is seen, after any end of the last life, and the folder stays as it was, file by file."""
     path: Path = request.getfixturevalue(kind)
     before = state(path.parent)
 
@@ -136,7 +136,7 @@ def test_readers_do_not_exclude_each_other(closed: Path) -> None:
 
 
 def test_the_copy_is_gone_afterwards(killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was copied to the temporary folder is removed, after an error too."""
+    """The copy in the temporary folder is removed, after an error too."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
 

@@ -101,7 +101,7 @@ def a_full_group(run: Run) -> dict[str, Any]:
 
 @pytest.mark.parametrize("trigger", BROKEN.values(), ids=BROKEN)
 def test_a_group_is_committed_whole_or_not_at_all(run: Run, trigger: str) -> None:
-    """Wherever a commit fails, nothing of the group is known to anybody, and it can be committed again."""
+    """A commit that fails at any place leaves nothing of the group behind, and can be repeated."""
     run.add("http://a/1", "http://a/2", "http://b/1")
     group = a_full_group(run)
     before = run.commit().totals
@@ -302,7 +302,7 @@ def test_a_foreign_database_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_page_that_breaks_while_the_run_works_is_damage(run: Run) -> None:
-    """What SQLite finds broken later ends the run with the same words."""
+    """Damage that SQLite finds later ends the run with the same words."""
     run.add(*(f"http://a/{n}" for n in range(2000)))
     run.end()
     with run.path.open("r+b") as file:
@@ -318,7 +318,7 @@ def test_a_page_that_breaks_while_the_run_works_is_damage(run: Run) -> None:
 
 
 def test_a_full_disk_is_told_and_loses_nothing_committed(run: Run) -> None:
-    """When no page more fits, the commit fails as a full disk, and all before it is still there."""
+    """A commit for which no page is left fails as a full disk, and all before it is still there."""
     run.add("http://a/0")
     (first,) = run.dispatch()
     pages = run.one("PRAGMA page_count")
@@ -369,6 +369,6 @@ def test_a_row_that_is_no_way_is_damage(run: Run) -> None:
 
 
 def test_errors_of_the_frontier_are_ours() -> None:
-    """Whatever goes wrong in a frontier has a class with an exit code."""
+    """Every error of a frontier has a class with an exit code."""
     assert {kind.exit_code for kind in (RunInUse, StorageDamaged, DiskFull, StorageError)} == {3, 4, 5}
     assert issubclass(StorageError, CrawlerError)

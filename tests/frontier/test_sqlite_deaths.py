@@ -24,7 +24,7 @@ def kill_with(run: Run, *in_flight: str) -> Opened:
 
 
 def test_a_death_counts_what_was_in_flight(run: Run) -> None:
-    """What was dispatched and not committed gets a death; what was only leased, or is finished, does not."""
+    """A URL that was dispatched and not committed gets a death; one only leased, or finished, does not."""
     run.add("http://a/1", "http://a/2", "http://a/3")
     one, *_ = run.dispatch(new_share=2)
     run.finish(one)
@@ -39,7 +39,7 @@ def test_a_death_counts_what_was_in_flight(run: Run) -> None:
 
 
 def test_an_orderly_end_counts_nobody(run: Run) -> None:
-    """Whatever was in flight when a run is closed in order is pending, and that is all."""
+    """URLs in flight when a run is closed in order are pending, and that is all."""
     run.add("http://a/1", "http://a/2")
     run.dispatch()
 
@@ -178,7 +178,7 @@ def test_the_least_suspicious_goes_first(run: Run) -> None:
 
 
 def test_after_four_deaths_a_url_is_given_up(run: Run) -> None:
-    """What died alone twice is handed out as a suspect to be failed, at every opening until that is committed."""
+    """A URL that died alone twice is handed out as a suspect to be failed, at every opening until that is committed."""
     run.add("http://a/1", "http://a/2")
     for _ in range(2):
         kill_with(run, "a/1")

@@ -24,7 +24,7 @@ SHARES = st.integers(0, 4)
 
 @dataclass
 class Row:
-    """What the model knows of a URL."""
+    """The model's row of a URL."""
 
     id: int
     depth: int
@@ -73,7 +73,7 @@ class Lives(RuleBasedStateMachine):
         return sorted(found, key=lambda url: (self.rows[url].was_tried, self.rows[url].depth, self.rows[url].id))
 
     def ready(self, host: Host) -> list[str]:
-        """What may be leased of a host."""
+        """Return the URLs of a host that may be leased."""
         return [url for url in self.pending(host) if self.rows[url].deaths < 2 and url not in self.leased]
 
     def has_more(self, host: Host) -> bool:
@@ -82,7 +82,7 @@ class Lives(RuleBasedStateMachine):
         return sum(self.rows[url].deaths < 2 for url in self.pending(host)) > leased
 
     def expected(self, shares: dict[Host, int], new_hosts: int, new_share: int) -> list[str]:
-        """What a lease must give."""
+        """Return the URLs that a lease must give."""
         found: list[str] = []
         if not any(request.alone and self.rows[url].deaths < 4 for url, request in self.leased.items()):
             fresh = [host for host in self.hosts if host not in shares and self.has_more(host)][:new_hosts]
@@ -220,7 +220,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(times=st.integers(1, 5))
     def die_at_the_same_work(self, times: int) -> None:
-        """Whatever is leased is dispatched, and kills the process, several times."""
+        """Dispatch all that is leased, and kill the process with it, several times."""
         for _ in range(times):
             self.lease(shares={}, new_hosts=9, new_share=3, go=True)
             self.end_and_begin_again(in_order=False)

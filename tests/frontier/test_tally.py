@@ -20,7 +20,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 def commit(tally: Tally) -> None:
-    """What the frontier does around a COMMIT."""
+    """Commit as the frontier does."""
     tally.write()
     tally.keep()
 
@@ -62,7 +62,7 @@ def test_sums_become_totals(db: sqlite3.Connection) -> None:
 
 
 def test_sums_go_on_in_the_next_life(db: sqlite3.Connection) -> None:
-    """What was written is read back, added to, and equal to what the earlier life knew."""
+    """A sum that was written is read back, added to, and equal to that of the earlier life."""
     first = Tally(db)
     first.add("state", "DONE", 5)
     first.add("sum", "seconds", 0.5)
@@ -79,7 +79,7 @@ def test_sums_go_on_in_the_next_life(db: sqlite3.Connection) -> None:
 
 
 def test_a_sum_is_known_after_its_commit_only(db: sqlite3.Connection) -> None:
-    """What is added or written may still be rolled back, so nobody sees it before."""
+    """A sum that is added or written may still be rolled back, so no reader sees it before."""
     tally = Tally(db)
 
     tally.add("state", "DONE")
@@ -93,7 +93,7 @@ def test_a_sum_is_known_after_its_commit_only(db: sqlite3.Connection) -> None:
 
 @pytest.mark.parametrize("written", [True, False])
 def test_a_rollback_is_forgotten(db: sqlite3.Connection, written: bool) -> None:
-    """What a failed transaction added is not in memory, not on disk, and not in the next transaction."""
+    """A sum that a failed transaction added is not in memory, not on disk, and not in the next transaction."""
     tally = Tally(db)
     db.execute("BEGIN")
     tally.add("state", "DONE", 7)

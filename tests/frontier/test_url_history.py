@@ -46,7 +46,7 @@ def finish(frontier: SqliteFrontier, url: str, *finds: Find) -> None:
 
 
 def history(frontier: SqliteFrontier, policy: FrontierPolicy = POLICY) -> FrontierHistory:
-    """Who may be asked."""
+    """Return the history to ask."""
     db: sqlite3.Connection = frontier._db
     return FrontierHistory(db, policy, "crawler", 2026)
 
@@ -76,7 +76,7 @@ def test_a_list_that_is_not_read_to_its_end_is_told(frontier: SqliteFrontier) ->
 
 
 def test_to_ask_about_a_family_counts_nothing(frontier: SqliteFrontier) -> None:
-    """However often one asks, the families are as large as before."""
+    """The families stay as large as before, for any number of questions."""
     asked = history(frontier)
 
     sizes = {asked.of(parse("http://h/never?sid=0123456789abcdef")).scope.families[0][1] for _ in range(9)}
@@ -85,5 +85,5 @@ def test_to_ask_about_a_family_counts_nothing(frontier: SqliteFrontier) -> None:
 
 
 def test_without_traps_there_are_no_families(frontier: SqliteFrontier) -> None:
-    """Where nobody looks for them, none are told."""
+    """No families are told if traps are off."""
     assert history(frontier, FrontierPolicy()).of(parse("http://h/")).scope.families == ()
