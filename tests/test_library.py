@@ -56,7 +56,7 @@ def committed(count: int) -> Committed:
 
 
 def names(folder: Path) -> list[str]:
-    """What is in it."""
+    """Return the names in it."""
     return [path.name for path in folder.iterdir()]
 
 

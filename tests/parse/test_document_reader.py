@@ -111,7 +111,7 @@ MONSTERS: list[tuple[Callable[[], bytes], int | None]] = [
 
 @pytest.mark.parametrize(("body", "count"), MONSTERS)
 def test_a_monstrous_page_is_read_like_any_other(body: Callable[[], bytes], count: int | None) -> None:
-    """However large, deep or malformed."""
+    """A page may be of any size, depth or malformation."""
     told = reading(body(), wants=Wants())
 
     assert told.links is not None

@@ -102,7 +102,7 @@ def test_what_a_page_forbids_robots_is_recorded(response: Response, robots: tupl
 
 
 def test_what_is_recorded_is_bounded() -> None:
-    """However many directives a page makes up."""
+    """The record is bounded for any number of directives that a page makes up."""
     made_up = b"".join(b"<meta name=robots content=no%d>" % number for number in range(10_000))
 
     assert read(answer(made_up + b"<meta name=robots content=noindex>")).robots == ("noindex",)

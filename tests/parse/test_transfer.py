@@ -48,7 +48,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize(("response", "content"), ANSWERS.values(), ids=ANSWERS)
 async def test_the_content_is_that_of_the_line(response: Response, content: bytes | None) -> None:
-    """However it travelled and waited, it has the digest and the size that its page tells."""
+    """The content has the digest and the size that its page tells, by every way and after every wait."""
     async with lanes(TASK, 1, Limits()) as workers:
         pages = [await parser.parse(response) for parser in _parsers(LaneParser(workers, TASK))]
 

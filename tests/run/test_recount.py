@@ -175,7 +175,7 @@ def test_the_longest_line_that_a_run_writes_is_read(tmp_path: Path, monkeypatch:
 
 
 def test_a_line_without_end_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long a line is, a piece of it at a time is in memory."""
+    """A line of any length is in memory a piece at a time."""
     monkeypatch.setattr(recount, "MAX_LINE", 10)
     path = tmp_path / "pages.jsonl"
     path.write_bytes(b"x" * 25 + b"\n" + b"next\n")
