@@ -61,7 +61,8 @@ class Lives(RuleBasedStateMachine):
             state = State.SKIPPED if refused else State.PENDING
             self.rows[url] = Row(id=len(self.rows) + 1, depth=depth, state=state)
         elif not refused and row.state in {State.PENDING, State.SKIPPED} and not row.is_denied:
-            row.state, row.depth = State.PENDING, min(row.depth, depth)
+            row.depth = depth if row.state is State.SKIPPED else min(row.depth, depth)  # a refused way counts no more
+            row.state = State.PENDING
 
     def pending(self, host: Host | None = None) -> list[str]:
         """Pending URLs that wait for nothing, in the order of leasing."""
