@@ -37,7 +37,7 @@ def command(file: str, *, output: str | None, svg: str | None, begin: float, end
         with trace.open("rb") as opened:
             content = opened.read(LARGEST + 1)
     except OSError as error:
-        raise UsageError(f"{trace}: {error.strerror}") from None
+        raise UsageError(f"{trace}: {error.strerror}; give the FILE that --trace wrote") from None
     if len(content) > LARGEST:
         raise UsageError(f"{trace}: is larger than {LARGEST // 1024 // 1024} MiB, so --trace did not write it")
     timeline = read_timeline(content, file)
@@ -52,21 +52,6 @@ def command(file: str, *, output: str | None, svg: str | None, begin: float, end
         _write(Path(svg), timeline_svg(timeline, begin, end), ".svg", trace=trace)
     if page:
         _write(page, timeline_page(timeline, begin, end), ".html", trace=Path(file))
-
-
-def _content(path: Path) -> bytes:
-    from crawler.timeline.reader import LARGEST
-
-    try:
-        if path.exists() and not path.is_file():
-            raise UsageError(f"{path}: is no file; give the FILE that --trace wrote")
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give the FILE that --trace wrote") from None
-    if len(content) > LARGEST:
-        raise UsageError(f"{path}: is larger than {LARGEST // 1024 // 1024} MiB, so --trace did not write it")
-    return content
 
 
 def _write(path: Path, text: str, suffix: str, *, trace: Path) -> None:
