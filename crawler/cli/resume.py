@@ -58,7 +58,7 @@ def command(folder: str, **parameters: object) -> int:
     config = configure(secrets.values, base=facts.config, where=str(run_folder.config))
     facts = replace(facts, config=config, secrets=secrets.stored, needs=secrets.needs)
     if not flags.quiet:
-        # Before any of it happens: the folder, and with it its options, may be somebody else's.
+        # Before any of it happens: the folder, and with it its options, may be another user's.
         if sent := told(config.fetch, secrets.given):
             click.echo(safe(f"this run sends {', '.join(sent)}", 1000), err=True)
         if config.parse.extract is not None:

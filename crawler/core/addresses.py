@@ -180,7 +180,7 @@ class AddressPolicy:
             return None if any(ip in net for net in self.allow_nets if net.num_addresses == 1) else only
         if named or any(ip in net for net in self.allow_nets):
             return None
-        return f"{address} is {kind.value}, and nobody asked for this host by name: {option} allows it"
+        return f"{address} is {kind.value}, and you did not name this host: {option} allows it"
 
 
 def parse_nets(texts: Iterable[str]) -> tuple[Network, ...]:

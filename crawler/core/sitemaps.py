@@ -2,7 +2,7 @@
 
 Rules
 - White space or a control character within a listed URL parts it: a browser would drop a tab or a line end and join
-  what is left, and of two URLs in one place it would be one that nobody wrote. A space that no second URL follows is
+  what is left, and of two URLs in one place it would be one that stands nowhere. A space that no second URL follows is
   part of a link, as in browsers, and of no sitemap's entry (sitemaps.org: URLs are escaped).
 - A relative sitemap of a robots.txt that begins with a host is none, since it means a URL without its scheme.
 - A sitemap that a robots.txt names was not listed by the user: it is no seed, so its host does not come into scope,

@@ -14,7 +14,7 @@ from typing import cast
 
 from crawler.core.errors import UsageError
 from crawler.downloader.fetched import Fetched
-from crawler.downloader.stream_answers import Answers
+from crawler.downloader.stream_answers import WaitingAnswers
 from crawler.downloader.stream_turn import Sender, StreamBounds, StreamTurn
 from crawler.runtime.loop import open_files
 from crawler.runtime.slot_order import Placement
@@ -37,7 +37,7 @@ class Stream:
         slots = min(bounds.concurrency, most_slots(open_files()))
         self._places = places_for(slots, now=bounds.now, is_relieved=not bounds.is_throttled)
         self._placement = Placement(self._places, bounds.now)
-        self._answers = Answers(slots, ordered=ordered)
+        self._answers = WaitingAnswers(slots, ordered=ordered)
         self._begun = self._placed = 0
         self._may_read = Alarm()
         self._end: tuple[BaseException | None] | None = None  # set once the URLs have ended, by an error or not

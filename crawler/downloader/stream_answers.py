@@ -16,7 +16,7 @@ from crawler.runtime.tasks import Alarm
 MOST_CONTENT = 256 * 1024 * 1024  # bytes of answers that wait for an earlier one
 
 
-class Answers:
+class WaitingAnswers:
     """The answers that wait for the reader.
 
     Attributes:

@@ -197,12 +197,13 @@ async def _answer(fetcher: Fetcher, request: Request, room: Room | None) -> Resp
     for left in range(MAX_REDIRECTS, -1, -1):
         try:
             response = await fetcher.fetch(step, room)
-            url = target(response) if left else None
         except FetchError as error:
             if error.reason.blames_host and step.url.host_port != request.url.host_port:
                 message = f"it is at {step.url.origin}: {error}"  # the host to be judged did answer
                 raise FetchError(Reason.ROBOTS_UNREACHABLE, message, counted=error.counted) from error
             raise
+        try:
+            url = target(response) if left else None
         except UrlError:
             break
         if url is None:

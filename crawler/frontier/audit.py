@@ -118,7 +118,7 @@ class FrontierAudit:
             homeless = "FROM url WHERE NOT EXISTS (SELECT 1 FROM host WHERE host.id = url.host)"
             n, first = self._db.execute(f"SELECT count(*), min(url) {homeless}").fetchone()
             if n:
-                yield f"accounting: {n} URLs belong to no host, so nobody would ever ask for them, such as {first}"
+                yield f"accounting: {n} URLs belong to no host, so the crawl would never request them, such as {first}"
             counted = f"SELECT count(*) FROM url WHERE url.host = host.id AND {schema.READY}"  # noqa: S608
             (wrong,) = self._db.execute(f"SELECT count(*) FROM host WHERE ready != ({counted})").fetchone()  # noqa: S608
             if wrong:

@@ -48,7 +48,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoopParts:
+class LoopSetup:
     """The parts of a loop.
 
     Attributes:
@@ -74,16 +74,16 @@ class Loop:
 
     is_paced = False
 
-    def __init__(self, parts: LoopParts) -> None:
-        self.parts = parts
-        self.exchange = parts.exchange
-        self.request = parts.exchange.request
-        self.dial: Callable[[Connection], object] = parts.dial
-        self.now: Callable[[], int] = parts.timers.now
+    def __init__(self, setup: LoopSetup) -> None:
+        self.setup = setup
+        self.exchange = setup.exchange
+        self.request = setup.exchange.request
+        self.dial: Callable[[Connection], object] = setup.dial
+        self.now: Callable[[], int] = setup.timers.now
         self.heads: dict[bytes, tuple[int, int]] = {}
         self.left = 0
         self.origin = 0
-        self.phases = [Phase(name=s.name, measured=s.measured, begin=s.begin) for s in parts.spans]
+        self.phases = [Phase(name=s.name, measured=s.measured, begin=s.begin) for s in setup.spans]
         self.phase = self.phases[0]
         self.is_over = False
         self.gave_up = False
@@ -102,11 +102,11 @@ class Loop:
         """Open all connections, and call `when_open` as soon as each is open or has failed."""
         self._when_open = when_open
         self.origin = self.now()
-        for _ in range(self.parts.connections):
+        for _ in range(self.setup.connections):
             self._connections.add(Connection(self))
         for connection in tuple(self._connections):
             self.dial(connection)
-        self.parts.timers.at(self.origin + self.exchange.timeout, self._all_opened)
+        self.setup.timers.at(self.origin + self.exchange.timeout, self._all_opened)
 
     def opened(self, connection: Connection) -> None:
         """Take a connection that is open, or has failed to open, before the start."""
@@ -122,14 +122,14 @@ class Loop:
         """Begin at this nanosecond, and call `when_over` when all requests have ended and are counted."""
         self.origin = origin
         self._when_over = when_over
-        self.parts.timers.at(origin, self._begin)
+        self.setup.timers.at(origin, self._begin)
 
     def _begin(self, moment: int) -> None:
         if self.is_over:
             return
         self._has_begun = True
         self._advance(moment)
-        self.parts.timers.at(moment + _TICK, self._tick)
+        self.setup.timers.at(moment + _TICK, self._tick)
         self.begin_sending()
 
     def begin_sending(self) -> None:
@@ -148,11 +148,11 @@ class Loop:
         if self._current == len(self.phases):
             self._end(moment)
             return
-        if self.phases[self._current].measured and not self.parts.gauge.is_running:
-            self.parts.gauge.begin()
+        if self.phases[self._current].measured and not self.setup.gauge.is_running:
+            self.setup.gauge.begin()
         self.begin_phase(self.phases[self._current])
-        if (end := self.parts.spans[self._current].end) is not None:
-            self.parts.timers.at(self.origin + end, self._advance)
+        if (end := self.setup.spans[self._current].end) is not None:
+            self.setup.timers.at(self.origin + end, self._advance)
 
     def begin_phase(self, phase: Phase) -> None:
         """Take a phase that begins by the clock; the phase of a request may be another one."""
@@ -178,8 +178,8 @@ class Loop:
 
     def _end(self, moment: int) -> None:
         self._is_ending = True
-        self.parts.gauge.end()
-        self.parts.timers.at(moment + self.parts.grace, lambda _: self._finish())
+        self.setup.gauge.end()
+        self.setup.timers.at(moment + self.setup.grace, lambda _: self._finish())
         self._finish_if_idle()
 
     def shed_rest(self) -> None:
@@ -233,8 +233,8 @@ class Loop:
         if self.is_over:
             return
         now = self.now()
-        self.parts.gauge.lagged(now - moment)
-        self.parts.timers.at(moment + _TICK, self._tick)
+        self.setup.gauge.lagged(now - moment)
+        self.setup.timers.at(moment + _TICK, self._tick)
         self._ticks += 1
         if self._ticks % _SWEEP:
             return
@@ -244,4 +244,4 @@ class Loop:
         if now - self.origin > _GIVE_UP and not self.gave_up and not any(phase.opened for phase in self.phases):
             self.gave_up = True
             self.stop()
-        self.parts.watch(self)
+        self.setup.watch(self)

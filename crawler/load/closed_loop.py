@@ -22,7 +22,7 @@ class ClosedLoop(Loop):
     def begin_phase(self, phase: Phase) -> None:
         """Let the connections send the requests of this phase."""
         self.phase = phase
-        self._given = self.left = self.parts.requests or _NO_LIMIT if phase.measured else _NO_LIMIT
+        self._given = self.left = self.setup.requests or _NO_LIMIT if phase.measured else _NO_LIMIT
 
     def end_phase(self, moment: int) -> None:
         """Count the requests of the phase; a closed loop schedules what it sends."""
@@ -35,7 +35,7 @@ class ClosedLoop(Loop):
         """Send the user's next request at once; after a failed dial, later."""
         if connection.is_failed:
             connection.is_failed = False
-            self.parts.timers.at(now + _RETRY_DELAY, lambda _: self.release(connection, self.now()))
+            self.setup.timers.at(now + _RETRY_DELAY, lambda _: self.release(connection, self.now()))
         elif self.left:
             self.left -= 1
             connection.ask(now, now)

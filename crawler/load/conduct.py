@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from crawler.core.errors import InternalError
-from crawler.load.base_loop import Loop, LoopParts
+from crawler.load.base_loop import Loop, LoopSetup
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.dial import Dialer
 from crawler.load.nanoseconds import nanoseconds
@@ -51,7 +51,7 @@ async def conduct(plan: Plan, board: SharedBoard | None = None) -> LoadRecord:
     """Run one process's share on this loop, and return its record."""
     async with Timers() as timers, TaskSet() as tasks:
         shape, answer = plan.shape, plan.exchange
-        parts = LoopParts(
+        setup = LoopSetup(
             timers=timers,
             exchange=answer,
             dial=Dialer(plan.endpoint, tasks, now=timers.now, timeout=answer.timeout),
@@ -61,7 +61,7 @@ async def conduct(plan: Plan, board: SharedBoard | None = None) -> LoadRecord:
             requests=plan.requests,
             watch=_BoardWriter(plan.index, board) if board is not None else lambda _: None,
         )
-        loop = OpenLoop(parts, Share(pacer(shape), plan.index, shape.processes)) if shape.is_open else ClosedLoop(parts)
+        loop = OpenLoop(setup, Share(pacer(shape), plan.index, shape.processes)) if shape.is_open else ClosedLoop(setup)
         try:
             await _called(loop.open)
             begin = Timers.now()
@@ -72,7 +72,7 @@ async def conduct(plan: Plan, board: SharedBoard | None = None) -> LoadRecord:
             await _called(partial(loop.start, begin))
         finally:  # cancelled: the connections must not outlive the test
             loop.stop(at_once=True)
-        return LoadRecord(phases=loop.phases, client=loop.parts.gauge.client, gave_up=loop.gave_up)
+        return LoadRecord(phases=loop.phases, client=loop.setup.gauge.client, gave_up=loop.gave_up)
 
 
 async def _called(start: Callable[[Callable[[], None]], None]) -> None:
@@ -98,7 +98,7 @@ class _BoardWriter:
         seen.failed = sum(outcome["failed"] for outcome in outcomes)
         seen.timed_out = sum(outcome["timed_out"] for outcome in outcomes)
         seen.in_flight = loop.in_flight
-        lag = loop.parts.gauge.client.lag
+        lag = loop.setup.gauge.client.lag
         if self._calls % _SPARSE == 0:
             response = loop.phase.response if loop.is_paced else loop.phase.service()
             seen.p50, seen.p99 = (

@@ -12,7 +12,7 @@ Runs on: the loop that loads.
 from collections import deque
 
 from crawler.core.protocols import Pacer
-from crawler.load.base_loop import Loop, LoopParts
+from crawler.load.base_loop import Loop, LoopSetup
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import Phase, note
 from crawler.load.wire import Connection
@@ -23,8 +23,8 @@ class OpenLoop(Loop):
 
     is_paced = True
 
-    def __init__(self, parts: LoopParts, pacer: Pacer) -> None:
-        super().__init__(parts)
+    def __init__(self, setup: LoopSetup, pacer: Pacer) -> None:
+        super().__init__(setup)
         self._pacer = pacer
         self._number = 0
         self._idle: deque[Connection] = deque()
@@ -69,7 +69,7 @@ class OpenLoop(Loop):
     def _arm(self) -> None:
         if self._due is not None and self._idle and not self._is_armed:
             self._is_armed = True
-            self.parts.timers.at(self._due, self._timer_fired)
+            self.setup.timers.at(self._due, self._timer_fired)
 
     def _send(self, connection: Connection, now: int, due: int, *, was_free: bool) -> None:
         phase = self.phase = self._schedule(due)
@@ -81,7 +81,7 @@ class OpenLoop(Loop):
 
     def _schedule(self, due: int) -> Phase:
         """Count the request that is due, look up the next one, and return the phase of the first."""
-        while (end := self.parts.spans[self._phase_number].end) is not None and due - self.origin >= end:
+        while (end := self.setup.spans[self._phase_number].end) is not None and due - self.origin >= end:
             self._phase_number += 1
         phase = self.phases[self._phase_number]
         phase.scheduled += 1

@@ -23,7 +23,7 @@ _Asking = tuple[asyncio.Future[Place], asyncio.Task[Any]]
 
 
 class Placement:
-    """Gives out places; `run` it in the background."""
+    """The order in which tasks that run already get places; `run` it in the background."""
 
     def __init__(self, places: Places, now: Callable[[], float]) -> None:
         self._places = places

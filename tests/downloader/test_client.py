@@ -274,7 +274,7 @@ async def test_an_error_names_keywords() -> None:
         Fetcher(cookies_file="missing")
     private = response(b"", "Location: http://10.0.0.1/", status="302 Found")
     async with raw_server(answering(private)) as where, Fetcher(retries=0) as fetcher:
-        with pytest.raises(FetchError, match=r"host by name: allow_nets 10\.0\.0\.1/32 allows it"):
+        with pytest.raises(FetchError, match=r"name this host: allow_nets 10\.0\.0\.1/32 allows it"):
             await fetcher.get(url_at(where))
 
 

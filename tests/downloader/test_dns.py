@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from crawler.core.discovery import Way
 from crawler.core.errors import FetchError, UsageError
 from crawler.core.reasons import Reason
-from crawler.core.ways import Way
 from crawler.downloader.client import Fetcher
 from crawler.downloader.hosts_file import HostsFile
 from support.fetching import OK, answering, ask, ask_url, failure, open_fetcher

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from crawler.core.discovery import Way
 from crawler.core.errors import UsageError
 from crawler.core.messages import Request
 from crawler.core.urls import parse
-from crawler.core.ways import Way
 from crawler.version import __version__
 from support.fetching import OK, answering, ask, open_fetcher
 from support.rawserver import raw_server

@@ -16,7 +16,7 @@ from crawler.downloader import stream
 from crawler.downloader import stream_answers as waiting
 from crawler.downloader.client import Fetcher
 from crawler.downloader.fetched import Fetched
-from crawler.downloader.stream_answers import Answers
+from crawler.downloader.stream_answers import WaitingAnswers
 from crawler.downloader.stream_turn import QuickHosts
 from crawler.runtime import slots
 from crawler.runtime.slots import Places
@@ -263,7 +263,7 @@ class _Holding:
 async def test_answers_leave_their_places_as_few_wait_for_the_reader() -> None:
     """Two may wait without a place here; in an ordered stream those behind one that is late do not count."""
     for ordered, first in ((False, 9), (True, 0)):
-        answers = Answers(2, ordered=ordered)
+        answers = WaitingAnswers(2, ordered=ordered)
         turns = [_Holding() for _ in range(4)]
         for number, turn in enumerate(turns):
             answers.put(first + number, Fetched(requested="", url=str(number)), cast("Any", turn))
@@ -273,7 +273,7 @@ async def test_answers_leave_their_places_as_few_wait_for_the_reader() -> None:
         assert cast("Fetched", await answers.next()).url == "0"
         assert [turn.has_left for turn in turns] == [True, True, True, False]
 
-    late = Answers(2, ordered=True)
+    late = WaitingAnswers(2, ordered=True)
     turns = [_Holding() for _ in range(4)]
     for number, turn in enumerate(turns):
         late.put(number + 1, Fetched(requested="", url=""), cast("Any", turn))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from crawler.core.discovery import Way
 from crawler.core.reasons import Reason
-from crawler.core.ways import Way
 from support.certificates import AUTHORITY, BAD, authority_file, server_context
 from support.fetching import OK, answering, ask_url, failure, open_fetcher
 from support.nameserver import Reply, name_server

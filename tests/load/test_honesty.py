@@ -29,7 +29,7 @@ def above(table: dict[int, int], nanoseconds: int) -> int:
 def judged(loop: Loop, rate: float | None = None) -> LoadResult:
     """The result of a simulated test, with the lag that its loop had; all of it must add up."""
     measured(loop)
-    return load_result(loop.phases, loop.parts.gauge.client.lag, rate=rate)
+    return load_result(loop.phases, loop.setup.gauge.client.lag, rate=rate)
 
 
 def test_a_stall_of_a_second_is_seen_by_every_request_that_was_due_in_it() -> None:

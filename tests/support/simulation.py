@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import count
 
 from crawler.core.protocols import Pacer
-from crawler.load.base_loop import Loop, LoopParts, Span
+from crawler.load.base_loop import Loop, LoopSetup, Span
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.exchange import Exchange
 from crawler.load.nanoseconds import MILLISECOND, SECOND
@@ -121,7 +121,7 @@ def simulated(
     server = Server(simulation, latency)
     end = None if seconds is None else round((warmup + seconds) * SECOND)
     before = [Span(name="warm-up", begin=0, end=round(warmup * SECOND), measured=False)] if warmup else []
-    parts = LoopParts(
+    parts = LoopSetup(
         timers=simulation,
         exchange=Exchange(request=REQUEST, timeout=round(timeout * SECOND)),
         dial=server.dial,
