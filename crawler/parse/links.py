@@ -2,7 +2,7 @@
 
 Rules
 - Users write the value of a kind, and the files of a run show it.
-- A kind is in at most one of the three sets; others (`canonical`, `alternate`, `form`...) are only reported.
+- A kind is in at most one of the two sets; `--assets` follows the others too.
 Runs on: anywhere (pure).
 """
 
@@ -68,15 +68,6 @@ NAVIGATION = frozenset(
 
 LISTED = frozenset({LinkKind.ITEM, LinkKind.LOC, LinkKind.SITEMAP})
 """The links that a feed or a sitemap lists."""
-
-ASSETS = frozenset(
-    {
-        *(LinkKind.STYLESHEET, LinkKind.SCRIPT, LinkKind.IMG, LinkKind.SRCSET, LinkKind.ICON, LinkKind.MANIFEST),
-        *(LinkKind.OBJECT, LinkKind.EMBED, LinkKind.AUDIO, LinkKind.VIDEO, LinkKind.SOURCE, LinkKind.TRACK),
-        *(LinkKind.POSTER, LinkKind.PRELOAD, LinkKind.ENCLOSURE, LinkKind.STYLE),
-    }
-)
-"""The resources that a browser fetches to show a page."""
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from crawler.core.urls import parse as url
 from crawler.core.visits import BadLink
 from crawler.parse.document import Document, Reading, Wants
 from crawler.parse.document_reader import read
-from crawler.parse.links import ASSETS, LISTED, NAVIGATION, LinkKind
+from crawler.parse.links import LISTED, NAVIGATION, LinkKind
 from crawler.parse.references import MAX_LINKS
 from support.reading import reading as reading_of
 
@@ -266,8 +266,8 @@ def test_what_goes_in_and_out_travels() -> None:
 
 
 def test_a_kind_is_followed_for_one_reason_at_most() -> None:
-    """A kind is followed as a page, as an entry of a list, or as a part of a page."""
-    assert len(NAVIGATION | LISTED | ASSETS) == len(NAVIGATION) + len(LISTED) + len(ASSETS)
+    """A kind is followed as a page or as an entry of a list, and never as both."""
+    assert not NAVIGATION & LISTED
     assert "a" in NAVIGATION
     assert {"a", "img"} & set(LinkKind) == {"a", "img"}  # a kind is found by its value, too
 
