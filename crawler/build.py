@@ -201,24 +201,11 @@ class _Plugs:
 
 
 def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Environment, *, follows: bool) -> Crawl:
-    clock, jitter, say, limit = environment.clock, environment.jitter, environment.say, plugs.places.limit
-    fetcher, journal = plugs.fetcher, plugs.journal
+    clock, say, journal = environment.clock, environment.say, plugs.journal
     judge = Judge(config.engine.retries, LinkJudge(config.scope) if follows else None)
-    robots = RobotsCache(fetcher, journal, clock, agent=agent_of(config)) if config.politeness.robots else None
-    workbench = Workbench(Throttles(config.politeness, limit, ahead=clock.monotonic() - clock.wall()).of, limit)
-    politeness = Politeness(
-        fetcher=fetcher,
-        workbench=workbench,
-        robots=robots,
-        notes=journal,
-        clock=clock,
-        jitter=jitter,
-        say=say,
-        retries=judge.retries,
-        discover=judge.links if config.scope.discover_sitemaps else None,
-    )
+    politeness = _politeness(plugs, judge, config, environment)
     budget, outage, wake = Budget(config.budget), NameOutage(clock, say), Alarm()
-    leases = LeaseRefiller(journal, workbench, robots, budget, clock, wake)
+    leases = LeaseRefiller(journal, politeness.workbench, politeness.robots, budget, clock, wake)
     visits = Visits(
         politeness=politeness,
         parser=plugs.parser,
@@ -229,12 +216,12 @@ def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Enviro
         board=plugs.board,
         outage=outage,
         clock=clock,
-        jitter=jitter,
+        jitter=environment.jitter,
         wake=wake,
         observe=environment.observe,
     )
     scheduler = Scheduler(
-        workbench=workbench,
+        workbench=politeness.workbench,
         places=plugs.places,
         rate=RateGate(config.politeness.rate),
         budget=budget,
@@ -257,6 +244,24 @@ def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Enviro
         stop=environment.stop,
         say=say,
         wake=wake,
+    )
+
+
+def _politeness(plugs: _Plugs, judge: Judge, config: RunConfig, environment: Environment) -> Politeness:
+    clock, limit = environment.clock, plugs.places.limit
+    robots = None
+    if config.politeness.robots:
+        robots = RobotsCache(plugs.fetcher, plugs.journal, clock, agent=agent_of(config))
+    return Politeness(
+        fetcher=plugs.fetcher,
+        workbench=Workbench(Throttles(config.politeness, limit, ahead=clock.monotonic() - clock.wall()).of, limit),
+        robots=robots,
+        notes=plugs.journal,
+        clock=clock,
+        jitter=environment.jitter,
+        say=environment.say,
+        retries=judge.retries,
+        discover=judge.links if config.scope.discover_sitemaps else None,
     )
 
 

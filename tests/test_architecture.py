@@ -42,6 +42,7 @@ PURE: Final = '"""D.\n\nRuns on: anywhere (pure).\n"""\n'
 RELATIVE: Final = re.compile(
     r"\W*((what|where|how|when|who|which)(ever)?|whom|whose|whether|why|that|if|as|until)\b", re.IGNORECASE
 )
+LONGEST_FUNCTION: Final = 50  # lines
 UNTRACKED: Final = frozenset({"__pycache__", "output", "dist"})
 
 
@@ -131,6 +132,15 @@ def docstrings_begin_plainly(module: Module) -> Iterator[int]:
             yield getattr(node, "lineno", 1)
 
 
+def functions_fit_on_a_screen(module: Module) -> Iterator[int]:
+    """A function has at most 50 lines, its docstring aside."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            told = (ast.get_docstring(node, clean=False) or "").count("\n")
+            if (node.end_lineno or node.lineno) - node.lineno + 1 - told > LONGEST_FUNCTION:
+                yield node.lineno
+
+
 def nothing_is_called_utils(module: Module) -> Iterator[int]:
     """A folder or file is named after what it decides."""
     if {"utils", "util", "helpers", "common", "misc"} & {part.removesuffix(".py") for part in module.path.parts}:
@@ -187,6 +197,7 @@ BAD: Final[dict[Rule, tuple[tuple[str, str], ...]]] = {
         ("core/a.py", '"""D."""\ndef f():\n    """When it is due."""'),
         ("core/a.py", '"""D."""\nasync def f():\n    """`How` far."""'),
     ),
+    functions_fit_on_a_screen: (("cli/a.py", "def f():\n" + "    x()\n" * 50),),
     nothing_is_called_utils: (("utils/a.py", ""), ("core/utils.py", "")),
 }
 
