@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import gettempdir
+from uuid import uuid4
 
 import msgspec
 
@@ -154,8 +156,12 @@ def _row(name: str, config: ModelsConfig, server: Server, trace: Path | None) ->
 def _start(name: str, config: ModelsConfig, server: Server, trace: Path | None = None) -> Ended:
     wanted = arguments(config.job, config.crew.workers) + (["--trace", str(trace)] if trace else [])
     command = [sys.executable, "-m", "crawler", "models", "--alone", name, "--site", server.site, *wanted]
-    with TemporaryDirectory(prefix="models-") as folder:  # deletes the model's files even if it is killed
-        return run_apart(command, {**os.environ, "TMPDIR": folder})
+    folder = Path(gettempdir()) / f"models-{uuid4().hex}"
+    try:  # named before it exists: a signal can come as soon as it does, and `TemporaryDirectory` would not know it yet
+        folder.mkdir(mode=0o700)
+        return run_apart(command, {**os.environ, "TMPDIR": str(folder)})
+    finally:
+        rmtree(folder, ignore_errors=True)  # the model's files, even if it was killed
 
 
 def _output(name: str, ended: Ended) -> bytes:
