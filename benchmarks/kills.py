@@ -44,12 +44,12 @@ class Row:
 
     @property
     def kills(self) -> int:
-        """How often a run was killed so far."""
+        """Return how often a run was killed so far."""
         return sum(account.kills for account in self.accounts)
 
     @property
     def bound(self) -> int:
-        """What a kill may cost: in flight, in the inbox, and in one group."""
+        """Return the requests that a kill may cost: those in flight, in the inbox, and in one group."""
         return self.concurrency + WAITING
 
     @property
@@ -136,7 +136,7 @@ def _others(running: RunningSite, scratch: Path, row: Row) -> int:
 
 
 def _lines(folder: Path) -> set[tuple[object, ...]]:
-    """What a run tells of each URL; how and when it was found may differ."""
+    """Return the lines of a run by URL, without the way and the moment of each, which may differ."""
     found = map(json.loads, (folder / "pages.jsonl").read_bytes().splitlines())
     names = ("url", "outcome", "status", "reason", "content_type", "charset", "bytes", "sha256", "title", "links")
     return {tuple(line[name] for name in (*names, "redirect_to")) for line in found}

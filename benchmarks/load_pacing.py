@@ -1,4 +1,4 @@
-"""How exactly does `crawler load --rate` keep its schedule, and do other tools see the same latencies?
+"""The pacing of `crawler load --rate`: does it keep its schedule, and do other tools see the same latencies?
 
 Run with: python benchmarks/load_pacing.py [--seconds N] [--rounds N]
 Pacing: first the ceiling of a closed loop, then half of it at a constant rate and as Poisson arrivals; how late each
@@ -92,7 +92,7 @@ def _pacing(url: str, seconds: int) -> list[Claim]:
 
 
 def _sleeper(seconds: int) -> tuple[float, float, float]:
-    """How late a thread on the client's core wakes up, in ms: median, p99, most."""
+    """Return the lateness of a thread that wakes up on the client's core, in ms: median, p99, most."""
     command = ["taskset", "-c", CLIENT_CORE, sys.executable, "-c", _SLEEPER, str(seconds)]
     found = sorted(map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()))
     return found[len(found) // 2], found[len(found) * 99 // 100], found[-1]

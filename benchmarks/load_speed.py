@@ -1,4 +1,4 @@
-"""How lean is `crawler load`? The same nginx under it, wrk, hey, autocannon, locust and a bare aiohttp loop.
+"""The cost of `crawler load`: the same nginx under it, wrk, hey, autocannon, locust and a bare aiohttp loop.
 
 Run with: python benchmarks/load_speed.py [--rounds N] [--seconds N] [--tools crawler,wrk]
 One core for the client, another for nginx; 1 KB, keep-alive, 64 connections. In each round every tool runs once, one

@@ -108,7 +108,7 @@ def _by_host(hits: Iterable[Hit], hosts: int) -> list[list[Hit]]:
 
 
 def _earliness(hits: Sequence[Hit], delay: float) -> list[float]:
-    """How much too early each request came, in seconds; only those that were early at all."""
+    """Return the seconds by which requests came too early; only those that were early at all."""
     gaps = [later.started - earlier.started for earlier, later in pairwise(hits)]
     return [delay - gap for gap in gaps if gap < delay]
 

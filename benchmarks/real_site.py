@@ -36,7 +36,7 @@ HEAD = ("tool", "seconds", "fastest", "slowest", "CPU s", "peak MiB", "pages", "
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What nginx was asked by one run of one tool."""
+    """The requests that nginx got from one run of one tool."""
 
     pages: frozenset[Place]
     requests: int
@@ -53,7 +53,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where the runs take place."""
+    """The surroundings of the runs."""
 
     base_url: str
     log: Path
@@ -68,7 +68,7 @@ class Bench:
         return Run(cost, self._served(before))
 
     def folder(self, tool: Tool, number: int) -> Path:
-        """Where a round of a tool takes place."""
+        """Return the folder of a tool's round."""
         return self.scratch / f"{tool.name}-{number}"
 
     def _served(self, before: int) -> Served:
@@ -119,7 +119,7 @@ def _rounds(bench: Bench, tools: list[Tool], rounds: int) -> dict[str, list[Run]
 
 
 def _claims(bench: Bench, tool: Tool, runs: dict[str, list[Run]], wanted: dict[Place, Path]) -> list[Claim]:
-    """What is claimed of the crawler's output, over all rounds."""
+    """Return the claims about the crawler's output, over all rounds."""
     digests = {page: hashlib.sha256(file.read_bytes()).hexdigest() for page, file in wanted.items()}
     codes, audits, lines, found = [], [], [], []
     for number, run in enumerate(runs[tool.name]):

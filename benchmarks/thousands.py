@@ -73,7 +73,7 @@ def _server(options: argparse.Namespace, log: Path) -> Iterator[list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What the crawler says of itself, and how long the whole command took."""
+    """The crawler's own figures, and the time of the whole command."""
 
     summary: Summary
     seconds: float

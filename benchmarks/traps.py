@@ -58,7 +58,7 @@ def _trap(name: str, folder: Path) -> tuple[object, ...]:
 
 
 def _is_told(trap: Trap, run: Run) -> bool:
-    """Whether the trap was refused for its own reasons, each with examples, before the server lost its patience."""
+    """Return whether the trap was refused for its own reasons, with examples, before the server lost its patience."""
     summary = run.summary
     is_told = set(summary.skipped) == set(summary.examples) == trap.refused and not summary.failed
     return is_told and run.code == int(Reason.HOP_LIMIT in trap.refused) and summary.done < trap.patience

@@ -1,4 +1,4 @@
-"""What people expect of an HTTP client: methods, bodies, headers, authentication, errors that say what happened."""
+"""The library as an HTTP client: methods, bodies, headers, authentication, errors that say what happened."""
 
 import asyncio
 import sys

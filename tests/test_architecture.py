@@ -216,6 +216,16 @@ def test_a_broken_rule_is_seen(rule: Rule, path: str, source: str) -> None:
     assert list(rule(module_of(path, source)))
 
 
+@pytest.mark.parametrize("folder", ["tests", "benchmarks", "examples"])
+def test_docstrings_beside_the_package_begin_plainly(folder: str) -> None:
+    """Tests, benchmarks and examples keep the rule for docstrings, too."""
+    files = [path for path in sorted((ROOT / folder).rglob("*.py")) if path.name != "__init__.py"]
+    modules = [module_of(path.relative_to(ROOT).as_posix(), path.read_text("utf-8")) for path in files]
+
+    assert len(modules) > 1
+    assert [f"{module.path}:{line}" for module in modules for line in docstrings_begin_plainly(module)] == []
+
+
 def test_what_a_rule_allows_is_not_reported() -> None:
     """A local name that only looks like a module, and what lives where it belongs, break nothing."""
     allowed = [

@@ -310,7 +310,7 @@ async def test_an_error_names_keywords(options: dict[str, object], message: str)
 
 
 async def test_a_load_test_names_keywords() -> None:
-    """As its refusal does, the error that everybody meets first."""
+    """A load test names keywords in its refusal, the error that everybody meets first."""
     with pytest.raises(TargetRefused, match=r"or its owner agreed: i_may_test 192\.0\.2\.1$"):
         await load_test("http://192.0.2.1/")
     with pytest.raises(UsageError, match="load_test: there is no option 'connection'; did you mean 'connections'"):

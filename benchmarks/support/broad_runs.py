@@ -27,7 +27,7 @@ _PAGE_ANSWERED = re.compile(rb'"target":"/\d*","status":200')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is asked for.
+    """The task of one run.
 
     Attributes:
         hosts: all of the farm.

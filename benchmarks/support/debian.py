@@ -1,4 +1,4 @@
-"""What a benchmark needs of Debian: installed where this is possible, named where it is not."""
+"""Packages of Debian that a benchmark needs: installed where this is possible, named where it is not."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def prepare_nginx(root: Path) -> None:
 
 
 def install(packages: dict[str, bool]) -> None:
-    """As root, install the packages of which it is said that they are not there."""
+    """Install the missing packages, as root, and say so."""
     missing = [package for package, is_there in packages.items() if not is_there]
     if missing and os.geteuid() == 0:
         quietly = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -24,7 +24,7 @@ _MOST = 0.95  # of the pages: the share whose rate is told, so that one late hos
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the farm saw of one run.
+    """One run as the farm saw it.
 
     Attributes:
         pages: different pages of live hosts that were answered; `wanted` = how many there are.

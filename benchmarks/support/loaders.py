@@ -66,7 +66,7 @@ def ready(names: list[str]) -> list[Loader]:
 
 
 def not_needed(program: str, names: list[str]) -> bool:
-    """Whether it is here, or not asked for."""
+    """Return whether the program is here, or not asked for."""
     return program not in names or shutil.which(program) is not None
 
 

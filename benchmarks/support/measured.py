@@ -1,4 +1,4 @@
-"""What a command costs: its time, and the CPU time and memory of all its processes, as the kernel tells them. Linux."""
+"""The cost of a command: its time, and CPU time and memory of all its processes, as the kernel tells them. Linux."""
 
 import os
 import resource

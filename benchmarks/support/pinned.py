@@ -33,7 +33,7 @@ def counting_nginx(prefix: Path) -> Iterator[str]:
 
 
 def received(url: str) -> int:
-    """How many requests the server has got, this one not counted."""
+    """Return the number of requests that the server has got, this one not counted."""
     with urllib.request.urlopen(url.replace("/1k", "/count")) as answer:
         text = answer.read().decode()
     numbers = re.search(r"requests\s+(\d+) (\d+) (\d+)", text)

@@ -101,7 +101,7 @@ def nginx(root: Path, prefix: Path, *, log: Path | None = None, extra: str = "")
 
 
 def nginx_program() -> str | None:
-    """Where nginx is; Debian keeps it where only root's PATH looks."""
+    """Return the path of nginx; Debian keeps it where only root's PATH looks."""
     return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 

@@ -1,4 +1,4 @@
-"""What a benchmark says in the end: what was asked, what was measured, and whether the claim holds."""
+"""The last words of a benchmark: what was asked, what was measured, and whether the claim holds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def verdict(title: str, claims: Sequence[Claim]) -> int:
 
 
 def mark(*, holds: bool | None) -> str:
-    """How a claim came out, in a table's cell."""
+    """Return the outcome of a claim, for a table's cell."""
     return "" if holds is None else "ok" if holds else "DOES NOT HOLD"
 
 

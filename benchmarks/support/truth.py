@@ -1,4 +1,4 @@
-"""What a crawl of the built-in site must find, from the site's truth alone: which URLs, how deep, with which answer.
+"""The finds of a crawl of the built-in site, from the site's truth alone: URLs, depths and answers.
 
 Rules
 - A link leads one step further than its page; the target of a redirect keeps the depth of what led there.

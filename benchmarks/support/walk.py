@@ -1,4 +1,4 @@
-"""Which pages of a folder of HTML files can be reached by links, found out without the crawler.
+"""The pages of a folder of HTML files that links reach, found out without the crawler.
 
 Rules
 - The standard library's html.parser reads the pages, urllib.parse joins the links: nothing is shared with the crawler.
@@ -24,7 +24,7 @@ _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 
 
 def place(url: str) -> Place:
-    """Which page a URL of the site stands for."""
+    """Return the page for which a URL of the site stands."""
     where = urlsplit(url)
     return unquote(where.path, errors="surrogateescape"), where.query
 
@@ -58,7 +58,7 @@ def files(root: Path) -> Iterator[Path]:
 
 
 def url_of(base_url: str, root: Path, file: Path) -> str:
-    """Where nginx serves a file."""
+    """Return the URL at which nginx serves a file."""
     return f"{base_url}/{quote(os.fsencode(file.relative_to(root)))}"
 
 
@@ -80,7 +80,7 @@ def _targets(here: Place, page: Path) -> Iterator[Place]:
 
 
 class _Links(HTMLParser):
-    """What a page leads to, as it is written; `base` None = there is none."""
+    """The links of a page as they are written; `base` None = there is none."""
 
     def __init__(self, page: Path) -> None:
         super().__init__()

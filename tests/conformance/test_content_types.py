@@ -113,7 +113,7 @@ BODY = f"<title>{TITLE}</title>".encode("windows-1251")
     ],
 )
 def test_a_page_is_read_by_all_of_its_headers(values: list[bytes]) -> None:
-    """However a server or a proxy in front of it wrote them."""
+    """All headers count, in each form in which a server or a proxy in front of it writes them."""
     request = Request(url=parse("http://h.example/"))
     headers = tuple((b"Content-Type", value) for value in values)
 

@@ -157,7 +157,7 @@ def test_patterns_choose_among_the_links(
     ],
 )
 def test_the_pattern_that_decides_is_known(url: str, told: tuple[Reason | None, str | None]) -> None:
-    """As the user wrote it; none where none matches."""
+    """The pattern is told as the user wrote it; none where none matches."""
     judge = LinkJudge(ScopeConfig(include=("/x/", "/docs/"), exclude=("new$", "old")))
 
     assert judge.by_pattern(parse(url)) == told

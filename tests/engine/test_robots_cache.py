@@ -62,7 +62,7 @@ async def test_after_a_failure_nothing_is_known() -> None:
 
 
 async def test_a_stale_copy_stays_in_force_for_two_hours_at_a_time() -> None:
-    """As long as the server cannot be reached, and kept so; its first answer replaces it.
+    """A stale copy counts while the server cannot be reached, and is stored so; the first answer replaces it.
 
     After the longest rest of its host there is time for a page.
     """

@@ -241,7 +241,7 @@ def test_what_was_asked_in_vain_comes_after_what_was_not() -> None:
 
 
 def test_what_was_asked_in_vain_is_laid_back_behind_the_others() -> None:
-    """As it was leased."""
+    """A request that was tried in vain waits behind the others, as it does when it is leased."""
     bench = Workbench(lambda *_: known(EASY), PLENTY)
     again = replace(ask(A, 1), attempts=1)
     bench.add([again], {}, 0.0)

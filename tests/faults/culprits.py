@@ -1,4 +1,4 @@
-"""What a page can do to the process that reads it; `--extract faults.culprits:act` does what the URL says."""
+"""Attacks of a page on the process that reads it; `--extract faults.culprits:act` does what the URL says."""
 
 import os
 import signal

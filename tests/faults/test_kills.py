@@ -10,7 +10,7 @@ from support.faults import killed_run, site_process
 
 @pytest.mark.parametrize(("concurrency", "pages", "kills"), [(1, 800, 3), (64, 2500, 4), (1000, 5000, 4)])
 def test_kills_lose_nothing_and_double_nothing(tmp_path: Path, concurrency: int, pages: int, kills: int) -> None:
-    """However often it is killed, a resumed run has every URL once, with the right bytes, and no process is left."""
+    """A resumed run has every URL once, with the right bytes, after any number of kills, and no process is left."""
     plan = SitePlan.plain(pages=pages, latency=0.01)
 
     with site_process(plan, tmp_path / "requests.jsonl") as running:

@@ -447,7 +447,7 @@ def test_examples_are_what_is_skipped_now(begin: Callable[[FrontierPolicy], Life
 
 
 def test_a_later_find_tells_what_a_sitemap_says(begin: Callable[[FrontierPolicy], Life]) -> None:
-    """That a URL is a sitemap, and when it was changed, is taken from whichever find says it."""
+    """Any find may tell that a URL is a sitemap, and when it was changed."""
     life = begin(HOST)
     life.read(A, f"{A}2", f"{A}3")
     leased = life.lease()

@@ -86,7 +86,7 @@ def test_a_host_out_of_scope_is_not_one_of_the_run(frontier: SqliteFrontier) -> 
 
 
 def test_few_hosts_are_all_chief(frontier: SqliteFrontier) -> None:
-    """As long as there is room, every host is shown, the busiest first."""
+    """Every host is shown while there is room, the busiest first."""
     chief = frontier.reports.hosts("crawler", 100)
 
     assert ([report.host for report in chief.hosts], chief.more) == (["a:80", "b:80", "c:80"], 0)

@@ -91,7 +91,7 @@ def test_a_depth_is_begun_when_the_one_before_is_finished(levels: Life) -> None:
 
 
 def test_the_seeds_are_read_before_their_links_are_followed(levels: Life) -> None:
-    """As long as lines of the list are missing, depth 0 is not finished."""
+    """Depth 0 is not finished while lines of the list are missing."""
     levels.seeds("http://a/", last=False)
     (a,) = levels.lease().requests
     levels.finish(a, link("http://a/1"))

@@ -92,7 +92,7 @@ def test_what_is_committed_is_read_and_nothing_is_changed(
 
 @pytest.mark.parametrize("kind", ["closed", "killed"])
 def test_nobody_works_on_a_run_that_is_read(request: pytest.FixtureRequest, kind: str) -> None:
-    """As long as the block lasts another process finds the run in use; afterwards it may go on."""
+    """Another process finds the run in use until the block ends, and may go on afterwards."""
     path: Path = request.getfixturevalue(kind)
 
     with reading(path) as (db, _):

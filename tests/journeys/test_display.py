@@ -201,7 +201,7 @@ def test_a_plain_line_says_everything() -> None:
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 10), (40, 12), (30, 14), (200, 50)])
 def test_no_figure_is_broken_or_cut(columns: int, rows: int) -> None:
-    """However narrow the terminal, each figure stands whole on one line, and no line is too long."""
+    """Each figure stands whole on one line of a terminal of any width, and no line is too long."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=columns, height=rows, color_system=None)
     view = TerminalView(console, "fetch " + "a long name " * 20)

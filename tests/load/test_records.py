@@ -85,7 +85,7 @@ def test_each_field_has_its_law(one: Phase, two: Phase) -> None:
 
 @given(PHASES, PHASES, PHASES)
 def test_shares_merge_in_any_grouping_and_order(one: Phase, two: Phase, three: Phase) -> None:
-    """However many processes there are, and whichever answers first, the sum is the same."""
+    """The sum is the same for any number of processes, in any order of their ends."""
     whole = without_ties(merged(one, two, three))
 
     assert without_ties(merged(merged(one, two), three)) == whole

@@ -72,7 +72,7 @@ async def test_an_item_that_lingers_waits_for_company() -> None:
 
 
 async def test_a_group_of_lingering_items_is_enough_company() -> None:
-    """As many as a group holds wake the thread; and the end of the block waits for nobody."""
+    """A full group of them wakes the thread, and the end of the block waits for no other item."""
     disk = Disk()
 
     async with GroupThread(disk.work, bounds=InboxBounds(group_items=3)) as thread:

@@ -48,7 +48,7 @@ async def test_one_that_has_passed_is_called_and_one_may_set_the_next() -> None:
 
 
 async def test_without_a_kernel_timer_the_loop_s_own_is_never_early_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on macOS, where it is only coarser."""
+    """The loop's timer is never early either, only coarser, as on macOS."""
     monkeypatch.setattr(sys, "platform", "darwin")
     called: list[tuple[int, int]] = []
     over = asyncio.Event()

@@ -62,7 +62,7 @@ def records(folder: Path) -> list[dict[str, object]]:
 
 
 def urls(folder: Path) -> Counter[str]:
-    """How often each URL stands in the output."""
+    """Return how often each URL stands in the output."""
     return Counter(str(record["url"]) for record in records(folder))
 
 

@@ -58,7 +58,7 @@ class Life:
 
 @dataclass(slots=True)
 class Account:
-    """What a killed and resumed run came to."""
+    """The account of a killed and resumed run."""
 
     kills: int = 0
     lost: int = 0

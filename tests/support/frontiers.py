@@ -108,7 +108,7 @@ class Run:
 
     @property
     def leased(self) -> int:
-        """How many URLs are handed out now."""
+        """Return the number of URLs that are leased now."""
         return int(repr(self.frontier).partition("<Leasing ")[2].split()[0])
 
     def finish(self, *requests: Request) -> Totals:
@@ -116,7 +116,7 @@ class Run:
         return self.commit(visits=tuple(done(request) for request in requests)).totals
 
     def problems(self) -> list[str]:
-        """What an audit finds wrong in the running frontier, and sums in memory that differ from those on disk."""
+        """Return the findings of an audit while the frontier runs, and sums in memory that differ from the disk."""
         audit = FrontierAudit(self.path)
         audit._db, audit._tally = self.frontier._db, Tally(self.frontier._db)
         wrong = list(audit.problems())
@@ -170,5 +170,5 @@ def let_go(run: Run) -> None:
 
 
 def deaths(run: Run) -> list[int]:
-    """How often each URL was in flight at a death, in the order of discovery."""
+    """Return how often each URL was in flight at a death, in the order of discovery."""
     return [n for (n,) in run.frontier._db.execute("SELECT deaths FROM url ORDER BY id")]

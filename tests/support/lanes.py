@@ -15,10 +15,10 @@ QUICK = replace(PATIENT, cpu_seconds=0.3, grace_seconds=0.5)
 
 
 async def outcomes(lanes: Lanes, func: Callable[[Any], Any], items: Iterable[object]) -> list[Any]:
-    """What comes of items that are given all at once: each one's result or error."""
+    """Return the result or error of each item; all are given at once."""
     return await asyncio.gather(*(lanes.run(func, item) for item in items), return_exceptions=True)
 
 
 def kinds(results: Iterable[object]) -> list[Death | None]:
-    """How each item died."""
+    """Return the kind of each item's end."""
     return [result.kind if isinstance(result, WorkerDied) else None for result in results]

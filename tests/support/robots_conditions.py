@@ -1,4 +1,4 @@
-"""What may happen when a robots.txt is asked for, and what is to follow: the data of a test and of a table in the docs.
+"""Outcomes of a request for robots.txt, and what is to follow: the data of a test and of a table in the docs.
 
 Rules
 - A condition is what a server on loopback does, byte by byte. Its rules forbid `/forbidden`.
@@ -24,7 +24,7 @@ OTHER, DEAD = "{other}", "{dead}"  # origins: of another server, and of a port w
 
 
 class State(Enum):
-    """What is known before."""
+    """The copy that is known before."""
 
     NONE = "no copy"
     FRESH = "fresh copy"
@@ -32,7 +32,7 @@ class State(Enum):
 
 
 class Effect(Enum):
-    """What an answer means."""
+    """The meaning of an answer."""
 
     RULES = "its rules hold"
     OPEN = "everything is allowed"
@@ -53,7 +53,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is to follow: a verdict for each of PATHS, and in how many seconds the server is asked again.
+    """The right outcome: a verdict for each of PATHS, and the seconds until the server is asked again.
 
     `again` None = that is for the engine to say, which is told the reason and what Retry-After asked.
     """
@@ -65,7 +65,7 @@ class Outcome:
 
 
 def outcome(condition: Condition, state: State) -> Outcome:
-    """What is to follow."""
+    """Return the right outcome."""
     if state is State.FRESH:
         return Outcome((False, True, False), 23 * HOUR)
     if condition.effect is Effect.RULES:

@@ -20,7 +20,7 @@ BODY = b"User-agent: *\nDisallow: /a\nCrawl-delay: 2\nSitemap: /s"
 
 @dataclass(slots=True)
 class Kept:
-    """Where copies are kept: a dictionary."""
+    """A keeper of copies: a dictionary."""
 
     copies: dict[str, RobotsCopy] = field(default_factory=dict)
 
@@ -41,7 +41,7 @@ def a_cache(fetcher: Fetcher | None = None, clock: FakeClock | None = None, kept
 
 
 async def learned(cache: RobotsCache, url: str = f"{HERE}/") -> RobotsOutcome:
-    """What asking for the robots.txt of this URL's origin teaches."""
+    """Return the outcome of a request for the robots.txt of this URL's origin."""
     return await cache.fetch(ask_url(url), None)
 
 

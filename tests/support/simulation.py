@@ -142,7 +142,7 @@ def simulated(
 
 
 def measured(loop: Loop) -> Phase:
-    """What was measured, which must add up."""
+    """Return the measurements, which must add up."""
     assert all(phase.is_whole for phase in loop.phases)
     return sum_up(loop.phases)
 
@@ -171,7 +171,7 @@ class Account:
         self.over += connection.is_over
 
     def account(self) -> dict[str, object]:
-        """What was counted, without the split into pieces."""
+        """Return the counts, without the split into pieces."""
         phase = self.phase
         return {
             "ok": phase.ok,

@@ -43,7 +43,7 @@ class Asked:
 
 @dataclass(slots=True)
 class _Place:
-    """What one path answers: first each of `first`, then `always`."""
+    """The answers of one path: first each of `first`, then `always`."""
 
     first: deque[Handler] = field(default_factory=deque)
     always: Handler | None = None
@@ -118,7 +118,7 @@ class HandMadeSite:
             self._places[path].first.extend([handler] * times)
 
     def hits(self, path: str) -> int:
-        """How often exactly this target was asked for."""
+        """Return how often exactly this target was asked for."""
         return sum(asked.target == path for asked in self.requests)
 
     @property

@@ -1,4 +1,4 @@
-"""What a module imports and uses, read from its syntax tree; nothing is imported to find out.
+"""The imports and uses of a module, read from its syntax tree; nothing is imported to find out.
 
 Rules
 - A name counts by what stands behind it: aliases are resolved, and a local name that only looks like a module is none.
@@ -33,7 +33,7 @@ class Use:
     line: int
 
     def within(self, names: Iterable[str]) -> bool:
-        """Whether this is one of the names, or something inside one."""
+        """Return whether this is one of the names, or something inside one."""
         return any(self.name == name or self.name.startswith(f"{name}.") for name in names)
 
 
@@ -78,7 +78,7 @@ def bindings(module: Module) -> Iterator[tuple[str, str]]:
 
 
 def origin(node: ast.ImportFrom) -> str:
-    """What a `from ... import` imports from."""
+    """Return the module from which a `from ... import` imports."""
     return "." * node.level + (node.module or "")
 
 

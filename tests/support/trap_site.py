@@ -34,7 +34,7 @@ _REAL = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a page says: it has a title, links, a refresh, or leads to another at once."""
+    """The answer of a page: a title, links, a refresh, or a redirect."""
 
     title: str = ""
     links: Iterable[str] = ()
@@ -60,7 +60,7 @@ class Trap:
 
 
 def real_pages(titles: Iterable[object]) -> int:
-    """How many different real pages have these titles."""
+    """Return the number of different real pages with these titles."""
     return len({title for title in titles if str(title).startswith("real ")})
 
 
@@ -247,7 +247,7 @@ def trap_sites(*names: str) -> Iterator[dict[str, str]]:
 
 
 class _Site:
-    """What all connections of one trap share: how many answers were given."""
+    """The count of answers, which all connections of one trap share."""
 
     def __init__(self, trap: Trap) -> None:
         self._trap = trap

@@ -23,7 +23,7 @@ from support.virtual import START
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a host behaves: it fails with `failure` after `seconds`, or its answer begins then and takes `body` more.
+    """The behaviour of a host: `failure` after `seconds`, or an answer that begins then and takes `body` more.
 
     A host that restarts refuses until `back` seconds after the beginning of the crawl.
     """
@@ -156,12 +156,12 @@ class Web:
         return [a for a in self.asked if a.is_page and a.outcome == "ok" and (wanted is None or a.host in wanted)]
 
     def seconds(self, hosts: Iterable[str] | None = None) -> float:
-        """How long the crawl took until the last page of these hosts was answered."""
+        """Return the seconds of the crawl until the last page of these hosts was answered."""
         return max(asked.ended for asked in self.answered(hosts)) - START
 
     @property
     def ended(self) -> float:
-        """When the last request ended, in seconds of the crawl."""
+        """Return the end of the last request, in seconds of the crawl."""
         return max(asked.ended for asked in self.asked) - START
 
 
@@ -177,7 +177,7 @@ def pages(names: Iterable[str], each: int = 1) -> list[str]:
 
 
 class Watch:
-    """What a crawl does with its places; it has so many `outside`, None = as usual.
+    """The use of places by a crawl, which has so many `outside`; None = as usual.
 
     Attributes:
         moments: when the dispatcher looked for something to do.
@@ -214,7 +214,7 @@ class Watch:
         self._patch.setattr(places, "start_outside", dialling)
 
     def between(self, began: float, ended: float) -> int:
-        """How often between these seconds of the crawl."""
+        """Return the number of requests that were begun between these seconds of the crawl."""
         return sum(began < moment - START < ended for moment in self.moments)
 
 

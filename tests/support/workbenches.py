@@ -30,7 +30,7 @@ def a_workbench(capacity: int = PLENTY) -> Workbench:
 
 
 def due_at(host: Host, moment: float) -> dict[Host, HostState]:
-    """What is stored of a host that may be asked at that moment."""
+    """Return the stored state of a host that may be asked at that moment."""
     return {host: HostState(due=moment)}
 
 
