@@ -100,18 +100,18 @@ class Environment:
     around: Callable[[Fetcher], Fetcher] = lambda fetcher: fetcher
 
 
-def run(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show) -> tuple[Summary, int | None]:
+def run(folder: RunFolder, facts: RunFacts, show: Show) -> tuple[Summary, int | None]:
     """Run a crawl or fetch in `folder` to its end; returns its summary and the signal that ended it early, if one did.
 
     Raises:
         RunInUse, StorageError: the run can be resumed once the cause is mended.
     """
-    config = _within_open_files(config, show)
+    facts = replace(facts, config=_within_open_files(facts.config, show))
     loop.collect_less_often()
     malloc.keep_little()
 
     async def main(stop: Stop) -> tuple[Summary, int | None]:
-        return await _conduct(folder, facts, config, show, stop), stop.signal
+        return await _conduct(folder, facts, show, stop), stop.signal
 
     summary, signal = loop.run(main)
     folder.write_summary(as_json(summary))
@@ -132,10 +132,10 @@ def check_files(config: RunConfig) -> None:
     policy_of(config, follows=True)
 
 
-async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: Show, stop: Stop) -> Summary:
+async def _conduct(folder: RunFolder, facts: RunFacts, show: Show, stop: Stop) -> Summary:
     async with AsyncExitStack() as stack:
         environment = Environment(stop=stop, say=show.note, observe=show.observe)
-        crawl = await assemble(stack, folder, facts, config, environment)
+        crawl = await assemble(stack, folder, facts, environment)
         lag = await stack.enter_async_context(loop.LagProbe())
         await stack.enter_async_context(sampled(crawl, lag, show.seconds, show.sample))
         if show.observe is not None:
@@ -147,7 +147,7 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
                 ending.totals,
                 peak_rss_mb=resident.peak() / (1 << 20),
                 stopped_by=ending.stopped_by,
-                hosts=reports.hosts(agent_of(config), MOST_HOSTS),
+                hosts=reports.hosts(agent_of(facts.config), MOST_HOSTS),
                 examples=reports.examples(),
                 lost_seeds=reports.lost_seeds(),
             )
@@ -155,11 +155,10 @@ async def _conduct(folder: RunFolder, facts: RunFacts, config: RunConfig, show: 
         return await crawl.journal.report(account)
 
 
-async def assemble(
-    stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, config: RunConfig, environment: Environment
-) -> Crawl:
+async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, environment: Environment) -> Crawl:
     """Make a crawl in `folder`; its storage, connections and workers are opened on `stack`."""
-    clock, limit, follows = environment.clock, config.engine.concurrency, facts.command == "crawl"
+    clock, config, follows = environment.clock, facts.config, facts.command == "crawl"
+    limit = config.engine.concurrency
     is_throttled = config.fetch.limit_rate is not None  # then answers are slow because we make them so
     places = places_for(limit, now=clock.monotonic, is_relieved=not is_throttled)
     board = MappedBoard(folder.board, places.most + BOUNDS.max_items + BOUNDS.group_items)

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from crawler.build import Environment, assemble, check_files
-from crawler.core.config import OPTIONS, RunConfig, configure
+from crawler.core.config import OPTIONS, configure
 from crawler.core.errors import UsageError
 from crawler.core.leases_and_commits import Committed
 from crawler.core.messages import Request, Response
@@ -117,7 +117,7 @@ async def crawl(
         # Not `background`, which is a generator: a loop that ends closes those that are left in any order.
         async with Slots(1) as beside:
             await beside.acquire()
-            beside.start(pages.fill, folder, facts, config)
+            beside.start(pages.fill, folder, facts)
             async for page in pages:
                 if on_page is not None:
                     on_page(page)
@@ -133,13 +133,13 @@ class _PageQueue:
         self._has_room.set()
         self._error: Exception | None = None
 
-    async def fill(self, folder: RunFolder, facts: RunFacts, config: RunConfig) -> None:
+    async def fill(self, folder: RunFolder, facts: RunFacts) -> None:
         try:
             async with AsyncExitStack() as stack:
                 environment = Environment(
                     reading=partial(replace, keep=True), around=lambda fetcher: _Slowed(fetcher, self._has_room)
                 )
-                run = await assemble(stack, folder, facts, config, environment)
+                run = await assemble(stack, folder, facts, environment)
                 run.journal.on_commit(partial(self._take, run.scheduler.visits.memory))
                 self._error = (await run.run()).error
         except Exception as error:  # noqa: BLE001 - raised where the pages are read

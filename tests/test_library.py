@@ -135,13 +135,13 @@ async def test_a_visit_is_held_until_whoever_hears_of_its_commit_has_heard(tmp_p
     body = b"".join(b"<a href=/%d>" % number for number in range(1000)) + text
     folder, seen = RunFolder(tmp_path), list[tuple[int, int]]()
     folder.seeds.write_text("http://127.0.0.1:8080/\n", "utf-8")
-    facts = RunFacts(command="crawl", sources=())
     config = configure({"workers": 0, "robots": False, "max-pages": 1, "text": True})
+    facts = RunFacts(command="crawl", sources=(), config=config)
 
     async with AsyncExitStack() as stack:
         fetcher = FakeFetcher(default=(200, body))
         environment = Environment(reading=partial(replace, keep=True), around=lambda _: fetcher)
-        run = await assemble(stack, folder, facts, config, environment)
+        run = await assemble(stack, folder, facts, environment)
         memory = run.scheduler.visits.memory
         run.journal.on_commit(lambda group: seen.extend((visit.size, memory.used) for visit in group.group.visits))
         await run.run()

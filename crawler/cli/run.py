@@ -43,7 +43,7 @@ def carry_out(folder: RunFolder, facts: RunFacts, flags: RunFlags, trace: Path |
     try:
         with _view(title, quiet=quiet, to_stdout=config.output.to_stdout) as view:
             show = Show(sample=view.sample, note=view.note, seconds=view.SECONDS, observe=observe)
-            summary, signum = run(folder, facts, config, show)
+            summary, signum = run(folder, facts, show)
     except ReaderGone as error:
         log(folder, f"ended early: {error}")
         if not quiet:

@@ -125,7 +125,7 @@ def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job,
     async def main(stop: loop.Stop) -> int | None:
         async with AsyncExitStack() as stack:
             environment = Environment(stop=stop, observe=observer, reading=partial(replace, times=parse_cost))
-            crawl = await assemble(stack, run, facts, config, environment)
+            crawl = await assemble(stack, run, facts, environment)
             parser = crawl.scheduler.visits.parser
             assert isinstance(parser, LaneParser)  # noqa: S101 - there are workers
             await parser.start()

@@ -10,7 +10,6 @@ import pytest
 from crawler.build import Show
 from crawler.cli import run
 from crawler.cli.options import RunFlags
-from crawler.core.config import RunConfig
 from crawler.core.errors import NO_NAME_SERVER, StorageError
 from crawler.core.leases_and_commits import Totals
 from crawler.core.reasons import UNREAD, Reason
@@ -49,7 +48,7 @@ def test_what_ends_a_run_is_logged_as_one_line(
 ) -> None:
     """The error goes on to the command line as it is; in the log it is made safe."""
 
-    def broken(_folder: RunFolder, _facts: RunFacts, _config: RunConfig, _show: Show) -> None:
+    def broken(_folder: RunFolder, _facts: RunFacts, _show: Show) -> None:
         raise StorageError(f"pages.jsonl: {evil}")
 
     monkeypatch.setattr(run, "run", broken)

@@ -25,9 +25,8 @@ def main() -> None:
     """Patch one step, then go on with the run."""
     step, nth, folder = sys.argv[1], int(sys.argv[2]), RunFolder(Path(sys.argv[3]))
     _patch(step, _Fuse(nth))
-    facts = folder.read_facts()
     show = build.Show(sample=lambda _: None, note=lambda _: None, seconds=3600)
-    build.run(folder, facts, facts.config, show)
+    build.run(folder, folder.read_facts(), show)
 
 
 class _Fuse:

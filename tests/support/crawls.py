@@ -38,7 +38,7 @@ async def assembled(
     values = {"robots": False, "workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}}
     config = configure(values)
     facts = RunFacts(command=command, sources=(SeedList("list", 1),), config=config)
-    return await assemble(stack, run, facts, config, environment)
+    return await assemble(stack, run, facts, environment)
 
 
 async def crawl(
