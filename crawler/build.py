@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from crawler.core.budget import Budget
 from crawler.core.config import RunConfig
 from crawler.core.errors import UsageError
@@ -175,7 +177,7 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
     journal = await stack.enter_async_context(Journal(storage, board, clock, environment.thread))
     if environment.observe is not None:
         journal.observe(environment.observe)
-    task = environment.reading(replace(_task(config, follows=follows), keep=config.output.files))
+    task = environment.reading(structs.replace(_task(config, follows=follows), keep=config.output.files))
     http = await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=idle_for(limit)))
     workers = config.parse.workers if config.parse.workers is not None else (os.cpu_count() or 1)
     parser: Parser

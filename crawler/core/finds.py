@@ -7,7 +7,6 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
@@ -50,8 +49,7 @@ class Find(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
 _PACKER, _UNPACKER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(tuple[Find, ...])
 
 
-@dataclass(frozen=True, slots=True)
-class Finds:
+class Finds(msgspec.Struct, frozen=True):
     """The finds of a page, packed into bytes of a seventh of their size until their commit.
 
     Each iteration unpacks them anew. `size` is in bytes.

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+import msgspec
+
 from crawler.core.finds import Find
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
@@ -52,8 +54,7 @@ class HostState:
     answered: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RobotsCopy:
+class RobotsCopy(msgspec.Struct, frozen=True, kw_only=True):
     """The stored answer of one origin's `/robots.txt`, believed until `expires_at`."""
 
     fetched_at: float

@@ -8,7 +8,8 @@ Runs on: anywhere (pure).
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from crawler.core.discovery import START, Way
 from crawler.core.finds import Guess
@@ -19,8 +20,7 @@ _RANGE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 _BLANK = b" \t\r\n"  # RFC 9110, 5.6.3; 0x85 and 0xA0 are blank to a text, and halves of letters in UTF-8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One HTTP request.
 
     Attributes:
@@ -50,8 +50,7 @@ class Request:
     success_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """The duration of each phase of one fetch, in seconds; None = the phase did not happen.
 
     Attributes:
@@ -69,8 +68,7 @@ class Timing:
     total: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to one request: raw bytes, with transfer framing removed and content codings kept.
 
     Attributes:
@@ -90,7 +88,7 @@ class Response:
     http_version: str = "1.1"
     cut: bool = False
     peer: str | None = None
-    timing: Timing = field(default_factory=Timing)
+    timing: Timing = Timing()
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header by case-insensitive name (RFC 9110, 5.1), as latin-1; None = absent."""

@@ -6,8 +6,10 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from crawler.core.messages import Request, Response, Timing
 from crawler.core.reasons import Reason
@@ -19,8 +21,7 @@ MAX_LINE = MAX_DATA + 1024 * 1024  # no line is longer: what else is in it is bo
 _OUTCOMES = {state: state.name.lower() for state in State}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisitContext:
+class VisitContext(msgspec.Struct, frozen=True, kw_only=True):
     """The engine's part of a visit: the wall clock at its end, chance in [0, 1), and seconds spent."""
 
     now: float

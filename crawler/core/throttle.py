@@ -20,6 +20,8 @@ Runs on: anywhere (pure). Moments are monotonic seconds; jitter is chance in [0,
 from dataclasses import dataclass
 from enum import IntEnum
 
+import msgspec
+
 from crawler.core.leases_and_commits import HostState
 from crawler.core.reachability import ATTEMPTS, SILENCES, Reachability
 from crawler.core.reasons import Reason
@@ -70,8 +72,7 @@ class ThrottleBounds:
     cause: str = "configured"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one request, as far as it concerns its host.
 
     Attributes:

@@ -7,7 +7,6 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 
 import msgspec
@@ -29,8 +28,7 @@ class State(IntEnum):
     SKIPPED = 3  # never requested, with a reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One line of `pages.jsonl`; the field order is the order in the file (ARCHITECTURE, section 7).
 
     Attributes:
@@ -66,16 +64,14 @@ class Record:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadLink:
+class BadLink(msgspec.Struct, frozen=True, kw_only=True):
     """A reference that is no URL we fetch; the text is cut."""
 
     text: str
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(msgspec.Struct, frozen=True):
     """Content that waits under its content codings, since it is several times as large without them.
 
     `http.content_codings.content_steps` unpacks it. `limit` is in bytes; the length is that of `body`.
@@ -89,8 +85,7 @@ class Packed:
         return len(self.body)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, kw_only=True):
     """The result of reading a document without its content codings.
 
     Attributes:
@@ -134,8 +129,7 @@ class Page:
         return len(self.content or b"") + told + self.finds.size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """The whole outcome of one URL's visit, to be committed in one piece.
 
     Attributes:
@@ -161,8 +155,7 @@ class Visit:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
     """A URL that was tried at `at` and goes back to the frontier until `not_before`."""
 
     request: Request

@@ -14,11 +14,11 @@ Runs on: the caller's event loop; `fetch` (synchronous) brings its own.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import replace
 from random import random
 from types import TracebackType
 from typing import Self, Unpack
 
+from msgspec.structs import replace
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.core.errors import CrawlerError, FetchError, UsageError

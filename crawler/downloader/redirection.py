@@ -10,7 +10,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from crawler.core.discovery import Way
 from crawler.core.errors import FetchError, UrlError

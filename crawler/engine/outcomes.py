@@ -8,9 +8,10 @@ Rules
 Runs on: anywhere (pure). Jitter and the wall clock come in as arguments.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from crawler.core import records
 from crawler.core.errors import FetchError, UrlError

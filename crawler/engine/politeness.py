@@ -14,8 +14,10 @@ Runs on: the loop.
 
 from asyncio import CancelledError
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from crawler.core.errors import FetchError, NoNameServer
 from crawler.core.finds import Guess

@@ -14,8 +14,10 @@ Runs on: the loop.
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from crawler.core.discovery import Way
 from crawler.core.errors import FetchError, NoNameServer, UrlError

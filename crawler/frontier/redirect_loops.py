@@ -12,7 +12,8 @@ Runs on: the storage thread.
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crawler.core import records
 from crawler.core.reasons import Reason

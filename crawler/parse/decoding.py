@@ -12,8 +12,10 @@ Runs on: a worker process, or the loop of a crawl without workers.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
@@ -56,8 +58,7 @@ def job_of(response: Response) -> ParseJob:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedBody:
+class DecodedBody(msgspec.Struct, frozen=True):
     """A body without its content codings, or as received where they could not be removed.
 
     Attributes:

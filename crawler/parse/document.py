@@ -6,14 +6,15 @@ Runs on: anywhere (pure).
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.core.visits import BadLink
 from crawler.parse.links import Link
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(msgspec.Struct, frozen=True, kw_only=True):
     """A document to be read.
 
     Attributes:
@@ -44,8 +45,7 @@ class Wants:
     assets: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class Content(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of a document besides its links; see `Reading`."""
 
     title: str | None = None
@@ -55,8 +55,7 @@ class Content:
     data_cut: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """The result of reading a document.
 
     Attributes:

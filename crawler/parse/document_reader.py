@@ -12,7 +12,8 @@ Runs on: a worker process.
 
 import re
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crawler.core.reasons import Reason
 from crawler.encoding import decode, detect

@@ -9,7 +9,8 @@ Runs on: the loop.
 
 import asyncio
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crawler.core.messages import Response
 from crawler.core.reasons import Reason

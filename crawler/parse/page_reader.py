@@ -9,7 +9,9 @@ Runs on: a worker process, or the loop of a crawl without workers.
 
 import os
 import time
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from crawler.core.finds import Finds
 from crawler.core.messages import Response
@@ -27,8 +29,7 @@ from crawler.parse.sniffing import DocumentKind, is_unreadable, kind_of
 from crawler.parse.user_data import check_data_names, user_data
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(msgspec.Struct, frozen=True, kw_only=True):
     """The work to do with each document; it travels to each worker process once.
 
     Attributes:
@@ -43,7 +44,7 @@ class Task:
     max_decoded: int
     agent: str = ""
     follow: Follow | None = None
-    wants: Wants = field(default_factory=Wants)
+    wants: Wants = Wants()
     extract: str | None = None
     keep: bool = False
     times: int = 1

@@ -11,9 +11,10 @@ Runs on: the loop. The functions that workers run are in `worker.py`.
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import NoReturn
+
+from msgspec.structs import replace
 
 from crawler.core.errors import WorkersMissing
 from crawler.core.messages import Response

@@ -8,7 +8,7 @@ Rules
 Runs on: a worker process, or the loop.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from crawler.core.reasons import Reason
 from crawler.core.visits import Packed, Page

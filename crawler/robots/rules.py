@@ -10,6 +10,8 @@ Runs on: anywhere (pure).
 
 from dataclasses import dataclass
 
+import msgspec
+
 from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.messages import Response
 from crawler.core.reasons import Reason
@@ -24,8 +26,7 @@ STALE_LIFETIME = 2 * 3600.0  # while the server fails; longer than the longest r
 MAX_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 
 
-@dataclass(frozen=True, slots=True)
-class RobotsOutcome:
+class RobotsOutcome(msgspec.Struct, frozen=True):
     """The outcome of a request for robots.txt.
 
     Attributes:

@@ -21,11 +21,12 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+import msgspec
 
 from crawler.runtime.payloads import Inlet
 
@@ -45,8 +46,7 @@ class JobError(Exception):
     """An error that cannot travel between processes; this is its text."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallOutcome:
+class CallOutcome(msgspec.Struct, frozen=True):
     """Outcome of one call: a value, or an error that can travel."""
 
     value: Any = None

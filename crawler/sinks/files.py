@@ -16,8 +16,9 @@ Runs on: the storage thread.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
+
+from msgspec.structs import replace
 
 from crawler.core.visits import Visit
 from crawler.http.content_codings import content_steps

@@ -1,8 +1,7 @@
 """engine.low_hosts: what a lease is asked for."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.throttle import ThrottleBounds
 from crawler.core.urls import Host

@@ -1,8 +1,7 @@
 """engine.robots_cache: copies that are stored, stale, bounded and parsed again."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason

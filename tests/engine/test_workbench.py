@@ -1,9 +1,9 @@
 """engine.workbench: which leased URL may be asked for now."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.leases_and_commits import HostState
 from crawler.core.throttle import Heard, HostThrottle, ThrottleBounds

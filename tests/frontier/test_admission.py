@@ -426,7 +426,7 @@ def test_where_too_many_redirects_lead_is_a_broken_link(begin: Callable[[Frontie
     life.finish(life.lease()[A], link(f"{A}r"))
     redirect = life.lease()[f"{A}r"]
 
-    life.finish(redirect, onward(replace(redirect, way=Way(chain=10)), f"{A}end"))
+    life.finish(redirect, onward(structs.replace(redirect, way=Way(chain=10)), f"{A}end"))
 
     assert list(life.frontier.reports.broken()) == [
         BrokenLink(url=f"{A}end", status=None, reason=Reason.HOP_LIMIT, pages=(A,))

@@ -1,10 +1,10 @@
 """Levels and closed hosts: what is leased when a depth or a host's pages are limited."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.finds import Find
 from crawler.core.leases_and_commits import Group, Lease, Totals, Wanted

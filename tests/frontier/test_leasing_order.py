@@ -1,9 +1,9 @@
 """frontier.leasing: the order of leases, and retries that wait for their time."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.leases_and_commits import (
     HostState,

@@ -1,9 +1,9 @@
 """The finds of listed sitemaps, and of text that is one."""
 
 import gzip
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.config import ScopeConfig
 from crawler.core.messages import Request, Response

@@ -3,9 +3,9 @@
 import gzip
 import hashlib
 from copy import deepcopy
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.config import ScopeConfig
 from crawler.core.discovery import Way

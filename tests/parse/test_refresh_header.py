@@ -1,9 +1,9 @@
 """The Refresh header does what its meta element does (HTML, "create and initialize a Document object")."""
 
 import gzip
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.messages import Response
 from crawler.core.reasons import Reason

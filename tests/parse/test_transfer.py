@@ -4,10 +4,10 @@ import asyncio
 import gzip
 import hashlib
 import tracemalloc
-from dataclasses import replace
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Parser

@@ -4,11 +4,11 @@ import os
 import sys
 from asyncio import CancelledError
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.errors import UsageError
 from crawler.core.reasons import Reason

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core import records
 from crawler.core.errors import DiskFull, StorageError

@@ -1,6 +1,6 @@
 """Responses of `http://h/a`, and the pages that a `PageReader` makes of them."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from crawler.core.config import ScopeConfig
 from crawler.core.messages import Response
