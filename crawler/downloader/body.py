@@ -17,6 +17,7 @@ from crawler.core.rate_limits import RateGate
 from crawler.core.reasons import Reason
 from crawler.downloader.connection import HttpConnection
 from crawler.downloader.failures import FOREIGN
+from crawler.downloader.timing import Deadline
 from crawler.http.body_buffer import BodyBuffer
 
 _STEP = 256 * 1024
@@ -46,11 +47,11 @@ class BodyReader:
     Args:
         limit: bytes that are kept.
         room: leave to go on and memory; None = there is enough of both.
-        deadline: the timeout of the whole fetch.
+        deadline: of the whole fetch.
         rate: None = as fast as the body comes.
     """
 
-    def __init__(self, limit: int, room: Room | None, deadline: asyncio.Timeout, rate: ByteRate | None) -> None:
+    def __init__(self, limit: int, room: Room | None, deadline: Deadline, rate: ByteRate | None) -> None:
         self.is_cut = False
         self.deadline = deadline
         self._limit = limit
@@ -60,10 +61,10 @@ class BodyReader:
         self._has_waited = False
         self._taken = BodyBuffer()
 
-    async def answered(self) -> None:
+    async def answered(self, source: HttpConnection) -> None:
         """Wait until the room lets us go on."""
         if self._room is not None:
-            await self._wait(self._room.answered())
+            await self._wait(self._room.answered(), source)
 
     async def whole(self, length: int | None, source: HttpConnection) -> bytes:
         """Return the whole body, or as much as the limit allows; `length` is the one that the head states.
@@ -82,7 +83,7 @@ class BodyReader:
                 size += len(piece)
                 self._taken.add(piece if size <= self._limit else piece[: self._limit - size])
                 if self._rate is not None:
-                    await self._wait(self._rate.wait(len(piece)))
+                    await self._wait(self._rate.wait(len(piece)), source)
                 self.is_cut = size > self._limit
                 if size >= self._reserved and not self.is_cut and not source.is_empty:
                     await self._reserve(self._reserved + _STEP, source)
@@ -94,6 +95,8 @@ class BodyReader:
 
     async def brief(self, length: int | None, source: HttpConnection) -> bytes:
         """Return as much of a body of no use as comes within half a second; no error ends it."""
+        if source.is_empty:
+            return b""
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await self.whole(length, source)
@@ -108,14 +111,16 @@ class BodyReader:
             return
         source.pause()
         there = self._taken.size + source.held - self._reserved
-        await self._wait(self._room.grow(more, max(0, min(more, there))))
+        await self._wait(self._room.grow(more, max(0, min(more, there))), source)
         self._reserved += more
         source.read_on()
 
-    async def _wait(self, granted: Awaitable[float]) -> None:
+    async def _wait(self, granted: Awaitable[float], source: HttpConnection) -> None:
         """Wait without a deadline, then move the deadline by the seconds waited."""
-        due = self.deadline.when()
-        self.deadline.reschedule(None)
+        self.deadline.is_suspended = True
         waited = await granted
-        self._has_waited = self._has_waited or waited > _LONG
-        self.deadline.reschedule(None if due is None else due + waited)
+        self.deadline.is_suspended = False
+        if waited:
+            self.deadline.due += waited
+            self._has_waited = self._has_waited or waited > _LONG
+            source.watch()

@@ -13,8 +13,9 @@ Runs on: the event loop.
 """
 
 import select
-from asyncio import AbstractEventLoop, BaseTransport, Future
+from asyncio import AbstractEventLoop, BaseTransport, Future, TimerHandle
 from collections import deque
+from collections.abc import Callable, Hashable
 from typing import Any, cast
 
 from aiohttp.client_proto import ResponseHandler
@@ -22,8 +23,7 @@ from aiohttp.client_proto import ResponseHandler
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
-from crawler.downloader.keep_alive import IdleConnections
-from crawler.downloader.timing import Timeouts
+from crawler.downloader.timing import Deadline, Timeouts
 from crawler.http.framing import ResponseReader
 from crawler.http.head import Head
 
@@ -40,17 +40,25 @@ class HttpConnection(ResponseHandler):
         unasked: it brought bytes that belong to no request.
         held: bytes of the body that wait to be taken.
         peer: the other end, as "address:port".
+        key: what makes connections alike, for its pool.
+
+    Args:
+        lost: is called when the connection has ended.
     """
 
-    def __init__(self, loop: AbstractEventLoop, timeouts: Timeouts, idle: IdleConnections) -> None:
+    def __init__(self, loop: AbstractEventLoop, timeouts: Timeouts, lost: "Callable[[HttpConnection], object]") -> None:
         super().__init__(loop)
+        self.key: Hashable = None
         self.opened_at = self.ready_at = self.idle_since = timeouts.now()
         self.first_byte_at: float | None = None
         self.is_tls = False
         self.unasked = False
         self.peer: str | None = None
         self._timeouts = timeouts
-        self._idle = idle
+        self._lost = lost
+        self._deadline: Deadline | None = None  # of the fetch that waits for an answer
+        self._alarm: TimerHandle | None = None
+        self._rings_at = 0.0
         self._poll: select.poll | None = None
         self._is_tunnelling = False  # aiohttp has asked a proxy, and reads its answer
         self._reader: ResponseReader | None = None  # of the answer to the latest request; None = there was none
@@ -72,8 +80,8 @@ class HttpConnection(ResponseHandler):
 
     # --- called by the fetcher -----------------------------------------------------------------------------------
 
-    def ask(self, message: bytes, *, without_body: bool) -> None:
-        """Send a request and expect its answer; `without_body` as for HEAD.
+    def ask(self, message: bytes, deadline: Deadline, *, without_body: bool) -> None:
+        """Send a request and expect its answer before the deadline; `without_body` as for HEAD.
 
         Raises:
             FetchError: the connection is gone already.
@@ -86,8 +94,9 @@ class HttpConnection(ResponseHandler):
         self._reader = ResponseReader(self._fresh.append, bodiless=without_body)
         self.first_byte_at = None
         transport.write(message)
+        self._deadline = deadline
         self._silent_since = self._timeouts.now()
-        self._arm(self._timeouts.first_byte)
+        self.watch()
 
     async def head(self) -> Head:
         """Return the head of the answer.
@@ -160,6 +169,50 @@ class HttpConnection(ResponseHandler):
         """Abort: a polite end of TLS may take half a minute, and would hold the slot as long."""
         self.abort()
 
+    # --- watching the clock --------------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Let the timer ring when the answer is overdue, or before.
+
+        It is not moved when an answer pauses or ends, nor by the next request: it rings at a moment that was right
+        once, and then finds the next one. So a connection starts a timer every few seconds, not for every request.
+        """
+        due, deadline = self._silent_since + self._patience, self._deadline
+        if deadline is not None and not deadline.is_suspended and deadline.due < due:
+            due = deadline.due
+        if self._alarm is not None:
+            if self._rings_at <= due:
+                return
+            self._alarm.cancel()
+        self._rings_at = due
+        self._alarm = self._loop.call_later(max(0.0, due - self._timeouts.now()), self._ring)
+
+    @property
+    def _patience(self) -> float:
+        return self._timeouts.first_byte if self.first_byte_at is None else self._timeouts.idle
+
+    def _ring(self) -> None:
+        self._alarm = None
+        reader, deadline = self._reader, self._deadline
+        if reader is None or reader.is_done or self._error or self.transport is None or deadline is None:
+            return  # nothing is waited for; the next request starts the timer again
+        now, limit = self._timeouts.now(), self._patience
+        if self._is_pausing:
+            self._silent_since = now  # the server waits for us
+        if deadline.due <= now and not deadline.is_suspended:
+            self._fail(deadline.exceeded())
+        elif self._silent_since + limit > now:
+            self.watch()
+        elif self.first_byte_at is None:
+            self._fail(FetchError(Reason.FIRST_BYTE_TIMEOUT, f"the server did not begin to answer within {limit:g} s"))
+        else:
+            self._fail(FetchError(Reason.IDLE_TIMEOUT, f"the server paused for more than {limit:g} s"))
+
+    def _drop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
     # --- called by aiohttp and the transport ---------------------------------------------------------------------
 
     def set_response_params(self, **params: Any) -> None:
@@ -179,7 +232,8 @@ class HttpConnection(ResponseHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End the answer: a reset in the middle of a body is no end of it, even of one that has no length."""
-        self._idle.discard(self)
+        self._lost(self)
+        self._drop_alarm()
         reader = self._reader
         if reader is not None and not reader.is_done and self._error is None:
             if exc is None:
@@ -195,29 +249,14 @@ class HttpConnection(ResponseHandler):
             self._wake()
         super().connection_lost(exc)
 
-    def _on_read_timeout(self) -> None:
-        if self._is_tunnelling and self._reader is None:
-            super()._on_read_timeout()
-            return
-        limit = self._timeouts.idle if self.first_byte_at is not None else self._timeouts.first_byte
-        left = self._silent_since + limit - self._timeouts.now()
-        if self._is_pausing:
-            self._arm(limit)
-        elif left > 0:
-            self._arm(left)
-        elif self.first_byte_at is None:
-            self._fail(FetchError(Reason.FIRST_BYTE_TIMEOUT, f"the server did not begin to answer within {limit:g} s"))
-        else:
-            self._fail(FetchError(Reason.IDLE_TIMEOUT, f"the server paused for more than {limit:g} s"))
-
     # --- reading -------------------------------------------------------------------------------------------------
 
     def _read(self, reader: ResponseReader, data: bytes) -> None:
         now = self._silent_since = self._timeouts.now()
         if self.first_byte_at is None:
             self.first_byte_at = now
-            if (idle := self._timeouts.idle) < self._timeouts.first_byte:
-                self._arm(idle)  # otherwise the timer that runs comes early enough
+            if self._timeouts.idle < self._timeouts.first_byte:
+                self.watch()  # otherwise the timer that runs comes early enough
         try:
             reader.feed(data)
         except FetchError as error:
@@ -230,7 +269,6 @@ class HttpConnection(ResponseHandler):
             self._pieces.append(piece)
             self.held += len(piece)
         if reader.is_done:
-            self._drop_timeout()
             if reader.surplus:
                 self._refuse()
         elif self.held >= _MOST_HELD:
@@ -250,11 +288,6 @@ class HttpConnection(ResponseHandler):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-    def _arm(self, seconds: float) -> None:
-        """Check for silence after so many seconds: one timer for an answer, not one for each piece of it."""
-        self.read_timeout = seconds
-        self.start_timeout()
 
     def _fail(self, error: FetchError) -> None:
         """End the connection; the fetch that waits for its answer gets this error."""

@@ -91,9 +91,16 @@ class DialingConnector(TCPConnector):
         traces: list[Trace],
         timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's, without limits
     ) -> ResponseHandler:
-        async with asyncio.timeout(self._timeouts.connect) as deadline:
-            cast("AttemptTrace", traces[0]).deadlines.append(deadline)
-            return await super()._create_connection(req, traces, timeout)
+        trace = cast("AttemptTrace", traces[0])
+        left = trace.deadline.due - self._timeouts.now()
+        try:
+            async with asyncio.timeout(left) as whole, asyncio.timeout(self._timeouts.connect) as connecting:
+                trace.timeouts = whole, connecting
+                return await super()._create_connection(req, traces, timeout)
+        except TimeoutError:
+            if whole.expired():
+                raise trace.deadline.exceeded() from None
+            raise
 
     async def _create_direct_connection(
         self,

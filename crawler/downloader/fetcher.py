@@ -18,13 +18,11 @@ fetch with them, 112 like this (uvloop, one run, two cores).
 Runs on: the event loop.
 """
 
-import asyncio
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 from crawler.core.addresses import AddressPolicy, parse_nets
 from crawler.core.config import FetchConfig
-from crawler.core.errors import FetchError
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Clock, Room
 from crawler.core.reasons import Reason
@@ -36,7 +34,7 @@ from crawler.downloader.headers import RequestHeaders
 from crawler.downloader.keep_alive import IdleConnections
 from crawler.downloader.pool import ConnectionPools
 from crawler.downloader.proxy import proxy_from
-from crawler.downloader.timing import AttemptTrace
+from crawler.downloader.timing import AttemptTrace, Deadline
 from crawler.http import redirects
 
 IDLE_CONNECTIONS = 256
@@ -81,18 +79,15 @@ class HttpFetcher:
         Raises:
             FetchError: there was no usable response; the reason says why.
         """
-        limit = self._config.timeout
-        began = self._now()
+        most, began = self._config.max_body, self._now()
+        if request.most is not None:
+            most = min(most, request.most)
+        body = BodyReader(most, room, Deadline(began, self._config.timeout), self._rate)
         try:
-            async with asyncio.timeout(limit) as deadline:
-                most = min(self._config.max_body, request.most or self._config.max_body)
-                body = BodyReader(most, room, deadline, self._rate)
-                try:
-                    return await self._attempt(request, body, began, fresh=request.method not in _REPEATABLE)
-                except _StaleConnection:
-                    return await self._attempt(request, body, began, fresh=True)
-        except TimeoutError:
-            raise FetchError(Reason.TOTAL_TIMEOUT, f"the fetch took longer than {limit:g} s") from None
+            try:
+                return await self._attempt(request, body, began, fresh=request.method not in _REPEATABLE)
+            except _StaleConnection:
+                return await self._attempt(request, body, began, fresh=True)
         except FOREIGN as error:
             raise reach_error(error, request.url.host_port) from error
 
@@ -103,8 +98,7 @@ class HttpFetcher:
             _StaleConnection: a kept-alive connection gave no answer, or one that may be another request's.
         """
         trace = AttemptTrace(self._now, fresh=fresh, deadline=body.deadline)
-        pooled = await self._pools.connect(request, trace)
-        connection = cast("HttpConnection", pooled.protocol)
+        connection = await self._pools.connect(request, trace)
         try:
             response = await self._exchange(request, connection, body, trace, began)
         except BaseException as error:
@@ -115,7 +109,7 @@ class HttpFetcher:
                 raise _StaleConnection from error
             raise
         finally:
-            pooled.release()
+            self._pools.give_back(request, connection)
         if trace.reused and connection.unasked:
             raise _StaleConnection
         return response
@@ -125,9 +119,9 @@ class HttpFetcher:
     ) -> Response:
         """Send the request and read its answer."""
         sent = self._now()
-        connection.ask(self._headers.message(request), without_body=request.method == "HEAD")
+        connection.ask(self._headers.message(request), body.deadline, without_body=request.method == "HEAD")
         head = await connection.head()
-        await body.answered()
+        await body.answered(connection)
         is_redirect = head.status in redirects.STATUSES and any(
             name.lower() == b"location" and value for name, value in head.headers
         )

@@ -11,8 +11,7 @@ Runs on: the event loop.
 """
 
 from collections.abc import Hashable
-
-from aiohttp.client_proto import ResponseHandler
+from typing import Protocol
 
 KEEP_ALIVE_SECONDS = 15.0
 QUIET_SECONDS = 0.1
@@ -52,24 +51,44 @@ class ReuseTrust:
             del self._proofs[next(iter(self._proofs))]
 
 
+class Idle(Protocol):
+    """A connection that waits for its next request, since `idle_since` (monotonic seconds)."""
+
+    idle_since: float
+
+    def abort(self) -> None:
+        """End it at once."""
+        ...
+
+
 class IdleConnections:
-    """The idle connections of all pools, the longest idle one first."""
+    """The idle connections of all pools, the longest idle one first; at most `limit` of them."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: dict[ResponseHandler, None] = {}
+        self._waiting: dict[Idle, None] = {}
 
     def __repr__(self) -> str:
         return f"<IdleConnections {len(self._waiting)} of {self._limit}>"
 
-    def add(self, connection: ResponseHandler) -> None:
+    def add(self, connection: Idle) -> None:
         """Count a connection that waits for its next request; drop the longest idle one past the limit."""
         self._waiting[connection] = None
         if len(self._waiting) > self._limit:
+            self.drop_longest()
+
+    def discard(self, connection: Idle) -> None:
+        """Forget a connection that is in use again, or gone."""
+        self._waiting.pop(connection, None)
+
+    def drop_longest(self) -> None:
+        """End the connection that has been idle for the longest time, if there is one."""
+        if self._waiting:
             oldest = next(iter(self._waiting))
             self.discard(oldest)
             oldest.abort()
 
-    def discard(self, connection: ResponseHandler) -> None:
-        """Forget a connection that is in use again, or gone."""
-        self._waiting.pop(connection, None)
+    def drop_expired(self, now: float) -> None:
+        """End the connections that have been idle for longer than any is kept."""
+        while self._waiting and now - next(iter(self._waiting)).idle_since > KEEP_ALIVE_SECONDS:
+            self.drop_longest()

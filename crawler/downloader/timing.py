@@ -4,6 +4,7 @@ Rules
 - Durations are on the monotonic clock; a phase that did not happen is None.
 - A connection taken from the pool has neither lookup, connect nor TLS. Through a proxy, lookup is part of connect.
 - The wait for a lookup's turn is in no phase but the total, and no timeout counts it.
+- The deadline of a fetch is a number, and no timer: the dial and the connection, which wait for the server, heed it.
 Strategy: aiohttp calls its traces at these points anyway, so a trace of our own costs two attribute writes; a
 `TraceConfig` with signals makes a fetch a quarter dearer. The connection tells TCP from TLS: it is made between them.
 Runs on: the event loop.
@@ -17,7 +18,9 @@ from typing import Protocol
 
 from aiohttp.tracing import Trace
 
+from crawler.core.errors import FetchError
 from crawler.core.messages import Timing
+from crawler.core.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,26 @@ class Timeouts:
     idle: float
 
 
+class Deadline:
+    """The moment by which a fetch must be over: `limit` seconds after `began` (monotonic), and what it waited for us.
+
+    Attributes:
+        due: the moment as it stands.
+        is_suspended: the fetch waits for this process now, so nobody heeds the deadline.
+    """
+
+    __slots__ = ("due", "is_suspended", "limit")
+
+    def __init__(self, began: float, limit: float) -> None:
+        self.limit = limit
+        self.due = began + limit
+        self.is_suspended = False
+
+    def exceeded(self) -> FetchError:
+        """Return the error of a fetch that has missed it."""
+        return FetchError(Reason.TOTAL_TIMEOUT, f"the fetch took longer than {self.limit:g} s")
+
+
 class ConnectionTimes(Protocol):
     """The moments that a connection notes: TCP stood, TLS stood, the latest answer began."""
 
@@ -51,14 +74,16 @@ class AttemptTrace(Trace):
     Attributes:
         fresh: only a new connection will do, not a kept-alive one.
         reused: the connection comes from the pool.
-        deadlines: the timeouts that run, innermost last.
+        deadline: of the whole fetch.
+        timeouts: those of the dial, while there is one.
         resolved: when the name lookup ended; None = there was none.
     """
 
-    def __init__(self, now: Callable[[], float], *, fresh: bool = False, deadline: asyncio.Timeout) -> None:
+    def __init__(self, now: Callable[[], float], *, fresh: bool = False, deadline: Deadline) -> None:
         self.now = now
         self.fresh = fresh
-        self.deadlines = [deadline]
+        self.deadline = deadline
+        self.timeouts: tuple[asyncio.Timeout, ...] = ()
         self.reused = False
         self.started = now()
         self.resolved: float | None = None
@@ -67,26 +92,17 @@ class AttemptTrace(Trace):
     def paused(self) -> Iterator[None]:
         """Exclude the time within the block from all timeouts and phases."""
         began = self.now()
-        due = [(deadline, deadline.when()) for deadline in self.deadlines if not deadline.expired()]
-        for deadline, _ in due:
-            deadline.reschedule(None)
+        due = [(timeout, timeout.when()) for timeout in self.timeouts if not timeout.expired()]
+        for timeout, _ in due:
+            timeout.reschedule(None)
         try:
             yield
         finally:
             waited = self.now() - began
             self.started += waited
-            for deadline, when in due:
-                deadline.reschedule(None if when is None else when + waited)
-
-    async def send_connection_reuseconn(self) -> None:
-        """Note that a kept-alive connection was taken."""
-        self.reused = True
-
-    async def send_connection_create_start(self) -> None:
-        """Do nothing: `started` is near enough."""
-
-    async def send_connection_create_end(self) -> None:
-        """Do nothing: the connection notes the moment."""
+            self.deadline.due += waited
+            for timeout, when in due:
+                timeout.reschedule(None if when is None else when + waited)
 
     def timing(self, began: float, connection: ConnectionTimes, sent: float) -> Timing:
         """Return all phases of a fetch that began at `began` and ends now; `sent` is when its request was written."""

@@ -5,6 +5,7 @@ fetcher, and by a connection of a load test.
 """
 
 import asyncio
+import math
 import time
 from unittest.mock import Mock
 
@@ -13,8 +14,7 @@ import pytest
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.downloader.connection import HttpConnection
-from crawler.downloader.keep_alive import IdleConnections
-from crawler.downloader.timing import Timeouts
+from crawler.downloader.timing import Deadline, Timeouts
 from crawler.http.framing import MAX_CHUNK_LINE, MAX_HEAD, MAX_TRAILERS, ResponseReader
 from crawler.http.head import MAX_HEADERS, read_head
 from crawler.load.exchange import Exchange
@@ -64,9 +64,9 @@ async def _fetch(parts: list[bytes]) -> Whole | str:
     transport.get_extra_info.return_value = None
     transport.is_closing.return_value = False
     watch = Timeouts(now=asyncio.get_running_loop().time, connect=1, first_byte=1, idle=1)
-    handler = HttpConnection(asyncio.get_running_loop(), watch, IdleConnections(1))
+    handler = HttpConnection(asyncio.get_running_loop(), watch, lambda _handler: None)
     handler.connection_made(transport)
-    handler.ask(b"", without_body=False)
+    handler.ask(b"", Deadline(0.0, math.inf), without_body=False)
     for part in parts:
         if handler.transport is not None and not (handler.is_complete and part.strip(b"\r\n") == b""):
             handler.data_received(part)

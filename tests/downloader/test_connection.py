@@ -9,8 +9,7 @@ import pytest
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.downloader.connection import HttpConnection
-from crawler.downloader.keep_alive import IdleConnections
-from crawler.downloader.timing import Timeouts
+from crawler.downloader.timing import Deadline, Timeouts
 
 
 @pytest.fixture
@@ -26,9 +25,14 @@ async def transport() -> Mock:
 async def handler(transport: Mock) -> HttpConnection:
     """The handler of that connection, before its first request."""
     watch = Timeouts(now=time.monotonic, connect=1, first_byte=1, idle=1)
-    handler = HttpConnection(asyncio.get_running_loop(), watch, IdleConnections(10))
+    handler = HttpConnection(asyncio.get_running_loop(), watch, lambda _handler: None)
     handler.connection_made(transport)
     return handler
+
+
+def a_deadline() -> Deadline:
+    """One that is far away."""
+    return Deadline(time.monotonic(), 60)
 
 
 async def test_a_server_that_speaks_first_is_left(handler: HttpConnection, transport: Mock) -> None:
@@ -38,14 +42,14 @@ async def test_a_server_that_speaks_first_is_left(handler: HttpConnection, trans
     assert handler.unasked
     transport.abort.assert_called_once_with()
     with pytest.raises(FetchError) as caught:
-        handler.ask(b"GET / HTTP/1.1\r\n\r\n", without_body=False)
+        handler.ask(b"GET / HTTP/1.1\r\n\r\n", a_deadline(), without_body=False)
     assert caught.value.reason == Reason.PROTOCOL_ERROR
     transport.write.assert_not_called()
 
 
 async def test_what_comes_after_the_answer_ends_the_connection(handler: HttpConnection, transport: Mock) -> None:
     """The next byte after a complete answer belongs to nobody."""
-    handler.ask(b"GET / HTTP/1.1\r\n\r\n", without_body=False)
+    handler.ask(b"GET / HTTP/1.1\r\n\r\n", a_deadline(), without_body=False)
     handler.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!")
     assert handler.is_connected()
 
@@ -57,7 +61,7 @@ async def test_what_comes_after_the_answer_ends_the_connection(handler: HttpConn
 
 async def test_a_head_is_given_up_when_it_is_too_heavy(handler: HttpConnection, transport: Mock) -> None:
     """256 KiB of lines that are each short enough are too much, long before the head is complete."""
-    handler.ask(b"GET / HTTP/1.1\r\n\r\n", without_body=False)
+    handler.ask(b"GET / HTTP/1.1\r\n\r\n", a_deadline(), without_body=False)
     handler.data_received(b"HTTP/1.1 200 OK\r\n")
 
     for _ in range(33):
