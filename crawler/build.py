@@ -178,7 +178,7 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
     if environment.observe is not None:
         journal.observe(environment.observe)
     task = environment.reading(structs.replace(_task(config, follows=follows), keep=config.output.files))
-    http = await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=idle_for(limit)))
+    http = await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=idle_for()))
     workers = config.parse.workers if config.parse.workers is not None else (os.cpu_count() or 1)
     parser: Parser
     if workers:

@@ -7,7 +7,7 @@ Runs on: anywhere (pure).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import msgspec
 
@@ -68,6 +68,21 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     total: float | None = None
 
 
+class HeaderFields(tuple[tuple[bytes, bytes], ...]):  # noqa: SLOT001 - a tuple can have no slots
+    """The header fields of a message: pairs of name and value in order, which are found by their names, too."""
+
+    _index: dict[bytes, list[bytes]] | None = None  # by name in lower case; made when it is first needed
+
+    def named(self, name: bytes) -> Sequence[bytes]:
+        """Return the values of this name, which is in lower case, in order."""
+        index = self._index
+        if index is None:
+            index = self._index = {}
+            for key, value in self:
+                index.setdefault(key.lower(), []).append(value)
+        return index.get(name, ())
+
+
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to one request: raw bytes, with transfer framing removed and content codings kept.
 
@@ -92,7 +107,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header by case-insensitive name (RFC 9110, 5.1), as latin-1; None = absent."""
-        return next(self.header_values(name), None)
+        return next(iter(self.header_values(name)), None)
 
     @property
     def is_part(self) -> bool:
@@ -111,10 +126,10 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         """Return all values of a header that is a list, joined as one (RFC 9110, 5.3); empty = absent."""
         return ",".join(self.header_values(name))
 
-    def header_values(self, name: str) -> Iterator[str]:
+    def header_values(self, name: str) -> list[str]:
         """Return each value of a header, in order, without the white space of HTTP around it (RFC 9110, 5.6.3).
 
         Other white space of latin-1 may be the last byte of a letter in UTF-8, such as an a with grave.
         """
-        wanted = name.lower().encode("latin-1")
-        return (value.strip(_BLANK).decode("latin-1") for key, value in self.headers if key.lower() == wanted)
+        headers = self.headers if isinstance(self.headers, HeaderFields) else HeaderFields(self.headers)
+        return [value.strip(_BLANK).decode("latin-1") for value in headers.named(name.lower().encode("latin-1"))]

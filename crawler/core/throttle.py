@@ -98,12 +98,22 @@ class HostThrottle:
     `ahead` is the monotonic clock minus the wall clock, on which a stored state lies.
 
     Attributes:
-        crawl_delay: the delay of its robots.txt, in seconds; None = it has none.
+        down: why the host was given up; None = it was not.
+        delay: seconds between the starts of two requests.
+        limit: requests in flight, at the most.
+        standing: the likelihood that it answers at once.
+        stock: leased URLs that the host can use: those of two seconds, at least twice its limit.
         waited: seconds that requests to it took which got no answer.
     """
 
+    down: Reason | None
+    delay: float
+    limit: int
+    standing: Standing
+    stock: int
+
     def __init__(self, bounds: ThrottleBounds, state: HostState = _NO_STATE, ahead: float = 0.0) -> None:
-        self.crawl_delay: float | None = None
+        self._crawl_delay: float | None = None
         self._reach = Reachability(state, ahead)
         self._bounds = bounds
         self._ahead = ahead
@@ -116,39 +126,21 @@ class HostThrottle:
         self._has_answered_page = state.answered
         self._is_quick = self._is_put_off = False
         self.waited = state.waited
+        self._settle()
         self._noted, self._noted_slowness = self._news(), self._slowness
 
     # --- limits in force -----------------------------------------------------------------------------------------
 
     @property
-    def down(self) -> Reason | None:
-        """Return why the host was given up; None = it was not."""
-        return self._reach.down
+    def crawl_delay(self) -> float | None:
+        """Return the delay of its robots.txt, in seconds; None = it has none."""
+        return self._crawl_delay
 
-    @property
-    def delay(self) -> float:
-        """Return the seconds between the starts of two requests."""
-        return self._longest()[0]
-
-    @property
-    def limit(self) -> int:
-        """Return the most requests in flight."""
-        if self.down:
-            return _GIVEN_UP
-        if not self._reach.is_reached:
-            return 1
-        return max(1, int(self._window) if self._has_answered_page else min(int(self._window), _UNPROVEN))
-
-    @property
-    def standing(self) -> Standing:
-        """Return the likelihood that it answers at once."""
-        if self.down:
-            return Standing.QUICK
-        if self._reach.failures or self._reach.robots_attempts or self._is_put_off:
-            return Standing.FAILED
-        if not self._reach.has_answered:
-            return Standing.UNTRIED
-        return Standing.QUICK if self._is_quick else Standing.ANSWERS
+    @crawl_delay.setter
+    def crawl_delay(self, seconds: float | None) -> None:
+        if seconds != self._crawl_delay:
+            self._crawl_delay = seconds
+            self._settle()
 
     @property
     def due(self) -> float:
@@ -156,26 +148,41 @@ class HostThrottle:
         if self.down:
             return 0.0
         rested = self._rest_until
-        return rested if self._sent_at is None else max(rested, self._sent_at + self.delay)
+        if self._sent_at is None or (spaced := self._sent_at + self.delay) < rested:
+            return rested
+        return spaced
 
-    @property
-    def stock(self) -> int:
-        """Return the number of leased URLs that the host can use: those of two seconds, at least twice its limit."""
-        delay = self.delay
-        by_pace = int(min(STOCK_SECONDS / delay, MOST_STOCK)) if delay else 0
-        return max(by_pace, 2 * (self.limit if self.down or not self._reach.is_reached else max(1, int(self._window))))
+    def _settle(self) -> None:
+        """Set the limits in force after an event: they are read many times for each request."""
+        reach, window = self._reach, max(1, int(self._window))
+        self.down = down = reach.down
+        self.delay, self._cause = self._longest()
+        if down:
+            self.limit, self.standing = _GIVEN_UP, Standing.QUICK
+        else:
+            proven = window if self._has_answered_page else min(window, _UNPROVEN)
+            self.limit = proven if reach.is_reached else 1
+            self.standing = self._usual_standing()
+        by_pace = int(min(STOCK_SECONDS / self.delay, MOST_STOCK)) if self.delay else 0
+        self.stock = max(by_pace, 2 * (self.limit if down or not reach.is_reached else window))
+
+    def _usual_standing(self) -> Standing:
+        if self._reach.failures or self._reach.robots_attempts or self._is_put_off:
+            return Standing.FAILED
+        if not self._reach.has_answered:
+            return Standing.UNTRIED
+        return Standing.QUICK if self._is_quick else Standing.ANSWERS
 
     def _longest(self) -> tuple[float, str]:
         """Return the delay and its cause."""
         if self.down:
             return 0.0, "down"
-        delays = (
-            (self._bounds.delay, self._bounds.cause),
-            (min(self.crawl_delay or 0.0, LONGEST_REST), "crawl-delay"),
-            (self._slowness, "latency"),
-            (self._penalty, "trouble"),
-        )
-        return max(delays, key=lambda delay: delay[0])
+        longest, cause = self._bounds.delay, self._bounds.cause
+        if (crawl_delay := min(self._crawl_delay or 0.0, LONGEST_REST)) > longest:
+            longest, cause = crawl_delay, "crawl-delay"
+        if (slowness := self._slowness) > longest:
+            longest, cause = slowness, "latency"
+        return (self._penalty, "trouble") if self._penalty > longest else (longest, cause)
 
     @property
     def _slowness(self) -> float:
@@ -187,7 +194,8 @@ class HostThrottle:
 
     def sent(self, now: float) -> None:
         """Count the delay from the moment of a request, unless a later one was sent."""
-        self._sent_at = now if self._sent_at is None else max(self._sent_at, now)
+        if self._sent_at is None or now > self._sent_at:
+            self._sent_at = now
 
     def hear(self, heard: Heard, now: float, jitter: float) -> None:
         """Take in the outcome of a request."""
@@ -207,6 +215,7 @@ class HostThrottle:
                 self._reach.miss_page(failure, heard.asked_at)
         else:
             self._take_in(heard, now, jitter)
+        self._settle()
 
     def _take_in(self, heard: Heard, now: float, jitter: float) -> None:
         """Take in the outcome of a request that reached the host, though the connection may have been lost."""
@@ -214,7 +223,8 @@ class HostThrottle:
             self._reach.forgive()
             self._is_put_off = False
         else:
-            self.reached(now)
+            self._reach.answer(now)
+            self._is_put_off = False
             self._has_answered_page = True
         if heard.retry_after:
             self.rest(heard.retry_after, now)
@@ -231,6 +241,7 @@ class HostThrottle:
         """Note an answer of the host: earlier failures count no longer."""
         self._reach.answer(now)
         self._is_put_off = False
+        self._settle()
 
     def put_off(self, seconds: float, now: float, waited: float = 0.0) -> None:
         """Rest the host for some seconds behind others, since a request was broken off without its fault.
@@ -240,6 +251,7 @@ class HostThrottle:
         self.waited += waited
         self._is_put_off = True
         self._rest(now + seconds)
+        self._settle()
 
     def rest(self, seconds: float, now: float) -> None:
         """Rest for the seconds that the host asked for, an hour at the most."""
@@ -254,9 +266,9 @@ class HostThrottle:
             self.waited += max(0.0, now - heard.asked_at)
             self._reach.is_reached = False
             self._fail(failure, heard.asked_at, now, jitter, attempts=attempts)
-            return
-        if rest := self._reach.miss_robots(failure, attempts):
+        elif rest := self._reach.miss_robots(failure, attempts):
             self._rest(now + rest)
+        self._settle()
 
     def _rest(self, until: float) -> None:
         self._rest_until = max(self._rest_until, until)
@@ -265,14 +277,15 @@ class HostThrottle:
         if asked_at < self._slowed_at:
             return
         self._slowed_at = now
-        if self.delay or self._window < 2:
-            self._penalty = min(max(2 * self.delay, _LEAST_PENALTY) * (0.75 + jitter / 2), LONGEST_DELAY)
+        delay, _ = self._longest()
+        if delay or self._window < 2:
+            self._penalty = min(max(2 * delay, _LEAST_PENALTY) * (0.75 + jitter / 2), LONGEST_DELAY)
         self._window = max(1.0, self._window / 2)
 
     def _speed_up(self) -> None:
         self._window = min(self._window + 1 / self._window, float(self._bounds.per_host))
         if self._penalty:
-            floor = max(self._bounds.delay, self.crawl_delay or 0.0, _LEAST_PENALTY / 2)
+            floor = max(self._bounds.delay, self._crawl_delay or 0.0, _LEAST_PENALTY / 2)
             self._penalty = 1 / (1 / self._penalty + _GAIN / floor)
             if self._penalty <= floor:
                 self._penalty = 0.0
@@ -285,7 +298,7 @@ class HostThrottle:
 
     def state(self, now: float) -> HostState:
         """Return the state from which a later lease or life goes on."""
-        delay, cause = self._longest()
+        delay, cause = self.delay, self._cause
         reach = self._reach
         if self._rest_until > now and not self.down:
             cause = "put off" if self._is_put_off else "retry-after"
@@ -321,7 +334,5 @@ class HostThrottle:
         return self._window, self._penalty, reach.failures, reach.robots_attempts, self.down, round(self.waited)
 
     def __repr__(self) -> str:
-        delay, cause = self._longest()
-        return (
-            f"<HostThrottle {delay:.3g} s ({cause}), {self.limit} at once{f', down: {self.down}' if self.down else ''}>"
-        )
+        down = f", down: {self.down}" if self.down else ""
+        return f"<HostThrottle {self.delay:.3g} s ({self._cause}), {self.limit} at once{down}>"

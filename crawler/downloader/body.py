@@ -76,6 +76,8 @@ class BodyReader:
         self.is_cut = False
         if source.is_empty:
             return b""
+        if source.is_complete and self._rate is None:
+            return await self._complete(source)
         try:
             await self._reserve(length or _STEP, source)
             size = 0
@@ -92,6 +94,13 @@ class BodyReader:
                 raise FetchError(Reason.TRUNCATED, "it broke while it waited for memory", counted=False) from error
             raise
         return self._taken.whole()
+
+    async def _complete(self, source: HttpConnection) -> bytes:
+        """Return a body that has come already, as most do with their heads."""
+        await self._reserve(source.held, source)
+        content = source.rest()
+        self.is_cut = len(content) > self._limit
+        return content[: self._limit]
 
     async def brief(self, length: int | None, source: HttpConnection) -> bytes:
         """Return as much of a body of no use as comes within half a second; no error ends it."""

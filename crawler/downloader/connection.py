@@ -124,6 +124,13 @@ class HttpConnection(ResponseHandler):
         self.read_on()
         return piece
 
+    def rest(self) -> bytes:
+        """Return the whole of what is left of a body that is complete."""
+        content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self.held = 0
+        return content
+
     def pause(self) -> None:
         """Stop reading an answer that is not complete, until `read_on`."""
         if not (self._is_pausing or self.is_complete or self._error) and self.transport is not None:

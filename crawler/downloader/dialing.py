@@ -38,29 +38,36 @@ from aiohttp.tracing import Trace
 
 from crawler.core.addresses import AddressPolicy
 from crawler.downloader.dns import Resolver
-from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS
+from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, IdleConnections
 from crawler.downloader.timing import AttemptTrace, Timeouts
 from crawler.downloader.tls import Trust
 from crawler.runtime.loop import open_files
 
 _RESERVED_FILES = 32
+_SCARCE_FILES = (
+    96  # an idle connection takes a turn of the loop to end, in which 16 hosts are dialled by two sockets each
+)
 
 SocketFactory = Callable[[AddrInfoType], socket.socket]
 
 
-def socket_factory(policy: AddressPolicy, *, named: bool) -> SocketFactory:
+def socket_factory(policy: AddressPolicy, idle: IdleConnections, *, named: bool) -> SocketFactory:
     """Return the function that makes the socket for an address about to be dialled.
 
     It raises EACCES with the policy's sentence, or EMFILE while few of the files are left that this process may open:
     the run's own files need them. A new file has the lowest free number (POSIX), so a high one tells that few are left.
+    Before that, each new socket ends the connection that has been idle for the longest time.
     """
     most = open_files() - _RESERVED_FILES
+    plenty = most - min(_SCARCE_FILES, most // 2)
 
     def create(info: AddrInfoType) -> socket.socket:
         family, kind, protocol, _, address = info
         if refusal := policy.refusal(str(address[0]), named=named):
             raise PermissionError(errno.EACCES, refusal)
         created = socket.socket(family, kind, protocol)
+        if created.fileno() >= plenty:
+            idle.drop_longest()
         if created.fileno() >= most:
             created.close()
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

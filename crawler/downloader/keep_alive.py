@@ -4,20 +4,25 @@ Rules
 - A server that pushes an answer while our next request is on its way cannot be told from one that answers it. So a host
   first shows on some connections that it stays silent between answers, 0.1 s each, before it gets connections back
   at once. A host that spoke unasked gets a new connection for every request from then on.
-- All pools together keep a limited number of idle connections; past the limit the longest idle one is dropped.
+- All pools together keep a limited number of idle connections; past the limit the longest idle one is dropped. Where
+  open files run short, they make room for new ones (`dialing.py`).
 Strategy: a host that is asked without pause pays with a connection per request for 0.1 s; one that is asked twice a
 second pays nothing.
 Runs on: the event loop.
 """
 
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Protocol
 
-KEEP_ALIVE_SECONDS = 15.0
+KEEP_ALIVE_SECONDS = (
+    60.0  # the longest delay that latency and trouble ask for: such a host is not dialled for each page
+)
 QUIET_SECONDS = 0.1
 QUIET_PROOFS = 16
 _SPOKE = -1
 _HOSTS_REMEMBERED = 4096
+_MANY = 1024  # connections; where more are kept, one over TLS counts as four, since it has the larger buffers
 
 
 class ReuseTrust:
@@ -55,6 +60,7 @@ class Idle(Protocol):
     """A connection that waits for its next request, since `idle_since` (monotonic seconds)."""
 
     idle_since: float
+    is_tls: bool
 
     def abort(self) -> None:
         """End it at once."""
@@ -66,20 +72,25 @@ class IdleConnections:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: dict[Idle, None] = {}
+        self._weight = 0
+        self._tls_weight = 4 if limit > _MANY else 1
+        self._waiting: OrderedDict[Idle, None] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<IdleConnections {len(self._waiting)} of {self._limit}>"
 
     def add(self, connection: Idle) -> None:
-        """Count a connection that waits for its next request; drop the longest idle one past the limit."""
+        """Count a connection that waits for its next request; drop the longest idle ones past the limit."""
         self._waiting[connection] = None
-        if len(self._waiting) > self._limit:
+        self._weight += self._tls_weight if connection.is_tls else 1
+        while self._weight > self._limit:
             self.drop_longest()
 
     def discard(self, connection: Idle) -> None:
         """Forget a connection that is in use again, or gone."""
-        self._waiting.pop(connection, None)
+        if connection in self._waiting:
+            del self._waiting[connection]
+            self._weight -= self._tls_weight if connection.is_tls else 1
 
     def drop_longest(self) -> None:
         """End the connection that has been idle for the longest time, if there is one."""

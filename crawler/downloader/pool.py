@@ -71,7 +71,7 @@ class ConnectionPools:
         )
         self._pools = {
             (named, trusted): ConnectionPool(
-                socket_factory(policy, named=named or proxy is not None),
+                socket_factory(policy, idle, named=named or proxy is not None),
                 self._resolver,
                 self._tls[trusted].verified,
                 timeouts,

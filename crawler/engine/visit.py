@@ -149,6 +149,8 @@ class _Holdings:
         return await self.place.take_slot()
 
     async def grow(self, n: int, there: int = 0) -> float:
+        if self.memory.grow_at_once(n):
+            return 0.0
         self.place.hold()
         try:
             return await self.memory.grow(n, there)

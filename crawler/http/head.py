@@ -11,17 +11,19 @@ Runs on: anywhere (pure).
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from crawler.core.errors import FetchError
+from crawler.core.messages import HeaderFields
 from crawler.core.reasons import Reason
 
 MAX_HEADERS = 1000
 
-Headers = tuple[tuple[bytes, bytes], ...]
 
-
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True):
     """The head of an answer.
 
     Attributes:
@@ -38,7 +40,7 @@ class Head(NamedTuple):
     version: str
     status: int
     phrase: str
-    headers: Headers
+    headers: HeaderFields
     length: int | None = None
     is_chunked: bool = False
     codings: tuple[str, ...] = ()
@@ -57,7 +59,7 @@ _NAME = re.compile(_TOKEN + rb"+")
 _FOLD = re.compile(rb"(?<!\r)\r*+\n[ \t]++")
 _PACKINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "br": "br", "zstd": "zstd"}
 _NO_CODINGS = frozenset({b"", b"identity", b"none", b"binary", b"7bit", b"8bit", b"utf-8"})  # of MIME, or by mistake
-_FRAMING = {len(name): name for name in (b"content-length", b"transfer-encoding", b"connection")}
+_LONGEST = str(2**63)
 
 
 def read_head(raw: bytes) -> Head:
@@ -74,9 +76,8 @@ def read_head(raw: bytes) -> Head:
     lines.pop()
     _check_count(lines)
     pairs = [line.partition(b":") for line in lines]
-    headers = tuple([(name, value.strip(b" \t")) for name, _, value in pairs])
-    version = "1.0" if minor == b"0" else "1.1"
-    return _framed(Head(version, int(status), _text(phrase or b""), headers), is_strict=True)
+    headers = HeaderFields([(name, value.strip(b" \t")) for name, _, value in pairs])
+    return _framed("1.0" if minor == b"0" else "1.1", int(status), _text(phrase or b""), headers, is_strict=True)
 
 
 def _read_unusual(raw: bytes) -> Head:
@@ -96,7 +97,7 @@ def _read_unusual(raw: bytes) -> Head:
             headers.append((token, value.strip(b" \t")))
         is_strict = is_strict and bool(colon) and _NAME.fullmatch(name) is not None
     version = "1.0" if status[1] == b"1.0" else "1.1"
-    return _framed(Head(version, int(status[2]), _text(status[3]), tuple(headers)), is_strict=is_strict)
+    return _framed(version, int(status[2]), _text(status[3]), HeaderFields(headers), is_strict=is_strict)
 
 
 def _check_count(lines: list[bytes]) -> None:
@@ -104,55 +105,74 @@ def _check_count(lines: list[bytes]) -> None:
         raise FetchError(Reason.HEADER_LIMIT, f"the response has more than {MAX_HEADERS} headers")
 
 
-def _framed(head: Head, *, is_strict: bool) -> Head:
+def _framed(version: str, status: int, phrase: str, headers: HeaderFields, *, is_strict: bool) -> Head:
     """Return the head with its framing (RFC 9112, 6)."""
-    lengths: list[bytes] = []
-    codings: list[bytes] = []
-    options: list[bytes] = []
-    for name, value in head.headers:
-        if (known := _FRAMING.get(len(name))) and name.lower() == known:
-            (lengths if known == b"content-length" else options if known == b"connection" else codings).append(value)
+    lengths, codings = headers.named(b"content-length"), headers.named(b"transfer-encoding")
+    options = headers.named(b"connection")
     wishes = _members(options) if options else ()
-    is_kept = "keep-alive" in wishes if head.version == "1.0" else "close" not in wishes
-    head = head._replace(keep_alive=is_strict and is_kept and not (codings and lengths))
+    is_kept = "keep-alive" in wishes if version == "1.0" else "close" not in wishes
+    is_kept = is_strict and is_kept and not (codings and lengths)
     if codings and (removed := _members(codings)):
-        return _coded(head, removed)
-    return _sized(head, lengths) if lengths else head
-
-
-def _coded(head: Head, codings: tuple[str, ...]) -> Head:
-    """Return the head of a body with transfer codings, which alone frame it (RFC 9112, 6.3, rules 3 and 4)."""
-    others = tuple(name for name in codings if name != "chunked")
-    is_chunked = codings[-1] == "chunked"
-    if not _PACKINGS.keys() >= set(others):
-        return head._replace(keep_alive=False, flaw="its Transfer-Encoding is none that is known")
-    if len(codings) > len(others) and not is_chunked:
-        return head._replace(keep_alive=False, flaw="its body is in chunks, and packed once more around them")
-    is_simple = head.version != "1.0" and len(codings) - len(others) == 1
-    return head._replace(
-        is_chunked=is_chunked,
-        codings=tuple(_PACKINGS[name] for name in others),
-        keep_alive=head.keep_alive and is_simple,
+        framing = _coded(removed, is_old=version == "1.0")
+    else:
+        framing = _sized(lengths) if lengths else _UNFRAMED
+    return Head(
+        version=version,
+        status=status,
+        phrase=phrase,
+        headers=headers,
+        length=framing.length,
+        is_chunked=framing.is_chunked,
+        codings=framing.codings,
+        keep_alive=is_kept and framing.is_sound,
+        flaw=framing.flaw,
     )
 
 
-def _sized(head: Head, lengths: list[bytes]) -> Head:
-    """Return the head of a body with the one length that all values give (RFC 9112, 6.3, rule 5), empty ones aside."""
+class _Framing(NamedTuple):
+    """The framing of a body, as in `Head`; unless it `is_sound`, its connection can carry nothing else."""
+
+    length: int | None = None
+    is_chunked: bool = False
+    codings: tuple[str, ...] = ()
+    is_sound: bool = True
+    flaw: str | None = None
+
+
+_UNFRAMED = _Framing()
+
+
+def _coded(codings: tuple[str, ...], *, is_old: bool) -> _Framing:
+    """Return the framing of a body with transfer codings, which alone frame it (RFC 9112, 6.3, rules 3 and 4)."""
+    others = tuple(name for name in codings if name != "chunked")
+    is_chunked = codings[-1] == "chunked"
+    if not _PACKINGS.keys() >= set(others):
+        return _Framing(is_sound=False, flaw="its Transfer-Encoding is none that is known")
+    if len(codings) > len(others) and not is_chunked:
+        return _Framing(is_sound=False, flaw="its body is in chunks, and packed once more around them")
+    is_simple = not is_old and len(codings) - len(others) == 1
+    return _Framing(is_chunked=is_chunked, codings=tuple(_PACKINGS[name] for name in others), is_sound=is_simple)
+
+
+def _sized(lengths: Sequence[bytes]) -> _Framing:
+    """Return the framing by the one length that all values give (RFC 9112, 6.3, rule 5), empty ones aside."""
+    if len(lengths) == 1 and len(lengths[0]) < len(_LONGEST) and lengths[0].isdigit():
+        return _Framing(int(lengths[0]))
     told = {member.strip(b" \t") for member in b",".join(lengths).split(b",")} - {b""}
     if not told:
-        return head._replace(keep_alive=False)
+        return _Framing(is_sound=False)
     value = told.pop()
     digits = value.lstrip(b"0") or b"0"
-    if told or not (value.isascii() and value.isdigit()) or len(digits) > 19 or int(digits) >= 2**63:
-        return head._replace(keep_alive=False, flaw="its Content-Length is no length, or several different ones")
-    return head._replace(length=int(digits), keep_alive=head.keep_alive and len(lengths) < 2)
+    if told or not (value.isascii() and value.isdigit()) or len(digits) > len(_LONGEST) or int(digits) >= 2**63:
+        return _Framing(is_sound=False, flaw="its Content-Length is no length, or several different ones")
+    return _Framing(int(digits), is_sound=len(lengths) < 2)
 
 
 def _text(phrase: bytes) -> str:
     return phrase.decode("latin-1").strip()
 
 
-def _members(values: list[bytes]) -> tuple[str, ...]:
+def _members(values: Sequence[bytes]) -> tuple[str, ...]:
     """Return the members of a list header in lower case, without parameters and without names that are no coding."""
     members = (member.partition(b";")[0].strip(b" \t").lower() for member in b",".join(values).split(b","))
     return tuple(member.decode("latin-1") for member in members if member not in _NO_CODINGS)

@@ -25,7 +25,7 @@ from crawler.parse.document_reader import read
 from crawler.parse.extract import Extractor, load
 from crawler.parse.follow import Follow
 from crawler.parse.headers import header_directives, refreshes
-from crawler.parse.sniffing import DocumentKind, is_unreadable, kind_of
+from crawler.parse.sniffing import ALWAYS_READ, DocumentKind, is_unreadable, kind_of
 from crawler.parse.user_data import check_data_names, user_data
 
 
@@ -164,9 +164,10 @@ def is_document(job: ParseJob) -> bool:
     """Return whether a body may be read; a coded body may, since its bytes cannot be looked at yet."""
     if job.redirects:
         return False
-    if job.layers or job.refreshes or job.request.way.sitemap or _kind(job, job.body) is not DocumentKind.OTHER:
+    if job.layers or job.refreshes or job.request.way.sitemap:
         return True
-    return is_unreadable(media_type(job.content_type)[0], job.body, assets=True)
+    essence, _ = media_type(job.content_type)
+    return essence in ALWAYS_READ or kind_of(essence, job.body) is not DocumentKind.OTHER
 
 
 def _timed(page: Page, started: float) -> Page:

@@ -33,6 +33,7 @@ YOUNG = 1.0  # seconds in which nearly every server that lives begins to answer
 _SPARE_FILES = 256  # open files that are no connections: a run's own, its workers, and 128 name lookups; half at most
 _DIALS_PER_SLOT = 16  # a dead host is dialled for 10 s, a page takes half a second: a third of all may be dead
 _MOST_DIALS = 4096  # 30 KiB each
+_MOST_IDLE = 8192  # about 15 KiB each
 _WINDOW = 4  # dials of the last second, for each slot: most answer within a quarter
 
 Work = Callable[["Place"], Coroutine[Any, Any, object]]
@@ -40,7 +41,7 @@ Work = Callable[["Place"], Coroutine[Any, Any, object]]
 
 
 def most_slots(files: int) -> int:
-    """Return how many slots `files` open files allow: as many are for idle connections, and the rest for dials."""
+    """Return how many slots `files` open files allow: the rest is for dials, and for idle connections."""
     return max(1, _for_connections(files) * 2 // 5)
 
 
@@ -53,9 +54,12 @@ def _for_connections(files: int) -> int:
     return files - min(_SPARE_FILES, files // 2)
 
 
-def idle_for(slots: int) -> int:
-    """Return how many connections are kept alive: one for each slot, and an eighth of this process's open files."""
-    return min(slots, open_files() // 8)
+def idle_for() -> int:
+    """Return how many connections may wait for their next request: half of this process's open files.
+
+    They make room for new ones where files run short (`downloader/dialing.py`).
+    """
+    return min(_for_connections(open_files()) // 2, _MOST_IDLE)
 
 
 def wanted_dials(slots: int) -> int:
@@ -68,7 +72,7 @@ def dials_for(slots: int) -> int:
 
     Each takes two sockets, since a name has two addresses; half as many fetches that gave their slots up have one.
     """
-    files = _for_connections(open_files()) - slots - idle_for(slots)
+    files = _for_connections(open_files()) - slots
     return max(1, min(wanted_dials(slots), files * 2 // 5))
 
 

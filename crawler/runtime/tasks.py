@@ -193,10 +193,15 @@ class ByteBudget:
         self._receiving[account] = None
         return account
 
+    def grow_at_once(self, account: "Account", size: int) -> bool:
+        """See `Account.grow_at_once`."""
+        if may_grow := self._may_grow(account, size):
+            self.move(account, size)
+        return may_grow
+
     async def grow(self, account: "Account", size: int, there: int) -> float:
         """See `Account.grow`."""
-        if self._may_grow(account, size):
-            self.move(account, size)
+        if self.grow_at_once(account, size):
             return 0.0
         asked = time.monotonic()
         self.move(account, there)
@@ -267,6 +272,10 @@ class Account:
         this waits until there is room, which bounds the excess.
         """
         return await self._budget.grow(self, size, there)
+
+    def grow_at_once(self, size: int) -> bool:
+        """Take `size` more bytes if there is no need to wait for them; returns whether it has."""
+        return self._budget.grow_at_once(self, size)
 
     def hold(self, size: int) -> None:
         """Hold exactly `size` bytes from now on, past the limit if it must be: they are in memory already."""

@@ -174,7 +174,7 @@ class Pieces:
     """The part of a connection that a `BodyReader` needs: a body that comes in pieces of 64 KiB."""
 
     held = 0
-    is_empty = False
+    is_complete = is_empty = False
 
     def __init__(self, size: int) -> None:
         self._left = size

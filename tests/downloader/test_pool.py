@@ -1,6 +1,7 @@
 """downloader.pool and downloader.keep_alive: whose answer a kept-alive connection brings."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from itertools import cycle
 
@@ -8,6 +9,7 @@ import pytest
 
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
+from crawler.downloader import dialing
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, QUIET_PROOFS, QUIET_SECONDS
 from support.fetching import OK, HandClock, answering, ask, failure, open_fetcher
@@ -103,7 +105,7 @@ async def test_a_host_that_proved_quiet_gets_connections_back_at_once() -> None:
 
 
 async def test_a_connection_that_waited_too_long_is_not_used_again() -> None:
-    """Servers drop idle connections, so after 15 seconds a new one is dialled."""
+    """Servers drop idle connections, so after a minute a new one is dialled."""
     opened: list[None] = []
     clock = HandClock()
     async with raw_server(answering(OK, opened=opened)) as where, open_fetcher(clock=clock) as fetcher:
@@ -245,6 +247,21 @@ async def test_idle_connections_are_bounded() -> None:
         await asyncio.gather(*(fetcher.fetch(ask(where)) for _ in range(8)))
 
         assert repr(fetcher) == "<HttpFetcher <IdleConnections 3 of 3>>"
+
+
+async def test_an_idle_connection_makes_room_where_files_run_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new socket whose number is high ends the connection that has waited for the longest time."""
+    async with raw_server(answering(OK)) as one, raw_server(answering(OK)) as other:
+        with socket.socket() as lowest:
+            monkeypatch.setattr(dialing, "open_files", lambda: lowest.fileno() + dialing._RESERVED_FILES + 24)
+        monkeypatch.setattr(dialing, "_SCARCE_FILES", 24)
+        async with open_fetcher() as fetcher:
+            await fetcher.fetch(ask(one))
+            assert "1 of" in repr(fetcher)
+
+            await fetcher.fetch(ask(other))
+
+            assert "1 of" in repr(fetcher)
 
 
 async def test_a_named_hosts_connection_is_no_way_in_for_others() -> None:
