@@ -99,13 +99,12 @@ class DialingConnector(TCPConnector):
         timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's, without limits
     ) -> ResponseHandler:
         trace = cast("AttemptTrace", traces[0])
-        left = trace.deadline.due - self._timeouts.now()
+        limit, left = self._timeouts.connect, trace.deadline.due - self._timeouts.now()
         try:
-            async with asyncio.timeout(left) as whole, asyncio.timeout(self._timeouts.connect) as connecting:
-                trace.timeouts = whole, connecting
+            async with asyncio.timeout(min(limit, left)) as trace.timeout:
                 return await super()._create_connection(req, traces, timeout)
         except TimeoutError:
-            if whole.expired():
+            if left < limit:
                 raise trace.deadline.exceeded() from None
             raise
 
@@ -120,8 +119,7 @@ class DialingConnector(TCPConnector):
         host = cast("str", req.url.raw_host)
         context = self._get_ssl_context(req)
         name = host.rstrip(".") if context else None  # a certificate's names end in no dot
-        found = await self._resolve_host(host, cast("int", req.port), traces)
-        addresses = self._convert_hosts_to_addr_infos(found)
+        addresses = await self._addresses(host, cast("int", req.port), traces)
         while True:
             try:
                 if len(addresses) == 1:
@@ -140,6 +138,13 @@ class DialingConnector(TCPConnector):
                     addresses.remove(next(address for address in addresses if address[0] == family))
                 if not addresses:
                     raise
+
+    async def _addresses(self, host: str, port: int, traces: Sequence[Trace]) -> list[AddrInfoType]:
+        if not is_ip_address(host):
+            return self._convert_hosts_to_addr_infos(await self._resolve_host(host, port, traces))
+        if ":" in host:
+            return [(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port, 0, 0))]
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
 
     async def _dial(
         self,
@@ -167,8 +172,6 @@ class DialingConnector(TCPConnector):
             raise client_error(req.connection_key, error) from error
 
     async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
-        if is_ip_address(host):
-            return await super()._resolve_host(host, port)
         trace = cast("AttemptTrace | None", next(iter(traces or ()), None))
         # Towards a proxy there are no traces.
         found = await self._dns.resolve(host, port, queued=trace.paused if trace else nullcontext)

@@ -75,7 +75,7 @@ class AttemptTrace(Trace):
         fresh: only a new connection will do, not a kept-alive one.
         reused: the connection comes from the pool.
         deadline: of the whole fetch.
-        timeouts: those of the dial, while there is one.
+        timeout: of the dial; None = there was none.
         resolved: when the name lookup ended; None = there was none.
     """
 
@@ -83,7 +83,7 @@ class AttemptTrace(Trace):
         self.now = now
         self.fresh = fresh
         self.deadline = deadline
-        self.timeouts: tuple[asyncio.Timeout, ...] = ()
+        self.timeout: asyncio.Timeout | None = None
         self.reused = False
         self.started = now()
         self.resolved: float | None = None
@@ -91,9 +91,9 @@ class AttemptTrace(Trace):
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Exclude the time within the block from all timeouts and phases."""
-        began = self.now()
-        due = [(timeout, timeout.when()) for timeout in self.timeouts if not timeout.expired()]
-        for timeout, _ in due:
+        began, timeout = self.now(), self.timeout
+        due = timeout.when() if timeout and not timeout.expired() else None
+        if timeout and due is not None:
             timeout.reschedule(None)
         try:
             yield
@@ -101,8 +101,8 @@ class AttemptTrace(Trace):
             waited = self.now() - began
             self.started += waited
             self.deadline.due += waited
-            for timeout, when in due:
-                timeout.reschedule(None if when is None else when + waited)
+            if timeout and due is not None:
+                timeout.reschedule(due + waited)
 
     def timing(self, began: float, connection: ConnectionTimes, sent: float) -> Timing:
         """Return all phases of a fetch that began at `began` and ends now; `sent` is when its request was written."""
