@@ -81,16 +81,19 @@ def _served(command: list[str]) -> Iterator[list[str]]:
 
 
 @contextmanager
-def nginx(root: Path, prefix: Path, *, log: Path | None = None, extra: str = "") -> Iterator[str]:
+def nginx(
+    root: Path, prefix: Path, *, log: Path | None = None, extra: str = "", addresses: Sequence[str] = ()
+) -> Iterator[str]:
     """Serve the files of `root` with an nginx of our own, whose other files are all in `prefix`; gives its base URL.
 
     Each request becomes a line of JSON in `log`, if there is one: `uri`, `status` and `type`.
-    `extra`: further directives of the server.
+    `extra`: further directives of the server. `addresses`: where it listens at the same port, besides 127.0.0.1.
     """
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
+    listens = "".join(f"listen {address}:{port} backlog=4096; " for address in ("127.0.0.1", *addresses))
     settings = prefix / "nginx.conf"
-    settings.write_text(_nginx_settings(root, prefix, port, log, extra), "utf-8")
+    settings.write_text(_nginx_settings(root, prefix, log, listens + extra), "utf-8")
     command = [nginx_program() or "nginx", "-p", str(prefix), "-c", str(settings), "-e", str(prefix / "error.log")]
     with ended_by_sigterm(), subprocess.Popen(command) as server:
         try:
@@ -105,7 +108,7 @@ def nginx_program() -> str | None:
     return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
-def _nginx_settings(root: Path, prefix: Path, port: int, log: Path | None, extra: str) -> str:
+def _nginx_settings(root: Path, prefix: Path, log: Path | None, server: str) -> str:
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "\n".join(f'    {kind}_temp_path "{prefix}/{kind}";' for kind in kinds)
     user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""  # workers read what the master may read
@@ -124,9 +127,8 @@ http {{
     types {{ text/html html htm; text/css css; text/plain txt; application/javascript js; image/png png; }}
     sendfile on;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
         root "{root}";
-        {extra}
+        {server}
     }}
 }}
 """
