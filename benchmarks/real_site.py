@@ -1,23 +1,27 @@
-"""A real site by its links: does `crawler crawl` find exactly its pages, and how long do other tools take?
+"""Real sites by their links: does `crawler crawl` find exactly their pages, and how long do other tools take?
 
-Run with: python benchmarks/real_site.py [--root DIR] [--tools crawler,wget2,scrapy] [--rounds N]
-Debian's `python3.11-doc` (or any folder with an index.html) behind an nginx of our own on loopback. The tools crawl it
-from index.html, one after the other, in several rounds, each in a new folder; the order rotates. The HTML pages that
-are in the crawler's output must be those that an independent walk over the files (html.parser, support/walk.py)
-reaches: none missing, extra or twice, and each with its file's SHA-256. What each tool asked for is read in nginx's
-log, so one witness judges all; of the others nothing is claimed. What each was told is printed with the figures.
+Run with: python benchmarks/real_site.py [--root DIR ...] [--tools crawler,wget2,spider-rs,scrapy,crawlee] [--rounds N]
+Debian's `python3.11-doc` (or any folder with an index.html; `--root` may be repeated) behind an nginx of our own on
+loopback. The tools crawl it from index.html, one after the other, in several rounds, each in a new folder; the order
+rotates. The HTML pages that are in the crawler's output must be those that an independent walk over the files
+(html.parser, support/walk.py) reaches: none missing, extra or twice, and each with its file's SHA-256. What each tool
+asked for is read in nginx's log, so one witness judges all; of the others nothing is claimed. What each was told is
+printed with the figures. A tool that leaves files behind without a sync has a second row, which counts `sync -f` of
+them after its end; the disk is synced before each run. Ratios are medians of the rounds' own ratios.
 """
 
 import argparse
 import hashlib
 import json
+import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -32,6 +36,7 @@ from benchmarks.support.walk import Place, place, reachable
 
 START = "/index.html"
 HEAD = ("tool", "seconds", "fastest", "slowest", "CPU s", "peak MiB", "pages", "of", "requests", "asked twice", "codes")
+SYNCED = "sync -f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,16 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one tool."""
+    """One run of one tool; `sync` = seconds that the sync of its files took afterwards."""
 
     cost: Cost
     served: Served
+    sync: float = 0.0
+
+    @property
+    def figures(self) -> tuple[float, float, float]:
+        """Return its seconds, CPU seconds and peak MiB."""
+        return self.cost.seconds + self.sync, self.cost.cpu, self.cost.peak_mb
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +74,11 @@ class Bench:
         """Crawl the site with a tool, in a folder of its own."""
         folder = self.folder(tool, number)
         folder.mkdir()
+        _sync(self.scratch)
         before = self.log.stat().st_size
         cost = measured(tool.command(self.base_url + START, folder), folder)
-        return Run(cost, self._served(before))
+        sync = _sync(folder / tool.unsynced) if tool.unsynced else 0.0
+        return Run(cost, self._served(before), sync)
 
     def folder(self, tool: Tool, number: int) -> Path:
         """Return the folder of a tool's round."""
@@ -83,22 +96,36 @@ class Bench:
 def main() -> int:
     """Crawl the folder with each tool; the exit code is 0 when the crawler found it exactly."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--root", type=Path, default=DOCUMENTATION, help="the folder to serve")
+    parser.add_argument("--root", type=Path, action="append", help="a folder to serve; repeatable")
     parser.add_argument("--tools", type=_tools, default=list(TOOLS), help=f"of {','.join(TOOLS)}; crawler comes anyway")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    prepare_nginx(options.root)
+    roots = options.root or [DOCUMENTATION]
+    for root in roots:
+        prepare_nginx(root)
     tools = ready(options.tools)
-    root = options.root.resolve()
+    return max(_site(root.resolve(), tools, options.rounds) for root in roots)
+
+
+def _site(root: Path, tools: list[Tool], rounds: int) -> int:
+    """Crawl one folder with each tool, and show what is claimed and how they compare."""
     wanted = reachable(root, START)
     with tempfile.TemporaryDirectory(prefix="crawler-real-site-") as name:
         scratch = Path(name)
         with nginx(root, scratch, log=scratch / "requests.jsonl") as base_url:
             bench = Bench(base_url, scratch / "requests.jsonl", scratch)
-            runs = _rounds(bench, tools, options.rounds)
+            runs = _rounds(bench, tools, rounds)
         code = verdict(f"real_site: {root}, `crawler crawl` from {START}", _claims(bench, tools[0], runs, wanted))
     _compare(tools, runs, set(wanted))
     return code
+
+
+def _sync(path: Path) -> float:
+    """Sync the file system of a path, if it exists; return the seconds that it took."""
+    began = time.monotonic()
+    if path.exists():
+        subprocess.run(["sync", "-f", str(path)], check=True)
+    return time.monotonic() - began
 
 
 def _tools(text: str) -> list[str]:
@@ -161,34 +188,36 @@ def _named(pages: set[Place]) -> str:
 
 
 def _compare(tools: list[Tool], runs: dict[str, list[Run]], wanted: set[Place]) -> None:
-    """Print what each tool did and cost, and what it cost against the first."""
-    rounds = len(runs[tools[0].name])
-    rows = [_row(tool.name, runs[tool.name], wanted) for tool in tools]
-    show(f"real_site: medians of {rounds} rounds, interleaved; pages and requests as nginx saw them", HEAD, rows)
+    """Print what each tool did and cost, and what the first cost against it."""
+    mine = runs[tools[0].name]
+    rows, ratios = [], []
+    for tool in tools:
+        bare = [replace(run, sync=0.0) for run in runs[tool.name]]
+        kinds = {tool.name: bare} | ({f"{tool.name}, {SYNCED}": runs[tool.name]} if tool.unsynced else {})
+        rows += [_row(name, its, wanted) for name, its in kinds.items()]
+        ratios += [_ratios(f"{tools[0].name} / {name}", mine, its) for name, its in kinds.items() if its[0] != mine[0]]
+    show(f"real_site: medians of {len(mine)} rounds, interleaved; pages and requests as nginx saw them", HEAD, rows)
     for tool in tools:
         print(f"  {tool.name}: {tool.settings}")
         if partial := [run for run in runs[tool.name] if not wanted <= run.served.pages]:
             print(f"    not complete in {len(partial)} rounds; its last word: {partial[0].cost.said[:200]}")
-    for tool in tools[1:]:
-        mine, theirs = _medians(runs[tools[0].name]), _medians(runs[tool.name])
-        seconds, cpu, peak = (f"{first / other:.2f}" for first, other in zip(mine, theirs, strict=True))
-        print(f"  {tools[0].name} / {tool.name}: seconds {seconds}, CPU {cpu}, peak memory {peak}")
-    print(flush=True)
+    print("", *ratios, sep="\n  ", end="\n\n", flush=True)
 
 
 def _row(name: str, runs: Sequence[Run], wanted: set[Place]) -> tuple[object, ...]:
-    seconds = [run.cost.seconds for run in runs]
-    middle, cpu, peak = _medians(runs)
+    seconds, cpu, peak = zip(*(run.figures for run in runs), strict=True)
     pages = min(len(run.served.pages & wanted) for run in runs)
     most, twice = max(run.served.requests for run in runs), max(run.served.twice for run in runs)
     codes = " ".join(str(code) for code in sorted({run.cost.code for run in runs}))
-    shown = (f"{figure:.2f}" for figure in (middle, min(seconds), max(seconds), cpu))
-    return name, *shown, peak, pages, len(wanted), most, twice, codes
+    shown = (f"{figure:.2f}" for figure in (median(seconds), min(seconds), max(seconds), median(cpu)))
+    return name, *shown, median(peak), pages, len(wanted), most, twice, codes
 
 
-def _medians(runs: Sequence[Run]) -> tuple[float, float, float]:
-    costs = [run.cost for run in runs]
-    return median(c.seconds for c in costs), median(c.cpu for c in costs), median(c.peak_mb for c in costs)
+def _ratios(name: str, mine: Sequence[Run], theirs: Sequence[Run]) -> str:
+    """Return the medians of the rounds' own ratios."""
+    pairs = [(ours.figures, its.figures) for ours, its in zip(mine, theirs, strict=True)]
+    seconds, cpu, peak = (f"{median(ours[at] / its[at] for ours, its in pairs):.2f}" for at in range(3))
+    return f"{name}: seconds {seconds}, CPU {cpu}, peak memory {peak}"
 
 
 if __name__ == "__main__":

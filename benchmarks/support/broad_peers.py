@@ -16,7 +16,7 @@ from benchmarks.support.broad_runs import Command, crawler
 from benchmarks.support.debian import install
 from benchmarks.support.farm import name_server_port
 from benchmarks.support.programs import available
-from benchmarks.support.rivals import installed_scrapy
+from benchmarks.support.rivals import SCRAPY, installed_scrapy
 
 # https://docs.scrapy.org/en/latest/topics/broad-crawls.html: its settings, without those that concern what it says.
 _SPIDER = """
@@ -99,9 +99,9 @@ def _ten_lines(slots: int) -> Callable[[], Tool | str]:
 
 def _scrapy(*, robots: bool) -> Callable[[], Tool | str]:
     def made() -> Tool | str:
-        program, version = installed_scrapy()
-        if program is None:
-            return version
+        program = installed_scrapy()
+        if isinstance(program, str):
+            return program
 
         def command(source: Path, folder: Path, _ports: Ports) -> list[str]:
             (folder / "spider.py").write_text(_SPIDER.replace("OBEYS", str(robots)), "utf-8")
@@ -109,7 +109,7 @@ def _scrapy(*, robots: bool) -> Callable[[], Tool | str]:
 
         return Tool(
             "scrapy-robots" if robots else "scrapy",
-            f"Scrapy {version} with the settings of its page on broad crawls, 256 in flight, 15 s a download, one"
+            f"Scrapy {SCRAPY} with the settings of its page on broad crawls, 256 in flight, 15 s a download, one"
             f" try; robots {'on' if robots else 'off'}; keeps URL, status and title",
             with_names(command),
         )

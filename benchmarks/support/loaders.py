@@ -1,22 +1,20 @@
 """Other load testers, each told to do the same: 64 connections, keep-alive, as fast as they can, for so many seconds.
 
 wrk, hey and h2load come from Debian, autocannon from npm and locust from PyPI, the last two into folders of their own
-below ~/.cache/crawler-benchmarks; the bare aiohttp loop is this file's. What cannot be had is left out, with a reason.
+(own_home.py); the bare aiohttp loop is this file's. What cannot be had is left out, with a reason.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.support.debian import install
+from benchmarks.support.own_home import from_npm, from_pypi
 from benchmarks.support.programs import available
 
 CONNECTIONS = 64
-_HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crawler-benchmarks"
 
 _LOCUST = """
 from locust import FastHttpUser, constant, task
@@ -100,17 +98,9 @@ def _hey() -> Loader | str:
 
 
 def _autocannon() -> Loader | str:
-    home = _HOME / "autocannon"
-    program = home / "node_modules" / "autocannon" / "autocannon.js"
-    if not program.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        if shutil.which("npm") is None:
-            return "on Debian: apt-get install npm"
-        done = subprocess.run(
-            ["npm", "install", "--silent", "--prefix", str(home), "autocannon"], check=False, capture_output=True
-        )
-        if done.returncode:
-            return f"npm cannot install it in {home}"
+    program = from_npm("autocannon", "autocannon/autocannon.js", "autocannon")
+    if isinstance(program, str):
+        return program
     return Loader(
         "autocannon",
         "Node, one process",
@@ -119,15 +109,9 @@ def _autocannon() -> Loader | str:
 
 
 def _locust() -> Loader | str:
-    home = _HOME / "locust"
-    program = home / "bin" / "locust"
-    if not program.exists():
-        for step in (
-            [sys.executable, "-m", "venv", "--clear", home],
-            [home / "bin" / "pip", "-q", "install", "locust"],
-        ):
-            if subprocess.run(step, check=False, capture_output=True).returncode:
-                return f"it cannot be installed in {home}"
+    program = from_pypi("locust", "locust", "locust")
+    if isinstance(program, str):
+        return program
 
     def command(url: str, seconds: int, folder: Path) -> list[str]:
         host, _, path = url.removeprefix("http://").partition("/")

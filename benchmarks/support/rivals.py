@@ -1,19 +1,21 @@
-"""The same site by other tools: wget2 and Scrapy, beside `crawler crawl`. None of them asks for robots.txt.
+"""The same site by other tools: wget2, spider-rs, Scrapy and Crawlee, beside `crawler crawl`. Robots are off for all.
 
-Scrapy is no dependency of the project: it has a virtual environment of its own in the user's cache folder, made when it
-is first needed.
+wget2 comes from Debian; the others have folders of their own in the user's cache (own_home.py), with pinned versions.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.support.debian import install
+from benchmarks.support.own_home import from_npm, from_pypi
 from benchmarks.support.programs import available
+
+SCRAPY = "2.19.0"
+_CRAWLEE = "1.11.0"
+_SPIDER_RS = "0.0.157"  # the last one for which npm has the compiled part for Linux; its wrapper is at 0.0.163
 
 _SPIDER = """
 from urllib.parse import urlsplit
@@ -49,11 +51,18 @@ class Site(scrapy.Spider):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A crawler of sites: `command(url, folder)` is what is run in an empty folder, `settings` is said of it."""
+    """A crawler of sites.
+
+    Attributes:
+        settings: the words about it in the report.
+        command: makes what is run, from a URL and an empty folder.
+        unsynced: what it keeps in its folder without having it synced; empty = nothing.
+    """
 
     name: str
     settings: str
     command: Callable[[str, Path], list[str]]
+    unsynced: str = ""
 
 
 def ready(names: list[str]) -> list[Tool]:
@@ -82,13 +91,28 @@ def _wget2() -> Tool | str:
         "wget2",
         "5 threads (its default), robots off; fetches images, styles and scripts too; keeps every file, no digests",
         lambda url, folder: ["wget2", *told, f"--directory-prefix={folder / 'files'}", url],
+        unsynced="files",
+    )
+
+
+def _spider_rs() -> Tool | str:
+    packages = (f"@spider-rs/spider-rs{part}@{_SPIDER_RS}" for part in ("", "-linux-x64-gnu"))
+    module = from_npm(f"spider-rs-{_SPIDER_RS}", "@spider-rs/spider-rs", *packages)
+    if isinstance(module, str):
+        return module
+    script = Path(__file__).with_name("spider_rs_site.cjs")
+    return Tool(
+        "spider-rs",
+        f"@spider-rs/spider-rs {_SPIDER_RS} (Rust, in node), its defaults (no delay, no limit), robots off; keeps the"
+        " URLs of pages in memory, no bodies",
+        lambda url, _folder: ["node", str(script), str(module), url],
     )
 
 
 def _scrapy() -> Tool | str:
-    program, version = installed_scrapy()
-    if program is None:
-        return version
+    program = installed_scrapy()
+    if isinstance(program, str):
+        return program
 
     def command(url: str, folder: Path) -> list[str]:
         (folder / "spider.py").write_text(_SPIDER, "utf-8")
@@ -96,33 +120,35 @@ def _scrapy() -> Tool | str:
 
     return Tool(
         "scrapy",
-        f"Scrapy {version}, one spider with a LinkExtractor, 256 in flight (16 by default), no delay, robots off; keeps"
+        f"Scrapy {SCRAPY}, one spider with a LinkExtractor, 256 in flight (16 by default), no delay, robots off; keeps"
         " URL, status and title of each page",
         command,
     )
 
 
-def installed_scrapy() -> tuple[Path | None, str]:
-    """Scrapy's program and its version; None and the reason where it cannot be had."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crawler-benchmarks" / "scrapy"
-    program = home / "bin" / "scrapy"
-    if not program.exists() and (problem := _install_scrapy(home)):
-        return None, problem
-    told = subprocess.run([program, "version"], check=True, capture_output=True, text=True)
-    return program, told.stdout.split()[-1]
+def installed_scrapy() -> Path | str:
+    """Return Scrapy's program; a text = why it cannot be had."""
+    return from_pypi(f"scrapy-{SCRAPY}", "scrapy", f"scrapy=={SCRAPY}")
 
 
-def _install_scrapy(home: Path) -> str | None:
-    """Make Scrapy's own environment; gives what went wrong."""
-    for step in (
-        [sys.executable, "-m", "venv", "--clear", str(home)],
-        [home / "bin" / "pip", "-q", "install", "scrapy"],
-    ):
-        done = subprocess.run(step, check=False, capture_output=True, text=True)
-        if done.returncode:
-            return f"it cannot be installed in {home}: {(done.stderr.strip().splitlines() or ['no word'])[-1][:200]}"
-    return None
+def _crawlee() -> Tool | str:
+    python = from_pypi(f"crawlee-{_CRAWLEE}", "python", f"crawlee[parsel]=={_CRAWLEE}")
+    if isinstance(python, str):
+        return python
+    script = Path(__file__).with_name("crawlee_site.py")
+    return Tool(
+        "crawlee",
+        f"Crawlee for Python {_CRAWLEE}, its ParselCrawler, 64 in flight, no delay, robots off; requests in memory,"
+        " keeps nothing",
+        lambda url, _folder: [str(python), str(script), url],
+    )
 
 
-_MAKERS: dict[str, Callable[[], Tool | str]] = {"crawler": _crawler, "wget2": _wget2, "scrapy": _scrapy}
+_MAKERS: dict[str, Callable[[], Tool | str]] = {
+    "crawler": _crawler,
+    "wget2": _wget2,
+    "spider-rs": _spider_rs,
+    "scrapy": _scrapy,
+    "crawlee": _crawlee,
+}
 TOOLS = tuple(_MAKERS)
