@@ -1,9 +1,10 @@
 """Is every host asked as it wishes, judged from the server's side; and does nobody pay for another's slowness?
 
-Run with: python benchmarks/politeness.py [--only wishes|rate|neighbours] [--rounds N]
+Run with: python benchmarks/politeness.py [--only wishes|rate|broad|neighbours] [--rounds N]
 - wishes: the built-in site with 50 hosts of different Crawl-delay, some of whose pages answer 429 or 503 with
   Retry-After, under several delays and limits: not one request early, in a rest, or above the limit.
 - rate: 1,000 hosts, each asked every two seconds: all of them together as quickly as that allows.
+- broad: 5,000 hosts, each asked once a second, for a minute: 2,000 pages a second, or nearly all that the delays allow.
 - neighbours: 50 quick hosts alone, and beside one that answers after 15 s and one that is dead.
 A request is early if it arrives more than TOLERANCE before its moment: what the server notes is when it came to read a
 request, and on a busy machine that is now and then later than the request came.
@@ -18,12 +19,14 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.support.measured import measured
 from benchmarks.support.programs import audit, crawler, planned_site
 from benchmarks.support.slow_server import slow_server, slow_servers
 from benchmarks.support.tables import Claim, at_most, exactly, figure, mark, show, verdict
@@ -31,6 +34,8 @@ from crawler.site.log import Hit, most_at_once, read_log
 from crawler.site.plan import Shares, SitePlan
 
 TOLERANCE = 0.02
+ENOUGH = 2000.0  # pages per second of broad
+CRAWLER = (sys.executable, "-m", "crawler")
 DELAYS = (0.0, 0.05, 0.1, 0.2, 0.5)
 SHARES = Shares(retry_after=0.05, redirects=0.05)
 WAYS = ({"per-host": 1}, {"per-host": 3, "delay": 0.15}, {"per-host": 8, "rate": 300})
@@ -39,14 +44,16 @@ WAYS = ({"per-host": 1}, {"per-host": 3, "delay": 0.15}, {"per-host": 8, "rate":
 def main() -> int:
     """Show each part; the exit code is 0 when every claim holds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", choices=("wishes", "rate", "neighbours"))
+    parser.add_argument("--only", choices=("wishes", "rate", "broad", "neighbours"))
     parser.add_argument("--rounds", type=int, default=3, help="of neighbours")
-    parser.add_argument("--hosts", type=int, default=1000, help="of rate")
-    parser.add_argument("--pages", type=int, default=25, help="of each host of rate")
+    parser.add_argument("--hosts", type=int, default=5000, help="of broad")
+    parser.add_argument("--delay", type=float, default=1.0, help="of broad: seconds between two requests to a host")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of broad: after them no request begins")
     options = parser.parse_args()
     parts = {
         "wishes": _wishes,
-        "rate": lambda folder: _rate(folder, options.hosts, options.pages),
+        "rate": _rate,
+        "broad": lambda folder: _broad(folder, options.hosts, options.delay, options.seconds),
         "neighbours": lambda folder: _neighbours(folder, options.rounds),
     }
     codes = []
@@ -122,31 +129,90 @@ def _within_rests(hits: Sequence[Hit]) -> int:
 # --- as quickly as that allows ------------------------------------------------------------------------------------
 
 
-def _rate(folder: Path, hosts: int, pages: int) -> int:
-    delay, log, run = 2.0, folder / "log", folder / "run"
-    listed = folder / "urls.txt"
-    with slow_servers(0.01, log, hosts) as bases:
-        listed.write_text("".join(f"{base}/{page}\n" for page in range(pages) for base in bases), "utf-8")
-        done = crawler("fetch", str(listed), "-o", str(run), "--delay", str(delay))
-    hits = read_log(log)
-    began, ended = min(hit.started for hit in hits), max(hit.started for hit in hits)
-    by_host = [sorted(own, key=lambda hit: hit.started) for own in _by_host(hits, hosts)]
-    early = [seconds for own in by_host for seconds in _earliness(own, delay) if seconds > TOLERANCE]
+def _rate(folder: Path) -> int:
+    hosts, delay, pages = 1000, 2.0, 25
+    asked = _ask(folder, hosts, pages, ["--delay", str(delay)])
     ideal = pages * delay  # robots.txt first, then a page after each delay
-    share = ideal / (ended - began)
+    share = ideal / asked.seconds
     return verdict(
         f"politeness: {hosts:,} hosts, each asked every {delay:g} s; robots.txt and {pages} pages of each",
         [
-            exactly("pages", hosts * pages, done.summary.done),
-            exactly("requests", hosts * (pages + 1), len(hits)),
-            exactly("requests that came early", 0, len(early)),
+            exactly("pages", hosts * pages, asked.done),
+            exactly("requests", hosts * (pages + 1), asked.requests),
+            exactly("requests that came early", 0, asked.early(delay)),
             figure("seconds at the least: pages x delay", ideal),
-            figure("seconds, first to last request", ended - began),
-            figure("requests per second", len(hits) / (ended - began)),
+            figure("seconds, first to last request", asked.seconds),
+            figure("requests per second", asked.requests / asked.seconds),
             Claim("share of the most that the delays allow", ">= 95 %", f"{100 * share:.1f} %", share >= 0.95),
-            exactly("exit code of verify", 0, audit(run)),
+            exactly("exit code of verify", 0, asked.code),
         ],
     )
+
+
+def _broad(folder: Path, hosts: int, delay: float, seconds: float) -> int:
+    """Ask many hosts for so many seconds: the list has a page for each delay, and `--max-time` ends the run."""
+    pages = max(1, round(seconds / delay))
+    asked = _ask(folder, hosts, pages, ["--delay", str(delay), "--max-time", str(seconds)])
+    rate, allowed = asked.pages / asked.seconds, hosts / delay
+    return verdict(
+        f"politeness: {hosts:,} hosts, each asked every {delay:g} s, for {seconds:g} s; robots.txt first",
+        [
+            exactly("requests that came early", 0, asked.early(delay)),
+            figure("hosts that were asked", sum(map(bool, asked.by_host))),
+            figure("pages", asked.pages),
+            figure("pages per second that the delays allow", allowed),
+            Claim(
+                "pages per second, first to last request",
+                f">= {ENOUGH:,.0f}, or 95 % of these",
+                f"{rate:,.0f}, {100 * rate / allowed:.1f} %",
+                rate >= min(ENOUGH, 0.95 * allowed),
+            ),
+            figure("CPU us of the crawler per page", asked.cpu * 1e6 / max(1, asked.pages)),
+            exactly("exit code of verify", 0, asked.code),
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A list that was fetched from many hosts, as the hosts saw it; `code` is the exit code of verify."""
+
+    by_host: list[list[Hit]]
+    done: int
+    cpu: float
+    code: int
+
+    @property
+    def requests(self) -> int:
+        return sum(map(len, self.by_host))
+
+    @property
+    def pages(self) -> int:
+        return sum(hit.status == 200 for own in self.by_host for hit in own)
+
+    @property
+    def seconds(self) -> float:
+        """Return the time from the first request to the last."""
+        moments = [hit.started for own in self.by_host for hit in own]
+        return max(moments) - min(moments)
+
+    def early(self, delay: float) -> int:
+        """Return how many requests came too early."""
+        return sum(seconds > TOLERANCE for own in self.by_host for seconds in _earliness(own, delay))
+
+
+def _ask(folder: Path, hosts: int, pages: int, options: list[str]) -> _Asked:
+    """Fetch so many pages of each host, one of each in turn."""
+    log, run, listed = folder / "log", folder / "run", folder / "urls.txt"
+    with slow_servers(0.01, log, hosts) as bases:
+        with listed.open("w", encoding="ascii") as file:
+            file.writelines(f"{base}/{page}\n" for page in range(pages) for base in bases)
+        cost = measured([*CRAWLER, "fetch", str(listed), "-o", str(run), *options, "--quiet"], folder)
+        if cost.code not in {0, 1}:
+            sys.exit(f"exit {cost.code}: {cost.said}")
+    by_host = [sorted(own, key=lambda hit: hit.started) for own in _by_host(read_log(log), hosts)]
+    done = sum(line.startswith(b"{") for line in (run / "pages.jsonl").open("rb"))
+    return _Asked(by_host, done, cost.cpu, audit(run))
 
 
 # --- beside slow and dead ones ------------------------------------------------------------------------------------
@@ -191,7 +257,7 @@ def _given_up(run: Path, host: str) -> tuple[float, str]:
     lines = [json.loads(line) for line in (run / "pages.jsonl").read_bytes().splitlines()]
     moments = [datetime.fromisoformat(line["fetched_at"]) for line in lines]
     last = max(at for at, line in zip(moments, lines, strict=True) if host in line["url"])
-    command = [sys.executable, "-m", "crawler", "hosts", str(run), "--json"]
+    command = [*CRAWLER, "hosts", str(run), "--json"]
     told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     rows = told["hosts"] if isinstance(told, dict) else told
     return (last - min(moments)).total_seconds(), next(row["down"] for row in rows if row["host"] == host)
