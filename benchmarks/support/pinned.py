@@ -42,7 +42,7 @@ def received(url: str) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """The processor time so far of a process and all that it started and that still lives."""
+    """The processor time so far of a process and all that it started, as far as they live or were waited for."""
     return sum(_ticks(child) for child in _family(pid)) / _TICKS
 
 
@@ -62,4 +62,4 @@ def _ticks(pid: int) -> int:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0
-    return int(fields[11]) + int(fields[12])
+    return sum(map(int, fields[11:15]))  # its own, and that of children which have ended
