@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.support.measured import measured
+from benchmarks.support.measured import cpu_of_children, measured
 from benchmarks.support.programs import audit, crawler, planned_site
 from benchmarks.support.slow_server import slow_server, slow_servers
 from benchmarks.support.tables import Claim, at_most, exactly, figure, mark, show, verdict
@@ -167,7 +167,8 @@ def _broad(folder: Path, hosts: int, delay: float, seconds: float) -> int:
                 f"{rate:,.0f}, {100 * rate / allowed:.1f} %",
                 rate >= min(ENOUGH, 0.95 * allowed),
             ),
-            figure("CPU us of the crawler per page", asked.cpu * 1e6 / max(1, asked.pages)),
+            figure("CPU us per page of the crawler", asked.cpu * 1e6 / max(1, asked.pages)),
+            figure("CPU us per page of the hosts", asked.hosts_cpu * 1e6 / max(1, asked.pages)),
             exactly("exit code of verify", 0, asked.code),
         ],
     )
@@ -175,11 +176,17 @@ def _broad(folder: Path, hosts: int, delay: float, seconds: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A list that was fetched from many hosts, as the hosts saw it; `code` is the exit code of verify."""
+    """A list that was fetched from many hosts, as the hosts saw it.
+
+    Attributes:
+        cpu: CPU seconds of the crawler, and `hosts_cpu` those of the server.
+        code: the exit code of verify.
+    """
 
     by_host: list[list[Hit]]
     done: int
     cpu: float
+    hosts_cpu: float
     code: int
 
     @property
@@ -204,15 +211,17 @@ class _Asked:
 def _ask(folder: Path, hosts: int, pages: int, options: list[str]) -> _Asked:
     """Fetch so many pages of each host, one of each in turn."""
     log, run, listed = folder / "log", folder / "run", folder / "urls.txt"
+    before = cpu_of_children()
     with slow_servers(0.01, log, hosts) as bases:
         with listed.open("w", encoding="ascii") as file:
             file.writelines(f"{base}/{page}\n" for page in range(pages) for base in bases)
         cost = measured([*CRAWLER, "fetch", str(listed), "-o", str(run), *options, "--quiet"], folder)
         if cost.code not in {0, 1}:
             sys.exit(f"exit {cost.code}: {cost.said}")
+    hosts_cpu = cpu_of_children() - before - cost.cpu
     by_host = [sorted(own, key=lambda hit: hit.started) for own in _by_host(read_log(log), hosts)]
     done = sum(line.startswith(b"{") for line in (run / "pages.jsonl").open("rb"))
-    return _Asked(by_host, done, cost.cpu, audit(run))
+    return _Asked(by_host, done, cost.cpu, hosts_cpu, audit(run))
 
 
 # --- beside slow and dead ones ------------------------------------------------------------------------------------

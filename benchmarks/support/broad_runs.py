@@ -2,7 +2,6 @@
 
 import json
 import re
-import resource
 import sys
 import time
 from collections import Counter
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 from benchmarks.support.broad_plan import FIRST_ADDRESS, Fate, Host, Ports, listed, live, pages_of
 from benchmarks.support.farm import farm
 from benchmarks.support.farm_log import Seen, seen
-from benchmarks.support.measured import Cost, measured
+from benchmarks.support.measured import Cost, cpu_of_children, measured
 from crawler.site.log import Hit, read_log
 
 Command = Callable[[Path, Path, Ports], list[str]]  # from the list, the folder of the run, and the farm's ports
@@ -78,20 +77,14 @@ class Run:
 def run(job: Job, folder: Path, command: Command, is_over: IsOver = lambda: False) -> Run:
     """Run a command over the list in a new folder; `is_over` is asked 20 times a second, and ends it with True."""
     folder.mkdir()
-    log, before = folder / "requests.jsonl", _cpu_of_children()
+    log, before = folder / "requests.jsonl", cpu_of_children()
     with farm(job.hosts, job.urls, log) as ports:
         source = write_list(job, folder, ports)
         until = time.monotonic() + job.limit
         told = command(source, folder, ports)
         cost = measured(told, folder, is_over=lambda: time.monotonic() > until or is_over())
-    hits, both = read_log(log), _cpu_of_children() - before
+    hits, both = read_log(log), cpu_of_children() - before
     return Run(job, folder, cost, hits, seen(hits, job.hosts, job.wanted, cost.began), both - cost.cpu)
-
-
-def _cpu_of_children() -> float:
-    """CPU seconds of the children that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def write_list(job: Job, folder: Path, ports: Ports) -> Path:

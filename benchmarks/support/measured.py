@@ -69,6 +69,12 @@ def measured(command: list[str], folder: Path, *, is_over: Callable[[], bool] = 
     )
 
 
+def cpu_of_children() -> float:
+    """Return the CPU seconds so far of the children of this process that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _watch(process: subprocess.Popen[bytes], is_over: Callable[[], bool]) -> tuple[int, int]:
     """The most bytes that a process and its descendants have together, and the most files of its own, to its end."""
     peak = files = 0
