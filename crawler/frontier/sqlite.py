@@ -123,10 +123,10 @@ class SqliteFrontier:
                     part.write()
                 self._db.execute("COMMIT")
             except BaseException:
-                for undone in (self._hosts, self._scope_index, self._tally, self._admission):
-                    undone.forget()
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+                for undone in (self._hosts, self._scope_index, self._tally, self._admission):
+                    undone.forget()
                 raise
             self._tally.keep()
             self._admission.keep()

@@ -22,7 +22,7 @@ from crawler.core.visits import State
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite import SqliteFrontier
-from support.frontiers import BROKEN, NOW, A, Run, again, deaths, done, ended, found, urls
+from support.frontiers import BROKEN, NOW, A, Run, again, batch_of, deaths, done, ended, found, urls
 from support.ways import a_request
 
 ROOT = Path(__file__).parent.parent.parent
@@ -122,6 +122,19 @@ def test_a_group_is_committed_whole_or_not_at_all(run: Run, trigger: str) -> Non
     assert (after.discovered, after.done, after.failed, after.pending) == (4, 1, 1, 2)
     assert urls(run.lease()) == ["new/1"]
     assert run.problems() == []
+
+
+def test_a_failed_commit_brings_no_place_and_takes_no_id(run: Run) -> None:
+    """Scope and ids are as before, so the commit that is repeated stores its place, and the first row."""
+    run.frontier._db.executescript(BROKEN["INSERT file"])
+    with pytest.raises(StorageError):
+        run.commit(seeds=(batch_of("http://a/1"),), files={"pages.jsonl": 0})
+    run.frontier._db.execute("DROP TRIGGER no")
+
+    run.add("http://a/1")
+
+    assert run.one("SELECT count(*) FROM place") == 1
+    assert run.one("SELECT max(id) FROM url") == 1
 
 
 def test_a_failed_commit_is_not_there_after_a_death(run: Run) -> None:
