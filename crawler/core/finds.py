@@ -46,11 +46,45 @@ class Find(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     guess: int = Guess.WRITTEN
 
 
-_PACKER, _UNPACKER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(tuple[Find, ...])
+class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A find, and those right behind it on its page that differ in nothing but their URLs, of the same origin.
+
+    Most links of a page are one run: its facts are packed once, and judged once.
+
+    Attributes:
+        find: the first of them.
+        others: the URLs of the rest, as `Url.href`.
+    """
+
+    find: Find
+    others: tuple[str, ...] = ()
+
+    @property
+    def hrefs(self) -> tuple[str, ...]:
+        """Return the URLs of all of them, in order."""
+        return (self.find.url.href, *self.others)
+
+    def of(self, href: str) -> Find:
+        """Return the find with this URL of the run."""
+        find = self.find
+        if href == find.url.href:
+            return find
+        url = Url(href, find.url.scheme, find.url.host, find.url.port)
+        return Find(url=url, way=find.way, named=find.named, line=find.line, refusal=find.refusal, guess=find.guess)
+
+
+_PACKER, _UNPACKER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(tuple[Run, ...])
+
+
+def runs_of(finds: Iterable[Find]) -> Iterable[Run]:
+    """Return the finds of a page as runs, in their order."""
+    if isinstance(finds, Finds):
+        return finds.runs()
+    return map(Run, finds)
 
 
 class Finds(msgspec.Struct, frozen=True):
-    """The finds of a page, packed into bytes of a seventh of their size until their commit.
+    """The finds of a page, packed into bytes of a tenth of their size until their commit.
 
     Each iteration unpacks them anew. `size` is in bytes.
     """
@@ -61,16 +95,30 @@ class Finds(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, finds: Iterable[Find]) -> Self:
         """Return these finds packed, in their order."""
-        listed = tuple(finds)
-        return cls(_PACKER.encode(listed), len(listed)) if listed else cls()
+        runs: list[tuple[Find, list[str]]] = []
+        others: list[str] = []
+        start, facts = None, None
+        for find in finds:
+            href = find.url.href
+            own = (find.way, find.refusal, find.guess, find.named, find.line)
+            if start is not None and own == facts and href.startswith(start):
+                others.append(href)
+            else:
+                start, facts, others = f"{find.url.origin}/", own, []
+                runs.append((find, others))
+        return cls(_PACKER.encode(runs), len(runs) + sum(len(others) for _, others in runs)) if runs else cls()
 
     @property
     def size(self) -> int:
         """Return the number of bytes in memory."""
         return len(self.packed)
 
+    def runs(self) -> tuple[Run, ...]:
+        """Return the finds as runs, in their order."""
+        return _UNPACKER.decode(self.packed) if self.packed else ()
+
     def __len__(self) -> int:
         return self.count
 
     def __iter__(self) -> Iterator[Find]:
-        return iter(_UNPACKER.decode(self.packed) if self.packed else ())
+        return (run.of(href) for run in self.runs() for href in run.hrefs)

@@ -45,6 +45,25 @@ def test_they_are_small() -> None:
     assert packed.size < 60_000
 
 
+def test_finds_that_differ_in_their_urls_alone_are_one_run() -> None:
+    """Another way, refusal or origin begins a new run; the order stays."""
+    urls = ["http://h/1", "http://h/2", "https://h/3", "http://h:81/4", "http://h/5"]
+    finds = [a_find(url, depth=1) for url in urls] + [a_find("http://h/6", depth=2), a_find("http://h/7", depth=2)]
+    finds.append(a_find("http://h/8", depth=2, refusal=Reason.NOFOLLOW))
+
+    runs = Finds.of(finds).runs()
+
+    assert [len(run.hrefs) for run in runs] == [2, 1, 1, 1, 2, 1]
+    assert [run.of(href) for run in runs for href in run.hrefs] == finds
+
+
+def test_links_to_one_host_are_smaller_still() -> None:
+    """The facts of a run are packed once."""
+    packed = Finds.of(a_find(f"http://e.example/{number:03}", depth=1) for number in range(1000))
+
+    assert packed.size < 24_000
+
+
 def test_a_page_weighs_what_it_holds() -> None:
     """Its body, its data, its finds, and what it wrote that is no URL."""
     bad = (BadLink(text="ab", reason=Reason.NOT_A_URL),)
