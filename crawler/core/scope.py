@@ -50,6 +50,11 @@ class Scope:
         except ValueError:
             raise UsageError(f"--scope: expected {', '.join(ScopeMode)}, got {mode[:40]!r}") from None
 
+    @property
+    def is_by_path(self) -> bool:
+        """Return whether URLs of one origin may lie in different places."""
+        return self._mode is ScopeMode.PREFIX
+
     def site(self, host: Host) -> str:
         """Return the name that a host shares with the others that come into scope together with it.
 

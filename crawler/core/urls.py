@@ -72,7 +72,7 @@ class Url(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def key(self) -> bytes:
         """Return the 16 bytes by which this URL is looked up."""
-        return blake2b(self.href.encode("ascii"), digest_size=16).digest()
+        return key_of(self.href)
 
     @property
     def target(self) -> str:
@@ -124,6 +124,11 @@ def parse(text: str, base: Url | None = None, *, max_length: int = 8192) -> Url:
         message = f"port {canonical.port} belongs to another protocol and is never asked for web pages"
         raise UrlError(Reason.BLOCKED_PORT, message)
     return canonical
+
+
+def key_of(href: str) -> bytes:
+    """Return the `Url.key` of the URL with this canonical text."""
+    return blake2b(href.encode("ascii"), digest_size=16).digest()
 
 
 def credentials(text: str) -> tuple[str, str] | None:

@@ -1,50 +1,50 @@
-"""The seen set: one merging insert for each find, one finishing update for each visit, one postponement for each retry.
+"""The seen set: one merge for each find, one final state for each visit, one postponement for each retry.
 
 Rules
 - A URL is one row, found by the 128-bit digest of its canonical form (odds of a collision at 10^9 URLs: 1.5e-21).
 - Finds merge as `core/merging.py` says. A visited URL is final. But a visited redirect that a better way reaches
   afterwards passes that way on to its target, so that the order of answers makes no difference.
 - Every change of a row changes the counters of its host and the sums within the same transaction.
+Strategy: the finds that the seen cache does not settle are looked up as one set, decided one by one in memory, in the
+order of the group, and written as sets (`frontier/url_rows.py`).
 Runs on: the storage thread, inside a transaction.
 """
 
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
-from crawler.core.discovery import Way
-from crawler.core.finds import Find, Guess
+from crawler.core.finds import Find, Guess, Run, runs_of
 from crawler.core.histogram import bucket
-from crawler.core.leases_and_commits import RejectedLine, SeedBatch
+from crawler.core.leases_and_commits import Group, RejectedLine, SeedBatch
 from crawler.core.merging import UrlRow, first, hop, merged
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.sessions import LinkingDocument
 from crawler.core.urls import Url, parse
 from crawler.core.visits import Retry, State, Visit
-from crawler.frontier import schema
 from crawler.frontier.host_rows import HostRows
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.scope_index import ScopeIndex
 from crawler.frontier.seen import SeenCache
 from crawler.frontier.tally import Tally
-
-_COLUMNS = (*schema.WAY, "line", "guess")  # of a `UrlRow`, but for its refusal
-_ROW, _MARKS = ", ".join(_COLUMNS), ", ?" * len(_COLUMNS)
-_INSERT = f"INSERT INTO url (key, url, host, referrer, {_ROW}) VALUES (?, ?, ?, ?{_MARKS}) ON CONFLICT DO NOTHING"  # noqa: S608
-_FIND = f"SELECT id, state, reason, leads_to, {_ROW} FROM url WHERE key = ?"  # noqa: S608
-_IMPROVE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _COLUMNS)} WHERE id = ?"  # noqa: S608
+from crawler.frontier.url_rows import LoadedUrl, UrlRows
 
 
-class _UrlPlace(NamedTuple):
-    """The identity of a row."""
+class _Links(NamedTuple):
+    """A run of a page's finds as the scope judges it, and those of its URLs that the seen cache does not settle.
 
-    id: int
-    url: Url
-    host_id: int
+    `opened` is the state of the scope in which it was judged.
+    """
+
+    run: Run
+    refusal: Reason | None
+    unsettled: Sequence[str]
+    opened: int
 
 
 class Admission:
@@ -59,17 +59,58 @@ class Admission:
         self._scope_index = scope_index
         self._judge = policy.judge
         self._edges = policy.edges
-        self._seen = SeenCache(follows=policy.follows)
+        self._rows = UrlRows(db)
+        self._seen = SeenCache(follows=policy.follows, ids=policy.edges)
+        self._links: dict[int, list[_Links]] = {}  # of the visits of the group, by id
+        self._finished: list[Request] = []
         self._onward: deque[tuple[Find, int]] = deque()
         self._document: LinkingDocument | None = None  # whose links are being entered
 
+    def enter(self, group: Group) -> None:
+        """Take in a group: the lines of the list, the visits, the retries, and the finds that no page led to."""
+        self._rows.load(self._expected(group))
+        for batch in group.seeds:
+            self.import_lines(batch)
+        for visit in group.visits:
+            self.finish(visit)
+        for retry in group.retries:
+            self.postpone(retry)
+        for find in group.finds:
+            self.admit(find)
+        self._rows.write()
+
+    def _expected(self, group: Group) -> Iterator[str]:
+        """Yield the URLs whose rows the group asks for, as far as that can be told before it is entered."""
+        for batch in group.seeds:
+            yield from (find.url.href for find in batch.finds)
+        for visit in group.visits:
+            self._links[visit.request.id] = judged = [
+                links for run in runs_of(visit.finds) for links in self._judged(run)
+            ]
+            yield from chain.from_iterable(links.unsettled for links in judged)
+            if visit.target is not None or visit.reason is Reason.HTTP_INSTEAD:
+                yield visit.request.url.href
+            if visit.target is not None:
+                yield visit.target.href
+        yield from (find.url.href for find in group.finds)
+
     def keep(self) -> None:
         """Take over what the committed transaction wrote."""
-        self._seen.keep()
+        rows = [(url.id, url.href, None if url.is_final else url.row) for url in self._rows.loaded()]
+        rows += [
+            (request.id, request.url.href, None)  # over, and it leads nowhere, else its row would be in memory
+            for request in self._finished
+            if not self._rows.is_loaded(request.url)
+        ]
+        self._seen.keep(rows)
+        self._rows.keep()
+        self._finished.clear()
 
     def forget(self) -> None:
         """Drop the writes of the transaction that was rolled back."""
-        self._seen.forget()
+        self._rows.forget()
+        self._links.clear()
+        self._finished.clear()
         self._onward.clear()
         self._document = None
 
@@ -83,9 +124,10 @@ class Admission:
             if self.admit(find):
                 self._tally.add("line", "url")
                 continue
-            (first,) = self._db.execute("SELECT line FROM url WHERE key = ?", (find.url.key,)).fetchone()
-            is_own = first in (None, find.line)  # a row that something else found takes the first line that names it
-            message = "already found through a redirect or link" if is_own else f"same URL as line {first}"
+            known = self._rows.find(find.url)
+            line = known and known.row.line
+            is_own = line in (None, find.line)  # a row that something else found takes the first line that names it
+            message = "already found through a redirect or link" if is_own else f"same URL as line {line}"
             text = find.url.href
             self._reject(RejectedLine(line=find.line or 0, reason=Reason.DUPLICATE, message=message, text=text))
         self._tally.add("line", "read", batch.lines)
@@ -105,118 +147,107 @@ class Admission:
 
     def admit(self, find: Find) -> bool:
         """Take in a URL that no page links to; return True when it is new."""
-        is_new = self._enter(find, referrer=None)
+        (links,) = self._judged(Run(find))
+        is_new = self._enter(find, links.refusal, referrer=None)
         self._pass_on()
         return is_new
 
-    def _enter(self, find: Find, referrer: int | None) -> bool:
-        """Insert the find, or merge it into its row; return True when it is new."""
-        if find.way.seed and (opened := self._scope_index.open_for(find.url)) is not None:
-            # The URLs that were left out of scope and lie in the place that this seed has opened are pending now.
-            rows = self._db.execute(
-                f"SELECT url.id, url.url, url.host, {_ROW} FROM url JOIN host ON host.id = url.host"  # noqa: S608
-                " WHERE host.site = ? AND url.reason = ?",
-                (opened.partition("/")[0], Reason.OUT_OF_SCOPE),
-            ).fetchall()
-            for left_id, text, left_host_id, *columns in rows:
-                if self._scope_index.covers(left_out := parse(text)):
-                    row = _row(columns, Reason.OUT_OF_SCOPE)
-                    self._stand(_UrlPlace(left_id, left_out, left_host_id), row, row._replace(refusal=None))
-        refusal = None if find.way.seed else find.refusal
-        if not (refusal or find.way.seed or find.way.sitemap or self._scope_index.covers(find.url)):
-            refusal = Reason.OUT_OF_SCOPE
-        if (url_id := self._seen.settled(find, refusal)) is not None:
-            self._connect(referrer, url_id)
-            return False
-        host_id = self._hosts.id(find.url.host_port)
-        if find.named:
-            self._hosts.name_by_user(host_id)
-        row = first(find, refusal)
-        inserted = self._db.execute(_INSERT, (find.url.key, find.url.href, host_id, referrer, *_values(row)))
-        if is_new := inserted.rowcount > 0:
-            url_id = inserted.lastrowid or 0
-            self._stand(_UrlPlace(url_id, find.url, host_id), None, row)
+    def _judged(self, run: Run) -> Iterator[_Links]:
+        """Yield the parts of a run that the scope refuses, and those that it does not."""
+        find, opened = run.find, self._scope_index.opened
+        parts: Iterable[tuple[Reason | None, Run]]
+        if find.way.seed:
+            parts = ((None, run),)
+        elif find.refusal or find.way.sitemap:
+            parts = ((find.refusal, run),)
         else:
-            url_id = self._merge(find, host_id, refusal, referrer)
-        self._connect(referrer, url_id)
+            parts = ((None if is_in else Reason.OUT_OF_SCOPE, part) for is_in, part in self._scope_index.parts(run))
+        for refusal, part in parts:
+            yield _Links(part, refusal, self._seen.unsettled(part, refusal), opened)
+
+    def _follow(self, links: _Links, source: int | None) -> None:
+        """Enter those of a page's links that may bring something new."""
+        if self._edges and source is not None:
+            unsettled = set(links.unsettled)
+            self._rows.connect(source, self._seen.ids(href for href in links.run.hrefs if href not in unsettled))
+        for href in links.unsettled:
+            self._enter(links.run.of(href), links.refusal, referrer=source)
+
+    def _enter(self, find: Find, refusal: Reason | None, referrer: int | None) -> bool:
+        """Insert the find, refused or not, or merge it into its row; return True when it is new."""
+        if find.way.seed and (opened := self._scope_index.open_for(find.url)) is not None:
+            self._let_in(opened)
+        url = self._rows.find(find.url)
+        if find.named:
+            self._hosts.name_by_user(self._hosts.id(find.url.host_port))
+        if is_new := url is None:
+            row = first(find, refusal)
+            url = self._rows.insert(find.url.href, self._hosts.id(find.url.host_port), row, referrer)
+            self._stand(url, find.url, None, row)
+        else:
+            self._merge(url, find, refusal, referrer)
+        if self._edges and referrer is not None:
+            self._rows.connect(referrer, (url.id,))
         return is_new
 
-    def _connect(self, source: int | None, target: int) -> None:
-        if self._edges and source is not None:
-            self._db.execute("INSERT OR IGNORE INTO edge VALUES (?, ?)", (source, target))
+    def _let_in(self, place: str) -> None:
+        """Let the URLs be pending that were left out of scope and lie in the place that a seed has opened."""
+        for url in self._rows.left_out(place.partition("/")[0]):
+            if self._scope_index.covers(left_out := parse(url.href)):
+                self._stand(url, left_out, url.row, url.row._replace(refusal=None))
+                self._rows.change(url)
 
-    def _merge(self, find: Find, host_id: int, refusal: Reason | None, referrer: int | None) -> int:
-        """Merge the find into its row; return the id of the row."""
-        url_id: int
-        url_id, state, reason, leads_to, *columns = self._db.execute(_FIND, (find.url.key,)).fetchone()
-        place = _UrlPlace(url_id, find.url, host_id)
-        is_over = state in {State.DONE, State.FAILED} or reason == Reason.ROBOTS_DENIED
-        row = _row(columns, Reason(reason) if state == State.SKIPPED and not is_over else None)
-        better = None if is_over and (leads_to is None or refusal) else merged(row, find, refusal)
+    def _merge(self, url: LoadedUrl, find: Find, refusal: Reason | None, referrer: int | None) -> None:
+        """Merge the find into its row."""
+        row, is_over = url.row, url.is_over
+        better = None if is_over and (url.leads_to is None or refusal) else merged(row, find, refusal)
         if better is None:
-            self._seen.note(url_id, find.url.key, None if is_over and leads_to is None else row)
-            return url_id
-        self._db.execute(_IMPROVE, (*_values(better), url_id))
-        if referrer != url_id and (better.way.is_better_than(row.way) or better.refusal is not row.refusal):
-            self._db.execute("UPDATE url SET referrer = ? WHERE id = ?", (referrer, url_id))
+            return
+        if referrer != url.id and (better.way.is_better_than(row.way) or better.refusal is not row.refusal):
+            url.referrer = referrer
         if not is_over:
-            self._stand(place, row, better)
+            self._stand(url, find.url, row, better)
         else:
-            self._seen.note(url_id, find.url.key, better)
-            self._lead_on(place, better.way, leads_to)
-        return url_id
+            url.row = better
+            self._lead_on(url, find.url)
+        self._rows.change(url)
 
-    def _stand(self, place: _UrlPlace, before: UrlRow | None, row: UrlRow) -> None:
-        """Set the state of a row that is new (`before` None) or has changed.
+    def _stand(self, url: LoadedUrl, parsed: Url, before: UrlRow | None, row: UrlRow) -> None:
+        """Set the state of a row that is new (`before` None) or has changed; `parsed` is its URL.
 
         Every row becomes pending here, so each one is counted by the families that may be traps.
         """
-        self._hosts.gain(place.host_id)
+        self._hosts.gain(url.host_id)
         if before is None or before.refusal is not row.refusal:
             if row.refusal is None and not row.way.seed:
-                row = row._replace(refusal=self._scope_index.trap(place.url, place.host_id, self._document))
+                row = row._replace(refusal=self._scope_index.trap(parsed, url.host_id, self._document))
             if before is not None:
-                self._count(place, before.refusal, -1)
-            self._count(place, row.refusal, 1)
-            if row.refusal or before is not None:
-                state = State.SKIPPED if row.refusal else State.PENDING
-                self._db.execute("UPDATE url SET state = ?, reason = ? WHERE id = ?", (state, row.refusal, place.id))
-        self._seen.note(place.id, place.url.key, row)
+                self._count(url, before.refusal, -1)
+            self._count(url, row.refusal, 1)
+            self._rows.judge(url, row.refusal)
+        url.row = row
 
-    def _count(self, place: _UrlPlace, refusal: Reason | None, n: int) -> None:
+    def _count(self, url: LoadedUrl, refusal: Reason | None, n: int) -> None:
         if refusal:
             self._tally.skip(refusal, n)
         else:
-            self._hosts.count_ready(place.host_id, n)
+            self._hosts.count_ready(url.host_id, n)
             self._tally.add("state", State.PENDING.name, n)
 
     # --- redirects -----------------------------------------------------------------------------------------------
 
-    def _lead(self, request: Request, target: Url | None) -> None:
+    def _lead(self, request: Request, target: Url) -> None:
         """Store the target of a visited URL; pass a better way on to it that was found during the visit."""
-        if target is None:
-            self._seen.note(request.id, request.url.key, None)
+        source = self._rows.of(request.id)
+        self._rows.lead(source, self._rows.find(target))
+        if source.leads_to is not None and replace(source.row.way, lastmod=request.way.lastmod) != request.way:
+            self._lead_on(source, request.url)
+
+    def _lead_on(self, source: LoadedUrl, parsed: Url) -> None:
+        """Queue the target of a visited redirect, which a better way has reached; `parsed` is the URL of `source`."""
+        if source.leads_to is None:
             return
-        self._db.execute(
-            "UPDATE url SET leads_to = (SELECT id FROM url WHERE key = ?) WHERE id = ?", (target.key, request.id)
-        )
-        place, leads_to, row = self._reached(request)
-        self._seen.note(request.id, request.url.key, row)
-        if leads_to is not None and replace(row.way, lastmod=request.way.lastmod) != request.way:
-            self._lead_on(place, row.way, leads_to)
-
-    def _reached(self, request: Request) -> tuple[_UrlPlace, int | None, UrlRow]:
-        """Return the row of a request as finds have changed it during the visit."""
-        host_id, leads_to, *columns = self._db.execute(
-            f"SELECT host, leads_to, {_ROW} FROM url WHERE id = ?",  # noqa: S608
-            (request.id,),
-        ).fetchone()
-        return _UrlPlace(request.id, request.url, host_id), leads_to, _row(columns, None)
-
-    def _lead_on(self, source: _UrlPlace, way: Way, target_id: int) -> None:
-        """Queue the target of a visited redirect, which a better way has reached."""
-        (text,) = self._db.execute("SELECT url FROM url WHERE id = ?", (target_id,)).fetchone()
-        find = hop(source.url, way, parse(text))
+        find = hop(parsed, source.row.way, parse(self._rows.of(source.leads_to).href))
         if self._judge and not find.way.seed:
             refusal = self._judge.refusal(find.url, find.way.depth, is_sitemap=find.way.sitemap)
             find = replace(find, refusal=refusal or find.refusal)
@@ -225,7 +256,9 @@ class Admission:
     def _pass_on(self) -> None:
         """Enter the queued targets; a loop ends, since only a find that makes a row better goes on."""
         while self._onward:  # no recursion: a chain of redirects may be longer than the stack is high
-            self._enter(*self._onward.popleft())
+            find, source = self._onward.popleft()
+            for links in self._judged(Run(find)):
+                self._follow(links, source)
 
     # --- the end of a visit --------------------------------------------------------------------------------------
 
@@ -235,19 +268,18 @@ class Admission:
         onto = visit.target
         self._document = LinkingDocument(request.url, visit.finds)
         source = request.id if visit.state is State.DONE else None  # a failed URL leads nowhere, its line does
-        for find in visit.finds:  # before the visit ends, as a page may find a better way to itself
-            self._enter(find, referrer=source)
-            is_followed = find.way.seed or find.refusal is not Reason.NOFOLLOW
-            if onto is None and find.way.chain > 0 and is_followed:  # a refresh
-                onto = find.url
+        for links in self._links.pop(request.id):  # before the visit ends, as a page may find a better way to itself
+            is_fresh = links.opened == self._scope_index.opened
+            for part in (links,) if is_fresh else self._judged(links.run):
+                self._follow(part, source)
+            find = links.run.find
+            if onto is None and find.way.chain > 0 and (find.way.seed or find.refusal is not Reason.NOFOLLOW):
+                onto = find.url  # a refresh
         self._document = None
         self._leave_ready(request)
         attempts, status = (record.attempts, record.status) if record else (request.attempts, None)
-        self._db.execute(
-            "UPDATE url SET state = ?, reason = ?, status = ?, attempts = ?, deaths = 0, not_before = NULL"
-            " WHERE id = ?",
-            (visit.state, reason, status, attempts, request.id),
-        )
+        self._rows.finish(request, visit.state, reason, status, attempts)
+        self._finished.append(request)
         self._tally.add("state", State.PENDING.name, -1)
         if visit.state is State.SKIPPED:
             self._tally.skip(reason)
@@ -259,14 +291,15 @@ class Admission:
             self._tally.add("unread", reason)
         self._measure(visit)
         if self._edges:
-            rows = [(bad.text, bad.reason, request.id) for bad in visit.bad_links]
-            self._db.executemany("INSERT OR IGNORE INTO bad_link VALUES (?, ?, ?)", rows)
+            self._rows.note_bad_links(request.id, visit.bad_links)
         if reason is Reason.HTTP_INSTEAD:
             # A skipped guess waits for a find that names its scheme; if one did during the visit, it is tried at once.
-            place, _, row = self._reached(request)
+            url = self._rows.of(request.id)
+            row = url.row._replace(refusal=None)
             skipped = row._replace(refusal=Reason.HTTP_INSTEAD)
-            self._stand(place, skipped, row if row.guess == Guess.BOTH else skipped)
-        else:
+            self._stand(url, request.url, skipped, row if row.guess == Guess.BOTH else skipped)
+            self._rows.change(url)
+        elif onto is not None:
             self._lead(request, onto)
         self._pass_on()
 
@@ -285,27 +318,11 @@ class Admission:
 
     def postpone(self, retry: Retry) -> None:
         """Let the URL wait for another try; the process has survived it, so its deaths are cleared."""
-        request = retry.request
-        self._leave_ready(request)
-        self._db.execute(
-            "UPDATE url SET attempts = ?, not_before = ?, deaths = 0, reason = ? WHERE id = ?",
-            (request.attempts, retry.not_before, retry.reason, request.id),
-        )
-        self._db.execute(
-            "INSERT OR IGNORE INTO attempt VALUES (?, ?, ?, ?)", (request.id, retry.at, retry.reason, retry.not_before)
-        )
-        self._hosts.count_trouble(self._hosts.id(request.url.host_port), retry.reason)
+        self._leave_ready(retry.request)
+        self._rows.postpone(retry)
+        self._hosts.count_trouble(self._hosts.id(retry.request.url.host_port), retry.reason)
         self._tally.add("sum", "retries")
 
     def _leave_ready(self, request: Request) -> None:
         if not request.alone:  # a suspect is no ready row; whatever else is leased was one
             self._hosts.count_ready(self._hosts.id(request.url.host_port), -1)
-
-
-def _row(columns: Sequence[Any], refusal: Reason | None) -> UrlRow:
-    *way, line, guess = columns
-    return UrlRow(schema.way_of(way), line, guess, refusal)
-
-
-def _values(row: UrlRow) -> tuple[Any, ...]:
-    return (*astuple(row.way), row.line, row.guess)

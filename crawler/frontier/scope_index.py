@@ -9,7 +9,10 @@ Runs on: the storage thread, inside a transaction.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from itertools import groupby
 
+from crawler.core.finds import Run
 from crawler.core.reasons import Reason
 from crawler.core.sessions import LinkingDocument
 from crawler.core.traps import Family, families
@@ -27,7 +30,11 @@ def full_family(found: Families) -> Reason | None:
 
 
 class ScopeIndex:
-    """The scope of the run in the database `db`; calendars are judged by the present `year`."""
+    """The scope of the run in the database `db`; calendars are judged by the present `year`.
+
+    Attributes:
+        opened: how often this life has opened a place: what `covers` has said holds until then.
+    """
 
     def __init__(self, db: sqlite3.Connection, policy: FrontierPolicy, year: int) -> None:
         self._db = db
@@ -36,9 +43,12 @@ class ScopeIndex:
         self._year = year
         self._counts: dict[tuple[int, bytes], int] = {}
         self._changed: set[tuple[int, bytes]] = set()
+        self._covered: dict[str, bool] = {}  # folders of URLs
+        self.opened = 0
         self._read_places()
 
     def _read_places(self) -> None:
+        self._covered.clear()
         self._places = {name for (name,) in self._db.execute("SELECT name FROM place")}
 
     def open_for(self, seed: Url) -> str | None:
@@ -47,12 +57,31 @@ class ScopeIndex:
         if place in self._places:
             return None
         self._places.add(place)
+        self._covered.clear()
+        self.opened += 1
         self._db.execute("INSERT INTO place VALUES (?)", (place,))
         return place
 
     def covers(self, url: Url) -> bool:
         """Return whether a URL lies in a place that some seed brought in."""
         return not self._places.isdisjoint(self._scope.places(url))
+
+    def parts(self, run: Run) -> Iterator[tuple[bool, Run]]:
+        """Yield the parts of a run, in order, of which all URLs lie in scope (True) or out of it."""
+        if not self._scope.is_by_path:
+            yield self.covers(run.find.url), run
+            return
+        for is_in, (first, *others) in groupby(run.hrefs, lambda href: self._covers_folder(run, href)):
+            yield is_in, Run(run.of(first), tuple(others))
+
+    def _covers_folder(self, run: Run, href: str) -> bool:
+        folder = href.partition("?")[0].rpartition("/")[0]  # no more of a URL tells its places
+        is_in = self._covered.get(folder)
+        if is_in is None:
+            if len(self._covered) >= _REMEMBERED:
+                self._covered.clear()
+            is_in = self._covered[folder] = self.covers(run.of(href).url)
+        return is_in
 
     def place_of(self, url: Url) -> str | None:
         """Return the narrowest place that a seed brought in and that holds a URL; None = the URL is out of scope."""

@@ -1,54 +1,78 @@
-"""The cache of the seen set: most links of a site lead to a URL that is stored already, and cost no SQL then.
+"""The cache of the seen set: most links of a site lead to a URL that is stored already, and cost one look-up then.
 
 Rules
-- Only committed rows are in the cache. (A key that was cached before its commit would lose the URL, if the page that
+- Only committed rows are in the cache. (A URL that was cached before its commit would be lost, if the page that
   found it never commits.)
 - A find is settled if `core/merging.py` says that it brings the row nothing new. Rows only get better, so a stale row
   of the cache costs a look-up and never a find.
+- Whether a row settles a find depends on the row and on the facts that all finds of a run share. So the merge is
+  judged once for each run and kind of row, and never for each link.
 Runs on: the storage thread.
 """
 
-from crawler.core.finds import Find
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from crawler.core.discovery import START
+from crawler.core.finds import Run
 from crawler.core.merging import UrlRow, merged
 from crawler.core.reasons import Reason
 
-_REMEMBERED = 300_000  # keys: about 80 MB
+_REMEMBERED = 300_000  # URLs: 50 MB, at 70 characters each
+_CHARACTERS = 40_000_000  # of all of them: no site fills the memory by long URLs
 
-_Rows = dict[bytes, tuple[int, UrlRow | None]]
+_UNKNOWN = UrlRow(START, None, 0, None)  # a stand-in that is compared by identity
 
 
 class SeenCache:
-    """A bounded cache of committed rows, by key; it stays empty where no links are followed."""
+    """A bounded cache of committed rows, by URL; it stays empty where no links are followed.
 
-    def __init__(self, *, follows: bool) -> None:
+    `ids`: the ids of the rows are remembered, too.
+    """
+
+    def __init__(self, *, follows: bool, ids: bool) -> None:
         self._most = _REMEMBERED if follows else 0
-        self._rows: _Rows = {}
-        self._new: _Rows = {}
+        self._rows: dict[str, UrlRow | None] = {}
+        self._ids: dict[str, int] | None = {} if ids else None
+        self._characters = 0
         self._alike: dict[UrlRow, UrlRow] = {}  # thousands of rows are the same, and are one object
 
-    def settled(self, find: Find, refusal: Reason | None) -> int | None:
-        """Return the id of the row that a find, refused or not, does not change; None = the row must be looked up."""
-        if find.way.seed or (seen := self._rows.get(find.url.key)) is None:
-            return None
-        url_id, row = seen
-        return url_id if row is None or merged(row, find, refusal) is None else None
+    def unsettled(self, run: Run, refusal: Reason | None) -> Sequence[str]:
+        """Return the URLs of a run, in order, whose rows its finds, refused or not, may change: look these up."""
+        find = run.find
+        if find.way.seed or not self._rows:
+            return run.hrefs
+        row_of = self._rows.get
+        settling: UrlRow | None = None  # the row that settled the last find: most links of a page lead to alike ones
+        unsettled = []
+        for href in run.hrefs:
+            row = row_of(href, _UNKNOWN)
+            if row is None or row is settling:
+                continue
+            if row is not _UNKNOWN and merged(row, find, refusal) is None:
+                settling = row
+            else:
+                unsettled.append(href)
+        return unsettled
 
-    def note(self, url_id: int, key: bytes, row: UrlRow | None) -> None:
-        """Note the row of a URL as it is now; None = its state is one that no link changes."""
-        if row is not None:
-            row = row if row.line is None else row._replace(line=None)  # no link has one
-            row = self._alike.setdefault(row, row)
-        self._new[key] = url_id, row
+    def ids(self, hrefs: Iterable[str]) -> Iterator[int]:
+        """Yield the ids of the rows of URLs in the cache."""
+        return map((self._ids or {}).__getitem__, hrefs)
 
-    def keep(self) -> None:
-        """Take over the rows of the committed transaction."""
-        if len(self._rows) + len(self._new) > self._most:
-            self._rows.clear()
-            self._alike.clear()
-        if self._most:
-            self._rows.update(self._new)
-        self._new.clear()
+    def keep(self, rows: Collection[tuple[int, str, UrlRow | None]]) -> None:
+        """Take in committed rows: id, URL and row; None = no find changes it any more."""
+        if not self._most:
+            return
+        if len(self._rows) + len(rows) > self._most or self._characters > _CHARACTERS:
+            for full in (self._rows, self._alike, self._ids or {}):
+                full.clear()
+            self._characters = 0
+        for url_id, href, row in rows:
+            if href not in self._rows:
+                self._characters += len(href)
+            self._rows[href] = None if row is None else self._shared(row)
+            if self._ids is not None:
+                self._ids[href] = url_id
 
-    def forget(self) -> None:
-        """Drop the rows of the transaction that was rolled back."""
-        self._new.clear()
+    def _shared(self, row: UrlRow) -> UrlRow:
+        bare = row if row.line is None else row._replace(line=None)  # no link has one
+        return self._alike.setdefault(bare, bare)

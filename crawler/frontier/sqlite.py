@@ -194,14 +194,7 @@ class SqliteFrontier:
     def commit(self, group: Group) -> Committed:
         """Commit the group in one transaction."""
         with self._transaction():
-            for batch in group.seeds:
-                self._admission.import_lines(batch)
-            for visit in group.visits:
-                self._admission.finish(visit)
-            for retry in group.retries:
-                self._admission.postpone(retry)
-            for find in group.finds:
-                self._admission.admit(find)
+            self._admission.enter(group)
             self._hosts.note(group.hosts)
             write_robots(self._db, self._hosts, group.robots)
             self._db.executemany("REPLACE INTO file VALUES (?, ?)", group.files.items())

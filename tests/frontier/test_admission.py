@@ -16,7 +16,7 @@ from msgspec import structs
 from crawler.core import merging
 from crawler.core.config import ScopeConfig
 from crawler.core.discovery import Way
-from crawler.core.finds import Find, Guess
+from crawler.core.finds import Find, Finds, Guess
 from crawler.core.leases_and_commits import BrokenLink, Group, Wanted
 from crawler.core.merging import hop
 from crawler.core.messages import Request
@@ -66,7 +66,9 @@ class Life:
         target = next((find.url for find in finds if find.way.chain), None)
         reason = Reason.REDIRECT if target else Reason.OK
         record = unanswered(request, reason, VisitContext(now=NOW), attempts=1)
-        visit = Visit(request=request, state=State.DONE, reason=reason, record=record, finds=finds, target=target)
+        visit = Visit(
+            request=request, state=State.DONE, reason=reason, record=record, finds=Finds.of(finds), target=target
+        )
         self.frontier.commit(Group(visits=(visit,)))
 
     def give_back(self, *requests: Request) -> None:
@@ -268,6 +270,52 @@ def test_a_followed_link_waits_for_its_place(
     assert life.rows()[f"{B}x"] == "PENDING"
     assert life.lease()[f"{B}x"].way.depth == 2
     assert life.frontier._tally.totals().skipped == {}
+
+
+def test_a_page_that_opens_a_place_has_the_links_behind_that_in_scope(begin: Callable[[FrontierPolicy], Life]) -> None:
+    """A seed's refresh leads to another host: links before it wait, those after it are in scope at once."""
+    life = begin(HOST)
+    life.read(A)
+    page = life.lease()[A]
+
+    life.finish(page, link(f"{B}before"), onward(page, f"{B}start"), link(f"{B}after"))
+
+    assert life.rows() == {A: "DONE", f"{B}before": "PENDING", f"{B}start": "PENDING", f"{B}after": "PENDING"}
+    assert life.frontier._tally.totals().skipped == {}
+
+
+def test_each_link_of_a_page_lies_in_a_folder_of_its_own(begin: Callable[[FrontierPolicy], Life]) -> None:
+    """Under `prefix` links side by side may be in scope and out of it; a query is no folder; a late seed opens one."""
+    life = begin(FrontierPolicy(follows=True, scope=Scope("prefix")))
+    life.read(f"{A}d/", f"{A}d/2", last=False)
+    leased = life.lease()
+    urls = [f"{A}d/1", f"{A}e/1", f"{A}d/f/1", f"{A}?x=/d/1", f"{A}e/2", f"{A}d/3?y=/e/"]
+    life.finish(leased[f"{A}d/"], *map(link, urls))
+    life.finish(leased[f"{A}d/2"], *map(link, urls))
+    out = {url for url, fate in life.rows().items() if fate == Reason.OUT_OF_SCOPE}
+
+    life.read(f"{A}e/")
+    life.finish(life.lease()[f"{A}e/"], link(f"{A}e/4"))
+
+    assert out == {f"{A}e/1", f"{A}?x=/d/1", f"{A}e/2"}
+    assert {url for url, fate in life.rows().items() if fate == Reason.OUT_OF_SCOPE} == {f"{A}?x=/d/1"}
+
+
+def test_links_that_bring_nothing_new_are_not_looked_up(begin: Callable[[FrontierPolicy], Life]) -> None:
+    """A page of known links costs no more statements than one without links."""
+    life = begin(replace(HOST, edges=True))
+    life.read(A, f"{A}2", f"{A}3")
+    leased = life.lease()
+    urls = [A, f"{A}2", *(f"{A}x{number}" for number in range(50)), f"{B}out", f"{B}nofollow"]
+    links = [link(url, refusal=Reason.NOFOLLOW if "nofollow" in url else None) for url in urls]
+    life.finish(leased[A], *links)
+    statements: list[str] = []
+    life.frontier._db.set_trace_callback(statements.append)
+    life.finish(leased[f"{A}2"], *links)
+    life.frontier._db.set_trace_callback(None)
+
+    assert [text for text in statements if text.startswith(("WITH", "SELECT id", "SELECT url"))] == []
+    assert sum(text.startswith("INSERT OR IGNORE INTO edge") for text in statements) == len(urls)
 
 
 def test_a_redirect_that_the_list_names_late_leads_to_a_seed(begin: Callable[[FrontierPolicy], Life]) -> None:

@@ -1,0 +1,235 @@
+"""The rows of URLs that one transaction works on: read as sets, changed in memory, written as sets.
+
+Rules
+- A row that was read stands for the row on disk until the transaction ends: whatever changes it changes it here.
+- Rows have the ids that SQLite would give them: one more than the highest. The lock is exclusive and no row is ever
+  deleted, so that is known without asking.
+- The end of a visit is written without reading the row, as most visits need no more. What is read afterwards is read
+  behind it.
+Runs on: the storage thread, inside a transaction.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import astuple
+
+from crawler.core.merging import UrlRow
+from crawler.core.messages import Request
+from crawler.core.reasons import Reason
+from crawler.core.urls import Url, key_of
+from crawler.core.visits import BadLink, Retry, State
+from crawler.frontier import schema
+
+_VISITED = (State.DONE, State.FAILED)
+_KEPT = ("state", "reason", "referrer", *schema.WAY, "line", "guess")
+_COLUMNS = ", ".join(f"url.{column}" for column in ("id", "url", "host", "leads_to", *_KEPT))
+_BY_ID = f"SELECT {_COLUMNS} FROM url WHERE id = ?"  # noqa: S608
+_BY_KEYS = (  # keys in one parameter, 16 bytes each: half the time of one statement for each
+    "WITH RECURSIVE place (at) AS (VALUES (1) UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(?1))"  # noqa: S608
+    f" SELECT {_COLUMNS} FROM place CROSS JOIN url ON key = substr(?1, at, 16)"
+)
+_LEFT_OUT = (
+    f"SELECT {_COLUMNS} FROM url JOIN host ON host.id = url.host"  # noqa: S608
+    f" WHERE host.site = ? AND url.reason = '{Reason.OUT_OF_SCOPE}'"
+)
+_INSERT = f"INSERT INTO url (id, key, url, host, {', '.join(_KEPT)}) VALUES (?, ?, ?, ?{', ?' * len(_KEPT)})"  # noqa: S608
+_CHANGE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _KEPT)} WHERE id = ?"  # noqa: S608
+_FINISH = "UPDATE url SET state = ?, reason = ?, status = ?, attempts = ?, deaths = 0, not_before = NULL WHERE id = ?"
+_POSTPONE = "UPDATE url SET attempts = ?, not_before = ?, deaths = 0, reason = ? WHERE id = ?"
+
+
+@dataclass(slots=True, eq=False)
+class LoadedUrl:
+    """A row in memory; the columns as in `frontier/schema.py`, and what its finds made of it as `row`."""
+
+    id: int
+    href: str
+    host_id: int
+    leads_to: int | None
+    state: int
+    reason: str | None
+    referrer: int | None
+    row: UrlRow
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether the URL was visited, or need not be."""
+        return self.state in _VISITED or self.reason == Reason.ROBOTS_DENIED
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether no find changes the row any more, since it is over and leads nowhere."""
+        return self.leads_to is None and self.is_over
+
+
+class UrlRows:
+    """The rows of the database `db` that the open transaction has read or changed."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._rows: dict[str, LoadedUrl] = {}
+        self._by_id: dict[int, LoadedUrl] = {}
+        self._absent: dict[str, bytes] = {}  # keys of URLs that have no row yet
+        self._inserted: dict[int, tuple[bytes, LoadedUrl]] = {}
+        self._changed: dict[int, LoadedUrl] = {}
+        self._ends: list[tuple[Any, ...]] = []
+        self._leads: list[tuple[int | None, int]] = []
+        self._delays: list[tuple[Any, ...]] = []
+        self._attempts: list[tuple[Any, ...]] = []
+        self._edges: list[tuple[int, int]] = []
+        self._bad_links: list[tuple[str, Reason, int]] = []
+        self._has_left_out = False  # a change that is not written yet leaves a URL out of scope
+        self._last_id: int | None = None  # unknown
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def load(self, hrefs: Iterable[str]) -> None:
+        """Read the rows of these URLs, as far as they are not in memory."""
+        keys = {key_of(href): href for href in hrefs if href not in self._rows and href not in self._absent}
+        if not keys:
+            return
+        if self._ends or self._delays:
+            self.write()
+        for columns in self._db.execute(_BY_KEYS, (b"".join(keys),)):
+            self._keep(columns)
+        rows = self._rows
+        self._absent.update((href, key) for key, href in keys.items() if href not in rows)
+
+    def find(self, url: Url) -> LoadedUrl | None:
+        """Return the row of a URL; None = there is none."""
+        found = self._rows.get(url.href)
+        if found is None and url.href not in self._absent:
+            self.load((url.href,))
+            found = self._rows.get(url.href)
+        return found
+
+    def of(self, url_id: int) -> LoadedUrl:
+        """Return the row with this id."""
+        found = self._by_id.get(url_id)
+        if found is None:
+            self.write()
+            found = self._keep(self._db.execute(_BY_ID, (url_id,)).fetchone())
+        return found
+
+    def left_out(self, site: str) -> Sequence[LoadedUrl]:
+        """Return the URLs of a site that were left out of scope."""
+        if self._has_left_out:
+            self.write()
+        found = [self._keep(columns) for columns in self._db.execute(_LEFT_OUT, (site,))]
+        return [url for url in found if url.reason == Reason.OUT_OF_SCOPE]
+
+    def loaded(self) -> Collection[LoadedUrl]:
+        """Return all rows in memory."""
+        return self._rows.values()
+
+    def is_loaded(self, url: Url) -> bool:
+        """Return whether the row of a URL is in memory."""
+        return url.href in self._rows
+
+    def _keep(self, columns: Sequence[Any]) -> LoadedUrl:
+        url_id, href, host_id, leads_to, state, reason, referrer, *way, line, guess = columns
+        if (known := self._rows.get(href)) is not None:
+            return known
+        url = LoadedUrl(
+            url_id, href, host_id, leads_to, state, reason, referrer, UrlRow(schema.way_of(way), line, guess, None)
+        )
+        if state == State.SKIPPED and not url.is_over:
+            url.row = url.row._replace(refusal=Reason(reason))
+        self._rows[href] = self._by_id[url_id] = url
+        return url
+
+    # --- changing ------------------------------------------------------------------------------------------------
+
+    def insert(self, href: str, host_id: int, row: UrlRow, referrer: int | None) -> LoadedUrl:
+        """Return a new row of a URL that `find` has just missed."""
+        if self._last_id is None:
+            self._last_id = self._db.execute("SELECT coalesce(max(id), 0) FROM url").fetchone()[0]
+        self._last_id += 1
+        url = LoadedUrl(self._last_id, href, host_id, None, State.PENDING, None, referrer, row)
+        self._rows[href] = self._by_id[url.id] = url
+        self._inserted[url.id] = self._absent.pop(href), url
+        return url
+
+    def change(self, url: LoadedUrl) -> None:
+        """Note that a row was changed."""
+        if url.id not in self._inserted:
+            self._changed[url.id] = url
+
+    def judge(self, url: LoadedUrl, refusal: Reason | None) -> None:
+        """Let a row be pending, or skipped with a reason."""
+        url.state = State.SKIPPED if refusal else State.PENDING
+        url.reason = refusal
+        self._has_left_out |= refusal is Reason.OUT_OF_SCOPE
+
+    def finish(self, request: Request, state: State, reason: Reason, status: int | None, attempts: int) -> None:
+        """Give a visited URL its final state."""
+        if (url := self._rows.get(request.url.href)) is not None:
+            url.state, url.reason = state, reason
+        self._ends.append((state, reason, status, attempts, request.id))
+
+    def lead(self, source: LoadedUrl, target: LoadedUrl | None) -> None:
+        """Note where a visited URL leads."""
+        source.leads_to = None if target is None else target.id
+        self._leads.append((source.leads_to, source.id))
+
+    def postpone(self, retry: Retry) -> None:
+        """Let a URL wait for another try."""
+        request = retry.request
+        if (url := self._rows.get(request.url.href)) is not None:
+            url.reason = retry.reason
+        self._delays.append((request.attempts, retry.not_before, retry.reason, request.id))
+        self._attempts.append((request.id, retry.at, retry.reason, retry.not_before))
+
+    def connect(self, source: int, targets: Iterable[int]) -> None:
+        """Note that a page links to these URLs."""
+        self._edges.extend((source, target) for target in targets)
+
+    def note_bad_links(self, source: int, links: Iterable[BadLink]) -> None:
+        """Note the links of a page that are no URL."""
+        self._bad_links.extend((bad.text, bad.reason, source) for bad in links)
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write every change into the transaction."""
+        inserts = [(url.id, key, url.href, url.host_id, *_kept(url)) for key, url in self._inserted.values()]
+        changes = [(*_kept(url), url.id) for url in self._changed.values()]
+        for statement, rows in (
+            (_INSERT, inserts),
+            (_FINISH, self._ends),
+            ("UPDATE url SET leads_to = ? WHERE id = ?", self._leads),
+            (_POSTPONE, self._delays),
+            (_CHANGE, changes),  # last, as it holds the states that the others have left
+            ("INSERT OR IGNORE INTO attempt VALUES (?, ?, ?, ?)", self._attempts),
+            ("INSERT OR IGNORE INTO edge VALUES (?, ?)", self._edges),
+            ("INSERT OR IGNORE INTO bad_link VALUES (?, ?, ?)", self._bad_links),
+        ):
+            if rows:
+                self._db.executemany(statement, rows)
+        self._forget_changes()
+
+    def keep(self) -> None:
+        """Let go of the rows of the committed transaction."""
+        for rows in (self._rows, self._by_id, self._absent):
+            rows.clear()
+
+    def forget(self) -> None:
+        """Drop the rows of the transaction that was rolled back."""
+        self.keep()
+        self._forget_changes()
+        self._last_id = None
+
+    def _forget_changes(self) -> None:
+        self._has_left_out = False
+        for changes in (self._inserted, self._changed, self._ends, self._leads, self._delays, self._attempts):
+            changes.clear()
+        self._edges.clear()
+        self._bad_links.clear()
+
+
+def _kept(url: LoadedUrl) -> tuple[Any, ...]:
+    row = url.row
+    return url.state, url.reason, url.referrer, *astuple(row.way), row.line, row.guess
