@@ -48,7 +48,7 @@ from crawler.parse.select import check_selector
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
 from crawler.robots.rules import RobotsOutcome
 from crawler.run.folder import RunFacts, RunFolder
-from crawler.runtime import loop, malloc, resident
+from crawler.runtime import collector, loop, malloc, resident
 from crawler.runtime.clock import SystemClock
 from crawler.runtime.loop import Stop
 from crawler.runtime.slots import Places, dials_for, files_for, idle_for, most_slots, places_for, wanted_dials
@@ -109,7 +109,7 @@ def run(folder: RunFolder, facts: RunFacts, show: Show) -> tuple[Summary, int | 
         RunInUse, StorageError: the run can be resumed once the cause is mended.
     """
     facts = replace(facts, config=_within_open_files(facts.config, show))
-    loop.collect_less_often()
+    collector.collect_less_often()
     malloc.keep_little()
 
     async def main(stop: Stop) -> tuple[Summary, int | None]:

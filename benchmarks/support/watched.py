@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.support.programs import ended_by_sigterm
 from crawler.cli.main import main
 from crawler.core.metrics import Sample
-from crawler.live import terminal
+from crawler.live import plain
 from crawler.report.summary import Summary
 
 SECONDS = 0.25
@@ -90,6 +90,6 @@ def _told(sample: Sample) -> str:
 
 
 if __name__ == "__main__":
-    terminal.PlainView.SECONDS = SECONDS
-    terminal.plain_line = _told
+    plain.PlainView.SECONDS = SECONDS
+    plain.plain_line = _told
     main()

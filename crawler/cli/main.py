@@ -8,7 +8,6 @@ Runs on: the main thread.
 
 import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -17,7 +16,7 @@ from click.exceptions import NoArgsIsHelpError
 from crawler.cli import streams
 from crawler.core.errors import CrawlerError, ReaderGone
 from crawler.core.text import safe
-from crawler.run.disk import storage_error
+from crawler.runtime.collector import collect_less_often
 from crawler.version import __version__
 
 COMMANDS = {
@@ -54,6 +53,8 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
+            from difflib import get_close_matches
+
             if near := get_close_matches(cmd_name, COMMANDS, n=1):
                 raise click.UsageError(f"No such command {cmd_name!r}. Did you mean {near[0]!r}?", ctx)
             return None
@@ -76,6 +77,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; an error is one line, never a traceback."""
     streams.claim()
+    collect_less_often()  # imports make hardly any garbage
     sys.warnoptions.append("ignore:resource_tracker")  # after a kill -9, Python's helper tells of what it cleans up
     sys.exit(_run(arguments))
 
@@ -108,6 +110,8 @@ def _named(error: Exception) -> tuple[str, int]:
         asked = error.ctx.command_path if error.ctx else "crawler"
         return f"{error.format_message()} (see {asked} --help)", 2
     if isinstance(error, OSError) and streams.is_lost(error):
+        from crawler.run.disk import storage_error
+
         streams.abandon(1)
         lost = storage_error(error, "standard output")
         return str(lost), lost.exit_code

@@ -7,14 +7,15 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from textwrap import fill
+from typing import Protocol
 
 import click
-from rich.console import Console
 
 from crawler.build import Show, check_files, run
 from crawler.cli.notes import cookies_note
@@ -22,9 +23,10 @@ from crawler.cli.options import RunFlags
 from crawler.cli.tracefile import Tracing
 from crawler.core.config import RunConfig
 from crawler.core.errors import NO_NAME_SERVER, NoNameServer, ReaderGone, UsageError
+from crawler.core.metrics import Sample
 from crawler.core.reasons import Reason
 from crawler.core.text import counted, safe
-from crawler.live.terminal import PlainView, SilentView, TerminalView
+from crawler.live.plain import PlainView, SilentView
 from crawler.report.broken import broken_text
 from crawler.report.summary import Summary, as_json, as_text, rejected
 from crawler.run.folder import RunFacts, RunFolder
@@ -127,13 +129,24 @@ def _wrapped(text: str) -> str:
     return "\n".join(map(wrap, text.splitlines()))
 
 
-View = TerminalView | PlainView | SilentView
+class _View(Protocol):
+    """A display of the run's progress."""
+
+    SECONDS: float
+
+    @property
+    def note(self) -> Callable[[str], None]: ...
+    def sample(self, sample: Sample) -> None: ...
 
 
-def _view(title: str, *, quiet: bool, to_stdout: bool) -> AbstractContextManager[View]:
+def _view(title: str, *, quiet: bool, to_stdout: bool) -> AbstractContextManager[_View]:
     """Return a display that redraws itself if nothing else writes to the same terminal, else plain lines."""
     if quiet:
         return SilentView()
     if sys.stderr.isatty() and not to_stdout:
+        from rich.console import Console
+
+        from crawler.live.terminal import TerminalView
+
         return TerminalView(Console(stderr=True), title)
     return PlainView(sys.stderr)

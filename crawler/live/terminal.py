@@ -1,14 +1,13 @@
-"""The progress of a run: a moving display on a terminal, a plain line every few seconds elsewhere.
+"""The progress of a run as a moving display on a terminal.
 
 Rules
-- Progress goes to standard error; standard output belongs to data.
-- Text that a server sent is made safe before it is shown.
+- The rules of `plain.py` hold here, too.
+- Only a run on a terminal imports this file: rich takes a tenth of a run's start.
 Runs on: the loop, a few times a second; one refresh costs a millisecond or two.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import IO, Self
+from collections.abc import Iterator
+from typing import Self
 
 from rich.console import Console, ConsoleOptions, Group
 from rich.live import Live
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from crawler.core.metrics import Sample
 from crawler.core.text import duration, safe, size
+from crawler.live.plain import frequent_errors
 
 
 class TerminalView:
@@ -43,60 +43,6 @@ class TerminalView:
     def note(self, text: str) -> None:
         """Print a line once; it stays above the display."""
         self._live.console.print(Text(safe(text)), highlight=False)
-
-
-@dataclass(slots=True)
-class PlainView:
-    """A line per sample, for logs and pipes; a context manager."""
-
-    out: IO[str]
-
-    SECONDS = 5.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.out.flush()
-
-    def sample(self, sample: Sample) -> None:
-        """Show a sample."""
-        self.note(plain_line(sample))
-
-    def note(self, text: str) -> None:
-        """Print a line once."""
-        print(safe(text), file=self.out, flush=True)
-
-
-class SilentView:
-    """No display (`--quiet`); `note`, a callable, still prints single events."""
-
-    SECONDS = 3600.0
-
-    def __init__(self, note: Callable[[str], None] = lambda _: None) -> None:
-        self.note = note
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Do nothing."""
-
-    def sample(self, sample: Sample) -> None:
-        """Do nothing."""
-
-
-def plain_line(sample: Sample) -> str:
-    """Return a sample as one line."""
-    totals = sample.totals
-    errors = "  ".join(_errors(sample))
-    parts = [
-        f"{totals.done:,} done, {totals.failed:,} failed, {totals.pending:,} pending",
-        f"{sample.fetching:,} fetching, {sample.waiting:,} dialling, {sample.queued:,} queued",
-        f"{sample.pages_per_second:,.0f} pages/s, {size(sample.bytes_per_second)}/s, {size(totals.bytes)} in all",
-        f"memory {size(sample.rss)}, loop lag {sample.lag * 1000:.0f} ms",
-    ]
-    return f"{duration(sample.seconds)}: " + "; ".join(parts + ([errors] if errors else []))
 
 
 def _panel(title: str, sample: Sample) -> Group:
@@ -125,7 +71,7 @@ def _panel(title: str, sample: Sample) -> Group:
             Text(f"{sample.queued:,} queued"),
             Text(f"{size(totals.bytes)} in all"),
         ),
-        _Flow(*(Text(error, "yellow") for error in _errors(sample))),
+        _Flow(*(Text(error, "yellow") for error in frequent_errors(sample))),
         _Flow(
             Text(f"memory {size(sample.rss)}", "dim"),
             Text(f"loop lag {sample.lag * 1000:.0f} ms (worst {sample.worst_lag * 1000:.0f} ms)", "dim"),
@@ -148,11 +94,3 @@ class _Flow:
             line += Text("  ") + part if line else part
         if line:
             yield line
-
-
-def _errors(sample: Sample) -> list[str]:
-    """Return the counts of the most frequent errors, and of the retries."""
-    totals = sample.totals
-    kinds = sorted(totals.failures.items(), key=lambda item: -item[1])[:5]
-    shown = [f"{name} {n:,}" for name, n in kinds]
-    return [*shown, f"retries {totals.retries:,}"] if totals.retries else shown

@@ -22,7 +22,8 @@ from crawler.load.plan import Plan, pacer, spans
 from crawler.load.quantiles import quantile
 from crawler.load.records import LoadRecord
 from crawler.load.shared_memory import Progress, SharedBoard
-from crawler.runtime.loop import Stop, collect_less_often, raise_open_files
+from crawler.runtime.collector import collect_less_often
+from crawler.runtime.loop import Stop, raise_open_files
 from crawler.runtime.loop import run as run_loop
 from crawler.runtime.tasks import TaskSet
 from crawler.runtime.timers import Timers

@@ -171,9 +171,16 @@ def test_an_error_of_a_stream_is_told_from_others(error: Exception, *, is_lost: 
     assert streams.is_lost(error) == is_lost
 
 
-def test_help_starts_no_engine() -> None:
-    """`crawler --help` and a worker that imports the commands stay light: no aiohttp, no uvloop, no SQLite."""
-    script = "import sys, crawler.cli.main; print([n for n in ('aiohttp', 'uvloop', 'sqlite3') if n in sys.modules])"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("crawler.cli.main", ["aiohttp", "asyncio", "uvloop", "sqlite3", "crawler.run.disk"]),
+        ("crawler.cli.run", ["rich", "crawler.live.terminal", "crawler.site.server", "crawler.load.run"]),
+    ],
+)
+def test_a_command_imports_what_it_uses(module: str, heavy: list[str]) -> None:
+    """`crawler --help` starts no engine, and a run shows no moving display before there is a terminal."""
+    script = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
 
     printed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
 

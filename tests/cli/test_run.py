@@ -13,7 +13,8 @@ from crawler.cli.options import RunFlags
 from crawler.core.errors import NO_NAME_SERVER, StorageError
 from crawler.core.leases_and_commits import Totals
 from crawler.core.reasons import UNREAD, Reason
-from crawler.live.terminal import PlainView, TerminalView
+from crawler.live.plain import PlainView
+from crawler.live.terminal import TerminalView
 from crawler.report.summary import summarize
 from crawler.run.folder import RunFacts, RunFolder
 

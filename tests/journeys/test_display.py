@@ -19,7 +19,8 @@ from rich.console import Console
 
 from crawler.core.leases_and_commits import Totals
 from crawler.core.metrics import Sample
-from crawler.live.terminal import PlainView, TerminalView
+from crawler.live.plain import PlainView
+from crawler.live.terminal import TerminalView
 from crawler.site.plan import SitePlan
 from support.faults import site_process
 
