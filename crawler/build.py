@@ -40,10 +40,11 @@ from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.reading import shared_lock
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.parse.document import Wants
+from crawler.parse.early import EarlyParser
 from crawler.parse.follow import follow, follow_lists
 from crawler.parse.inline import InlineParser
 from crawler.parse.page_reader import PageReader, Task
-from crawler.parse.pool import LaneParser, lanes
+from crawler.parse.pool import lanes
 from crawler.parse.select import check_selector
 from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
 from crawler.robots.rules import RobotsOutcome
@@ -183,7 +184,7 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
     parser: Parser
     if workers:
         limits = Limits(cpu_seconds=config.parse.parse_timeout)
-        parser = LaneParser(await stack.enter_async_context(lanes(task, workers, limits)), task)
+        parser = EarlyParser(await stack.enter_async_context(lanes(task, workers, limits)), task)
     else:
         parser = InlineParser(task)
     plugs = _Plugs(environment.around(http), parser, journal, board, places)

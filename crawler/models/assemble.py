@@ -43,9 +43,9 @@ from crawler.models.http_client import BlockingClient
 from crawler.models.job import Job, JobFailure, JobPage, JobWatch, Model, Result, Results, Work
 from crawler.models.loose_files import write_loose
 from crawler.models.measure import measure
+from crawler.parse.early import EarlyParser
 from crawler.parse.html import parse_tree
 from crawler.parse.page_reader import PageReader, Task
-from crawler.parse.pool import LaneParser
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.runtime import loop, malloc
 from crawler.runtime.clock import SystemClock
@@ -127,7 +127,7 @@ def _pipeline(parse_cost: int, files: Path, observer: Observer | None, job: Job,
             environment = Environment(stop=stop, observe=observer, reading=partial(replace, times=parse_cost))
             crawl = await assemble(stack, run, facts, environment)
             parser = crawl.scheduler.visits.parser
-            assert isinstance(parser, LaneParser)  # noqa: S101 - there are workers
+            assert isinstance(parser, EarlyParser)  # noqa: S101 - there are workers
             await parser.start()
             lag = await stack.enter_async_context(loop.LagProbe())
             if observer is not None:

@@ -34,14 +34,17 @@ class InlineParser:
         job = job_of(response)
         async with self._lock:
             started = time.monotonic()
-            decoded = await decode_in_steps(job, self._task)
-            try:
-                page = self._reader.read_decoded(job, decoded)
-            except Exception as error:  # noqa: BLE001 - any error is the document's, and costs its page alone
-                problem = Reason.PARSE_MEMORY if isinstance(error, MemoryError) else Reason.PARSE_CRASH
-                page = replace(self._reader.unread(job, decoded), problem=problem, error=error_line(error))
-            page = compact(job, page, self._task.max_decoded)
-            return replace(page, seconds=time.monotonic() - started, read_at=started)
+            return self.read(job, await decode_in_steps(job, self._task), started)
+
+    def read(self, job: ParseJob, decoded: DecodedBody, started: float) -> Page:
+        """Return the page of a decoded document, on which work `started` at this monotonic moment."""
+        try:
+            page = self._reader.read_decoded(job, decoded)
+        except Exception as error:  # noqa: BLE001 - any error is the document's, and costs its page alone
+            problem = Reason.PARSE_MEMORY if isinstance(error, MemoryError) else Reason.PARSE_CRASH
+            page = replace(self._reader.unread(job, decoded), problem=problem, error=error_line(error))
+        page = compact(job, page, self._task.max_decoded)
+        return replace(page, seconds=time.monotonic() - started, read_at=started)
 
 
 async def decode_in_steps(job: ParseJob, task: Task) -> DecodedBody:

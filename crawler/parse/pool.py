@@ -50,10 +50,6 @@ class LaneParser:
         self._lanes = lanes
         self._task = task
 
-    async def start(self) -> None:
-        """Start all workers now, not when they are first needed; return when each is ready."""
-        await self._lanes.start()
-
     async def parse(self, response: Response) -> Page:
         """Return the page of a response.
 

@@ -53,12 +53,18 @@ class Lanes:
         self._suspects: deque[_WaitingJob] = deque()  # of batches that were lost; they go first, and alone
         self._trips: dict[asyncio.Task[None], list[_WaitingJob]] = {}
         self._is_open = False
+        self._is_up = False
 
     def __repr__(self) -> str:
         busy = sum(lane.load > 0 for lane in self._lanes)
         waiting = len(self._waiting) + len(self._suspects)
         deaths = ", ".join(f"{count} {kind}" for kind, count in self.deaths.items()) or "none"
         return f"<Lanes {busy} busy, {len(self._lanes) - busy} idle, {waiting} items wait, deaths: {deaths}>"
+
+    @property
+    def is_up(self) -> bool:
+        """A process has been ready, or could not be started: no item needs to wait for a first start any more."""
+        return self._is_up
 
     @property
     def deaths(self) -> Counter[Death]:
@@ -99,6 +105,13 @@ class Lanes:
             for lane in self._lanes:
                 await starting.acquire()
                 starting.start(lane.work, [])
+        self._is_up = True
+
+    def begin(self) -> None:
+        """Begin to start all processes, and return at once; an item that fails for it will tell why."""
+        for lane in self._lanes:
+            if lane.worker is None and lane.load == 0:
+                self._depart(lane, [], alone=False)
 
     async def run(self, func: Callable[..., R], item: object, payload: bytes | None = None) -> R:
         """Return what `func(item)` returns in a worker, or raise what it raises.
@@ -141,10 +154,13 @@ class Lanes:
     def _send(self, lane: Lane, jobs: "list[_WaitingJob]", *, alone: bool) -> None:
         wanted = [job for job in jobs if not job.answer.done()]
         if wanted:
-            lane.book(alone=alone)
-            trip = self._group.create_task(self._trip(lane, wanted, alone=alone))
-            self._trips[trip] = wanted
-            trip.add_done_callback(self._trips.pop)
+            self._depart(lane, wanted, alone=alone)
+
+    def _depart(self, lane: Lane, jobs: "list[_WaitingJob]", *, alone: bool) -> None:
+        lane.book(alone=alone)
+        trip = self._group.create_task(self._trip(lane, jobs, alone=alone))
+        self._trips[trip] = jobs
+        trip.add_done_callback(self._trips.pop)
 
     async def _trip(self, lane: Lane, jobs: "list[_WaitingJob]", *, alone: bool) -> None:
         try:
@@ -160,6 +176,7 @@ class Lanes:
         else:
             for job, outcome in zip(jobs, outcomes, strict=True):
                 job.settle(outcome)
+        self._is_up = True
         lane.leave(alone=alone)
         self._dispatch()
 

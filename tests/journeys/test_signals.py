@@ -162,8 +162,9 @@ async def test_nothing_is_said_after_kill_9(tmp_path: Path, site: HandMadeSite, 
     """Workers and helpers end with the program, silently; standard error is theirs, too."""
     Gate(site, [f"/{number}" for number in range(PAGES)])
     site.add_page("/0", "<title>this one is read by a worker</title>")
+    options = ("--quiet", "--workers", "2", "--select", "title=title::text")
 
-    async with program("fetch", listed, "-o", tmp_path / "out", "--quiet", "--workers", "2") as child:
+    async with program("fetch", listed, "-o", tmp_path / "out", *options) as child:
         while len(list(pids(child.pid))) < 4:  # noqa: ASYNC110 - itself, Python's helper, a worker and its guard
             await asyncio.sleep(0.01)
         child.kill()

@@ -52,7 +52,7 @@ def test_the_trace_agrees_with_the_output(running: RunningSite, tmp_path: Path) 
 
     done = crawler(
         "crawl", f"{running.site.base_urls[0]}/", refused, "-o", "out", "--trace", "out/trace.json", "--retries", "0",
-        "--no-robots", cwd=tmp_path,
+        "--no-robots", "--select", "title=title::text", cwd=tmp_path,
     )  # fmt: skip
 
     assert done.returncode == 1, done.stderr

@@ -4,13 +4,14 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from functools import partial
 
 import pytest
 from runtime import jobs
 
 from crawler.runtime.processes import Lanes
 from crawler.runtime.worker import JobError
-from crawler.runtime.worker_lane import WorkerDied
+from crawler.runtime.worker_lane import CannotStart, WorkerDied
 from support.lanes import PATIENT, QUICK, kinds, outcomes
 from support.turns import turns
 
@@ -163,3 +164,27 @@ async def test_lanes_tell_their_state(lanes: Lanes) -> None:
         await lanes.run(jobs.fault, "abort")
 
     assert repr(lanes) == "<Lanes 0 busy, 1 idle, 0 items wait, deaths: 2 crash>"
+
+
+async def test_processes_can_begin_to_start_before_an_item_needs_them(two_lanes: Lanes, sizes: list[int]) -> None:
+    """`begin` returns at once, twice starts nothing twice, and an item given meanwhile is done once they are ready."""
+    two_lanes.begin()
+    two_lanes.begin()
+    was_up = two_lanes.is_up
+
+    result = await two_lanes.run(jobs.double, 4)
+
+    assert (was_up, two_lanes.is_up, result) == (False, True, 8)
+    assert len(two_lanes.pids) == 2
+    assert sizes == [0, 0, 1]
+
+
+async def test_a_start_that_fails_is_over_too() -> None:
+    """No item waits for lanes that cannot start: the next one gets the reason."""
+    async with asyncio.timeout(10), Lanes(1, limits=PATIENT, prepare=partial(__import__, "no_such_module")) as lanes:
+        lanes.begin()
+        while not lanes.is_up:  # noqa: ASYNC110 - the time limit ends it
+            await asyncio.sleep(0)
+
+        with pytest.raises(CannotStart):
+            await lanes.run(jobs.double, 1)
