@@ -100,12 +100,27 @@ def parse(text: str, base: Url | None = None, *, max_length: int = 8192) -> Url:
     """
     if len(text) > max_length:
         raise _too_long(len(text), max_length)
+    parsed, site = (None, "") if base is None else _parsed(base.href)
     try:
-        url = URL(text) if base is None else URL(text, _parsed(base.href))
+        url = URL(text) if parsed is None else URL(text, parsed)
     except RuntimeError:
         raise _refusal(text, base) from None
     except TypeError:  # how upa_url meets text that cannot be encoded
         raise UrlError(Reason.NOT_A_URL, "it holds a lone surrogate, half a character: write it in UTF-8") from None
+    href = url.href
+    if base is not None and href.startswith(site):  # as most links do
+        canonical = Url(href.partition("#")[0], base.scheme, base.host, base.port)
+    else:
+        canonical = _canonical(url, text, base)
+    if len(canonical.href) > max_length:
+        raise _too_long(len(canonical.href), max_length)
+    if canonical.port in _BAD_PORTS:
+        message = f"port {canonical.port} belongs to another protocol and is never asked for web pages"
+        raise UrlError(Reason.BLOCKED_PORT, message)
+    return canonical
+
+
+def _canonical(url: URL, text: str, base: Url | None) -> Url:
     if url.protocol not in _SCHEMES:
         if base is None and _HOST_AND_PORT.match(text.strip()):
             raise UrlError(Reason.RELATIVE_URL, _HEADLESS)
@@ -117,13 +132,7 @@ def parse(text: str, base: Url | None = None, *, max_length: int = 8192) -> Url:
         href = url.href
     scheme, default_port = _SCHEMES[url.protocol]
     # Only a fragment starts with a bare "#".
-    canonical = Url(href.partition("#")[0], scheme, url.hostname, int(url.port or default_port))
-    if len(canonical.href) > max_length:
-        raise _too_long(len(canonical.href), max_length)
-    if canonical.port in _BAD_PORTS:
-        message = f"port {canonical.port} belongs to another protocol and is never asked for web pages"
-        raise UrlError(Reason.BLOCKED_PORT, message)
-    return canonical
+    return Url(href.partition("#")[0], scheme, url.hostname, int(url.port or default_port))
 
 
 def key_of(href: str) -> bytes:
@@ -140,7 +149,10 @@ def credentials(text: str) -> tuple[str, str] | None:
     return (unquote(url.username), unquote(url.password)) if url.username or url.password else None
 
 
-_parsed = lru_cache(maxsize=16)(URL)  # the links of a page share a base; reading it again is a third of a join
+@lru_cache(maxsize=16)
+def _parsed(base: str) -> tuple[URL, str]:
+    """Return a base and how all URLs of its origin begin; a page's links share it, and reading it costs as a join."""
+    return URL(base), base[: base.index("/", len("https://")) + 1]
 
 
 def _too_long(length: int, max_length: int) -> UrlError:

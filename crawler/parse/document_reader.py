@@ -155,8 +155,7 @@ def _read_text(document: Document, label: str | None, wants: Wants) -> Reading:
     content = Content(text=text and text[:MAX_TEXT], data_cut=text is not None and len(text) > MAX_TEXT)
     if not document.sitemap:
         return Reading(charset=encoding, text=content.text, data_cut=content.data_cut)
-    references = References(document.url)
-    references.base = None  # only whole URLs are listed
+    references = References(None)  # only whole URLs are listed
     unicode = encoding_of(body[:SNIFFED])  # also without a mark, as in any list
     text_sitemap.read(decoded(body, unicode) if unicode else decode.text(body, encoding), references)
     return replace(_reading(encoding, references, content), is_listing=bool(references.links))

@@ -110,7 +110,7 @@ class FeedReader:
             if local not in ROOTS:
                 raise Enough
             if local in _SITEMAPS:
-                self._references.base = None  # only whole URLs are listed
+                self._references.begin_at(None)  # only whole URLs are listed
         self.text.clear()
         if self._entry is None and local == ENTRIES[self.root or ""]:
             if self._entries == MAX_ENTRIES:

@@ -13,6 +13,7 @@ import re
 from msgspec.structs import replace
 
 from crawler.core.errors import UrlError
+from crawler.core.joins import Joiner
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
 from crawler.core.visits import BadLink
@@ -38,17 +39,17 @@ class References:
     """A collector of one document's references.
 
     Attributes:
-        base: the URL against which relative references are resolved; None = they lead nowhere.
         bad, ignored: number of different references that are no valid URL, and that have a scheme that is not fetched.
         examples: the first bad ones.
         are_cut: there were more than are taken.
     """
 
-    def __init__(self, document: Url, encoding: str = UTF_8) -> None:
-        self.base: Url | None = document
-        self._fallback: Url | None = document
+    def __init__(self, document: Url | None, encoding: str = UTF_8) -> None:
+        self._fallback = document
+        self._joiner = Joiner(document)
         self._encoding = None if encoding == UTF_8 else encoding
         self._joined: dict[str, Url | None] = {}
+        self._added: set[tuple[str, LinkKind, bool]] = set()  # what was joined, by its kind
         self._most = MAX_LINKS  # references that may still be joined to this base
         self._links: dict[tuple[str, LinkKind, bool], Link] = {}
         self.bad = 0
@@ -56,6 +57,11 @@ class References:
         self.ignored = 0
         self.are_cut = False
         self._room = MAX_CHARACTERS
+
+    @property
+    def base(self) -> Url | None:
+        """The URL against which relative references are resolved; None = they lead nowhere."""
+        return self._joiner.base
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -86,9 +92,10 @@ class References:
 
     def _resolve_against(self, base: Url | None) -> None:
         if base != self.base:
-            self.base = base
+            self._joiner = Joiner(base)
             self._most -= len(self._joined)
             self._joined.clear()
+            self._added.clear()
 
     def add(self, reference: str, kind: LinkKind, *, nofollow: bool = False, lastmod: str | None = None) -> None:
         """Take one reference; of several dates that come with it, the first counts.
@@ -101,7 +108,11 @@ class References:
             before = reference.partition("#")[0]
             # White space at the very end is no part of a URL, but before a fragment it is.
             text = reference if before[-1:] and before[-1] <= " " else before
+        added = (text, kind, nofollow)
+        if added in self._added and lastmod is None:
+            return
         url = self._joined[text] if text in self._joined else self._join(text)
+        self._added.add(added)
         if url is None:
             return
         key = (url.href, kind, nofollow)
@@ -136,7 +147,7 @@ class References:
             if not query.isascii():
                 written = path + mark + percent_encoded(query, self._encoding)
         try:
-            return parse(written, self.base)
+            return self._joiner.join(written)
         except UrlError as error:
             self._count(text, error.reason)
             return None
