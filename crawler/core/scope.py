@@ -106,6 +106,8 @@ class LinkJudge:
             return Reason.DEPTH_LIMIT
         if self._traps and (trap := traps.refusal(url)):
             return trap
+        if not self._exclude and not self._include:
+            return None
         found = self.by_pattern(url)[0]
         return None if is_sitemap and found is Reason.NOT_INCLUDED else found
 

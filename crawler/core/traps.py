@@ -51,8 +51,12 @@ _HOST = Family(b"", 1, MOST_URLS, Reason.TRAP_HOST_SIZE)
 
 def refusal(url: Url) -> Reason | None:
     """Return the trap that a found URL's shape alone shows; None = it has an ordinary shape."""
-    if len(url.href) > MOST_CHARACTERS:
+    href = url.href
+    if len(href) > MOST_CHARACTERS:
         return Reason.TRAP_URL_LENGTH
+    # As nearly all URLs: neither deep nor with many parameters. Two slashes are the scheme's.
+    if href.count("/") - 2 <= MOST_REPEATS and href.count("&") < MOST_PARAMETERS:
+        return None
     path, _, query = url.target.partition("?")
     slashes = path.count("/")
     if slashes > MOST_SEGMENTS:

@@ -53,34 +53,35 @@ class Follow:
         """Return the finds of the document at `request`, in its order; `robots` are the directives of the document."""
         is_closed = self.obey and not robots.isdisjoint(_NOFOLLOW)
         kinds = self.kinds | LISTED if request.way.sitemap else self.kinds
+        onward = Way(depth=request.way.depth + 1)  # one for all: a page has hundreds of links
         found: dict[tuple[str, bool], Find] = {}
         for link in links:
-            if link.kind in kinds:
-                find = self._find(link, request, is_closed=is_closed)
-                key = find.url.href, find.way.chain > 0
-                before = found.get(key)
-                if before is None or (before.refusal and not find.refusal):
-                    found[key] = find
+            if link.kind not in kinds:
+                continue
+            way, refusal = _way(link, request, onward)
+            if is_closed or (self.obey and link.nofollow):
+                refusal = Reason.NOFOLLOW
+            elif self.judge is not None and not way.seed:
+                refusal = self.judge.refusal(link.url, way.depth, is_sitemap=way.sitemap) or refusal
+            key = link.url.href, way.chain > 0
+            before = found.get(key)
+            if before is None or (before.refusal and not refusal):
+                found[key] = Find(url=link.url, way=way, refusal=refusal)
         return tuple(found.values())
 
-    def _find(self, link: Link, request: Request, *, is_closed: bool) -> Find:
-        if link.kind is LinkKind.REFRESH:
-            find = hop(request.url, request.way, link.url)
-        elif request.way.sitemap and link.kind is LinkKind.SITEMAP:
-            hops = request.way.hops + 1
-            refusal = Reason.SITEMAP_LIMIT if hops > MAX_NESTING else None
-            way = Way(depth=request.way.depth, hops=hops, sitemap=True, lastmod=link.lastmod)
-            find = Find(url=link.url, way=way, refusal=refusal)
-        elif request.way.sitemap and link.kind in LISTED:
-            find = Find(url=link.url, way=Way(depth=request.way.depth, lastmod=link.lastmod))
-        else:
-            find = Find(url=link.url, way=Way(depth=request.way.depth + 1, lastmod=link.lastmod))
-        if is_closed or (self.obey and link.nofollow):
-            return replace(find, refusal=Reason.NOFOLLOW)
-        if find.way.seed or self.judge is None:
-            return find
-        refusal = self.judge.refusal(link.url, find.way.depth, is_sitemap=find.way.sitemap)
-        return replace(find, refusal=refusal) if refusal else find
+
+def _way(link: Link, request: Request, onward: Way) -> tuple[Way, Reason | None]:
+    """Return the way to the target of a link, and its refusal by the number of hops; `onward` is that of most links."""
+    if link.kind is LinkKind.REFRESH:
+        find = hop(request.url, request.way, link.url)
+        return find.way, find.refusal
+    if request.way.sitemap and link.kind is LinkKind.SITEMAP:
+        hops = request.way.hops + 1
+        way = Way(depth=request.way.depth, hops=hops, sitemap=True, lastmod=link.lastmod)
+        return way, Reason.SITEMAP_LIMIT if hops > MAX_NESTING else None
+    if request.way.sitemap and link.kind in LISTED:
+        return Way(depth=request.way.depth, lastmod=link.lastmod), None
+    return (replace(onward, lastmod=link.lastmod) if link.lastmod else onward), None
 
 
 def follow(config: ScopeConfig, *, obey: bool) -> Follow:

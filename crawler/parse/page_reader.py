@@ -121,7 +121,7 @@ class PageReader:
             page,
             charset=reading.charset or page.charset,
             title=reading.title,
-            links=len({link.url for link in reading.links or ()}) if can_link else None,
+            links=len({link.url.href for link in reading.links or ()}) if can_link else None,
             finds=self._finds(job, reading),
             robots=_forbidding(_directives(job, self.task, reading)),
             bad_links=reading.bad_examples if self._follows(job) else (),
