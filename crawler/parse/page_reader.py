@@ -25,7 +25,7 @@ from crawler.parse.document_reader import read
 from crawler.parse.extract import Extractor, load
 from crawler.parse.follow import Follow
 from crawler.parse.headers import header_directives, refreshes
-from crawler.parse.sniffing import ALWAYS_READ, DocumentKind, is_unreadable, kind_of
+from crawler.parse.sniffing import DOCUMENT_TYPES, DocumentKind, is_unreadable, kind_of
 from crawler.parse.user_data import check_data_names, user_data
 
 
@@ -167,7 +167,7 @@ def is_document(job: ParseJob) -> bool:
     if job.layers or job.refreshes or job.request.way.sitemap:
         return True
     essence, _ = media_type(job.content_type)
-    return essence in ALWAYS_READ or kind_of(essence, job.body) is not DocumentKind.OTHER
+    return essence in DOCUMENT_TYPES or kind_of(essence, job.body) is not DocumentKind.OTHER
 
 
 def _timed(page: Page, started: float) -> Page:

@@ -154,7 +154,7 @@ def _text_or_binary(body: bytes) -> DocumentKind:
 
 
 _AS_MARKUP = frozenset(essence for essence, kind in _KINDS.items() if kind is DocumentKind.XHTML) | {"text/html"}
-ALWAYS_READ = _AS_MARKUP | {"text/css"}
+DOCUMENT_TYPES = _AS_MARKUP | {"text/css"}
 """The media types whose files are documents, or binary files that cannot be read."""
 
 
