@@ -11,7 +11,8 @@ Runs on: the loop.
 """
 
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crawler.core.messages import Response
 from crawler.core.reasons import Reason
