@@ -25,6 +25,7 @@ from crawler.parse.document_reader import read
 from crawler.parse.extract import Extractor, load
 from crawler.parse.follow import Follow
 from crawler.parse.headers import header_directives, refreshes
+from crawler.parse.links import Link
 from crawler.parse.sniffing import DOCUMENT_TYPES, DocumentKind, is_unreadable, kind_of
 from crawler.parse.user_data import check_data_names, user_data
 
@@ -86,7 +87,7 @@ class PageReader:
         """Return the page of a document that is not read, with its headers and the reason why links may be missing."""
         page = bare_page(job, decoded, self.task)
         if job.refreshes:
-            page = replace(page, finds=self._finds(job, _refreshed(job, Reading())))
+            page = replace(page, finds=self._finds(job, _refreshed(job, Reading()).links, _directives(job, self.task)))
         if page.problem or job.redirects:
             return page
         if job.request.way.sitemap:
@@ -116,16 +117,20 @@ class PageReader:
         error = data.error
         if not problem and job.request.way.sitemap and (error := _bad_entries(reading)):
             problem = Reason.BAD_ENTRIES
-        page = bare_page(job, decoded, self.task)
-        return replace(
-            page,
-            charset=reading.charset or page.charset,
+        content_type, charset = media_type(job.content_type)
+        robots = _directives(job, self.task, reading)
+        return Page(
+            size=len(decoded.content),
+            sha256=decoded.sha256,
+            content_type=content_type,
+            charset=reading.charset or charset,
             title=reading.title,
             links=len({link.url.href for link in reading.links or ()}) if can_link else None,
-            finds=self._finds(job, reading),
-            robots=_forbidding(_directives(job, self.task, reading)),
+            finds=self._finds(job, reading.links, robots),
+            robots=_forbidding(robots),
             bad_links=reading.bad_examples if self._follows(job) else (),
             data=data.encoded,
+            content=decoded.content if self.task.keep else None,
             problem=problem,
             error=error,
         )
@@ -140,10 +145,10 @@ class PageReader:
         follow = self.task.follow
         return follow is not None and follow.heeds(job.request) and _is_success(job)
 
-    def _finds(self, job: ParseJob, reading: Reading) -> Finds:
-        if self.task.follow is None or not reading.links or not self._follows(job):
+    def _finds(self, job: ParseJob, links: tuple[Link, ...] | None, robots: frozenset[str]) -> Finds:
+        if self.task.follow is None or not links or not self._follows(job):
             return Finds()
-        return Finds.of(self.task.follow.finds(reading.links, job.request, _directives(job, self.task, reading)))
+        return Finds.of(self.task.follow.finds(links, job.request, robots))
 
 
 def bare_page(job: ParseJob, decoded: DecodedBody, task: Task) -> Page:
@@ -214,7 +219,8 @@ def _refreshed(job: ParseJob, reading: Reading) -> Reading:
 
 def _directives(job: ParseJob, task: Task, reading: Reading | None = None) -> frozenset[str]:
     """Return the directives of header and document that are meant for this robot."""
-    return header_directives(job.robots, task.agent) | (reading.robots if reading else frozenset())
+    told = reading.robots if reading else frozenset()
+    return header_directives(job.robots, task.agent) | told if job.robots else told
 
 
 def _forbidding(directives: frozenset[str]) -> tuple[str, ...] | None:
