@@ -25,6 +25,7 @@ _XML_IN_UTF_16 = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
 _TEXT = (b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes")  # hold text and no tags
 # Markup in front of the result of the prescan that may hide it from a parser, or declare an encoding to a parser alone.
 _DOUBTS = (*(b"<" + name for name in (*_TEXT, b"script")), b"<plaintext", b"--!>", b"charset")
+_PLAIN_TITLE = re.compile(rb"<title>[^<]*+</title>")  # hides nothing, and most pages have one in front
 
 
 def of_markup(body: bytes) -> str | None:
@@ -34,7 +35,7 @@ def of_markup(body: bytes) -> str | None:
     head = body[:PRESCANNED]
     found, at = _of_meta(head)
     if found:
-        before = head[:at].lower()
+        before = _PLAIN_TITLE.sub(b"", head[:at].lower())
         return (any(doubt in before for doubt in _DOUBTS) and _of_page(body)) or found
     # A tag may be left that the prescan did not see whole, or saw and did not take.
     is_left = b"charset" in head.lower() or _ANY_META.search(body, max(head.rfind(b"<"), 0))
@@ -77,6 +78,12 @@ _ATTRIBUTE = re.compile(
                 (?: "(?P<double>[^"]*+)(?:"|\Z) | '(?P<single>[^']*+)(?:'|\Z) | (?P<bare>[^\t\n\f\r >]*+) ) )? )?""",
     re.VERBOSE,
 )
+_REST_OF_TAG = re.compile(
+    rb"""(?: [\t\n\f\r /]*+ [^\t\n\f\r />] [^\t\n\f\r />=]*+
+             (?: [\t\n\f\r ]*+ = [\t\n\f\r ]*+ (?: "[^"]*+(?:"|\Z) | '[^']*+(?:'|\Z) | [^\t\n\f\r >]*+ ) )?+ )*+
+    [\t\n\f\r /]*+ >""",
+    re.VERBOSE,
+)
 
 
 def _of_meta(head: bytes) -> tuple[str | None, int]:
@@ -91,7 +98,8 @@ def _of_meta(head: bytes) -> tuple[str | None, int]:
             if end >= 0 and (encoding := _as_declared(named(label))):
                 return encoding, at
         elif tag := _TAG.match(head, at):
-            end = _attributes(head, tag.end())[1]
+            rest = _REST_OF_TAG.match(head, tag.end())
+            end = rest.end() if rest else -1
         elif head[at + 1 : at + 2] in {b"!", b"/", b"?"}:
             end = head.find(b">", at)
         else:
