@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from crawler.parse.document import Content, Wants
-from crawler.parse.html_elements import META, TAGS, PageElements, read_directives
+from crawler.parse.html_elements import META, TAGS, PageElements, TagReader, read_directives
 from crawler.parse.references import References, TooManyLinks
 from crawler.parse.select import select, visible_text
 from crawler.parse.styles import read_styles
@@ -43,7 +43,7 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         _read_documents(page, wants)
     selected = select(tree, wants.selectors) if wants.selectors else None
     text = visible_text(tree) if wants.text else None
-    title = tree.css_first("title:not(svg *)")
+    title = _title(page)
     return Content(
         title=None if title is None else title.text(),
         robots=frozenset(page.robots),
@@ -51,6 +51,13 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         data_cut=(selected is not None and selected.are_cut) or (text is not None and text.is_cut),
         text=text and text.text,
     )
+
+
+def _title(page: PageElements) -> LexborNode | None:
+    """Return the first title that is no drawing's; the first one in the head needs no search."""
+    first = page.first_title
+    is_in_head = first is not None and first.parent is not None and first.parent.tag_id == _HEAD
+    return first if is_in_head else page.tree.css_first("title:not(svg *)")
 
 
 def _read_documents(page: PageElements, wants: Wants) -> None:
@@ -99,29 +106,33 @@ def _read_tree(html: bytes, page: PageElements, wants: Wants) -> None:
     """Read every tag that matters; after too many links, only the directives for robots."""
     if _BASE.search(html) and (base := _base(page.tree)) is not None:
         page.references.set_base(base)
-    nodes = _elements(page.tree.root) if page.tree.root else iter(())
+    elements = _elements(page.tree.root, every=wants.assets) if page.tree.root else iter(())
     try:
-        for node in nodes if wants.assets else ():
-            attributes = node.attributes
-            if read_tag := TAGS.get(node.tag_id):
-                read_tag(page, node, attributes)
-            read_styles(page, node, attributes)
-        for node in nodes:  # asking for attributes costs time, so only the tags of the table are asked
-            if read_tag := TAGS.get(node.tag_id):
-                read_tag(page, node, node.attributes)
+        for element, read_tag in elements:
+            attributes = element.attributes
+            if read_tag:
+                read_tag(page, element, attributes)
+            if wants.assets:
+                read_styles(page, element, attributes)
     except TooManyLinks:
-        for node in nodes:
-            if node.tag_id == META:
-                read_directives(page, node.attributes)
+        for element, _ in elements:
+            if element.tag_id == META:
+                read_directives(page, element.attributes)
 
 
-def _elements(root: LexborNode) -> Iterator[LexborNode]:
-    """Yield every element in document order; those of a shadow root come behind the template that declares it."""
+def _elements(root: LexborNode, *, every: bool) -> Iterator[tuple[LexborNode, TagReader | None]]:
+    """Yield the elements of the table, or every one, in document order, each with the reader of its tag.
+
+    Those of a shadow root come behind the template that declares it.
+    """
     trees = [root.traverse()]
     while trees:
         for node in trees[-1]:
-            yield node
-            if node.tag_id == _TEMPLATE and (shadow := _shadow_root(node)):
+            tag = node.tag_id
+            read_tag = TAGS.get(tag)
+            if read_tag or every:
+                yield node, read_tag
+            if tag == _TEMPLATE and (shadow := _shadow_root(node)):
                 trees.append(shadow.traverse())
                 break
         else:
@@ -136,3 +147,4 @@ def _shadow_root(template: LexborNode) -> LexborNode | None:
 
 
 _TEMPLATE = number("template")
+_HEAD = number("head")

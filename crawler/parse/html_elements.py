@@ -9,6 +9,7 @@ Runs on: a worker process.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -19,6 +20,7 @@ from crawler.parse.references import References
 from crawler.parse.tags import number
 
 MAX_CLIMB: Final = 100  # ancestors of a button among which its form is searched
+MAX_REMEMBERED: Final = 100  # characters: pages write few different relations, and a long one may be hostile
 
 Attributes = Mapping[str, str | None]
 
@@ -32,6 +34,7 @@ class PageElements:
         is_whole: it is the document itself, not one inside (`srcdoc`).
         documents: the markup of the documents inside.
         forms: the attributes of the forms that have an id; None = they were not needed yet.
+        first_title: the first element of this name, which may be a drawing's.
     """
 
     tree: LexborHTMLParser
@@ -41,23 +44,23 @@ class PageElements:
     robots: set[str] = field(default_factory=set)
     documents: list[str] = field(default_factory=list)
     forms: dict[str, Attributes] | None = None
+    first_title: LexborNode | None = None
 
 
-_TagReader = Callable[[PageElements, LexborNode, Attributes], None]
+TagReader = Callable[[PageElements, LexborNode, Attributes], None]
 
 
-def _read_anchor(kind: LinkKind) -> _TagReader:
+def _read_anchor(kind: LinkKind) -> TagReader:
     def read_tag(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
         name = "href" if "href" in attributes else "xlink:href"  # SVG 2: href, and xlink:href if it is absent
         if name in attributes:
-            rel = attributes.get("rel")
-            nofollow = rel is not None and has_token(rel, "nofollow")
+            nofollow = has_token(attributes["rel"] or "", "nofollow") if "rel" in attributes else False
             page.references.add(attributes[name] or "", kind, nofollow=nofollow)
 
     return read_tag
 
 
-def _read_sources(*sources: tuple[str, LinkKind]) -> _TagReader:
+def _read_sources(*sources: tuple[str, LinkKind]) -> TagReader:
     def read_tag(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
         for name, kind in sources:
             if value := attributes.get(name):
@@ -100,15 +103,23 @@ _HOSTS_ONLY = frozenset({"preconnect", "dns-prefetch"})  # they name a host, not
 
 
 def _read_link(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
-    relations = words((attributes.get("rel") or "").lower())
     if href := attributes.get("href"):
-        kind = next((kind for name, kind in _RELATIONS.items() if name in relations), LinkKind.LINK)
-        if kind is LinkKind.ALTERNATE and (attributes.get("type") or "").strip(SPACE).lower() in _FEEDS:
-            kind = LinkKind.FEED
-        if kind is not LinkKind.LINK or _HOSTS_ONLY.isdisjoint(relations):
+        rel, media_type = attributes.get("rel") or "", attributes.get("type") or ""
+        is_short = len(rel) + len(media_type) <= MAX_REMEMBERED
+        if kind := (_kind_of if is_short else _kind_of.__wrapped__)(rel, media_type):
             _add_source(page, href, kind)
     if candidates := attributes.get("imagesrcset"):
         _add_source(page, candidates, LinkKind.SRCSET)
+
+
+@lru_cache(maxsize=256)
+def _kind_of(rel: str, media_type: str) -> LinkKind | None:
+    """Return the kind of a `<link>`; None = it names a host alone."""
+    relations = words(rel.lower())
+    kind = next((kind for name, kind in _RELATIONS.items() if name in relations), LinkKind.LINK)
+    if kind is LinkKind.ALTERNATE and media_type.strip(SPACE).lower() in _FEEDS:
+        return LinkKind.FEED
+    return kind if kind is not LinkKind.LINK or _HOSTS_ONLY.isdisjoint(relations) else None
 
 
 def _read_button(page: PageElements, node: LexborNode, attributes: Attributes) -> None:
@@ -169,9 +180,14 @@ def read_directives(page: PageElements, attributes: Attributes) -> None:
         page.robots |= directives(attributes.get("content") or "")
 
 
+def _read_title(page: PageElements, node: LexborNode, _attributes: Attributes) -> None:
+    if page.first_title is None:
+        page.first_title = node
+
+
 _FORM = number("form")
 META = number("meta")
-TAGS: Mapping[int, _TagReader] = {
+TAGS: Mapping[int, TagReader] = {
     META: _read_meta,
     number("a"): _read_anchor(LinkKind.A),
     number("area"): _read_anchor(LinkKind.AREA),
@@ -189,4 +205,5 @@ TAGS: Mapping[int, _TagReader] = {
     number("track"): _read_sources(("src", LinkKind.TRACK)),
     number("script"): _read_sources(("src", LinkKind.SCRIPT)),
     number("input"): _read_input,
+    number("title"): _read_title,
 }

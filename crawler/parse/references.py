@@ -103,11 +103,9 @@ class References:
         Raises:
             TooManyLinks: the reference is one too many, and was not taken.
         """
-        text = reference
-        if "#" in reference:
-            before = reference.partition("#")[0]
-            # White space at the very end is no part of a URL, but before a fragment it is.
-            text = reference if before[-1:] and before[-1] <= " " else before
+        text, mark, _ = reference.partition("#")
+        if mark and text and text[-1] <= " ":
+            text = reference  # white space at the very end is no part of a URL, but before a fragment it is
         added = (text, kind, nofollow)
         if added in self._added and lastmod is None:
             return
