@@ -40,6 +40,9 @@ class ScopeMode(StrEnum):
 class Scope:
     """The places of URLs under one mode, a value of `ScopeMode`.
 
+    Attributes:
+        is_by_path: URLs of one host and port may lie in different places.
+
     Raises:
         UsageError: there is no such mode.
     """
@@ -49,11 +52,7 @@ class Scope:
             self._mode = ScopeMode(mode)
         except ValueError:
             raise UsageError(f"--scope: expected {', '.join(ScopeMode)}, got {mode[:40]!r}") from None
-
-    @property
-    def is_by_path(self) -> bool:
-        """Return whether URLs of one origin may lie in different places."""
-        return self._mode is ScopeMode.PREFIX
+        self.is_by_path = self._mode is ScopeMode.PREFIX
 
     def site(self, host: Host) -> str:
         """Return the name that a host shares with the others that come into scope together with it.

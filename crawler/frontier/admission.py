@@ -11,7 +11,7 @@ Runs on: the storage thread, inside a transaction.
 """
 
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -73,6 +73,7 @@ class Admission:
             self.import_lines(batch)
         for visit in group.visits:
             self.finish(visit)
+        self._sum_up(group.visits)
         for retry in group.retries:
             self.postpone(retry)
         for find in group.finds:
@@ -120,9 +121,10 @@ class Admission:
         """Account for some lines of the list, each exactly once, and move the cursor behind them."""
         for rejected in batch.rejected:
             self._reject(rejected)
+        new = 0
         for find in batch.finds:
             if self.admit(find):
-                self._tally.add("line", "url")
+                new += 1
                 continue
             known = self._rows.find(find.url)
             line = known and known.row.line
@@ -130,6 +132,7 @@ class Admission:
             message = "already found through a redirect or link" if is_own else f"same URL as line {line}"
             text = find.url.href
             self._reject(RejectedLine(line=find.line or 0, reason=Reason.DUPLICATE, message=message, text=text))
+        self._tally.add("line", "url", new)
         self._tally.add("line", "read", batch.lines)
         self._tally.add("line", "blank", batch.blank)
         self._tally.add("line", "comment", batch.comments)
@@ -147,23 +150,30 @@ class Admission:
 
     def admit(self, find: Find) -> bool:
         """Take in a URL that no page links to; return True when it is new."""
-        (links,) = self._judged(Run(find))
-        is_new = self._enter(find, links.refusal, referrer=None)
-        self._pass_on()
+        is_new = self._enter(find, self._refusal(find), referrer=None)
+        if self._onward:
+            self._pass_on()
         return is_new
 
-    def _judged(self, run: Run) -> Iterator[_Links]:
-        """Yield the parts of a run that the scope refuses, and those that it does not."""
-        find, opened = run.find, self._scope_index.opened
-        parts: Iterable[tuple[Reason | None, Run]]
+    def _refusal(self, find: Find) -> Reason | None:
+        """Return the reason not to fetch a find, be it the scope; None = it is allowed."""
         if find.way.seed:
-            parts = ((None, run),)
-        elif find.refusal or find.way.sitemap:
-            parts = ((find.refusal, run),)
-        else:
-            parts = ((None if is_in else Reason.OUT_OF_SCOPE, part) for is_in, part in self._scope_index.parts(run))
-        for refusal, part in parts:
-            yield _Links(part, refusal, self._seen.unsettled(part, refusal), opened)
+            return None
+        if find.refusal or find.way.sitemap or self._scope_index.covers(find.url):
+            return find.refusal
+        return Reason.OUT_OF_SCOPE
+
+    def _judged(self, run: Run) -> Iterable[_Links]:
+        """Return the parts of a run that the scope refuses, and those that it does not."""
+        find = run.find
+        if find.way.seed or find.way.sitemap or find.refusal:
+            return (self._links_of(run, self._refusal(find)),)
+        return [
+            self._links_of(part, None if is_in else Reason.OUT_OF_SCOPE) for is_in, part in self._scope_index.parts(run)
+        ]
+
+    def _links_of(self, run: Run, refusal: Reason | None) -> _Links:
+        return _Links(run, refusal, self._seen.unsettled(run, refusal), self._scope_index.opened)
 
     def _follow(self, links: _Links, source: int | None) -> None:
         """Enter those of a page's links that may bring something new."""
@@ -178,14 +188,14 @@ class Admission:
         if find.way.seed and (opened := self._scope_index.open_for(find.url)) is not None:
             self._let_in(opened)
         url = self._rows.find(find.url)
-        if find.named:
-            self._hosts.name_by_user(self._hosts.id(find.url.host_port))
         if is_new := url is None:
             row = first(find, refusal)
             url = self._rows.insert(find.url.href, self._hosts.id(find.url.host_port), row, referrer)
             self._stand(url, find.url, None, row)
         else:
             self._merge(url, find, refusal, referrer)
+        if find.named:
+            self._hosts.name_by_user(url.host_id)
         if self._edges and referrer is not None:
             self._rows.connect(referrer, (url.id,))
         return is_new
@@ -257,8 +267,7 @@ class Admission:
         """Enter the queued targets; a loop ends, since only a find that makes a row better goes on."""
         while self._onward:  # no recursion: a chain of redirects may be longer than the stack is high
             find, source = self._onward.popleft()
-            for links in self._judged(Run(find)):
-                self._follow(links, source)
+            self._enter(find, self._refusal(find), source)
 
     # --- the end of a visit --------------------------------------------------------------------------------------
 
@@ -276,20 +285,14 @@ class Admission:
             if onto is None and find.way.chain > 0 and (find.way.seed or find.refusal is not Reason.NOFOLLOW):
                 onto = find.url  # a refresh
         self._document = None
-        self._leave_ready(request)
+        host_id = self._hosts.id(request.url.host_port)
+        if not request.alone:  # a suspect is no ready row; whatever else is leased was one
+            self._hosts.count_ready(host_id, -1)
+        if record is not None:
+            self._hosts.count_page(host_id, visit.at, trouble=reason if visit.state is State.FAILED else None)
         attempts, status = (record.attempts, record.status) if record else (request.attempts, None)
         self._rows.finish(request, visit.state, reason, status, attempts)
         self._finished.append(request)
-        self._tally.add("state", State.PENDING.name, -1)
-        if visit.state is State.SKIPPED:
-            self._tally.skip(reason)
-        else:
-            self._tally.add("state", visit.state.name)
-        if visit.state is State.FAILED:
-            self._tally.add("failed", reason)
-        elif reason.is_unread:
-            self._tally.add("unread", reason)
-        self._measure(visit)
         if self._edges:
             self._rows.note_bad_links(request.id, visit.bad_links)
         if reason is Reason.HTTP_INSTEAD:
@@ -303,26 +306,32 @@ class Admission:
             self._lead(request, onto)
         self._pass_on()
 
-    def _measure(self, visit: Visit) -> None:
-        if visit.record is not None:
-            host_id = self._hosts.id(visit.request.url.host_port)
-            failed = visit.state is State.FAILED
-            self._hosts.count_page(host_id, visit.at, failed=failed)
-            if failed:
-                self._hosts.count_trouble(host_id, visit.reason)
-            self._tally.add("sum", "bytes", visit.record.bytes or 0)
-            if visit.record.status is not None:
-                self._tally.add("status", str(visit.record.status))
-        if visit.latency is not None:
-            self._tally.add("latency", str(bucket(int(visit.latency * 1e9))))
+    def _sum_up(self, visits: Sequence[Visit]) -> None:
+        """Count the ends of visits."""
+        add = self._tally.add
+        for (state, reason), n in Counter((visit.state, visit.reason) for visit in visits).items():
+            add("state", State.PENDING.name, -n)
+            if state is State.SKIPPED:
+                self._tally.skip(reason, n)
+            else:
+                add("state", state.name, n)
+            if state is State.FAILED:
+                add("failed", reason, n)
+            elif reason.is_unread:
+                add("unread", reason, n)
+        records = [visit.record for visit in visits if visit.record is not None]
+        add("sum", "bytes", sum(record.bytes or 0 for record in records))
+        for status, n in Counter(record.status for record in records if record.status is not None).items():
+            add("status", str(status), n)
+        buckets = Counter(bucket(int(visit.latency * 1e9)) for visit in visits if visit.latency is not None)
+        for latency, n in buckets.items():
+            add("latency", str(latency), n)
 
     def postpone(self, retry: Retry) -> None:
         """Let the URL wait for another try; the process has survived it, so its deaths are cleared."""
-        self._leave_ready(retry.request)
+        host_id = self._hosts.id(retry.request.url.host_port)
+        if not retry.request.alone:
+            self._hosts.count_ready(host_id, -1)
         self._rows.postpone(retry)
-        self._hosts.count_trouble(self._hosts.id(retry.request.url.host_port), retry.reason)
+        self._hosts.count_trouble(host_id, retry.reason)
         self._tally.add("sum", "retries")
-
-    def _leave_ready(self, request: Request) -> None:
-        if not request.alone:  # a suspect is no ready row; whatever else is leased was one
-            self._hosts.count_ready(self._hosts.id(request.url.host_port), -1)

@@ -45,6 +45,7 @@ class HostRows:
         self._db = db
         self._scope = scope
         self._ids: dict[Host, int] = {}
+        self._named: set[int] = set()  # hosts of which that is stored
         self._ready: Counter[int] = Counter()
         self._pages: dict[int, _PageCounts] = {}
         self._troubles: Counter[tuple[int, Reason]] = Counter()
@@ -65,19 +66,26 @@ class HostRows:
 
     def name_by_user(self, host_id: int) -> None:
         """Note that the user named this host."""
-        self._db.execute("UPDATE host SET named = 1 WHERE id = ? AND NOT named", (host_id,))
+        if host_id not in self._named:
+            self._db.execute("UPDATE host SET named = 1 WHERE id = ? AND NOT named", (host_id,))
+            if len(self._named) >= _REMEMBERED:
+                self._named.clear()
+            self._named.add(host_id)
 
     def count_ready(self, host_id: int, n: int) -> None:
         """Count so many ready rows more, or fewer."""
         self._ready[host_id] += n
 
-    def count_page(self, host_id: int, at: float, *, failed: bool) -> None:
-        """Count one more line of output, written at `at` (wall clock)."""
-        pages = self._pages.setdefault(host_id, _PageCounts())
+    def count_page(self, host_id: int, at: float, *, trouble: Reason | None) -> None:
+        """Count one more line of output, written at `at` (wall clock); `trouble` None = it tells of no failure."""
+        if (pages := self._pages.get(host_id)) is None:
+            pages = self._pages[host_id] = _PageCounts()
         pages.count += 1
-        pages.failed += failed
         pages.first_at = pages.first_at or at
         pages.last_at = at
+        if trouble is not None:
+            pages.failed += 1
+            self.count_trouble(host_id, trouble)
 
     def count_trouble(self, host_id: int, reason: Reason) -> None:
         """Count one more failed try."""
@@ -117,8 +125,10 @@ class HostRows:
             states[Host(name)] = HostState(**state, answered=bool(answered))
         return states
 
-    def names(self, host_ids: Iterable[int]) -> frozenset[Host]:
+    def names(self, host_ids: Collection[int]) -> frozenset[Host]:
         """Return the names of the hosts in these rows."""
+        if not host_ids:
+            return frozenset()
         rows = self._db.execute(f"SELECT name FROM host WHERE id {schema.AMONG}", (schema.values(host_ids),))  # noqa: S608
         return frozenset(Host(name) for (name,) in rows)
 
@@ -161,6 +171,7 @@ class HostRows:
         self._clear()
         self._gained.clear()
         self._ids.clear()
+        self._named.clear()
 
     def _clear(self) -> None:
         for counts in (self._ready, self._pages, self._troubles):

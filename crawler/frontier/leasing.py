@@ -32,7 +32,7 @@ _NO_LIMIT = 1 << 30
 
 _WAY = ", ".join(f"url.{column}" for column in schema.WAY)
 _COLUMNS = (
-    f"SELECT url.id, url.url, url.attempts, url.guess, host.named, source.url, {_WAY}"  # noqa: S608
+    f"SELECT url.host, url.id, url.url, url.attempts, url.guess, host.named, source.url, {_WAY}"  # noqa: S608
     " FROM url JOIN host ON host.id = url.host LEFT JOIN url AS source ON source.id = url.referrer"
 )
 _ANY = "(attempts > 0) IN (0, 1)"  # both, and SQLite searches url_ready by depth
@@ -84,7 +84,6 @@ class Leasing:
                 requests = self._suspect(now)
                 if not requests and self._descend():
                     requests = self._ready(wanted, now) or self._suspect(now)
-        self.remember(requests)
         self._open.update(self._leased[request.id] for request in requests)
         return requests
 
@@ -98,14 +97,17 @@ class Leasing:
         dues = [self._db.execute(query, (now + LONG_REST, self._host_pages)).fetchone()[0] for query in queries]
         return min((float(due) - LONG_REST for due in dues if due is not None), default=None)
 
-    def remember(self, requests: Iterable[Request]) -> None:
-        """Mark these requests as leased."""
-        for request in requests:
-            host_id = self._hosts.id(request.url.host_port)
-            self._leased[request.id] = host_id
-            self._per_host[host_id] += 1
-            self._suspects[host_id] += request.alone
-            self._put_off.get(host_id, set()).discard(request.id)
+    def _lease(self, row: Sequence[Any], *, alone: bool = False) -> Request:
+        """Mark the URL of a row of _COLUMNS as leased, and return the request for it."""
+        host_id = row[0]
+        request = _request(row, alone=alone)
+        self._leased[request.id] = host_id
+        self._per_host[host_id] += 1
+        if alone:
+            self._suspects[host_id] += 1
+        if put_off := self._put_off.get(host_id):
+            put_off.discard(request.id)
+        return request
 
     def forget(self, requests: Iterable[Request]) -> None:
         """Release these leases."""
@@ -116,7 +118,8 @@ class Leasing:
             if request.alone or self._host_pages != _NO_LIMIT:
                 self.gain({host_id})  # it took the place of a ready one
             self._per_host[host_id] -= 1
-            self._suspects[host_id] -= request.alone
+            if request.alone:
+                self._suspects[host_id] -= 1
             if not self._per_host[host_id]:
                 del self._per_host[host_id], self._suspects[host_id]
             if request.id == self._alone:
@@ -148,12 +151,7 @@ class Leasing:
     def take_parked(self) -> tuple[Request, ...]:
         """Lease the URLs that ran alone at repeated deaths, as far as their hosts have pages left."""
         rows = self._db.execute(f"{_COLUMNS} WHERE url.state = 0 AND url.deaths >= ?", (schema.PARKED_DEATHS,))
-        parked = []
-        for request in [_request(row, alone=True) for row in rows.fetchall()]:
-            if self._pages_left(self._hosts.id(request.url.host_port)) > 0:
-                self.remember([request])
-                parked.append(request)
-        return tuple(parked)
+        return tuple(self._lease(row, alone=True) for row in rows.fetchall() if self._pages_left(row[0]) > 0)
 
     def is_anything_left(self) -> bool:
         """Return whether some pending URL may be leased, now or later."""
@@ -222,8 +220,8 @@ class Leasing:
         if not url_ids:
             return []
         rows = self._db.execute(f"{_COLUMNS} WHERE url.id {schema.AMONG}", (schema.values(url_ids),))
-        requests = {row[0]: _request(row) for row in rows}
-        return [requests[url_id] for url_id in url_ids]
+        found = {row[1]: row for row in rows}
+        return [self._lease(found[url_id]) for url_id in url_ids]
 
     def _pages_left(self, host_id: int) -> int:
         (pages,) = self._db.execute("SELECT pages FROM host WHERE id = ?", (host_id,)).fetchone()
@@ -241,7 +239,7 @@ class Leasing:
         if row is None:
             return []
         self._alone = row[0]
-        return [_request(self._db.execute(f"{_COLUMNS} WHERE url.id = ?", row).fetchone(), alone=True)]
+        return [self._lease(self._db.execute(f"{_COLUMNS} WHERE url.id = ?", row).fetchone(), alone=True)]
 
     def _descend(self) -> bool:
         """Go on to the next depth with a pending URL; return False while this depth waits for a retry or the seeds."""
@@ -277,7 +275,7 @@ class Leasing:
 
 
 def _request(row: Sequence[Any], *, alone: bool = False) -> Request:
-    url_id, url, attempts, guess, named, referrer, *way = row
+    _, url_id, url, attempts, guess, named, referrer, *way = row
     return Request(
         url=parse(url),
         id=url_id,

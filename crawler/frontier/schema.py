@@ -23,8 +23,10 @@ Runs on: the thread that has the connection.
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
+from msgspec.structs import astuple
 
 from crawler.core.discovery import Way
 from crawler.core.errors import StorageDamaged
@@ -134,6 +136,12 @@ def values(found: Iterable[int | str]) -> str:
 def way_of(columns: Sequence[object]) -> Way:
     """Return the way in the columns WAY of a row, in which SQLite has numbers for booleans."""
     return msgspec.convert(columns, Way, strict=False)
+
+
+@lru_cache(maxsize=1000)
+def columns_of(way: Way) -> tuple[object, ...]:
+    """Return the columns WAY of a way; sqlite3 takes a microsecond for a boolean, and none for a number."""
+    return tuple(int(value) if isinstance(value, bool) else value for value in astuple(way))
 
 
 def create(db: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ Runs on: the storage thread, inside a transaction.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import groupby
 
 from crawler.core.finds import Run
@@ -43,7 +43,7 @@ class ScopeIndex:
         self._year = year
         self._counts: dict[tuple[int, bytes], int] = {}
         self._changed: set[tuple[int, bytes]] = set()
-        self._covered: dict[str, bool] = {}  # folders of URLs
+        self._covered: dict[object, bool] = {}  # folders of URLs, or hosts with ports where those are enough
         self.opened = 0
         self._read_places()
 
@@ -53,6 +53,8 @@ class ScopeIndex:
 
     def open_for(self, seed: Url) -> str | None:
         """Store the place that this seed brings in, and return it; None = it was in already."""
+        if not self._scope.is_by_path and self.covers(seed):
+            return None
         place = self._scope.brings(seed)
         if place in self._places:
             return None
@@ -64,24 +66,21 @@ class ScopeIndex:
 
     def covers(self, url: Url) -> bool:
         """Return whether a URL lies in a place that some seed brought in."""
-        return not self._places.isdisjoint(self._scope.places(url))
-
-    def parts(self, run: Run) -> Iterator[tuple[bool, Run]]:
-        """Yield the parts of a run, in order, of which all URLs lie in scope (True) or out of it."""
-        if not self._scope.is_by_path:
-            yield self.covers(run.find.url), run
-            return
-        for is_in, (first, *others) in groupby(run.hrefs, lambda href: self._covers_folder(run, href)):
-            yield is_in, Run(run.of(first), tuple(others))
-
-    def _covers_folder(self, run: Run, href: str) -> bool:
-        folder = href.partition("?")[0].rpartition("/")[0]  # no more of a URL tells its places
-        is_in = self._covered.get(folder)
+        # No more of a URL tells its places than its folder, or its host and port.
+        where = url.href.partition("?")[0].rpartition("/")[0] if self._scope.is_by_path else (url.host, url.port)
+        is_in = self._covered.get(where)
         if is_in is None:
             if len(self._covered) >= _REMEMBERED:
                 self._covered.clear()
-            is_in = self._covered[folder] = self.covers(run.of(href).url)
+            is_in = self._covered[where] = not self._places.isdisjoint(self._scope.places(url))
         return is_in
+
+    def parts(self, run: Run) -> Iterable[tuple[bool, Run]]:
+        """Return the parts of a run, in order, of which all URLs lie in scope (True) or out of it."""
+        if not self._scope.is_by_path:
+            return ((self.covers(run.find.url), run),)
+        covered = groupby(run.hrefs, lambda href: self.covers(run.of(href).url))
+        return ((is_in, Run(run.of(first), tuple(others))) for is_in, (first, *others) in covered)
 
     def place_of(self, url: Url) -> str | None:
         """Return the narrowest place that a seed brought in and that holds a URL; None = the URL is out of scope."""

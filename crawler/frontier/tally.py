@@ -7,10 +7,12 @@ Runs on: the storage thread.
 """
 
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 
 from crawler.core.leases_and_commits import Totals
 from crawler.core.visits import State
+
+_NUMBERED = {"status", "latency"}  # kinds of which every name is a number; the second has hundreds
 
 
 class Tally:
@@ -18,15 +20,19 @@ class Tally:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._committed: dict[str, dict[str, float]] = {}
+        self._committed: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        self._numbered: defaultdict[str, dict[int, int]] = defaultdict(dict)  # the kinds whose names are numbers
         self._added: Counter[tuple[str, str]] = Counter()
         for kind, name, n in db.execute("SELECT kind, name, n FROM tally"):
-            self._committed.setdefault(kind, {})[name] = n
+            if kind in _NUMBERED:
+                self._numbered[kind][int(name)] = n
+            else:
+                self._committed[kind][name] = n
 
     @property
     def pending(self) -> int:
         """Return the number of committed URLs that are not finished."""
-        return int(self._committed.get("state", {}).get(State.PENDING.name, 0))
+        return int(self._committed["state"].get(State.PENDING.name, 0))
 
     def add(self, kind: str, name: str, n: float = 1) -> None:
         """Count within the open transaction."""
@@ -47,8 +53,12 @@ class Tally:
     def keep(self) -> None:
         """Take over the additions of the committed transaction."""
         for (kind, name), n in self._added.items():
-            names = self._committed.setdefault(kind, {})
-            names[name] = names.get(name, 0) + n
+            if kind in _NUMBERED:
+                counts = self._numbered[kind]
+                counts[int(name)] = counts.get(int(name), 0) + int(n)
+            else:
+                sums = self._committed[kind]
+                sums[name] = sums.get(name, 0) + n
         self._added.clear()
 
     def forget(self) -> None:
@@ -57,8 +67,7 @@ class Tally:
 
     def totals(self) -> Totals:
         """Return the account as of the last commit."""
-        states = self._committed.get("state", {})
-        sums = self._committed.get("sum", {})
+        states, sums = self._committed["state"], self._committed["sum"]
         return Totals(
             discovered=int(sum(states.values())),
             done=int(states.get(State.DONE.name, 0)),
@@ -67,14 +76,14 @@ class Tally:
             unread=self._whole("unread"),
             skipped=self._whole("skipped"),
             failures=self._whole("failed"),
-            statuses={int(name): n for name, n in self._whole("status").items()},
+            statuses=self._numbered["status"].copy(),
             lines=self._whole("line"),
             readings=self._whole("reading"),
             bytes=int(sums.get("bytes", 0)),
             retries=int(sums.get("retries", 0)),
             seconds=sums.get("seconds", 0.0),
-            latency={int(name): n for name, n in self._whole("latency").items()},
+            latency=self._numbered["latency"].copy(),
         )
 
     def _whole(self, kind: str) -> dict[str, int]:
-        return {name: int(n) for name, n in self._committed.get(kind, {}).items() if n}
+        return {name: int(n) for name, n in self._committed[kind].items() if n}

@@ -4,6 +4,7 @@ Rules
 - A row that was read stands for the row on disk until the transaction ends: whatever changes it changes it here.
 - Rows have the ids that SQLite would give them: one more than the highest. The lock is exclusive and no row is ever
   deleted, so that is known without asking.
+- Values are plain numbers and strings: sqlite3 takes a microsecond for each member of an enum.
 - The end of a visit is written without reading the row, as most visits need no more. What is read afterwards is read
   behind it.
 Runs on: the storage thread, inside a transaction.
@@ -14,8 +15,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from msgspec.structs import astuple
-
 from crawler.core.merging import UrlRow
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
@@ -23,7 +22,8 @@ from crawler.core.urls import Url, key_of
 from crawler.core.visits import BadLink, Retry, State
 from crawler.frontier import schema
 
-_VISITED = (State.DONE, State.FAILED)
+_PENDING, _DONE, _FAILED, _SKIPPED = map(int, State)
+_VISITED = (_DONE, _FAILED)
 _KEPT = ("state", "reason", "referrer", *schema.WAY, "line", "guess")
 _COLUMNS = ", ".join(f"url.{column}" for column in ("id", "url", "host", "leads_to", *_KEPT))
 _BY_ID = f"SELECT {_COLUMNS} FROM url WHERE id = ?"  # noqa: S608
@@ -136,7 +136,7 @@ class UrlRows:
         url = LoadedUrl(
             url_id, href, host_id, leads_to, state, reason, referrer, UrlRow(schema.way_of(way), line, guess, None)
         )
-        if state == State.SKIPPED and not url.is_over:
+        if state == _SKIPPED and not url.is_over:
             url.row = url.row._replace(refusal=Reason(reason))
         self._rows[href] = self._by_id[url_id] = url
         return url
@@ -148,7 +148,7 @@ class UrlRows:
         if self._last_id is None:
             self._last_id = self._db.execute("SELECT coalesce(max(id), 0) FROM url").fetchone()[0]
         self._last_id += 1
-        url = LoadedUrl(self._last_id, href, host_id, None, State.PENDING, None, referrer, row)
+        url = LoadedUrl(self._last_id, href, host_id, None, _PENDING, None, referrer, row)
         self._rows[href] = self._by_id[url.id] = url
         self._inserted[url.id] = self._absent.pop(href), url
         return url
@@ -160,15 +160,15 @@ class UrlRows:
 
     def judge(self, url: LoadedUrl, refusal: Reason | None) -> None:
         """Let a row be pending, or skipped with a reason."""
-        url.state = State.SKIPPED if refusal else State.PENDING
-        url.reason = refusal
+        url.state = _SKIPPED if refusal else _PENDING
+        url.reason = str(refusal) if refusal else None
         self._has_left_out |= refusal is Reason.OUT_OF_SCOPE
 
     def finish(self, request: Request, state: State, reason: Reason, status: int | None, attempts: int) -> None:
         """Give a visited URL its final state."""
         if (url := self._rows.get(request.url.href)) is not None:
-            url.state, url.reason = state, reason
-        self._ends.append((state, reason, status, attempts, request.id))
+            url.state, url.reason = int(state), str(reason)
+        self._ends.append((int(state), str(reason), status, attempts, request.id))
 
     def lead(self, source: LoadedUrl, target: LoadedUrl | None) -> None:
         """Note where a visited URL leads."""
@@ -179,9 +179,9 @@ class UrlRows:
         """Let a URL wait for another try."""
         request = retry.request
         if (url := self._rows.get(request.url.href)) is not None:
-            url.reason = retry.reason
-        self._delays.append((request.attempts, retry.not_before, retry.reason, request.id))
-        self._attempts.append((request.id, retry.at, retry.reason, retry.not_before))
+            url.reason = str(retry.reason)
+        self._delays.append((request.attempts, retry.not_before, str(retry.reason), request.id))
+        self._attempts.append((request.id, retry.at, str(retry.reason), retry.not_before))
 
     def connect(self, source: int, targets: Iterable[int]) -> None:
         """Note that a page links to these URLs."""
@@ -232,4 +232,4 @@ class UrlRows:
 
 def _kept(url: LoadedUrl) -> tuple[Any, ...]:
     row = url.row
-    return url.state, url.reason, url.referrer, *astuple(row.way), row.line, row.guess
+    return url.state, url.reason, url.referrer, *schema.columns_of(row.way), row.line, int(row.guess)

@@ -21,7 +21,7 @@ _ENCODER = msgspec.json.Encoder()
 
 def encode_lines(visits: Sequence[Visit]) -> bytes:
     """Encode the visits that have a record, a line each."""
-    return b"".join(_ENCODER.encode(visit.record) + b"\n" for visit in visits if visit.record is not None)
+    return _ENCODER.encode_lines([visit.record for visit in visits if visit.record is not None])
 
 
 class JsonlSink:

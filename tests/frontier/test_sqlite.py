@@ -124,17 +124,18 @@ def test_a_group_is_committed_whole_or_not_at_all(run: Run, trigger: str) -> Non
     assert run.problems() == []
 
 
-def test_a_failed_commit_brings_no_place_and_takes_no_id(run: Run) -> None:
-    """Scope and ids are as before, so the commit that is repeated stores its place, and the first row."""
+def test_a_failed_commit_leaves_nothing_in_memory(run: Run) -> None:
+    """Scope, ids and named hosts are as before, so the commit that is repeated stores all of them."""
     run.frontier._db.executescript(BROKEN["INSERT file"])
     with pytest.raises(StorageError):
-        run.commit(seeds=(batch_of("http://a/1"),), files={"pages.jsonl": 0})
+        run.commit(seeds=(batch_of("http://a/1", "http://a/2", named=True),), files={"pages.jsonl": 0})
     run.frontier._db.execute("DROP TRIGGER no")
 
-    run.add("http://a/1")
+    run.add("http://a/1", "http://a/2")
 
     assert run.one("SELECT count(*) FROM place") == 1
-    assert run.one("SELECT max(id) FROM url") == 1
+    assert run.one("SELECT max(id) FROM url") == 2
+    assert run.one("SELECT named FROM host") == 1
 
 
 def test_a_failed_commit_is_not_there_after_a_death(run: Run) -> None:
