@@ -15,7 +15,7 @@ Runs on: the event loop.
 import select
 from asyncio import AbstractEventLoop, BaseTransport, Future, TimerHandle
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, cast
 
 from aiohttp.client_proto import ResponseHandler
@@ -40,7 +40,7 @@ class HttpConnection(ResponseHandler):
         unasked: it brought bytes that belong to no request.
         held: bytes of the body that wait to be taken.
         peer: the other end, as "address:port".
-        key: what makes connections alike, for its pool.
+        origin: of the URLs that may be asked for over it.
 
     Args:
         lost: is called when the connection has ended.
@@ -48,7 +48,7 @@ class HttpConnection(ResponseHandler):
 
     def __init__(self, loop: AbstractEventLoop, timeouts: Timeouts, lost: "Callable[[HttpConnection], object]") -> None:
         super().__init__(loop)
-        self.key: Hashable = None
+        self.origin = ""
         self.opened_at = self.ready_at = self.idle_since = timeouts.now()
         self.first_byte_at: float | None = None
         self.is_tls = False

@@ -12,7 +12,6 @@ Runs on: the event loop.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
 from typing import Protocol
 
 KEEP_ALIVE_SECONDS = (
@@ -26,32 +25,32 @@ _MANY = 1024  # connections; where more are kept, one over TLS counts as four, s
 
 
 class ReuseTrust:
-    """The hosts, by connection key, that have shown whether they speak only when asked."""
+    """The hosts, by origin, that have shown whether they speak only when asked."""
 
     def __init__(self) -> None:
-        self._proofs: dict[Hashable, int] = {}
+        self._proofs: dict[str, int] = {}
 
-    def may_return(self, key: Hashable, idle: float) -> bool:
+    def may_return(self, origin: str, idle: float) -> bool:
         """Return whether a connection that was silent for `idle` seconds may be used again."""
-        proofs = self._proofs.get(key, 0)
+        proofs = self._proofs.get(origin, 0)
         return proofs >= QUIET_PROOFS or (proofs != _SPOKE and idle >= QUIET_SECONDS)
 
-    def may_wait(self, key: Hashable, waiting: int) -> bool:
+    def may_wait(self, origin: str, waiting: int) -> bool:
         """Return whether one more connection may be kept beside those that wait: until proven, as many as prove it."""
-        proofs = self._proofs.get(key, 0)
+        proofs = self._proofs.get(origin, 0)
         return proofs >= QUIET_PROOFS or (proofs != _SPOKE and waiting < QUIET_PROOFS)
 
-    def was_quiet(self, key: Hashable, idle: float) -> None:
+    def was_quiet(self, origin: str, idle: float) -> None:
         """Note that a connection was silent for `idle` seconds and is used again."""
-        if idle >= QUIET_SECONDS and (proofs := self._proofs.get(key, 0)) < QUIET_PROOFS:
-            self._note(key, proofs + 1)
+        if idle >= QUIET_SECONDS and (proofs := self._proofs.get(origin, 0)) < QUIET_PROOFS:
+            self._note(origin, proofs + 1)
 
-    def spoke_unasked(self, key: Hashable) -> None:
+    def spoke_unasked(self, origin: str) -> None:
         """Note that a connection brought bytes that belong to no request."""
-        self._note(key, _SPOKE)
+        self._note(origin, _SPOKE)
 
-    def _note(self, key: Hashable, proofs: int) -> None:
-        self._proofs[key] = proofs
+    def _note(self, origin: str, proofs: int) -> None:
+        self._proofs[origin] = proofs
         if len(self._proofs) > _HOSTS_REMEMBERED:
             del self._proofs[next(iter(self._proofs))]
 

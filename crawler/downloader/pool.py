@@ -15,12 +15,11 @@ Runs on: the event loop.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
 from aiohttp import ClientRequest, ClientTimeout
-from aiohttp.client_reqrep import ConnectionKey
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -82,7 +81,7 @@ class ConnectionPools:
         self._idle = idle
         self._now = now
         self._sweep()
-        self._requests: dict[tuple[str, bool], tuple[ClientRequest, ConnectionKey]] = {}
+        self._requests: dict[tuple[str, bool], ClientRequest] = {}
 
     async def connect(self, request: Request, trace: AttemptTrace) -> HttpConnection:
         """Return a connection on which the request may be sent; hand it back by `give_back`.
@@ -97,8 +96,10 @@ class ConnectionPools:
             if refusal:
                 raise FetchError(Reason.BLOCKED_ADDRESS, refusal)
         try:
-            pool = self._pools[request.named, trusted]
-            return await pool.take(*self._request(url, trusted=trusted), trace)
+            pool, origin = self._pools[request.named, trusted], url.origin
+            if (kept := pool.kept(origin, trace)) is not None:
+                return kept
+            return await pool.dial(self._request(url, trusted=trusted), origin, trace)
         except TimeoutError:
             limit = f"{self._config.connect_timeout:g} s"
             raise FetchError(Reason.CONNECT_TIMEOUT, f"no connection to {url.host_port} within {limit}") from None
@@ -118,10 +119,10 @@ class ConnectionPools:
         self._idle.drop_expired(self._now())
         self._sweeping = asyncio.get_running_loop().call_later(KEEP_ALIVE_SECONDS, self._sweep)
 
-    def _request(self, url: Url, *, trusted: bool) -> tuple[ClientRequest, ConnectionKey]:
-        """Return the request that aiohttp's connector wants to see, and its key; all URLs of an origin share them."""
-        origin = (url.origin, trusted)
-        if (known := self._requests.get(origin)) is not None:
+    def _request(self, url: Url, *, trusted: bool) -> ClientRequest:
+        """Return the request that aiohttp's connector wants to see; it is never sent, and one for each origin."""
+        key = (url.origin, trusted)
+        if (known := self._requests.get(key)) is not None:
             return known
         if len(self._requests) >= _ORIGINS_REMEMBERED:
             self._requests.clear()
@@ -129,7 +130,7 @@ class ConnectionPools:
         is_insecure = not {url.host, url.host_port}.isdisjoint(self._config.insecure_hosts)
         proxy = self._proxy
         tunnel = {"Host": url.host_port, "User-Agent": self._config.full_user_agent}
-        request = ClientRequest(
+        request = self._requests[key] = ClientRequest(
             "GET",
             URL(url.origin, encoded=True),
             loop=asyncio.get_running_loop(),
@@ -137,8 +138,7 @@ class ConnectionPools:
             proxy=URL(proxy.url.href, encoded=True) if proxy else None,
             proxy_headers=CIMultiDict({**tunnel, **dict(proxy.headers)}) if proxy else None,
         )
-        known = self._requests[origin] = request, request.connection_key
-        return known
+        return request
 
 
 class ConnectionPool(DialingConnector):
@@ -158,16 +158,31 @@ class ConnectionPool(DialingConnector):
         self._idle = idle
         self._trust = ReuseTrust()
         self._open: set[HttpConnection] = set()
-        self._waiting: dict[Hashable, OrderedDict[HttpConnection, None]] = {}  # by key, the longest idle first
+        self._waiting: dict[str, OrderedDict[HttpConnection, None]] = {}  # by origin, the longest idle first
 
-    async def take(self, request: ClientRequest, key: ConnectionKey, trace: AttemptTrace) -> HttpConnection:
-        """Return a connection to the origin of aiohttp's request: one that waits, or a new one."""
-        waiting = None if trace.fresh else self._waiting.get(key)
-        if waiting is not None and (kept := self._kept(key, waiting)) is not None:
-            trace.reused = True
-            return kept
+    def kept(self, origin: str, trace: AttemptTrace) -> HttpConnection | None:
+        """Return a connection to the origin that waits and may be used again; None = there is none."""
+        waiting = None if trace.fresh else self._waiting.get(origin)
+        while waiting:
+            connection = next(iter(waiting))
+            idle = self._now() - connection.idle_since
+            if idle <= KEEP_ALIVE_SECONDS and connection.is_reusable():
+                if not self._trust.may_return(origin, idle):
+                    return None
+                self._trust.was_quiet(origin, idle)
+                self._remove(connection)
+                trace.reused = True
+                return connection
+            if connection.unasked:
+                self._trust.spoke_unasked(origin)
+            connection.abort()
+            self._remove(connection)
+        return None
+
+    async def dial(self, request: ClientRequest, origin: str, trace: AttemptTrace) -> HttpConnection:
+        """Return a new connection to the origin, which is that of aiohttp's request."""
         connection = cast("HttpConnection", await self._create_connection(request, [trace], _NO_TIMEOUT))
-        connection.key = key
+        connection.origin = origin
         if self.closed:
             connection.abort()
             raise FetchError(Reason.CONNECTION_LOST, "the fetcher was closed")
@@ -176,17 +191,17 @@ class ConnectionPool(DialingConnector):
 
     def give_back(self, connection: HttpConnection) -> None:
         """Keep a connection for another request, or end it."""
-        key = connection.key
+        origin = connection.origin
         if connection.unasked:
-            self._trust.spoke_unasked(key)
-        waiting = self._waiting.get(key)
-        may_wait = self._trust.may_wait(key, len(waiting) if waiting else 0)
+            self._trust.spoke_unasked(origin)
+        waiting = self._waiting.get(origin)
+        may_wait = self._trust.may_wait(origin, len(waiting) if waiting else 0)
         if not may_wait or connection.should_close or self.closed or not connection.is_connected():
             connection.abort()
             return
         connection.idle_since = self._now()
         if waiting is None:
-            waiting = self._waiting[key] = OrderedDict()
+            waiting = self._waiting[origin] = OrderedDict()
         waiting[connection] = None
         self._idle.add(connection)
 
@@ -196,30 +211,13 @@ class ConnectionPool(DialingConnector):
             connection.abort()
         await super().close(abort_ssl=abort_ssl)
 
-    def _kept(self, key: ConnectionKey, waiting: OrderedDict[HttpConnection, None]) -> HttpConnection | None:
-        """Return an idle connection that may be used again."""
-        while waiting:
-            connection = next(iter(waiting))
-            idle = self._now() - connection.idle_since
-            if idle <= KEEP_ALIVE_SECONDS and connection.is_reusable():
-                if not self._trust.may_return(key, idle):
-                    return None
-                self._trust.was_quiet(key, idle)
-                self._remove(connection)
-                return connection
-            if connection.unasked:
-                self._trust.spoke_unasked(key)
-            connection.abort()
-            self._remove(connection)
-        return None
-
     def _remove(self, connection: HttpConnection) -> None:
         """Let a connection wait no more."""
         self._idle.discard(connection)
-        if (waiting := self._waiting.get(connection.key)) is not None:
+        if (waiting := self._waiting.get(connection.origin)) is not None:
             waiting.pop(connection, None)
             if not waiting:
-                del self._waiting[connection.key]
+                del self._waiting[connection.origin]
 
     def _lost(self, connection: HttpConnection) -> None:
         self._open.discard(connection)
