@@ -1,6 +1,6 @@
 """The cost of a page, step by step: CPU microseconds, of this checkout and, beside it, of another one.
 
-Run with: python benchmarks/cost.py [--root DIR] [--before CHECKOUT] [--rounds N]
+Run with: python benchmarks/cost.py [--root DIR] [--before CHECKOUT] [--rounds N] [--only alone|crawl|list|start ...]
 - Steps alone, each in a process of its own (support/cost_*.py): a worker reads documents of the folder; the fetcher
   fetches 1 KB and 26 KB; the storage thread stores a crawl of the folder; a body travels to a worker and back.
 - A whole crawl of the folder behind nginx, and a whole list of 1 KB pages: CPU per page of the event loop (the main
@@ -34,6 +34,7 @@ from benchmarks.support.programs import nginx
 from benchmarks.support.tables import show
 
 SUPPORT = Path(__file__).with_name("support")
+PARTS = ("alone", "crawl", "list", "start")
 START = "/index.html"
 BODY = 26 * 1024
 ALONE = "alone, us each"
@@ -89,8 +90,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--root", type=Path, default=DOCUMENTATION, help="the folder to crawl")
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="another checkout, with a .venv of its own")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--documents", type=int, default=300, help="to be read by a worker alone")
-    parser.add_argument("--pages", type=int, default=1000, help="to be stored by the storage thread alone")
+    parser.add_argument("--pages", type=int, default=2000, help="to be stored by the storage thread alone")
     parser.add_argument("--urls", type=int, default=20_000, help="of the list, and for the fetcher and the trips alone")
     return parser.parse_args()
 
@@ -119,18 +121,25 @@ def _steps(sites: Sites) -> list[Measure]:
     crawl = ("crawl", sites.base_url + START, "--no-robots")
     one = ("-m", "crawler", "crawl", f"{sites.lean_url}/1k/0", "-o", "run", "--quiet")
     trips = {"main": "a trip of 26 KB to a worker: main process", "workers": "a trip of 26 KB to a worker: the worker"}
-    return [
+    alone = [
         _alone("a worker reads a document", "cost_reading.py", root, str(told.documents)),
         _alone("the fetcher fetches 1 KB", "cost_fetching.py", f"{sites.lean_url}/1k/0", urls),
         _alone("the fetcher fetches 26 KB", "cost_fetching.py", f"{sites.lean_url}/26k/0", urls),
         _alone("the storage thread stores a page", "cost_storing.py", root, START, str(told.pages)),
         _alone(trips, "cost_handing_over.py", urls, str(BODY)),
-        partial(_whole, "crawl", crawl),
-        partial(_whole, "list", ("fetch", str(sites.listed))),
+    ]
+    start = [
         partial(_started, "python -c pass", ("-c", "pass")),
         partial(_started, "crawler --help", ("-m", "crawler", "--help")),
         partial(_started, "crawler crawl, one page", one),
     ]
+    parts: dict[str, list[Measure]] = {
+        "alone": alone,
+        "crawl": [partial(_whole, "crawl", crawl)],
+        "list": [partial(_whole, "list", ("fetch", str(sites.listed)))],
+        "start": start,
+    }
+    return [step for part in told.only for step in parts[part]]
 
 
 def _alone(rows: str | Mapping[str, str], script: str, *arguments: str) -> Measure:
