@@ -155,34 +155,44 @@ class SqliteFrontier:
     def lease(self, wanted: Wanted, now: float) -> Lease:
         """Lease pending URLs, breadth first over hosts; see `core.protocols.Frontier`."""
         with storage_gate(self._path.name):
-            due = self._db.execute(
-                f"SELECT id, host, deaths FROM url WHERE {schema.WAITING} AND not_before <= ?"  # noqa: S608
-                " ORDER BY not_before LIMIT ?",
-                (now, _WAKE_AT_ONCE),
-            ).fetchall()
-            if due:  # retries whose time has come
-                with self._transaction():
-                    self._db.executemany("UPDATE url SET not_before = NULL WHERE id = ?", [(row[0],) for row in due])
-                    self._db.executemany(
-                        "UPDATE host SET ready = ready + 1 WHERE id = ?",
-                        [(row[1],) for row in due if row[2] < schema.SUSPECT_DEATHS],
-                    )
-                self._leasing.gain({row[1] for row in due})
+            first = self._first_retry()
+            if first is not None and first <= now:
+                self._wake(now)
+                first = self._first_retry()
             requests = self._leasing.next(wanted, now)
             fresh = {request.url.host_port for request in requests} - wanted.shares.keys()
             if given_up := fresh & self._hosts.given_up:
                 with self._transaction():
                     self._hosts.give_another_chance(given_up, now)
-            (retry,) = self._db.execute(f"SELECT min(not_before) FROM url WHERE {schema.WAITING}").fetchone()  # noqa: S608
-            moments = [moment for moment in (retry, self._leasing.next_rested(now)) if moment is not None]
+            moments = [moment for moment in (first, self._leasing.next_rested(now)) if moment is not None]
             return Lease(
                 requests=tuple(requests),
-                hosts=self._hosts.states(fresh),
-                robots=robots_copies(self._db, _OF_HOSTS, schema.values(fresh)),
+                hosts=self._hosts.states(fresh) if fresh else {},
+                robots=robots_copies(self._db, _OF_HOSTS, schema.values(fresh)) if fresh else {},
                 is_exhausted=not len(self._leasing) and not self._leasing.is_anything_left(),
                 next_due=min(moments, default=None),
                 gained=self._hosts.names(self._leasing.take_gained()),
             )
+
+    def _first_retry(self) -> float | None:
+        """Return the moment of the first waiting retry; None = none waits."""
+        (moment,) = self._db.execute(f"SELECT min(not_before) FROM url WHERE {schema.WAITING}").fetchone()  # noqa: S608
+        return None if moment is None else float(moment)
+
+    def _wake(self, now: float) -> None:
+        """Let the retries whose time has come be ready, as many as one transaction takes."""
+        due = self._db.execute(
+            f"SELECT id, host, deaths FROM url WHERE {schema.WAITING} AND not_before <= ?"  # noqa: S608
+            " ORDER BY not_before LIMIT ?",
+            (now, _WAKE_AT_ONCE),
+        ).fetchall()
+        with self._transaction():
+            self._db.executemany("UPDATE url SET not_before = NULL WHERE id = ?", [(row[0],) for row in due])
+            self._db.executemany(
+                "UPDATE host SET ready = ready + 1 WHERE id = ?",
+                [(row[1],) for row in due if row[2] < schema.SUSPECT_DEATHS],
+            )
+        self._leasing.gain({row[1] for row in due})
 
     # --- committing ----------------------------------------------------------------------------------------------
 
