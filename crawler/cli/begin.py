@@ -23,6 +23,7 @@ from crawler.run.disk import read_toml
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.list_line import read
 from crawler.run.sources import check_sources, is_line
+from crawler.runtime import collector
 
 BEGIN_FLAGS: tuple[Decorator, ...] = (
     click.argument("sources", metavar="SOURCE...", nargs=-1),
@@ -55,8 +56,9 @@ def begin(command: str, parameters: Mapping[str, object]) -> int:
     sources = (*flags.sources, *(f"Sitemap: {url}" for url in flags.sitemaps))
     if not sources:
         raise click.UsageError("give a SOURCE: a URL, a file of URLs, or - for standard input; or a --sitemap URL")
-    from crawler.cli.run import carry_out, check
-    from crawler.runtime.loop import terminable
+    with collector.paused():
+        from crawler.cli.run import carry_out, check
+        from crawler.runtime.loop import terminable
 
     own, chosen = read_defaults(), dict[str, object]()
     configure(own, where=str(defaults_file()))

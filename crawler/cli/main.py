@@ -16,7 +16,7 @@ from click.exceptions import NoArgsIsHelpError
 from crawler.cli import streams
 from crawler.core.errors import CrawlerError, ReaderGone
 from crawler.core.text import safe
-from crawler.runtime.collector import collect_less_often
+from crawler.runtime import collector
 from crawler.version import __version__
 
 COMMANDS = {
@@ -58,7 +58,8 @@ class _Commands(click.Group):
             if near := get_close_matches(cmd_name, COMMANDS, n=1):
                 raise click.UsageError(f"No such command {cmd_name!r}. Did you mean {near[0]!r}?", ctx)
             return None
-        command: click.Command = import_module(f"crawler.cli.{cmd_name}").command
+        with collector.paused():
+            command: click.Command = import_module(f"crawler.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -77,7 +78,6 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; an error is one line, never a traceback."""
     streams.claim()
-    collect_less_often()  # imports make hardly any garbage
     sys.warnoptions.append("ignore:resource_tracker")  # after a kill -9, Python's helper tells of what it cleans up
     sys.exit(_run(arguments))
 
