@@ -109,7 +109,7 @@ def run(folder: RunFolder, facts: RunFacts, show: Show) -> tuple[Summary, int | 
     Raises:
         RunInUse, StorageError: the run can be resumed once the cause is mended.
     """
-    facts = replace(facts, config=_within_open_files(facts.config, show))
+    facts = structs.replace(facts, config=_within_open_files(facts.config, show))
     collector.collect_less_often()
     malloc.keep_little()
 

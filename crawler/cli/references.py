@@ -9,8 +9,9 @@ Runs on: the main thread.
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from crawler.cli.options import Values
 from crawler.core.config import OPTIONS, FetchConfig
@@ -20,8 +21,7 @@ _HARMLESS_HEADER = re.compile(r"(accept(-\w+)?|user-agent|referer|from|cache-con
 _REFERENCE = re.compile(r"(env|file):([^\x00-\x1f\x7f]+)")  # no name of a variable or file that one could type
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(msgspec.Struct, frozen=True):
     """Values of options, with every reference looked up.
 
     Attributes:

@@ -1,10 +1,10 @@
 """`crawler resume`: continuation of a run that was interrupted, crashed or out of budget."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
 from msgspec import convert
+from msgspec.structs import replace
 
 from crawler.cli.options import (
     RUN_FLAGS,
@@ -21,6 +21,7 @@ from crawler.core.errors import StorageDamaged, UsageError
 from crawler.core.options import Option, check_names
 from crawler.core.text import safe
 from crawler.run.folder import RunFolder
+from crawler.runtime import collector
 
 EXAMPLES = """\b
 Examples:
@@ -40,8 +41,9 @@ def _may_change(option: Option) -> bool:
 @knobs(_may_change, resuming=True)
 def command(folder: str, **parameters: object) -> int:
     """Go on with the run in DIR. Options given here hold from now on; options that judge URLs cannot change."""
-    from crawler.build import keep_options
-    from crawler.cli.run import carry_out, check
+    with collector.paused():
+        from crawler.build import keep_options
+        from crawler.cli.run import carry_out, check
 
     flags, run_folder = convert(parameters, RunFlags), RunFolder(Path(folder))
     facts = run_folder.read_facts()

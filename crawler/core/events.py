@@ -6,8 +6,9 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple, Self
+
+import msgspec
 
 from crawler.core.messages import Response, Timing
 from crawler.core.visits import Page, Retry, Visit
@@ -29,8 +30,7 @@ class VisitTimes(NamedTuple):
     ended: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisitDone:
+class VisitDone(msgspec.Struct, frozen=True, kw_only=True):
     """One visit of a URL, in a slot.
 
     Attributes:
@@ -86,8 +86,7 @@ class VisitDone:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupDone:
+class GroupDone(msgspec.Struct, frozen=True, kw_only=True):
     """One group commit: appended to the files, synced, committed; `visits` are the rows that it made safe."""
 
     began: float
@@ -99,8 +98,7 @@ class GroupDone:
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leased:
+class Leased(msgspec.Struct, frozen=True, kw_only=True):
     """One lease, on the storage thread; `urls` is the number of its URLs."""
 
     began: float

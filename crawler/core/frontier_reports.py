@@ -7,7 +7,9 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import field
 
 from crawler.core.discovery import Way
 from crawler.core.leases_and_commits import HostState, RobotsCopy, Totals
@@ -20,8 +22,7 @@ LEAST_IN_VAIN = 1.0
 """Seconds without an answer from which on a host is reported."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostRobots:
+class HostRobots(msgspec.Struct, frozen=True, kw_only=True):
     """The robots.txt of a host in short.
 
     Attributes:
@@ -34,8 +35,7 @@ class HostRobots:
     crawl_delay: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LostSeeds:
+class LostSeeds(msgspec.Struct, frozen=True, kw_only=True):
     """Seeds that brought nothing, all for the same reason.
 
     Attributes:
@@ -50,8 +50,7 @@ class LostSeeds:
     example: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostReport:
+class HostReport(msgspec.Struct, frozen=True, kw_only=True):
     """One host of a run, for its operator.
 
     Attributes:
@@ -85,16 +84,14 @@ class HostReport:
         return bool(self.pending and not state.answered and not state.down and (state.failures or state.waited))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostsInVain:
+class HostsInVain(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts whose requests took LEAST_IN_VAIN seconds or more without an answer, and the seconds of all of them."""
 
     hosts: int = 0
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class ChiefHosts:
+class ChiefHosts(msgspec.Struct, frozen=True):
     """The busiest and the most troubled hosts of a run, the busiest first, and figures of all hosts.
 
     Attributes:
@@ -110,8 +107,7 @@ class ChiefHosts:
     in_vain: HostsInVain = field(default_factory=HostsInVain)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredUrl:
+class StoredUrl(msgspec.Struct, frozen=True, kw_only=True):
     """The row of a URL: columns of `frontier/schema.py`.
 
     Attributes:
@@ -129,8 +125,7 @@ class StoredUrl:
     is_suspect: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leader:
+class Leader(msgspec.Struct, frozen=True, kw_only=True):
     """The URL that first led to another one, besides the list.
 
     Attributes:
@@ -143,8 +138,7 @@ class Leader:
     sitemap: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The target of a redirect.
 
     Attributes:
@@ -155,8 +149,7 @@ class Target:
     was_known: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+class Try(msgspec.Struct, frozen=True, kw_only=True):
     """A try that failed at `at` and was to be repeated from `not_before` on."""
 
     at: float
@@ -164,8 +157,7 @@ class Try:
     not_before: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UrlScope:
+class UrlScope(msgspec.Struct, frozen=True, kw_only=True):
     """The relation of a URL to the scope of the run, and to the families that may be traps.
 
     Attributes:
@@ -184,8 +176,7 @@ class UrlScope:
     full: Reason | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UrlHistory:
+class UrlHistory(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is stored about one URL.
 
     Attributes:

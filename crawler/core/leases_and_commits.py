@@ -8,9 +8,9 @@ Runs on: anywhere (pure).
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import field
 
 from crawler.core.finds import Find
 from crawler.core.messages import Request
@@ -19,8 +19,7 @@ from crawler.core.urls import Host
 from crawler.core.visits import Retry, Visit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostState:
+class HostState(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a host that politeness keeps between leases and lives; moments are of the wall clock.
 
     Attributes:
@@ -63,8 +62,7 @@ class RobotsCopy(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """The order for a lease.
 
     Attributes:
@@ -81,8 +79,7 @@ class Wanted:
     awaited: AbstractSet[int] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """The URLs that the frontier hands out, in memory only: on disk they stay pending.
 
     Attributes:
@@ -101,8 +98,7 @@ class Lease:
     gained: frozenset[Host] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RejectedLine:
+class RejectedLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a list that did not become a URL of its own."""
 
     line: int
@@ -111,8 +107,7 @@ class RejectedLine:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenLink:
+class BrokenLink(msgspec.Struct, frozen=True, kw_only=True):
     """A URL that failed, and every page that leads to it, also by way of redirects.
 
     Attributes:
@@ -127,8 +122,7 @@ class BrokenLink:
     pages: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedBatch:
+class SeedBatch(msgspec.Struct, frozen=True, kw_only=True):
     """Some lines of the list, accounted for line by line.
 
     Attributes:
@@ -150,8 +144,7 @@ class SeedBatch:
     last: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedCursor:
+class SeedCursor(msgspec.Struct, frozen=True, kw_only=True):
     """The place up to which the list is read: bytes and lines; `finished` = that was all of it."""
 
     offset: int = 0
@@ -159,8 +152,7 @@ class SeedCursor:
     finished: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(msgspec.Struct, frozen=True, kw_only=True):
     """The content of one transaction; see ARCHITECTURE, section 4.
 
     Attributes:
@@ -180,8 +172,7 @@ class Group:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """The account of a run: `discovered == done + failed + sum(skipped) + pending`, always.
 
     Attributes:
@@ -211,8 +202,7 @@ class Totals:
     latency: Mapping[int, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a frontier that was opened.
 
     Attributes:
@@ -226,8 +216,7 @@ class Opened:
     suspects: tuple[Request, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a commit, for the loop.
 
     Attributes:

@@ -4,7 +4,8 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from crawler.core.finds import Find
 from crawler.core.leases_and_commits import Group, HostState, RobotsCopy, SeedBatch
@@ -16,31 +17,27 @@ _ENTRY_BYTES = 1024  # for an entry without a body
 _FIND_BYTES = 650  # so that a group holds at most 50,000 links
 
 
-@dataclass(frozen=True, slots=True)
-class RobotsNote:
+class RobotsNote(msgspec.Struct, frozen=True):
     """One origin's robots.txt, for later leases and lives."""
 
     origin: str
     copy: RobotsCopy
 
 
-@dataclass(frozen=True, slots=True)
-class HostNote:
+class HostNote(msgspec.Struct, frozen=True):
     """The state of one host's throttle, for later leases and lives."""
 
     host: Host
     state: HostState
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseReturn:
+class LeaseReturn(msgspec.Struct, frozen=True):
     """Leases that are handed back unasked: their URLs are pending again."""
 
     requests: tuple[Request, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LooseFinds:
+class LooseFinds(msgspec.Struct, frozen=True):
     """URLs that no page linked to, such as the sitemaps that a robots.txt names."""
 
     finds: tuple[Find, ...]

@@ -9,8 +9,10 @@ Runs on: the storage thread; what changes rows, inside a transaction.
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from typing import Any
+
+from msgspec.structs import fields
 
 from crawler.core.leases_and_commits import HostState
 from crawler.core.reasons import Reason

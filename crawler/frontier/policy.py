@@ -3,13 +3,13 @@
 Runs on: anywhere (pure).
 """
 
-from dataclasses import dataclass, field
+import msgspec
+from msgspec import field
 
 from crawler.core.scope import LinkJudge, Scope, ScopeMode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrontierPolicy:
+class FrontierPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """The policy of one run.
 
     Attributes:

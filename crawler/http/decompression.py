@@ -13,11 +13,11 @@ Runs on: anywhere (pure).
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol, cast
 
 import brotli
+import msgspec
 from isal import igzip_lib
 
 from crawler.core.errors import ParseError
@@ -80,8 +80,7 @@ class _StreamDecoder(Protocol):
     def decompress(self, data: bytes, /, max_length: int) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class StreamFormat:
+class StreamFormat(msgspec.Struct, frozen=True):
     """The format of a compressed stream.
 
     Attributes:
@@ -98,8 +97,7 @@ class StreamFormat:
     end: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Coding:
+class Coding(msgspec.Struct, frozen=True):
     """A content coding: `format` knows a stream by its first bytes, `magic` tells a further stream from garbage."""
 
     format: Callable[[bytes], StreamFormat]

@@ -11,6 +11,7 @@ import os
 import time
 
 import msgspec
+from msgspec import structs
 from msgspec.structs import replace
 
 from crawler.core.finds import Finds
@@ -91,9 +92,9 @@ class PageReader:
         if page.problem or job.redirects:
             return page
         if job.request.way.sitemap:
-            return replace(page, problem=Reason.NOT_A_SITEMAP)
+            return structs.replace(page, problem=Reason.NOT_A_SITEMAP)
         if _is_success(job) and is_unreadable(page.content_type, decoded.content, assets=self.task.wants.assets):
-            return replace(page, problem=Reason.DECODE_ERROR)
+            return structs.replace(page, problem=Reason.DECODE_ERROR)
         return page
 
     def read_decoded(self, job: ParseJob, decoded: DecodedBody) -> Page:
@@ -176,7 +177,7 @@ def is_document(job: ParseJob) -> bool:
 
 
 def _timed(page: Page, started: float) -> Page:
-    return replace(page, seconds=time.monotonic() - started, read_at=started, worker=os.getpid())
+    return structs.replace(page, seconds=time.monotonic() - started, read_at=started, worker=os.getpid())
 
 
 def _is_success(job: ParseJob) -> bool:

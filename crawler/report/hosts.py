@@ -7,8 +7,9 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from crawler.core.frontier_reports import LEAST_IN_VAIN, HostReport
 from crawler.core.tables import WIDTH, columns
@@ -18,8 +19,7 @@ _LEAST_NAME = 10
 _SHOWN_ERRORS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostRow:
+class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     """One host in `summary.json` and of `crawler hosts --json`.
 
     Attributes:

@@ -7,8 +7,10 @@ Runs on: anywhere (pure).
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
 
 from crawler.core.frontier_reports import ChiefHosts, HostsInVain, LostSeeds
 from crawler.core.histogram import percentile
@@ -28,8 +30,7 @@ _OF_STATUS = frozenset({Reason.HTTP_STATUS, Reason.RETRY_STATUS})
 _SHOWN_HOSTS = 8  # the most lines about hosts in the text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The contract of `summary.json`; times in seconds, latency in milliseconds, `peak_rss_mb` in MiB.
 
     Attributes:

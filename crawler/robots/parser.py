@@ -14,8 +14,9 @@ Runs on: anywhere (pure).
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from crawler.core.text import from_octets
 
@@ -39,8 +40,7 @@ class Rule(NamedTuple):
     group: str
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """The lines that concern one product token.
 
     Attributes:

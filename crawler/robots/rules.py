@@ -8,8 +8,6 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from dataclasses import dataclass
-
 import msgspec
 
 from crawler.core.leases_and_commits import RobotsCopy
@@ -44,8 +42,7 @@ class RobotsOutcome(msgspec.Struct, frozen=True):
     is_counted: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
+class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """The line of a robots.txt that decides about a URL.
 
     Attributes:

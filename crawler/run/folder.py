@@ -10,12 +10,12 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 import tomli_w
+from msgspec import field
 from msgspec.structs import replace
 
 from crawler.core.config import OPTIONS, RunConfig, configure, plain_values
@@ -33,8 +33,7 @@ from crawler.version import __version__
 _ENCODER = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFacts:
+class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Content of `config.toml`.
 
     Attributes:

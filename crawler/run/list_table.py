@@ -13,9 +13,10 @@ import csv
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
+
+import msgspec
 
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.reasons import Reason
@@ -31,8 +32,7 @@ ROWS = 20  # number of rows that decide about the separator
 _SEP = re.compile(r'"?sep=([\t;,|])"?', re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(msgspec.Struct, frozen=True, kw_only=True):
     """A list's way to be read, from its first line in `seeds.txt` on.
 
     Attributes:

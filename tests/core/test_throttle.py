@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from crawler.core.leases_and_commits import HostState
 from crawler.core.reasons import Reason
@@ -298,7 +299,9 @@ def test_what_is_remembered_goes_on(
     assert after.delay == pytest.approx(before.delay, abs=0.001)
     assert (after.limit, after.down) == (before.limit, before.down)
     assert max(after.due, now) == pytest.approx(max(before.due, now), abs=1e-5)
-    assert after.state(now) == replace(before.state(now), cause=after.state(now).cause, due=after.state(now).due)
+    assert after.state(now) == structs.replace(
+        before.state(now), cause=after.state(now).cause, due=after.state(now).due
+    )
 
 
 def test_news_are_told_once() -> None:

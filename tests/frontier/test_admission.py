@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec.structs import replace
 
 from crawler.core import merging
 from crawler.core.config import ScopeConfig
@@ -433,7 +433,7 @@ def test_what_a_redirect_leads_to_is_judged_again(begin: Callable[[FrontierPolic
     leased = life.lease()
     life.finish(leased[A], a_find(f"{A}r", depth=1, hops=10))
     redirect = life.lease()[f"{A}r"]
-    life.finish(redirect, structs.replace(onward(redirect, f"{A}secret"), refusal=Reason.DEPTH_LIMIT))
+    life.finish(redirect, replace(onward(redirect, f"{A}secret"), refusal=Reason.DEPTH_LIMIT))
 
     life.finish(leased[f"{A}2"], link(f"{A}r"))
 
@@ -474,7 +474,7 @@ def test_where_too_many_redirects_lead_is_a_broken_link(begin: Callable[[Frontie
     life.finish(life.lease()[A], link(f"{A}r"))
     redirect = life.lease()[f"{A}r"]
 
-    life.finish(redirect, onward(structs.replace(redirect, way=Way(chain=10)), f"{A}end"))
+    life.finish(redirect, onward(replace(redirect, way=Way(chain=10)), f"{A}end"))
 
     assert list(life.frontier.reports.broken()) == [
         BrokenLink(url=f"{A}end", status=None, reason=Reason.HOP_LIMIT, pages=(A,))
@@ -585,9 +585,7 @@ def answer(page: Page, request: Request, judge: LinkJudge) -> list[Find]:
     if page.to and page.to != request.url.href:
         finds.append(onward(request, page.to))
     judged = [
-        find
-        if find.way.seed
-        else structs.replace(find, refusal=judge.refusal(find.url, find.way.depth) or find.refusal)
+        find if find.way.seed else replace(find, refusal=judge.refusal(find.url, find.way.depth) or find.refusal)
         for find in finds
     ]
     return [*(link(url, request.way.depth + 1, refusal=Reason.NOFOLLOW) for url in page.nofollow), *judged]

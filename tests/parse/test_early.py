@@ -4,9 +4,9 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.errors import WorkersMissing
 from crawler.core.messages import Request, Response

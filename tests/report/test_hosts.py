@@ -1,10 +1,10 @@
 """report.hosts: the hosts of a run as a table and as JSON."""
 
-from dataclasses import replace
 from math import inf
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.frontier_reports import HostReport, HostRobots
 from crawler.core.leases_and_commits import HostState

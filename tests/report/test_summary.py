@@ -1,10 +1,10 @@
 """report.summary: the account of a run."""
 
 import json
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+from msgspec.structs import fields, replace
 
 from crawler.core.frontier_reports import ChiefHosts, HostReport, HostRobots, HostsInVain, LostSeeds
 from crawler.core.histogram import bucket

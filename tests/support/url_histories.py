@@ -1,7 +1,8 @@
 """Histories of a URL, and the answers of `crawler why` about them."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from crawler.core.config import configure
 from crawler.core.discovery import Way

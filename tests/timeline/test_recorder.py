@@ -1,9 +1,8 @@
 """core.trace: what is kept of a run for its trace."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from crawler.core.events import GroupDone, Leased, VisitDone, VisitTimes
 from crawler.core.leases_and_commits import Totals

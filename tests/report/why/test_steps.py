@@ -1,9 +1,9 @@
 """report.why.steps: the answer of each step, and the reason of those that stop."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.discovery import Way
 from crawler.core.frontier_reports import HostReport, Leader, Target, Try
