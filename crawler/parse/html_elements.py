@@ -106,13 +106,12 @@ def _read_link(page: PageElements, _node: LexborNode, attributes: Attributes) ->
     if href := attributes.get("href"):
         rel, media_type = attributes.get("rel") or "", attributes.get("type") or ""
         is_short = len(rel) + len(media_type) <= MAX_REMEMBERED
-        if kind := (_kind_of if is_short else _kind_of.__wrapped__)(rel, media_type):
+        if kind := (_known_kind if is_short else _kind_of)(rel, media_type):
             _add_source(page, href, kind)
     if candidates := attributes.get("imagesrcset"):
         _add_source(page, candidates, LinkKind.SRCSET)
 
 
-@lru_cache(maxsize=256)
 def _kind_of(rel: str, media_type: str) -> LinkKind | None:
     """Return the kind of a `<link>`; None = it names a host alone."""
     relations = words(rel.lower())
@@ -120,6 +119,9 @@ def _kind_of(rel: str, media_type: str) -> LinkKind | None:
     if kind is LinkKind.ALTERNATE and media_type.strip(SPACE).lower() in _FEEDS:
         return LinkKind.FEED
     return kind if kind is not LinkKind.LINK or _HOSTS_ONLY.isdisjoint(relations) else None
+
+
+_known_kind = lru_cache(maxsize=256)(_kind_of)
 
 
 def _read_button(page: PageElements, node: LexborNode, attributes: Attributes) -> None:
