@@ -6,6 +6,7 @@ Rules
 - Workers bound the time and memory of a document, and outlive its crash; this process cannot. So a document is read
   here only if it is small, packed and unpacked, and if its task takes time in proportion to its size: no function of
   the user, no selectors, no gzip file. The worst such document takes half a second, and that starts the workers.
+- No document overtakes one that waits for a worker: else links would be found on longer ways first, and merged later.
 - Once a worker is ready, or could not be started, every document goes to the workers.
 Runs on: the loop.
 """
@@ -51,7 +52,8 @@ class EarlyParser:
         Raises:
             WorkersMissing: no worker can be started.
         """
-        if not self._lanes.is_up and self._is_linear and len(response.body) <= SMALL:
+        is_early = not (self._lanes.is_up or self._lanes.is_busy)
+        if is_early and self._is_linear and len(response.body) <= SMALL:
             page = await self._read_here(job_of(response))
             if self._spent >= _PRICE:
                 self._lanes.begin()

@@ -67,6 +67,11 @@ class Lanes:
         return self._is_up
 
     @property
+    def is_busy(self) -> bool:
+        """An item waits, or is under way."""
+        return bool(self._waiting or self._suspects or any(self._trips.values()))
+
+    @property
     def deaths(self) -> Counter[Death]:
         """Processes that died before their time, by kind; each was replaced."""
         return sum((lane.deaths for lane in self._lanes), Counter())

@@ -68,6 +68,15 @@ async def test_a_document_that_is_not_small_goes_to_a_worker(workers: Lanes, res
     assert page.worker in workers.pids
 
 
+async def test_no_document_overtakes_one_that_waits_for_a_worker(workers: Lanes) -> None:
+    """A small document behind a large one goes to the workers, too."""
+    parser = EarlyParser(workers, TASK)
+
+    large, small = await asyncio.gather(parser.parse(answer(LARGE)), parser.parse(answer()))
+
+    assert {large.worker, small.worker} <= set(workers.pids)
+
+
 @pytest.mark.parametrize(
     "task",
     [replace(TASK, extract="json:dumps"), replace(TASK, wants=Wants(selectors=(("a", "b c d"),)))],
