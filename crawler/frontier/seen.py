@@ -7,6 +7,7 @@ Rules
   of the cache costs a look-up and never a find.
 - Whether a row settles a find depends on the row and on the facts that all finds of a run share. So the merge is
   judged once for each run and kind of row, and never for each link.
+Strategy: two halves. When the younger is full it becomes the older, whose rows are forgotten but for those asked for.
 Runs on: the storage thread.
 """
 
@@ -17,8 +18,8 @@ from crawler.core.finds import Run
 from crawler.core.merging import UrlRow, merged
 from crawler.core.reasons import Reason
 
-_REMEMBERED = 300_000  # URLs: 50 MB, at 70 characters each
-_CHARACTERS = 40_000_000  # of all of them: no site fills the memory by long URLs
+_REMEMBERED = 200_000  # URLs of one half: 70 MB are both, at 70 characters each
+_CHARACTERS = 20_000_000  # of one half: no site fills the memory by long URLs
 
 _UNKNOWN = UrlRow(START, None, 0, None)  # a stand-in that is compared by identity
 
@@ -32,20 +33,24 @@ class SeenCache:
     def __init__(self, *, follows: bool, ids: bool) -> None:
         self._most = _REMEMBERED if follows else 0
         self._rows: dict[str, UrlRow | None] = {}
+        self._older: dict[str, UrlRow | None] = {}
         self._ids: dict[str, int] | None = {} if ids else None
+        self._older_ids: dict[str, int] = {}
         self._characters = 0
         self._alike: dict[UrlRow, UrlRow] = {}  # thousands of rows are the same, and are one object
 
     def unsettled(self, run: Run, refusal: Reason | None) -> Sequence[str]:
         """Return the URLs of a run, in order, whose rows its finds, refused or not, may change: look these up."""
         find = run.find
-        if find.way.seed or not self._rows:
+        if find.way.seed or not (self._rows or self._older):
             return run.hrefs
         row_of = self._rows.get
         settling: UrlRow | None = None  # the row that settled the last find: most links of a page lead to alike ones
         unsettled = []
         for href in run.hrefs:
             row = row_of(href, _UNKNOWN)
+            if row is _UNKNOWN and href in self._older:
+                row = self._renew(href)
             if row is None or row is settling:
                 continue
             if row is not _UNKNOWN and merged(row, find, refusal) is None:
@@ -55,7 +60,7 @@ class SeenCache:
         return unsettled
 
     def ids(self, hrefs: Iterable[str]) -> Iterator[int]:
-        """Yield the ids of the rows of URLs in the cache."""
+        """Yield the ids of the rows of URLs that are settled."""
         return map((self._ids or {}).__getitem__, hrefs)
 
     def keep(self, rows: Collection[tuple[int, str, UrlRow | None]]) -> None:
@@ -63,15 +68,24 @@ class SeenCache:
         if not self._most:
             return
         if len(self._rows) + len(rows) > self._most or self._characters > _CHARACTERS:
-            for full in (self._rows, self._alike, self._ids or {}):
-                full.clear()
-            self._characters = 0
-        for url_id, href, row in rows:
-            if href not in self._rows:
-                self._characters += len(href)
-            self._rows[href] = None if row is None else self._shared(row)
+            self._older, self._rows, self._alike, self._characters = self._rows, {}, {}, 0
             if self._ids is not None:
-                self._ids[href] = url_id
+                self._older_ids, self._ids = self._ids, {}
+        for url_id, href, row in rows:
+            self._put(url_id, href, None if row is None else self._shared(row))
+
+    def _renew(self, href: str) -> UrlRow | None:
+        """Return the row of a URL from the older half, and keep it in the younger one."""
+        row = self._older[href]
+        self._put(self._older_ids.get(href, 0), href, row)
+        return row
+
+    def _put(self, url_id: int, href: str, row: UrlRow | None) -> None:
+        if href not in self._rows:
+            self._characters += len(href)
+        self._rows[href] = row
+        if self._ids is not None:
+            self._ids[href] = url_id
 
     def _shared(self, row: UrlRow) -> UrlRow:
         bare = row if row.line is None else row._replace(line=None)  # no link has one
