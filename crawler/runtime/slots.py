@@ -85,6 +85,9 @@ class Places(ScopedTasks):
     """`slots` slots and `outside` waiting places; `window` = dials of the last second, at the most.
 
     `now` is the monotonic clock; `is_relieved` False = a task keeps its slot, however long it takes.
+
+    Attributes:
+        waiting: number of tasks outside: those that dial, wait for a slot, or gave theirs up.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class Places(ScopedTasks):
         super().__init__()
         self.limit = slots
         self.outside = outside
+        self.waiting = 0
         self._window = window
         self._now = now
         self._is_relieved = is_relieved
@@ -118,11 +122,6 @@ class Places(ScopedTasks):
     def fetching(self) -> int:
         """Number of tasks that hold a slot."""
         return self._held
-
-    @property
-    def waiting(self) -> int:
-        """Number of tasks outside: those that dial, wait for a slot, or gave theirs up."""
-        return len(self._dialling) + len(self._queueing) + len(self._stalled) + len(self._leaving)
 
     @property
     def most(self) -> int:
@@ -177,7 +176,8 @@ class Places(ScopedTasks):
         if self.waiting >= self.outside:
             raise RuntimeError("a place outside is free before a task gets it: ask may_dial() first")
         place = Place(self, self._now(), task)
-        self._dialling[place] = self._young[place] = None
+        self._move(place, self._dialling)
+        self._young[place] = None
         return place
 
     # --- room for others -----------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class Places(ScopedTasks):
         wanted, was_any = self._wanted, False
         while wanted > 0 and self._may_relieve() and (place := next(iter(self._moving))).since + PATIENCE <= now:
             del self._moving[place]
-            self._stalled[place] = None
+            self._move(place, self._stalled)
             self._release(place)
             wanted -= 1
             was_any = True
@@ -309,8 +309,13 @@ class Places(ScopedTasks):
 
     def _move(self, place: "Place", to: "dict[Place, None] | None") -> None:
         """Move a task to one of the groups outside; None = it has left."""
-        for those in (self._dialling, self._young, self._queueing, self._stalled, self._leaving):
-            those.pop(place, None)
+        if place.group is None:
+            self.waiting += to is not None
+        else:
+            self._young.pop(place, None)
+            del place.group[place]
+            self.waiting -= to is None
+        place.group = to
         if to is not None:
             to[place] = None
 
@@ -319,16 +324,18 @@ class Place:
     """One task's place.
 
     Attributes:
+        group: its group outside; None = it is in none.
         has_slot: it holds a slot; otherwise it is outside.
         is_seated: it came into its slot from outside.
         since: when it began to wait, or took its slot (monotonic).
         is_broken_off: its task was cancelled to make room, and for no other reason.
     """
 
-    __slots__ = ("_places", "has_slot", "is_broken_off", "is_seated", "since", "task")
+    __slots__ = ("_places", "group", "has_slot", "is_broken_off", "is_seated", "since", "task")
 
     def __init__(self, places: Places, since: float, task: asyncio.Task[Any] | None) -> None:
         self._places = places
+        self.group: dict[Place, None] | None = None
         self.has_slot = False
         self.since = since
         self.is_seated = False
