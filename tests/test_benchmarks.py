@@ -69,6 +69,7 @@ def test_the_cost_of_a_run_is_told_by_thread(tmp_path: Path) -> None:
         listed.write_text("\n".join(running.site.urls()), "utf-8")
         script = str(BENCHMARKS / "support" / "cost_threads.py")
         command = [sys.executable, script, str(report), "fetch", str(listed), "-o", str(tmp_path / "run"), "--quiet"]
+        command += ["--select", "title=title"]  # selectors are always read in a worker
 
         subprocess.run(command, check=True, cwd=tmp_path)
 

@@ -4,11 +4,11 @@ import asyncio
 import multiprocessing
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.build import Environment, assemble
 from crawler.cli.main import _run

@@ -1,6 +1,5 @@
 """The Refresh header does what its meta element does (HTML, "create and initialize a Document object")."""
 
-import dataclasses
 import gzip
 
 import pytest
@@ -89,7 +88,7 @@ def test_header_and_meta_element_both_count() -> None:
 
     assert found(read(answer(body, TO_NEW))) == {"/meta": None, "/new": None}
     assert set(found(read(answer(body, TO_NEW, robots="nofollow"))).values()) == {Reason.NOFOLLOW}
-    assert found(read(answer(b"", TO_NEW), dataclasses.replace(CRAWL, follow=follow_lists(obey=True)))) == {}
+    assert found(read(answer(b"", TO_NEW), replace(CRAWL, follow=follow_lists(obey=True)))) == {}
 
 
 def test_of_many_the_first_count() -> None:
