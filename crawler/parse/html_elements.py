@@ -30,6 +30,7 @@ class PageElements:
     """The facts of a page that a walk over its elements collects.
 
     Attributes:
+        tree: None = the page was scanned (`html_scan.py`), so it has no `formaction`.
         robot_names: the names by which directives for robots may address this robot.
         is_whole: it is the document itself, not one inside (`srcdoc`).
         documents: the markup of the documents inside.
@@ -37,7 +38,7 @@ class PageElements:
         first_title: the first element of this name, which may be a drawing's.
     """
 
-    tree: LexborHTMLParser
+    tree: LexborHTMLParser | None
     references: References
     robot_names: frozenset[str]
     is_whole: bool = True
@@ -47,11 +48,11 @@ class PageElements:
     first_title: LexborNode | None = None
 
 
-TagReader = Callable[[PageElements, LexborNode, Attributes], None]
+TagReader = Callable[[PageElements, LexborNode | None, Attributes], None]
 
 
 def _read_anchor(kind: LinkKind) -> TagReader:
-    def read_tag(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
+    def read_tag(page: PageElements, _node: LexborNode | None, attributes: Attributes) -> None:
         name = "href" if "href" in attributes else "xlink:href"  # SVG 2: href, and xlink:href if it is absent
         if name in attributes:
             nofollow = has_token(attributes["rel"] or "", "nofollow") if "rel" in attributes else False
@@ -61,7 +62,7 @@ def _read_anchor(kind: LinkKind) -> TagReader:
 
 
 def _read_sources(*sources: tuple[str, LinkKind]) -> TagReader:
-    def read_tag(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
+    def read_tag(page: PageElements, _node: LexborNode | None, attributes: Attributes) -> None:
         for name, kind in sources:
             if value := attributes.get(name):
                 _add_source(page, value, kind)
@@ -102,7 +103,7 @@ _FEEDS = frozenset({"application/rss+xml", "application/atom+xml"})
 _HOSTS_ONLY = frozenset({"preconnect", "dns-prefetch"})  # they name a host, not a resource
 
 
-def _read_link(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
+def _read_link(page: PageElements, _node: LexborNode | None, attributes: Attributes) -> None:
     if href := attributes.get("href"):
         rel, media_type = attributes.get("rel") or "", attributes.get("type") or ""
         is_short = len(rel) + len(media_type) <= MAX_REMEMBERED
@@ -124,7 +125,7 @@ def _kind_of(rel: str, media_type: str) -> LinkKind | None:
 _known_kind = lru_cache(maxsize=256)(_kind_of)
 
 
-def _read_button(page: PageElements, node: LexborNode, attributes: Attributes) -> None:
+def _read_button(page: PageElements, node: LexborNode | None, attributes: Attributes) -> None:
     """Read a button with an action of its own; without a form it sends nothing (HTML, 4.10.19.6)."""
     action = attributes.get("formaction")
     if not action or (attributes.get("type") or "submit").lower() in {"reset", "button"}:
@@ -139,13 +140,14 @@ def _add_action(page: PageElements, action: str | None, method: str | None, form
         page.references.add(action, LinkKind.FORM, nofollow=has_token(form.get("rel") or "", "nofollow"))
 
 
-def _form_of(page: PageElements, node: LexborNode, attributes: Attributes) -> Attributes | None:
+def _form_of(page: PageElements, node: LexborNode | None, attributes: Attributes) -> Attributes | None:
     """Return the form that an element names, or else the one that it is in; None = it has no form."""
     if "form" in attributes:
         if page.forms is None:
-            page.forms = {form.attributes["id"] or "": form.attributes for form in reversed(page.tree.css("form[id]"))}
+            forms = page.tree.css("form[id]") if page.tree else []
+            page.forms = {form.attributes["id"] or "": form.attributes for form in reversed(forms)}
         return page.forms.get(attributes["form"] or "")
-    around: LexborNode | None = node
+    around = node
     for _ in range(MAX_CLIMB):
         around = around.parent if around else None
         if around is not None and around.tag_id == _FORM:
@@ -153,7 +155,7 @@ def _form_of(page: PageElements, node: LexborNode, attributes: Attributes) -> At
     return None
 
 
-def _read_input(page: PageElements, node: LexborNode, attributes: Attributes) -> None:
+def _read_input(page: PageElements, node: LexborNode | None, attributes: Attributes) -> None:
     kind = (attributes.get("type") or "").lower()
     if kind == "image" and (source := attributes.get("src")):
         _add_source(page, source, LinkKind.IMG)
@@ -161,7 +163,7 @@ def _read_input(page: PageElements, node: LexborNode, attributes: Attributes) ->
         _read_button(page, node, attributes)
 
 
-def _read_iframe(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
+def _read_iframe(page: PageElements, _node: LexborNode | None, attributes: Attributes) -> None:
     """Read the frame's document, or else its source (HTML, "process the iframe attributes")."""
     if "srcdoc" in attributes:
         page.documents.append(attributes["srcdoc"] or "")
@@ -169,7 +171,7 @@ def _read_iframe(page: PageElements, _node: LexborNode, attributes: Attributes) 
         _add_source(page, source, LinkKind.IFRAME)
 
 
-def _read_meta(page: PageElements, _node: LexborNode, attributes: Attributes) -> None:
+def _read_meta(page: PageElements, _node: LexborNode | None, attributes: Attributes) -> None:
     read_directives(page, attributes)
     content = attributes.get("content")
     if content and (attributes.get("http-equiv") or "").lower() == "refresh" and (url := refresh(content)):
@@ -182,30 +184,31 @@ def read_directives(page: PageElements, attributes: Attributes) -> None:
         page.robots |= directives(attributes.get("content") or "")
 
 
-def _read_title(page: PageElements, node: LexborNode, _attributes: Attributes) -> None:
+def _read_title(page: PageElements, node: LexborNode | None, _attributes: Attributes) -> None:
     if page.first_title is None:
         page.first_title = node
 
 
 _FORM = number("form")
 META = number("meta")
-TAGS: Mapping[int, TagReader] = {
-    META: _read_meta,
-    number("a"): _read_anchor(LinkKind.A),
-    number("area"): _read_anchor(LinkKind.AREA),
-    number("link"): _read_link,
-    number("img"): _read_sources(("src", LinkKind.IMG), ("srcset", LinkKind.SRCSET)),
-    number("source"): _read_sources(("src", LinkKind.SOURCE), ("srcset", LinkKind.SRCSET)),
-    number("iframe"): _read_iframe,
-    number("frame"): _read_sources(("src", LinkKind.FRAME)),
-    _FORM: lambda page, _, form: _add_action(page, form.get("action"), form.get("method"), form),
-    number("button"): _read_button,
-    number("object"): _read_sources(("data", LinkKind.OBJECT)),
-    number("embed"): _read_sources(("src", LinkKind.EMBED)),
-    number("audio"): _read_sources(("src", LinkKind.AUDIO)),
-    number("video"): _read_sources(("src", LinkKind.VIDEO), ("poster", LinkKind.POSTER)),
-    number("track"): _read_sources(("src", LinkKind.TRACK)),
-    number("script"): _read_sources(("src", LinkKind.SCRIPT)),
-    number("input"): _read_input,
-    number("title"): _read_title,
+READERS: Mapping[str, TagReader] = {
+    "meta": _read_meta,
+    "a": _read_anchor(LinkKind.A),
+    "area": _read_anchor(LinkKind.AREA),
+    "link": _read_link,
+    "img": _read_sources(("src", LinkKind.IMG), ("srcset", LinkKind.SRCSET)),
+    "source": _read_sources(("src", LinkKind.SOURCE), ("srcset", LinkKind.SRCSET)),
+    "iframe": _read_iframe,
+    "frame": _read_sources(("src", LinkKind.FRAME)),
+    "form": lambda page, _, form: _add_action(page, form.get("action"), form.get("method"), form),
+    "button": _read_button,
+    "object": _read_sources(("data", LinkKind.OBJECT)),
+    "embed": _read_sources(("src", LinkKind.EMBED)),
+    "audio": _read_sources(("src", LinkKind.AUDIO)),
+    "video": _read_sources(("src", LinkKind.VIDEO), ("poster", LinkKind.POSTER)),
+    "track": _read_sources(("src", LinkKind.TRACK)),
+    "script": _read_sources(("src", LinkKind.SCRIPT)),
+    "input": _read_input,
+    "title": _read_title,
 }
+TAGS: Mapping[int, TagReader] = {number(name): read_tag for name, read_tag in READERS.items()}

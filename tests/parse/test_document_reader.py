@@ -287,7 +287,8 @@ def test_a_worker_stays_light() -> None:
 FAULTS = """
 import resource
 from crawler.core.urls import parse
-from crawler.parse.document_reader import Document, read
+from crawler.parse.document import Document, Wants
+from crawler.parse.document_reader import read
 from crawler.runtime.malloc import keep_warm
 # Of several sizes: whether one alone makes faults depends on what happens to lie behind it in the heap.
 bodies = [b"<p><a href=x>y</a>" * paragraphs for paragraphs in (2000, 3000, 4000, 6000)]
@@ -295,7 +296,7 @@ documents = [Document(url=parse("http://h/"), body=body, content_type="text/html
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for document in documents * 4:
-        read(document)
+        read(document, Wants(text=True))  # a tree takes most memory
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 faults()
 cold = faults()
