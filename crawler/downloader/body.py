@@ -127,8 +127,10 @@ class BodyReader:
     async def _wait(self, granted: Awaitable[float], source: HttpConnection) -> None:
         """Wait without a deadline, then move the deadline by the seconds waited."""
         self.deadline.is_suspended = True
-        waited = await granted
-        self.deadline.is_suspended = False
+        try:
+            waited = await granted
+        finally:
+            self.deadline.is_suspended = False
         if waited:
             self.deadline.due += waited
             self._has_waited = self._has_waited or waited > _LONG
