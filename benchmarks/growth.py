@@ -11,8 +11,6 @@ In both, a page may cost at most 1.15 times as much.
 """
 
 import argparse
-import os
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -149,13 +147,7 @@ def _import(listed: Path, run: Path, base_urls: list[str], urls: int) -> None:
     """Import a list, one request in ten seconds beside it, and stop the run once all lines are in."""
     write_list(listed, base_urls, urls)
     with watched("fetch", str(listed), "-o", str(run), "--rate", "0.1", *QUIET) as program:
-        for moment in program.follow():
-            if moment.discovered >= urls:
-                os.kill(program.process.pid, signal.SIGINT)
-                break
-        for _ in program.follow():
-            pass
-        program.end()
+        program.stop_at(urls)
     listed.unlink()
 
 

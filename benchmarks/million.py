@@ -115,13 +115,8 @@ def _interrupted(options: argparse.Namespace, listed: Path) -> int:
 def _import(*command: str, until: int) -> tuple[list[Moment], Summary]:
     """Run until so many URLs are in, then end it in order."""
     with watched(*command) as program:
-        for moment in program.follow():
-            if moment.discovered >= until:
-                os.kill(program.process.pid, signal.SIGINT)
-                break
-        for _ in program.follow():
-            pass
-        return program.moments, program.end()
+        summary = program.stop_at(until)
+        return program.moments, summary
 
 
 def _kill(*command: str, at: int, after: float) -> int:

@@ -4,6 +4,8 @@ The whole program runs, command line and all; only what a progress line looks li
 `watched` is the other end: it starts the program and reads the lines.
 """
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,6 +53,16 @@ class Watched:
                 yield self.moments[-1]
             else:
                 self.notes.append(line.decode().rstrip())
+
+    def stop_at(self, discovered: int) -> Summary:
+        """The summary of a program that is ended in order once so many URLs are in."""
+        for moment in self.follow():
+            if moment.discovered >= discovered:
+                os.kill(self.process.pid, signal.SIGINT)
+                break
+        for _ in self.follow():
+            pass
+        return self.end()
 
     def end(self) -> Summary:
         """The summary of a program that has ended in order, whether or not by a signal."""

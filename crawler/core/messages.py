@@ -49,6 +49,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     most: int | None = None
     success_only: bool = False
 
+    @property
+    def is_trusted(self) -> bool:
+        """Return whether the user's headers, credentials and certificate may go with it: no other origin led here."""
+        return self.named and not self.way.foreign
+
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """The duration of each phase of one fetch, in seconds; None = the phase did not happen.

@@ -223,8 +223,7 @@ class HostThrottle:
             self._reach.forgive()
             self._is_put_off = False
         else:
-            self._reach.answer(now)
-            self._is_put_off = False
+            self._note_answer(now)
             self._has_answered_page = True
         if heard.retry_after:
             self.rest(heard.retry_after, now)
@@ -239,9 +238,12 @@ class HostThrottle:
 
     def reached(self, now: float) -> None:
         """Note an answer of the host: earlier failures count no longer."""
+        self._note_answer(now)
+        self._settle()
+
+    def _note_answer(self, now: float) -> None:
         self._reach.answer(now)
         self._is_put_off = False
-        self._settle()
 
     def put_off(self, seconds: float, now: float, waited: float = 0.0) -> None:
         """Rest the host for some seconds behind others, since a request was broken off without its fault.

@@ -7,7 +7,7 @@ Rules
 - The first-byte timeout ends a server that is silent before its answer, the idle timeout one that pauses within it.
 - A body is read on only while less than 64 KiB of it waits to be taken; past that the socket waits.
 - A connection is aborted, never closed politely: a slot must not wait for a server that is being left.
-Strategy: aiohttp's protocol, as its pool needs one, and as it reads the answer of a proxy that opens a tunnel. The
+Strategy: aiohttp's protocol, as its connector needs one, and as it reads the answer of a proxy that opens a tunnel. The
 overridden methods are pinned by tests that fail if aiohttp stops calling them.
 Runs on: the event loop.
 """
@@ -157,7 +157,7 @@ class HttpConnection(ResponseHandler):
 
     @property
     def should_close(self) -> bool:
-        """Return whether the connection can carry no further request; aiohttp's pool asks, too."""
+        """Return whether the connection can carry no further request."""
         reader = self._reader
         if reader is not None and not (reader.is_done and reader.keep_alive and not reader.surplus):
             return True

@@ -38,7 +38,7 @@ from aiohttp.tracing import Trace
 
 from crawler.core.addresses import AddressPolicy
 from crawler.downloader.dns import Resolver
-from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, IdleConnections
+from crawler.downloader.keep_alive import IdleConnections
 from crawler.downloader.timing import AttemptTrace, Timeouts
 from crawler.downloader.tls import Trust
 from crawler.runtime.loop import open_files
@@ -84,8 +84,6 @@ class DialingConnector(TCPConnector):
             resolver=resolver,
             socket_factory=make_socket,
             ssl=tls,
-            limit=0,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
             use_dns_cache=False,
         )
         self._make_socket = make_socket

@@ -1,4 +1,4 @@
-"""The fetcher: one request in, one response out, as raw bytes and within limits, over aiohttp's connection pool.
+"""The fetcher: one request in, one response out, as raw bytes and within limits, over connections that are kept alive.
 
 Rules
 - A redirect is a response. The fetcher retries one thing only: a kept-alive connection that broke before the first
@@ -122,9 +122,7 @@ class HttpFetcher:
         connection.ask(self._headers.message(request), body.deadline, without_body=request.method == "HEAD")
         head = await connection.head()
         await body.answered(connection)
-        is_redirect = head.status in redirects.STATUSES and any(
-            name.lower() == b"location" and value for name, value in head.headers
-        )
+        is_redirect = head.status in redirects.STATUSES and any(head.headers.named(b"location"))
         if is_redirect or (request.success_only and not 200 <= head.status < 300):
             content = await body.brief(head.length, connection)
         else:

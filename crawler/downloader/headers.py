@@ -76,7 +76,7 @@ class RequestHeaders:
         if self._to_proxy is not None and url.scheme == "http":
             own = (*own, *self._to_proxy)
             target = url.href
-        trusted = request.named and not request.way.foreign
+        trusted = request.is_trusted
         cookie = self._jar.header(url, self._now()) if self._jar else ""
         if own or cookie or trusted not in self._ready:
             headers = _over(_over((("Host", host),), self._headers[trusted]), own)

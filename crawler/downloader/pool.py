@@ -90,7 +90,7 @@ class ConnectionPools:
             FetchError: CONNECT_TIMEOUT or TOTAL_TIMEOUT, BLOCKED_ADDRESS behind a proxy, or a failed name lookup;
                 NoNameServer.
         """
-        url, trusted = request.url, request.named and not request.way.foreign
+        url, trusted = request.url, request.is_trusted
         if self._proxy and (address := written_address(url.host)):
             refusal = self._policy.refusal(address, named=request.named)
             if refusal:
@@ -106,7 +106,7 @@ class ConnectionPools:
 
     def give_back(self, request: Request, connection: HttpConnection) -> None:
         """Take a connection back, over which the request was sent."""
-        self._pools[request.named, request.named and not request.way.foreign].give_back(connection)
+        self._pools[request.named, request.is_trusted].give_back(connection)
 
     async def close(self) -> None:
         """Drop every connection, idle or not."""

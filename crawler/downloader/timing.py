@@ -5,8 +5,8 @@ Rules
 - A connection taken from the pool has neither lookup, connect nor TLS. Through a proxy, lookup is part of connect.
 - The wait for a lookup's turn is in no phase but the total, and no timeout counts it.
 - The deadline of a fetch is a number, and no timer: the dial and the connection, which wait for the server, heed it.
-Strategy: aiohttp calls its traces at these points anyway, so a trace of our own costs two attribute writes; a
-`TraceConfig` with signals makes a fetch a quarter dearer. The connection tells TCP from TLS: it is made between them.
+Strategy: aiohttp's connector hands its traces on to the dial, so a trace of our own takes there what the dial heeds and
+notes; none of its signals is sent. The connection tells TCP from TLS: it is made between them.
 Runs on: the event loop.
 """
 
