@@ -18,6 +18,7 @@ from crawler.core.options import Option
 from crawler.core.reasons import Reason
 from crawler.core.records import milliseconds
 from crawler.downloader.client_options import Options
+from crawler.downloader.request_options import RequestOptions
 from crawler.load.config import LOAD_OPTIONS
 from crawler.models.config import MODELS_OPTIONS
 from crawler.report.reference import options_table
@@ -71,12 +72,15 @@ def test_reasons_that_are_named_exist() -> None:
 
 
 def test_the_library_s_options_are_documented() -> None:
-    """Every option of a Fetcher stands in the table and in the docstring that `help` shows."""
+    """Every option of a Fetcher and of a request stands in a table and in the docstring that `help` shows."""
     table = (ROOT / "docs" / "library.md").read_text("utf-8")
 
     for name in Options.__annotations__:
         assert f"`{name}`" in table, name
         assert re.search(rf"\b{name}\b", crawler.Fetcher.__doc__ or ""), name
+    for name in RequestOptions.__annotations__:
+        assert f"`{name}`" in table, name
+        assert re.search(rf"\b{name}\b", crawler.Fetcher.request.__doc__ or ""), name
 
 
 def test_what_a_function_is_given_is_documented() -> None:

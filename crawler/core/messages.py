@@ -31,7 +31,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         alone: the process died while it was in flight, so no other request may be in flight beside it.
         guess: whether its scheme was written, a value of `Guess`.
         headers: sent in this order, besides those that the fetcher adds.
-        most: body bytes to read at the most, where that is less than the fetcher's limit; None = the fetcher's.
+        most: body bytes to read at the most; None = the fetcher's limit.
         success_only: of an answer outside 2xx only the head is used, so the fetcher does not wait for its body.
     """
 

@@ -1,7 +1,8 @@
 """FETCHES over HTTP: one request in, one response out, within limits of time, size and address.
 
-- The library's client: `client.py`, `client_options.py`, `fetched.py`; redirects `redirection.py`; cookies that servers
-  set `received_cookies.py`; many URLs at once `stream.py`, `stream_turn.py`, `stream_answers.py`.
+- The library's client: `client.py`; its options `client_options.py`; one request of a user `request_options.py`; its
+  answer `fetched.py`; redirects `redirection.py`; cookies that servers set `received_cookies.py`; many URLs at once
+  `stream.py`, `stream_turn.py`, `stream_answers.py`.
 - One fetch: `fetcher.py`; its body `body.py`; timeouts and phases `timing.py`; errors `failures.py`.
 - The request: user agent, credentials and all other headers `headers.py`; the user's cookies `cookies.py`,
   `cookies_file.py`; the proxy `proxy.py`.

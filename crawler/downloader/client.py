@@ -25,11 +25,12 @@ from crawler.core.errors import CrawlerError, FetchError, UsageError
 from crawler.core.messages import Request, Response
 from crawler.core.options import in_keywords
 from crawler.core.reasons import Reason
-from crawler.downloader.client_options import KEYWORDS, Options, RequestOptions, build_request, configs_of
+from crawler.downloader.client_options import KEYWORDS, Options, fetcher_config
 from crawler.downloader.fetched import Fetched
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.downloader.received_cookies import ReceivedCookies
 from crawler.downloader.redirection import redirected
+from crawler.downloader.request_options import Ask, RequestOptions, build_ask
 from crawler.downloader.stream import Stream, Urls
 from crawler.downloader.stream_turn import QuickHosts, Sender, StreamBounds, UnboundedSender
 from crawler.http.body_buffer import BodyBuffer
@@ -57,7 +58,8 @@ class Fetcher:
         headers, auth=(name, password), bearer: sent to the URLs that are given, not to other origins on the way.
         cookies=False: True keeps the cookies that servers set, by origin; a mapping is also sent to the URLs given.
         cookies_file: a cookies.txt; its cookies go to their own domains.
-        user_agent, proxy="http://host:port".
+        user_agent, contact: the name that is sent, and an e-mail address or page beside it.
+        proxy="http://host:port".
         resolver="127.0.0.1:5353": the name server to ask, in place of the system's; more are separated by commas.
         ca_file, client_cert: PEM files. insecure_hosts=("host", "host:port"): their certificates are not verified.
         allow_nets=("10.0.0.0/8",): private networks into which redirects may lead.
@@ -70,26 +72,27 @@ class Fetcher:
         """Take the options; nothing is opened yet.
 
         Raises:
-            UsageError: an option is unknown, or names a file that cannot be read.
+            UsageError: an option is unknown, has a value that it does not take, or names a file that cannot be read.
         """
         with in_keywords(KEYWORDS):
-            self._options, self._config = configs_of(options)
+            self._config = fetcher_config(options)
+            concurrency = self._config.engine.concurrency
             self._clock = SystemClock()
-            self._http = HttpFetcher(self._config, clock=self._clock, idle_limit=self._options.concurrency)
+            self._http = HttpFetcher(self._config.fetch, clock=self._clock, idle_limit=concurrency)
             self._bounds = StreamBounds(
                 http=self._http,
                 quick=QuickHosts(),
                 now=self._clock.monotonic,
-                concurrency=self._options.concurrency,
-                is_throttled=self._config.limit_rate is not None,
+                concurrency=concurrency,
+                is_throttled=self._config.fetch.limit_rate is not None,
             )
         self._is_open = False
 
     def __repr__(self) -> str:
-        return f"<Fetcher concurrency={self._options.concurrency} {self._http!r}>"
+        return f"<Fetcher concurrency={self._config.engine.concurrency} {self._http!r}>"
 
     async def __aenter__(self) -> Self:
-        self._jars = ReceivedCookies() if self._options.cookies else None
+        self._jars = ReceivedCookies() if self._config.client.cookies is not False else None
         await self._http.__aenter__()
         self._is_open = True
         return self
@@ -131,22 +134,28 @@ class Fetcher:
     async def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Fetched:
         """Send any request and return the answer, with redirects followed and content decoded.
 
-        Options of the request, by keyword: `headers` and `params` (mappings), `data` (bytes, text, or a mapping that is
-        sent as a form), `json`, `auth` (name, password), `timeout` (seconds, its redirects and retries included).
+        Options of the request, by keyword; None = not given:
+            headers, params: mappings or pairs; a list of values repeats its name.
+            content (bytes or text), data (the same, or a mapping or pairs that are sent as a form), or json: the body.
+            auth=(name, password), or bearer.
+            cookies: a mapping, sent besides those of the Fetcher.
+            timeout: seconds, its redirects and retries included.
+            follow_redirects, max_redirects, retries, max_body: in place of the Fetcher's.
+            extra: anything; the answer carries it.
 
         Raises:
+            UsageError: an option is unknown, or has a value that it does not take.
             UrlError: `url` is not a URL that can be fetched.
             FetchError: there was no usable answer. A status such as 404 is an answer.
         """
         self._check_open()
-        try:
-            async with asyncio.timeout(options.get("timeout")):
-                with in_keywords(KEYWORDS):
-                    return await self._answer(url, build_request(method, url, options), UnboundedSender(self._http))
-        except TimeoutError:
-            raise FetchError(
-                Reason.TOTAL_TIMEOUT, f"the request took longer than {options.get('timeout'):g} s"
-            ) from None
+        with in_keywords(KEYWORDS):
+            ask = build_ask(method, url, options, self._config)
+            try:
+                async with asyncio.timeout(ask.timeout):
+                    return await self._answer(url, ask, UnboundedSender(self._http))
+            except TimeoutError:
+                raise FetchError(Reason.TOTAL_TIMEOUT, f"the request took longer than {ask.timeout:g} s") from None
 
     async def stream(self, urls: Urls, *, ordered: bool = False) -> AsyncIterator[Fetched]:
         """Yield an answer for each URL, in order of arrival or of the URLs; an error is an answer too.
@@ -171,28 +180,30 @@ class Fetcher:
         """Return the answer for one URL of a stream; its errors are in it."""
         try:
             with in_keywords(KEYWORDS):
-                return await self._answer(url, build_request("GET", url, {}), sender)
+                return await self._answer(url, build_ask("GET", url, {}, self._config), sender)
         except CrawlerError as error:
             return Fetched(requested=str(url), url=str(url), error=error)
 
-    async def _answer(self, requested: str, request: Request, sender: Sender) -> Fetched:
+    async def _answer(self, requested: str, ask: Ask, sender: Sender) -> Fetched:
+        request = ask.request
         history: list[str] = []
         sent: set[tuple[object, ...]] = set()
         while True:
-            response = await self._with_retries(request, sender)
+            response = await self._with_retries(request, ask, sender)
             asked, response = response.request, replace(response, request=request)
-            hop = redirected(response) if self._options.follow_redirects else None
+            hop = redirected(response) if ask.follow_redirects else None
             if hop is None:
                 break
-            if hop.way.hops > self._options.max_redirects:
-                raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {self._options.max_redirects} times")
+            if hop.way.hops > ask.max_redirects:
+                raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {ask.max_redirects} times")
             sent.add(_identity(asked))
-            if _identity(self._with_cookies(hop)) in sent:
+            if _identity(self._with_cookies(hop, ask.cookies)) in sent:
                 raise FetchError(Reason.REDIRECT_LOOP, f"it redirects in a circle, by way of {hop.url.origin}")
             history.append(request.url.href)
             request = hop
         if response.cut and not is_redirect(response):
-            raise FetchError(Reason.BODY_LIMIT, f"its body is longer than {self._config.max_body} bytes (max_body)")
+            most = request.most or self._config.fetch.max_body
+            raise FetchError(Reason.BODY_LIMIT, f"its body is longer than {most} bytes (max_body)")
         headers = CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
         return Fetched(
             requested=requested,
@@ -202,15 +213,16 @@ class Fetcher:
             content=await self._decoded(response),
             history=tuple(history),
             timing=response.timing,
+            extra=ask.extra,
         )
 
-    async def _with_retries(self, request: Request, sender: Sender) -> Response:
+    async def _with_retries(self, request: Request, ask: Ask, sender: Sender) -> Response:
         """Return the response after as many tries as are allowed and useful."""
-        tries = self._options.retries if request.method in _REPEATABLE else 0
+        tries = ask.retries if request.method in _REPEATABLE else 0
         for attempt in range(tries):
             asked = None
             try:
-                response = await self._exchange(request, sender)
+                response = await self._exchange(request, ask, sender)
                 if response.status not in RETRY_STATUSES:
                     return response
                 asked = retry_after(response.header("retry-after"), self._clock.wall())
@@ -221,20 +233,22 @@ class Fetcher:
                     raise
             sender.leave()
             await self._clock.sleep(delay(attempt, random(), asked))  # noqa: S311 - spreads load, guards nothing
-        return await self._exchange(request, sender)
+        return await self._exchange(request, ask, sender)
 
-    async def _exchange(self, request: Request, sender: Sender) -> Response:
+    async def _exchange(self, request: Request, ask: Ask, sender: Sender) -> Response:
         """Return the response to one try; cookies are sent and kept."""
-        response = await sender.fetch(self._with_cookies(request))
+        response = await sender.fetch(self._with_cookies(request, ask.cookies))
         if self._jars is not None:
             self._jars.take(response)
         return response
 
-    def _with_cookies(self, request: Request) -> Request:
-        if self._jars is None or any(name.lower() == "cookie" for name, _ in request.headers):
+    def _with_cookies(self, request: Request, given: Mapping[str, str]) -> Request:
+        if (not given and self._jars is None) or any(name.lower() == "cookie" for name, _ in request.headers):
             return request
-        given = self._options.cookies if isinstance(self._options.cookies, Mapping) and request.named else {}
-        pairs = {**given, **self._jars.cookies_for(request.url)}
+        pairs = {
+            **(given if request.named else {}),
+            **(self._jars.cookies_for(request.url) if self._jars else {}),
+        }
         if not pairs:
             return request
         value = "; ".join(f"{name}={value}" for name, value in pairs.items())
@@ -247,7 +261,7 @@ class Fetcher:
             return response.body
         content = BodyBuffer()
         try:
-            for step in decode_steps(response.body, layers, self._config.max_decoded):
+            for step in decode_steps(response.body, layers, self._config.fetch.max_decoded):
                 if content.size:
                     await asyncio.sleep(0)
                 content.add(step)

@@ -1,144 +1,151 @@
-"""The options of a `Fetcher` and of one of its requests, and the request built from them.
+"""The options of a `Fetcher`: their keywords, types and checks.
 
 Rules
-- An option is a field of `ClientConfig` or of `core.config.FetchConfig`; `Options` gives both their keywords and types.
-- User name and password of a URL become basic authentication for that URL.
+- An option is a field of one of the configs in `FetcherConfig`, and is read as a flag or a line of TOML is, except that
+  a number must be a number: text in its place is a mistake of the program.
+- None means "not given", for every option.
 Runs on: anywhere (pure).
 """
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypedDict
-from urllib.parse import urlencode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import Annotated, Any, TypedDict
 
-from crawler.core import urls
-from crawler.core.config import OPTIONS, FetchConfig
-from crawler.core.errors import UrlError, UsageError
-from crawler.core.messages import Request
-from crawler.core.options import check_names
-from crawler.core.reasons import Reason
-from crawler.http.authorization import basic
+from crawler.core.config import EngineConfig, FetchConfig
+from crawler.core.errors import UsageError
+from crawler.core.options import Help, Option, OptionKind, check_names, options_of, read_option, turned
 
-_METHOD = re.compile(r"[A-Z]{1,32}")
-
-Headers = Mapping[str, str]
-Body = bytes | str | Mapping[str, str]
+Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 class Options(TypedDict, total=False):
-    """Options of a `Fetcher`; those left out have the defaults of `ClientConfig` and `core.config.FetchConfig`."""
+    """Options of a `Fetcher`; those left out, or None, have the defaults of `FetcherConfig`."""
 
-    concurrency: int
-    follow_redirects: bool
-    max_redirects: int
-    retries: int
-    cookies: bool | Headers
-    cookies_file: str
-    headers: Headers
-    auth: tuple[str, str]
-    bearer: str
-    user_agent: str
-    proxy: str
-    resolver: str
-    ca_file: str
-    client_cert: str
-    insecure_hosts: tuple[str, ...]
-    allow_nets: tuple[str, ...]
-    limit_rate: int
-    timeout: float
-    connect_timeout: float
-    first_byte_timeout: float
-    idle_timeout: float
-    max_body: int
-    max_decoded: int
-
-
-class RequestOptions(TypedDict, total=False):
-    """Options of one request: `data` is bytes, text or a form; `timeout` covers its redirects and retries too."""
-
-    headers: Headers
-    params: Headers
-    data: Body
-    json: object
-    auth: tuple[str, str]
-    timeout: float
+    concurrency: int | None
+    follow_redirects: bool | None
+    max_redirects: int | None
+    retries: int | None
+    cookies: bool | Mapping[str, str] | None
+    cookies_file: str | PurePath | None
+    headers: Pairs | None
+    auth: tuple[str, str] | None
+    bearer: str | None
+    user_agent: str | None
+    contact: str | None
+    proxy: str | None
+    resolver: str | None
+    ca_file: str | PurePath | None
+    client_cert: str | PurePath | None
+    insecure_hosts: Iterable[str] | None
+    allow_nets: Iterable[str] | None
+    limit_rate: int | None
+    timeout: float | None
+    connect_timeout: float | None
+    first_byte_timeout: float | None
+    idle_timeout: float | None
+    max_body: int | None
+    max_decoded: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfig:
-    """The options of a `Fetcher` that go beyond one fetch.
+    """The options that only a `Fetcher` has.
 
     Attributes:
-        concurrency: fetches in flight of one `stream` to hosts that answer, at the most.
-        retries: further tries after a transient error or status.
         cookies: True keeps the cookies that servers set, by origin; a mapping is also sent to every given URL.
     """
 
-    concurrency: int = 256
-    follow_redirects: bool = True
-    max_redirects: int = 10
-    retries: int = 3
-    cookies: bool | Headers = False
+    follow_redirects: Annotated[bool, Help("Follow redirects.", OptionKind.FLAG)] = True
+    max_redirects: Annotated[int, Help("Limit for the redirects of one request.", OptionKind.COUNT_OR_NONE)] = 10
+    cookies: bool | Mapping[str, str] = False
 
 
-KEYWORDS = {
-    name: "auth" if option.field == "basic_auth" else option.field
-    for name, option in OPTIONS.items()
-    if option.field in {*Options.__annotations__, "basic_auth"}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetcherConfig:
+    """All options of a `Fetcher`."""
+
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    client: ClientConfig = field(default_factory=ClientConfig)
+    fetch: FetchConfig = field(default_factory=FetchConfig)
+
+
+def _keyword(option: Option) -> str:
+    return {"basic_auth": "auth"}.get(option.field, option.field)
+
+
+_OPTIONS = {_keyword(option): option for option in options_of(FetcherConfig)}
+KEYWORDS = {option.name: keyword for keyword, option in _OPTIONS.items()}
+"""The keyword for each option that a message names."""
+
+_NUMBERS = {
+    OptionKind.COUNT,
+    OptionKind.COUNT_OR_NONE,
+    OptionKind.SECONDS,
+    OptionKind.TIME_LIMIT,
+    OptionKind.BYTES,
+    OptionKind.RATE,
 }
-"""The keyword of a `Fetcher` for each option that messages name."""
 
 
-def configs_of(options: Options) -> tuple[ClientConfig, FetchConfig]:
-    """Return the two configs for these keywords.
+def read_keyword(keyword: str, value: object) -> Any:
+    """Return the field's value for the value of a keyword.
 
     Raises:
-        UsageError: an option is unknown.
+        UsageError: the option does not take the value; the message says what is expected.
+    """
+    return read_option(_OPTIONS[keyword], _written(_OPTIONS[keyword], value))
+
+
+def fetcher_config(options: Options) -> FetcherConfig:
+    """Return the config for these keywords.
+
+    Raises:
+        UsageError: an option is unknown, or has a value that it does not take.
     """
     check_names(options, Options.__annotations__, "Fetcher")
-    values: dict[str, Any] = dict(options)
-    client = ClientConfig(**{name: values.pop(name) for name in ClientConfig.__slots__ if name in values})
-    if "headers" in values:
-        values["headers"] = tuple(values["headers"].items())
-    if "auth" in values:
-        values["basic_auth"] = values.pop("auth")
-    return client, FetchConfig(**values)
+    given = {keyword: value for keyword, value in options.items() if value is not None}
+    cookies = given.pop("cookies", False)
+    if not isinstance(cookies, bool):
+        cookies = dict(pairs_of("cookies", cookies))
+    by_name = {_OPTIONS[keyword].name: _written(_OPTIONS[keyword], value) for keyword, value in given.items()}
+    config = turned(FetcherConfig(), by_name, {option.name: option for option in _OPTIONS.values()})
+    if config.fetch.basic_auth and config.fetch.bearer:
+        raise UsageError("auth and bearer: give one of them, not both")
+    return replace(config, client=replace(config.client, cookies=cookies))
 
 
-def build_request(method: str, text: str, options: RequestOptions) -> Request:
-    """Return the request for a URL that the user gave, which makes it named.
+def _written(option: Option, value: object) -> object:
+    """Return the value of a keyword as a line of TOML holds it."""
+    kind = option.help.kind
+    if kind in _NUMBERS and isinstance(value, str):
+        raise UsageError(f"--{option.name}: expected a number, got {value[:40]!r}")
+    if kind is OptionKind.HEADERS:
+        return [f"{name}: {text}" for name, text in pairs_of("headers", value)]
+    if kind is OptionKind.USER:
+        return _user(value)
+    if kind is OptionKind.TEXTS and isinstance(value, Iterable) and not isinstance(value, str):
+        return list(value)
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def pairs_of(keyword: str, value: object) -> list[tuple[str, str]]:
+    """Return the names and values of a mapping, or of pairs.
 
     Raises:
-        UrlError: the text is not a URL that can be fetched.
-        UsageError: the method is not an HTTP method.
+        UsageError: it is neither, or not all of them are text.
     """
-    method = method.upper()
-    if not _METHOD.fullmatch(method):
-        raise UsageError(f"{method[:40]!r} is not an HTTP method: write one such as GET or POST")
-    if not isinstance(text, str):  # a missing value in a table, say
-        raise UrlError(Reason.NOT_A_URL, f"a URL must be a string, not {type(text).__name__}")
-    url = text
-    if params := options.get("params"):
-        before = text.partition("#")[0]
-        url = f"{before}{'&' if '?' in before else '?'}{urlencode(params)}"
-    body: bytes | None
-    kind = None
-    data = options.get("data")
-    if "json" in options:
-        body, kind = json.dumps(options["json"]).encode(), "application/json"
-    elif isinstance(data, Mapping):
-        body, kind = urlencode(data).encode(), "application/x-www-form-urlencoded"
-    elif isinstance(data, str):
-        body, kind = data.encode(), "text/plain; charset=utf-8"
-    else:
-        body = data
-    headers = list(options.get("headers", {}).items())
-    names = {name.lower() for name, _ in headers}
-    if kind and "content-type" not in names:
-        headers.append(("Content-Type", kind))
-    user = options.get("auth") or urls.credentials(text)
-    if user and "authorization" not in names:
-        headers.append(("Authorization", basic(*user)))
-    return Request(url=urls.parse(url), named=True, method=method, headers=tuple(headers), body=body)
+    items = value.items() if isinstance(value, Mapping) else value
+    pairs: list[Any] = list(items) if isinstance(items, Iterable) and not isinstance(items, str | bytes) else [None]
+    if not all(isinstance(pair, tuple | list) and [*map(type, pair)] == [str, str] for pair in pairs):
+        raise UsageError(f"{keyword}: expected a mapping of texts, such as {{'name': 'value'}}, or pairs of texts")
+    return [(name, text) for name, text in pairs]
+
+
+def _user(value: object) -> str:
+    if not (isinstance(value, tuple | list) and [*map(type, value)] == [str, str]):
+        raise UsageError("auth: expected (name, password)")
+    name, password = value
+    if ":" in name:
+        raise UsageError("auth: a user name cannot hold a colon (RFC 7617)")
+    return f"{name}:{password}"

@@ -30,6 +30,7 @@ class Fetched:
         headers: by case-insensitive name; `getall` gives each value of a repeated one.
         history: the URLs that redirected on the way, first to last.
         error: the reason why there is no answer; None = there is one.
+        extra: what the request was given as `extra`.
     """
 
     requested: str
@@ -40,6 +41,7 @@ class Fetched:
     history: tuple[str, ...] = ()
     timing: Timing = field(default_factory=Timing)
     error: CrawlerError | None = None
+    extra: Any = None
 
     @property
     def ok(self) -> bool:

@@ -79,9 +79,7 @@ class HttpFetcher:
         Raises:
             FetchError: there was no usable response; the reason says why.
         """
-        most, began = self._config.max_body, self._now()
-        if request.most is not None:
-            most = min(most, request.most)
+        most, began = self._config.max_body if request.most is None else request.most, self._now()
         body = BodyReader(most, room, Deadline(began, self._config.timeout), self._rate)
         try:
             try:

@@ -3,7 +3,6 @@
 import gzip
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -64,37 +63,6 @@ async def test_each_method_has_its_name(method: str) -> None:
         await getattr(fetcher, method)(url_at(where, "/x"))
 
     assert site.requests[0].startswith(f"{method.upper()} /x ")
-
-
-@pytest.mark.parametrize(
-    ("ask", "kind", "body"),
-    [
-        ({"data": b"\x01"}, None, "\x01"),
-        ({"data": "caf\u00e9"}, "text/plain; charset=utf-8", "caf\u00e9"),
-        ({"data": {"a": "1 2", "b": "&"}}, "application/x-www-form-urlencoded", "a=1+2&b=%26"),
-        ({"json": {"a": [1]}}, "application/json", '{"a": [1]}'),
-        ({"json": 1, "headers": {"content-type": "text/x"}}, "text/x", "1"),
-    ],
-)
-async def test_a_body_is_sent_with_its_type(ask: Any, kind: str | None, body: str) -> None:
-    """Bytes, text, forms and JSON; a type of the caller's own wins."""
-    site = PathServer()
-    async with raw_server(site) as where, Fetcher() as fetcher:
-        await fetcher.post(url_at(where), **ask)
-
-    head, _, sent = site.requests[0].partition("\r\n\r\n")
-    assert sent == body
-    assert (f"content-type: {kind}" in head.lower()) if kind else ("content-type" not in head.lower())
-
-
-async def test_params_join_the_query() -> None:
-    """They are appended before the fragment, encoded."""
-    site = PathServer()
-    async with raw_server(site) as where, Fetcher() as fetcher:
-        await fetcher.get(url_at(where, "/a#part"), params={"q": "x y"})
-        await fetcher.get(url_at(where, "/a?b"), params={"q": "&"})
-
-    assert site.paths() == ["/a?q=x+y", "/a?b&q=%26"]
 
 
 ZIPPED = gzip.compress(b"page")

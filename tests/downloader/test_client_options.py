@@ -1,0 +1,67 @@
+"""downloader.client_options: the options of a Fetcher are checked when they are given."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler.core.errors import UsageError
+from crawler.downloader.client import Fetcher
+from crawler.downloader.client_options import FetcherConfig, Options, fetcher_config
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"concurency": 3}, "Fetcher: there is no option 'concurency'; did you mean 'concurrency'?"),
+        ({"concurrency": 0}, "concurrency: expected a whole number, 1 or more, got 0"),
+        ({"concurrency": "10"}, "concurrency: expected a number, got '10'"),
+        ({"concurrency": True}, "concurrency: expected a whole number"),
+        ({"auth": ("a", "b"), "bearer": "t"}, "auth and bearer: give one of them, not both"),
+        ({"auth": "me:pw"}, "auth: expected (name, password)"),
+        ({"bearer": 3}, "bearer: expected text of one line"),
+        ({"insecure_hosts": "h"}, "insecure_hosts: expected a list of texts"),
+        ({"allow_nets": ["10.0.0.0/99"]}, "allow_nets"),
+        ({"headers": "a: b"}, "headers: expected a mapping of texts"),
+        ({"headers": {"a b": "c"}}, "headers: expected 'Name: value'"),
+        ({"cookies": 3}, "cookies: expected a mapping of texts"),
+        ({"retries": 1.5}, "retries: expected a whole number, 0 or more"),
+        ({"follow_redirects": "no"}, "follow_redirects: expected true or false"),
+        ({"timeout": float("nan")}, "timeout: expected seconds"),
+        ({"max_body": "16M"}, "max_body: expected a number"),
+        ({"proxy": b"http://p"}, "proxy: expected text of one line"),
+        ({"user_agent": ""}, "user_agent: expected text of one line"),
+    ],
+)
+def test_what_an_option_does_not_take_is_refused_at_once(options: Any, message: str) -> None:
+    """The keyword is named, and what it expects."""
+    with pytest.raises(UsageError) as raised:
+        Fetcher(**options)
+
+    assert message in str(raised.value)
+
+
+def test_a_secret_is_not_in_the_message() -> None:
+    """A token of the wrong kind is a secret all the same."""
+    with pytest.raises(UsageError) as raised:
+        Fetcher(bearer="se\ncret")
+
+    assert "cret" not in str(raised.value)
+
+
+def test_none_is_not_given() -> None:
+    """An option that is None has its default."""
+    assert fetcher_config(dict.fromkeys(Options.__annotations__)) == FetcherConfig()  # type: ignore[arg-type]
+
+
+def test_options_come_in_the_shapes_that_scripts_have(tmp_path: Path) -> None:
+    """Mappings and pairs, lists and tuples, paths and texts."""
+    cookies = tmp_path / "cookies.txt"
+    config = fetcher_config(
+        {"headers": [("A", "1"), ("A", "2")], "auth": ("me", "p:w"), "cookies_file": cookies, "insecure_hosts": {"h"}}
+    )
+
+    assert config.fetch.headers == (("A", "1"), ("A", "2"))
+    assert config.fetch.basic_auth == ("me", "p:w")
+    assert config.fetch.cookies_file == str(cookies)
+    assert config.fetch.insecure_hosts == ("h",)
