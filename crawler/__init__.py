@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from crawler.core.errors import CrawlerError, FetchError, UrlError, UsageError
     from crawler.core.reasons import Reason
     from crawler.downloader.client import Fetcher, fetch
+    from crawler.downloader.cookie_jar import CookieJar
+    from crawler.downloader.cookies import Cookie
     from crawler.downloader.fetched import Fetched
     from crawler.library import CrawledPage, crawl
     from crawler.load.run import load_test
     from crawler.parse.extract import PageSource
 
 __all__ = [
+    "Cookie",
+    "CookieJar",
     "CrawledPage",
     "CrawlerError",
     "FetchError",
@@ -46,6 +50,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Cookie": "crawler.downloader.cookies",
+    "CookieJar": "crawler.downloader.cookie_jar",
     "CrawledPage": "crawler.library",
     "CrawlerError": "crawler.core.errors",
     "FetchError": "crawler.core.errors",

@@ -78,11 +78,13 @@ def blocks(language: str, page: str = "README.md") -> list[str]:
 @pytest.mark.parametrize(
     "code", [*blocks("python"), *blocks("python", "docs/library.md"), *blocks("python", "docs/load.md")]
 )
-def test_the_snippets_of_the_documents_run(code: str, running: RunningSite) -> None:
+def test_the_snippets_of_the_documents_run(code: str, running: RunningSite, tmp_path: Path) -> None:
     """A snippet pasted into a script prints the built-in site's answers."""
     here = code.replace("http://127.0.0.1:8000", running.site.base_urls[0])
 
-    done = subprocess.run([sys.executable, "-"], check=False, capture_output=True, text=True, input=here, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-"], check=False, capture_output=True, text=True, input=here, timeout=60, cwd=tmp_path
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("200 ")

@@ -26,9 +26,9 @@ from crawler.core.messages import Request, Response
 from crawler.core.options import in_keywords
 from crawler.core.reasons import Reason
 from crawler.downloader.client_options import KEYWORDS, Options, fetcher_config
+from crawler.downloader.cookie_jar import CookieJar
 from crawler.downloader.fetched import Fetched
 from crawler.downloader.fetcher import HttpFetcher
-from crawler.downloader.received_cookies import ReceivedCookies
 from crawler.downloader.redirection import redirected
 from crawler.downloader.request_options import Ask, RequestOptions, build_ask
 from crawler.downloader.stream import Stream, Urls
@@ -56,7 +56,8 @@ class Fetcher:
         follow_redirects=True, max_redirects=10.
         retries=3: further tries after a transient error, and after 408 425 429 500 502 503 504.
         headers, auth=(name, password), bearer: sent to the URLs that are given, not to other origins on the way.
-        cookies=False: True keeps the cookies that servers set, by origin; a mapping is also sent to the URLs given.
+        cookies=False: True keeps the cookies that servers set; a mapping is also sent to the URLs given.
+            A CookieJar brings its own and keeps them; several Fetchers may share one.
         cookies_file: a cookies.txt; its cookies go to their own domains.
         user_agent, contact: the name that is sent, and an e-mail address or page beside it.
         proxy="http://host:port".
@@ -78,7 +79,9 @@ class Fetcher:
             self._config = fetcher_config(options)
             concurrency = self._config.engine.concurrency
             self._clock = SystemClock()
-            self._http = HttpFetcher(self._config.fetch, clock=self._clock, idle_limit=concurrency)
+            cookies = self._config.client.cookies
+            self._jar = cookies if isinstance(cookies, CookieJar) else None if cookies is False else CookieJar()
+            self._http = HttpFetcher(self._config.fetch, clock=self._clock, jar=self._jar, idle_limit=concurrency)
             self._bounds = StreamBounds(
                 http=self._http,
                 quick=QuickHosts(),
@@ -92,7 +95,6 @@ class Fetcher:
         return f"<Fetcher concurrency={self._config.engine.concurrency} {self._http!r}>"
 
     async def __aenter__(self) -> Self:
-        self._jars = ReceivedCookies() if self._config.client.cookies is not False else None
         await self._http.__aenter__()
         self._is_open = True
         return self
@@ -102,6 +104,11 @@ class Fetcher:
     ) -> None:
         self._is_open = False
         await self._http.__aexit__(kind, error, trace)
+
+    @property
+    def cookies(self) -> CookieJar | None:
+        """The jar that keeps the cookies of servers; None = they are not kept."""
+        return self._jar
 
     def _check_open(self) -> None:
         if not self._is_open:
@@ -189,15 +196,16 @@ class Fetcher:
         history: list[str] = []
         sent: set[tuple[object, ...]] = set()
         while True:
+            before = self._identity(self._with_cookies(request, ask.cookies))
             response = await self._with_retries(request, ask, sender)
-            asked, response = response.request, replace(response, request=request)
+            response = replace(response, request=request)
             hop = redirected(response) if ask.follow_redirects else None
             if hop is None:
                 break
             if hop.way.hops > ask.max_redirects:
                 raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {ask.max_redirects} times")
-            sent.add(_identity(asked))
-            if _identity(self._with_cookies(hop, ask.cookies)) in sent:
+            sent.add(before)
+            if self._identity(self._with_cookies(hop, ask.cookies)) in sent:
                 raise FetchError(Reason.REDIRECT_LOOP, f"it redirects in a circle, by way of {hop.url.origin}")
             history.append(request.url.href)
             request = hop
@@ -236,23 +244,22 @@ class Fetcher:
         return await self._exchange(request, ask, sender)
 
     async def _exchange(self, request: Request, ask: Ask, sender: Sender) -> Response:
-        """Return the response to one try; cookies are sent and kept."""
-        response = await sender.fetch(self._with_cookies(request, ask.cookies))
-        if self._jars is not None:
-            self._jars.take(response)
-        return response
+        return await sender.fetch(self._with_cookies(request, ask.cookies))
 
     def _with_cookies(self, request: Request, given: Mapping[str, str]) -> Request:
-        if (not given and self._jars is None) or any(name.lower() == "cookie" for name, _ in request.headers):
+        """Return the request with the cookies given to it; one of the jar with the same name is newer, and counts."""
+        if not given or not request.named or any(name.lower() == "cookie" for name, _ in request.headers):
             return request
-        pairs = {
-            **(given if request.named else {}),
-            **(self._jars.cookies_for(request.url) if self._jars else {}),
-        }
-        if not pairs:
-            return request
-        value = "; ".join(f"{name}={value}" for name, value in pairs.items())
-        return replace(request, headers=(*request.headers, ("Cookie", value)))
+        kept = {cookie.partition("=")[0] for cookie in self._kept_cookies(request).split("; ")}
+        value = "; ".join(f"{name}={value}" for name, value in given.items() if name not in kept)
+        return replace(request, headers=(*request.headers, ("Cookie", value))) if value else request
+
+    def _kept_cookies(self, request: Request) -> str:
+        return self._jar.header(request.url, self._clock.wall()) if self._jar else ""
+
+    def _identity(self, request: Request) -> tuple[object, ...]:
+        """Return all parts of a request that a server sees: for the same parts it gives the same answer."""
+        return request.method, request.url, request.headers, request.body, self._kept_cookies(request)
 
     async def _decoded(self, response: Response) -> bytes:
         """Return the decoded content; that of a redirect as it came, since it is of no use and may be a bomb."""
@@ -268,11 +275,6 @@ class Fetcher:
         except DecodeProblem as problem:
             raise FetchError(problem.reason, str(problem)) from problem
         return content.whole()
-
-
-def _identity(request: Request) -> tuple[object, ...]:
-    """Return all parts of a request that a server sees: for the same parts it gives the same answer."""
-    return request.method, request.url, request.headers, request.body
 
 
 def fetch(urls: Iterable[str], **options: Unpack[Options]) -> list[Fetched]:

@@ -4,7 +4,7 @@ Rules
 - An option is a field of one of the configs in `FetcherConfig`, and is read as a flag or a line of TOML is, except that
   a number must be a number: text in its place is a mistake of the program.
 - None means "not given", for every option.
-Runs on: anywhere (pure).
+Runs on: anywhere.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypedDict
 from crawler.core.config import EngineConfig, FetchConfig
 from crawler.core.errors import UsageError
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, read_option, turned
+from crawler.downloader.cookie_jar import CookieJar
 
 Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -26,7 +27,7 @@ class Options(TypedDict, total=False):
     follow_redirects: bool | None
     max_redirects: int | None
     retries: int | None
-    cookies: bool | Mapping[str, str] | None
+    cookies: bool | Mapping[str, str] | CookieJar | None
     cookies_file: str | PurePath | None
     headers: Pairs | None
     auth: tuple[str, str] | None
@@ -53,12 +54,13 @@ class ClientConfig:
     """The options that only a `Fetcher` has.
 
     Attributes:
-        cookies: True keeps the cookies that servers set, by origin; a mapping is also sent to every given URL.
+        cookies: a jar, or True for one of its own, keeps the cookies that servers set; a mapping is also sent to every
+            URL that is given.
     """
 
     follow_redirects: Annotated[bool, Help("Follow redirects.", OptionKind.FLAG)] = True
     max_redirects: Annotated[int, Help("Limit for the redirects of one request.", OptionKind.COUNT_OR_NONE)] = 10
-    cookies: bool | Mapping[str, str] = False
+    cookies: bool | Mapping[str, str] | CookieJar = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ def fetcher_config(options: Options) -> FetcherConfig:
     check_names(options, Options.__annotations__, "Fetcher")
     given = {keyword: value for keyword, value in options.items() if value is not None}
     cookies = given.pop("cookies", False)
-    if not isinstance(cookies, bool):
+    if not isinstance(cookies, bool | CookieJar):
         cookies = dict(pairs_of("cookies", cookies))
     by_name = {_OPTIONS[keyword].name: _written(_OPTIONS[keyword], value) for keyword, value in given.items()}
     config = turned(FetcherConfig(), by_name, {option.name: option for option in _OPTIONS.values()})

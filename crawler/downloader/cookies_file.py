@@ -9,6 +9,7 @@ Runs on: the event loop, once at the start; it reads one small file.
 """
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from crawler.core.urls import parse
 from crawler.downloader.cookies import Cookie
 
 _HTTP_ONLY = "#HttpOnly_"  # curl's mark; any other line that begins with a number sign is a comment
+_FIRST_LINE = "# Netscape HTTP Cookie File"
 _FLAGS = {"TRUE": True, "FALSE": False}
 _EXPIRY = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]*)?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -31,17 +33,29 @@ def load_cookies(config: FetchConfig) -> tuple[Cookie, ...]:
     Raises:
         UsageError: the file cannot be read, or a line of it is not a cookie.
     """
-    path = config.cookies_file
-    if path is None:
+    if config.cookies_file is None:
         return ()
+    try:
+        return cookies_of_file(config.cookies_file)
+    except UsageError as error:
+        raise UsageError(f"--load-cookies: {error}") from None
+
+
+def cookies_of_file(path: str | Path) -> tuple[Cookie, ...]:
+    """Return the cookies of a cookies.txt, expired ones included.
+
+    Raises:
+        UsageError: the file cannot be read, or a line of it is not a cookie.
+    """
+    name = str(path)
     try:
         return read_cookies(Path(path).read_bytes())
     except FileNotFoundError:
-        raise UsageError(f"--load-cookies: {path!r}: no such file") from None
+        raise UsageError(f"{name!r}: no such file") from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"--load-cookies: {path!r} cannot be read: {safe(str(error))}") from None
+        raise UsageError(f"{name!r} cannot be read: {safe(str(error))}") from None
     except UsageError as error:
-        raise UsageError(f"--load-cookies: {path!r}, {error}") from None
+        raise UsageError(f"{name!r}, {error}") from None
 
 
 def read_cookies(content: bytes) -> tuple[Cookie, ...]:
@@ -60,6 +74,25 @@ def read_cookies(content: bytes) -> tuple[Cookie, ...]:
         except UsageError as error:
             raise UsageError(f"line {number}: {error}") from None
     return tuple(cookies)
+
+
+def written_cookies(cookies: Iterable[Cookie]) -> bytes:
+    """Return the content of a file with these cookies."""
+    lines = [_FIRST_LINE, *map(_line, cookies), ""]
+    return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _line(cookie: Cookie) -> str:
+    fields = (
+        f"{_HTTP_ONLY if cookie.http_only else ''}{'' if cookie.host_only else '.'}{cookie.domain}",
+        str(not cookie.host_only).upper(),
+        cookie.path,
+        str(cookie.secure).upper(),
+        f"{cookie.expires:.0f}" if cookie.expires else "0",
+        cookie.name,
+        cookie.value,
+    )
+    return "\t".join(fields)
 
 
 def _cookie(line: str) -> Cookie:
@@ -81,6 +114,7 @@ def _cookie(line: str) -> Cookie:
         path=path if path.startswith("/") else "/",
         host_only=not _FLAGS[below.upper()] or is_public_suffix(host),
         secure=_FLAGS[secure.upper()],
+        http_only=line.startswith(_HTTP_ONLY),
         expires=float(expiry) if expiry and float(expiry) > 0 else None,
     )
 

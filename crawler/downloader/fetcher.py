@@ -28,6 +28,8 @@ from crawler.core.protocols import Clock, Room
 from crawler.core.reasons import Reason
 from crawler.downloader.body import BodyReader, ByteRate
 from crawler.downloader.connection import HttpConnection
+from crawler.downloader.cookie_jar import CookieJar
+from crawler.downloader.cookies_file import load_cookies
 from crawler.downloader.dns_servers import parse_servers
 from crawler.downloader.failures import FOREIGN, reach_error
 from crawler.downloader.headers import RequestHeaders
@@ -48,14 +50,22 @@ class HttpFetcher:
     Args:
         config: limits, identity and trust.
         clock: measures the phases and the silence of connections.
+        jar: its cookies are sent, and those that servers set are kept in it; None = only those of the user's file are
+            sent, and none is kept.
         idle_limit: kept-alive connections waiting for a request, at the most; they count towards open files.
     """
 
-    def __init__(self, config: FetchConfig, *, clock: Clock, idle_limit: int = IDLE_CONNECTIONS) -> None:
+    def __init__(
+        self, config: FetchConfig, *, clock: Clock, jar: CookieJar | None = None, idle_limit: int = IDLE_CONNECTIONS
+    ) -> None:
         self._config = config
         self._now = clock.monotonic
+        self._wall = clock.wall
+        self._jar = jar
         self._proxy = proxy_from(config.proxy)
-        self._headers = RequestHeaders(config, self._proxy.headers if self._proxy else None)
+        self._headers = RequestHeaders(
+            config, self._proxy.headers if self._proxy else None, _with_file(jar, config), clock.wall
+        )
         self._idle = IdleConnections(idle_limit)
         self._servers = parse_servers(config.resolver)
         self._policy = AddressPolicy(allow_nets=parse_nets(config.allow_nets))
@@ -110,6 +120,9 @@ class HttpFetcher:
             self._pools.give_back(request, connection)
         if trace.reused and connection.unasked:
             raise _StaleConnection
+        if self._jar is not None:
+            received = [value for name, value in response.headers if name.lower() == b"set-cookie"]
+            self._jar.take(request.url, received, self._wall())
         return response
 
     async def _exchange(
@@ -139,6 +152,16 @@ class HttpFetcher:
             peer=None if self._proxy else connection.peer,
             timing=trace.timing(began, connection, sent),
         )
+
+
+def _with_file(jar: CookieJar | None, config: FetchConfig) -> CookieJar | None:
+    """Return the jar with the cookies of the user's file in it."""
+    cookies = load_cookies(config)
+    if jar is None:
+        return CookieJar(cookies) if cookies else None
+    for cookie in cookies:
+        jar.put(cookie)
+    return jar
 
 
 class _StaleConnection(Exception):

@@ -3,12 +3,12 @@
 Rules
 - `--header`, `--user` and the bearer token go only to hosts that the user named, and not with a request to which
   only a redirect from another origin led: another scheme or port is another origin, up to https as well as down from
-  it. A file's cookies go to their own domains (`cookies.py`). All other hosts see the user agent, the accepted types
+  it. Cookies go to their own domains (`cookies.py`). All other hosts see the user agent, the accepted types
   and codings, and the request's own headers.
 - A header of the request replaces the user's, the user's replaces the crawler's (`_DEFAULTS`). Framing is set here
-  alone. A file's cookies stand in front of another Cookie header's, in one line (RFC 6265, 5.4).
+  alone. The jar's cookies stand in front of another Cookie header's, in one line (RFC 6265, 5.4).
 - No header can start a new line.
-Runs on: the event loop; the cookie file is read once, at the start.
+Runs on: the event loop.
 """
 
 import re
@@ -18,8 +18,7 @@ from crawler.core.config import FetchConfig
 from crawler.core.errors import UsageError
 from crawler.core.messages import Request
 from crawler.core.text import safe
-from crawler.downloader.cookies import CookieJar
-from crawler.downloader.cookies_file import load_cookies
+from crawler.downloader.cookie_jar import CookieJar
 from crawler.http.authorization import basic
 from crawler.runtime.clock import SystemClock
 
@@ -41,11 +40,16 @@ class RequestHeaders:
 
     Args:
         to_proxy: headers for the proxy that sees http requests in clear; None = there is no proxy.
+        jar: the cookies; None = there are none.
         now: the wall clock, by which cookies expire.
     """
 
     def __init__(
-        self, config: FetchConfig, to_proxy: Headers | None = None, now: Callable[[], float] = SystemClock.wall
+        self,
+        config: FetchConfig,
+        to_proxy: Headers | None = None,
+        jar: CookieJar | None = None,
+        now: Callable[[], float] = SystemClock.wall,
     ) -> None:
         ours: Headers = (("User-Agent", config.full_user_agent), *_DEFAULTS)
         authorization: Headers = ()
@@ -59,7 +63,7 @@ class RequestHeaders:
             for trusted, headers in self._headers.items()
             if all(name.lower() != "host" for name, _ in headers)
         }
-        self._jar = CookieJar(load_cookies(config)) if config.cookies_file is not None else None
+        self._jar = jar
         self._to_proxy = to_proxy
         self._now = now
 

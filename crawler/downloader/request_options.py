@@ -4,7 +4,7 @@ Rules
 - None means "not given", for every option and for every value of `params` and `data`. A list there repeats its name.
 - A body is one of `content`, `data` and `json`.
 - User name and password of a URL become basic authentication for that URL.
-Runs on: anywhere (pure).
+Runs on: anywhere.
 """
 
 import json

@@ -11,8 +11,9 @@ from crawler.core.config import FetchConfig
 from crawler.core.errors import UsageError
 from crawler.core.messages import Request
 from crawler.core.urls import parse
-from crawler.downloader.cookies import Cookie, CookieJar
-from crawler.downloader.cookies_file import read_cookies
+from crawler.downloader.cookie_jar import CookieJar
+from crawler.downloader.cookies import Cookie
+from crawler.downloader.cookies_file import load_cookies, read_cookies
 from crawler.downloader.headers import RequestHeaders
 from support.ways import a_request
 
@@ -36,7 +37,8 @@ def wire(tmp_path: Path, content: bytes, request: Request, headers: tuple[tuple[
     """The Cookie lines of a whole request."""
     file = tmp_path / "cookies.txt"
     file.write_bytes(content)
-    message = RequestHeaders(FetchConfig(cookies_file=str(file), headers=headers), now=lambda: NOW).message(request)
+    jar = CookieJar.load(file)
+    message = RequestHeaders(FetchConfig(headers=headers), jar=jar, now=lambda: NOW).message(request)
     return [one for one in message.split(b"\r\n") if one.lower().startswith(b"cookie:")]
 
 
@@ -208,7 +210,7 @@ def test_a_file_tells_all_that_a_cookie_is() -> None:
     assert read_cookies(content) == (
         Cookie(
             name="a", value="1", domain="h.example", path="/p", host_only=False, secure=True,
-            expires=float(LATER),
+            http_only=True, expires=float(LATER),
         ),
     )  # fmt: skip
 
@@ -244,7 +246,7 @@ def test_a_line_that_is_no_cookie_is_named_and_not_shown(
     file.write_bytes(HEAD + line() + content)
 
     with pytest.raises(UsageError) as caught:
-        RequestHeaders(FetchConfig(cookies_file=str(file)))
+        load_cookies(FetchConfig(cookies_file=str(file)))
 
     message = str(caught.value)
     assert message.startswith(f"--load-cookies: '{file}', line 3: ")

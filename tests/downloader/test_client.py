@@ -92,7 +92,7 @@ async def test_cookies_stay_with_their_host() -> None:
                 await fetcher.get(url_at(where, path))
 
     assert "Cookie: b=2\r\n" in here.requests[0]
-    assert "Cookie: b=2; a=1\r\n" in here.requests[1]
+    assert "Cookie: a=1; b=2\r\n" in here.requests[1]
     assert "Cookie" not in there.requests[0]
 
 

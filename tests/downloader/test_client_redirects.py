@@ -17,7 +17,7 @@ from support.rawserver import Handler, raw_server
 
 async def test_redirects_are_followed() -> None:
     """The answer is the last one; the way there is told."""
-    site = PathServer(a=redirect_to("/b"), b=redirect_to("c?d", "301 Moved"))
+    site = PathServer(a=redirect_to("/b"), b=redirect_to("c?d", status="301 Moved"))
     async with raw_server(site) as where, Fetcher() as fetcher:
         page = await fetcher.get(url_at(where, "/a"))
 
@@ -61,9 +61,9 @@ SET = "Set-Cookie: seen=1"
 @pytest.mark.parametrize(
     ("pages", "method", "cookies", "end"),
     [
-        ({"a": [redirect_to("/a", "303 See Other"), response(b"done")]}, "POST", False, b"done"),
+        ({"a": [redirect_to("/a", status="303 See Other"), response(b"done")]}, "POST", False, b"done"),
         ({"a": [redirect_to("/a"), response(b"done")]}, "POST", False, b"done"),  # 302 makes it a GET as well
-        ({"a": redirect_to("/a", "307 Same")}, "POST", False, Reason.REDIRECT_LOOP),
+        ({"a": redirect_to("/a", status="307 Same")}, "POST", False, Reason.REDIRECT_LOOP),
         ({"a": [response(b"", SET, "Location: /a", status="302 Found"), response(b"in")]}, "GET", True, b"in"),
         ({"a": [response(b"", SET, "Location: /a", status="302 Found"), response(b"in")]}, "GET", False, None),
         ({"a": response(b"", SET, "Location: /a", status="302 Found")}, "GET", True, Reason.REDIRECT_LOOP),

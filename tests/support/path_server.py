@@ -9,9 +9,9 @@ def response(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{lines}\r\n".encode() + body
 
 
-def redirect_to(location: str, status: str = "302 Found") -> bytes:
+def redirect_to(location: str, *headers: str, status: str = "302 Found") -> bytes:
     """Return a redirect without a body."""
-    return response(b"", f"Location: {location}", status=status)
+    return response(b"", f"Location: {location}", *headers, status=status)
 
 
 class PathServer:
