@@ -23,7 +23,10 @@ CLOCKS: Final = ("time", "datetime.date.today", "datetime.datetime.now", "dateti
 CHANCE: Final = ("random", "secrets", "uuid.uuid1", "uuid.uuid4")
 FILES: Final = ("os", "shutil", "tempfile", "glob", "mmap", "sqlite3", "aiofiles", "io.open", "open")
 PEOPLE: Final = ("logging", "input", "print", "subprocess")
-NETWORK: Final = ("socket", "ssl", "select", "selectors", "urllib.request", "http.client", "aiohttp", "pycares")
+NETWORK: Final = (
+    *("socket", "ssl", "select", "selectors", "urllib.request", "http.client"),
+    *("aiohappyeyeballs", "aiohttp", "pycares"),
+)
 PARALLEL: Final = ("threading", "_thread", "multiprocessing", "concurrent", "signal", "uvloop")
 TASKS: Final = ("create_task", "ensure_future", "Task", "TaskGroup", "gather", "wait", "as_completed")
 LIMITS: Final = ("Semaphore", "BoundedSemaphore")
@@ -88,8 +91,8 @@ def concurrency_lives_in_runtime(module: Module) -> Iterator[int]:
 
 
 def aiohttp_stays_at_the_edge(module: Module) -> Iterator[int]:
-    """Only downloader/ and site/ know aiohttp, so a worker process never imports it."""
-    if module.folder not in {"downloader", "site"}:
+    """Only site/ and the library's cookies know aiohttp, so neither a worker nor a run imports it: it takes long."""
+    if module.folder != "site" and module.path != PurePosixPath("downloader/received_cookies.py"):
         yield from (use.line for use in imports(module) if use.within(["aiohttp"]))
 
 
@@ -173,6 +176,7 @@ BAD: Final[dict[Rule, tuple[tuple[str, str], ...]]] = {
     ),
     aiohttp_stays_at_the_edge: (
         ("parse/a.py", "import aiohttp.web"),
+        ("downloader/a.py", "from aiohttp.connector import TCPConnector"),
         ("build.py", "from aiohttp import ClientSession"),
     ),
     imports_name_their_module: (

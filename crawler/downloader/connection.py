@@ -7,18 +7,14 @@ Rules
 - The first-byte timeout ends a server that is silent before its answer, the idle timeout one that pauses within it.
 - A body is read on only while less than 64 KiB of it waits to be taken; past that the socket waits.
 - A connection is aborted, never closed politely: a slot must not wait for a server that is being left.
-Strategy: aiohttp's protocol, as its connector needs one, and as it reads the answer of a proxy that opens a tunnel. The
-overridden methods are pinned by tests that fail if aiohttp stops calling them.
 Runs on: the event loop.
 """
 
 import select
-from asyncio import AbstractEventLoop, BaseTransport, Future, TimerHandle
+from asyncio import AbstractEventLoop, BaseTransport, Future, Protocol, TimerHandle, Transport
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
-
-from aiohttp.client_proto import ResponseHandler
 
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
@@ -30,7 +26,7 @@ from crawler.http.head import Head
 _MOST_HELD = 64 * 1024
 
 
-class HttpConnection(ResponseHandler):
+class HttpConnection(Protocol):
     """One connection, from the moment its TCP side stands; moments are seconds of the monotonic clock.
 
     Attributes:
@@ -40,6 +36,7 @@ class HttpConnection(ResponseHandler):
         unasked: it brought bytes that belong to no request.
         held: bytes of the body that wait to be taken.
         peer: the other end, as "address:port".
+        transport: None = it is not connected, or was aborted.
         origin: of the URLs that may be asked for over it.
 
     Args:
@@ -47,20 +44,20 @@ class HttpConnection(ResponseHandler):
     """
 
     def __init__(self, loop: AbstractEventLoop, timeouts: Timeouts, lost: "Callable[[HttpConnection], object]") -> None:
-        super().__init__(loop)
         self.origin = ""
         self.opened_at = self.ready_at = self.idle_since = timeouts.now()
         self.first_byte_at: float | None = None
         self.is_tls = False
         self.unasked = False
         self.peer: str | None = None
+        self.transport: Transport | None = None
+        self._loop = loop
         self._timeouts = timeouts
         self._lost = lost
         self._deadline: Deadline | None = None  # of the fetch that waits for an answer
         self._alarm: TimerHandle | None = None
         self._rings_at = 0.0
         self._poll: select.poll | None = None
-        self._is_tunnelling = False  # aiohttp has asked a proxy, and reads its answer
         self._reader: ResponseReader | None = None  # of the answer to the latest request; None = there was none
         self._pieces: deque[bytes] = deque()  # of its body, not taken yet
         self._fresh: list[bytes] = []  # the parts of the body that the latest bytes brought
@@ -72,11 +69,13 @@ class HttpConnection(ResponseHandler):
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Note the moment and the peer: TCP stands, and TLS if there is any."""
-        super().connection_made(transport)
+        self.transport = cast("Transport", transport)
         self.ready_at = self._timeouts.now()
         self.is_tls = transport.get_extra_info("sslcontext") is not None
         if peer := transport.get_extra_info("peername"):
             self.peer = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
+        if self.unasked:  # the server spoke in the segment that ended the TLS handshake of a tunnel
+            self.abort()
 
     # --- called by the fetcher -----------------------------------------------------------------------------------
 
@@ -161,7 +160,11 @@ class HttpConnection(ResponseHandler):
         reader = self._reader
         if reader is not None and not (reader.is_done and reader.keep_alive and not reader.surplus):
             return True
-        return self._error is not None or super().should_close
+        return self._error is not None
+
+    def is_connected(self) -> bool:
+        """Return whether it can still be written to."""
+        return self.transport is not None and not self.transport.is_closing()
 
     def is_reusable(self) -> bool:
         """Return whether nothing at all has come since the last answer, not even into the kernel's buffer."""
@@ -172,9 +175,11 @@ class HttpConnection(ResponseHandler):
             self._poll.register(cast("Any", self.transport).get_extra_info("socket").fileno(), select.POLLIN)
         return not self._poll.poll(0)
 
-    def close(self) -> None:
-        """Abort: a polite end of TLS may take half a minute, and would hold the slot as long."""
-        self.abort()
+    def abort(self) -> None:
+        """End it at once: a polite end of TLS may take half a minute, and would hold the slot as long."""
+        if self.transport is not None:
+            self.transport.abort()
+            self.transport = None
 
     # --- watching the clock --------------------------------------------------------------------------------------
 
@@ -220,24 +225,17 @@ class HttpConnection(ResponseHandler):
             self._alarm.cancel()
             self._alarm = None
 
-    # --- called by aiohttp and the transport ---------------------------------------------------------------------
-
-    def set_response_params(self, **params: Any) -> None:
-        """Note that aiohttp is about to ask a proxy for a tunnel."""
-        self._is_tunnelling = True
-        super().set_response_params(**params)
+    # --- called by the transport --------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Read the bytes of an expected answer; refuse all others."""
         reader = self._reader
-        if reader is None and self._is_tunnelling:
-            super().data_received(data)
-        elif reader is None or reader.is_done:
+        if reader is None or reader.is_done:
             self._refuse()
         elif self._error is None:
             self._read(reader, data)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """End the answer: a reset in the middle of a body is no end of it, even of one that has no length."""
         self._lost(self)
         self._drop_alarm()
@@ -254,7 +252,7 @@ class HttpConnection(ResponseHandler):
                     reason, where = Reason.CONNECTION_LOST, "before any answer"
                 self._error = FetchError(reason, f"the connection broke {where}: {safe(str(exc), 200)}")
             self._wake()
-        super().connection_lost(exc)
+        self.transport = None
 
     # --- reading -------------------------------------------------------------------------------------------------
 

@@ -23,8 +23,6 @@ from copy import copy
 from functools import partial
 from typing import TypeVar
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-
 from crawler.core.addresses import NO_HOST, can_be_host, is_this_machine
 from crawler.core.errors import NO_NAME_SERVER, FetchError, NoNameServer
 from crawler.core.reasons import Reason
@@ -53,7 +51,7 @@ def check_name(host: str) -> None:
         raise FetchError(Reason.DNS_NOT_FOUND, f"{safe(host, 80)} {NO_HOST}; check the spelling")
 
 
-class Resolver(AbstractResolver):
+class Resolver:
     """Looks names up within `limit` seconds each, and caches the results.
 
     Args:
@@ -83,13 +81,8 @@ class Resolver(AbstractResolver):
         return f"<Resolver {len(self._running)} under way, {len(self._queue)} waiting, {len(self._cache)} cached>"
 
     async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,
-        *,
-        queued: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> list[ResolveResult]:
+        self, host: str, *, queued: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> list[Address]:
         """Return at most `ADDRESSES_TRIED` addresses of a name, the best first; `queued` is entered to await a turn.
 
         Raises:
@@ -105,11 +98,7 @@ class Resolver(AbstractResolver):
             known = await job.wait(job.result)
         if known.failure is not None:
             raise copy(known.failure)  # an exception that many tasks raise would gather all their tracebacks
-        addresses = [address for address in known.next_addresses() if family in {socket.AF_UNSPEC, address[0]}]
-        return [
-            ResolveResult(hostname=host, host=text, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
-            for kind, text in addresses[:ADDRESSES_TRIED]
-        ]
+        return known.next_addresses()[:ADDRESSES_TRIED]
 
     async def close(self) -> None:
         """End all lookups and give their sockets back; a lookup after that fails."""

@@ -8,20 +8,14 @@ Rules
   leaves its pool at once.
 - Behind a proxy the dialled address is the proxy's, so the target is judged by its URL: a host that is, or is known to
   stand for, a refused address is refused here.
-Strategy: aiohttp's connector opens the connections, through a proxy too. Which of them wait is kept here: aiohttp's
-pool has limits and traces that are not wanted, and took a tenth of the processor time of a small fetch.
 Runs on: the event loop.
 """
 
 import asyncio
+import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import cast
-
-from aiohttp import ClientRequest, ClientTimeout
-from multidict import CIMultiDict
-from yarl import URL
 
 from crawler.core.addresses import AddressPolicy, written_address
 from crawler.core.config import FetchConfig
@@ -30,16 +24,14 @@ from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.downloader.connection import HttpConnection
-from crawler.downloader.dialing import DialingConnector, SocketFactory, socket_factory
+from crawler.downloader.dialing import Dialer, SocketFactory, socket_factory
 from crawler.downloader.dns import Resolver, check_name
 from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, IdleConnections, ReuseTrust
 from crawler.downloader.proxy import Proxy
 from crawler.downloader.timing import AttemptTrace, Timeouts
-from crawler.downloader.tls import Trust, tls_for
+from crawler.downloader.tls import tls_for
 
 LOOKUP_SECONDS = 5.0  # smokescreen's, and half of our default for connecting
-_ORIGINS_REMEMBERED = 4096
-_NO_TIMEOUT = ClientTimeout()  # the pool has its own
 
 Standing = tuple[bool, bool]  # the host is named; the request may carry the user's credentials
 _STANDINGS: tuple[Standing, ...] = ((True, True), (True, False), (False, False))
@@ -68,20 +60,21 @@ class ConnectionPools:
             first_byte=config.first_byte_timeout,
             idle=config.idle_timeout,
         )
+        agent = config.full_user_agent
         self._pools = {
             (named, trusted): ConnectionPool(
                 socket_factory(policy, idle, named=named or proxy is not None),
                 self._resolver,
-                self._tls[trusted].verified,
                 timeouts,
                 idle,
+                proxy,
+                agent,
             )
             for named, trusted in _STANDINGS
         }
         self._idle = idle
         self._now = now
         self._sweep()
-        self._requests: dict[tuple[str, bool], ClientRequest] = {}
 
     async def connect(self, request: Request, trace: AttemptTrace) -> HttpConnection:
         """Return a connection on which the request may be sent; hand it back by `give_back`.
@@ -95,14 +88,11 @@ class ConnectionPools:
             refusal = self._policy.refusal(address, named=request.named)
             if refusal:
                 raise FetchError(Reason.BLOCKED_ADDRESS, refusal)
-        try:
-            pool, origin = self._pools[request.named, trusted], url.origin
-            if (kept := pool.kept(origin, trace)) is not None:
-                return kept
-            return await pool.dial(self._request(url, trusted=trusted), origin, trace)
-        except TimeoutError:
-            limit = f"{self._config.connect_timeout:g} s"
-            raise FetchError(Reason.CONNECT_TIMEOUT, f"no connection to {url.host_port} within {limit}") from None
+        pool = self._pools[request.named, trusted]
+        if (kept := pool.kept(url.origin, trace)) is not None:
+            return kept
+        check_name(url.host)  # also a name that only the proxy looks up
+        return await pool.dial(url, self._context(url, trusted=trusted), trace)
 
     def give_back(self, request: Request, connection: HttpConnection) -> None:
         """Take a connection back, over which the request was sent."""
@@ -112,53 +102,40 @@ class ConnectionPools:
         """Drop every connection, idle or not."""
         self._sweeping.cancel()
         for pool in self._pools.values():
-            await pool.close()
+            pool.close()
         await self._resolver.close()
 
     def _sweep(self) -> None:
         self._idle.drop_expired(self._now())
         self._sweeping = asyncio.get_running_loop().call_later(KEEP_ALIVE_SECONDS, self._sweep)
 
-    def _request(self, url: Url, *, trusted: bool) -> ClientRequest:
-        """Return the request that aiohttp's connector wants to see; it is never sent, and one for each origin."""
-        key = (url.origin, trusted)
-        if (known := self._requests.get(key)) is not None:
-            return known
-        if len(self._requests) >= _ORIGINS_REMEMBERED:
-            self._requests.clear()
-        check_name(url.host)  # also a name that only the proxy looks up
+    def _context(self, url: Url, *, trusted: bool) -> ssl.SSLContext | None:
+        if url.scheme == "http":
+            return None
         is_insecure = not {url.host, url.host_port}.isdisjoint(self._config.insecure_hosts)
-        proxy = self._proxy
-        tunnel = {"Host": url.host_port, "User-Agent": self._config.full_user_agent}
-        request = self._requests[key] = ClientRequest(
-            "GET",
-            URL(url.origin, encoded=True),
-            loop=asyncio.get_running_loop(),
-            ssl=self._tls[trusted].insecure if is_insecure else True,
-            proxy=URL(proxy.url.href, encoded=True) if proxy else None,
-            proxy_headers=CIMultiDict({**tunnel, **dict(proxy.headers)}) if proxy else None,
-        )
-        return request
+        return self._tls[trusted].context(verified=not is_insecure)
 
 
-class ConnectionPool(DialingConnector):
+class ConnectionPool:
     """The connections of one standing."""
 
     def __init__(
         self,
         make_socket: SocketFactory,
         resolver: Resolver,
-        tls: Trust,
         timeouts: Timeouts,
         idle: IdleConnections,
+        proxy: Proxy | None,
+        user_agent: str,
     ) -> None:
-        super().__init__(make_socket, resolver, tls, timeouts)
-        self._factory = partial(HttpConnection, self._loop, timeouts, self._lost)  # type: ignore[assignment] # our own
+        make = partial(HttpConnection, asyncio.get_running_loop(), timeouts, self._lost)
+        self._dialer = Dialer(make_socket, resolver, make, timeouts, proxy, user_agent)
         self._now = timeouts.now
         self._idle = idle
         self._trust = ReuseTrust()
         self._open: set[HttpConnection] = set()
         self._waiting: dict[str, OrderedDict[HttpConnection, None]] = {}  # by origin, the longest idle first
+        self._is_closed = False
 
     def kept(self, origin: str, trace: AttemptTrace) -> HttpConnection | None:
         """Return a connection to the origin that waits and may be used again; None = there is none."""
@@ -179,11 +156,15 @@ class ConnectionPool(DialingConnector):
             self._remove(connection)
         return None
 
-    async def dial(self, request: ClientRequest, origin: str, trace: AttemptTrace) -> HttpConnection:
-        """Return a new connection to the origin, which is that of aiohttp's request."""
-        connection = cast("HttpConnection", await self._create_connection(request, [trace], _NO_TIMEOUT))
-        connection.origin = origin
-        if self.closed:
+    async def dial(self, url: Url, tls: ssl.SSLContext | None, trace: AttemptTrace) -> HttpConnection:
+        """Return a new connection to the origin of `url`.
+
+        Raises:
+            FetchError: no connection stands, or the fetcher was closed.
+        """
+        connection = await self._dialer.dial(url, tls, trace)
+        connection.origin = url.origin
+        if self._is_closed:
             connection.abort()
             raise FetchError(Reason.CONNECTION_LOST, "the fetcher was closed")
         self._open.add(connection)
@@ -196,7 +177,7 @@ class ConnectionPool(DialingConnector):
             self._trust.spoke_unasked(origin)
         waiting = self._waiting.get(origin)
         may_wait = self._trust.may_wait(origin, len(waiting) if waiting else 0)
-        if not may_wait or connection.should_close or self.closed or not connection.is_connected():
+        if not may_wait or connection.should_close or self._is_closed or not connection.is_connected():
             connection.abort()
             return
         connection.idle_since = self._now()
@@ -205,11 +186,11 @@ class ConnectionPool(DialingConnector):
         waiting[connection] = None
         self._idle.add(connection)
 
-    async def close(self, *, abort_ssl: bool = False) -> None:
+    def close(self) -> None:
         """End all connections, idle or not."""
+        self._is_closed = True
         for connection in tuple(self._open):
             connection.abort()
-        await super().close(abort_ssl=abort_ssl)
 
     def _remove(self, connection: HttpConnection) -> None:
         """Let a connection wait no more."""

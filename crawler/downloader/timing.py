@@ -5,8 +5,7 @@ Rules
 - A connection taken from the pool has neither lookup, connect nor TLS. Through a proxy, lookup is part of connect.
 - The wait for a lookup's turn is in no phase but the total, and no timeout counts it.
 - The deadline of a fetch is a number, and no timer: the dial and the connection, which wait for the server, heed it.
-Strategy: aiohttp's connector hands its traces on to the dial, so a trace of our own takes there what the dial heeds and
-notes; none of its signals is sent. The connection tells TCP from TLS: it is made between them.
+Strategy: the dial notes in the trace when the lookup ended. The connection tells TCP from TLS: it is made between them.
 Runs on: the event loop.
 """
 
@@ -15,8 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
-
-from aiohttp.tracing import Trace
 
 from crawler.core.errors import FetchError
 from crawler.core.messages import Timing
@@ -68,7 +65,7 @@ class ConnectionTimes(Protocol):
     first_byte_at: float | None
 
 
-class AttemptTrace(Trace):
+class AttemptTrace:
     """One attempt's way to its connection.
 
     Attributes:

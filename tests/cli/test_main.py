@@ -1,8 +1,11 @@
 """The command itself: its help, its exit codes, and that an error is one line whatever happens."""
 
+import asyncio
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 import click
 import pytest
@@ -13,6 +16,8 @@ from crawler.cli.main import COMMANDS, _run, cli
 from crawler.core.config import OPTIONS
 from crawler.core.errors import DiskFull, InternalError, RunInUse, StorageDamaged, StorageError, UsageError
 from crawler.version import __version__
+from support.fetching import answering
+from support.rawserver import raw_server
 
 LATER = ("warc", "cdxj", "revisit")  # words of what is not built yet
 
@@ -171,17 +176,39 @@ def test_an_error_of_a_stream_is_told_from_others(error: Exception, *, is_lost: 
     assert streams.is_lost(error) == is_lost
 
 
-@pytest.mark.parametrize(
-    ("module", "heavy"),
-    [
-        ("crawler.cli.main", ["aiohttp", "asyncio", "uvloop", "sqlite3", "crawler.run.disk"]),
-        ("crawler.cli.run", ["rich", "crawler.live.terminal", "crawler.site.server", "crawler.load.run"]),
-    ],
+# Modules that take long to import, each with the reason why it is not always needed.
+HEAVY = (
+    "aiohttp",  # the built-in site, and the cookies of the library's client
+    "crawler.live.terminal",  # a terminal
+    "crawler.load.run",  # another command
+    "crawler.site.server",  # another command
+    "rich",  # a terminal
 )
-def test_a_command_imports_what_it_uses(module: str, heavy: list[str]) -> None:
-    """`crawler --help` starts no engine, and a run shows no moving display before there is a terminal."""
-    script = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+STARTED = """
+import sys
+from crawler.cli.main import _run
+assert _run(sys.argv[2:]) == 0
+print([name for name in sys.argv[1].split(",") if name in sys.modules], file=sys.stderr)
+"""
 
-    printed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
 
-    assert printed == "[]\n"
+def imported(heavy: Iterable[str], *arguments: object) -> str:
+    """Return which of these modules a command has imported when it ends, in a process of its own."""
+    command = [sys.executable, "-c", STARTED, ",".join(heavy), *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stderr.strip()
+
+
+def test_help_imports_no_engine() -> None:
+    """`crawler --help` starts nothing."""
+    assert imported([*HEAVY, "asyncio", "uvloop", "sqlite3", "crawler.run.disk"], "--help") == "[]"
+
+
+async def test_a_crawl_of_one_page_imports_what_it_uses(tmp_path: Path) -> None:
+    """A page of a host that needs no lookup and no TLS, read in the main process, costs nothing of what others need."""
+    page = b"<title>One page</title><a href=/>itself</a>"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page)
+    async with raw_server(answering(answer)) as (host, port):
+        command = ("crawl", f"http://{host}:{port}/", "-o", tmp_path / "run", "--quiet")
+        told = await asyncio.to_thread(imported, HEAVY, *command)
+
+    assert told == "[]"

@@ -75,7 +75,7 @@ async def test_a_head_is_given_up_when_it_is_too_heavy(handler: HttpConnection, 
 
 async def test_a_connection_is_never_closed_politely(handler: HttpConnection, transport: Mock) -> None:
     """A polite end of TLS may take half a minute, and holds a file as long."""
-    handler.close()
+    handler.abort()
 
     transport.abort.assert_called_once_with()
     transport.close.assert_not_called()

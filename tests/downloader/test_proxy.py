@@ -1,14 +1,16 @@
 """downloader.proxy and downloader.pool: requests through a proxy."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from crawler.core.errors import UsageError
 from crawler.core.reasons import Reason
-from support.fetching import OK, answering, ask, ask_url, failure, open_fetcher
+from support.certificates import AUTHORITY, authority_file, server_context
+from support.fetching import OK, HandClock, answering, ask, ask_url, failure, open_fetcher, saying
 from support.forbidden import forbidden_urls
-from support.rawserver import raw_server
+from support.rawserver import Handler, raw_server
 
 
 async def test_http_is_asked_of_the_proxy_in_full() -> None:
@@ -37,9 +39,98 @@ async def test_https_asks_the_proxy_for_a_tunnel() -> None:
         error = await failure(fetcher, ask_url("https://public.example/a"))
 
     assert error.reason == Reason.PROXY_FAILED
-    assert "407" in str(error) or "Proxy Authentication Required" in str(error)
-    assert heads[0].startswith(b"CONNECT public.example:443 HTTP/1.1\r\n")
+    assert "407 Proxy Authentication Required" in str(error)
+    assert heads[0].startswith(b"CONNECT public.example:443 HTTP/1.1\r\nHost: public.example:443\r\n")
     assert b"secret" not in heads[0]
+
+
+def _tunnelling(to_port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> Handler:
+    """Return a proxy that connects every tunnel to this port of loopback."""
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        there = await asyncio.open_connection("127.0.0.1", to_port)
+        writer.write(answer)
+        try:
+            await asyncio.gather(copy(reader, there[1]), copy(there[0], writer))
+        finally:
+            there[1].transport.abort()
+
+    return serve
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.0 200\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n"])
+@pytest.mark.both_loops
+async def test_https_is_fetched_through_a_tunnel(answer: bytes, tmp_path: Path) -> None:
+    """TLS is the target's own, whatever length the proxy's answer claims, and the connection is kept alive."""
+    tls, heads, clock = server_context(AUTHORITY.issue_cert("some.example")), list[bytes](), HandClock()
+    async with (
+        raw_server(answering(OK, heads=heads), tls=tls) as (_, target),
+        raw_server(_tunnelling(target, answer)) as (host, port),
+        open_fetcher(proxy=f"http://{host}:{port}", ca_file=authority_file(tmp_path), clock=clock) as fetcher,
+    ):
+        for _ in range(2):
+            response = await fetcher.fetch(ask_url("https://some.example./a"))
+            clock.now += 1
+
+    assert response.body == b"good"
+    assert [head.partition(b"\r\n")[0] for head in heads] == [b"GET /a HTTP/1.1"] * 2
+    assert response.timing.connect is None
+
+
+@pytest.mark.both_loops
+async def test_a_bad_certificate_behind_a_tunnel_is_named() -> None:
+    """The target is verified as without a proxy."""
+    tls = server_context(AUTHORITY.issue_cert("some.example"))
+    async with (
+        raw_server(answering(OK), tls=tls) as (_, target),
+        raw_server(_tunnelling(target)) as (host, port),
+        open_fetcher(proxy=f"http://{host}:{port}") as fetcher,
+    ):
+        assert (await failure(fetcher, ask_url("https://some.example/"))).reason == Reason.TLS_UNTRUSTED
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Reason.PROTOCOL_ERROR),
+        (b"no HTTP at all\r\n\r\n", Reason.PROTOCOL_ERROR),
+        (b"", Reason.CONNECTION_LOST),
+        (b"HTTP/1.1 200 OK\r\nX: y\r\n", Reason.TRUNCATED),
+        (b"HTTP/1.1 200 OK\r\n\r\n", Reason.CONNECT_FAILED),
+        (b"HTTP/1.1 503 \r\nContent-Length: 4\r\n\r\ngone", Reason.PROXY_FAILED),
+    ],
+)
+@pytest.mark.both_loops
+async def test_a_tunnel_that_does_not_open_is_an_error(answer: bytes, reason: Reason) -> None:
+    """A proxy that speaks in the target's place, or leaves, opens none."""
+    async with raw_server(saying(answer)) as (host, port), open_fetcher(proxy=f"http://{host}:{port}") as fetcher:
+        assert (await failure(fetcher, ask_url("https://public.example/"))).reason == reason
+
+
+@pytest.mark.both_loops
+async def test_a_proxy_that_does_not_answer_is_left() -> None:
+    """The connect timeout covers the tunnel too."""
+    gone = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        gone.set()
+
+    async with (
+        raw_server(serve) as (host, port),
+        open_fetcher(proxy=f"http://{host}:{port}", connect_timeout=0.2) as fetcher,
+    ):
+        error = await failure(fetcher, ask_url("https://public.example/"))
+        async with asyncio.timeout(5):
+            await gone.wait()
+
+    assert error.reason == Reason.CONNECT_TIMEOUT
 
 
 async def test_a_proxy_that_is_not_there_is_named() -> None:

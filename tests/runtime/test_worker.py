@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 async def test_a_worker_is_light_and_leaves_signals_to_its_parent(lanes: Lanes) -> None:
     """A worker does not import the HTTP client, and Ctrl-C in the terminal is its parent's business."""
-    has_client = await lanes.run(jobs.has_imported, "aiohttp")
+    has_client = await lanes.run(jobs.has_imported, "crawler.downloader")
     blocks_interrupt = await lanes.run(jobs.blocks, signal.SIGINT)
     blocks_terminate = await lanes.run(jobs.blocks, signal.SIGTERM)
 
