@@ -22,6 +22,7 @@ from crawler.core.text import safe
 from crawler.downloader.timing import Deadline, Timeouts
 from crawler.http.framing import ResponseReader
 from crawler.http.head import Head
+from crawler.runtime.turns import Waker
 
 _MOST_HELD = 64 * 1024
 
@@ -43,7 +44,13 @@ class HttpConnection(Protocol):
         lost: is called when the connection has ended.
     """
 
-    def __init__(self, loop: AbstractEventLoop, timeouts: Timeouts, lost: "Callable[[HttpConnection], object]") -> None:
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        timeouts: Timeouts,
+        waker: Waker,
+        lost: "Callable[[HttpConnection], object]",
+    ) -> None:
         self.origin = ""
         self.opened_at = self.ready_at = self.idle_since = timeouts.now()
         self.first_byte_at: float | None = None
@@ -53,6 +60,7 @@ class HttpConnection(Protocol):
         self.transport: Transport | None = None
         self._loop = loop
         self._timeouts = timeouts
+        self._waker = waker
         self._lost = lost
         self._deadline: Deadline | None = None  # of the fetch that waits for an answer
         self._alarm: TimerHandle | None = None
@@ -291,8 +299,9 @@ class HttpConnection(Protocol):
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if (waiter := self._waiter) is not None:
+            self._waiter = None  # woken once, however many segments come before it goes on
+            self._waker.wake(waiter)
 
     def _fail(self, error: FetchError) -> None:
         """End the connection; the fetch that waits for its answer gets this error."""

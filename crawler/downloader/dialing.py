@@ -45,6 +45,7 @@ _SCARCE_FILES = (
 _EYEBALLS_SECONDS = 0.25  # after which the next address is dialled too (RFC 8305, 5)
 
 SocketFactory = Callable[[AddrInfoType], socket.socket]
+MakeConnection = Callable[[], HttpConnection]
 
 
 def socket_factory(policy: AddressPolicy, idle: IdleConnections, *, named: bool) -> SocketFactory:
@@ -77,7 +78,6 @@ class Dialer:
 
     Args:
         make_socket: for an address about to be dialled; raises OSError where it must not be.
-        make_connection: makes the protocol of a connection whose TCP side stands.
         user_agent: the name that a proxy is told.
     """
 
@@ -85,21 +85,27 @@ class Dialer:
         self,
         make_socket: SocketFactory,
         resolver: Resolver,
-        make_connection: Callable[[], HttpConnection],
         timeouts: Timeouts,
         proxy: Proxy | None,
         user_agent: str,
     ) -> None:
         self._make_socket = make_socket
         self._resolver = resolver
-        self._make_connection = make_connection
         self._timeouts = timeouts
         self._proxy = proxy
         self._user_agent = user_agent
         self._loop = asyncio.get_running_loop()
 
-    async def dial(self, url: Url, tls: ssl.SSLContext | None, trace: AttemptTrace) -> HttpConnection:
-        """Return a new connection over which `url` may be asked for; `tls` = None: without TLS.
+    async def dial(
+        self, url: Url, tls: ssl.SSLContext | None, trace: AttemptTrace, make: MakeConnection
+    ) -> HttpConnection:
+        """Return a new connection over which `url` may be asked for.
+
+        Args:
+            url: of the request.
+            tls: None = without TLS.
+            trace: is told of the lookup's end.
+            make: makes the protocol of a connection whose TCP side stands.
 
         Raises:
             FetchError: no connection stands; the reason says why.
@@ -108,15 +114,17 @@ class Dialer:
         try:
             async with asyncio.timeout(min(limit, left)) as trace.timeout:
                 if self._proxy is None:
-                    return await self._dial(url, tls, trace)
-                return await self._dial_proxy(self._proxy, url, tls)
+                    return await self._dial(url, tls, trace, make)
+                return await self._dial_proxy(self._proxy, url, tls, make)
         except TimeoutError:
             if left < limit:
                 raise trace.deadline.exceeded() from None
             message = f"no connection to {url.host_port} within {limit:g} s"
             raise FetchError(Reason.CONNECT_TIMEOUT, message) from None
 
-    async def _dial(self, url: Url, tls: ssl.SSLContext | None, trace: AttemptTrace) -> HttpConnection:
+    async def _dial(
+        self, url: Url, tls: ssl.SSLContext | None, trace: AttemptTrace, make: MakeConnection
+    ) -> HttpConnection:
         name = _certified_name(url) if tls else None
         if (written := _written(url.host)) is not None:
             found = [written]
@@ -127,36 +135,38 @@ class Dialer:
         while True:
             try:
                 sock = await self._connected(addresses)
-                _, connection = await self._loop.create_connection(
-                    self._make_connection, sock=sock, ssl=tls, server_hostname=name
-                )
+                _, connection = await self._loop.create_connection(make, sock=sock, ssl=tls, server_hostname=name)
                 return connection
             except OSError as error:
                 _drop_first_of_each_family(addresses)
                 if not addresses:
                     raise dial_error(error, url.host_port) from error
 
-    async def _dial_proxy(self, proxy: Proxy, url: Url, tls: ssl.SSLContext | None) -> HttpConnection:
+    async def _dial_proxy(
+        self, proxy: Proxy, url: Url, tls: ssl.SSLContext | None, make: MakeConnection
+    ) -> HttpConnection:
         written = _written(proxy.url.host)
         found = [written] if written else await self._resolver.resolve(proxy.url.host)
         try:
             sock = await self._connected(_targets(found, proxy.url.port))
             if tls is None:
-                return (await self._loop.create_connection(self._make_connection, sock=sock))[1]
+                return (await self._loop.create_connection(make, sock=sock))[1]
             transport, answer = await self._loop.create_connection(TunnelAnswer, sock=sock)
         except OSError as error:
             raise proxy_error(error, url.host_port) from error
         try:
             transport.write(tunnel_request(url, proxy, self._user_agent))
             await answer.check(url.host_port)
-            return await self._secured(transport, url, tls)
+            return await self._secured(transport, url, tls, make)
         except BaseException:
             transport.abort()
             raise
 
-    async def _secured(self, tunnel: asyncio.Transport, url: Url, tls: ssl.SSLContext) -> HttpConnection:
+    async def _secured(
+        self, tunnel: asyncio.Transport, url: Url, tls: ssl.SSLContext, make: MakeConnection
+    ) -> HttpConnection:
         """Return the connection to the target behind a tunnel that is open."""
-        connection = self._make_connection()
+        connection = make()
         try:
             secured = await self._loop.start_tls(tunnel, connection, tls, server_hostname=_certified_name(url))
         except OSError as error:

@@ -24,14 +24,16 @@ from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.downloader.connection import HttpConnection
-from crawler.downloader.dialing import Dialer, SocketFactory, socket_factory
+from crawler.downloader.dialing import Dialer, socket_factory
 from crawler.downloader.dns import Resolver, check_name
 from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, IdleConnections, ReuseTrust
 from crawler.downloader.proxy import Proxy
 from crawler.downloader.timing import AttemptTrace, Timeouts
 from crawler.downloader.tls import tls_for
+from crawler.runtime.turns import Waker
 
 LOOKUP_SECONDS = 5.0  # smokescreen's, and half of our default for connecting
+_WOKEN = 32  # fetches that go on in one turn of the loop, each for about 0.1 ms
 
 Standing = tuple[bool, bool]  # the host is named; the request may carry the user's credentials
 _STANDINGS: tuple[Standing, ...] = ((True, True), (True, False), (False, False))
@@ -51,6 +53,8 @@ class ConnectionPools:
     ) -> None:
         self._config = config
         self._policy = policy
+        self._idle = idle
+        self._now = now
         self._proxy = proxy
         self._resolver = Resolver(min(LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
         self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
@@ -60,20 +64,12 @@ class ConnectionPools:
             first_byte=config.first_byte_timeout,
             idle=config.idle_timeout,
         )
-        agent = config.full_user_agent
+        loop = asyncio.get_running_loop()
+        make = partial(HttpConnection, loop, timeouts, Waker(loop, _WOKEN))
         self._pools = {
-            (named, trusted): ConnectionPool(
-                socket_factory(policy, idle, named=named or proxy is not None),
-                self._resolver,
-                timeouts,
-                idle,
-                proxy,
-                agent,
-            )
+            (named, trusted): ConnectionPool(self._dialer(config, timeouts, named=named), make, idle, now)
             for named, trusted in _STANDINGS
         }
-        self._idle = idle
-        self._now = now
         self._sweep()
 
     async def connect(self, request: Request, trace: AttemptTrace) -> HttpConnection:
@@ -105,6 +101,10 @@ class ConnectionPools:
             pool.close()
         await self._resolver.close()
 
+    def _dialer(self, config: FetchConfig, timeouts: Timeouts, *, named: bool) -> Dialer:
+        make_socket = socket_factory(self._policy, self._idle, named=named or self._proxy is not None)
+        return Dialer(make_socket, self._resolver, timeouts, self._proxy, config.full_user_agent)
+
     def _sweep(self) -> None:
         self._idle.drop_expired(self._now())
         self._sweeping = asyncio.get_running_loop().call_later(KEEP_ALIVE_SECONDS, self._sweep)
@@ -121,16 +121,14 @@ class ConnectionPool:
 
     def __init__(
         self,
-        make_socket: SocketFactory,
-        resolver: Resolver,
-        timeouts: Timeouts,
+        dialer: Dialer,
+        make: "Callable[[Callable[[HttpConnection], object]], HttpConnection]",
         idle: IdleConnections,
-        proxy: Proxy | None,
-        user_agent: str,
+        now: Callable[[], float],
     ) -> None:
-        make = partial(HttpConnection, asyncio.get_running_loop(), timeouts, self._lost)
-        self._dialer = Dialer(make_socket, resolver, make, timeouts, proxy, user_agent)
-        self._now = timeouts.now
+        self._dialer = dialer
+        self._make = partial(make, self._lost)
+        self._now = now
         self._idle = idle
         self._trust = ReuseTrust()
         self._open: set[HttpConnection] = set()
@@ -162,7 +160,7 @@ class ConnectionPool:
         Raises:
             FetchError: no connection stands, or the fetcher was closed.
         """
-        connection = await self._dialer.dial(url, tls, trace)
+        connection = await self._dialer.dial(url, tls, trace, self._make)
         connection.origin = url.origin
         if self._is_closed:
             connection.abort()

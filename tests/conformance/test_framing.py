@@ -19,6 +19,7 @@ from crawler.http.framing import MAX_CHUNK_LINE, MAX_HEAD, MAX_TRAILERS, Respons
 from crawler.http.head import MAX_HEADERS, read_head
 from crawler.load.exchange import Exchange
 from crawler.load.nanoseconds import SECOND
+from crawler.runtime.turns import Waker
 from support.answers import ANSWERS, CHUNKED, HELLO, IN_CHUNKS, OK, Whole, pieces
 from support.simulation import REQUEST, connected
 
@@ -64,7 +65,8 @@ async def _fetch(parts: list[bytes]) -> Whole | str:
     transport.get_extra_info.return_value = None
     transport.is_closing.return_value = False
     watch = Timeouts(now=asyncio.get_running_loop().time, connect=1, first_byte=1, idle=1)
-    handler = HttpConnection(asyncio.get_running_loop(), watch, lambda _handler: None)
+    loop = asyncio.get_running_loop()
+    handler = HttpConnection(loop, watch, Waker(loop, most=1), lambda _handler: None)
     handler.connection_made(transport)
     handler.ask(b"", Deadline(0.0, math.inf), without_body=False)
     for part in parts:

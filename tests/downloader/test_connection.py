@@ -10,6 +10,7 @@ from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.downloader.connection import HttpConnection
 from crawler.downloader.timing import Deadline, Timeouts
+from crawler.runtime.turns import Waker
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ async def transport() -> Mock:
 async def handler(transport: Mock) -> HttpConnection:
     """The handler of that connection, before its first request."""
     watch = Timeouts(now=time.monotonic, connect=1, first_byte=1, idle=1)
-    handler = HttpConnection(asyncio.get_running_loop(), watch, lambda _handler: None)
+    loop = asyncio.get_running_loop()
+    handler = HttpConnection(loop, watch, Waker(loop, most=1), lambda _handler: None)
     handler.connection_made(transport)
     return handler
 
@@ -45,6 +47,30 @@ async def test_a_server_that_speaks_first_is_left(handler: HttpConnection, trans
         handler.ask(b"GET / HTTP/1.1\r\n\r\n", a_deadline(), without_body=False)
     assert caught.value.reason == Reason.PROTOCOL_ERROR
     transport.write.assert_not_called()
+
+
+async def test_an_answer_waits_for_its_turn(transport: Mock) -> None:
+    """Answers that come at once are taken up turn by turn; the moment of each is its arrival."""
+    loop, watch = asyncio.get_running_loop(), Timeouts(now=time.monotonic, connect=1, first_byte=1, idle=1)
+    waker = Waker(loop, most=1)
+    handlers = [HttpConnection(loop, watch, waker, lambda _handler: None) for _ in range(3)]
+    fetches = []
+    for one in handlers:
+        one.connection_made(transport)
+        one.ask(b"GET / HTTP/1.1\r\n\r\n", a_deadline(), without_body=False)
+        fetches.append(loop.create_task(one.head()))
+    await asyncio.sleep(0)
+
+    for one in handlers:
+        one.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    came = time.monotonic()
+    ended = []
+    for _ in handlers:
+        await asyncio.sleep(0)
+        ended.append(sum(fetch.done() for fetch in fetches))
+
+    assert ended == [1, 2, 3]
+    assert all(one.first_byte_at is not None and one.first_byte_at <= came for one in handlers)
 
 
 async def test_what_comes_after_the_answer_ends_the_connection(handler: HttpConnection, transport: Mock) -> None:

@@ -1,5 +1,6 @@
 """engine.scheduler: broad lists on virtual time, in which order hosts are asked and how many at once."""
 
+import asyncio
 from bisect import bisect_left
 from collections import Counter
 from pathlib import Path
@@ -99,6 +100,22 @@ def test_thousands_are_not_dialled_at_once(tmp_path: Path, monkeypatch: pytest.M
 
     assert max(bisect_left(watch.dials, at + 0.99) - n for n, at in enumerate(watch.dials)) == 4 * 20
     assert len(watch.dials) == len(web.asked)
+
+
+def test_a_turn_of_the_loop_starts_few_requests(tmp_path: Path) -> None:
+    """Timers and sockets have their turn in between, though hundreds of slots are free."""
+    web, turns = Web(), [0]
+
+    def count() -> None:
+        turns[-1] += 1
+        if turns[-1] == 1:
+            asyncio.get_running_loop().call_soon(turns.append, 0)
+
+    web.on_request = count
+    crawl(tmp_path, pages(hosts(1), 500), web, concurrency=400, per_host=400, delay=0.0)
+
+    assert sum(turns) == 500
+    assert max(turns) == 32
 
 
 @pytest.mark.parametrize(("kind", "count"), [(SLOWER, 20), (SLOWER, 2000), (CRAWLS, 200), (CRAWLS, 2000)])
