@@ -80,6 +80,8 @@ class HttpConnection(Protocol):
         self.transport = cast("Transport", transport)
         self.ready_at = self._timeouts.now()
         self.is_tls = transport.get_extra_info("sslcontext") is not None
+        if not self.is_tls:
+            self.opened_at = self.ready_at
         if peer := transport.get_extra_info("peername"):
             self.peer = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
         if self.unasked:  # the server spoke in the segment that ended the TLS handshake of a tunnel

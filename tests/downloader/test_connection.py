@@ -49,6 +49,19 @@ async def test_a_server_that_speaks_first_is_left(handler: HttpConnection, trans
     transport.write.assert_not_called()
 
 
+@pytest.mark.parametrize("tls", [None, "a context"])
+async def test_without_tls_a_connection_is_ready_as_soon_as_it_stands(transport: Mock, tls: str | None) -> None:
+    """A loop that dials makes the protocol before TCP stands, and after it where TLS follows."""
+    loop, moments = asyncio.get_running_loop(), iter([1.0, 5.0])
+    watch = Timeouts(now=lambda: next(moments), connect=1, first_byte=1, idle=1)
+    transport.get_extra_info.side_effect = {"sslcontext": tls}.get
+
+    made = HttpConnection(loop, watch, Waker(loop, most=1), lambda _handler: None)
+    made.connection_made(transport)
+
+    assert (made.opened_at, made.ready_at) == (1.0 if tls else 5.0, 5.0)
+
+
 async def test_an_answer_waits_for_its_turn(transport: Mock) -> None:
     """Answers that come at once are taken up turn by turn; the moment of each is its arrival."""
     loop, watch = asyncio.get_running_loop(), Timeouts(now=time.monotonic, connect=1, first_byte=1, idle=1)

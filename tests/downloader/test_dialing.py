@@ -1,9 +1,11 @@
 """downloader.dialing: addresses at the dial, sockets, and failures of both."""
 
+import asyncio
 import errno
 import gc
 import os
 import resource
+import socket
 from contextlib import suppress
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from crawler.core.addresses import AddressPolicy
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
+from crawler.downloader.connection import HttpConnection
 from support.fetching import OK, answering, ask, ask_url, failure, open_fetcher
 from support.nameserver import Reply, name_server
 from support.rawserver import raw_server
@@ -112,6 +115,23 @@ async def test_running_out_of_files_is_this_machines_fault(monkeypatch: pytest.M
     assert isinstance(error, FetchError)
     assert error.reason == Reason.CLIENT_LIMIT
     assert not error.reason.blames_host
+
+
+@pytest.mark.both_loops
+async def test_no_segment_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both loops ask for TCP_NODELAY themselves."""
+    options: list[int] = []
+    made = HttpConnection.connection_made
+
+    def noting(self: HttpConnection, transport: asyncio.BaseTransport) -> None:
+        options.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        made(self, transport)
+
+    monkeypatch.setattr(HttpConnection, "connection_made", noting)
+    async with raw_server(answering(OK)) as where, open_fetcher() as fetcher:
+        await fetcher.fetch(ask(where))
+
+    assert [bool(option) for option in options] == [True]
 
 
 @pytest.mark.both_loops
