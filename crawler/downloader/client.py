@@ -16,11 +16,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, suppress
 from random import random
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Protocol, Self, Unpack
 
 from msgspec.structs import replace
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from crawler.core import protocols
+from crawler.core.config import FetchConfig
 from crawler.core.errors import CrawlerError, FetchError, UsageError
 from crawler.core.messages import Request, Response
 from crawler.core.options import in_keywords
@@ -66,6 +68,8 @@ class Fetcher:
         allow_nets=("10.0.0.0/8",): private networks into which redirects may lead.
         timeout=60, connect_timeout=10, first_byte_timeout=20, idle_timeout=20: of one try.
         limit_rate: body bytes per second, over all that is being received.
+        session: an `aiohttp.ClientSession` that sends the requests, or a function that makes one. How it connects, its
+            proxies, TLS and cookies are its own; `docs/library.md` says what is not promised then.
         max_body=16 MiB as sent, max_decoded=64 MiB: a longer body is an error.
     """
 
@@ -76,12 +80,17 @@ class Fetcher:
             UsageError: an option is unknown, has a value that it does not take, or names a file that cannot be read.
         """
         with in_keywords(KEYWORDS):
+            session = options.get("session")
             self._config = fetcher_config(options)
             concurrency = self._config.engine.concurrency
             self._clock = SystemClock()
             cookies = self._config.client.cookies
             self._jar = cookies if isinstance(cookies, CookieJar) else None if cookies is False else CookieJar()
-            self._http = HttpFetcher(self._config.fetch, clock=self._clock, jar=self._jar, idle_limit=concurrency)
+            self._http: _Http
+            if session is None:
+                self._http = HttpFetcher(self._config.fetch, clock=self._clock, jar=self._jar, idle_limit=concurrency)
+            else:
+                self._http = _over(session, self._config.fetch, self._clock)
             self._bounds = StreamBounds(
                 http=self._http,
                 quick=QuickHosts(),
@@ -275,6 +284,23 @@ class Fetcher:
         except DecodeProblem as problem:
             raise FetchError(problem.reason, str(problem)) from problem
         return content.whole()
+
+
+class _Http(protocols.Fetcher, Protocol):
+    """A fetcher of single requests, to be opened."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def _over(session: object, config: FetchConfig, clock: protocols.Clock) -> _Http:
+    """Return a fetcher over a session; aiohttp is loaded only for those who bring one."""
+    from crawler.downloader.session import SessionFetcher  # noqa: PLC0415
+
+    return SessionFetcher(session, config, clock=clock)
 
 
 def fetch(urls: Iterable[str], **options: Unpack[Options]) -> list[Fetched]:

@@ -47,6 +47,7 @@ class Options(TypedDict, total=False):
     idle_timeout: float | None
     max_body: int | None
     max_decoded: int | None
+    session: object  # an aiohttp.ClientSession, or a function that makes one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,19 @@ _OPTIONS = {_keyword(option): option for option in options_of(FetcherConfig)}
 KEYWORDS = {option.name: keyword for keyword, option in _OPTIONS.items()}
 """The keyword for each option that a message names."""
 
+_OF_CONNECTIONS = frozenset(
+    {
+        "ca_file",
+        "client_cert",
+        "cookies",
+        "cookies_file",
+        "insecure_hosts",
+        "limit_rate",
+        "proxy",
+        "resolver",
+    }
+)
+
 _NUMBERS = {
     OptionKind.COUNT,
     OptionKind.COUNT_OR_NONE,
@@ -107,6 +121,8 @@ def fetcher_config(options: Options) -> FetcherConfig:
     """
     check_names(options, Options.__annotations__, "Fetcher")
     given = {keyword: value for keyword, value in options.items() if value is not None}
+    if given.pop("session", None) is not None and (taken := sorted(_OF_CONNECTIONS.intersection(given))):
+        raise UsageError(f"{' and '.join(taken)}: a session has its own: tell aiohttp, or leave out the session")
     cookies = given.pop("cookies", False)
     if not isinstance(cookies, bool | CookieJar):
         cookies = dict(pairs_of("cookies", cookies))

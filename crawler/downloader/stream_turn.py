@@ -15,8 +15,8 @@ from typing import Protocol, cast
 
 from crawler.core.errors import FetchError
 from crawler.core.messages import Request, Response
+from crawler.core.protocols import Fetcher
 from crawler.core.throttle import QUICK
-from crawler.downloader.fetcher import HttpFetcher
 from crawler.runtime.slot_order import Placement
 from crawler.runtime.slots import Place
 
@@ -27,7 +27,7 @@ class Sender(Protocol):
     """Sends the requests for one URL."""
 
     async def fetch(self, request: Request) -> Response:
-        """Return the response to one request; raise as `HttpFetcher.fetch` does."""
+        """Return the response to one request; raise as `core.protocols.Fetcher` does."""
         ...
 
     def leave(self) -> None:
@@ -38,7 +38,7 @@ class Sender(Protocol):
 class UnboundedSender:
     """Implements `Sender` for a single call, which waits for no place."""
 
-    def __init__(self, http: HttpFetcher) -> None:
+    def __init__(self, http: Fetcher) -> None:
         self.fetch = http.fetch
 
     def leave(self) -> None:
@@ -75,7 +75,7 @@ class StreamBounds:
         is_throttled: a byte rate is set, so slow answers are our own doing.
     """
 
-    http: HttpFetcher
+    http: Fetcher
     quick: QuickHosts
     now: Callable[[], float]
     concurrency: int
