@@ -49,7 +49,6 @@ class References:
         self._joiner = Joiner(document)
         self._encoding = None if encoding == UTF_8 else encoding
         self._joined: dict[str, Url | None] = {}
-        self._added: set[tuple[str, LinkKind, bool]] = set()  # what was joined, by its kind
         self._most = MAX_LINKS  # references that may still be joined to this base
         self._links: dict[tuple[str, LinkKind, bool], Link] = {}
         self.bad = 0
@@ -95,7 +94,6 @@ class References:
             self._joiner = Joiner(base)
             self._most -= len(self._joined)
             self._joined.clear()
-            self._added.clear()
 
     def add(self, reference: str, kind: LinkKind, *, nofollow: bool = False, lastmod: str | None = None) -> None:
         """Take one reference; of several dates that come with it, the first counts.
@@ -103,14 +101,10 @@ class References:
         Raises:
             TooManyLinks: the reference is one too many, and was not taken.
         """
-        text, mark, _ = reference.partition("#")
-        if mark and text and text[-1] <= " ":
+        text = reference.partition("#")[0] if "#" in reference else reference
+        if text is not reference and text and text[-1] <= " ":
             text = reference  # white space at the very end is no part of a URL, but before a fragment it is
-        added = (text, kind, nofollow)
-        if added in self._added and lastmod is None:
-            return
         url = self._joined[text] if text in self._joined else self._join(text)
-        self._added.add(added)
         if url is None:
             return
         key = (url.href, kind, nofollow)
