@@ -25,17 +25,26 @@ _XML_IN_UTF_16 = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
 _TEXT = (b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes")  # hold text and no tags
 # Markup in front of the result of the prescan that may hide it from a parser, or declare an encoding to a parser alone.
 _DOUBTS = (*(b"<" + name for name in (*_TEXT, b"script")), b"<plaintext", b"--!>", b"charset")
-_PLAIN_TITLE = re.compile(rb"<title>[^<]*+</title>")  # hides nothing, and most pages have one in front
+# As most pages begin: what is in front of the declaration hides nothing, to the prescan and to a parser.
+_PLAIN_START = re.compile(
+    rb"""(?: [\t\n\f\r ]++ | <!doctype[^>]*+> | <html(?:[ ][a-z:-]++="[^"]*+")*+> | <head> | <title>[^<]*+</title>
+    | <(?:meta(?:[ ](?:name|property|content)="[^"]*+")++ | link(?:[ ][a-z-]++="[^"]*+")++)[ ]?/?> )*+
+    <meta[ ](?:charset="|http-equiv="content-type"[ ]content="text/html;[ ]?charset=)([a-z0-9_-]++)"[ ]?/?>""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def of_markup(body: bytes) -> str | None:
     """Return the encoding that an HTML document declares; None = it declares none."""
+    start = _PLAIN_START.match(body, 0, PRESCANNED)
+    if start and (encoding := _as_declared(named(start[1].decode("ascii").lower()))):
+        return encoding
     if encoding := _of_utf_16(body):
         return encoding
     head = body[:PRESCANNED]
     found, at = _of_meta(head)
     if found:
-        before = _PLAIN_TITLE.sub(b"", head[:at].lower())
+        before = head[:at].lower()
         return (any(doubt in before for doubt in _DOUBTS) and _of_page(body)) or found
     # A tag may be left that the prescan did not see whole, or saw and did not take.
     is_left = b"charset" in head.lower() or _ANY_META.search(body, max(head.rfind(b"<"), 0))

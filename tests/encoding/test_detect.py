@@ -247,6 +247,40 @@ def test_a_meta_of_the_page_is_one_of_its_tree(page: bytes) -> None:
     assert of_markup(FAR + page) == next(filter(None, (named(meta.attributes["charset"]) for meta in metas)), None)
 
 
+START_PIECES = [
+    *(
+        b"<!doctype html>",
+        b'<html lang="en">',
+        b"<head>",
+        b"\n ",
+        b"<title>a</title>",
+        b"<title>",
+        b"<title><b></title>",
+    ),
+    *(b'<meta name="x" content="a>b">', b'<meta name="charset" content="koi8-r" />', b'<link rel="x" href="y">'),
+    *(
+        b'<meta name="x" charset="koi8-r">',
+        b"<script>",
+        b"</script>",
+        b"<style>",
+        b"x",
+        b'<html a="<meta charset=gbk>">',
+    ),
+    *(b'<meta charset="gbk">', b'<META CHARSET="unknown">', b'<meta charset="utf-16" />', b"<meta charset=koi8-r>"),
+    *(b'<meta http-equiv="Content-Type" content="text/html; charset=gbk">', b'<meta charset="gbk" name="\'">'),
+]
+
+
+@given(st.lists(st.sampled_from(START_PIECES), max_size=8).map(b"".join))
+@example(b'<meta name="x" charset="koi8-r"><meta charset="gbk">')
+@example(b'<title><b></title><meta charset="gbk">')
+@example(b'<html a="<meta charset=koi8-r>"><meta charset="gbk">')
+@example(b'<script><meta charset="gbk">')
+def test_a_plain_start_declares_what_any_other_does(head: bytes) -> None:
+    """A comment in front makes no difference, except that the start is not read in one step."""
+    assert of_markup(head) == of_markup(b"<!---->" + head)
+
+
 @given(st.binary(max_size=2000))
 @example(b"<meta " * 500)
 @example(b"<meta charset='" + b"x" * 2000)
