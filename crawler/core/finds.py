@@ -46,6 +46,10 @@ class Find(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     guess: int = Guess.WRITTEN
 
 
+Judged = tuple[Url, Way, Reason | None]
+"""The URL of a link, the way to it and its refusal: a find by a link has the defaults in all else."""
+
+
 class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A find, and those right behind it on its page that differ in nothing but their URLs, of the same origin.
 
@@ -93,20 +97,21 @@ class Finds(msgspec.Struct, frozen=True):
     count: int = 0
 
     @classmethod
-    def of(cls, finds: Iterable[Find]) -> Self:
-        """Return these finds packed, in their order."""
+    def of(cls, links: Iterable[Judged]) -> Self:
+        """Return the finds of these links packed, in their order."""
         runs: list[tuple[Find, list[str]]] = []
         others: list[str] = []
-        start, facts = None, None
-        for find in finds:
-            href = find.url.href
-            own = (find.way, find.refusal, find.guess, find.named, find.line)
-            if start is not None and own == facts and href.startswith(start):
+        last_way: Way | None = None
+        last_refusal, start, count = None, "", 0
+        for url, way, refusal in links:
+            count += 1
+            href = url.href
+            if way == last_way and refusal is last_refusal and href.startswith(start):
                 others.append(href)
-            else:
-                start, facts, others = f"{find.url.origin}/", own, []
-                runs.append((find, others))
-        return cls(_PACKER.encode(runs), len(runs) + sum(len(others) for _, others in runs)) if runs else cls()
+                continue
+            last_way, last_refusal, start, others = way, refusal, f"{url.origin}/", []
+            runs.append((Find(url=url, way=way, refusal=refusal), others))
+        return cls(_PACKER.encode(runs), count) if runs else cls()
 
     @property
     def size(self) -> int:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from crawler.core.config import ScopeConfig
 from crawler.core.discovery import Way
-from crawler.core.finds import Find
+from crawler.core.finds import Finds, Judged
 from crawler.core.merging import hop
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
@@ -28,6 +28,7 @@ MAX_NESTING = 5
 """Hops from a listed sitemap to one that is read. The protocol's indexes list no indexes; on some sites they do, and
 each of the three may be behind a redirect, which is a hop, too."""
 
+_ANCHOR = LinkKind.A
 _NOFOLLOW = frozenset({"nofollow", "none"})
 
 
@@ -49,25 +50,25 @@ class Follow:
         """Return whether this document may have finds."""
         return request.way.sitemap or bool(self.kinds)
 
-    def finds(self, links: Iterable[Link], request: Request, robots: frozenset[str]) -> tuple[Find, ...]:
+    def finds(self, links: Iterable[Link], request: Request, robots: frozenset[str]) -> Finds:
         """Return the finds of the document at `request`, in its order; `robots` are the directives of the document."""
         is_closed = self.obey and not robots.isdisjoint(_NOFOLLOW)
         kinds = self.kinds | LISTED if request.way.sitemap else self.kinds
         onward = Way(depth=request.way.depth + 1)  # one for all: a page has hundreds of links
-        found: dict[tuple[str, bool], Find] = {}
+        found: dict[tuple[str, bool], Judged] = {}
         for link in links:
-            if link.kind not in kinds:
+            if (kind := link.kind) not in kinds:
                 continue
-            way, refusal = _way(link, request, onward)
+            way, refusal = (onward, None) if kind is _ANCHOR and not link.lastmod else _way(link, request, onward)
             if is_closed or (self.obey and link.nofollow):
                 refusal = Reason.NOFOLLOW
             elif self.judge is not None and not way.seed:
                 refusal = self.judge.refusal(link.url, way.depth, is_sitemap=way.sitemap) or refusal
             key = link.url.href, way.chain > 0
             before = found.get(key)
-            if before is None or (before.refusal and not refusal):
-                found[key] = Find(url=link.url, way=way, refusal=refusal)
-        return tuple(found.values())
+            if before is None or (before[2] and not refusal):
+                found[key] = link.url, way, refusal
+        return Finds.of(found.values())
 
 
 def _way(link: Link, request: Request, onward: Way) -> tuple[Way, Reason | None]:

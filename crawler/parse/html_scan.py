@@ -50,8 +50,8 @@ class Scan(NamedTuple):
     Attributes:
         title: the text of its title; None = it has none.
         base: the `href` of its `<base>`; None = none has one.
-        tags: the distinct tags that may matter, in the order of the source; of a plain `<a>` only its `href`, without the
-            fragment; `#` = it had nothing else.
+        tags: the distinct tags that may matter, in the order of the source; of a plain `<a>` only its `href`, without
+            the fragment; `#` = it had nothing else.
     """
 
     title: str | None

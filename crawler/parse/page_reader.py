@@ -149,7 +149,7 @@ class PageReader:
     def _finds(self, job: ParseJob, links: tuple[Link, ...] | None, robots: frozenset[str]) -> Finds:
         if self.task.follow is None or not links or not self._follows(job):
             return Finds()
-        return Finds.of(self.task.follow.finds(links, job.request, robots))
+        return self.task.follow.finds(links, job.request, robots)
 
 
 def bare_page(job: ParseJob, decoded: DecodedBody, task: Task) -> Page:

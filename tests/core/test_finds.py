@@ -10,7 +10,7 @@ from crawler.core.finds import Find, Finds
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.core.visits import BadLink, Page
-from support.ways import a_find
+from support.ways import a_find, packed
 
 FINDS = st.builds(
     a_find,
@@ -29,20 +29,20 @@ FINDS = st.builds(
 @given(st.lists(FINDS, max_size=5).map(tuple))
 def test_what_is_packed_comes_out_as_it_was(finds: tuple[Find, ...]) -> None:
     """Every field, the URL's parts too, also when copied as pickle would; any number of times."""
-    packed = Finds.of(finds)
+    small = packed(finds)
 
-    assert tuple(packed) == tuple(deepcopy(packed)) == finds
-    assert [(find.url.scheme, find.url.host, find.url.port) for find in packed] == [
+    assert tuple(small) == tuple(deepcopy(small)) == finds
+    assert [(find.url.scheme, find.url.host, find.url.port) for find in small] == [
         (find.url.scheme, find.url.host, find.url.port) for find in finds
     ]
-    assert len(packed) == len(finds)
+    assert len(small) == len(finds)
 
 
 def test_they_are_small() -> None:
     """A hundred thousand links of a page, which may wait long for their commit, take a few megabytes."""
-    packed = Finds.of(a_find(f"http://e{number}.example/", depth=1) for number in range(1000))
+    small = packed(a_find(f"http://e{number}.example/", depth=1) for number in range(1000))
 
-    assert packed.size < 60_000
+    assert small.size < 60_000
 
 
 def test_finds_that_differ_in_their_urls_alone_are_one_run() -> None:
@@ -51,7 +51,7 @@ def test_finds_that_differ_in_their_urls_alone_are_one_run() -> None:
     finds = [a_find(url, depth=1) for url in urls] + [a_find("http://h/6", depth=2), a_find("http://h/7", depth=2)]
     finds.append(a_find("http://h/8", depth=2, refusal=Reason.NOFOLLOW))
 
-    runs = Finds.of(finds).runs()
+    runs = packed(finds).runs()
 
     assert [len(run.hrefs) for run in runs] == [2, 1, 1, 1, 2, 1]
     assert [run.of(href) for run in runs for href in run.hrefs] == finds
@@ -59,9 +59,9 @@ def test_finds_that_differ_in_their_urls_alone_are_one_run() -> None:
 
 def test_links_to_one_host_are_smaller_still() -> None:
     """The facts of a run are packed once."""
-    packed = Finds.of(a_find(f"http://e.example/{number:03}", depth=1) for number in range(1000))
+    small = packed(a_find(f"http://e.example/{number:03}", depth=1) for number in range(1000))
 
-    assert packed.size < 24_000
+    assert small.size < 24_000
 
 
 def test_a_page_weighs_what_it_holds() -> None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from crawler.core import merging
 from crawler.core.config import ScopeConfig
 from crawler.core.discovery import Way
-from crawler.core.finds import Find, Finds, Guess
+from crawler.core.finds import Find, Guess
 from crawler.core.leases_and_commits import BrokenLink, Group, Wanted
 from crawler.core.merging import hop
 from crawler.core.messages import Request
@@ -31,7 +31,7 @@ from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.sqlite import SqliteFrontier
 from support.frontiers import batch_of
-from support.ways import a_find
+from support.ways import a_find, packed
 
 NOW = 1_700_000_000.0
 
@@ -67,7 +67,7 @@ class Life:
         reason = Reason.REDIRECT if target else Reason.OK
         record = unanswered(request, reason, VisitContext(now=NOW), attempts=1)
         visit = Visit(
-            request=request, state=State.DONE, reason=reason, record=record, finds=Finds.of(finds), target=target
+            request=request, state=State.DONE, reason=reason, record=record, finds=packed(finds), target=target
         )
         self.frontier.commit(Group(visits=(visit,)))
 
