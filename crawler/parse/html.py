@@ -24,7 +24,6 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 from crawler.parse.document import Content, Wants
 from crawler.parse.html_elements import META, TAGS, PageElements, TagReader, read_directives
 from crawler.parse.html_scan import NeedsTree, Scan, Tag, scan
-from crawler.parse.links import LinkKind
 from crawler.parse.references import References, TooManyLinks
 from crawler.parse.select import select, visible_text
 from crawler.parse.styles import read_styles
@@ -65,15 +64,14 @@ def _read_scan(found: Scan, page: PageElements) -> Content:
     """Read a page that was scanned; after too many links, only the directives for robots."""
     if found.base is not None:
         page.references.set_base(found.base)
-    tags = iter(found.tags)
     try:
-        for tag in tags:
-            if isinstance(tag, str):
-                page.references.add(tag, LinkKind.A)
+        for tag in found.tags:
+            if isinstance(tag, list):
+                page.references.add_anchors(tag)
             elif tag.read_tag:
                 tag.read_tag(page, None, tag.attributes)
     except TooManyLinks:
-        for tag in tags:
+        for tag in found.tags:
             if isinstance(tag, Tag) and tag.name == "meta":
                 read_directives(page, tag.attributes)
     return Content(title=found.title, robots=frozenset(page.robots))

@@ -50,13 +50,13 @@ class Scan(NamedTuple):
     Attributes:
         title: the text of its title; None = it has none.
         base: the `href` of its `<base>`; None = none has one.
-        tags: the distinct tags that may matter, in the order of the source; of a plain `<a>` only its `href`, without
-            the fragment; `#` = it had nothing else.
+        tags: the distinct tags that may matter, in the order of the source; for plain `<a>`s in a row, the list of
+            their `href`s, without fragments.
     """
 
     title: str | None
     base: str | None
-    tags: list[Tag | str]
+    tags: list[Tag | list[str]]
 
 
 def scan(html: bytes) -> Scan:
@@ -69,14 +69,18 @@ def scan(html: bytes) -> Scan:
         raise NeedsTree("NUL")
     start = _BETWEEN.match(html)
     found = _TAGS.findall(html, start.end() if start else 0)
-    tags: list[Tag | str] = []
+    tags: list[Tag | list[str]] = []
+    hrefs: list[str] | None = None
     single: dict[str, Tag] = {}
     forms = 0
     for href, written in dict.fromkeys(found):
         if href:
-            tags.append(href.decode("utf-8", "replace"))
+            if hrefs is None:
+                tags.append(hrefs := [])
+            hrefs.append("" if href == _PAGE_ITSELF else href.decode("utf-8", "replace"))
         elif tag := (_remembered if len(written) <= MOST_BYTES else _read_tag)(written):
             tags.append(tag)
+            hrefs = None
             forms += tag.name == "form"
             if tag.read_tag is None and single.setdefault(tag.name, tag) is not tag:
                 raise NeedsTree(f"several <{tag.name}>")
@@ -144,7 +148,8 @@ def _between() -> str:
 
 _BETWEEN = re.compile(_between().encode())
 _FORM_END = rf"/(?i:form)[{_W}]*+>"
-# Most tags of interest: nothing else of them is read. The reference is without its fragment; `#` is the page itself.
+# Most tags of interest: nothing else of them is read. Of a reference that is a fragment alone, `#` is left.
+_PAGE_ITSELF = b"#"
 _OTHER = r' [a-gi-qs-z][a-z-]*+="[^"]*+"'  # no `href` and no `rel`
 _HREF = r"""([!$%'-\xff]++|#)(?:"|#[^"]*+"|(?<=#)[^"]*+")"""  # without white space and references to characters
 _PLAIN_ANCHOR = rf'a(?: href="|(?:{_OTHER})++ href="){_HREF}(?:>|(?:{_OTHER})++>)'

@@ -9,6 +9,7 @@ Runs on: anywhere (pure).
 """
 
 import re
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
@@ -113,6 +114,18 @@ class References:
         elif lastmod and link.lastmod is None:
             self._links[key] = replace(link, lastmod=lastmod)
 
+    def add_anchors(self, references: Iterable[str]) -> None:
+        """Take references of `<a>` that have no fragment: most of a page, so they take as few steps as possible.
+
+        Raises:
+            TooManyLinks: a reference is one too many, and was not taken.
+        """
+        joined, links, kind = self._joined, self._links, LinkKind.A
+        for text in references:
+            url = joined[text] if text in joined else self._join(text)
+            if url is not None and (key := (url.href, kind, False)) not in links:
+                links[key] = Link(url=url, kind=kind)
+
     def refuse(self, reference: str) -> None:
         """Count a reference as a bad one, since not all of it is known.
 
@@ -127,9 +140,10 @@ class References:
             self.are_cut = True
             raise TooManyLinks
         url = self._joined[text] = self._parse(text) if is_known else None
-        if not is_known:
+        if url is not None:
+            self._room -= len(url.href)
+        elif not is_known:
             self._count(text, Reason.NOT_A_URL)
-        self._room -= len(url.href) if url else 0
         return url
 
     def _parse(self, text: str) -> Url | None:

@@ -94,9 +94,23 @@ def test_what_another_page_of_the_folder_held_is_remembered(reference: str, base
 @pytest.mark.parametrize("reference", ["x" * (MOST_CHARACTERS + 1), "http://[bad", "?x"])
 def test_what_is_long_or_wrong_or_depends_on_the_page_is_not_remembered(reference: str) -> None:
     """The memory holds MOST results of a bounded length each."""
-    before = joins._remembered.cache_info().currsize
+    before = joins._memory.room
 
     with suppress(UrlError):
         Joiner(BASES[0]).join(reference)
 
-    assert joins._remembered.cache_info().currsize == before
+    assert joins._memory.room == before
+
+
+def test_a_full_memory_takes_no_more_and_is_emptied_for_the_next_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A base takes three places, for its folder, its origin and whole URLs, and each result takes one."""
+    monkeypatch.setattr(joins, "MOST", 5)
+    monkeypatch.setattr(joins, "_memory", joins._Memory())
+    joiner = Joiner(BASES[0])
+
+    kept = [joiner.join(name) is joiner.join(name) for name in "abc"]
+    old = joiner.join("a")
+
+    assert kept == [True, True, False]
+    assert Joiner(BASES[0]).join("a") is not old
+    assert Joiner(BASES[0]).join("a") == old
