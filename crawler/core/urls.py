@@ -23,6 +23,7 @@ from crawler.core.reasons import Reason
 
 Host = NewType("Host", str)
 
+_START_DIGEST = blake2b(digest_size=16).copy  # takes half the time of a new one
 _SCHEMES = {"http:": ("http", 80), "https:": ("https", 443)}
 
 # https://fetch.spec.whatwg.org/#bad-port
@@ -137,7 +138,9 @@ def _canonical(url: URL, text: str, base: Url | None) -> Url:
 
 def key_of(href: str) -> bytes:
     """Return the `Url.key` of the URL with this canonical text."""
-    return blake2b(href.encode("ascii"), digest_size=16).digest()
+    digest = _START_DIGEST()
+    digest.update(href.encode("ascii"))
+    return digest.digest()
 
 
 def credentials(text: str) -> tuple[str, str] | None:

@@ -84,16 +84,27 @@ class Admission:
         """Yield the URLs whose rows the group asks for, as far as that can be told before it is entered."""
         for batch in group.seeds:
             yield from (find.url.href for find in batch.finds)
+        self._judge_links(group.visits)
         for visit in group.visits:
-            self._links[visit.request.id] = judged = [
-                links for run in runs_of(visit.finds) for links in self._judged(run)
-            ]
-            yield from chain.from_iterable(links.unsettled for links in judged)
+            yield from chain.from_iterable(links.unsettled for links in self._links[visit.request.id])
             if visit.target is not None or visit.reason is Reason.HTTP_INSTEAD:
                 yield visit.request.url.href
             if visit.target is not None:
                 yield visit.target.href
         yield from (find.url.href for find in group.finds)
+
+    def _judge_links(self, visits: Sequence[Visit]) -> None:
+        """Judge the links of these visits by the seen cache, once it has taken in the shapes of those that it lacks."""
+        self._links = {
+            visit.request.id: [links for run in runs_of(visit.finds) for links in self._judged(run)] for visit in visits
+        }
+        unsettled = chain.from_iterable(links.unsettled for judged in self._links.values() for links in judged)
+        self._seen.keep(self._rows.shapes(set(self._seen.missing(unsettled))))
+        for visit_id, judged in self._links.items():
+            self._links[visit_id] = [
+                links._replace(unsettled=self._seen.unsettled(links.run, links.refusal, links.unsettled))
+                for links in judged
+            ]
 
     def keep(self) -> None:
         """Take over what the committed transaction wrote."""
@@ -173,7 +184,7 @@ class Admission:
         ]
 
     def _links_of(self, run: Run, refusal: Reason | None) -> _Links:
-        return _Links(run, refusal, self._seen.unsettled(run, refusal), self._scope_index.opened)
+        return _Links(run, refusal, self._seen.unsettled(run, refusal, run.hrefs), self._scope_index.opened)
 
     def _follow(self, links: _Links, source: int | None) -> None:
         """Enter those of a page's links that may bring something new."""

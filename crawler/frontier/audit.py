@@ -19,6 +19,7 @@ from crawler.core.visits import State
 from crawler.frontier import schema
 from crawler.frontier.reading import reading
 from crawler.frontier.run_reports import RunReports
+from crawler.frontier.shapes import shape_of
 from crawler.frontier.sqlite_errors import reading_gate
 from crawler.frontier.tally import Tally
 
@@ -115,6 +116,7 @@ class FrontierAudit:
                 if answer != "ok":
                     yield f"{self._path.name}: {answer}"
             yield from self._compare_states()
+            yield from self._compare_keys()
             homeless = "FROM url WHERE NOT EXISTS (SELECT 1 FROM host WHERE host.id = url.host)"
             n, first = self._db.execute(f"SELECT count(*), min(url) {homeless}").fetchone()
             if n:
@@ -148,6 +150,23 @@ class FrontierAudit:
                 rows = {reason: n for reason, n in rows.items() if reason in _UNREAD}
             if rows != dict(sums):
                 yield f"accounting: {kind} by reason is {rows}, but the sums say {dict(sums)}"
+
+    def _compare_keys(self) -> Iterator[str]:
+        (doubled,) = self._db.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM url GROUP BY key HAVING count(*) > 1)"
+        ).fetchone()
+        if doubled:
+            yield f"accounting: {doubled} URLs have more than one row"
+        way = ", ".join(schema.WAY)
+        refusal = f"iif(state = {State.SKIPPED:d} AND reason != '{Reason.ROBOTS_DENIED}', reason, NULL)"
+        kinds = self._db.execute(f"SELECT count(*), shape, guess, {refusal}, {way} FROM url GROUP BY 2, 3, 4, {way}")  # noqa: S608
+        wrong = sum(
+            n
+            for n, shape, guess, reason, *columns in kinds
+            if shape != shape_of(schema.way_of(columns), guess, reason and Reason(reason))
+        )
+        if wrong:
+            yield f"accounting: {wrong} URLs are known in another shape than that of their rows"
 
     def _compare_lines(self) -> Iterator[str]:
         lines = dict(self._tally.totals().lines)

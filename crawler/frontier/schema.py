@@ -2,6 +2,8 @@
 
 Rules
 - `url.state` is a `State`; leases are never stored. A pending row that waits for no retry and is no suspect is *ready*.
+- `url.key` is the digest of the URL and `shape` what a find is compared with (`frontier/shapes.py`): the index of both
+  settles most links. No two rows have one key; `crawler verify` looks.
 - `url.deaths` counts how often the process died while this URL was in flight; from `SUSPECT_DEATHS` on it runs alone.
 - `url.seed`, `depth`, `hops` and `foreign_hop` are of the best way that leads here, `chain` of the one with the fewest
   hops in a row, and `referrer` is where the best way comes from (`core/merging.py`).
@@ -32,7 +34,7 @@ from crawler.core.discovery import Way
 from crawler.core.errors import StorageDamaged
 
 APPLICATION_ID = 0x63726C72  # "crlr"
-VERSION = 8
+VERSION = 9
 
 SUSPECT_DEATHS = 2
 PARKED_DEATHS = 4
@@ -93,7 +95,8 @@ CREATE TABLE robots (
 CREATE INDEX robots_host ON robots (host);
 CREATE TABLE url (
     id INTEGER PRIMARY KEY,
-    key BLOB NOT NULL UNIQUE,
+    key BLOB NOT NULL,
+    shape TEXT NOT NULL,
     url TEXT NOT NULL,
     host INTEGER NOT NULL,
     state INTEGER NOT NULL DEFAULT 0,
@@ -121,6 +124,7 @@ CREATE TABLE attempt (
     not_before REAL NOT NULL,
     PRIMARY KEY (url, at)
 ) WITHOUT ROWID;
+CREATE INDEX url_key ON url (key, shape);
 CREATE INDEX url_ready ON url (host, attempts > 0, depth, id) WHERE {READY};
 CREATE INDEX url_outside ON url (host) WHERE reason = 'out_of_scope';
 CREATE INDEX url_waiting ON url (not_before) WHERE {WAITING};

@@ -7,7 +7,9 @@ Rules
   of the cache costs a look-up and never a find.
 - Whether a row settles a find depends on the row and on the facts that all finds of a run share. So the merge is
   judged once for each run and kind of row, and never for each link.
-Strategy: two halves. When the younger is full it becomes the older, whose rows are forgotten but for those asked for.
+Strategy: links to URLs that it lacks are looked up first, in one statement, and what the index of keys tells of their
+rows comes into the cache (`frontier/shapes.py`). Two halves. When the younger is full it becomes the older, whose rows
+are forgotten but for those asked for.
 Runs on: the storage thread.
 """
 
@@ -39,15 +41,15 @@ class SeenCache:
         self._characters = 0
         self._alike: dict[UrlRow, UrlRow] = {}  # thousands of rows are the same, and are one object
 
-    def unsettled(self, run: Run, refusal: Reason | None) -> Sequence[str]:
-        """Return the URLs of a run, in order, whose rows its finds, refused or not, may change: look these up."""
+    def unsettled(self, run: Run, refusal: Reason | None, hrefs: Sequence[str]) -> Sequence[str]:
+        """Return those URLs of a run, in order, whose rows its finds, refused or not, may change: look these up."""
         find = run.find
         if find.way.seed or not (self._rows or self._older):
-            return run.hrefs
+            return hrefs
         row_of = self._rows.get
         settling: UrlRow | None = None  # the row that settled the last find: most links of a page lead to alike ones
         unsettled = []
-        for href in run.hrefs:
+        for href in hrefs:
             row = row_of(href, _UNKNOWN)
             if row is _UNKNOWN and href in self._older:
                 row = self._renew(href)
@@ -59,9 +61,14 @@ class SeenCache:
                 unsettled.append(href)
         return unsettled
 
+    def missing(self, hrefs: Iterable[str]) -> Iterator[str]:
+        """Yield those of these URLs that the cache could hold and does not."""
+        return (href for href in hrefs if self._most and href not in self._rows and href not in self._older)
+
     def ids(self, hrefs: Iterable[str]) -> Iterator[int]:
         """Yield the ids of the rows of URLs that are settled."""
-        return map((self._ids or {}).__getitem__, hrefs)
+        own, older = self._ids or {}, self._older_ids
+        return (own[href] if href in own else older[href] for href in hrefs)
 
     def keep(self, rows: Collection[tuple[int, str, UrlRow | None]]) -> None:
         """Take in committed rows: id, URL and row; None = no find changes it any more."""

@@ -21,22 +21,24 @@ from crawler.core.reasons import Reason
 from crawler.core.urls import Url, key_of
 from crawler.core.visits import BadLink, Retry, State
 from crawler.frontier import schema
+from crawler.frontier.shapes import row_of, shape_of
 
 _PENDING, _DONE, _FAILED, _SKIPPED = map(int, State)
 _VISITED = (_DONE, _FAILED)
 _KEPT = ("state", "reason", "referrer", *schema.WAY, "line", "guess")
+_WRITTEN = (*_KEPT, "shape")
 _COLUMNS = ", ".join(f"url.{column}" for column in ("id", "url", "host", "leads_to", *_KEPT))
 _BY_ID = f"SELECT {_COLUMNS} FROM url WHERE id = ?"  # noqa: S608
-_BY_KEYS = (  # keys in one parameter, 16 bytes each: half the time of one statement for each
-    "WITH RECURSIVE place (at) AS (VALUES (1) UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(?1))"  # noqa: S608
-    f" SELECT {_COLUMNS} FROM place CROSS JOIN url ON key = substr(?1, at, 16)"
-)
+# Keys come in one parameter, 16 bytes each: half the time of one statement for each.
+_PLACES = "WITH RECURSIVE place (at) AS (VALUES (1) UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(?1))"
+_BY_KEYS = f"{_PLACES} SELECT {_COLUMNS} FROM place CROSS JOIN url ON key = substr(?1, at, 16)"  # noqa: S608
+_SHAPES = f"{_PLACES} SELECT at / 16, url.id, shape FROM place CROSS JOIN url ON key = substr(?1, at, 16)"  # noqa: S608
 _LEFT_OUT = (
     f"SELECT {_COLUMNS} FROM url JOIN host ON host.id = url.host"  # noqa: S608
     f" WHERE host.site = ? AND url.reason = '{Reason.OUT_OF_SCOPE}'"
 )
-_INSERT = f"INSERT INTO url (id, key, url, host, {', '.join(_KEPT)}) VALUES (?, ?, ?, ?{', ?' * len(_KEPT)})"  # noqa: S608
-_CHANGE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _KEPT)} WHERE id = ?"  # noqa: S608
+_INSERT = f"INSERT INTO url (id, key, url, host, {', '.join(_WRITTEN)}) VALUES (?, ?, ?, ?{', ?' * len(_WRITTEN)})"  # noqa: S608
+_CHANGE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _WRITTEN)} WHERE id = ?"  # noqa: S608
 _FINISH = "UPDATE url SET state = ?, reason = ?, status = ?, attempts = ?, deaths = 0, not_before = NULL WHERE id = ?"
 _POSTPONE = "UPDATE url SET attempts = ?, not_before = ?, deaths = 0, reason = ? WHERE id = ?"
 
@@ -85,6 +87,20 @@ class UrlRows:
         self._last_id: int | None = None  # unknown
 
     # --- reading -------------------------------------------------------------------------------------------------
+
+    def shapes(self, hrefs: Iterable[str]) -> Sequence[tuple[int, str, UrlRow]]:
+        """Return the id, the URL and the shape of each of these URLs that has a row, as the last commit left it.
+
+        No row of the transaction may have been changed yet.
+        """
+        keys = sorted((key_of(href), href) for href in hrefs)  # the index is walked in its order
+        if not keys:
+            return ()
+        found = self._db.execute(_SHAPES, (b"".join([key for key, _ in keys]),))
+        known = [(url_id, keys[place][1], row_of(shape)) for place, url_id, shape in found]
+        present = {href for _, href, _ in known}
+        self._absent.update((href, key) for key, href in keys if href not in present)
+        return known
 
     def load(self, hrefs: Iterable[str]) -> None:
         """Read the rows of these URLs, as far as they are not in memory."""
@@ -195,8 +211,8 @@ class UrlRows:
 
     def write(self) -> None:
         """Write every change into the transaction."""
-        inserts = [(url.id, key, url.href, url.host_id, *_kept(url)) for key, url in self._inserted.values()]
-        changes = [(*_kept(url), url.id) for url in self._changed.values()]
+        inserts = [(url.id, key, url.href, url.host_id, *_written(url)) for key, url in self._inserted.values()]
+        changes = [(*_written(url), url.id) for url in self._changed.values()]
         for statement, rows in (
             (_INSERT, inserts),
             (_FINISH, self._ends),
@@ -230,6 +246,7 @@ class UrlRows:
         self._bad_links.clear()
 
 
-def _kept(url: LoadedUrl) -> tuple[Any, ...]:
+def _written(url: LoadedUrl) -> tuple[Any, ...]:
     row = url.row
-    return url.state, url.reason, url.referrer, *schema.columns_of(row.way), row.line, int(row.guess)
+    shape = shape_of(row.way, row.guess, row.refusal)
+    return url.state, url.reason, url.referrer, *schema.columns_of(row.way), row.line, int(row.guess), shape

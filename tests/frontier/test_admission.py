@@ -29,6 +29,7 @@ from crawler.engine.outcomes import http_instead
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.seen import SeenCache
 from crawler.frontier.sqlite import SqliteFrontier
 from support.frontiers import batch_of
 from support.ways import a_find, packed
@@ -608,3 +609,24 @@ def test_the_order_of_answers_makes_no_difference(
         one, other = (crawled(site, seeds, max_depth, random) for random in randoms)
 
     assert one == other
+
+
+def test_the_index_of_keys_settles_links_that_are_not_remembered(begin: Callable[[FrontierPolicy], Life]) -> None:
+    """A link to a known URL costs no read of its row; one that is better does, and makes it better."""
+    life = begin(FrontierPolicy(follows=True, edges=True))
+    life.read("http://h/")
+    life.finish(life.lease()["http://h/"], link("http://h/1", 3), link("http://h/2", 3), link("http://h/3", 3))
+    requests = life.lease()
+    life.give_back(requests["http://h/3"])
+    statements: list[str] = []
+    life.frontier._db.set_trace_callback(statements.append)
+
+    life.frontier._admission._seen = SeenCache(follows=True, ids=True)
+    life.finish(requests["http://h/1"], link("http://h/1", 3), link("http://h/3", 4), link("http://h/", 1))
+    reads = [statement for statement in statements if "url.leads_to" in statement]
+    life.frontier._admission._seen = SeenCache(follows=True, ids=True)
+    life.finish(requests["http://h/2"], link("http://h/3", 1), link("http://h/4", 1))
+
+    assert reads == []
+    assert life.frontier._db.execute("SELECT count(*) FROM edge").fetchone() == (3 + 3 + 2,)
+    assert {url: request.way.depth for url, request in life.lease().items()} == {"http://h/3": 1, "http://h/4": 1}

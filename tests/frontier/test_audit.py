@@ -155,6 +155,8 @@ def test_an_empty_run_is_sound(tmp_path: Path) -> None:
         ("UPDATE url SET line = NULL WHERE line = 2", "3 lines became a URL, but the sum says 4"),
         ("UPDATE url SET host = 99 WHERE state = 0", "1 URLs belong to no host, .*such as http://h/3"),
         ("DELETE FROM host", "4 URLs belong to no host"),
+        ("UPDATE url SET key = (SELECT key FROM url WHERE id = 1) WHERE id = 2", "1 URLs have more than one row"),
+        ("UPDATE url SET shape = '7' WHERE id = 2", "1 URLs are known in another shape"),
         ("UPDATE url SET attempts = 3 WHERE state = 0", "3 further tries are noted, but the sum says 0"),
     ],
 )

@@ -20,14 +20,19 @@ def a_run(*hrefs: str, depth: int = 2) -> Run:
     return Run(a_find(first, depth=depth), tuple(others))
 
 
+def unsettled(cache: SeenCache, run: Run, refusal: Reason | None = None) -> list[str]:
+    """The links of a run that the cache does not settle."""
+    return [*cache.unsettled(run, refusal, run.hrefs)]
+
+
 def test_a_row_settles_the_links_that_bring_nothing_new() -> None:
     """A final row settles all; a pending one those that are no better; an unknown URL is looked up."""
     cache = SeenCache(follows=True, ids=False)
     cache.keep([(1, HREFS[1], LINKED), (2, HREFS[2], None)])
 
-    assert cache.unsettled(a_run(*HREFS[1:4]), None) == [HREFS[3]]
-    assert cache.unsettled(a_run(*HREFS[1:4], depth=1), None) == [HREFS[1], HREFS[3]]
-    assert cache.unsettled(a_run(*HREFS[1:4], depth=1), Reason.NOFOLLOW) == [HREFS[3]]
+    assert unsettled(cache, a_run(*HREFS[1:4])) == [HREFS[3]]
+    assert unsettled(cache, a_run(*HREFS[1:4], depth=1)) == [HREFS[1], HREFS[3]]
+    assert unsettled(cache, a_run(*HREFS[1:4], depth=1), Reason.NOFOLLOW) == [HREFS[3]]
 
 
 def test_rows_that_are_asked_for_outlive_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,12 +42,13 @@ def test_rows_that_are_asked_for_outlive_the_others(monkeypatch: pytest.MonkeyPa
     for number in range(5):
         cache.keep([(number, HREFS[number], LINKED)])
 
-    assert cache.unsettled(a_run(HREFS[0]), None) == []
+    assert unsettled(cache, a_run(HREFS[0])) == []
     for number in range(5, 8):
         cache.keep([(number, HREFS[number], LINKED)])
 
-    assert cache.unsettled(a_run(*HREFS[:5]), None) == HREFS[1:4]
+    assert unsettled(cache, a_run(*HREFS[:5])) == HREFS[1:4]
     assert list(cache.ids([HREFS[0], HREFS[4]])) == [0, 4]
+    assert list(cache.ids([HREFS[7]])) == [7]
 
 
 def test_long_urls_fill_it_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +58,7 @@ def test_long_urls_fill_it_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(9):
         cache.keep([(number, HREFS[number], LINKED)])
 
-    assert len(cache.unsettled(a_run(*HREFS), None)) > 0
+    assert len(unsettled(cache, a_run(*HREFS))) > 0
 
 
 def test_a_run_that_follows_no_links_remembers_nothing() -> None:
@@ -60,4 +66,12 @@ def test_a_run_that_follows_no_links_remembers_nothing() -> None:
     cache = SeenCache(follows=False, ids=False)
     cache.keep([(1, HREFS[1], None)])
 
-    assert cache.unsettled(a_run(HREFS[1]), None) == (HREFS[1],)
+    assert unsettled(cache, a_run(HREFS[1])) == [HREFS[1]]
+
+
+def test_a_cache_tells_what_it_does_not_hold() -> None:
+    """Both halves count."""
+    cache = SeenCache(follows=True, ids=False)
+    cache.keep([(1, HREFS[1], LINKED)])
+
+    assert list(cache.missing(HREFS[:3])) == [HREFS[0], HREFS[2]]
