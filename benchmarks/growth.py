@@ -1,25 +1,32 @@
-"""A long crawl, and a frontier of five million URLs: does a page cost more the more there is?
+"""A long crawl, large states, and a frontier of five million URLs: does a page cost more the more there is?
 
-Run with: python benchmarks/growth.py [--only windows|pending] [--pages N] [--pending N] [--rounds N]
+Run with: python benchmarks/growth.py [--only windows|states|pending ...] [--pages N] [--pending N] [--rounds N]
+          [--links N] [--new N] [--fetched N]
 - windows: one crawl of the built-in site's 300,000 small pages. CPU per page (all processes of the crawler, as /proc
   tells it four times a second) in windows of 10,000 pages around 10,000 and 100,000 and at the end; the main process's
   memory after a quarter of the pages and at most later.
+- states: runs that have fetched 10,000, 100,000 and 300,000 pages, and one with five million URLs that wait, made by
+  the storage classes; 5,000 pages are crawled on top of each, from a fresh start. Each page has 50 links; in the local
+  form as on real sites, in the uniform form to any known page (support/grown_run.py). CPU per page of the event loop,
+  the storage thread and the workers.
 - pending: a list is imported, and the run stopped; then it is resumed for 10,000 pages at a time, and CPU per page is
   taken from the thousandth on. Once with five million URLs that wait, once with as many as are needed, in changing
   order (ABBA); the ratio is the median of the rounds' own ratios. nginx has the pages, 1 KB each.
-In both, a page may cost at most 1.15 times as much.
+In all, a page may cost at most 1.15 times as much.
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.support.grown_run import FORMS, Grown, grown_site, make_run, write_pages
 from benchmarks.support.lean_site import lean_site, write_list
 from benchmarks.support.pinned import cpu_seconds
 from benchmarks.support.programs import audit, nginx_program, planned_site
@@ -32,7 +39,21 @@ MOST = 1.15  # times the cost of a page of the first window, or of the small fro
 GROWTH_MB = 20.0
 FIRST, SECOND = 1 / 30, 1 / 3  # of the pages; a window is as wide as FIRST
 SETTLED = 0.1  # of the pages of a resumed run; before them it opens its files and connections
+STAGES = (10_000, 100_000, 300_000)
+SPARE = 30_000  # pages of a state that are known and not fetched yet
 QUIET = ("--no-robots", "--retries", "0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """The cost of a page on top of a state: CPU microseconds; memory in MiB, without pages of files."""
+
+    name: str
+    whole: float
+    loop: float
+    storage: float
+    workers: float
+    peak_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +67,22 @@ class Look:
 def main() -> int:
     """Show both parts; the exit code is 0 when the claims hold."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", choices=("windows", "pending"))
+    parser.add_argument("--only", nargs="+", choices=tuple(PARTS), default=tuple(PARTS))
     parser.add_argument("--pages", type=int, default=300_000, help="of windows, on four hosts")
     parser.add_argument("--pending", type=int, default=5_000_000, help="URLs that wait")
     parser.add_argument("--resumed", type=int, default=10_000, help="pages of each resumed run of pending")
     parser.add_argument("--rounds", type=int, default=3, help="of pending")
+    parser.add_argument("--stages", type=int, nargs="+", default=STAGES, help="of states: pages that are fetched")
+    parser.add_argument("--fetched", type=int, default=5000, help="pages crawled on top of each state")
+    parser.add_argument("--links", type=int, default=50, help="of a page of states")
+    parser.add_argument("--new", type=int, default=2, help="those of its links that were not known")
     options = parser.parse_args()
-    if nginx_program() is None and options.only != "windows":
+    if nginx_program() is None and options.only != ["windows"]:
         print("nginx is missing; on Debian: apt-get install nginx-light", file=sys.stderr)
         return 2
-    codes = []
+    codes: list[int] = []
     with tempfile.TemporaryDirectory(prefix="crawler-growth-") as name:
-        if options.only != "pending":
-            codes.append(_windows(Path(name), options.pages))
-        if options.only != "windows":
-            codes.append(_pending(Path(name), options))
+        codes += [PARTS[part](Path(name), options) for part in options.only]
     return max(codes)
 
 
@@ -84,7 +106,8 @@ def _cost(looks: Sequence[Look], start: float, end: float) -> float:
 # --- one long crawl -----------------------------------------------------------------------------------------------
 
 
-def _windows(folder: Path, pages: int) -> int:
+def _windows(folder: Path, options: argparse.Namespace) -> int:
+    pages = options.pages
     plan = replace(SitePlan.plain(pages=pages // 4, hosts=4), largest=500)
     run, all_pages = folder / "windows", plan.pages * plan.hosts
     with planned_site(plan) as site:
@@ -110,6 +133,56 @@ def _windows(folder: Path, pages: int) -> int:
 
 def _ratio(asked: str, ratio: float) -> Claim:
     return Claim(asked, f"<= {MOST}", f"{ratio:.3f}", ratio <= MOST)
+
+
+# --- large states -------------------------------------------------------------------------------------------------
+
+
+def _states(folder: Path, options: argparse.Namespace) -> int:
+    stages = [(f"{done:,} pages", done + SPARE, done) for done in options.stages]
+    stages.append((f"{options.pending:,} waiting", options.pending, options.stages[0]))
+    rows: dict[str, list[Spent]] = {form: [] for form in FORMS}
+    for name, known, done in stages:
+        place = folder / f"states-{known}"
+        with grown_site(place) as base_urls:
+            for number, form in enumerate(FORMS):
+                grown = Grown(known=known, done=done + number * options.fetched, links=options.links, new=options.new)
+                write_pages(place / "www", grown, form)
+                if not number:
+                    make_run(place / "run", base_urls, grown)
+                rows[form].append(_crawled(place / "run", name, grown.done, options.fetched))
+        rmtree(place)
+    claims = [claim for form in FORMS for claim in _claims(form, rows[form])]
+    return verdict(f"growth: {options.fetched:,} pages on top of a state, {options.links} links each", claims)
+
+
+def _crawled(run: Path, name: str, done: int, pages: int) -> Spent:
+    """Crawl so many pages on top of a state; the first of them, which start-up is part of, are not on the clock."""
+    with watched("resume", str(run), "--max-pages", str(done + pages)) as program:
+        looks = [Look(moment, cpu_seconds(program.process.pid)) for moment in program.follow()]
+        program.end()
+    begin = next(look for look in looks if look.moment.finished >= looks[-1].moment.finished - (1 - SETTLED) * pages)
+    end = looks[-1] if looks[-1].cpu else looks[-2]
+    count = (end.moment.finished - begin.moment.finished) / 1e6
+    process = end.moment.process - begin.moment.process
+    return Spent(
+        name=name,
+        whole=(end.cpu - begin.cpu) / count,
+        loop=(end.moment.loop - begin.moment.loop) / count,
+        storage=(end.moment.storage - begin.moment.storage) / count,
+        workers=(end.cpu - begin.cpu - process) / count,
+        peak_mb=max(look.moment.anonymous_mb for look in looks),
+    )
+
+
+def _claims(form: str, rows: Sequence[Spent]) -> Iterator[Claim]:
+    for spent in rows:
+        parts = f"{spent.loop:,.0f} + {spent.storage:,.0f} + {spent.workers:,.0f}"
+        yield figure(f"{form}, {spent.name}: loop + storage + workers", parts)
+        yield figure(f"{form}, {spent.name}: CPU us per page", spent.whole)
+        yield figure(f"{form}, {spent.name}: peak MiB, main process", spent.peak_mb)
+        if spent is not rows[0]:
+            yield _ratio(f"{form}, {spent.name} / {rows[0].name}", spent.whole / rows[0].whole)
 
 
 # --- millions that wait -------------------------------------------------------------------------------------------
@@ -158,6 +231,8 @@ def _resume(run: Path, most: int) -> list[Look]:
         sys.exit(f"{summary.done} pages instead of {most} in {run}")
     return looks
 
+
+PARTS = {"windows": _windows, "states": _states, "pending": _pending}
 
 if __name__ == "__main__":
     sys.exit(main())

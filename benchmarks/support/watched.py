@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +29,12 @@ SECONDS = 0.25
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """One moment of a run: times in seconds, memory in MiB."""
+    """One moment of a run: times in seconds, memory in MiB.
+
+    Attributes:
+        loop: CPU seconds so far of the main thread, `storage` of the storage thread, `process` of all its threads.
+        anonymous_mb: memory of the main process without pages of files.
+    """
 
     seconds: float
     discovered: int
@@ -35,6 +42,10 @@ class Moment(msgspec.Struct, frozen=True):
     in_flight: int
     rss_mb: float
     worst_lag: float
+    loop: float = 0.0
+    storage: float = 0.0
+    process: float = 0.0
+    anonymous_mb: float = 0.0
 
 
 @dataclass(slots=True)
@@ -97,8 +108,22 @@ def _told(sample: Sample) -> str:
         in_flight=sample.in_flight,
         rss_mb=sample.rss / 1024 / 1024,
         worst_lag=sample.worst_lag,
+        loop=time.thread_time(),
+        storage=_storage_seconds(),
+        process=time.process_time(),
+        anonymous_mb=_anonymous_mb(),
     )
     return msgspec.json.encode(moment).decode()
+
+
+def _storage_seconds() -> float:
+    clocks = [time.pthread_getcpuclockid(t.ident) for t in threading.enumerate() if t.name == "storage" and t.ident]
+    return sum(map(time.clock_gettime, clocks))
+
+
+def _anonymous_mb() -> float:
+    status = Path("/proc/self/status").read_text("ascii", "replace")
+    return int(status.partition("RssAnon:")[2].split(maxsplit=1)[0]) / 1024
 
 
 if __name__ == "__main__":
