@@ -12,7 +12,6 @@ Runs on: a worker process, or the loop of a crawl without workers.
 
 import hashlib
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -25,7 +24,7 @@ from crawler.http.redirects import is_redirect
 from crawler.parse.sniffing import is_compressed
 
 
-class ParseJob(NamedTuple):
+class ParseJob(msgspec.Struct, frozen=True, array_like=True):
     """One response as it travels to a worker, with the facts that reading needs and no others."""
 
     request: Request

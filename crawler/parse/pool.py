@@ -25,7 +25,7 @@ from crawler.parse import worker
 from crawler.parse.decoding import ParseJob, job_of
 from crawler.parse.inline import decode_in_steps
 from crawler.parse.page_reader import Task, bare_page, is_document
-from crawler.parse.transfer import with_body
+from crawler.parse.transfer import pack_job, unpack_page
 from crawler.runtime.processes import Lanes
 from crawler.runtime.worker_lane import CannotStart, Death, Limits, WorkerDied
 
@@ -34,13 +34,12 @@ _REASONS = {
     Death.MEMORY: Reason.PARSE_MEMORY,
     Death.CRASH: Reason.PARSE_CRASH,
 }
-
-_LARGE = 128 * 1024  # bytes; a larger body is not pickled with its job, but travels beside it
+_BATCH = 64  # documents; a trip costs as much for one
 
 
 def lanes(task: Task, count: int, limits: Limits) -> Lanes:
     """Return lanes whose workers do the `task`."""
-    return Lanes(count, limits=limits, prepare=partial(worker.prepare, task))
+    return Lanes(count, limits=limits, batch=_BATCH, prepare=partial(worker.prepare, task))
 
 
 class LaneParser:
@@ -70,12 +69,8 @@ class LaneParser:
         except Exception as error:  # noqa: BLE001 - any error is the document's, and costs its page alone
             return replace(await self._unread(job, Reason.PARSE_CRASH), error=error_line(error))
 
-    async def _run(self, func: Callable[..., Page], job: ParseJob) -> Page:
-        if len(job.body) < _LARGE:
-            page = await self._lanes.run(func, job)
-        else:
-            page = await self._lanes.run(func, job._replace(body=b""), job.body)
-        return with_body(job, page)
+    async def _run(self, func: Callable[[bytes, bytes], bytes], job: ParseJob) -> Page:
+        return unpack_page(job, await self._lanes.run(func, pack_job(job), job.body))
 
     async def _unread(self, job: ParseJob, problem: Reason) -> Page:
         try:

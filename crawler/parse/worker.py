@@ -8,7 +8,7 @@ Runs on: a worker process. `pool.py` calls these functions from the loop.
 from crawler.core.visits import Page
 from crawler.parse.decoding import ParseJob
 from crawler.parse.page_reader import PageReader, Task
-from crawler.parse.transfer import compact, without_body
+from crawler.parse.transfer import compact, pack_page, unpack_job
 from crawler.runtime import malloc
 
 _readers: list[PageReader] = []  # one, from `prepare` on
@@ -20,17 +20,17 @@ def prepare(task: Task) -> None:
     _readers.append(PageReader(task))
 
 
-def read(job: ParseJob, body: bytes | None = None) -> Page:
-    """Return the page of a job; a large body travels beside its job."""
-    job = job if body is None else job._replace(body=body)
+def read(packed: bytes, body: bytes) -> bytes:
+    """Return the page of a job, packed as its job was; the body travels beside it."""
+    job = unpack_job(packed, body)
     return _for_travel(job, _readers[0].read(job))
 
 
-def decode_only(job: ParseJob, body: bytes | None = None) -> Page:
+def decode_only(packed: bytes, body: bytes) -> bytes:
     """Return the page of a job, decoded and not read."""
-    job = job if body is None else job._replace(body=body)
+    job = unpack_job(packed, body)
     return _for_travel(job, _readers[0].decode_only(job))
 
 
-def _for_travel(job: ParseJob, page: Page) -> Page:
-    return without_body(job, compact(job, page, _readers[0].task.max_decoded))
+def _for_travel(job: ParseJob, page: Page) -> bytes:
+    return pack_page(job, compact(job, page, _readers[0].task.max_decoded))

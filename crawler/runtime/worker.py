@@ -21,25 +21,20 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from crawler.runtime.payloads import Inlet
+from crawler.runtime.payloads import FarEnd, Inlet, Ticket
 
 OUT_OF_MEMORY = 112  # exit code of a worker that ends itself; neither Python nor a shell uses it
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class WorkerCall(NamedTuple):
-    """A function and its item; `payload` is the number of a payload, which becomes the second argument."""
-
-    func: Callable[..., Any]
-    item: Any
-    payload: int | None = None
+WorkerCall = tuple[Callable[..., Any], Any, Ticket | None]
+"""A function, its item, and the place of a payload, which becomes the second argument."""
 
 
 class JobError(Exception):
@@ -63,7 +58,7 @@ class WorkerPipes(NamedTuple):
     """Channels between parent and worker, beside the calls."""
 
     beat: Beat
-    payloads: Connection
+    payloads: FarEnd
 
 
 _beats: list[Beat] = []  # one, from `enter` on
@@ -138,8 +133,8 @@ def work(cpu_seconds: float, wall_seconds: float, calls: Sequence[WorkerCall]) -
 
 def _try(call: WorkerCall) -> CallOutcome:
     try:
-        more = () if call.payload is None else (_inlets[0].receive(call.payload),)
-        return CallOutcome(value=call.func(call.item, *more))
+        func, item, ticket = call
+        return CallOutcome(func(item) if ticket is None else func(item, _inlets[0].receive(ticket)))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)  # more than this call may be broken
     except BaseException as error:  # noqa: BLE001 - it is the caller's

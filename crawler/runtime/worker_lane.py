@@ -69,7 +69,7 @@ class Death(StrEnum):
 
 
 class LaneJob(NamedTuple):
-    """A function and its item; `payload` is its second argument, if there is one, and travels without being copied."""
+    """A function and its item; `payload` is its second argument, if there is one, and travels beside them."""
 
     func: Callable[..., Any]
     item: Any
@@ -189,7 +189,8 @@ class Worker:
     def send(self, jobs: Sequence[LaneJob]) -> asyncio.Future[list[CallOutcome]]:
         """Put the calls into the pipe; returns their answer."""
         limits, send = self._limits, self._payloads.send
-        calls = [WorkerCall(func, item, None if load is None else send(load)) for func, item, load in jobs]
+        self._payloads.begin_batch()
+        calls: list[WorkerCall] = [(func, item, None if load is None else send(load)) for func, item, load in jobs]
         try:
             answer = self._loop.run_in_executor(self._executor, work, limits.cpu_seconds, limits.wall_seconds, calls)
         except BrokenExecutor as error:

@@ -9,10 +9,10 @@ from crawler.core.errors import WorkersMissing
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
-from crawler.parse.decoding import ParseJob
 from crawler.parse.inline import InlineParser
 from crawler.parse.page_reader import Task
 from crawler.parse.pool import LaneParser
+from crawler.parse.transfer import pack_page, unpack_job
 from crawler.runtime.processes import Lanes
 from crawler.runtime.worker_lane import CannotStart, Death, WorkerDied
 
@@ -33,11 +33,14 @@ class BrokenLanes(Lanes):
         super().__init__(0)
         self._errors = list(errors)
 
-    async def run(self, func: Callable[[ParseJob], object], item: ParseJob) -> object:  # type: ignore[override]
+    async def run(  # type: ignore[override]
+        self, func: Callable[[bytes, bytes], bytes], item: bytes, payload: bytes
+    ) -> bytes:
         """Fail as the test wants, then decode here."""
         if self._errors:
             raise self._errors.pop(0)
-        return InlineParser(TASK)._reader.decode_only(item)
+        job = unpack_job(item, payload)
+        return pack_page(job, InlineParser(TASK)._reader.decode_only(job))
 
 
 @pytest.mark.parametrize(

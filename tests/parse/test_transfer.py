@@ -6,20 +6,24 @@ import hashlib
 import tracemalloc
 from functools import partial
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
+from crawler.core.discovery import Way
+from crawler.core.finds import Find, Finds
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Parser
+from crawler.core.reasons import Reason
 from crawler.core.urls import parse
-from crawler.core.visits import Packed, Page
+from crawler.core.visits import BadLink, Page
 from crawler.http.content_codings import content_steps, put_together
 from crawler.parse import worker
-from crawler.parse.decoding import job_of
+from crawler.parse.decoding import ParseJob, job_of
 from crawler.parse.inline import InlineParser
 from crawler.parse.page_reader import PageReader, Task
 from crawler.parse.pool import LaneParser, lanes
-from crawler.parse.transfer import compact, with_body, without_body
+from crawler.parse.transfer import compact, pack_job, pack_page, unpack_job, unpack_page
 from crawler.runtime.worker_lane import Limits
 
 MIB = 1 << 20
@@ -70,11 +74,11 @@ def test_no_byte_of_a_body_travels_back(name: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(worker, "_readers", [PageReader(TASK)])
     job = job_of(response)
 
-    travelling = worker.read(job._replace(body=b""), job.body)
+    travelling = worker.read(pack_job(job), job.body)
 
-    assert isinstance(travelling.content, Packed)
-    assert (travelling.weight, travelling.size) == (0, len(ANSWERS[name][1] or b""))
-    assert with_body(job, travelling).weight == len(job.body)
+    assert len(travelling) < 1000
+    page = unpack_page(job, travelling)
+    assert (page.weight, page.size) == (len(job.body), len(ANSWERS[name][1] or b""))
 
 
 def test_what_is_packed_weighs_as_it_came() -> None:
@@ -85,7 +89,36 @@ def test_what_is_packed_weighs_as_it_came() -> None:
         page = compact(job, Page(size=0, sha256="", content=content), TASK.max_decoded)
 
         assert page.weight == len(SMALL if name.startswith("small") else response.body)
-        assert with_body(job, without_body(job, page)) == page
+        assert unpack_page(job, pack_page(job, page)) == page
+
+
+def test_everything_that_is_known_travels() -> None:
+    """A job and a page are the same on the other side, whichever facts they have."""
+    way = Way(seed=True, depth=3, hops=1, sitemap=True, lastmod="2026-01-01")
+    request = Request(url=parse("https://h:8443/a?b"), id=7, way=way, attempts=2, referrer="http://h/", named=True)
+    job = ParseJob(request, 203, "text/html; x=\xe4", "gzip,br", ("noindex", "\xff"), b"body", True, ("1; /x",))
+    finds = Finds.of((Find(url=request.url, way=way), Find(url=parse("http://g/"), refusal=Reason.OUT_OF_SCOPE)))
+    page = Page(
+        size=1,
+        sha256="ab",
+        content_type="text/html",
+        charset="utf-8",
+        title="\N{SNOWMAN}",
+        links=2,
+        finds=finds,
+        robots=("nofollow",),
+        bad_links=(BadLink(text="mailto:x", reason=Reason.UNSUPPORTED_SCHEME),),
+        data=msgspec.Raw(b'{"a": [1, "\xc3\xa4"]}'),
+        content=b"\0\xff",
+        problem=Reason.XML_ERROR,
+        error="why",
+        seconds=0.25,
+        read_at=1.5,
+        worker=99,
+    )
+
+    assert unpack_job(pack_job(job), job.body) == job
+    assert unpack_page(job, pack_page(job, page)) == page
 
 
 async def test_documents_are_unpacked_one_at_a_time() -> None:

@@ -6,10 +6,12 @@ import threading
 import tracemalloc
 import zlib
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from runtime import jobs
 
+from crawler.runtime.payloads import ROOM
 from crawler.runtime.processes import Lanes
 from crawler.runtime.worker_lane import Death
 from support.lanes import PATIENT, kinds
@@ -29,6 +31,34 @@ async def test_a_payload_comes_with_its_item(two_lanes: Lanes) -> None:
 
     assert weighed == [(number, len(data), zlib.crc32(data)) for number, data in enumerate(payloads)]
     assert doubled == [2 * number for number in range(40)]
+
+
+async def test_no_batch_overwrites_another(two_lanes: Lanes) -> None:
+    """Batches that fill the shared memory again and again, two at a time, each bring their own payloads."""
+    payloads = [os.urandom(ROOM // 3) for _ in range(40)]
+
+    weighed = await asyncio.gather(*(two_lanes.run(jobs.weigh, 0, payload) for payload in payloads))
+
+    assert [crc for _, _, crc in weighed] == [zlib.crc32(payload) for payload in payloads]
+
+
+async def test_small_payloads_need_no_thread(lanes: Lanes) -> None:
+    """They lie in the shared memory; only what does not fit in goes through the pipe."""
+    await asyncio.gather(*(lanes.run(jobs.weigh, number, bytes(1000)) for number in range(100)))
+    assert "payloads" not in {thread.name for thread in threading.enumerate()}
+
+    await lanes.run(jobs.weigh, 0, bytes(ROOM + 1))
+    assert "payloads" in {thread.name for thread in threading.enumerate()}
+
+
+async def test_where_no_memory_can_be_shared_all_go_through_the_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no memory without a name, or refuses it."""
+    for failure in (AttributeError, OSError):
+        monkeypatch.setattr(os, "memfd_create", Mock(side_effect=failure))
+        async with Lanes(1, limits=PATIENT) as lanes:
+            weighed = await asyncio.gather(*(lanes.run(jobs.weigh, n, bytes(n)) for n in range(40)))
+
+        assert [result[:2] for result in weighed] == [(n, n) for n in range(40)]
 
 
 async def test_large_payloads_travel_one_by_one(two_lanes: Lanes, sizes: list[int]) -> None:
@@ -57,13 +87,13 @@ async def test_a_payload_is_not_copied(two_lanes: Lanes) -> None:
 async def test_a_payload_without_its_call_is_read_over(lanes: Lanes) -> None:
     """An item that cannot be pickled leaves its payload in the pipe, and the next item still gets its own."""
     results = await asyncio.gather(
-        lanes.run(jobs.weigh, lambda: None, b"astray"),
-        *(lanes.run(jobs.weigh, number, bytes(100 + number)) for number in range(4)),
+        lanes.run(jobs.weigh, lambda: None, bytes(ROOM + 1)),
+        *(lanes.run(jobs.weigh, number, bytes(ROOM + 2 + number)) for number in range(4)),
         return_exceptions=True,
     )
 
     assert "pickle" in str(results[0])
-    assert [result[:2] for result in results[1:] if isinstance(result, tuple)] == [(n, 100 + n) for n in range(4)]
+    assert [result[:2] for result in results[1:] if isinstance(result, tuple)] == [(n, ROOM + 2 + n) for n in range(4)]
     assert not lanes.deaths
 
 
