@@ -7,7 +7,6 @@ Runs on: anywhere (pure).
 """
 
 import re
-from collections.abc import Sequence
 
 import msgspec
 
@@ -76,15 +75,18 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 class HeaderFields(tuple[tuple[bytes, bytes], ...]):  # noqa: SLOT001 - a tuple can have no slots
     """The header fields of a message: pairs of name and value in order, which are found by their names, too."""
 
-    _index: dict[bytes, list[bytes]] | None = None  # by name in lower case; made when it is first needed
+    _index: dict[bytes, tuple[bytes, ...]] | None = None  # by name in lower case; made when it is first needed
 
-    def named(self, name: bytes) -> Sequence[bytes]:
+    def named(self, name: bytes) -> tuple[bytes, ...]:
         """Return the values of this name, which is in lower case, in order."""
         index = self._index
         if index is None:
-            index = self._index = {}
-            for key, value in self:
-                index.setdefault(key.lower(), []).append(value)
+            index = {key.lower(): (value,) for key, value in self}
+            if len(index) < len(self):  # a name has several values
+                index = dict.fromkeys(index, ())
+                for key, value in self:
+                    index[key.lower()] += (value,)
+            self._index = index
         return index.get(name, ())
 
 
@@ -137,4 +139,5 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         Other white space of latin-1 may be the last byte of a letter in UTF-8, such as an a with grave.
         """
         headers = self.headers if isinstance(self.headers, HeaderFields) else HeaderFields(self.headers)
-        return [value.strip(_BLANK).decode("latin-1") for value in headers.named(name.lower().encode("latin-1"))]
+        values = headers.named(name.lower().encode("latin-1"))
+        return [value.strip(_BLANK).decode("latin-1") for value in values] if values else []

@@ -11,7 +11,7 @@ Runs on: anywhere (pure).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import NamedTuple
 
 import msgspec
@@ -50,8 +50,9 @@ class Head(msgspec.Struct, frozen=True):
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _USUAL = re.compile(
-    rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\r\n\0]*+))?\r\n((?:" + _TOKEN + rb"++:[^\r\n\0]*+\r\n)*+)\r\n"
+    rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\r\n\0]*+))?\r\n((?:" + _TOKEN + rb"++:[^\r\n\0]*+(?<![ \t])\r\n)*+)\r\n"
 )
+_FIELD = re.compile(rb"([^:]++):[ \t]*+([^\r]*+)\r\n")  # of a head as it is usual
 _STATUS = re.compile(
     rb"HTTP/([123](?:\.[0-9]{1,3})?)[ \t]+([1-9][0-9]{2})(?![0-9])[ \t]*(.*)", re.IGNORECASE | re.DOTALL
 )
@@ -59,6 +60,7 @@ _NAME = re.compile(_TOKEN + rb"+")
 _FOLD = re.compile(rb"(?<!\r)\r*+\n[ \t]++")
 _PACKINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "br": "br", "zstd": "zstd"}
 _NO_CODINGS = frozenset({b"", b"identity", b"none", b"binary", b"7bit", b"8bit", b"utf-8"})  # of MIME, or by mistake
+_WISHES = {(): (), (b"keep-alive",): ("keep-alive",), (b"close",): ("close",)}  # the usual ones
 _LONGEST = str(2**63)
 
 
@@ -72,12 +74,10 @@ def read_head(raw: bytes) -> Head:
     if usual is None:
         return _read_unusual(raw)
     minor, status, phrase, block = usual.groups()
-    lines = block.split(b"\r\n")
-    lines.pop()
-    _check_count(lines)
-    pairs = [line.partition(b":") for line in lines]
-    headers = HeaderFields([(name, value.strip(b" \t")) for name, _, value in pairs])
-    return _framed("1.0" if minor == b"0" else "1.1", int(status), _text(phrase or b""), headers, is_strict=True)
+    pairs = _FIELD.findall(block)
+    _check_count(pairs)
+    version = "1.0" if minor == b"0" else "1.1"
+    return _framed(version, int(status), _text(phrase or b""), HeaderFields(pairs), is_strict=True)
 
 
 def _read_unusual(raw: bytes) -> Head:
@@ -100,7 +100,7 @@ def _read_unusual(raw: bytes) -> Head:
     return _framed(version, int(status[2]), _text(status[3]), HeaderFields(headers), is_strict=is_strict)
 
 
-def _check_count(lines: list[bytes]) -> None:
+def _check_count(lines: Sized) -> None:
     if len(lines) > MAX_HEADERS:
         raise FetchError(Reason.HEADER_LIMIT, f"the response has more than {MAX_HEADERS} headers")
 
@@ -109,7 +109,7 @@ def _framed(version: str, status: int, phrase: str, headers: HeaderFields, *, is
     """Return the head with its framing (RFC 9112, 6)."""
     lengths, codings = headers.named(b"content-length"), headers.named(b"transfer-encoding")
     options = headers.named(b"connection")
-    wishes = _members(options) if options else ()
+    wishes = _WISHES[options] if options in _WISHES else _members(options)
     is_kept = "keep-alive" in wishes if version == "1.0" else "close" not in wishes
     is_kept = is_strict and is_kept and not (codings and lengths)
     if codings and (removed := _members(codings)):
