@@ -125,8 +125,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def weight(self) -> int:
         """Return the bytes of it that are held in memory until its commit: the line has a digest, not the body."""
-        told = len(memoryview(self.data or b"")) + sum(len(link.text) for link in self.bad_links)
-        return len(self.content or b"") + told + self.finds.size
+        weight = self.finds.size + len(self.content or b"")
+        if self.data is not None:
+            weight += len(memoryview(self.data))
+        return weight + sum([len(link.text) for link in self.bad_links]) if self.bad_links else weight
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,10 +73,10 @@ class RequestHeaders:
         Raises:
             UsageError: a header would break the message.
         """
-        url = request.url
-        host = url.origin.partition("://")[2]
-        own = request.headers
-        target = url.target
+        url, own = request.url, request.headers
+        origin = url.origin
+        host = origin[len(url.scheme) + len("://") :]
+        target = url.href[len(origin) :]
         if self._to_proxy is not None and url.scheme == "http":
             own = (*own, *self._to_proxy)
             target = url.href

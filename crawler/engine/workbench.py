@@ -35,6 +35,7 @@ from crawler.engine.idle_hosts import IdleHosts
 from crawler.engine.low_hosts import LowHosts
 
 _SHARES = {Standing.UNTRIED: 8, Standing.FAILED: 32}
+_STANDINGS = tuple(Standing)  # read quicker than the class
 _UNKNOWN = HostState()
 
 
@@ -116,8 +117,8 @@ class Workbench:
         for standing, share in _SHARES.items():
             if self._since[standing] >= share - 1 and may_dial and self._is_due(standing, now):
                 return self._take_from(standing)
-        for standing in Standing:
-            if standing is Standing.QUICK and free <= self.capacity // 4:
+        for standing in _STANDINGS:
+            if standing is Standing.QUICK and self.hosts > 1 and free <= self.capacity // 4:
                 self._hold_back(now)
             if self._is_due(standing, now):
                 has_room = free > 0 if standing is Standing.QUICK else may_dial
@@ -142,7 +143,7 @@ class Workbench:
     def _hold_back(self, now: float) -> None:
         """While slots are scarce, keep back the hosts that have their fair share of them."""
         heap, share = self._heaps[Standing.QUICK], max(1, self.capacity // max(1, self.hosts))
-        while self._is_due(Standing.QUICK, now) and self.hosts > 1 and (queue := heap[0][2]).in_flight >= share:
+        while self._is_due(Standing.QUICK, now) and (queue := heap[0][2]).in_flight >= share:
             heapq.heappop(heap)
             queue.entry = None
             queue.is_held = True

@@ -116,8 +116,9 @@ class GroupThread(Generic[T, R]):
         """
         self._check()
         weight = self._weigh(item)
-        await self._room.enter(weight)
-        self._check()
+        if not self._room.enter_at_once(weight):
+            await self._room.enter(weight)
+            self._check()
         self._inbox.push((item, weight), lingers=lingers)
 
     def put_nowait(self, item: T, *, lingers: bool = False) -> None:
@@ -195,10 +196,15 @@ class InboxRoom:
     def __repr__(self) -> str:
         return f"{self.items} items of {self.bytes} bytes wait, {len(self._line)} more for room"
 
+    def enter_at_once(self, weight: int) -> bool:
+        """Count an item in if there is room and no line; returns whether it is."""
+        if is_room := not self._line and self._fits(weight):
+            self.squeeze_in(weight)
+        return is_room
+
     async def enter(self, weight: int) -> None:
         """Wait in line; returns with this item counted in."""
-        if not self._line and self._fits(weight):
-            self.squeeze_in(weight)
+        if self.enter_at_once(weight):
             return
         door = asyncio.get_running_loop().create_future()
         self._line.append((weight, door))
@@ -293,8 +299,9 @@ class Inbox(Generic[T]):
         """Add an entry, and wake the thread unless the entry lingers."""
         with self._changed:
             self._entries.append(entry)
-            self._is_awaited |= not lingers or len(self._entries) >= self._bounds.group_items
-            if self._is_awaited or len(self._entries) == 1:
+            was_awaited = self._is_awaited
+            self._is_awaited = was_awaited or not lingers or len(self._entries) >= self._bounds.group_items
+            if len(self._entries) == 1 or self._is_awaited is not was_awaited:  # else it was woken, or need not be
                 self._changed.notify()
 
     def close(self) -> None:
