@@ -30,7 +30,7 @@ from crawler.core.urls import Url, parse
 from crawler.engine.entries import RobotsNote
 from crawler.http.redirects import target
 from crawler.robots.parser import LONGEST
-from crawler.robots.rules import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, RobotsOutcome, RobotsRules, judge
+from crawler.robots.rules import LIFETIME, MAX_REDIRECTS, STALE_LIFETIME, RobotsOutcome, RobotsRules, judge, rules_of
 
 _ORIGINS = 10_000
 _BYTES = 128 * 1024 * 1024  # of bodies
@@ -155,7 +155,7 @@ class RobotsCache:
 
     def _rules(self, name: str, origin: _Origin) -> RobotsRules:
         if (rules := origin.rules) is None:
-            rules = origin.rules = RobotsRules(origin.copy.body, self._agent)
+            rules = origin.rules = rules_of(origin.copy.body, self._agent)
             self._read[name] = origin
             self._read_weight += origin.rules_weight
             while self._read_weight > _RULES_BYTES:

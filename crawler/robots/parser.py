@@ -14,6 +14,7 @@ Runs on: anywhere (pure).
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
@@ -57,8 +58,7 @@ class Section(msgspec.Struct, frozen=True):
 def section(body: bytes, agent: str) -> Section:
     """Return the groups that name the agent, or else those of `*`, and the sitemaps of the whole file."""
     ours, everybodys, sitemaps = _AgentGroup(), _AgentGroup(), dict[str, None]()
-    token = re.split(r"[/\s]", agent.strip(), maxsplit=1)[0].lower()  # of "Crawler/1.0", "crawler"
-    run = re.compile(rf"[a-z_{re.escape(token)}-]*", re.ASCII)
+    token, run = _product_token(agent)
     names: dict[str, str] = {}  # the agents of the current group, by token; of all names only ours and `*`
     delay, is_open = _NO_DELAY, False
     for line in _lines(body):
@@ -84,6 +84,13 @@ def section(body: bytes, agent: str) -> Section:
                 group.add(line, written)
     chosen = ours if ours.is_present else everybodys
     return Section(chosen.rules, None if chosen.delay == _NO_DELAY else chosen.delay, tuple(sitemaps))
+
+
+@cache
+def _product_token(agent: str) -> tuple[str, re.Pattern[str]]:
+    """Return the agent's token, of "Crawler/1.0" "crawler", and what finds a token that may be it."""
+    token = re.split(r"[/\s]", agent.strip(), maxsplit=1)[0].lower()
+    return token, re.compile(rf"[a-z_{re.escape(token)}-]*", re.ASCII)
 
 
 def whole_lines(body: bytes, *, is_cut: bool) -> bytes:

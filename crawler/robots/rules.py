@@ -8,6 +8,8 @@ Rules
 Runs on: anywhere (pure).
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from crawler.core.leases_and_commits import RobotsCopy
@@ -22,6 +24,7 @@ from crawler.robots.parser import LONGEST, section, whole_lines
 LIFETIME = 24 * 3600.0  # seconds; RFC 9309, 2.4
 STALE_LIFETIME = 2 * 3600.0  # while the server fails; longer than the longest rest, so that pages come between
 MAX_REDIRECTS = 5  # RFC 9309, 2.3.1.2
+_SHORT = 2048  # bytes; 256 bodies take 8 MiB at the most with their rules
 
 
 class RobotsOutcome(msgspec.Struct, frozen=True):
@@ -87,6 +90,16 @@ class RobotsRules:
             return True
         found = _decide(self._patterns, url)
         return found is None or found.allow
+
+
+def rules_of(body: bytes, agent: str) -> RobotsRules:
+    """Return the rules of a body; equal short bodies share theirs, since many hosts have the same or none."""
+    return _short_rules(body, agent) if len(body) <= _SHORT else RobotsRules(body, agent)
+
+
+@lru_cache(maxsize=256)
+def _short_rules(body: bytes, agent: str) -> RobotsRules:
+    return RobotsRules(body, agent)
 
 
 def ruling(body: bytes, url: Url, agent: str) -> Ruling:

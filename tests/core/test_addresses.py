@@ -118,7 +118,13 @@ def test_a_zone_changes_nothing(address: IPv6Address, zone: str) -> None:
     assert classify(f"{address}%{zone}") is classify(str(address))
 
 
-@pytest.mark.parametrize("text", ["localhost", "", "127.1", "0x7f.0.0.1", "0177.0.0.1", "[::1]", "127.0.0.1:80"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("localhost", "", "127.1", "0x7f.0.0.1", "0177.0.0.1", "[::1]", "127.0.0.1:80", "127.0.0.1.", "127.0.0.1.1"),
+        *("127.0.0.256", "127.0.0.01", "127.0.0.+1", "127.0.0. 1", "127.0.0.\u0661", "127..0.1", "a.b.c.d"),
+    ],
+)
 def test_a_name_is_no_address(text: str) -> None:
     """Only what a socket address can hold is judged; nothing is guessed."""
     with pytest.raises(ValueError, match="does not appear"):

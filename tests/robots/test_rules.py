@@ -14,7 +14,7 @@ from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
 from crawler.robots.parser import LONGEST, MAX_SITEMAPS, MAX_WILDCARDS
-from crawler.robots.rules import LIFETIME, RobotsOutcome, RobotsRules, Ruling, judge, ruling
+from crawler.robots.rules import LIFETIME, RobotsOutcome, RobotsRules, Ruling, judge, rules_of, ruling
 
 AGENT = "crawler"
 NOW = 1_700_000_000.0
@@ -33,6 +33,17 @@ def rules(*lines: str, agent: str = AGENT) -> RobotsRules:
 def allowed(text: str | bytes, path: str) -> bool:
     """Return whether a body allows a path to this robot."""
     return RobotsRules(text if isinstance(text, bytes) else text.encode(), AGENT).allows(at(path))
+
+
+def test_hosts_with_equal_short_bodies_share_their_rules() -> None:
+    """Thousands of hosts have no robots.txt, or that of one program; a long body is read by itself."""
+    short, long = b"User-agent: *\nDisallow: /a", b"User-agent: *\nDisallow: /a".ljust(4096, b"#")
+
+    assert rules_of(short, AGENT) is rules_of(bytes(bytearray(short)), AGENT)
+    assert rules_of(short, AGENT) is not rules_of(short, "other")
+    assert rules_of(long, AGENT) is not rules_of(long, AGENT)
+    assert not rules_of(short, AGENT).allows(at("/a"))
+    assert not rules_of(long, AGENT).allows(at("/a"))
 
 
 # --- RFC 9309, section 2.2 -------------------------------------------------------------------------------------------
