@@ -9,10 +9,10 @@ Runs on: the storage thread; what changes rows, inside a transaction.
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, cast
 
-from msgspec.structs import fields
+import msgspec
+from msgspec.structs import astuple, fields
 
 from crawler.core.leases_and_commits import HostState
 from crawler.core.reasons import Reason
@@ -26,8 +26,7 @@ _STATE = tuple(field.name for field in fields(HostState) if field.name != "answe
 ANSWERED = "pages > failed OR EXISTS (SELECT 1 FROM robots WHERE robots.host = host.id)"
 
 
-@dataclass(slots=True)
-class _PageCounts:
+class _PageCounts(msgspec.Struct):
     """The lines of output of one host that are not written to its row yet."""
 
     count: int = 0
@@ -59,8 +58,11 @@ class HostRows:
         found = self._ids.get(host)
         if found is None:
             row = (host, self._scope.site(host))
-            self._db.execute("INSERT INTO host (name, site) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", row)
-            (found,) = self._db.execute("SELECT id FROM host WHERE name = ?", (host,)).fetchone()
+            made = self._db.execute("INSERT INTO host (name, site) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", row)
+            if made.rowcount:
+                found = cast("int", made.lastrowid)
+            else:
+                (found,) = self._db.execute("SELECT id FROM host WHERE name = ?", (host,)).fetchone()
             if len(self._ids) >= _REMEMBERED:
                 self._ids.clear()
             self._ids[host] = found
