@@ -202,7 +202,7 @@ async def test_nobody_answers(session: aiohttp.ClientSession) -> None:
 
 
 async def test_a_redirect_to_a_private_address_is_refused(session: aiohttp.ClientSession) -> None:
-    """As without a session."""
+    """Nothing changes by the session."""
     async with raw_server(answering(redirect_to("http://10.0.0.1/"))) as where, Fetcher(session=session) as fetcher:
         with pytest.raises(FetchError) as caught:
             await fetcher.get(url_at(where))
@@ -262,7 +262,7 @@ async def test_what_the_session_decides_is_refused(session: aiohttp.ClientSessio
 
 
 async def test_a_closed_session_is_named(session: aiohttp.ClientSession) -> None:
-    """At once, and not after its retries."""
+    """It is named at once, and not after its retries."""
     await session.close()
     with pytest.raises(UsageError, match="session: it is closed"):
         async with Fetcher(session=session):

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from crawler.core.discovery import Way
-from crawler.core.finds import Find, Finds
+from crawler.core.discovery import START, Way
+from crawler.core.finds import Finds
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Parser
 from crawler.core.reasons import Reason
@@ -97,7 +97,7 @@ def test_everything_that_is_known_travels() -> None:
     way = Way(seed=True, depth=3, hops=1, sitemap=True, lastmod="2026-01-01")
     request = Request(url=parse("https://h:8443/a?b"), id=7, way=way, attempts=2, referrer="http://h/", named=True)
     job = ParseJob(request, 203, "text/html; x=\xe4", "gzip,br", ("noindex", "\xff"), b"body", True, ("1; /x",))
-    finds = Finds.of((Find(url=request.url, way=way), Find(url=parse("http://g/"), refusal=Reason.OUT_OF_SCOPE)))
+    finds = Finds.of(((request.url, way, None), (parse("http://g/"), START, Reason.OUT_OF_SCOPE)))
     page = Page(
         size=1,
         sha256="ab",
