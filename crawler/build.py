@@ -7,9 +7,10 @@ import os
 import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
-from dataclasses import dataclass, field, replace
 
+import msgspec
 from msgspec import structs
+from msgspec.structs import replace
 
 from crawler.core.budget import Budget
 from crawler.core.config import RunConfig
@@ -63,8 +64,7 @@ MEMORY = 256 * 1024 * 1024  # bodies in flight, all fetches together
 OBSERVED = 0.05  # seconds between two samples for an observer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Show:
+class Show(msgspec.Struct, frozen=True, kw_only=True):
     """The user's view of a run.
 
     Attributes:
@@ -79,8 +79,7 @@ class Show:
     observe: Observer | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Surroundings of one run, which tests may replace.
 
     Attributes:
@@ -93,10 +92,10 @@ class Environment:
         around: returns the fetcher that is used, given the usual one.
     """
 
-    stop: Stop = field(default_factory=Stop)
+    stop: Stop = msgspec.field(default_factory=Stop)
     say: Callable[[str], None] = lambda _: None
     observe: Observer | None = None
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = msgspec.field(default_factory=SystemClock)
     jitter: Callable[[], float] = random.random
     thread: StorageThread = GroupThread
     reading: Callable[[Task], Task] = lambda task: task
@@ -191,8 +190,7 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
     return _compose(plugs, Seeds(folder.seeds, facts.tables), config, environment, follows=follows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plugs:
+class _Plugs(msgspec.Struct, frozen=True):
     """Parts of a crawl that differ with its folder and its surroundings."""
 
     fetcher: Fetcher

@@ -4,7 +4,6 @@ Runs on: the main thread.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
@@ -40,8 +39,7 @@ BEGIN_FLAGS: tuple[Decorator, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BeginFlags(RunFlags):
+class BeginFlags(RunFlags, frozen=True, kw_only=True):
     """Arguments and flags of a command that begins a run, besides its knobs: `BEGIN_FLAGS`."""
 
     sources: tuple[str, ...]

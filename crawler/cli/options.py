@@ -7,11 +7,11 @@ Runs on: the main thread.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from crawler.core.config import OPTIONS
 from crawler.core.errors import UsageError
@@ -44,8 +44,7 @@ RUN_FLAGS: tuple[Decorator, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFlags:
+class RunFlags(msgspec.Struct, frozen=True, kw_only=True):
     """Flags of every command that carries a run out, besides its knobs: `RUN_FLAGS`."""
 
     quiet: bool

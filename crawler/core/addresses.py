@@ -16,10 +16,11 @@ Runs on: anywhere (pure).
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+import msgspec
 
 from crawler.core.errors import UsageError
 
@@ -184,8 +185,7 @@ def written_address(host: str) -> str | None:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressPolicy:
+class AddressPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """The rule for the addresses that connections may go to.
 
     Attributes:

@@ -8,8 +8,9 @@ Runs on: anywhere (pure).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated
+
+import msgspec
 
 from crawler.core.errors import UsageError
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, plain, turned
@@ -19,8 +20,7 @@ MIB = 1024 * 1024
 AGENT = f"crawler/{__version__}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeConfig:
+class ScopeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The scope of the links that are followed; URLs that the user lists are always fetched."""
 
     scope: Annotated[
@@ -70,8 +70,7 @@ class ScopeConfig:
     ] = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListConfig:
+class ListConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Reading of the lists."""
 
     column: Annotated[
@@ -85,8 +84,7 @@ class ListConfig:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineConfig:
+class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of concurrency and of retries."""
 
     concurrency: Annotated[
@@ -107,8 +105,7 @@ class EngineConfig:
     ] = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolitenessConfig:
+class PolitenessConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Politeness to each host."""
 
     per_host: Annotated[
@@ -135,8 +132,7 @@ class PolitenessConfig:
     robots: Annotated[bool, Help("Obey each site's robots.txt (RFC 9309).", OptionKind.FLAG)] = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetConfig:
+class BudgetConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Limits that end a run early; URLs that are left stay pending and can be resumed."""
 
     max_pages: Annotated[
@@ -158,8 +154,7 @@ class BudgetConfig:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchConfig:
+class FetchConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one request, and its limits. All times are seconds, all sizes bytes."""
 
     timeout: Annotated[
@@ -274,8 +269,7 @@ class FetchConfig:
         return not re.fullmatch(r"crawler/[0-9.]+", self.user_agent)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParseConfig:
+class ParseConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The reading of documents, and the parts of them that are kept."""
 
     workers: Annotated[
@@ -313,8 +307,7 @@ class ParseConfig:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputConfig:
+class OutputConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The files that are written."""
 
     save: Annotated[
@@ -342,18 +335,17 @@ class OutputConfig:
         return tuple(self.save.split(","))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunConfig:
+class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All options of a crawl or fetch."""
 
-    output: OutputConfig = field(default_factory=OutputConfig)
-    lists: ListConfig = field(default_factory=ListConfig)
-    scope: ScopeConfig = field(default_factory=ScopeConfig)
-    engine: EngineConfig = field(default_factory=EngineConfig)
-    politeness: PolitenessConfig = field(default_factory=PolitenessConfig)
-    budget: BudgetConfig = field(default_factory=BudgetConfig)
-    parse: ParseConfig = field(default_factory=ParseConfig)
-    fetch: FetchConfig = field(default_factory=FetchConfig)
+    output: OutputConfig = msgspec.field(default_factory=OutputConfig)
+    lists: ListConfig = msgspec.field(default_factory=ListConfig)
+    scope: ScopeConfig = msgspec.field(default_factory=ScopeConfig)
+    engine: EngineConfig = msgspec.field(default_factory=EngineConfig)
+    politeness: PolitenessConfig = msgspec.field(default_factory=PolitenessConfig)
+    budget: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
+    parse: ParseConfig = msgspec.field(default_factory=ParseConfig)
+    fetch: FetchConfig = msgspec.field(default_factory=FetchConfig)
 
 
 OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(RunConfig)}

@@ -5,7 +5,8 @@ Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+
+import msgspec
 
 from crawler.core.leases_and_commits import Committed, Totals
 
@@ -27,8 +28,7 @@ class RecentRate:
         return (count - before) / (now - then) if now > then else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One moment of a run, for a display.
 
     Attributes:
@@ -59,13 +59,12 @@ class Sample:
         return self.fetching + self.waiting
 
 
-@dataclass(slots=True)
-class Metrics:
+class Metrics(msgspec.Struct):
     """The newest sums, and the rates of pages and bytes."""
 
-    totals: Totals = field(default_factory=Totals)
-    _pages: RecentRate = field(default_factory=RecentRate)
-    _bytes: RecentRate = field(default_factory=RecentRate)
+    totals: Totals = msgspec.field(default_factory=Totals)
+    _pages: RecentRate = msgspec.field(default_factory=RecentRate)
+    _bytes: RecentRate = msgspec.field(default_factory=RecentRate)
 
     def begin(self, totals: Totals, now: float) -> None:
         """Start from the sums of an earlier life, which count in no rate of this one."""

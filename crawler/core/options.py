@@ -1,7 +1,7 @@
 """The description of an option, and its reading from a command line, a TOML file or a keyword.
 
 Rules
-- An option is a dataclass field annotated with `Help`; flags, TOML keys, `--help` and the reference derive from it.
+- An option is a field of a struct, annotated with `Help`; flags, TOML keys, `--help` and the reference derive from it.
 - A message names an option as the command line does, `--max-pages`; the library translates it to keywords.
 - Each kind reads text (a flag) and native values (TOML) alike; a refusal says what is expected.
 Runs on: anywhere (pure).
@@ -11,10 +11,13 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, fields, replace
 from difflib import get_close_matches
 from enum import Enum
 from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import NODEFAULT
+from msgspec.structs import fields, replace
 
 from crawler.core.errors import CrawlerError, UsageError
 
@@ -128,8 +131,7 @@ def _user(value: object) -> tuple[str, str]:
     return name, password
 
 
-@dataclass(frozen=True, slots=True)
-class _OptionReader:
+class _OptionReader(msgspec.Struct, frozen=True):
     metavar: str
     read: Callable[[object], Any]
     is_repeatable: bool = False
@@ -158,8 +160,7 @@ class OptionKind(Enum):
     USER = _OptionReader("NAME:PASS", _user)
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
+class Help(msgspec.Struct, frozen=True):
     """The help for one option.
 
     Attributes:
@@ -180,8 +181,7 @@ class Help:
     short: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(msgspec.Struct, frozen=True, kw_only=True):
     """One option, found in a config class."""
 
     group: str
@@ -204,7 +204,7 @@ def options_of(config: type) -> Iterator[Option]:
         for field in fields(part):
             helps = [note for note in getattr(hints[field.name], "__metadata__", ()) if isinstance(note, Help)]
             for help_ in helps:
-                default = None if field.default is MISSING else field.default
+                default = None if field.default is NODEFAULT else field.default
                 name = help_.flag or field.name.replace("_", "-")
                 yield Option(group=group.name, field=field.name, name=name, help=help_, default=default)
 

@@ -17,7 +17,6 @@ Rules
 Runs on: anywhere (pure). Moments are monotonic seconds; jitter is chance in [0, 1).
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 import msgspec
@@ -55,8 +54,7 @@ class Standing(IntEnum):
     FAILED = 3  # the last attempt to reach it failed, or was broken off
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThrottleBounds:
+class ThrottleBounds(msgspec.Struct, frozen=True, kw_only=True):
     """The configured limits of a host.
 
     Attributes:

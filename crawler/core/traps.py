@@ -10,8 +10,9 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from dataclasses import dataclass
 from hashlib import blake2b
+
+import msgspec
 
 from crawler.core.calendars import MOST_DATES, date_in
 from crawler.core.reasons import Reason
@@ -30,8 +31,7 @@ MOST_QUERIES = 100_000  # everything of a small forum is a query of one path
 MOST_URLS = 250_000  # of one host, found by links; trafilatura stops at 100,000 and Algolia at 1,000,000
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(msgspec.Struct, frozen=True):
     """URLs of one host that grow together.
 
     Attributes:

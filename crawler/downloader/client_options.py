@@ -8,9 +8,11 @@ Runs on: anywhere.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Annotated, Any, TypedDict
+
+import msgspec
+from msgspec.structs import replace
 
 from crawler.core.config import EngineConfig, FetchConfig
 from crawler.core.errors import UsageError
@@ -50,8 +52,7 @@ class Options(TypedDict, total=False):
     session: object  # an aiohttp.ClientSession, or a function that makes one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientConfig:
+class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The options that only a `Fetcher` has.
 
     Attributes:
@@ -64,13 +65,12 @@ class ClientConfig:
     cookies: bool | Mapping[str, str] | CookieJar = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetcherConfig:
+class FetcherConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All options of a `Fetcher`."""
 
-    engine: EngineConfig = field(default_factory=EngineConfig)
-    client: ClientConfig = field(default_factory=ClientConfig)
-    fetch: FetchConfig = field(default_factory=FetchConfig)
+    engine: EngineConfig = EngineConfig()
+    client: ClientConfig = ClientConfig()
+    fetch: FetchConfig = FetchConfig()
 
 
 def _keyword(option: Option) -> str:

@@ -9,8 +9,9 @@ Rules
 Runs on: the event loop. Time comes in as `now`, seconds, monotonic.
 """
 
-from dataclasses import dataclass
 from itertools import zip_longest
+
+import msgspec
 
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
@@ -23,8 +24,7 @@ _FAILURE_SECONDS = 3.0
 NAMES_CACHED = 10_000
 
 
-@dataclass(slots=True, kw_only=True)
-class CachedName:
+class CachedName(msgspec.Struct, kw_only=True):
     """The addresses of a name, or the failure of its lookup.
 
     Attributes:

@@ -20,9 +20,9 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 import pycares
 from pycares import errno as ares
 
@@ -42,8 +42,7 @@ _ROOT = "."
 Address = tuple[socket.AddressFamily, str]
 
 
-@dataclass(frozen=True, slots=True)
-class LookupOutcome:
+class LookupOutcome(msgspec.Struct, frozen=True):
     """The result of a lookup.
 
     Attributes:

@@ -6,7 +6,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from crawler.core import urls
 from crawler.core.errors import UrlError, UsageError
@@ -15,8 +15,7 @@ from crawler.core.urls import Url
 from crawler.http.authorization import basic
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proxy:
+class Proxy(msgspec.Struct, frozen=True, kw_only=True):
     """An HTTP proxy.
 
     Attributes:

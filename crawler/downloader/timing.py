@@ -12,16 +12,16 @@ Runs on: the event loop.
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from crawler.core.errors import FetchError
 from crawler.core.messages import Timing
 from crawler.core.reasons import Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """The timeouts within one attempt, in seconds, and their clock; `HttpFetcher.fetch` has one for the whole fetch.
 
     Attributes:

@@ -12,6 +12,8 @@ Runs on: the loop.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from crawler.core.budget import Budget
 from crawler.core.errors import NO_NAME_SERVER, NoNameServer
 from crawler.core.leases_and_commits import Committed, Opened, Totals
@@ -28,8 +30,7 @@ from crawler.runtime.slots import Places
 from crawler.runtime.tasks import Alarm, background
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """End of a crawl.
 
     Attributes:

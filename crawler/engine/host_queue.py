@@ -6,7 +6,8 @@ Runs on: anywhere (pure).
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+
+import msgspec
 
 from crawler.core.messages import Request
 from crawler.core.throttle import HostThrottle, Standing
@@ -15,8 +16,7 @@ from crawler.core.urls import Host
 HeapEntry = tuple[float, int, "HostQueue"]  # due, order of coming, host: equals go first come, first served
 
 
-@dataclass(slots=True)
-class HostQueue:
+class HostQueue(msgspec.Struct):
     """Requests that wait for one host, and the number of those in flight.
 
     Attributes:
@@ -32,9 +32,9 @@ class HostQueue:
 
     host: Host
     throttle: HostThrottle
-    fresh: deque[tuple[Request, float]] = field(default_factory=deque)
-    again: deque[tuple[Request, float]] = field(default_factory=deque)
-    aside: list[Request] = field(default_factory=list)
+    fresh: deque[tuple[Request, float]] = msgspec.field(default_factory=deque)
+    again: deque[tuple[Request, float]] = msgspec.field(default_factory=deque)
+    aside: list[Request] = msgspec.field(default_factory=list)
     in_flight: int = 0
     entry: HeapEntry | None = None
     offered_as: Standing = Standing.UNTRIED

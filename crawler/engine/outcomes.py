@@ -8,8 +8,6 @@ Rules
 Runs on: anywhere (pure). Jitter and the wall clock come in as arguments.
 """
 
-from dataclasses import dataclass
-
 import msgspec
 from msgspec.structs import replace
 
@@ -29,8 +27,7 @@ from crawler.http.retry import RETRY_STATUSES, delay, retry_after
 _OF_A_CUT = frozenset({None, Reason.XML_ERROR, Reason.BAD_ENTRIES})  # the cut itself may cause these
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(msgspec.Struct, frozen=True):
     """Decides with `retries` further tries per URL.
 
     Attributes:

@@ -14,9 +14,9 @@ Runs on: the loop.
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from crawler.core.discovery import Way
@@ -47,8 +47,7 @@ class Keeper(Protocol):
         ...
 
 
-@dataclass
-class _Origin:
+class _Origin(msgspec.Struct):
     """The copy of one origin, valid until `expires` (monotonic)."""
 
     copy: RobotsCopy

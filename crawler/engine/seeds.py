@@ -8,11 +8,11 @@ Runs on: the loop; aiofiles' threads read blocks of 1 MiB (line by line they man
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiofiles
 import aiofiles.os
+import msgspec
 
 from crawler.core.errors import StorageDamaged
 from crawler.core.leases_and_commits import SeedBatch, SeedCursor
@@ -25,8 +25,7 @@ BATCH_LINES = 4000
 _SLICE = 200  # lines judged between two turns of the loop: about 1 ms
 
 
-@dataclass(frozen=True, slots=True)
-class Seeds:
+class Seeds(msgspec.Struct, frozen=True):
     """The list of a run, and the tables in it."""
 
     path: Path

@@ -10,8 +10,9 @@ Runs on: the loop, one task for each visit.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
+
+import msgspec
 
 from crawler.core.budget import Budget
 from crawler.core.errors import FetchError, NoNameServer
@@ -28,8 +29,7 @@ from crawler.runtime.slots import Place
 from crawler.runtime.tasks import Account, Alarm, ByteBudget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Visits:
+class Visits(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The visits of one run; each sets `wake` when its host may be asked again.
 
     `jitter` is a random number in [0, 1). `observe` is told of each visit; None = no observer.

@@ -12,8 +12,9 @@ Runs on: the storage thread, inside a transaction.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from crawler.core.merging import UrlRow
 from crawler.core.messages import Request
@@ -43,8 +44,7 @@ _FINISH = "UPDATE url SET state = ?, reason = ?, status = ?, attempts = ?, death
 _POSTPONE = "UPDATE url SET attempts = ?, not_before = ?, deaths = 0, reason = ? WHERE id = ?"
 
 
-@dataclass(slots=True, eq=False)
-class LoadedUrl:
+class LoadedUrl(msgspec.Struct, eq=False):
     """A row in memory; the columns as in `frontier/schema.py`, and what its finds made of it as `row`."""
 
     id: int

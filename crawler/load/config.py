@@ -8,9 +8,11 @@ Runs on: anywhere (pure).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Annotated
+
+import msgspec
+from msgspec.structs import replace
 
 from crawler.core.errors import UsageError
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
@@ -22,8 +24,7 @@ _STAGE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?:(\d+(?:\.\d{1,3})?)")
 _UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShapeConfig:
+class ShapeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The shape of the load: rate, time and connections."""
 
     connections: Annotated[
@@ -87,8 +88,7 @@ class ShapeConfig:
         return Curve([RateStage(length, thousandths, thousandths)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestConfig:
+class RequestConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The request, and the server that gets it."""
 
     method: Annotated[
@@ -121,8 +121,7 @@ class RequestConfig:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateConfig:
+class GateConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The rules for a good answer and for a test that is passed."""
 
     expect_status: Annotated[
@@ -161,13 +160,12 @@ class GateConfig:
         return tuple(map(parse_threshold, self.thresholds))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadConfig:
+class LoadConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All options of a load test."""
 
-    shape: ShapeConfig = field(default_factory=ShapeConfig)
-    request: RequestConfig = field(default_factory=RequestConfig)
-    gate: GateConfig = field(default_factory=GateConfig)
+    shape: ShapeConfig = msgspec.field(default_factory=ShapeConfig)
+    request: RequestConfig = msgspec.field(default_factory=RequestConfig)
+    gate: GateConfig = msgspec.field(default_factory=GateConfig)
 
 
 LOAD_OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(LoadConfig)}

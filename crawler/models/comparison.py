@@ -21,6 +21,7 @@ from tempfile import gettempdir
 from uuid import uuid4
 
 import msgspec
+from msgspec import structs
 
 from crawler.core.errors import InternalError, UrlError, UsageError
 from crawler.core.rate_limits import is_loopback
@@ -61,7 +62,7 @@ class Server:
 def client_costs(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> ClientCosts:
     """Measure the clients, at a site without latency if this process serves the site."""
     show("the two clients, each by itself")
-    at_once = replace(config, job=replace(config.job, latency=0.0))
+    at_once = structs.replace(config, job=structs.replace(config.job, latency=0.0))
     with serving(at_once.job) if server.pid else nullcontext(server) as quick:
         return msgspec.json.decode(_output("clients", _start("clients", at_once, quick)), type=ClientCosts)
 
@@ -99,9 +100,9 @@ def sweep(config: ModelsConfig, server: Server, show: Callable[[str], None]) -> 
     clients = client_costs(config, server, show)
 
     def at(cost: int) -> Comparison:
-        job = replace(config.job, parse_cost=cost)
+        job = structs.replace(config.job, parse_cost=cost)
         return compare(
-            replace(config, job=job), server, lambda text: show(f"read {cost} times, {text}"), clients=clients
+            structs.replace(config, job=job), server, lambda text: show(f"read {cost} times, {text}"), clients=clients
         )
 
     return Sweep(points=tuple(map(at, COSTS)))

@@ -6,8 +6,9 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated
+
+import msgspec
 
 from crawler.core.errors import UsageError
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, plain, turned
@@ -25,8 +26,7 @@ MODELS = (
 """The names of the models, the simplest first; `models/assemble.py` maps each to its file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobConfig:
+class JobConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The job."""
 
     pages: Annotated[int, Help("Pages of the built-in site to fetch, read and write.", OptionKind.COUNT)] = 300
@@ -34,8 +34,7 @@ class JobConfig:
     parse_cost: Annotated[int, Help("Read each page so many times: time to compute.", OptionKind.COUNT)] = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrewConfig:
+class CrewConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The models that do the job, and the workers of each."""
 
     models: Annotated[
@@ -56,12 +55,11 @@ class CrewConfig:
         return tuple(name for name in MODELS if name in (self.models or MODELS))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelsConfig:
+class ModelsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All options of `crawler models`."""
 
-    job: JobConfig = field(default_factory=JobConfig)
-    crew: CrewConfig = field(default_factory=CrewConfig)
+    job: JobConfig = msgspec.field(default_factory=JobConfig)
+    crew: CrewConfig = msgspec.field(default_factory=CrewConfig)
 
 
 MODELS_OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(ModelsConfig)}

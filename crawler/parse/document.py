@@ -4,7 +4,6 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -30,8 +29,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     sitemap: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wants:
+class Wants(msgspec.Struct, frozen=True, kw_only=True):
     """The facts that a caller wants besides title and links.
 
     Attributes:

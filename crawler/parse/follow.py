@@ -11,8 +11,8 @@ Runs on: anywhere (pure); travels to worker processes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from crawler.core.config import ScopeConfig
@@ -32,8 +32,7 @@ _ANCHOR = LinkKind.A
 _NOFOLLOW = frozenset({"nofollow", "none"})
 
 
-@dataclass(frozen=True, slots=True)
-class Follow:
+class Follow(msgspec.Struct, frozen=True):
     """A rule that turns links into finds.
 
     Attributes:

@@ -8,10 +8,10 @@ Runs on: a worker process.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+import msgspec
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from crawler.parse.attributes import SPACE, TooManyCandidates, candidates, directives, has_token, refresh, words
@@ -25,8 +25,7 @@ MAX_REMEMBERED: Final = 100  # characters: pages write few different relations, 
 Attributes = Mapping[str, str | None]
 
 
-@dataclass(slots=True)
-class PageElements:
+class PageElements(msgspec.Struct):
     """The facts of a page that a walk over its elements collects.
 
     Attributes:
@@ -42,8 +41,8 @@ class PageElements:
     references: References
     robot_names: frozenset[str]
     is_whole: bool = True
-    robots: set[str] = field(default_factory=set)
-    documents: list[str] = field(default_factory=list)
+    robots: set[str] = msgspec.field(default_factory=set)
+    documents: list[str] = msgspec.field(default_factory=list)
     forms: dict[str, Attributes] | None = None
     first_title: LexborNode | None = None
 

@@ -11,11 +11,11 @@ Runs on: a worker process; `check_selector` anywhere.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
+import msgspec
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from crawler.core.errors import UsageError
@@ -102,8 +102,7 @@ def visible_text(tree: LexborHTMLParser) -> VisibleText:
     return VisibleText("\n".join(filter(None, lines)), is_cut=room < 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Selector:
+class _Selector(msgspec.Struct, frozen=True):
     """A selector, and the part of a match that its pseudo-element selects."""
 
     css: str

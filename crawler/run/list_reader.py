@@ -11,7 +11,8 @@ Runs on: anywhere (pure).
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from crawler.core.discovery import Way
 from crawler.core.errors import UrlError
@@ -59,8 +60,7 @@ class LineSplitter:
             yield (None if self._overlong else self._start), self._offset
 
 
-@dataclass(slots=True)
-class BatchBuilder:
+class BatchBuilder(msgspec.Struct):
     """Collector of judged lines for the next `SeedBatch`.
 
     Attributes:
@@ -75,8 +75,8 @@ class BatchBuilder:
     _comments: int = 0
     _guessed: int = 0
     _unwrapped: int = 0
-    _finds: list[Find] = field(default_factory=list)
-    _rejected: list[RejectedLine] = field(default_factory=list)
+    _finds: list[Find] = msgspec.field(default_factory=list)
+    _rejected: list[RejectedLine] = msgspec.field(default_factory=list)
 
     def __len__(self) -> int:
         return self._lines

@@ -17,10 +17,11 @@ import asyncio
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import chain
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+import msgspec
 
 from crawler.runtime.payloads import ROOM
 from crawler.runtime.tasks import Slots
@@ -187,8 +188,7 @@ class Lanes:
         self._dispatch()
 
 
-@dataclass(frozen=True, slots=True)
-class _WaitingJob:
+class _WaitingJob(msgspec.Struct, frozen=True):
     job: LaneJob
     answer: asyncio.Future[Any]
 

@@ -21,9 +21,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Self, TypeVar, TypeVarTuple
+
+import msgspec
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,14 +36,16 @@ LINGER = 0.2  # seconds
 _MIB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxBounds:
+class InboxBounds(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds in items and bytes: of what may wait (`max_*`), and of a group (`group_*`)."""
 
     max_items: int = 1000
     max_bytes: int = 64 * _MIB
     group_items: int = 500
     group_bytes: int = 32 * _MIB
+
+
+USUAL = InboxBounds()
 
 
 class GroupThread(Generic[T, R]):
@@ -60,7 +63,7 @@ class GroupThread(Generic[T, R]):
         done: Callable[[R], object] = lambda _result: None,
         weigh: Callable[[T], int] = lambda _item: 0,
         last: Callable[[], object] = lambda: None,
-        bounds: InboxBounds = InboxBounds(),
+        bounds: InboxBounds = USUAL,
         name: str = "groups",
     ) -> None:
         self._work = work

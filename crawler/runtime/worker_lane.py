@@ -22,11 +22,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any, NamedTuple
+
+import msgspec
 
 from crawler.runtime.payloads import Payloads
 from crawler.runtime.worker import OUT_OF_MEMORY, CallOutcome, WorkerCall, WorkerPipes, enter, greet, work
@@ -36,8 +37,7 @@ _STARTS = 3
 _PATIENCE = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of one item, and of a process that does not answer or start.
 
     Attributes:

@@ -1,13 +1,13 @@
 """core.config: every knob of a run, once."""
 
 import tomllib
-from dataclasses import fields
 from typing import get_type_hints
 
 import pytest
 import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from crawler.core.config import OPTIONS, BudgetConfig, EngineConfig, RunConfig, configure, plain_values
 from crawler.core.errors import UsageError

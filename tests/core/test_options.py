@@ -1,9 +1,9 @@
 """core.options: how a knob is described once and read from everywhere."""
 
 import math
-from dataclasses import dataclass, field
 from typing import Annotated
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,8 +79,7 @@ def an_option(kind: OptionKind, *, secret: bool = False) -> Option:
     return Option(group="g", field="f", name="knob", help=Help("Turns.", kind, secret=secret), default=None)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A small config."""
 
     how_many: Annotated[int, Help("How many.", OptionKind.COUNT)] = 7
@@ -88,11 +87,10 @@ class Part:
     internal: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """A config of small configs."""
 
-    part: Part = field(default_factory=lambda: Part(renamed=""))
+    part: Part = msgspec.field(default_factory=lambda: Part(renamed=""))
 
 
 @pytest.mark.parametrize(("kind", "value", "read"), READ)

@@ -1,11 +1,10 @@
 """core.throttle: the limits of one host follow its answers and failures."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from msgspec.structs import replace
 
 from crawler.core.leases_and_commits import HostState
 from crawler.core.reasons import Reason

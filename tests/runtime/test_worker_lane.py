@@ -5,11 +5,11 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from runtime import jobs
 
 from crawler.runtime.processes import Lanes

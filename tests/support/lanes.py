@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from crawler.runtime.processes import Lanes
 from crawler.runtime.worker_lane import Death, Limits, WorkerDied

@@ -8,7 +8,8 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crawler.core import traps
 from crawler.core.frontier_reports import HostReport, StoredUrl
