@@ -8,6 +8,7 @@
   `cookie_jar.py`, the user's file `cookies_file.py`, those that servers set `set_cookie.py`; the proxy `proxy.py`.
 - Connections: the pool `pool.py`; keep-alive `keep_alive.py`; new ones, happy eyeballs and the address policy
   `dialing.py`, through a proxy `tunnel.py`; certificates `tls.py`; one connection, first byte and idle `connection.py`.
-- DNS: the resolver `dns.py`; its cache `dns_cache.py`; one lookup `dns_lookup.py`; name servers `dns_servers.py`; their
-  outages `dns_outage.py`; /etc/hosts `hosts_file.py`.
+- DNS: the resolver `dns.py`, which `late_resolver.py` makes for the first name, `host_names.py`; its cache
+  `dns_cache.py`; one lookup `dns_lookup.py`; name servers `dns_servers.py`; their outages `dns_outage.py`; /etc/hosts
+  `hosts_file.py`.
 """

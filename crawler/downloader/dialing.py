@@ -29,9 +29,8 @@ from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.downloader.connection import HttpConnection
-from crawler.downloader.dns import Resolver
-from crawler.downloader.dns_lookup import Address
 from crawler.downloader.failures import dial_error, proxy_error
+from crawler.downloader.host_names import Address, Names
 from crawler.downloader.keep_alive import IdleConnections
 from crawler.downloader.proxy import Proxy
 from crawler.downloader.timing import AttemptTrace, Timeouts
@@ -85,13 +84,13 @@ class Dialer:
     def __init__(
         self,
         make_socket: SocketFactory,
-        resolver: Resolver,
+        names: Names,
         timeouts: Timeouts,
         proxy: Proxy | None,
         user_agent: str,
     ) -> None:
         self._make_socket = make_socket
-        self._resolver = resolver
+        self._names = names
         self._timeouts = timeouts
         self._proxy = proxy
         self._user_agent = user_agent
@@ -130,7 +129,7 @@ class Dialer:
         if (written := _written(url.host)) is not None:
             found = [written]
         else:
-            found = await self._resolver.resolve(url.host, queued=trace.paused)
+            found = await self._names.resolve(url.host, queued=trace.paused)
             trace.resolved = trace.now()
         addresses = _targets(found, url.port)
         while True:
@@ -155,7 +154,7 @@ class Dialer:
         self, proxy: Proxy, url: Url, tls: ssl.SSLContext | None, make: MakeConnection
     ) -> HttpConnection:
         written = _written(proxy.url.host)
-        found = [written] if written else await self._resolver.resolve(proxy.url.host)
+        found = [written] if written else await self._names.resolve(proxy.url.host)
         try:
             sock = await self._connected(_targets(found, proxy.url.port))
             if tls is None:

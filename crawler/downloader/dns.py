@@ -23,15 +23,15 @@ from copy import copy
 from functools import partial
 from typing import TypeVar
 
-from crawler.core.addresses import NO_HOST, can_be_host, is_this_machine
+from crawler.core.addresses import is_this_machine
 from crawler.core.errors import NO_NAME_SERVER, FetchError, NoNameServer
 from crawler.core.reasons import Reason
-from crawler.core.text import safe
 from crawler.downloader.dns_cache import CachedName, DnsCache
-from crawler.downloader.dns_lookup import Address, Lookup, LookupOutcome
+from crawler.downloader.dns_lookup import Lookup, LookupOutcome, system_servers
 from crawler.downloader.dns_outage import DnsOutage
 from crawler.downloader.dns_servers import NameServers
 from crawler.downloader.failures import our_limit
+from crawler.downloader.host_names import Address, check_name
 from crawler.downloader.hosts_file import HostsFile
 
 T = TypeVar("T")
@@ -43,12 +43,6 @@ ADDRESSES_TRIED = 4
 """Addresses of a name that one dial tries; the next dial begins with the next ones."""
 
 _LOOPBACK: tuple[Address, ...] = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
-
-
-def check_name(host: str) -> None:
-    """Raise FetchError(DNS_NOT_FOUND) for a host that can be no name; an address passes."""
-    if not can_be_host(host):
-        raise FetchError(Reason.DNS_NOT_FOUND, f"{safe(host, 80)} {NO_HOST}; check the spelling")
 
 
 class Resolver:
@@ -67,7 +61,7 @@ class Resolver:
         hosts_file: HostsFile | None = None,
     ) -> None:
         self._limit = limit
-        self._servers = NameServers(servers, now)
+        self._servers = NameServers(servers, system_servers, now)
         self._now = now
         self._hosts_file = hosts_file or HostsFile()
         self._cache = DnsCache(limit)

@@ -16,7 +16,8 @@ import msgspec
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
-from crawler.downloader.dns_lookup import Address, LookupOutcome
+from crawler.downloader.dns_lookup import LookupOutcome
+from crawler.downloader.host_names import Address
 
 _SHORTEST_TTL, _LONGEST_TTL = 1.0, 86400.0
 _NO_NAME_SECONDS = 60.0

@@ -26,6 +26,8 @@ import msgspec
 import pycares
 from pycares import errno as ares
 
+from crawler.downloader.host_names import Address
+
 _AGAIN_SECONDS = 2.0
 _AGAIN_SHARE = 0.4  # of the limit, where that is short
 _OTHER_KIND_SECONDS = 0.5
@@ -38,8 +40,6 @@ _AAAA: int = pycares.QUERY_TYPE_AAAA
 _NS: int = pycares.QUERY_TYPE_NS
 _FAMILIES = {_AAAA: socket.AF_INET6, _A: socket.AF_INET}
 _ROOT = "."
-
-Address = tuple[socket.AddressFamily, str]
 
 
 class LookupOutcome(msgspec.Struct, frozen=True):

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, ip_address
 
 from crawler.core.errors import UsageError
-from crawler.downloader.dns_lookup import system_servers
 
 _PORT = 53  # RFC 1035, 4.2
 _SERVER = re.compile(r"(?:\[([^]]+)\]|([^]:[]+))(?::([0-9]{1,5}))?")
@@ -47,10 +46,11 @@ def _parse(text: str) -> str:
 
 
 class NameServers:
-    """The servers in the order in which to ask them; `given` = none takes the system's."""
+    """The servers in the order in which to ask them; `given` = none takes the `system`'s."""
 
-    def __init__(self, given: Sequence[str], now: Callable[[], float]) -> None:
+    def __init__(self, given: Sequence[str], system: Callable[[], tuple[str, ...]], now: Callable[[], float]) -> None:
         self._given = tuple(given)
+        self._read_system = system
         self._now = now
         self._system: tuple[str, ...] = ()
         self._read_at = float("-inf")
@@ -59,7 +59,7 @@ class NameServers:
     def in_order(self) -> tuple[str, ...]:
         """Return all servers, at least one."""
         if not self._given and self._now() - self._read_at >= _SERVERS_SECONDS:
-            self._system, self._read_at = system_servers() or self._system, self._now()
+            self._system, self._read_at = self._read_system() or self._system, self._now()
         servers = self._given or self._system or _THIS_MACHINE
         first = servers.index(self._preferred) if self._preferred in servers else 0
         return servers[first:] + servers[:first]

@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 
-from crawler.downloader.dns_lookup import Address
+from crawler.downloader.host_names import Address
 
 HOSTS_FILE = Path("/etc/hosts")
 

@@ -25,8 +25,9 @@ from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.downloader.connection import HttpConnection
 from crawler.downloader.dialing import Dialer, socket_factory
-from crawler.downloader.dns import Resolver, check_name
+from crawler.downloader.host_names import check_name
 from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, IdleConnections, ReuseTrust
+from crawler.downloader.late_resolver import LateResolver
 from crawler.downloader.proxy import Proxy
 from crawler.downloader.timing import AttemptTrace, Timeouts
 from crawler.downloader.tls import tls_for
@@ -56,7 +57,7 @@ class ConnectionPools:
         self._idle = idle
         self._now = now
         self._proxy = proxy
-        self._resolver = Resolver(min(LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
+        self._names = LateResolver(min(LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
         self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
         timeouts = Timeouts(
             now=now,
@@ -99,11 +100,11 @@ class ConnectionPools:
         self._sweeping.cancel()
         for pool in self._pools.values():
             pool.close()
-        await self._resolver.close()
+        await self._names.close()
 
     def _dialer(self, config: FetchConfig, timeouts: Timeouts, *, named: bool) -> Dialer:
         make_socket = socket_factory(self._policy, self._idle, named=named or self._proxy is not None)
-        return Dialer(make_socket, self._resolver, timeouts, self._proxy, config.full_user_agent)
+        return Dialer(make_socket, self._names, timeouts, self._proxy, config.full_user_agent)
 
     def _sweep(self) -> None:
         self._idle.drop_expired(self._now())

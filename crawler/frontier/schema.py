@@ -22,7 +22,6 @@ Rules
 Runs on: the thread that has the connection.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -134,7 +133,7 @@ CREATE INDEX url_suspect ON url (depth, deaths, id) WHERE {SUSPECT};
 
 def values(found: Iterable[int | str]) -> str:
     """Pack values into the one parameter of AMONG."""
-    return json.dumps(list(found))
+    return msgspec.json.encode(list(found)).decode()
 
 
 def way_of(columns: Sequence[object]) -> Way:

@@ -9,7 +9,6 @@ Runs on: anywhere (pure); `now` is wall-clock seconds since 1970, `jitter` a ran
 
 import re
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 MAX_RETRY_AFTER = 3600.0
@@ -32,6 +31,9 @@ def retry_after(value: str | None, now: float) -> float | None:
         return min(float(text), MAX_RETRY_AFTER)
     if not text or len(text) > _LONGEST_DATE:
         return None
+    # Few answers have a date here, and importing the package of e-mail takes 3 ms of every start.
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
     try:
         moment = parsedate_to_datetime(text)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -8,7 +8,6 @@ Runs on: the main thread and the storage thread, blocking.
 
 import errno
 import os
-import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,6 +94,8 @@ def read_toml(path: Path) -> dict[str, object]:
     Raises:
         UsageError: it cannot be read, or is not TOML.
     """
+    import tomllib  # noqa: PLC0415 - a new run without a file of options reads none
+
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:

@@ -182,7 +182,10 @@ HEAVY = (
     "crawler.live.terminal",  # a terminal
     "crawler.load.run",  # another command
     "crawler.site.server",  # another command
+    "email",  # a Retry-After with a date
+    "pycares",  # a name to look up
     "rich",  # a terminal
+    "tomllib",  # a file of options
 )
 STARTED = """
 import sys
