@@ -103,14 +103,17 @@ def _second(at: int) -> str:
 
 def milliseconds(timing: Timing, *, queue: float | None = None, parse: float | None = None) -> dict[str, float | None]:
     """Return the phases by name, in milliseconds; None = it did not happen."""
-    phases = {
-        "queue": queue,
-        "dns": timing.dns,
-        "connect": timing.connect,
-        "tls": timing.tls,
-        "first_byte": timing.first_byte,
-        "body": timing.body,
-        "parse": parse,
-        "total": timing.total,
+    return {
+        "queue": _ms(queue),
+        "dns": _ms(timing.dns),
+        "connect": _ms(timing.connect),
+        "tls": _ms(timing.tls),
+        "first_byte": _ms(timing.first_byte),
+        "body": _ms(timing.body),
+        "parse": _ms(parse),
+        "total": _ms(timing.total),
     }
-    return {name: None if seconds is None else round(seconds * 1000, 3) for name, seconds in phases.items()}
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

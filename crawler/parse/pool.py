@@ -34,7 +34,7 @@ _REASONS = {
     Death.MEMORY: Reason.PARSE_MEMORY,
     Death.CRASH: Reason.PARSE_CRASH,
 }
-_BATCH = 64  # documents; a trip costs as much for one
+_BATCH = 32  # documents; a trip costs nearly as much for one, and all of a batch that is lost run again, one by one
 
 
 def lanes(task: Task, count: int, limits: Limits) -> Lanes:
