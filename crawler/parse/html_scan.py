@@ -67,24 +67,25 @@ def scan(html: bytes) -> Scan:
     """
     if b"\0" in html:
         raise NeedsTree("NUL")
-    start = _BETWEEN.match(html)
-    found = _TAGS.findall(html, start.end() if start else 0)
+    found = _TAGS.findall(html)
     tags: list[Tag | list[str]] = []
     hrefs: list[str] | None = None
     single: dict[str, Tag] = {}
     forms = 0
-    for href, written in dict.fromkeys(found):
+    for href, written, unknown in dict.fromkeys(found):
         if href:
             if hrefs is None:
                 tags.append(hrefs := [])
             hrefs.append("" if href == _PAGE_ITSELF else href.decode("utf-8", "replace"))
-        elif tag := (_remembered if len(written) <= MOST_BYTES else _read_tag)(written):
+        elif written and (tag := (_remembered if len(written) <= MOST_BYTES else _read_tag)(written)):
             tags.append(tag)
             hrefs = None
             forms += tag.name == "form"
             if tag.read_tag is None and single.setdefault(tag.name, tag) is not tag:
                 raise NeedsTree(f"several <{tag.name}>")
-    if forms > 1 and _has_nested_forms([written for _, written in found]):
+        elif unknown:
+            raise NeedsTree("an unusual tag")
+    if forms > 1 and _has_nested_forms([written for _, written, _ in found]):
         raise NeedsTree("<form> in <form>")
     title, base = single.get("title"), single.get("base")
     return Scan(title and title.content, base and base.attributes.get("href"), tags)
@@ -112,7 +113,7 @@ _RAW = ("script", "style", "title", "textarea", "iframe")
 # Tags that say nothing; others that say nothing cost more, and that is all. First in their usual spelling.
 _USUAL = (
     r"/[a-eg-z][a-z0-9]*+>"
-    r"|(?:[cdghkqruw][a-z0-9]*+|span|p|li|em|td|tr|br|strong|section)(?:>| class=\"[^\"]*+\">)"
+    r"|(?:[cdghkqruw][a-z0-9]*+|span|p|li|em|td|tr|br|strong|section)(?:>| (?:class|id)=\"[^\"]*+\">)"
 )
 _FREQUENT = (
     rf"(?:[cCdDgGhHkKqQrRuUwW]{_IN_NAME}*+|(?:p|li|span|strong|small|section|td|tr|th|table|tbody|thead|b|br|em|i|nav"
@@ -146,16 +147,18 @@ def _between() -> str:
     return rf"[^<]*+(?:<(?:{_USUAL}|{end}|{_FREQUENT}|!(?:{_COMMENT}|(?!--)[^>]*+>)|{other})[^<]*+)*+"
 
 
-_BETWEEN = re.compile(_between().encode())
 _FORM_END = rf"/(?i:form)[{_W}]*+>"
 # Most tags of interest: nothing else of them is read. Of a reference that is a fragment alone, `#` is left.
 _PAGE_ITSELF = b"#"
-_OTHER = r' [a-gi-qs-z][a-z-]*+="[^"]*+"'  # no `href` and no `rel`
+_OTHER = r'[a-gi-qs-z][a-z-]*+="[^"]*+"'  # no `href` and no `rel`
 _HREF = r"""([!$%'-\xff]++|#)(?:"|#[^"]*+"|(?<=#)[^"]*+")"""  # without white space and references to characters
-_PLAIN_ANCHOR = rf'a(?: href="|(?:{_OTHER})++ href="){_HREF}(?:>|(?:{_OTHER})++>)'
+_PLAIN_ANCHOR = (
+    rf'a (?:href="|class="[^"]*+" href="|(?:{_OTHER} )++href="){_HREF}(?:>| title="[^"]*+">|(?: {_OTHER})++>)'
+)
 _ANY = rf"({'|'.join(map(_raw_text, _RAW))}|{_NAME}{_ATTRIBUTES}|{_FORM_END})"
-# A `<` that fits nothing matches together with all behind it, and gives an empty tag: the time stays linear.
-_TAGS = re.compile(rf"<(?:{_PLAIN_ANCHOR}|{_ANY}){_between()}|<[\x00-\xff]*+".encode("latin-1"))
+# A `<` that fits nothing matches together with all behind it: the time stays linear. Groups come last, since `re`
+# saves those that have matched with each step of a repetition.
+_TAGS = re.compile(rf"{_between()}(?:<(?:{_PLAIN_ANCHOR}|{_ANY})|(<)[\x00-\xff]*+|\Z)".encode("latin-1"))
 _TAG = re.compile(rf"({_NAME}){_ATTRIBUTES}".encode())
 _EACH_ATTRIBUTE = re.compile(_ATTRIBUTE.encode())
 
