@@ -23,7 +23,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from crawler.parse.document import Content, Wants
 from crawler.parse.html_elements import META, TAGS, PageElements, TagReader, read_directives
-from crawler.parse.html_scan import NeedsTree, Scan, Tag, scan
+from crawler.parse.html_scan import DESCRIPTIVE, NeedsTree, Scan, Tag, scan
 from crawler.parse.references import References, TooManyLinks
 from crawler.parse.select import select, visible_text
 from crawler.parse.styles import read_styles
@@ -40,7 +40,7 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         MemoryError: its tree does not fit into this process.
     """
     robot_names = frozenset({"robots", agent.lower()} - {""})
-    if not (wants.text or wants.selectors or wants.assets):
+    if not (wants.text or wants.selectors or wants.assets or any(map(_DESCRIPTIVE.fullmatch, robot_names))):
         with suppress(NeedsTree):
             return _read_scan(scan(html), PageElements(None, references, robot_names))
     tree = parse_tree(html)
@@ -58,6 +58,9 @@ def read(html: bytes, references: References, wants: Wants, agent: str = "") -> 
         data_cut=(selected is not None and selected.are_cut) or (text is not None and text.is_cut),
         text=text and text.text,
     )
+
+
+_DESCRIPTIVE = re.compile(DESCRIPTIVE)
 
 
 def _read_scan(found: Scan, page: PageElements) -> Content:

@@ -142,6 +142,18 @@ def test_a_scan_keeps_the_limits_of_a_document(body: bytes) -> None:
     assert_same(document(body))
 
 
+@pytest.mark.parametrize("agent", ["bot", "Description", "og:title", "robots"])
+@pytest.mark.parametrize("name", ["description", "robots", "bot", "og:title", "http-equiv"])
+def test_a_robot_may_have_the_name_of_a_description(agent: str, name: str) -> None:
+    """What a page tells about itself addresses no robot, unless that is its name."""
+    page = document(f'<meta name="{name}" content="nofollow"><a href="x">'.encode())
+
+    told = read(page, agent=agent).robots
+
+    assert told == read(page, Wants(text=True), agent=agent).robots
+    assert told == ({"nofollow"} if name in {"robots", agent.lower()} else set())
+
+
 USUAL = [
     b"<!DOCTYPE html><html lang=en><title>T</title><link rel=stylesheet href=s.css><script src=x.js></script><p>",
     b"<form action=/s><select name=q><option value=1 selected>One</option></select><input type=submit></form><form>",
