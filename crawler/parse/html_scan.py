@@ -110,9 +110,9 @@ _IN_NAME = _but(_W + "/>")
 _NAME = rf"[a-zA-Z]{_IN_NAME}*+"
 _COMMENT = r"--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>)?+)"
 _RAW = ("script", "style", "title", "textarea", "iframe")
-# Tags that say nothing; others that say nothing cost more, and that is all. First in their usual spelling.
 DESCRIPTIVE: Final = r"description|keywords|author|generator|viewport|theme-color|dc\.[a-z.]++|(?:og|twitter):[a-z:]++"
 """The pattern of names of `<meta>` that address no robot: a robot with one of these names needs the tree."""
+# Tags that say nothing; others that say nothing cost more, and that is all. First in their usual spelling.
 _USUAL = (
     r"/[a-eg-z][a-z0-9]*+>"
     rf"|meta (?:name|property)=\"(?:{DESCRIPTIVE})\" content=\"[^\"]*+\" ?+/?+>"
