@@ -31,6 +31,7 @@ from crawler.frontier.host_rows import HostRows
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.scope_index import ScopeIndex
 from crawler.frontier.seen import SeenCache
+from crawler.frontier.seen_keys import SeenKeys
 from crawler.frontier.tally import Tally
 from crawler.frontier.url_rows import LoadedUrl, UrlRows
 
@@ -51,7 +52,13 @@ class Admission:
     """The writer of the rows of URLs in the database `db`."""
 
     def __init__(
-        self, db: sqlite3.Connection, tally: Tally, hosts: HostRows, scope_index: ScopeIndex, policy: FrontierPolicy
+        self,
+        db: sqlite3.Connection,
+        tally: Tally,
+        hosts: HostRows,
+        scope_index: ScopeIndex,
+        keys: SeenKeys,
+        policy: FrontierPolicy,
     ) -> None:
         self._db = db
         self._tally = tally
@@ -59,7 +66,7 @@ class Admission:
         self._scope_index = scope_index
         self._judge = policy.judge
         self._edges = policy.edges
-        self._rows = UrlRows(db)
+        self._rows = UrlRows(db, keys)
         self._seen = SeenCache(follows=policy.follows, ids=policy.edges)
         self._links: dict[int, list[_Links]] = {}  # of the visits of the group, by id
         self._finished: list[Request] = []

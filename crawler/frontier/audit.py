@@ -19,6 +19,7 @@ from crawler.core.visits import State
 from crawler.frontier import schema
 from crawler.frontier.reading import reading
 from crawler.frontier.run_reports import RunReports
+from crawler.frontier.seen_keys import SeenKeys
 from crawler.frontier.shapes import shape_of
 from crawler.frontier.sqlite_errors import reading_gate
 from crawler.frontier.tally import Tally
@@ -45,6 +46,7 @@ class FrontierAudit:
         with self._gate(), ExitStack() as stack:
             self._db, self.is_closed = stack.enter_context(reading(self._path))
             self._tally = Tally(self._db)
+            self._keys = SeenKeys(self._db)
             self.reports = RunReports(self._db, self._tally, self._gate)
             self._stack = stack.pop_all()
         return self
@@ -88,7 +90,8 @@ class FrontierAudit:
         """
         key = parse(url).key
         with self._gate():
-            row = self._db.execute("SELECT id, url, state, reason, attempts FROM url WHERE key = ?", (key,)).fetchone()
+            found = "SELECT id, url, state, reason, attempts FROM url WHERE id = ?"
+            row = self._db.execute(found, (self._keys.find(key),)).fetchone()
         if row is None:
             return "not in the frontier", ""
         url_id, spelling, state, *rest = row
@@ -152,11 +155,14 @@ class FrontierAudit:
                 yield f"accounting: {kind} by reason is {rows}, but the sums say {dict(sums)}"
 
     def _compare_keys(self) -> Iterator[str]:
-        (doubled,) = self._db.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM url GROUP BY key HAVING count(*) > 1)"
+        (rows,) = self._db.execute("SELECT count(*) FROM url").fetchone()
+        if rows != (keys := self._keys.count()):
+            yield f"accounting: {rows} URLs have a row, but {keys} have a key"
+        (strange,) = self._db.execute(
+            "SELECT count(*) FROM seen WHERE NOT EXISTS (SELECT 1 FROM url WHERE id = seen.url AND shape = seen.shape)"
         ).fetchone()
-        if doubled:
-            yield f"accounting: {doubled} URLs have more than one row"
+        if strange:
+            yield f"accounting: {strange} keys tell of another row than there is"
         way = ", ".join(schema.WAY)
         refusal = f"iif(state = {State.SKIPPED:d} AND reason != '{Reason.ROBOTS_DENIED}', reason, NULL)"
         kinds = self._db.execute(f"SELECT count(*), shape, guess, {refusal}, {way} FROM url GROUP BY 2, 3, 4, {way}")  # noqa: S608

@@ -17,27 +17,29 @@ from msgspec.structs import replace
 
 from crawler.core import records
 from crawler.core.reasons import Reason
+from crawler.core.urls import key_of
 from crawler.core.visits import State, Visit
+from crawler.frontier.seen_keys import SeenKeys
 
 LONGEST = 1000
 
 _LAST = """
     WITH RECURSIVE way (id, n) AS (
-        SELECT id, 0 FROM url WHERE key = ?
+        VALUES (?, 0)
         UNION ALL
         SELECT leads_to, n + 1 FROM way JOIN url USING (id) WHERE reason = ? AND leads_to IS NOT NULL AND n < ?
     )
-    SELECT key FROM way JOIN url USING (id) ORDER BY n DESC LIMIT 1
+    SELECT url FROM way JOIN url USING (id) ORDER BY n DESC LIMIT 1
 """
 
 
-def mark_circles(db: sqlite3.Connection, visits: Sequence[Visit]) -> Sequence[Visit]:
+def mark_circles(db: sqlite3.Connection, keys: SeenKeys, visits: Sequence[Visit]) -> Sequence[Visit]:
     """Return the visits of one group, in order; each redirect that closes a circle has failed."""
     ends: dict[bytes, bytes] = {}  # of the group's redirects: where the chain behind each ended when it was judged
     marked = []
     for visit in visits:
         if visit.reason is Reason.REDIRECT and visit.target is not None:
-            source, end = visit.request.url.key, _end(db, visit.target.key, ends)
+            source, end = visit.request.url.key, _end(db, keys, visit.target.key, ends)
             if end == source:
                 record = visit.record and records.failed(visit.record, Reason.REDIRECT_LOOP)
                 visit = replace(  # noqa: PLW2901
@@ -49,12 +51,12 @@ def mark_circles(db: sqlite3.Connection, visits: Sequence[Visit]) -> Sequence[Vi
     return marked
 
 
-def _end(db: sqlite3.Connection, key: bytes, ends: dict[bytes, bytes]) -> bytes:
+def _end(db: sqlite3.Connection, keys: SeenKeys, key: bytes, ends: dict[bytes, bytes]) -> bytes:
     """Return the last URL of the redirect chain that begins with this one: the URL itself if it is no redirect."""
     seen: set[bytes] = set()  # a circle longer than LONGEST was not found, and leads round and round
     while True:
-        last = db.execute(_LAST, (key, Reason.REDIRECT, LONGEST)).fetchone()
-        key = last[0] if last else key
+        if (url_id := keys.find(key)) is not None:
+            key = key_of(db.execute(_LAST, (url_id, Reason.REDIRECT, LONGEST)).fetchone()[0])
         if key not in ends or key in seen:
             return key
         seen.add(key)

@@ -2,8 +2,8 @@
 
 Rules
 - `url.state` is a `State`; leases are never stored. A pending row that waits for no retry and is no suspect is *ready*.
-- `url.key` is the digest of the URL and `shape` what a find is compared with (`frontier/shapes.py`): the index of both
-  settles most links. No two rows have one key; `crawler verify` looks.
+- `url.shape` is what a find is compared with (`frontier/shapes.py`). `seen` has it again by the digest of the URL, but
+  for the newest rows, whose keys are in memory (`frontier/seen_keys.py`). No two rows are of one URL.
 - `url.deaths` counts how often the process died while this URL was in flight; from `SUSPECT_DEATHS` on it runs alone.
 - `url.seed`, `depth`, `hops` and `foreign_hop` are of the best way that leads here, `chain` of the one with the fewest
   hops in a row, and `referrer` is where the best way comes from (`core/merging.py`).
@@ -94,7 +94,6 @@ CREATE TABLE robots (
 CREATE INDEX robots_host ON robots (host);
 CREATE TABLE url (
     id INTEGER PRIMARY KEY,
-    key BLOB NOT NULL,
     shape TEXT NOT NULL,
     url TEXT NOT NULL,
     host INTEGER NOT NULL,
@@ -116,6 +115,7 @@ CREATE TABLE url (
     lastmod TEXT,
     guess INTEGER NOT NULL DEFAULT 0
 );
+CREATE TABLE seen (key BLOB PRIMARY KEY, url INTEGER NOT NULL, shape TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE attempt (
     url INTEGER,
     at REAL,
@@ -123,7 +123,6 @@ CREATE TABLE attempt (
     not_before REAL NOT NULL,
     PRIMARY KEY (url, at)
 ) WITHOUT ROWID;
-CREATE INDEX url_key ON url (key, shape);
 CREATE INDEX url_ready ON url (host, attempts > 0, depth, id) WHERE {READY};
 CREATE INDEX url_outside ON url (host) WHERE reason = 'out_of_scope';
 CREATE INDEX url_waiting ON url (not_before) WHERE {WAITING};

@@ -32,6 +32,7 @@ from crawler.frontier.redirect_loops import mark_circles
 from crawler.frontier.robots_rows import robots_copies, write_robots
 from crawler.frontier.run_reports import RunReports
 from crawler.frontier.scope_index import ScopeIndex
+from crawler.frontier.seen_keys import SeenKeys
 from crawler.frontier.sqlite_errors import storage_gate
 from crawler.frontier.tally import Tally
 
@@ -73,7 +74,8 @@ class SqliteFrontier:
         self._tally = Tally(self._db)
         self._hosts = HostRows(self._db, self._policy.scope)
         self._scope_index = ScopeIndex(self._db, self._policy, datetime.fromtimestamp(now, UTC).year)
-        self._admission = Admission(self._db, self._tally, self._hosts, self._scope_index, self._policy)
+        self._keys = SeenKeys(self._db)
+        self._admission = Admission(self._db, self._tally, self._hosts, self._scope_index, self._keys, self._policy)
         self._leasing = Leasing(self._db, self._hosts, self._policy)
         self.reports = RunReports(self._db, self._tally, lambda: storage_gate(self._path.name))
         self._count_deaths()
@@ -199,7 +201,7 @@ class SqliteFrontier:
     def mark_circles(self, visits: Sequence[Visit]) -> Sequence[Visit]:
         """Return the visits to be committed, in order; each redirect that closes a circle has failed."""
         with storage_gate(self._path.name):
-            return mark_circles(self._db, visits)
+            return mark_circles(self._db, self._keys, visits)
 
     def commit(self, group: Group) -> Committed:
         """Commit the group in one transaction."""

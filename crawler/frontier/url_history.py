@@ -18,6 +18,7 @@ from crawler.frontier.host_reports import HostReports
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.robots_rows import robots_copies
 from crawler.frontier.scope_index import ScopeIndex, full_family
+from crawler.frontier.seen_keys import SeenKeys
 from crawler.frontier.tally import Tally
 
 _SHOWN_PLACES = 3
@@ -38,10 +39,12 @@ class FrontierHistory:
         self._policy = policy
         self._reports = HostReports(db, agent)
         self._scope_index = ScopeIndex(db, policy, year)
+        self._keys = SeenKeys(db)
 
     def of(self, url: Url) -> UrlHistory:
         """Return the history of a URL."""
-        row, host, most = self._row("key", url.key), self._reports.of(url.host_port), self._policy.host_pages
+        row = self._row("id", self._keys.find(url.key))
+        host, most = self._reports.of(url.host_port), self._policy.host_pages
         url_id = row["id"] if row else _NO_ROW
         leader = None
         if row and (source := self._row("id", row["referrer"])) is not None:

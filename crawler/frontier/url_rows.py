@@ -22,6 +22,7 @@ from crawler.core.reasons import Reason
 from crawler.core.urls import Url, key_of
 from crawler.core.visits import BadLink, Retry, State
 from crawler.frontier import schema
+from crawler.frontier.seen_keys import SeenKeys
 from crawler.frontier.shapes import row_of, shape_of
 
 _PENDING, _DONE, _FAILED, _SKIPPED = map(int, State)
@@ -30,15 +31,12 @@ _KEPT = ("state", "reason", "referrer", *schema.WAY, "line", "guess")
 _WRITTEN = (*_KEPT, "shape")
 _COLUMNS = ", ".join(f"url.{column}" for column in ("id", "url", "host", "leads_to", *_KEPT))
 _BY_ID = f"SELECT {_COLUMNS} FROM url WHERE id = ?"  # noqa: S608
-# Keys come in one parameter, 16 bytes each: half the time of one statement for each.
-_PLACES = "WITH RECURSIVE place (at) AS (VALUES (1) UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(?1))"
-_BY_KEYS = f"{_PLACES} SELECT {_COLUMNS} FROM place CROSS JOIN url ON key = substr(?1, at, 16)"  # noqa: S608
-_SHAPES = f"{_PLACES} SELECT at / 16, url.id, shape FROM place CROSS JOIN url ON key = substr(?1, at, 16)"  # noqa: S608
+_BY_IDS = f"SELECT {_COLUMNS} FROM url WHERE id {schema.AMONG}"  # noqa: S608
 _LEFT_OUT = (
     f"SELECT {_COLUMNS} FROM url JOIN host ON host.id = url.host"  # noqa: S608
     f" WHERE host.site = ? AND url.reason = '{Reason.OUT_OF_SCOPE}'"
 )
-_INSERT = f"INSERT INTO url (id, key, url, host, {', '.join(_WRITTEN)}) VALUES (?, ?, ?, ?{', ?' * len(_WRITTEN)})"  # noqa: S608
+_INSERT = f"INSERT INTO url (id, url, host, {', '.join(_WRITTEN)}) VALUES (?, ?, ?{', ?' * len(_WRITTEN)})"  # noqa: S608
 _CHANGE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _WRITTEN)} WHERE id = ?"  # noqa: S608
 _FINISH = "UPDATE url SET state = ?, reason = ?, status = ?, attempts = ?, deaths = 0, not_before = NULL WHERE id = ?"
 _POSTPONE = "UPDATE url SET attempts = ?, not_before = ?, deaths = 0, reason = ? WHERE id = ?"
@@ -68,10 +66,11 @@ class LoadedUrl(msgspec.Struct, eq=False):
 
 
 class UrlRows:
-    """The rows of the database `db` that the open transaction has read or changed."""
+    """The rows of the database `db` that the open transaction has read or changed; `keys` finds them."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, keys: SeenKeys) -> None:
         self._db = db
+        self._keys = keys
         self._rows: dict[str, LoadedUrl] = {}
         self._by_id: dict[int, LoadedUrl] = {}
         self._absent: dict[str, bytes] = {}  # keys of URLs that have no row yet
@@ -93,13 +92,9 @@ class UrlRows:
 
         No row of the transaction may have been changed yet.
         """
-        keys = sorted((key_of(href), href) for href in hrefs)  # the index is walked in its order
-        if not keys:
-            return ()
-        found = self._db.execute(_SHAPES, (b"".join([key for key, _ in keys]),))
-        known = [(url_id, keys[place][1], row_of(shape)) for place, url_id, shape in found]
-        present = {href for _, href, _ in known}
-        self._absent.update((href, key) for key, href in keys if href not in present)
+        keys = {key_of(href): href for href in hrefs}
+        known = [(url_id, keys.pop(key), row_of(shape)) for key, url_id, shape in self._keys.shapes(list(keys))]
+        self._absent.update((href, key) for key, href in keys.items())
         return known
 
     def load(self, hrefs: Iterable[str]) -> None:
@@ -109,8 +104,9 @@ class UrlRows:
             return
         if self._ends or self._delays:
             self.write()
-        for columns in self._db.execute(_BY_KEYS, (b"".join(keys),)):
-            self._keep(columns)
+        if known := [url_id for _, url_id, _ in self._keys.shapes(keys)]:
+            for columns in self._db.execute(_BY_IDS, (schema.values(known),)):
+                self._keep(columns)
         rows = self._rows
         self._absent.update((href, key) for key, href in keys.items() if href not in rows)
 
@@ -211,7 +207,7 @@ class UrlRows:
 
     def write(self) -> None:
         """Write every change into the transaction."""
-        inserts = [(url.id, key, url.href, url.host_id, *_written(url)) for key, url in self._inserted.values()]
+        inserts = [(url.id, url.href, url.host_id, *_written(url)) for _, url in self._inserted.values()]
         changes = [(*_written(url), url.id) for url in self._changed.values()]
         for statement, rows in (
             (_INSERT, inserts),
@@ -225,16 +221,25 @@ class UrlRows:
         ):
             if rows:
                 self._db.executemany(statement, rows)
+        self._keys.write(
+            added=((key, url.id) for key, url in self._inserted.values()),
+            changed=[(_written(url)[-1], key_of(url.href)) for url in self._changed.values()],
+        )
         self._forget_changes()
 
     def keep(self) -> None:
         """Let go of the rows of the committed transaction."""
+        self._keys.keep()
+        self._let_go()
+
+    def _let_go(self) -> None:
         for rows in (self._rows, self._by_id, self._absent):
             rows.clear()
 
     def forget(self) -> None:
         """Drop the rows of the transaction that was rolled back."""
-        self.keep()
+        self._keys.forget()
+        self._let_go()
         self._forget_changes()
         self._last_id = None
 

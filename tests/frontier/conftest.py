@@ -1,10 +1,11 @@
-"""The fixture of the tests of the frontier."""
+"""Fixtures of the tests of the frontier."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from crawler.frontier import seen_keys
 from support.frontiers import Run, let_go
 
 
@@ -15,3 +16,11 @@ def run(tmp_path: Path) -> Iterator[Run]:
     run.begin()
     yield run
     let_go(run)
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _few_young_keys() -> Iterator[None]:
+    """Keys move to the table from the fifth on, or no frontier here would be large enough."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seen_keys, "_YOUNG", 5)
+        yield

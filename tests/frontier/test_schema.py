@@ -27,7 +27,7 @@ def test_a_way_comes_out_of_its_row_as_it_was(way: Way) -> None:
     db = sqlite3.connect(":memory:")
     schema.create(db)
     columns, marks = ", ".join(schema.WAY), ", ?" * len(schema.WAY)
-    db.execute(f"INSERT INTO url (key, shape, url, host, {columns}) VALUES ('k', '0', 'u', 1{marks})", astuple(way))  # noqa: S608
+    db.execute(f"INSERT INTO url (shape, url, host, {columns}) VALUES ('0', 'u', 1{marks})", astuple(way))  # noqa: S608
 
     stored = schema.way_of(db.execute(f"SELECT {columns} FROM url").fetchone())  # noqa: S608
     db.close()

@@ -17,6 +17,7 @@ from crawler.core.urls import Host
 from crawler.core.visits import Page, Retry, State, Visit
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
+from crawler.frontier.seen_keys import SeenKeys
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.tally import Tally
 from support.ways import a_find
@@ -120,7 +121,10 @@ class Run:
         """Return the findings of an audit while the frontier runs, and sums in memory that differ from the disk."""
         audit = FrontierAudit(self.path)
         audit._db, audit._tally = self.frontier._db, Tally(self.frontier._db)
+        audit._keys = SeenKeys(self.frontier._db)
         wrong = list(audit.problems())
+        if any(self.frontier._keys.find(key) != url_id for key, url_id in audit._keys._young.items()):
+            wrong.append("keys in memory and on disk differ")
         return wrong if audit._tally.totals() == self.frontier._tally.totals() else [*wrong, "memory and disk differ"]
 
     def one(self, query: str) -> Any:
