@@ -150,7 +150,8 @@ class Leasing:
 
     def take_parked(self) -> tuple[Request, ...]:
         """Lease the URLs that ran alone at repeated deaths, as far as their hosts have pages left."""
-        rows = self._db.execute(f"{_COLUMNS} WHERE url.state = 0 AND url.deaths >= ?", (schema.PARKED_DEATHS,))
+        parked = f"SELECT id FROM url WHERE {schema.SUSPECT} AND deaths >= ?"  # noqa: S608 - from the index of suspects
+        rows = self._db.execute(f"{_COLUMNS} WHERE url.id IN ({parked})", (schema.PARKED_DEATHS,))
         return tuple(self._lease(row, alone=True) for row in rows.fetchall() if self._pages_left(row[0]) > 0)
 
     def is_anything_left(self) -> bool:

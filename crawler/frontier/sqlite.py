@@ -88,7 +88,7 @@ class SqliteFrontier:
         )
         self._leasing.is_list_read = cursor.finished
         latest = now + LONGEST_WAIT  # the clock may have been set back between two lives
-        self._db.execute("UPDATE url SET not_before = ?1 WHERE not_before > ?1", (latest,))
+        self._db.execute(f"UPDATE url SET not_before = ?1 WHERE {schema.WAITING} AND not_before > ?1", (latest,))  # noqa: S608
         self._db.execute("UPDATE host SET due = rest_until WHERE down IS NOT NULL")  # given up, and now asked again
         self._db.execute("UPDATE host SET due = ?1 WHERE due > ?1", (latest,))
         return Opened(
