@@ -145,7 +145,7 @@ def test_a_scan_keeps_the_limits_of_a_document(body: bytes) -> None:
 @pytest.mark.parametrize("agent", ["bot", "Description", "og:title", "robots"])
 @pytest.mark.parametrize("name", ["description", "robots", "bot", "og:title", "http-equiv"])
 def test_a_robot_may_have_the_name_of_a_description(agent: str, name: str) -> None:
-    """What a page tells about itself addresses no robot, unless that is its name."""
+    """A page whose robot is called like a description is read with the tree."""
     page = document(f'<meta name="{name}" content="nofollow"><a href="x">'.encode())
 
     told = read(page, agent=agent).robots
