@@ -22,7 +22,7 @@ from crawler.http.body_buffer import BodyBuffer
 
 _STEP = 256 * 1024
 _LONG = 0.5  # seconds for which a server may have waited for us, and given up
-_PATIENCE = 0.5  # seconds for a body of no use: most come with the head, and leave the connection in order
+PATIENCE = 0.5  # seconds for a body of no use: most come with the head, and leave the connection in order
 
 
 class ByteRate:
@@ -107,7 +107,7 @@ class BodyReader:
         if source.is_empty:
             return b""
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 return await self.whole(length, source)
         except (TimeoutError, FetchError, *FOREIGN):
             self.is_cut = True

@@ -27,10 +27,12 @@ from crawler.core.errors import CrawlerError, FetchError, UsageError
 from crawler.core.messages import Request, Response
 from crawler.core.options import in_keywords
 from crawler.core.reasons import Reason
+from crawler.core.urls import Url
 from crawler.downloader.client_options import KEYWORDS, Options, fetcher_config
 from crawler.downloader.cookie_jar import CookieJar
 from crawler.downloader.fetched import Fetched
 from crawler.downloader.fetcher import HttpFetcher
+from crawler.downloader.headers import cookie_name
 from crawler.downloader.redirection import redirected
 from crawler.downloader.request_options import Ask, RequestOptions, build_ask
 from crawler.downloader.stream import Stream, Urls
@@ -255,20 +257,31 @@ class Fetcher:
     async def _exchange(self, request: Request, ask: Ask, sender: Sender) -> Response:
         return await sender.fetch(self._with_cookies(request, ask.cookies))
 
-    def _with_cookies(self, request: Request, given: Mapping[str, str]) -> Request:
-        """Return the request with the cookies given to it; one of the jar with the same name is newer, and counts."""
-        if not given or not request.named or any(name.lower() == "cookie" for name, _ in request.headers):
-            return request
-        kept = {cookie.partition("=")[0] for cookie in self._kept_cookies(request).split("; ")}
-        value = "; ".join(f"{name}={value}" for name, value in given.items() if name not in kept)
-        return replace(request, headers=(*request.headers, ("Cookie", value))) if value else request
+    def _with_cookies(self, request: Request, own: Mapping[str, str]) -> Request:
+        """Return the request with the cookies told to it and to the Fetcher.
 
-    def _kept_cookies(self, request: Request) -> str:
-        return self._jar.header(request.url, self._clock.wall()) if self._jar else ""
+        Its own replace those of the jar in its first request. After a redirect the jar's are newer, as they always are
+        than those told to the Fetcher.
+        """
+        told = self._config.client.cookies
+        given = told if isinstance(told, Mapping) else {}
+        if not (own or given) or not request.named:
+            return request
+        written = [value for name, value in request.headers if name.lower() == "cookie"]
+        kept = {cookie_name(pair) for pair in self._http.cookies_for(request.url).split(";")}
+        pairs = {name: value for name, value in given.items() if name not in kept}
+        pairs |= {name: value for name, value in own.items() if request.way.hops == 0 or name not in kept}
+        for pair in ";".join(written).split(";"):
+            pairs.pop(cookie_name(pair), None)
+        if not pairs:
+            return request
+        line = "; ".join([*written, *(f"{name}={value}" for name, value in pairs.items())])
+        others = tuple((name, value) for name, value in request.headers if name.lower() != "cookie")
+        return replace(request, headers=(*others, ("Cookie", line)))
 
     def _identity(self, request: Request) -> tuple[object, ...]:
         """Return all parts of a request that a server sees: for the same parts it gives the same answer."""
-        return request.method, request.url, request.headers, request.body, self._kept_cookies(request)
+        return request.method, request.url, request.headers, request.body, self._http.cookies_for(request.url)
 
     async def _decoded(self, response: Response) -> bytes:
         """Return the decoded content; that of a redirect as it came, since it is of no use and may be a bomb."""
@@ -288,6 +301,8 @@ class Fetcher:
 
 class _Http(protocols.Fetcher, Protocol):
     """A fetcher of single requests, to be opened."""
+
+    def cookies_for(self, url: Url) -> str: ...
 
     async def __aenter__(self) -> Self: ...
 

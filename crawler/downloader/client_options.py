@@ -121,7 +121,8 @@ def fetcher_config(options: Options) -> FetcherConfig:
     """
     check_names(options, Options.__annotations__, "Fetcher")
     given = {keyword: value for keyword, value in options.items() if value is not None}
-    if given.pop("session", None) is not None and (taken := sorted(_OF_CONNECTIONS.intersection(given))):
+    taken = sorted(name for name in _OF_CONNECTIONS.intersection(given) if given[name] is not False)
+    if given.pop("session", None) is not None and taken:
         raise UsageError(f"{' and '.join(taken)}: a session has its own: tell aiohttp, or leave out the session")
     cookies = given.pop("cookies", False)
     if not isinstance(cookies, bool | CookieJar):

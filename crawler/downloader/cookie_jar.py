@@ -4,14 +4,15 @@ Rules
 - One header holds all that go to a URL, the longest path first, then the oldest (RFC 6265, 5.4), byte for byte.
 - A cookie of the same name, domain and path replaces the one before it, and keeps its place; one that has expired
   deletes it. A server cannot replace a secure cookie in clear.
-- The memory is bounded: MOST_OF_DOMAIN cookies of a domain, MOST_DOMAINS domains. The oldest is forgotten first.
+- Cookies of servers are bounded: MOST_OF_DOMAIN of a domain, MOST_DOMAINS domains. Expired ones are forgotten first,
+  then the oldest. No server can push out a cookie that the user has put in.
 - `cookies.py` says where a cookie goes, `set_cookie.py` what a server sets, `cookies_file.py` how a file holds them.
 Runs on: the event loop; `load` and `save` block for one small file.
 """
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from crawler.core.urls import Url
 from crawler.downloader.cookies import Cookie, domains, is_safe, path_matches
@@ -25,6 +26,14 @@ MOST_DOMAINS = 4096
 _Key = tuple[str, str, bool]  # name, path, host_only
 
 
+class _Kept(NamedTuple):
+    """A cookie in the jar, its number in the order of arrival, and whether the user has put in one with its key."""
+
+    number: int
+    cookie: Cookie
+    is_users: bool
+
+
 class CookieJar:
     """The cookies of one user agent; iterating gives each `Cookie` that has not expired.
 
@@ -32,7 +41,8 @@ class CookieJar:
     """
 
     def __init__(self, cookies: Iterable[Cookie] = ()) -> None:
-        self._by_domain: dict[str, dict[_Key, tuple[int, Cookie]]] = {}
+        self._by_domain: dict[str, dict[_Key, _Kept]] = {}
+        self._by_servers: dict[str, None] = {}  # domains without a cookie of the user, the first to come first
         self._taken = 0
         for cookie in cookies:
             self.put(cookie)
@@ -41,12 +51,12 @@ class CookieJar:
         return f"<CookieJar {len(self)}>"
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_domain.values()))
+        return sum(1 for _ in self)
 
     def __iter__(self) -> Iterator[Cookie]:
         now = SystemClock.wall()
         for known in list(self._by_domain.values()):
-            yield from [cookie for _, cookie in known.values() if not cookie.is_expired(now)]
+            yield from [kept.cookie for kept in known.values() if not kept.cookie.is_expired(now)]
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -60,6 +70,8 @@ class CookieJar:
     def save(self, path: str | Path) -> None:
         """Write the cookies as a cookies.txt that only its owner may read; those of the session, too.
 
+        The format has no place for a cookie with a tab in it: such a cookie is left out.
+
         Raises:
             OSError: the file cannot be written.
         """
@@ -71,19 +83,20 @@ class CookieJar:
         partial.replace(file)
 
     def put(self, cookie: Cookie) -> None:
-        """Store a cookie in place of the one with the same name, path and domain."""
-        known = self._by_domain.setdefault(cookie.domain, {})
-        key = (cookie.name, cookie.path, cookie.host_only)
-        self._taken += 1
-        known[key] = (known[key][0] if key in known else self._taken, cookie)
-        if len(known) > MOST_OF_DOMAIN:
-            del known[min(known, key=lambda other: known[other][0])]
-        if len(self._by_domain) > MOST_DOMAINS:
-            del self._by_domain[next(iter(self._by_domain))]
+        """Store a cookie of the user in place of the one with the same name, path and domain."""
+        self._by_servers.pop(cookie.domain, None)
+        self._store(cookie, is_users=True)
+
+    def add(self, cookies: Iterable[Cookie]) -> None:
+        """Put in cookies of the user, where none with the same name, path and domain is known."""
+        for cookie in cookies:
+            if _key(cookie) not in self._by_domain.get(cookie.domain, {}):
+                self.put(cookie)
 
     def clear(self) -> None:
         """Forget all cookies."""
         self._by_domain.clear()
+        self._by_servers.clear()
 
     def take(self, url: Url, values: Iterable[bytes], now: float) -> None:
         """Keep the cookies that the Set-Cookie headers of an answer set.
@@ -95,20 +108,44 @@ class CookieJar:
         """
         for value in values:
             cookie = read_set_cookie(value, url, now)
-            if cookie is None or (not is_safe(url) and self._has_secure(cookie)):
+            if cookie is None or (not is_safe(url) and self._has_secure(cookie, now)):
                 continue
             if cookie.is_expired(now):
-                known = self._by_domain.get(cookie.domain, {})
-                known.pop((cookie.name, cookie.path, cookie.host_only), None)
-            else:
-                self.put(cookie)
+                self._by_domain.get(cookie.domain, {}).pop(_key(cookie), None)
+                continue
+            if cookie.domain not in self._by_domain:
+                self._by_servers[cookie.domain] = None
+            self._store(cookie, is_users=False)
+            self._keep_bounds(cookie.domain, now)
 
-    def _has_secure(self, new: Cookie) -> bool:
+    def _store(self, cookie: Cookie, *, is_users: bool) -> None:
+        known = self._by_domain.setdefault(cookie.domain, {})
+        before = known.get(_key(cookie))
+        self._taken += 1
+        number, was_users = (before.number, before.is_users) if before else (self._taken, False)
+        known[_key(cookie)] = _Kept(number, cookie, is_users or was_users)
+
+    def _keep_bounds(self, domain: str, now: float) -> None:
+        known = self._by_domain[domain]
+        if len(known) > MOST_OF_DOMAIN:
+            for key in [key for key, kept in known.items() if kept.cookie.is_expired(now)]:
+                del known[key]
+            of_servers = [key for key, kept in known.items() if not kept.is_users]
+            if len(of_servers) > MOST_OF_DOMAIN:
+                del known[min(of_servers, key=lambda key: known[key].number)]
+        if len(self._by_servers) > MOST_DOMAINS:
+            oldest = next(iter(self._by_servers))
+            del self._by_servers[oldest], self._by_domain[oldest]
+
+    def _has_secure(self, new: Cookie, now: float) -> bool:
         """Return whether a secure cookie has this name where the new one would be seen (RFC 6265bis, 5.7)."""
         return any(
-            cookie.secure and cookie.name == new.name and path_matches(new.path, cookie.path)
+            kept.cookie.secure
+            and kept.cookie.name == new.name
+            and path_matches(new.path, kept.cookie.path)
+            and not kept.cookie.is_expired(now)
             for domain in (*domains(new.domain), *self._below(new))
-            for _, cookie in self._by_domain.get(domain, {}).values()
+            for kept in self._by_domain.get(domain, {}).values()
         )
 
     def _below(self, new: Cookie) -> list[str]:
@@ -120,10 +157,14 @@ class CookieJar:
         if not self._by_domain:
             return ""
         found = [
-            (-len(cookie.path), number, cookie)
+            kept
             for domain in domains(url.host)
-            for number, cookie in self._by_domain.get(domain, {}).values()
-            if cookie.goes_to(url, now)
+            for kept in self._by_domain.get(domain, {}).values()
+            if kept.cookie.goes_to(url, now)
         ]
-        found.sort(key=lambda entry: entry[:2])
-        return "; ".join(f"{cookie.name}={cookie.value}" if cookie.name else cookie.value for *_, cookie in found)
+        found.sort(key=lambda kept: (-len(kept.cookie.path), kept.number))
+        return "; ".join(f"{cookie.name}={cookie.value}" if cookie.name else cookie.value for _, cookie, _ in found)
+
+
+def _key(cookie: Cookie) -> _Key:
+    return cookie.name, cookie.path, cookie.host_only

@@ -77,8 +77,8 @@ def read_cookies(content: bytes) -> tuple[Cookie, ...]:
 
 
 def written_cookies(cookies: Iterable[Cookie]) -> bytes:
-    """Return the content of a file with these cookies."""
-    lines = [_FIRST_LINE, *map(_line, cookies), ""]
+    """Return the content of a file with these cookies, without those that the format cannot hold."""
+    lines = [_FIRST_LINE, *(_line(one) for one in cookies if not _CONTROL.search(one.name + one.value + one.path)), ""]
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 

@@ -1,9 +1,9 @@
 """Dialling: a new connection, from name lookup over happy eyeballs and the address policy to TLS.
 
 Rules
-- The socket for an address is made here and nowhere else, so no spelling, no DNS answer and no redirect leads to an
-  address that the policy refuses. With a proxy the dialled address is the proxy's, which the user named; `pool.py`
-  judges the target by its URL.
+- Every address is judged by `make_socket` before it is dialled, and is dialled as a number: no spelling, no DNS answer
+  and no redirect leads to an address that the policy refuses. With a proxy the dialled address is the proxy's, which
+  the user named; `pool.py` judges the target by its URL.
 - Name lookup, TCP and TLS together have the connect timeout; the wait for the lookup's turn is not counted.
 - The addresses of a name are dialled by happy eyeballs (RFC 8305). When none carries TCP and TLS, the dial is repeated
   without the first address of each family, until none is left: TLS may fail at one address and succeed at the next.
@@ -134,7 +134,7 @@ class Dialer:
         addresses = _targets(found, url.port)
         while True:
             try:
-                if tls is None and len(addresses) == 1 and not any(addresses[0][4][3:]):
+                if tls is None and len(addresses) == 1:
                     return await self._dial_plainly(addresses[0], make)
                 sock = await self._connected(addresses)
                 _, connection = await self._loop.create_connection(make, sock=sock, ssl=tls, server_hostname=name)

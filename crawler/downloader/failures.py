@@ -50,6 +50,8 @@ def dial_error(error: OSError, where: str) -> FetchError:
 
 def proxy_error(error: OSError, where: str) -> FetchError:
     """Return the `FetchError` for a proxy that could not be dialled on the way to `where`."""
+    if connect_reason(error.errno) is Reason.CLIENT_LIMIT:
+        return our_limit(error)
     return FetchError(Reason.PROXY_FAILED, f"the proxy did not connect to {where}: {_said(error)}")
 
 

@@ -26,6 +26,7 @@ from crawler.core.config import FetchConfig
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Clock, Room
 from crawler.core.reasons import Reason
+from crawler.core.urls import Url
 from crawler.downloader.body import BodyReader, ByteRate
 from crawler.downloader.connection import HttpConnection
 from crawler.downloader.cookie_jar import CookieJar
@@ -99,6 +100,10 @@ class HttpFetcher:
         except FOREIGN as error:
             raise reach_error(error, request.url.host_port) from error
 
+    def cookies_for(self, url: Url) -> str:
+        """Return the cookies of the jar for a URL, as a Cookie header holds them."""
+        return self._headers.cookies_for(url)
+
     async def _attempt(self, request: Request, body: BodyReader, began: float, *, fresh: bool) -> Response:
         """Return the response that comes over one connection; a `fresh` one is new.
 
@@ -159,8 +164,7 @@ def _with_file(jar: CookieJar | None, config: FetchConfig) -> CookieJar | None:
     cookies = load_cookies(config)
     if jar is None:
         return CookieJar(cookies) if cookies else None
-    for cookie in cookies:
-        jar.put(cookie)
+    jar.add(cookies)
     return jar
 
 

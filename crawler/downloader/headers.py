@@ -6,7 +6,8 @@ Rules
   it. Cookies go to their own domains (`cookies.py`). All other hosts see the user agent, the accepted types
   and codings, and the request's own headers.
 - A header of the request replaces the user's, the user's replaces the crawler's (`_DEFAULTS`). Framing is set here
-  alone. The jar's cookies stand in front of another Cookie header's, in one line (RFC 6265, 5.4).
+  alone. The jar's cookies stand in front of another Cookie header's, in one line (RFC 6265, 5.4), and give way to those
+  of the same name in it.
 - No header can start a new line.
 Runs on: the event loop.
 """
@@ -18,6 +19,7 @@ from crawler.core.config import FetchConfig
 from crawler.core.errors import UsageError
 from crawler.core.messages import Request
 from crawler.core.text import safe
+from crawler.core.urls import Url
 from crawler.downloader.cookie_jar import CookieJar
 from crawler.http.authorization import basic
 from crawler.runtime.clock import SystemClock
@@ -68,6 +70,10 @@ class RequestHeaders:
         self._to_proxy = to_proxy
         self._now = now
 
+    def cookies_for(self, url: Url) -> str:
+        """Return the cookies of the jar for a URL, as a Cookie header holds them."""
+        return self._jar.header(url, self._now()) if self._jar else ""
+
     def message(self, request: Request) -> bytes:
         """Return the request as it goes on the wire, its body included.
 
@@ -82,13 +88,11 @@ class RequestHeaders:
             own = (*own, *self._to_proxy)
             target = url.href
         trusted = request.is_trusted
-        cookie = self._jar.header(url, self._now()) if self._jar else ""
+        cookie = self.cookies_for(url)
         if own or cookie or trusted not in self._ready:
             headers = _over(_over((("Host", host),), self._headers[trusted]), own)
-            if cookie:  # in front of the request's own: a request has one Cookie line at the most
-                others = [value for name, value in headers if name.lower() == "cookie"]
-                kept = tuple((name, value) for name, value in headers if name.lower() != "cookie")
-                headers = (*kept, ("Cookie", "; ".join([cookie, *others])))
+            if cookie:
+                headers = _with_cookies(headers, cookie)
             lines = _lines(headers)
         else:
             lines = f"Host: {host}\r\n{self._ready[trusted]}"
@@ -96,6 +100,22 @@ class RequestHeaders:
         if request.body is not None or request.method in _EXPECT_BODY:
             lines += f"Content-Length: {len(body)}\r\n"
         return f"{request.method} {target} HTTP/1.1\r\n{lines}\r\n".encode("utf-8", "surrogateescape") + body
+
+
+def _with_cookies(headers: Headers, kept: str) -> Headers:
+    """Return the headers with the jar's cookies in front of others, of which those of the same name count."""
+    others = [value for name, value in headers if name.lower() == "cookie"]
+    named = {cookie_name(pair) for value in others for pair in value.split(";")}
+    left = [pair for pair in kept.split("; ") if cookie_name(pair) not in named]
+    return (
+        *((name, value) for name, value in headers if name.lower() != "cookie"),
+        ("Cookie", "; ".join([*left, *others])),
+    )
+
+
+def cookie_name(pair: str) -> str:
+    """Return the name of one cookie of a Cookie header."""
+    return pair.partition("=")[0].strip()
 
 
 def _over(under: Headers, over: Headers) -> Headers:

@@ -53,7 +53,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One request of a user, with all that was told of it.
 
     Attributes:
-        cookies: sent besides those of the jar, as long as the redirects stay on the origin.
+        cookies: sent besides those of the Fetcher, as long as the redirects stay on the origin.
         timeout: seconds for all of it, redirects and retries included; None = each try has its own limit only.
         extra: given back with the answer.
     """
@@ -85,11 +85,9 @@ def build_ask(method: str, text: str, options: RequestOptions, config: FetcherCo
 def _ask(method: str, text: str, options: RequestOptions, config: FetcherConfig) -> Ask:
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     read = {name: read_keyword(name, given[name]) for name in _AS_FETCHER.intersection(given)}
-    own = given.get("cookies")
-    cookies = config.client.cookies if isinstance(config.client.cookies, Mapping) else {}
     return Ask(
         request=_request(method, text, given, read),
-        cookies={**cookies, **dict(pairs_of("cookies", own))} if own is not None else cookies,
+        cookies=dict(pairs_of("cookies", given.get("cookies", ()))),
         timeout=read.get("timeout"),
         follow_redirects=read.get("follow_redirects", config.client.follow_redirects),
         max_redirects=read.get("max_redirects", config.client.max_redirects),

@@ -7,6 +7,7 @@ Rules
 - Not promised, unlike over our own connections: that an answer belongs to its request (what a server sends unasked is
   aiohttp's to judge), limits on a head before it is parsed, and the address policy for names. An address in a URL is
   judged.
+- A session with credentials of its own is not led to another origin: aiohttp would send them there.
 - A session is left open; one that a function made is closed with the fetcher.
 Runs on: the event loop of the session.
 """
@@ -25,10 +26,14 @@ from crawler.core.errors import FetchError, UsageError
 from crawler.core.messages import HeaderFields, Request, Response, Timing
 from crawler.core.protocols import Clock, Room
 from crawler.core.reasons import Reason
+from crawler.core.urls import Url
+from crawler.downloader.body import PATIENCE
 from crawler.downloader.session_failures import ERRORS, session_error
+from crawler.http import redirects
 from crawler.http.authorization import basic
 from crawler.http.body_buffer import BodyBuffer
 
+_SECRET = ("Authorization", "Cookie", "Proxy-Authorization")
 _STEP = 256 * 1024  # bytes of a body for which room is taken at once
 
 
@@ -60,6 +65,8 @@ class SessionFetcher:
     async def __aenter__(self) -> Self:
         given = self._given
         self._session = given if isinstance(given, aiohttp.ClientSession) else given()
+        if not isinstance(self._session, aiohttp.ClientSession):
+            raise UsageError(f"session: the function gave no aiohttp.ClientSession, but {type(self._session).__name__}")
         if self._session.closed:
             raise UsageError("session: it is closed")
         return self
@@ -79,6 +86,9 @@ class SessionFetcher:
         address = written_address(request.url.host)
         if address and (refusal := self._policy.refusal(address, named=request.named)):
             raise FetchError(Reason.BLOCKED_ADDRESS, refusal)
+        if not request.is_trusted and self._has_secrets():
+            message = f"the session would send its own credentials to {request.url.origin}: give them to the Fetcher"
+            raise FetchError(Reason.BAD_REDIRECT, message)
         try:
             async with asyncio.timeout(self._config.timeout) as limit:
                 return await self._exchange(request, room, limit)
@@ -103,7 +113,11 @@ class SessionFetcher:
             first = self._now()
             if room is not None:
                 await _unhurried(room.answered(), limit)
-            body, is_cut = await self._body(answer, request, room, limit)
+            is_redirect = answer.status in redirects.STATUSES and "Location" in answer.headers
+            if is_redirect or (request.success_only and not 200 <= answer.status < 300):
+                body, is_cut = await self._brief(answer, request, room, limit)
+            else:
+                body, is_cut = await self._body(answer, request, room, limit)
             done = self._now()
             version = answer.version
             return Response(
@@ -134,6 +148,26 @@ class SessionFetcher:
                 answer.close()
                 return taken.whole(), True
         return taken.whole(), False
+
+    async def _brief(
+        self, answer: aiohttp.ClientResponse, request: Request, room: Room | None, limit: asyncio.Timeout
+    ) -> tuple[bytes, bool]:
+        """Return a body of no use if it comes within half a second, and whether it was left; no error ends it."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._body(answer, request, room, limit)
+        except ERRORS:
+            answer.close()
+            return b"", True
+
+    def cookies_for(self, url: Url) -> str:
+        """Return the cookies of the session's jar for a URL, as a Cookie header holds them."""
+        cookies = self._session.cookie_jar.filter_cookies(URL(url.href, encoded=True))
+        return "; ".join(f"{name}={morsel.value}" for name, morsel in cookies.items())
+
+    def _has_secrets(self) -> bool:
+        """Return whether the session has credentials that it sends with every request, whatever its origin."""
+        return self._session.auth is not None or any(name in self._session.headers for name in _SECRET)
 
     def _headers(self, request: Request) -> list[tuple[str, str]]:
         """Return the headers to send besides the session's own; those of the request come last, and replace others."""

@@ -2,7 +2,8 @@
 
 Rules
 - Name and value are taken byte for byte. A cookie without `=` has a value and no name.
-- The last attribute of a name counts; one that cannot be read is as if it were missing. Max-Age beats Expires.
+- The last attribute of a name counts; a date or an age that cannot be read is as if it were missing. Max-Age beats
+  Expires.
 - A server speaks for its own host and for the domains above it, except public suffixes. It sets secure cookies over
   https alone, or from this machine.
 - `__Secure-` and `__Host-` are promises that are kept, in any case of letters.
@@ -10,6 +11,7 @@ Runs on: anywhere (pure).
 """
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 
@@ -18,8 +20,8 @@ from crawler.core.suffixes import is_public_suffix
 from crawler.core.urls import Url, parse
 from crawler.downloader.cookies import Cookie, domains, is_safe, path_of
 
-LONGEST = 4096  # characters of name and value
-LONGEST_ATTRIBUTE = 1024
+LONGEST = 4096  # bytes of name and value
+LONGEST_ATTRIBUTE = 1024  # bytes of its value
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NO_HOST = re.compile(r"[/?#@\\:\s]")
@@ -37,12 +39,14 @@ def read_set_cookie(value: bytes, url: Url, now: float) -> Cookie | None:
         url: of the request.
         now: wall clock, seconds.
     """
-    written, *parts = value.decode("utf-8", "surrogateescape").split(";")
+    header = value.decode("utf-8", "surrogateescape")
+    written, *parts = header.split(";")
     left, equals, right = written.partition("=")
     name, text = (left.strip(" \t"), right.strip(" \t")) if equals else ("", left.strip(" \t"))
-    if not (name or text) or len(name) + len(text) > LONGEST or _CONTROL.search(written):
+    if not (name or text) or _size(name) + _size(text) > LONGEST or _CONTROL.search(header):
         return None
-    attributes = _attributes(parts)
+    pairs = list(_pairs(parts))
+    attributes = dict(pairs)
     domain = _domain(attributes.get("domain", ""), url.host)
     if domain is None or ("secure" in attributes and not is_safe(url)):
         return None
@@ -55,18 +59,21 @@ def read_set_cookie(value: bytes, url: Url, now: float) -> Cookie | None:
         host_only=not domain,
         secure="secure" in attributes,
         http_only="httponly" in attributes,
-        expires=_expiry(attributes, now),
+        expires=_expiry(pairs, now),
     )
     return cookie if _keeps_promise(cookie, path) else None
 
 
-def _attributes(parts: list[str]) -> dict[str, str]:
-    found = {}
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogateescape"))
+
+
+def _pairs(parts: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the names and values of the attributes, without those that are too long."""
     for part in parts:
         name, _, value = part.partition("=")
-        if len(value) <= LONGEST_ATTRIBUTE:
-            found[name.strip(" \t").lower()] = value.strip(" \t")
-    return found
+        if _size(value.strip(" \t")) <= LONGEST_ATTRIBUTE:
+            yield name.strip(" \t").lower(), value.strip(" \t")
 
 
 def _domain(written: str, host: str) -> str | None:
@@ -103,11 +110,14 @@ def _keeps_promise(cookie: Cookie, path: str) -> bool:
     return True
 
 
-def _expiry(attributes: dict[str, str], now: float) -> float | None:
-    age = attributes.get("max-age", "")
-    if _MAX_AGE.fullmatch(age):
-        return min(now + int(age[:13]), _FOREVER) if not age.startswith("-") and int(age[:13]) else 0.0
-    return cookie_date(attributes.get("expires", ""))
+def _expiry(pairs: list[tuple[str, str]], now: float) -> float | None:
+    """Return the moment of expiry; of each attribute the last that can be read counts, and Max-Age beats Expires."""
+    ages = [value for name, value in pairs if name == "max-age" and _MAX_AGE.fullmatch(value)]
+    if ages:
+        seconds = 0 if ages[-1].startswith("-") else int(ages[-1].lstrip("0")[:13] or "0")
+        return min(now + seconds, _FOREVER) if seconds else 0.0
+    dates = [cookie_date(value) for name, value in pairs if name == "expires"]
+    return next((date for date in reversed(dates) if date is not None), None)
 
 
 _TOKEN = re.compile(r"[^\x09\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")

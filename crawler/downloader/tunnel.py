@@ -15,6 +15,7 @@ from crawler.core.text import safe
 from crawler.core.urls import Url
 from crawler.downloader.proxy import Proxy
 from crawler.http.framing import ResponseReader
+from crawler.http.head import Head
 
 
 def tunnel_request(url: Url, proxy: Proxy, user_agent: str) -> bytes:
@@ -30,7 +31,7 @@ class TunnelAnswer(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._reader = ResponseReader(bodiless=True)  # an answer that opens a tunnel has no body, whatever it says
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[Head] = asyncio.get_running_loop().create_future()
 
     async def check(self, where: str) -> None:
         """Wait until the tunnel to `where` is open.
@@ -38,10 +39,12 @@ class TunnelAnswer(asyncio.Protocol):
         Raises:
             FetchError: PROXY_FAILED, the proxy refuses; or its answer is none.
         """
-        await self._ended
-        head = self._reader.head
-        if head is None or head.status != 200:
-            told = f"{head.status} {safe(head.phrase, 200)}" if head else "no answer"
+        try:
+            head = await self._ended
+        except FetchError as error:
+            raise FetchError(Reason.PROXY_FAILED, f"the proxy did not connect to {where}: {error}") from error
+        if head.status != 200:
+            told = f"{head.status} {safe(head.phrase, 200)}"
             raise FetchError(Reason.PROXY_FAILED, f"the proxy did not connect to {where}: {told}")
         if self._reader.surplus:
             raise FetchError(Reason.PROTOCOL_ERROR, f"the proxy spoke before {where} was asked")
@@ -52,8 +55,8 @@ class TunnelAnswer(asyncio.Protocol):
             self._reader.feed(data)
         except FetchError as error:
             self._end(error)
-        if self._reader.is_done:
-            self._end()
+        if self._reader.is_done and self._reader.head is not None and not self._ended.done():
+            self._ended.set_result(self._reader.head)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer: the proxy has left."""
@@ -62,10 +65,6 @@ class TunnelAnswer(asyncio.Protocol):
         except FetchError as error:
             self._end(error)
 
-    def _end(self, error: FetchError | None = None) -> None:
-        if self._ended.done():
-            return
-        if error is None:
-            self._ended.set_result(None)
-        else:
+    def _end(self, error: FetchError) -> None:
+        if not self._ended.done():
             self._ended.set_exception(error)

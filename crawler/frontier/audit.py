@@ -12,8 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from crawler.core.errors import StorageDamaged
 from crawler.core.leases_and_commits import Totals
 from crawler.core.reasons import Reason
+from crawler.core.text import safe
 from crawler.core.urls import parse
 from crawler.core.visits import State
 from crawler.frontier import schema
@@ -46,7 +48,10 @@ class FrontierAudit:
         with self._gate(), ExitStack() as stack:
             self._db, self.is_closed = stack.enter_context(reading(self._path))
             self._tally = Tally(self._db)
-            self._keys = SeenKeys(self._db)
+            try:
+                self._keys = SeenKeys(self._db)
+            except UnicodeError as error:
+                raise StorageDamaged(f"{self._path.name}: a URL in it is none: {safe(str(error), 100)}") from error
             self.reports = RunReports(self._db, self._tally, self._gate)
             self._stack = stack.pop_all()
         return self

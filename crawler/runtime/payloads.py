@@ -15,7 +15,7 @@ Runs on: `Payloads` on the event loop, with a thread of its own; `receive` in th
 import mmap
 import os
 import struct
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -61,7 +61,7 @@ class Payloads:
         return f"<Payloads {self._waiting.qsize()} wait>"
 
     def begin_batch(self) -> None:
-        """Use the memory of the batch before the last, which was answered."""
+        """Use the memory of the batch with payloads before the last, which was answered."""
         if isinstance(self._shared, mmap.mmap):
             self._free = next(self._batches) % _BATCHES * ROOM
             self._end = self._free + ROOM
@@ -116,10 +116,13 @@ class FarEnd:
     @classmethod
     def new(cls, pipe: Connection, size: int) -> Self:
         """Return these ends, with `size` bytes of new memory where the system has some that needs no name (Linux)."""
-        with suppress(AttributeError, OSError):
+        with ExitStack() as undo, suppress(AttributeError, OSError):
             file = os.memfd_create("payloads")
+            undo.callback(os.close, file)
             os.ftruncate(file, size)
-            return cls(pipe, mmap.mmap(file, size), file)
+            memory = mmap.mmap(file, size)
+            undo.pop_all()
+            return cls(pipe, memory, file)
         return cls(pipe, b"")
 
     def __reduce__(self) -> tuple[object, ...]:

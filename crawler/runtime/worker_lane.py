@@ -189,7 +189,8 @@ class Worker:
     def send(self, jobs: Sequence[LaneJob]) -> asyncio.Future[list[CallOutcome]]:
         """Put the calls into the pipe; returns their answer."""
         limits, send = self._limits, self._payloads.send
-        self._payloads.begin_batch()
+        if any(job.payload is not None for job in jobs):
+            self._payloads.begin_batch()
         calls: list[WorkerCall] = [(func, item, None if load is None else send(load)) for func, item, load in jobs]
         try:
             answer = self._loop.run_in_executor(self._executor, work, limits.cpu_seconds, limits.wall_seconds, calls)

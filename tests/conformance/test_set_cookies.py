@@ -52,10 +52,12 @@ PAIRS = [
     # control characters end nothing: the cookie is refused
     (["a=b\x00c"], ""),
     (["a\x1f=b"], ""),
+    (["a=b; path=/\x01"], ""),
     (["a=b\tc"], "a=b\tc"),
     # lengths
     (["n=" + "x" * 4095], "n=" + "x" * 4095),
     (["n=" + "x" * 4096], ""),
+    (["n=" + "\u20ac" * 1366], ""),
 ]
 
 
@@ -82,6 +84,9 @@ EXPIRIES = [
     (f"a=1; Max-Age=60; Expires={GONE}", True),
     (f"a=1; Expires={GONE}; Max-Age=60", True),
     ("a=1; Max-Age=99999999999999999999999", True),
+    ("a=1; Max-Age=00000000000000000000005", True),
+    ("a=1; Max-Age=0; Max-Age=x", False),
+    (f"a=1; Expires={GONE}; Expires=soon", False),
 ]
 
 

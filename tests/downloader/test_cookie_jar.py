@@ -7,7 +7,7 @@ import pytest
 from crawler.core.errors import UsageError
 from crawler.core.urls import parse
 from crawler.downloader.client import Fetcher
-from crawler.downloader.cookie_jar import CookieJar
+from crawler.downloader.cookie_jar import MOST_DOMAINS, MOST_OF_DOMAIN, CookieJar
 from crawler.downloader.cookies import Cookie
 from support.path_server import PathServer, redirect_to, response, url_at
 from support.rawserver import raw_server
@@ -131,3 +131,56 @@ def test_a_cookie_put_by_hand_is_sent() -> None:
     assert jar.header(parse("http://w.h.example/"), 0) == "a=1"
     jar.clear()
     assert len(jar) == 0
+
+
+async def test_cookies_of_a_request_replace_those_of_the_jar() -> None:
+    """All that a request is told is sent; the jar's cookies stand in front."""
+    site = PathServer(login=response(b"", "Set-Cookie: s=old; Path=/", "Set-Cookie: t=1; Path=/"))
+    async with raw_server(site) as where, Fetcher(cookies=True) as fetcher:
+        await fetcher.get(url_at(where, "/login"))
+        await fetcher.get(url_at(where, "/a"), cookies={"s": "new"})
+        await fetcher.get(url_at(where, "/a"), headers={"Cookie": "a=1"}, cookies={"b": "2"})
+
+    assert "Cookie: t=1; s=new\r\n" in site.requests[1]
+    assert "Cookie: s=old; t=1; a=1; b=2\r\n" in site.requests[2]
+
+
+async def test_after_a_redirect_the_jar_is_newer() -> None:
+    """A server may replace the cookie with which it was asked."""
+    site = PathServer(a=redirect_to("/b", "Set-Cookie: s=new; Path=/"))
+    async with raw_server(site) as where, Fetcher(cookies=True) as fetcher:
+        await fetcher.get(url_at(where, "/a"), cookies={"s": "old"})
+
+    assert "Cookie: s=old\r\n" in site.requests[0]
+
+
+def test_a_cookie_that_a_file_cannot_hold_is_left_out(tmp_path: Path) -> None:
+    """A server's tab does not make the file unreadable."""
+    jar = CookieJar()
+    jar.take(parse("http://h.example/"), [b"a=x\ty", b"b=1", b"c=1; Path=/\tz"], 0)
+    jar.save(tmp_path / "c")
+
+    assert [cookie.name for cookie in CookieJar.load(tmp_path / "c")] == ["b"]
+
+
+def test_no_server_pushes_out_what_the_user_has_put_in() -> None:
+    """Neither with many cookies nor with many hosts; nor does a file replace what is newer."""
+    jar = CookieJar([Cookie(name="login", value="1", domain="h.example")])
+    for number in range(MOST_OF_DOMAIN + 5):
+        jar.take(parse("http://h.example/"), [f"n{number}=1".encode()], 0)
+    for number in range(MOST_DOMAINS + 5):
+        jar.take(parse(f"http://h{number}.example/"), [b"a=1"], 0)
+    jar.take(parse("http://h.example/"), [b"login=2"], 0)
+    jar.add([Cookie(name="login", value="1", domain="h.example")])
+
+    assert jar.header(parse("http://h.example/"), 0).startswith("login=2; n5=1; ")
+    assert len(jar) == MOST_OF_DOMAIN + 1 + MOST_DOMAINS
+
+
+def test_a_secure_cookie_that_has_expired_stands_in_nobody_s_way() -> None:
+    """RFC 6265bis, 5.7: expired cookies are gone."""
+    jar = CookieJar()
+    jar.take(parse("https://h.example/"), [b"a=1; Secure; Max-Age=10"], 0)
+    jar.take(parse("http://h.example/"), [b"a=2"], 20)
+
+    assert jar.header(parse("http://h.example/"), 20) == "a=2"

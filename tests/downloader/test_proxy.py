@@ -99,9 +99,9 @@ async def test_a_bad_certificate_behind_a_tunnel_is_named() -> None:
     ("answer", "reason"),
     [
         (b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Reason.PROTOCOL_ERROR),
-        (b"no HTTP at all\r\n\r\n", Reason.PROTOCOL_ERROR),
-        (b"", Reason.CONNECTION_LOST),
-        (b"HTTP/1.1 200 OK\r\nX: y\r\n", Reason.TRUNCATED),
+        (b"no HTTP at all\r\n\r\n", Reason.PROXY_FAILED),
+        (b"", Reason.PROXY_FAILED),
+        (b"HTTP/1.1 200 OK\r\nX: y\r\n", Reason.PROXY_FAILED),
         (b"HTTP/1.1 200 OK\r\n\r\n", Reason.CONNECT_FAILED),
         (b"HTTP/1.1 503 \r\nContent-Length: 4\r\n\r\ngone", Reason.PROXY_FAILED),
     ],

@@ -274,3 +274,62 @@ async def test_a_session_is_loaded_only_for_those_who_bring_one() -> None:
     maker: Callable[[], aiohttp.ClientSession] = aiohttp.ClientSession
     async with Fetcher(session=maker) as fetcher:
         assert "SessionFetcher" in repr(fetcher)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": {"Authorization": "Bearer s"}},
+        {"headers": {"Cookie": "s=1"}},
+        {"headers": {"proxy-authorization": "Basic x"}},
+    ],
+)
+async def test_a_session_s_own_credentials_go_to_no_other_origin(options: Any) -> None:
+    """Since aiohttp would send them there, the redirect is an error, and the other origin is not asked."""
+    there = PathServer()
+    async with raw_server(there) as other:
+        here = PathServer(a=redirect_to("/b"), away=redirect_to(url_at(other)))
+        async with (
+            raw_server(here) as where,
+            aiohttp.ClientSession(**options) as session,
+            Fetcher(session=session, allow_nets=("127.0.0.0/8",)) as fetcher,
+        ):
+            assert (await fetcher.get(url_at(where, "/a"))).ok
+            with pytest.raises(FetchError) as caught:
+                await fetcher.get(url_at(where, "/away"))
+
+    assert caught.value.reason is Reason.BAD_REDIRECT
+    assert there.requests == []
+
+
+async def test_a_page_may_set_a_cookie_of_the_session_and_redirect_to_itself() -> None:
+    """The session's jar makes the second request another one."""
+    site = PathServer(a=[redirect_to("/a", "Set-Cookie: seen=1; Path=/"), response(b"in")])
+    async with (
+        raw_server(site) as where,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
+        Fetcher(session=session) as fetcher,
+    ):
+        assert (await fetcher.get(url_at(where, "/a"))).content == b"in"
+
+
+async def test_a_redirect_is_its_head(session: aiohttp.ClientSession) -> None:
+    """A body that never ends is not waited for."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b" /a " in await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 9\r\n\r\nslow")
+            await reader.read()
+        else:
+            writer.write(OK)
+        writer.close()
+
+    async with raw_server(serve) as where, Fetcher(session=session, timeout=5) as fetcher:
+        assert (await fetcher.get(url_at(where, "/a"))).content == b"good"
+
+
+async def test_a_function_that_gives_no_session_is_named() -> None:
+    """A mistake of the program, told at once."""
+    with pytest.raises(UsageError, match=r"gave no aiohttp\.ClientSession, but NoneType"):
+        async with Fetcher(session=lambda: None):
+            pass
