@@ -66,6 +66,7 @@ async def measure(name: str, handler: Callable[..., Awaitable[None]], pairs: int
     async with HttpFetcher(FetchConfig(), clock=SystemClock()) as fetcher:
         await asyncio.gather(*(work(fetcher) for _ in range(IN_FLIGHT)))
     server.close()
+    await asyncio.sleep(0.05)  # for the servers of the last connections to see their ends
     print(f"{name:58} {pairs * 2:6} URLs  {wrong:4} misattributed  {failed:4} failed", flush=True)
 
 
