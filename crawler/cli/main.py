@@ -106,6 +106,8 @@ def _named(error: Exception) -> tuple[str, int]:
     """Return one line for an error, and its exit code."""
     if isinstance(error, CrawlerError):
         return str(error), error.exit_code
+    if isinstance(error.__context__, KeyboardInterrupt):  # it met a lock of `threading`, which then complains
+        return "interrupted", 130
     if isinstance(error, click.UsageError):
         asked = error.ctx.command_path if error.ctx else "crawler"
         return f"{error.format_message()} (see {asked} --help)", 2

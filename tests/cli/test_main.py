@@ -125,6 +125,13 @@ class _Failing(click.Command):
         raise self._error
 
 
+def interrupted_in_a_lock() -> RuntimeError:
+    """Return what a `with` of a `threading.Condition` raises when Ctrl-C comes before it has its lock back."""
+    error = RuntimeError("release unlocked lock")
+    error.__context__ = KeyboardInterrupt()
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
@@ -135,6 +142,7 @@ class _Failing(click.Command):
         (StorageError("broken"), 5, "broken"),
         (InternalError("our fault"), 70, "our fault"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (interrupted_in_a_lock(), 130, "interrupted"),
         (StorageError("two\nlines \x1b[2J"), 5, r"two\u000alines \u001b[2J"),
         (OSError(2, "No such file", "some/file"), 70, "internal error: FileNotFoundError"),
         (ValueError("oops"), 70, "internal error: ValueError('oops'); please report it"),

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 from runtime import jobs
 
-from crawler.runtime.payloads import ROOM
+from crawler.runtime.payloads import ROOM, Payloads
 from crawler.runtime.processes import Lanes
 from crawler.runtime.worker_lane import Death
 from support.lanes import PATIENT, kinds
@@ -40,6 +40,19 @@ async def test_no_batch_overwrites_another(two_lanes: Lanes) -> None:
     weighed = await asyncio.gather(*(two_lanes.run(jobs.weigh, 0, payload) for payload in payloads))
 
     assert [crc for _, _, crc in weighed] == [zlib.crc32(payload) for payload in payloads]
+
+
+async def test_a_batch_without_payloads_turns_no_memory(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a greeting between two full batches would free the memory of one that is not read yet."""
+    turned = Mock()
+    monkeypatch.setattr(Payloads, "begin_batch", turned)
+
+    await lanes.start()
+    await lanes.run(jobs.double, 1)
+    turned.assert_not_called()
+
+    await lanes.run(jobs.weigh, 0, b"body")
+    turned.assert_called_once()
 
 
 async def test_small_payloads_need_no_thread(lanes: Lanes) -> None:
