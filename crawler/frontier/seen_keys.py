@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Sequence
 from crawler.core.urls import key_of
 from crawler.frontier import schema
 
-_YOUNG = 100_000  # keys that begin a move: 20 MB in memory, and what one transaction adds
+_YOUNG = 100_000  # keys that begin a move: about 20 MB in memory, and twice as much before it ends
 
 # Keys come in one parameter, 16 bytes each: half the time of one statement for each.
 _SHAPES = (
