@@ -133,11 +133,15 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         """Return all values of a header that is a list, joined as one (RFC 9110, 5.3); empty = absent."""
         return ",".join(self.header_values(name))
 
+    def raw_values(self, name: bytes) -> tuple[bytes, ...]:
+        """Return each value of a header by its name in lower case, as received, in order."""
+        headers = self.headers if isinstance(self.headers, HeaderFields) else HeaderFields(self.headers)
+        return headers.named(name)
+
     def header_values(self, name: str) -> list[str]:
         """Return each value of a header, in order, without the white space of HTTP around it (RFC 9110, 5.6.3).
 
         Other white space of latin-1 may be the last byte of a letter in UTF-8, such as an a with grave.
         """
-        headers = self.headers if isinstance(self.headers, HeaderFields) else HeaderFields(self.headers)
-        values = headers.named(name.lower().encode("latin-1"))
+        values = self.raw_values(name.lower().encode("latin-1"))
         return [value.strip(_BLANK).decode("latin-1") for value in values] if values else []

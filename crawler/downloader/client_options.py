@@ -154,11 +154,16 @@ def pairs_of(keyword: str, value: object) -> list[tuple[str, str]]:
     Raises:
         UsageError: it is neither, or not all of them are text.
     """
-    items = value.items() if isinstance(value, Mapping) else value
-    pairs: list[Any] = list(items) if isinstance(items, Iterable) and not isinstance(items, str | bytes) else [None]
+    pairs = items_of(value)
     if not all(isinstance(pair, tuple | list) and [*map(type, pair)] == [str, str] for pair in pairs):
         raise UsageError(f"{keyword}: expected a mapping of texts, such as {{'name': 'value'}}, or pairs of texts")
     return [(name, text) for name, text in pairs]
+
+
+def items_of(value: object) -> list[Any]:
+    """Return the items of a mapping or of an iterable, unchecked; of anything else one item, None, that is no pair."""
+    items = value.items() if isinstance(value, Mapping) else value
+    return list(items) if isinstance(items, Iterable) and not isinstance(items, str | bytes) else [None]
 
 
 def _user(value: object) -> str:

@@ -126,8 +126,7 @@ class HttpFetcher:
         if trace.reused and connection.unasked:
             raise _StaleConnection
         if self._jar is not None:
-            received = [value for name, value in response.headers if name.lower() == b"set-cookie"]
-            self._jar.take(request.url, received, self._wall())
+            self._jar.take(request.url, response.raw_values(b"set-cookie"), self._wall())
         return response
 
     async def _exchange(
@@ -138,8 +137,7 @@ class HttpFetcher:
         connection.ask(self._headers.message(request), body.deadline, without_body=request.method == "HEAD")
         head = await connection.head()
         await body.answered(connection)
-        is_redirect = head.status in redirects.STATUSES and any(head.headers.named(b"location"))
-        if is_redirect or (request.success_only and not 200 <= head.status < 300):
+        if redirects.is_head_enough(request, head.status, head.headers):
             content = await body.brief(head.length, connection)
         else:
             content = await body.whole(head.length, connection)

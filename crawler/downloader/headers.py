@@ -21,7 +21,7 @@ from crawler.core.messages import Request
 from crawler.core.text import safe
 from crawler.core.urls import Url
 from crawler.downloader.cookie_jar import CookieJar
-from crawler.http.authorization import basic
+from crawler.http.authorization import authorization
 from crawler.runtime.clock import SystemClock
 
 Headers = tuple[tuple[str, str], ...]
@@ -55,12 +55,9 @@ class RequestHeaders:
         now: Callable[[], float] = SystemClock.wall,
     ) -> None:
         ours: Headers = (("User-Agent", config.full_user_agent), *_DEFAULTS)
-        authorization: Headers = ()
-        if config.basic_auth:
-            authorization = (("Authorization", basic(*config.basic_auth)),)
-        elif config.bearer:
-            authorization = (("Authorization", f"Bearer {config.bearer}"),)
-        self._headers = {True: _over(ours, (*authorization, *config.headers)), False: ours}
+        credentials = authorization(config.basic_auth, config.bearer)
+        theirs = (*((("Authorization", credentials),) if credentials else ()), *config.headers)
+        self._headers = {True: _over(ours, theirs), False: ours}
         self._ready = {
             trusted: _lines(headers)
             for trusted, headers in self._headers.items()

@@ -20,8 +20,8 @@ from crawler.core.errors import UrlError, UsageError
 from crawler.core.messages import Request
 from crawler.core.options import check_names
 from crawler.core.reasons import Reason
-from crawler.downloader.client_options import FetcherConfig, Pairs, pairs_of, read_keyword
-from crawler.http.authorization import basic
+from crawler.downloader.client_options import FetcherConfig, Pairs, items_of, pairs_of, read_keyword
+from crawler.http.authorization import authorization
 
 _METHOD = re.compile(r"[A-Z]{1,32}")
 _BODIES = ("content", "data", "json")
@@ -116,20 +116,18 @@ def _request(method: str, text: str, given: Mapping[str, Any], read: Mapping[str
     names = {name.lower() for name, _ in headers}
     if kind and "content-type" not in names:
         headers.append(("Content-Type", kind))
-    if (authorization := _authorization(text, read)) and "authorization" not in names:
-        headers.append(("Authorization", authorization))
+    if (credentials := _credentials(text, read)) and "authorization" not in names:
+        headers.append(("Authorization", credentials))
     return Request(
         url=urls.parse(url), named=True, method=method, headers=tuple(headers), body=body, most=read.get("max_body")
     )
 
 
-def _authorization(text: str, read: Mapping[str, Any]) -> str | None:
+def _credentials(text: str, read: Mapping[str, Any]) -> str | None:
     if "auth" in read and "bearer" in read:
         raise UsageError("auth and bearer: give one of them, not both")
-    if "bearer" in read:
-        return f"Bearer {read['bearer']}"
-    user = read.get("auth") or urls.credentials(text)
-    return basic(*user) if user else None
+    token = read.get("bearer")
+    return authorization(read.get("auth") or (None if token else urls.credentials(text)), token)
 
 
 def _body(given: Mapping[str, Any]) -> tuple[bytes | None, str | None]:
@@ -164,9 +162,8 @@ def _fields(keyword: str, value: object) -> list[tuple[str, str]]:
     Raises:
         UsageError: it is no mapping, and no pairs; or a value is neither text nor a number.
     """
-    items = value.items() if isinstance(value, Mapping) else value
     found = []
-    for pair in items if isinstance(items, Iterable) and not isinstance(items, str | bytes) else [None]:
+    for pair in items_of(value):
         if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)):
             raise UsageError(f"{keyword}: expected a mapping, such as {{'name': 'value'}}, or pairs")
         name, values = pair

@@ -30,7 +30,7 @@ from crawler.core.urls import Url
 from crawler.downloader.body import PATIENCE
 from crawler.downloader.session_failures import ERRORS, session_error
 from crawler.http import redirects
-from crawler.http.authorization import basic
+from crawler.http.authorization import authorization
 from crawler.http.body_buffer import BodyBuffer
 
 _SECRET = ("Authorization", "Cookie", "Proxy-Authorization")
@@ -113,8 +113,8 @@ class SessionFetcher:
             first = self._now()
             if room is not None:
                 await _unhurried(room.answered(), limit)
-            is_redirect = answer.status in redirects.STATUSES and "Location" in answer.headers
-            if is_redirect or (request.success_only and not 200 <= answer.status < 300):
+            headers = HeaderFields(answer.raw_headers)
+            if redirects.is_head_enough(request, answer.status, headers):
                 body, is_cut = await self._brief(answer, request, room, limit)
             else:
                 body, is_cut = await self._body(answer, request, room, limit)
@@ -123,7 +123,7 @@ class SessionFetcher:
             return Response(
                 request=request,
                 status=answer.status,
-                headers=HeaderFields(answer.raw_headers),
+                headers=headers,
                 body=body,
                 reason_phrase=answer.reason or "",
                 http_version=f"{version.major}.{version.minor}" if version else "1.1",
@@ -173,10 +173,8 @@ class SessionFetcher:
         """Return the headers to send besides the session's own; those of the request come last, and replace others."""
         config, given = self._config, []
         if request.is_trusted:
-            if config.basic_auth:
-                given.append(("Authorization", basic(*config.basic_auth)))
-            elif config.bearer:
-                given.append(("Authorization", f"Bearer {config.bearer}"))
+            if credentials := authorization(config.basic_auth, config.bearer):
+                given.append(("Authorization", credentials))
             given += config.headers
         if "User-Agent" not in self._session.headers:
             given.insert(0, ("User-Agent", config.full_user_agent))

@@ -7,7 +7,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from crawler.core.messages import Response
+from crawler.core.messages import HeaderFields, Request, Response
 from crawler.core.text import from_octets
 from crawler.core.urls import Url, parse
 
@@ -17,6 +17,12 @@ STATUSES = frozenset({301, 302, 303, 307, 308})
 def is_redirect(response: Response) -> bool:
     """Return whether a response leads elsewhere, and so is no page: its body is not read."""
     return response.status in STATUSES and any(response.header_values("location"))
+
+
+def is_head_enough(request: Request, status: int, headers: HeaderFields) -> bool:
+    """Return whether only the head of an answer is of use: it leads elsewhere, or fails where a failure says all."""
+    is_redirect = status in STATUSES and any(headers.named(b"location"))
+    return is_redirect or (request.success_only and not 200 <= status < 300)
 
 
 def target(response: Response) -> Url | None:

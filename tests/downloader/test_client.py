@@ -16,14 +16,6 @@ from support.rawserver import raw_server
 BAD = "http://127.0.0.1:1/"
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
-    """A clock on which a pause takes no time, for every `Fetcher` of the test."""
-    clock = HandClock()
-    monkeypatch.setattr("crawler.downloader.client.SystemClock", lambda: clock)
-    return clock
-
-
 @pytest.mark.both_loops
 async def test_a_page_is_fetched_and_decoded() -> None:
     """Content, text, JSON and headers of one page."""

@@ -11,6 +11,7 @@ import pytest
 
 from crawler.core.errors import FetchError, UsageError
 from crawler.core.reasons import Reason
+from crawler.downloader.body import PATIENCE
 from crawler.downloader.client import Fetcher, fetch
 from support.fetching import OK, HandClock, answering
 from support.mocked_session import mocking
@@ -25,14 +26,6 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
     """A session as a user makes it."""
     async with aiohttp.ClientSession(headers={"X-Session": "mine"}) as session:
         yield session
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
-    """A clock on which a pause takes no time."""
-    clock = HandClock()
-    monkeypatch.setattr("crawler.downloader.client.SystemClock", lambda: clock)
-    return clock
 
 
 # --- aioresponses --------------------------------------------------------------------------------------------------
@@ -333,3 +326,17 @@ async def test_a_function_that_gives_no_session_is_named() -> None:
     with pytest.raises(UsageError, match=r"gave no aiohttp\.ClientSession, but NoneType"):
         async with Fetcher(session=lambda: None):
             pass
+
+
+async def test_an_empty_location_leads_nowhere(session: aiohttp.ClientSession) -> None:
+    """Such an answer is a page like others, and its slow body is waited for."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation:\r\nContent-Length: 4\r\n\r\nsl")
+        await asyncio.sleep(PATIENCE + 0.1)
+        writer.write(b"ow")
+        writer.close()
+
+    async with raw_server(serve) as where, Fetcher(session=session) as fetcher:
+        assert (await fetcher.get(url_at(where))).content == b"slow"
