@@ -10,10 +10,14 @@ Rules
 - A damaged or truncated body is a problem, raised behind all that could be decompressed (`http/decompression.py`).
   Bytes after a complete stream are ignored, as in browsers, unless they start another gzip member or zstd frame.
 - An empty body is empty under any coding.
+- A body that is here in full and one that flows have the same content and the same problems. The one difference: of one
+  that flows 1 MiB is kept, so of a damaged one that is longer, a little in front of the damage may be missing.
 Runs on: anywhere (pure); a worker process, or the loop in steps.
 """
 
 import re
+import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from crawler.core.reasons import Reason
@@ -24,6 +28,7 @@ from crawler.http.decompression import CODINGS, STEP, ByteSource, Coding, Decode
 __all__ = [
     "STEP",
     "DecodeProblem",
+    "FlowDecoder",
     "codings",
     "content_steps",
     "decode",
@@ -40,6 +45,7 @@ MAX_MEMBERS = 1024
 _NOTHING = frozenset({"", "identity"})
 _HEAD = 4
 _SLICE = 64 * 1024
+_KEPT = 1024 * 1024
 _SNIFFED = 1445
 _BINARY = re.compile(rb"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
@@ -86,17 +92,72 @@ def put_together(pieces: Iterable[bytes]) -> bytes:
 
 def decode_steps(body: bytes, codings: Sequence[str], limit: int) -> Iterator[bytes]:
     """Yield the document in pieces of at most `STEP` bytes, some empty; raise like `decode`, also after some pieces."""
-    if len(codings) > MAX_LAYERS:
-        raise DecodeProblem(
-            Reason.DECODE_ERROR, f"{len(codings)} content codings are stacked, and {MAX_LAYERS} are taken"
-        )
     if not codings and len(body) > limit:
         raise _too_much(limit)
-    starts = range(0, len(body), _SLICE)
-    pieces: Iterable[bytes] = (body[at : at + _SLICE] for at in starts) if len(starts) > 1 else (body,)
-    for name in reversed(codings):
-        pieces = _layer(CODINGS[name], ByteSource(pieces), limit)
-    return iter(pieces)
+    return _without(codings, _slices(body), limit, sys.maxsize)
+
+
+class FlowDecoder:
+    """The decoder of a body that flows: `feed` each piece, then `finish`.
+
+    Both give what can be decoded by now, in pieces of at most `STEP` bytes, some empty; what is not taken of it comes
+    with the next call. Both raise like `decode`, behind all that could be decoded.
+    """
+
+    def __init__(self, codings: Sequence[str], limit: int) -> None:
+        self._inflow = _Inflow()
+        source = self._inflow if codings else _limited(self._inflow, limit)
+        self._content = _without(codings, source, limit, _KEPT)
+
+    def __repr__(self) -> str:
+        return f"<FlowDecoder {self._inflow!r}>"
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Take a further piece of the body, and yield the content that can be decoded by now."""
+        self._inflow.add(_slices(piece))
+        return self._ready()
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield the rest of the content: no piece follows.
+
+        Raises:
+            DecodeProblem: as `decode`; DECODE_ERROR, too, if the body ended too early.
+        """
+        self._inflow.add((), is_complete=True)
+        return self._ready()
+
+    def _ready(self) -> Iterator[bytes]:
+        for piece in self._content:
+            if self._inflow.is_dry:
+                return
+            yield piece
+
+
+class _Inflow:
+    """The pieces of a body as they come.
+
+    Attributes:
+        is_dry: it was asked for more than has come, and gave an empty piece.
+    """
+
+    def __init__(self) -> None:
+        self.is_dry = False
+        self._waiting: deque[bytes] = deque()
+        self._is_complete = False
+
+    def __repr__(self) -> str:
+        return f"{len(self._waiting)} pieces wait{', the last ones' if self._is_complete else ''}"
+
+    def add(self, pieces: Iterable[bytes], *, is_complete: bool = False) -> None:
+        """Add pieces, perhaps the last ones."""
+        self.is_dry = False
+        self._waiting.extend(pieces)
+        self._is_complete = is_complete
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._waiting or not self._is_complete:
+            self.is_dry = not self._waiting
+            yield self._waiting.popleft() if self._waiting else b""
 
 
 def salvaged(body: bytes, pieces: Iterable[bytes]) -> bytes:
@@ -113,19 +174,48 @@ def looks_binary(body: bytes) -> bool:
     return _BINARY.search(body, 0, _SNIFFED) is not None
 
 
-def _layer(coding: Coding, source: ByteSource, limit: int) -> Iterator[bytes]:
+def _slices(body: bytes) -> Iterable[bytes]:
+    """Return the body in pieces of a size that a decoder takes at once."""
+    return (body[at : at + _SLICE] for at in range(0, len(body), _SLICE)) if len(body) > _SLICE else (body,)
+
+
+def _without(codings: Sequence[str], pieces: Iterable[bytes], limit: int, kept: int) -> Iterator[bytes]:
+    """Return the content under all codings; of each `kept` bytes are kept."""
+    if len(codings) > MAX_LAYERS:
+        raise DecodeProblem(
+            Reason.DECODE_ERROR, f"{len(codings)} content codings are stacked, and {MAX_LAYERS} are taken"
+        )
+    for name in reversed(codings):
+        pieces = _limited(_layer(CODINGS[name], ByteSource(pieces), kept), limit)
+    return iter(pieces)
+
+
+def _layer(coding: Coding, source: ByteSource, kept: int) -> Iterator[bytes]:
     """Yield the content under one coding: all gzip members or zstd frames, one after the other."""
-    size = 0
-    if source.peek(1):
-        for _ in range(MAX_MEMBERS):
-            for piece in decompressed(coding, source):
-                size += len(piece)
-                if size > limit:
-                    raise _too_much(limit)
-                yield piece
-            if not (coding.magic and source.peek(_HEAD).startswith(coding.magic)):
-                return
-        raise DecodeProblem(Reason.DECODE_ERROR, f"it has more than {MAX_MEMBERS} members")
+    while not source.has_ahead(1):
+        yield b""
+    if not source.ahead:
+        return
+    for _ in range(MAX_MEMBERS):
+        yield from decompressed(coding, source, kept)
+        if not coding.magic:
+            return
+        while not source.has_ahead(_HEAD):
+            yield b""
+        if not source.ahead.startswith(coding.magic):
+            return
+    raise DecodeProblem(Reason.DECODE_ERROR, f"it has more than {MAX_MEMBERS} members")
+
+
+def _limited(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
+    """Yield the pieces up to the limit; raise if there is more."""
+    left = limit
+    for piece in pieces:
+        if len(piece) > left:
+            yield piece[:left]
+            raise _too_much(limit)
+        left -= len(piece)
+        yield piece
 
 
 def _too_much(limit: int) -> DecodeProblem:

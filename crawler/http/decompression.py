@@ -3,10 +3,12 @@
 Rules
 - A stream that was flushed and never closed is whole, and so is one that lacks its trailer, or a part of it: nothing of
   the document is missing. Any other early end, a wrong checksum and invalid bits are damage.
-- Of a damaged stream everything in front of the damage is decompressed.
-Strategy: deflate through isal, several times as fast as zlib. The fault of a stream that does not reach its end is
-found by decompressing it once more, without the wrapping, or byte by byte up to the damage (a decoder drops the output
-of the call that meets damage). So a sound stream pays nothing for it.
+- Of a damaged stream everything in front of the damage is decompressed, as long as no more of it was received than is
+  kept; of a longer one, all up to the last piece in front of the damage.
+Strategy: deflate through isal, several times as fast as zlib. A decoder drops the output of the call that meets damage,
+so the stream is decompressed once more, byte by byte up to the damage. A stream that ends early is given an empty last
+block and a wrong checksum: where nothing of the document is missing, the decoder objects to the checksum alone. So a
+sound stream pays nothing for either.
 Runs on: anywhere (pure).
 """
 
@@ -42,30 +44,39 @@ class DecodeProblem(ParseError):
 
 
 class ByteSource:
-    """Bytes that come in pieces, with a place to put back bytes that were taken too early."""
+    """Bytes that come in pieces, with a place to put back bytes that were taken too early.
+
+    An empty piece says that none has come yet, and that the caller may ask again.
+
+    Attributes:
+        ahead: the next bytes, which were put back or looked at.
+    """
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = filter(None, pieces)  # empty is the end
-        self._returned = b""
+        self._pieces = iter(pieces)
+        self.ahead = b""
 
-    def take(self) -> bytes:
-        """Return the next piece; empty at the end."""
-        piece, self._returned = self._returned, b""
-        return piece or next(self._pieces, b"")
+    def take(self) -> bytes | None:
+        """Return the next piece; empty = none has come yet, None = there is none any more."""
+        if self.ahead:
+            piece, self.ahead = self.ahead, b""
+            return piece
+        return next(self._pieces, None)
 
     def put_back(self, piece: bytes) -> None:
         """Make this the next piece."""
-        self._returned = piece + self._returned
+        self.ahead = piece + self.ahead
 
-    def peek(self, size: int) -> bytes:
-        """Return the next bytes, `size` or more unless the end comes before, and keep them."""
-        if len(self._returned) >= size:
-            return self._returned
-        piece = self.take()
-        while len(piece) < size and (more := next(self._pieces, b"")):
-            piece += more
-        self._returned = piece
-        return piece
+    def has_ahead(self, size: int) -> bool:
+        """Return whether `ahead` holds `size` bytes or more, or all there are; False = they have not come yet."""
+        while len(self.ahead) < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            if not piece:
+                return False
+            self.ahead += piece
+        return True
 
 
 class _StreamDecoder(Protocol):
@@ -85,16 +96,17 @@ class StreamFormat(msgspec.Struct, frozen=True):
 
     Attributes:
         start: makes a decoder.
-        start_bare: makes a decoder for the stream that `bare` returns: without header, trailer or checksum.
-        mark: the bytes with which every flush ends; empty = they differ.
+        mark: the bytes with which every flush ends, at most 4; empty = they differ.
         end: an empty last block.
+        trailer: the bytes behind the last block, with the checksum.
+        may_be_empty: a stream that ends early, and in front of any content, may be a whole one without content.
     """
 
     start: Callable[[], _StreamDecoder]
-    start_bare: Callable[[], _StreamDecoder]
-    bare: Callable[[bytes], bytes]
     mark: bytes
     end: bytes
+    trailer: int
+    may_be_empty: bool = True
 
 
 class Coding(msgspec.Struct, frozen=True):
@@ -104,33 +116,46 @@ class Coding(msgspec.Struct, frozen=True):
     magic: tuple[bytes, ...] = ()
 
 
-def decompressed(coding: Coding, source: ByteSource) -> Iterator[bytes]:
-    """Yield the content of one stream in pieces of at most `STEP` bytes, some of them empty.
+def decompressed(coding: Coding, source: ByteSource, kept: int = sys.maxsize) -> Iterator[bytes]:
+    """Yield the content of one stream in pieces of at most `STEP` bytes; empty = a step, or nothing has come yet.
+
+    Of the stream up to `kept` bytes are kept, for the case that it is damaged.
 
     Raises:
         DecodeProblem: the stream is damaged; all content before the damage was yielded.
     """
-    kind = coding.format(source.peek(_HEAD))
+    while not source.has_ahead(_HEAD):
+        yield b""
+    kind = coding.format(source.ahead)
     decoder = kind.start()
     taken: list[bytes] = []
-    size = 0
+    received = size = 0
+    tail = b""
     try:
         while not decoder.eof:
             piece = b""
             if decoder.needs_input:
-                if not (piece := source.take()):
+                if (came := source.take()) is None:
                     break
+                if not came:
+                    yield b""
+                    continue
+                piece = came
+                received += len(piece)
                 taken.append(piece)
+                tail = (tail + piece[-_HEAD:])[-_HEAD:]
+                if received > kept:
+                    taken.clear()
             if output := decoder.decompress(piece, max_length=STEP):
                 size += len(output)
                 yield output
     except _DAMAGE as error:
-        if (yield from _rest(kind, taken, size)):
+        if taken and (yield from _rest(kind, taken, size)):
             return  # a brotli stream ended, and its decoder refuses the bytes behind it
         raise _damaged(str(error)[:200]) from error
     if decoder.eof:
         source.put_back(decoder.unused_data)
-    elif not _is_all_there(kind, b"".join(taken), size):
+    elif not _is_all_there(kind, decoder, tail, size):
         raise _damaged("it ends too early")
 
 
@@ -138,18 +163,18 @@ def _damaged(how: str) -> DecodeProblem:
     return DecodeProblem(Reason.DECODE_ERROR, f"its content coding is damaged: {how}")
 
 
-def _is_all_there(kind: StreamFormat, stream: bytes, size: int) -> bool:
+def _is_all_there(kind: StreamFormat, decoder: _StreamDecoder, tail: bytes, size: int) -> bool:
     """Return whether a stream that ends too early, behind `size` bytes, lacks no more than its formal end."""
-    if kind is _ZSTD and not size:
-        return False  # its header alone: a flush of nothing would not have written even that
-    decoder, bare = kind.start_bare(), kind.bare(stream)
-    try:
-        for _ in _outputs(decoder, (bare,)):
-            pass
-        if not decoder.eof and bare.endswith(kind.mark) and decoder.decompress(kind.end, max_length=STEP):
-            return False  # it stopped within a block
-    except _DAMAGE:
+    if not (size or kind.may_be_empty):
         return False
+    try:
+        for byte in (kind.end if tail.endswith(kind.mark) else b"") + bytes(kind.trailer):
+            if decoder.eof:
+                break
+            if decoder.decompress(bytes((byte,)), max_length=STEP):
+                return False  # it stopped within a block
+    except _DAMAGE as error:
+        return "checksum" in str(error)  # its trailer is as long as that, so no block has ended among these bytes
     return decoder.eof
 
 
@@ -183,28 +208,26 @@ def _rest(kind: StreamFormat, taken: list[bytes], size: int) -> Generator[bytes,
 # --- gzip and deflate (RFC 1952, 1950, 1951) -------------------------------------------------------------------------
 
 
-def _igzip(flag: int) -> Callable[[], _StreamDecoder]:
-    return lambda: cast("_StreamDecoder", igzip_lib.IgzipDecompressor(flag=flag))
-
-
-def _in_deflate(flag: int, bare: Callable[[bytes], bytes]) -> StreamFormat:
+def _in_deflate(flag: int, trailer: int, *, may_be_empty: bool = True) -> StreamFormat:
     """Return a format of deflate, whose flush ends with an empty stored block, on a byte's border."""
-    return StreamFormat(_igzip(flag), _igzip(igzip_lib.DECOMP_DEFLATE), bare, mark=b"\0\0\xff\xff", end=b"\x03\0")
+    return StreamFormat(
+        lambda: cast("_StreamDecoder", igzip_lib.IgzipDecompressor(flag=flag)),
+        mark=b"\0\0\xff\xff",
+        end=b"\x03\0",
+        trailer=trailer,
+        may_be_empty=may_be_empty,
+    )
 
 
-def _without_gzip_header(stream: bytes) -> bytes:
-    flags, at = stream[3] if len(stream) > 3 else 0, 10
-    if flags & 4:
-        at += 2 + int.from_bytes(stream[at : at + 2], "little")
-    for flag in (8, 16):  # name and comment, each up to a zero byte
-        if flags & flag:
-            at = stream.find(b"\0", at) + 1 or len(stream)
-    return stream[at + (flags & 2) :]
+_GZIP = _in_deflate(igzip_lib.DECOMP_GZIP, trailer=8)
+_GZIP_CHECKED_HEAD = _in_deflate(igzip_lib.DECOMP_GZIP, trailer=8, may_be_empty=False)
+_ZLIB = _in_deflate(igzip_lib.DECOMP_ZLIB, trailer=4)
+_DEFLATE = _in_deflate(igzip_lib.DECOMP_DEFLATE, trailer=0)
 
 
-_GZIP = _in_deflate(igzip_lib.DECOMP_GZIP, _without_gzip_header)
-_ZLIB = _in_deflate(igzip_lib.DECOMP_ZLIB, lambda stream: stream[2:])
-_DEFLATE = _in_deflate(igzip_lib.DECOMP_DEFLATE, lambda stream: stream)
+def _gzip(first: bytes) -> StreamFormat:
+    """Return gzip; a header with a checksum of its own, which may be what is wrong with a stream, says so by a flag."""
+    return _GZIP_CHECKED_HEAD if len(first) > 3 and first[3] & 2 else _GZIP
 
 
 def _zlib_or_bare(first: bytes) -> StreamFormat:
@@ -243,7 +266,7 @@ class _BrotliDecoder:
         return output
 
 
-_BROTLI = StreamFormat(_BrotliDecoder, _BrotliDecoder, lambda stream: stream, mark=b"", end=b"\x03")
+_BROTLI = StreamFormat(_BrotliDecoder, mark=b"", end=b"\x03", trailer=0)
 
 
 # --- zstd (RFC 8878) -------------------------------------------------------------------------------------------------
@@ -253,16 +276,11 @@ def _new_zstd() -> _StreamDecoder:
     return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
 
 
-_ZSTD = StreamFormat(
-    _new_zstd,
-    _new_zstd,
-    bare=lambda frame: frame[:4] + bytes((frame[4] & ~4,)) + frame[5:],  # without the checksum flag of its header
-    mark=b"",
-    end=b"\x01\0\0",
-)
+# Its flush writes nothing for no content, so there is its header alone, which is no sign of a whole stream.
+_ZSTD = StreamFormat(_new_zstd, mark=b"", end=b"\x01\0\0", trailer=4, may_be_empty=False)
 
 CODINGS = {
-    "gzip": Coding(lambda _first: _GZIP, magic=(b"\x1f\x8b",)),
+    "gzip": Coding(_gzip, magic=(b"\x1f\x8b",)),
     "deflate": Coding(_zlib_or_bare),
     "br": Coding(lambda _first: _BROTLI),
     "zstd": Coding(lambda _first: _ZSTD, magic=_ZSTD_MAGIC),
