@@ -105,7 +105,7 @@ def test_a_body_may_come_byte_by_byte(coding: str, pack: Callable[[bytes], bytes
     """Each cut of it ends as it would in one piece."""
     body = pack(PAGE[:3000])
 
-    for end in range(0, len(body) + 1, 7):
+    for end in {*range(0, len(body), 7), len(body)}:
         assert _flowing((body[at : at + 1] for at in range(end)), (coding,)) == _whole(body[:end], (coding,))
 
 
