@@ -111,7 +111,7 @@ async def test_a_file_that_is_not_open_for_bytes_is_refused(tmp_path: Path) -> N
     path = _file(tmp_path)
     with path.open("r") as text, pytest.raises(UsageError, match=r"content: '.*upload.bin' is not open .*mode \"rb\""):
         request_body("content", text)
-    with pytest.raises(UsageError, match="StringIO is not open for reading bytes"):
+    with pytest.raises(UsageError, match="'StringIO' is not open for reading bytes"):
         request_body("content", io.StringIO("text"))
     with path.open("ab") as appended, pytest.raises(UsageError, match=r"upload.bin' cannot be read"):
         request_body("content", appended)
