@@ -1,1 +1,4 @@
-"""HTTP MESSAGES as bytes: the head, the framing, the content codings, the media type (RFC 9110, RFC 9112). Pure."""
+"""HTTP MESSAGES as bytes: head, framing, content codings, media type, lines and events (RFC 9110, RFC 9112). Pure.
+
+Besides, the headers of authorization, redirects and retries.
+"""

@@ -46,22 +46,27 @@ def test_a_letter_that_is_cut_off_is_replaced() -> None:
     assert reader.finish() == ["a\ufffd"]
 
 
-@pytest.mark.parametrize(
-    "pieces", [[b"ok\n" + b"x" * 11], [b"ok\n" + b"x" * 11 + b"\nlost"], [b"ok\n" + b"x" * 10 + b"x"]]
-)
-def test_a_line_beyond_the_limit_is_an_error_behind_the_lines_before(pieces: list[bytes]) -> None:
-    """Lines that were complete are not lost, and the error comes once, twice, whenever one asks for more."""
+@pytest.mark.parametrize("tail", [b"x" * 11, b"x" * 11 + b"\nlost"])
+def test_a_line_beyond_the_limit_is_an_error_behind_the_lines_before(tail: bytes) -> None:
+    """Lines that were complete are not lost, and each later call raises."""
     reader = _reader(limit=10)
-    found = [line for piece in pieces for line in reader.feed(piece)]
 
+    assert reader.feed(b"ok\n" + tail) == ["ok"]
     with pytest.raises(FetchError, match="longer than 10 characters") as caught:
-        reader.feed(b"")
-
-    assert (found, caught.value.reason) == (["ok"], Reason.BODY_LIMIT)
-    with pytest.raises(FetchError, match="longer"):
         reader.feed(b"more\n")
+    assert caught.value.reason is Reason.BODY_LIMIT
     with pytest.raises(FetchError, match="longer"):
         reader.finish()
+
+
+def test_a_line_that_grows_beyond_the_limit_is_an_error_at_once() -> None:
+    """No number of small pieces fills the memory."""
+    reader = _reader(limit=10)
+    for _ in range(10):
+        assert reader.feed(b"x") == []
+
+    with pytest.raises(FetchError, match="longer than 10 characters"):
+        reader.feed(b"x")
 
 
 def test_a_line_of_exactly_the_limit_is_taken() -> None:
