@@ -71,9 +71,11 @@ def request_body(keyword: str, value: object) -> RequestBody:
         return BytesBody(bytes(value))
     if isinstance(value, Path):
         return _path_body(keyword, value)
+    if isinstance(value, AsyncIterable):  # some are files whose `read` is a coroutine
+        return IterableBody(keyword, value)
     if callable(getattr(value, "read", None)):
         return _file_body(keyword, value)  # type: ignore[arg-type] # it is asked for an empty piece first
-    if isinstance(value, Iterable | AsyncIterable) and not isinstance(value, Mapping):
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
         return IterableBody(keyword, value)
     raise UsageError(f"{keyword}: expected {CONTENT}, got {type(value).__name__}")
 

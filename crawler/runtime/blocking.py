@@ -3,7 +3,8 @@
 Why this model: reading a user's file has no non-blocking form, and such calls are few and belong to nothing else. The
 thread of the run's storage (`threads.py`) is for one owner's files, in order.
 Rules
-- A wait that is cancelled ends at once; a thread cannot be stopped, so the call goes on, and its result is discarded.
+- A wait that is cancelled ends at once. A call that has not begun is not made; one that has goes on, since a thread
+  cannot be stopped, and its result is discarded.
 - A result that has to be released, such as an open file, goes to `discard` then.
 Runs on: the event loop, and threads of its default executor.
 """
@@ -23,6 +24,8 @@ async def in_thread(func: Callable[[*Ts], T], *args: *Ts, discard: Callable[[T],
     is_left = False
 
     def call() -> None:
+        if is_left:
+            return
         results.append(func(*args))
         if is_left:
             release()

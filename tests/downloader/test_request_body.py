@@ -171,6 +171,9 @@ async def test_iterables_are_sent_in_chunks() -> None:
             yield piece
 
     class Again:
+        async def read(self, size: int) -> bytes:
+            raise NotImplementedError
+
         def __aiter__(self) -> AsyncIterator[bytes]:
             return later()
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -17,6 +18,23 @@ async def test_a_call_returns_and_raises_as_if_it_were_made_here() -> None:
     assert await in_thread(threading.get_ident) != threading.get_ident()
     with pytest.raises(ZeroDivisionError):
         await in_thread(divmod, 7, 0)
+
+
+async def test_a_call_that_has_not_begun_is_not_made_once_its_wait_is_cancelled() -> None:
+    """A read that comes late would move a file that is sent again."""
+    loop, may_end, made = asyncio.get_running_loop(), threading.Event(), list[int]()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    first = asyncio.create_task(in_thread(may_end.wait, 10))
+    second = asyncio.create_task(in_thread(made.append, 2))
+    await asyncio.sleep(0)
+
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    may_end.set()
+    await first
+    await in_thread(made.append, 3)
+
+    assert made == [3]
 
 
 @pytest.mark.parametrize("fails", [False, True])
