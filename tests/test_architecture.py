@@ -121,6 +121,14 @@ def nothing_stored_or_received_is_run(module: Module) -> Iterator[int]:
     yield from (use.line for use in uses(module) if use.within(ARBITRARY_CODE))
 
 
+def placeholders_bear_no_numbers(module: Module) -> Iterator[int]:
+    """A statement of SQL writes `?` or `:name`: Python 3.12 warns of `?1`, which counts as a name, with a sequence."""
+    if any(use.within(["sqlite3"]) for use in imports(module)):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(r"\?\d", node.value):
+                yield node.lineno
+
+
 def says_what_it_decides(module: Module) -> Iterator[int]:
     """Every module opens with a docstring."""
     if not ast.get_docstring(module.tree):
@@ -195,6 +203,10 @@ BAD: Final[dict[Rule, tuple[tuple[str, str], ...]]] = {
         ("runtime/a.py", "from asyncio import wait_for as w"),
     ),
     nothing_stored_or_received_is_run: (("cli/a.py", "eval('1')"), ("cli/a.py", "from pickle import loads")),
+    placeholders_bear_no_numbers: (
+        ("frontier/a.py", "import sqlite3\ndb.execute('SELECT ?1', (1,))"),
+        ("frontier/a.py", "import sqlite3\ndb.execute(f'UPDATE {t} SET a = ?2', (1,))"),
+    ),
     says_what_it_decides: (("cli/a.py", "x = 1"),),
     docstrings_begin_plainly: (
         ("cli/a.py", '"""What a user is told."""'),

@@ -22,8 +22,8 @@ _YOUNG = 100_000  # keys that begin a move: about 20 MB in memory, and twice as 
 
 # Keys come in one parameter, 16 bytes each: half the time of one statement for each.
 _SHAPES = (
-    "WITH RECURSIVE place (at) AS (VALUES (1) UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(?1))"
-    " SELECT key, url, shape FROM place CROSS JOIN seen ON key = substr(?1, at, 16)"
+    "WITH RECURSIVE place (at) AS (VALUES (1) UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(:keys))"
+    " SELECT key, url, shape FROM place CROSS JOIN seen ON key = substr(:keys, at, 16)"
 )
 _OF_YOUNG = f"SELECT id, shape FROM url WHERE id {schema.AMONG}"  # noqa: S608
 _MOVE = "INSERT OR IGNORE INTO seen SELECT ?, id, shape FROM url WHERE id = ?"
@@ -59,7 +59,7 @@ class SeenKeys:
             found += [(young[url_id], url_id, shape) for url_id, shape in shapes]
         if old:
             old.sort()  # the table is walked in its order
-            found += self._db.execute(_SHAPES, (b"".join(old),)).fetchall()
+            found += self._db.execute(_SHAPES, {"keys": b"".join(old)}).fetchall()
         return found
 
     def find(self, key: bytes) -> int | None:

@@ -88,9 +88,9 @@ class SqliteFrontier:
         )
         self._leasing.is_list_read = cursor.finished
         latest = now + LONGEST_WAIT  # the clock may have been set back between two lives
-        self._db.execute(f"UPDATE url SET not_before = ?1 WHERE {schema.WAITING} AND not_before > ?1", (latest,))  # noqa: S608
+        self._db.execute(f"UPDATE url SET not_before = ? WHERE {schema.WAITING} AND not_before > ?", (latest, latest))  # noqa: S608
         self._db.execute("UPDATE host SET due = rest_until WHERE down IS NOT NULL")  # given up, and now asked again
-        self._db.execute("UPDATE host SET due = ?1 WHERE due > ?1", (latest,))
+        self._db.execute("UPDATE host SET due = ? WHERE due > ?", (latest, latest))
         return Opened(
             totals=self._tally.totals(),
             cursor=cursor,
