@@ -6,6 +6,8 @@
             ...
 
     pages = crawler.fetch(urls)          # the same without a loop of your own
+    for page in crawler.iter_fetch(urls):
+        ...
 
     async for page in crawler.crawl(["https://example.com/"], max_pages=100):
         ...
@@ -23,11 +25,13 @@ from crawler.version import __version__
 if TYPE_CHECKING:
     from crawler.core.errors import CrawlerError, FetchError, UrlError, UsageError
     from crawler.core.reasons import Reason
-    from crawler.downloader.client import Fetcher, fetch
+    from crawler.downloader.blocking import fetch, iter_fetch
+    from crawler.downloader.client import Fetcher
     from crawler.downloader.cookie_jar import CookieJar
     from crawler.downloader.cookies import Cookie
     from crawler.downloader.fetched import Fetched
     from crawler.library import CrawledPage, crawl
+    from crawler.load.result import LoadResult
     from crawler.load.run import load_test
     from crawler.parse.extract import PageSource
 
@@ -39,6 +43,7 @@ __all__ = [
     "FetchError",
     "Fetched",
     "Fetcher",
+    "LoadResult",
     "PageSource",
     "Reason",
     "UrlError",
@@ -46,6 +51,7 @@ __all__ = [
     "__version__",
     "crawl",
     "fetch",
+    "iter_fetch",
     "load_test",
 ]
 
@@ -57,12 +63,14 @@ _HOMES = {
     "FetchError": "crawler.core.errors",
     "Fetched": "crawler.downloader.fetched",
     "Fetcher": "crawler.downloader.client",
+    "LoadResult": "crawler.load.result",
     "PageSource": "crawler.parse.extract",
     "Reason": "crawler.core.reasons",
     "UrlError": "crawler.core.errors",
     "UsageError": "crawler.core.errors",
     "crawl": "crawler.library",
-    "fetch": "crawler.downloader.client",
+    "fetch": "crawler.downloader.blocking",
+    "iter_fetch": "crawler.downloader.blocking",
     "load_test": "crawler.load.run",
 }
 

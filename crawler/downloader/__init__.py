@@ -1,9 +1,10 @@
 """FETCHES over HTTP: one request in, one response out, within limits of time, size and address.
 
-- The library's client: `client.py`; its options `client_options.py`; one request of a user `request_options.py`, its
-  body `request_body.py`, a form with files `multipart.py`; its answer `fetched.py`; redirects `redirection.py`; many
-  URLs at once `stream.py`, `stream_turn.py`, `stream_answers.py`; a session of aiohttp that the user brings
-  `session.py`, its errors `session_failures.py`.
+- The library's client: `client.py`, for code without a loop `blocking.py`; its options `client_options.py`; one request
+  of a user `request_options.py`; its answer `fetched.py`; redirects `redirection.py`; many URLs at once `stream.py`,
+  `stream_turn.py`, `stream_answers.py`; a session of aiohttp that the user brings `session.py`, its errors
+  `session_failures.py`.
+- Besides: `multipart.py`, `request_body.py`.
 - One fetch: `fetcher.py`; its body `body.py`; timeouts and phases `timing.py`; errors `failures.py`.
 - The request: user agent, credentials and all other headers `headers.py`; cookies `cookies.py`, their jar
   `cookie_jar.py`, the user's file `cookies_file.py`, those that servers set `set_cookie.py`; the proxy `proxy.py`.

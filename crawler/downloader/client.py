@@ -8,12 +8,12 @@ Rules
 - `get` and the other methods raise, and wait for no place; `stream` answers every URL exactly once, within the bounds
   of `stream.py`, and puts the error into the answer.
 - Starts no process. A big body is decoded in steps, and other tasks run in between.
-Runs on: the caller's event loop; `fetch` (synchronous) brings its own.
+Runs on: the caller's event loop.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from random import random
 from types import TracebackType
 from typing import Protocol, Self, Unpack
@@ -42,8 +42,6 @@ from crawler.http.content_codings import DecodeProblem, codings, decode_steps
 from crawler.http.redirects import is_redirect
 from crawler.http.retry import RETRY_STATUSES, delay, retry_after
 from crawler.runtime.clock import SystemClock
-from crawler.runtime.loop import Stop, run
-from crawler.runtime.tasks import background
 
 MAX_WAIT = 60.0
 """Seconds; after a longer Retry-After there is no further try, and the answer is the result."""
@@ -316,24 +314,3 @@ def _over(session: object, config: FetchConfig, clock: protocols.Clock) -> _Http
     from crawler.downloader.session import SessionFetcher  # noqa: PLC0415
 
     return SessionFetcher(session, config, clock=clock)
-
-
-def fetch(urls: Iterable[str], **options: Unpack[Options]) -> list[Fetched]:
-    """Return an answer for each URL, in the order given; errors are in the answers. Blocks until all are there.
-
-    Raises:
-        UsageError: an option is unknown, or an event loop runs in this thread: use `Fetcher` there.
-    """
-    with suppress(RuntimeError):
-        asyncio.get_running_loop()
-        raise UsageError("an event loop runs here: use `async with crawler.Fetcher() as fetcher`, not crawler.fetch")
-
-    async def interrupt(stop: Stop) -> None:
-        await stop.wait_draining()
-        raise KeyboardInterrupt
-
-    async def fetch_all(stop: Stop) -> list[Fetched]:
-        async with Fetcher(**options) as fetcher, background(interrupt, stop):
-            return [fetched async for fetched in fetcher.stream(urls, ordered=True)]
-
-    return run(fetch_all)

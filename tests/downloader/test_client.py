@@ -2,13 +2,12 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from crawler.core.errors import FetchError, UrlError, UsageError
 from crawler.core.reasons import Reason
-from crawler.downloader.client import Fetcher, fetch
+from crawler.downloader.client import Fetcher
 from support.fetching import OK, HandClock, answering
 from support.path_server import PathServer, redirect_to, response, url_at
 from support.rawserver import raw_server
@@ -182,31 +181,6 @@ async def test_one_call_has_its_own_time_limit() -> None:
             await fetcher.get(url_at(where), timeout=0.05)
 
     assert caught.value.reason == Reason.TOTAL_TIMEOUT
-
-
-def test_fetch_raises_what_the_iterable_raised() -> None:
-    """Without a loop it is the same."""
-
-    def broken() -> Iterator[str]:
-        yield "nonsense"
-        raise KeyError("mine")
-
-    with pytest.raises(KeyError, match="mine"):
-        fetch(broken())
-
-
-def test_fetch_without_a_loop() -> None:
-    """The synchronous way gives every answer, in order, from a plain script."""
-    answers = fetch(["nonsense", "ftp://x/"], concurrency=2)
-
-    assert [answer.requested for answer in answers] == ["nonsense", "ftp://x/"]
-    assert all(answer.error for answer in answers)
-
-
-async def test_fetch_inside_a_loop_names_the_other_way() -> None:
-    """Blocking a running loop would stop everything else in it."""
-    with pytest.raises(UsageError, match="Fetcher"):
-        fetch([BAD])
 
 
 def test_an_unknown_option_is_named() -> None:

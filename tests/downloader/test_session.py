@@ -11,8 +11,9 @@ import pytest
 
 from crawler.core.errors import FetchError, UsageError
 from crawler.core.reasons import Reason
+from crawler.downloader.blocking import fetch
 from crawler.downloader.body import PATIENCE
-from crawler.downloader.client import Fetcher, fetch
+from crawler.downloader.client import Fetcher
 from support.fetching import OK, HandClock, answering
 from support.mocked_session import mocking
 from support.path_server import PathServer, redirect_to, response, url_at
