@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from typing import Protocol
 
 import msgspec
 from msgspec import structs
@@ -22,8 +23,10 @@ from crawler.core.protocols import Board, Clock, Fetcher, Observer, Parser, Repo
 from crawler.core.rate_limits import RateGate, Throttles
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Url
+from crawler.downloader.cookie_jar import CookieJar
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.downloader.tls import tls_for
+from crawler.downloader.told_cookies import WithJar
 from crawler.engine.crawl import Crawl
 from crawler.engine.group_commit import GroupCommit
 from crawler.engine.journal import BOUNDS, Journal, StorageThread
@@ -79,6 +82,10 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
     observe: Observer | None = None
 
 
+class HttpClient(WithJar, AbstractAsyncContextManager["HttpClient"], Protocol):
+    """A fetcher over connections, to be opened."""
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Surroundings of one run, which tests may replace.
 
@@ -89,7 +96,9 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         jitter: returns a random number in [0, 1).
         thread: makes the storage thread.
         reading: returns the task that is done for each document, given the usual one.
-        around: returns the fetcher that is used, given the usual one.
+        http: the client that is opened; None = one with connections of its own.
+        around: returns the fetcher that is used, given the opened client.
+        keeps_headers: visits have the headers of their responses.
     """
 
     stop: Stop = msgspec.field(default_factory=Stop)
@@ -99,7 +108,9 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     jitter: Callable[[], float] = random.random
     thread: StorageThread = GroupThread
     reading: Callable[[Task], Task] = lambda task: task
-    around: Callable[[Fetcher], Fetcher] = lambda fetcher: fetcher
+    http: HttpClient | None = None
+    around: Callable[[HttpClient], Fetcher] = lambda client: client
+    keeps_headers: bool = False
 
 
 def run(folder: RunFolder, facts: RunFacts, show: Show) -> tuple[Summary, int | None]:
@@ -120,8 +131,10 @@ def run(folder: RunFolder, facts: RunFacts, show: Show) -> tuple[Summary, int | 
     return summary, signal
 
 
-def check_files(config: RunConfig) -> None:
+def check_files(config: RunConfig, reading: Callable[[Task], Task] = lambda task: task) -> None:
     """Refuse a configuration that no crawl can be made of, such as a missing file or an invalid proxy.
+
+    `reading` is that of the `Environment`.
 
     Raises:
         UsageError: an option is wrong; the message names it.
@@ -130,7 +143,7 @@ def check_files(config: RunConfig) -> None:
     tls_for(config.fetch, trusted=True)
     if config.parse.workers != 0 and (config.parse.extract or "").startswith("__main__:"):
         raise UsageError("--extract: worker processes cannot import the main script: use a module, or --workers 0")
-    PageReader(_task(config, follows=True))
+    PageReader(reading(_task(config, follows=True)))
     policy_of(config, follows=True)
 
 
@@ -178,7 +191,7 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
     if environment.observe is not None:
         journal.observe(environment.observe)
     task = environment.reading(structs.replace(_task(config, follows=follows), keep=config.output.files))
-    http = await stack.enter_async_context(HttpFetcher(config.fetch, clock=clock, idle_limit=idle_for()))
+    http = await stack.enter_async_context(environment.http or http_for(config, clock))
     workers = config.parse.workers if config.parse.workers is not None else (os.cpu_count() or 1)
     parser: Parser
     if workers:
@@ -188,6 +201,13 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
         parser = InlineParser(task)
     plugs = _Plugs(environment.around(http), parser, journal, board, places)
     return _compose(plugs, Seeds(folder.seeds, facts.tables), config, environment, follows=follows)
+
+
+def http_for(config: RunConfig, clock: Clock, jar: CookieJar | None = None) -> HttpFetcher:
+    """Return the usual client of a crawl; `jar` keeps its cookies, or one of its own where they are to be kept."""
+    if jar is None and config.cookies.cookies:
+        jar = CookieJar()
+    return HttpFetcher(config.fetch, clock=clock, jar=jar, idle_limit=idle_for())
 
 
 class _Plugs(msgspec.Struct, frozen=True):
@@ -219,6 +239,7 @@ def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Enviro
         jitter=environment.jitter,
         wake=wake,
         observe=environment.observe,
+        keeps_headers=environment.keeps_headers,
     )
     scheduler = Scheduler(
         workbench=politeness.workbench,

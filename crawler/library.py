@@ -12,33 +12,39 @@ Runs on: the caller's event loop.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from inspect import isawaitable
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 import msgspec
-from msgspec.structs import replace
+from multidict import CIMultiDict, CIMultiDictProxy
 
-from crawler.build import Environment, assemble, check_files
-from crawler.core.config import OPTIONS, configure
+from crawler.build import Environment, assemble
 from crawler.core.errors import UsageError
+from crawler.core.keywords import Pairs
 from crawler.core.leases_and_commits import Committed
 from crawler.core.messages import Request, Response
-from crawler.core.options import check_names, in_keywords, keywords_of
+from crawler.core.options import in_keywords
 from crawler.core.protocols import Fetcher, Room
 from crawler.core.visits import Visit
+from crawler.downloader.cookie_jar import CookieJar
 from crawler.encoding import decode
 from crawler.encoding.detect import of_response
 from crawler.encoding.labels import named
 from crawler.http.content_codings import content_steps, put_together
+from crawler.parse.extract import Extractor
+from crawler.planning import KEYWORDS, CrawlPlan, planned
 from crawler.run.folder import RunFacts, RunFolder
+from crawler.run.seed_lists import SeedList
+from crawler.run.sources import check_sources
 from crawler.runtime.tasks import Account, ByteBudget, Slots
 
 AHEAD = 100  # pages that may wait for the reader before the crawl does
-_CRAWL = keywords_of([*OPTIONS, "output"])
+Seeds = Iterable[str] | AsyncIterable[str] | PurePath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,9 @@ class CrawledPage:
         depth: links from a seed; `referrer` is the page that it was found on.
         links: the URLs that it links to, as far as the crawl considers them, in order.
         data: the values from `select`, `text` and `extract`; `error` is the exception that `extract` raised.
+        headers: of the response, by case-insensitive name, as received; `getall` gives each value of a repeated one.
         content: the body without content codings.
+        fetched_at: the end of its visit, in seconds since 1970.
     """
 
     url: str
@@ -68,7 +76,9 @@ class CrawledPage:
     links: tuple[str, ...]
     data: Mapping[str, object] | None
     error: str | None = None
+    headers: CIMultiDictProxy[str] = field(default_factory=lambda: _header_dict(()), repr=False)
     content: bytes = field(default=b"", repr=False)
+    fetched_at: float = 0.0
 
     @property
     def text(self) -> str:
@@ -80,17 +90,29 @@ class CrawledPage:
 
 
 async def crawl(
-    seeds: Iterable[str],
+    seeds: Seeds,
     *,
-    output: str | Path | None = None,
+    output: str | PurePath | None = None,
     on_page: Callable[[CrawledPage], object] | None = None,
+    session: object = None,
+    cookies: bool | Pairs | CookieJar | None = None,
+    extract: str | Extractor | None = None,
     **options: object,
-) -> AsyncIterator[CrawledPage]:
+) -> AsyncGenerator[CrawledPage, None]:
     """Follow the links from the seeds, and yield each page once it is committed.
 
-    `output` is the folder of the run; None = a temporary one. Options are those of `crawler crawl`, with underscores:
-    `max_pages=100, scope="prefix", select=["price=.price"], delay=1`. `on_page` is called, on the loop, with each page
-    before it is yielded.
+    Args:
+        seeds: URLs, or a `Path`: a file of URLs, one a line, read as `crawler crawl FILE` does. An asynchronous
+            iterable is read to its end first.
+        output: the folder of the run; None = a temporary one.
+        on_page: called, on the loop, with each page before it is yielded; it may be `async def`.
+        session: an `aiohttp.ClientSession` that sends the requests, or a function that makes one. `crawler resume`
+            does not know it.
+        cookies: True keeps those that servers set; a mapping is also sent to the hosts of the seeds, until a server
+            sets others; a `CookieJar` brings its own and keeps them.
+        extract: a function that is called with each document, or "module:function".
+        options: those of `crawler crawl`, named as those of `Fetcher` are: `max_pages=100, scope="prefix", delay=1,
+            select=["price=.price"], headers={"X-Team": "data"}, auth=(name, password)`.
 
     Raises:
         UsageError: an option is unknown or invalid, or a seed is no URL.
@@ -98,31 +120,44 @@ async def crawl(
         NoNameServer: no name server has answered for a minute; what was committed is safe.
     """
     if isinstance(seeds, str):
-        raise UsageError("seeds must be a list, not a string: write [seed]")
-    check_names(options, _CRAWL.values(), "crawl")
-    place: AbstractContextManager[str | Path] = (
+        raise UsageError("seeds must be a list, not a string: write [seed], or Path(name) for a file of URLs")
+    place: AbstractContextManager[str | PurePath] = (
         TemporaryDirectory(prefix="crawl-", ignore_cleanup_errors=True) if output is None else nullcontext(output)
     )
-    with in_keywords(_CRAWL), place as path:
-        config = configure({"workers": 0, **{name.replace("_", "-"): value for name, value in options.items()}})
-        check_files(config)
-        pages = _PageQueue()
+    with in_keywords(KEYWORDS), place as path:
+        plan = planned(options, session=session, cookies=cookies, extract=extract)
         folder = RunFolder(Path(path) / "run" if output is None else Path(path))
-        with folder.beginning():
-            if config.lists.column is not None:
-                raise UsageError("--column: seeds are URLs, not the lines of a table: give the URLs of the column")
-            sources = folder.write_seeds(seeds)
-            size = folder.seeds.stat().st_size
-            facts = RunFacts(command="crawl", sources=sources, seeds_bytes=size, config=config)
-            folder.write_facts(facts)
+        facts = _begin(folder, [seed async for seed in seeds] if isinstance(seeds, AsyncIterable) else seeds, plan)
+        pages = _PageQueue()
         # Not `background`, which is a generator: a loop that ends closes those that are left in any order.
         async with Slots(1) as beside:
             await beside.acquire()
-            beside.start(pages.fill, folder, facts)
+            beside.start(pages.fill, folder, facts, plan)
             async for page in pages:
-                if on_page is not None:
-                    on_page(page)
+                if on_page is not None and isawaitable(called := on_page(page)):
+                    await called
                 yield page
+
+
+def _begin(folder: RunFolder, seeds: Iterable[str] | PurePath, plan: CrawlPlan) -> RunFacts:
+    """Make the folder of the run, with its seeds and its facts."""
+    column = plan.config.lists.column
+    if isinstance(seeds, PurePath):
+        name = str(Path(seeds).absolute())  # so it is neither a host nor `-`
+        check_sources([name])
+        with folder.beginning():
+            return _facts(folder, folder.copy_seeds([name], column), plan)
+    if column is not None:
+        raise UsageError("--column: seeds are URLs, not the lines of a table: give the URLs of the column")
+    with folder.beginning():
+        return _facts(folder, folder.write_seeds(seeds), plan)
+
+
+def _facts(folder: RunFolder, sources: tuple[SeedList, ...], plan: CrawlPlan) -> RunFacts:
+    size = folder.seeds.stat().st_size
+    facts = RunFacts(command="crawl", sources=sources, config=plan.config, needs=plan.needs, seeds_bytes=size)
+    folder.write_facts(facts)
+    return facts
 
 
 class _PageQueue:
@@ -134,11 +169,14 @@ class _PageQueue:
         self._has_room.set()
         self._error: Exception | None = None
 
-    async def fill(self, folder: RunFolder, facts: RunFacts) -> None:
+    async def fill(self, folder: RunFolder, facts: RunFacts, plan: CrawlPlan) -> None:
         try:
             async with AsyncExitStack() as stack:
                 environment = Environment(
-                    reading=partial(replace, keep=True), around=lambda fetcher: _Slowed(fetcher, self._has_room)
+                    reading=plan.reading,
+                    http=plan.http,
+                    around=lambda client: _Slowed(plan.around(client), self._has_room),
+                    keeps_headers=True,
                 )
                 run = await assemble(stack, folder, facts, environment)
                 run.journal.on_commit(partial(self._take, run.scheduler.visits.memory))
@@ -197,5 +235,12 @@ def _page(visit: Visit) -> CrawledPage:
         links=tuple(find.url.href for find in visit.finds),
         data=msgspec.json.decode(record.data) if record.data is not None else None,
         error=record.error,
+        headers=_header_dict(visit.headers),
         content=put_together(content_steps(visit.content or b"")),
+        fetched_at=visit.at,
     )
+
+
+def _header_dict(headers: Iterable[tuple[bytes, bytes]]) -> CIMultiDictProxy[str]:
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+    return CIMultiDictProxy(CIMultiDict(pairs))

@@ -2,24 +2,31 @@
 
 import asyncio
 import multiprocessing
-from collections.abc import AsyncIterator
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
+import aiohttp
 import pytest
+from journeys import extractors
 from msgspec.structs import replace
 
 from crawler.build import Environment, assemble
 from crawler.cli.main import _run
-from crawler.core.config import configure
+from crawler.core.config import OPTIONS, configure
 from crawler.core.errors import InternalError, StorageError, TargetRefused, UsageError, WorkersMissing
+from crawler.core.keywords import by_keyword
 from crawler.core.leases_and_commits import Committed, Group, Totals
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.records import VisitContext, answered
 from crawler.core.urls import parse
 from crawler.core.visits import Page, State, Visit
+from crawler.downloader.cookie_jar import CookieJar
+from crawler.downloader.cookies import Cookie
 from crawler.engine.outcomes import Judge
 from crawler.library import AHEAD, CrawledPage, _PageQueue, crawl
 from crawler.load.run import load_test
@@ -290,9 +297,278 @@ async def test_workers_that_cannot_start_come_out_of_the_loop(
             [page async for page in crawl([site.url("/")], workers=1, extract="particular:act")]
 
 
+async def test_a_page_has_the_headers_of_its_answer_and_the_moment_of_its_visit() -> None:
+    """They are as received, by case-insensitive name; a URL without an answer has none."""
+    async with HandMadeSite() as site:
+        site.add_page("/", BODY, headers=[("X-Two", "a"), ("x-two", "b"), ("X-Old", "caf\xe9")])
+        before = time.time()
+        with socket.create_server(("127.0.0.1", 0)) as gone:
+            port = gone.getsockname()[1]
+        seeds = [site.url("/"), f"http://127.0.0.1:{port}/"]
+        pages = {page.outcome: page async for page in crawl(seeds, retries=0)}
+    page, dead = pages["done"], pages["failed"]
+
+    assert page.headers.getall("X-TWO") == ["a", "b"]
+    assert page.headers["content-type"] == "text/html"
+    assert before - 1 <= page.fetched_at <= time.time() + 1
+    assert (len(dead.headers), dead.fetched_at >= before - 1) == (0, True)
+
+
+async def test_headers_count_in_the_memory_until_the_page_is_read(site: HandMadeSite) -> None:
+    """Their names and values are part of what a visit weighs."""
+    site.add_page("/heavy", BODY, headers=[("X-Heavy", "h" * 5000)])
+    sizes, take = list[int](), _PageQueue._take
+
+    def look(queue: _PageQueue, memory: ByteBudget, done: Committed) -> None:
+        sizes.extend(visit.size for visit in done.group.visits)
+        take(queue, memory, done)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_PageQueue, "_take", look)
+        [_ async for _ in crawl([site.url("/heavy")])]
+
+    assert max(sizes) > len(BODY) + 5000
+
+
+@pytest.mark.parametrize("form", ["list", "generator", "asynchronous", "file", "file elsewhere"])
+async def test_seeds_in_every_form(
+    tmp_path: Path, site: HandMadeSite, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """URLs from any iterable, or a file of them."""
+    seeds = [site.url("/1"), site.url("/2")]
+    (tmp_path / "127.0.0.1").write_text(f"# a list\n{seeds[0]}\n\n{seeds[1]}\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    async def asynchronous() -> AsyncIterator[str]:
+        for seed in seeds:
+            await asyncio.sleep(0)
+            yield seed
+
+    given = {
+        "list": seeds,
+        "generator": (seed for seed in seeds),
+        "asynchronous": asynchronous(),
+        "file": Path("127.0.0.1"),
+        "file elsewhere": tmp_path / "127.0.0.1",
+    }[form]
+    pages = [page.url async for page in crawl(given, max_depth=0)]  # type: ignore[arg-type]
+
+    assert sorted(pages) == seeds
+
+
+async def test_a_file_of_seeds_may_be_a_table(tmp_path: Path, site: HandMadeSite) -> None:
+    """It is read as the command reads one, so a column may be named."""
+    (tmp_path / "list.csv").write_text(f"rank,url\n1,{site.url('/1')}\n", "utf-8")
+
+    pages = [page.url async for page in crawl(tmp_path / "list.csv", max_depth=0, column="url")]
+
+    assert pages == [site.url("/1")]
+
+
+async def test_a_missing_file_of_seeds_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    """A path is never read as a host."""
+    with pytest.raises(UsageError, match="no such file"):
+        await anext(crawl(Path("example.com"), output=tmp_path / "out"))
+
+    assert names(tmp_path) == []
+
+
+async def test_a_page_is_awaited_on_its_way(site: HandMadeSite) -> None:
+    """`on_page` may be asynchronous; the loop gets a page once it has returned."""
+    told = list[str]()
+
+    async def tell(page: CrawledPage) -> None:
+        await asyncio.sleep(0)
+        told.append(page.url)
+
+    async for page in crawl([site.url("/")], on_page=tell):
+        assert told[-1] == page.url
+
+    assert len(told) == 11
+
+
+async def test_none_is_not_given(site: HandMadeSite) -> None:
+    """Every option may be None."""
+    options = dict.fromkeys(by_keyword(OPTIONS.values()))
+
+    pages = [page async for page in crawl([site.url("/")], output=None, on_page=None, session=None, **options)]
+
+    assert len(pages) == 11
+
+
+async def test_options_have_the_names_and_shapes_of_a_fetcher_s(site: HandMadeSite) -> None:
+    """Headers as a mapping or pairs, and `auth` as a pair."""
+    [_ async for _ in crawl([site.url("/1")], headers={"X-A": "b"}, auth=("me", "pw"))]
+    [_ async for _ in crawl([site.url("/1")], headers=[("X-A", "c")], bearer="token")]
+
+    asked = [asked for asked in site.requests if asked.target == "/1"]
+    assert [one.header("X-A") for one in asked] == ["b", "c"]
+    assert [one.header("Authorization") for one in asked] == ["Basic bWU6cHc=", "Bearer token"]
+
+
+async def test_a_resume_asks_for_the_secrets_of_a_script(
+    tmp_path: Path, site: HandMadeSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None is stored, and none is silently left out."""
+    out = tmp_path / "out"
+
+    [_ async for _ in crawl([site.url("/")], output=out, max_pages=1, headers={"X-Key": "s3cret"})]
+    code = await asyncio.to_thread(_run, ["resume", str(out)])
+
+    assert code == 2
+    assert "give --header 'NAME: VALUE' again" in capsys.readouterr().err
+    assert "s3cret" not in (out / "config.toml").read_text("utf-8")
+
+
+def _sets(site: HandMadeSite, *cookies: str) -> None:
+    site.add_page("/", links=["/1"], headers=[("Set-Cookie", cookie) for cookie in cookies])
+    site.add_page("/1", links=["/2"])
+
+
+def _cookies(site: HandMadeSite) -> dict[str, str | None]:
+    return {asked.target: asked.header("Cookie") for asked in site.requests}
+
+
+async def test_a_jar_brings_cookies_and_keeps_those_of_servers(site: HandMadeSite) -> None:
+    """It is sent, filled, and the caller's afterwards."""
+    _sets(site, "new=2")
+    jar = CookieJar([Cookie(name="old", value="1", domain="127.0.0.1")])
+
+    [_ async for _ in crawl([site.url("/")], cookies=jar, max_depth=1)]
+
+    assert _cookies(site) == {"/robots.txt": "old=1", "/": "old=1", "/1": "old=1; new=2"}
+    assert {cookie.name for cookie in jar} == {"old", "new"}
+
+
+async def test_an_empty_jar_is_filled_too(site: HandMadeSite) -> None:
+    """A jar without cookies is a jar."""
+    _sets(site, "new=2")
+    jar = CookieJar()
+
+    [_ async for _ in crawl([site.url("/")], cookies=jar, max_depth=0)]
+
+    assert [cookie.name for cookie in jar] == ["new"]
+
+
+async def test_told_cookies_go_to_the_seeds_until_a_server_sets_others(site: HandMadeSite) -> None:
+    """A mapping has no domain: it goes where headers go, and the server's are newer."""
+    _sets(site, "session=new", "own=1")
+    async with HandMadeSite() as other:
+        other.add_page("/far", BODY)
+        site.add_page("/1", links=[other.url("/far")])
+        options: dict[str, object] = {"scope": "all", "allow_nets": ["127.0.0.0/8"]}
+        [_ async for _ in crawl([site.url("/")], cookies={"session": "old", "team": "data"}, **options)]  # type: ignore[arg-type]
+
+    assert _cookies(site)["/"] == "session=old; team=data"
+    assert sorted((_cookies(site)["/1"] or "").split("; ")) == ["own=1", "session=new", "team=data"]
+    assert set(_cookies(other).values()) == {"session=new; own=1"}  # of the same address, and not of the user
+
+
+@pytest.mark.parametrize("cookies", [None, False])
+async def test_without_a_jar_no_cookie_is_kept(site: HandMadeSite, cookies: bool | None) -> None:
+    """A crawl keeps no state of servers unless it is asked to."""
+    _sets(site, "new=2")
+
+    [_ async for _ in crawl([site.url("/")], cookies=cookies, max_depth=1)]
+
+    assert set(_cookies(site).values()) == {None}
+
+
+async def test_a_function_extracts_in_this_process(site: HandMadeSite) -> None:
+    """Any callable will do without workers: a nested one, a lambda, a bound method."""
+    pages = [page async for page in crawl([site.url("/1")], extract=lambda page: {"size": len(page.content)})]
+
+    assert [page.data for page in pages] == [{"size": len(BODY)}]
+
+
+async def test_a_function_of_a_module_extracts_in_workers(site: HandMadeSite) -> None:
+    """Workers import it by its name."""
+    pages = [page async for page in crawl([site.url("/1")], extract=extractors.act, workers=1)]
+
+    assert [(page.reason, page.data, page.error) for page in pages] == [("ok", {"fine": True}, None)]
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda _: None, "<lambda>"),
+        (partial(extractors.act), "partial"),
+        (HandMadeSite.url, "HandMadeSite.url"),
+    ],
+)
+async def test_workers_take_only_what_they_can_import(function: Callable[..., object], name: str) -> None:
+    """The refusal comes before anything is made, and says what to do."""
+    with pytest.raises(UsageError) as raised:
+        await anext(crawl(["http://127.0.0.1:1/"], workers=1, extract=function))
+
+    assert f"cannot import '{name.strip('<>')}'" in str(raised.value)
+    assert "define it at the top level of a module of its own, or leave out workers" in str(raised.value)
+
+
+async def test_a_resume_refuses_a_function_that_it_cannot_import(
+    tmp_path: Path, site: HandMadeSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pages without the data that were asked for would be worse than an error."""
+    out = tmp_path / "out"
+
+    [_ async for _ in crawl([site.url("/")], output=out, max_pages=1, extract=lambda _: {"x": 1})]
+    code = await asyncio.to_thread(_run, ["resume", str(out)])
+
+    assert code == 2
+    assert "cannot be imported" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+async def test_a_session_sends_the_requests(site: HandMadeSite, is_made: bool) -> None:
+    """A given session is left open; one that a function makes is closed with the crawl."""
+    made = list[aiohttp.ClientSession]()
+
+    def make() -> aiohttp.ClientSession:
+        made.append(aiohttp.ClientSession(headers={"X-Team": "data"}))
+        return made[-1]
+
+    pages = [page async for page in crawl([site.url("/")], session=make() if is_made else make)]
+    closed = made[0].closed
+    await made[0].close()
+
+    assert len(pages) == 11
+    assert {asked.header("X-Team") for asked in site.requests} == {"data"}
+    assert (len(made), closed) == (1, not is_made)
+
+
+async def test_the_generator_is_closed_in_order(
+    tmp_path: Path, site: HandMadeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No task, no folder and no lock is left after `aclose`."""
+    site.add_page("/3", BODY, delay=60)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = asyncio.all_tasks()
+    pages, kept = crawl([site.url("/")]), crawl([site.url("/")], output=tmp_path / "out")
+
+    await anext(pages)
+    await anext(kept)
+    async with asyncio.timeout(10):
+        await pages.aclose()
+        await kept.aclose()
+
+    assert asyncio.all_tasks() == before
+    assert names(tmp_path) == ["out"]
+    assert await asyncio.to_thread(_run, ["verify", str(tmp_path / "out")]) == 0
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"header": ["A: b"]}, "crawl: there is no option 'header'; did you mean 'headers'?"),
+        ({"headers": "A: b"}, "headers: expected a mapping of texts"),
+        ({"auth": "me:pw"}, "auth: expected (name, password)"),
+        ({"auth": ("a", "b"), "bearer": "t"}, "auth and bearer: give one of them, not both"),
+        ({"cookies": 3}, "cookies: expected a mapping of texts"),
+        ({"cookies": {"a": "b\r\nX: y"}}, "cookies: 'a' holds a control character: remove it"),
+        ({"session": 3}, "session: expected an aiohttp.ClientSession, or a function that makes one"),
+        ({"session": aiohttp.ClientSession, "cookies": {}, "proxy": "http://p"}, "cookies and proxy: a session has"),
+        ({"extract": "nowhere:f"}, "extract: 'nowhere:f' cannot be imported"),
+        ({"cookies_file": "missing.txt"}, "cookies_file: 'missing.txt': no such file"),
         ({"max_pagez": 1}, "crawl: there is no option 'max_pagez'; did you mean 'max_pages'?"),
         ({"max_pages": 0}, "max_pages: expected a whole number, 1 or more, got 0"),
         ({"robots": False, "discover_sitemaps": True}, "discover_sitemaps and robots=False: give one of them"),
@@ -315,3 +591,5 @@ async def test_a_load_test_names_keywords() -> None:
         await load_test("http://192.0.2.1/")
     with pytest.raises(UsageError, match="load_test: there is no option 'connection'; did you mean 'connections'"):
         await load_test("http://192.0.2.1/", connection=1)
+    with pytest.raises(UsageError, match="load_test: there is no option 'thresholds'"):
+        await load_test("http://192.0.2.1/", thresholds=["p99<1s"])

@@ -24,6 +24,7 @@ _TITLES = {
     "engine": "Concurrency",
     "politeness": "Politeness",
     "budget": "Budgets",
+    "cookies": "Requests",
     "parse": "Documents",
     "fetch": "Requests",
     "shape": "Load",

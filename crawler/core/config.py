@@ -269,6 +269,19 @@ class FetchConfig(msgspec.Struct, frozen=True, kw_only=True):
         return not re.fullmatch(r"crawler/[0-9.]+", self.user_agent)
 
 
+class CookieConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The cookies of a run."""
+
+    cookies: Annotated[
+        bool,
+        Help(
+            "Keep the cookies that servers set, and send them back to their own domains; none is stored, so a resumed "
+            "run begins with those of --load-cookies.",
+            OptionKind.FLAG,
+        ),
+    ] = False
+
+
 class ParseConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The reading of documents, and the parts of them that are kept."""
 
@@ -346,6 +359,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     budget: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
     parse: ParseConfig = msgspec.field(default_factory=ParseConfig)
     fetch: FetchConfig = msgspec.field(default_factory=FetchConfig)
+    cookies: CookieConfig = msgspec.field(default_factory=CookieConfig)
 
 
 OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(RunConfig)}

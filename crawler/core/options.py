@@ -230,11 +230,6 @@ def plain(value: object) -> object:
     return value
 
 
-def keywords_of(names: Iterable[str]) -> dict[str, str]:
-    """Return the keywords of a script by the names of the options."""
-    return {name: name.replace("-", "_") for name in names}
-
-
 _OPTION = re.compile(r"--(no-)?([a-z][a-z-]*[a-z])")
 
 

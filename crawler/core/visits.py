@@ -141,6 +141,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         bad_links: links of its page that are no URL.
         latency: seconds from dispatch to the last byte; None = there was no response.
         content: the body after decoding, where a sink keeps it; None = nothing to write.
+        headers: of the response, where they are wanted.
         size: bytes that it holds in memory until its commit, as in `Page.weight`.
     """
 
@@ -154,6 +155,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     bad_links: tuple[BadLink, ...] = ()
     latency: float | None = None
     content: bytes | Packed | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
     size: int = 0
 
 

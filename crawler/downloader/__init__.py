@@ -7,7 +7,8 @@
 - Besides: `multipart.py`, `request_body.py`.
 - One fetch: `fetcher.py`; its body `body.py`; timeouts and phases `timing.py`; errors `failures.py`.
 - The request: user agent, credentials and all other headers `headers.py`; cookies `cookies.py`, their jar
-  `cookie_jar.py`, the user's file `cookies_file.py`, those that servers set `set_cookie.py`; the proxy `proxy.py`.
+  `cookie_jar.py`, the user's file `cookies_file.py`, those told to a crawl `told_cookies.py`, those that servers set
+  `set_cookie.py`; the proxy `proxy.py`.
 - Connections: the pool `pool.py`; keep-alive `keep_alive.py`; new ones, happy eyeballs and the address policy
   `dialing.py`, through a proxy `tunnel.py`; certificates `tls.py`; one connection, first byte and idle `connection.py`.
 - DNS: the resolver `dns.py`, which `late_resolver.py` makes for the first name, `host_names.py`; its cache

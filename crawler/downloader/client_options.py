@@ -16,10 +16,22 @@ from msgspec.structs import replace
 
 from crawler.core.config import EngineConfig, FetchConfig
 from crawler.core.errors import UsageError
+from crawler.core.keywords import Pairs, by_keyword, items_of, pairs_of, written
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, read_option, turned
 from crawler.downloader.cookie_jar import CookieJar
 
-Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
+__all__ = [
+    "KEYWORDS",
+    "ClientConfig",
+    "FetcherConfig",
+    "Options",
+    "Pairs",
+    "fetcher_config",
+    "items_of",
+    "pairs_of",
+    "read_keyword",
+    "refuse_beside_session",
+]
 
 
 class Options(TypedDict, total=False):
@@ -73,11 +85,7 @@ class FetcherConfig(msgspec.Struct, frozen=True, kw_only=True):
     fetch: FetchConfig = FetchConfig()
 
 
-def _keyword(option: Option) -> str:
-    return {"basic_auth": "auth"}.get(option.field, option.field)
-
-
-_OPTIONS = {_keyword(option): option for option in options_of(FetcherConfig)}
+_OPTIONS = by_keyword(options_of(FetcherConfig))
 KEYWORDS = {option.name: keyword for keyword, option in _OPTIONS.items()}
 """The keyword for each option that a message names."""
 
@@ -121,9 +129,8 @@ def fetcher_config(options: Options) -> FetcherConfig:
     """
     check_names(options, Options.__annotations__, "Fetcher")
     given = {keyword: value for keyword, value in options.items() if value is not None}
-    taken = sorted(name for name in _OF_CONNECTIONS.intersection(given) if given[name] is not False)
-    if given.pop("session", None) is not None and taken:
-        raise UsageError(f"{' and '.join(taken)}: a session has its own: tell aiohttp, or leave out the session")
+    if given.pop("session", None) is not None:
+        refuse_beside_session(given)
     cookies = given.pop("cookies", False)
     if not isinstance(cookies, bool | CookieJar):
         cookies = dict(pairs_of("cookies", cookies))
@@ -134,42 +141,18 @@ def fetcher_config(options: Options) -> FetcherConfig:
     return replace(config, client=replace(config.client, cookies=cookies))
 
 
-def _written(option: Option, value: object) -> object:
-    """Return the value of a keyword as a line of TOML holds it."""
-    kind = option.help.kind
-    if kind in _NUMBERS and isinstance(value, str):
-        raise UsageError(f"--{option.name}: expected a number, got {value[:40]!r}")
-    if kind is OptionKind.HEADERS:
-        return [f"{name}: {text}" for name, text in pairs_of("headers", value)]
-    if kind is OptionKind.USER:
-        return _user(value)
-    if kind is OptionKind.TEXTS and isinstance(value, Iterable) and not isinstance(value, str):
-        return list(value)
-    return str(value) if isinstance(value, PurePath) else value
-
-
-def pairs_of(keyword: str, value: object) -> list[tuple[str, str]]:
-    """Return the names and values of a mapping, or of pairs.
+def refuse_beside_session(given: Mapping[str, object]) -> None:
+    """Refuse keywords that a session of the user decides.
 
     Raises:
-        UsageError: it is neither, or not all of them are text.
+        UsageError: it names them.
     """
-    pairs = items_of(value)
-    if not all(isinstance(pair, tuple | list) and [*map(type, pair)] == [str, str] for pair in pairs):
-        raise UsageError(f"{keyword}: expected a mapping of texts, such as {{'name': 'value'}}, or pairs of texts")
-    return [(name, text) for name, text in pairs]
+    taken = [name for name in sorted(_OF_CONNECTIONS & given.keys()) if given[name] not in (None, False)]
+    if taken:
+        raise UsageError(f"{' and '.join(taken)}: a session has its own: tell aiohttp, or leave out the session")
 
 
-def items_of(value: object) -> list[Any]:
-    """Return the items of a mapping or of an iterable, unchecked; of anything else one item, None, that is no pair."""
-    items = value.items() if isinstance(value, Mapping) else value
-    return list(items) if isinstance(items, Iterable) and not isinstance(items, str | bytes) else [None]
-
-
-def _user(value: object) -> str:
-    if not (isinstance(value, tuple | list) and [*map(type, value)] == [str, str]):
-        raise UsageError("auth: expected (name, password)")
-    name, password = value
-    if ":" in name:
-        raise UsageError("auth: a user name cannot hold a colon (RFC 7617)")
-    return f"{name}:{password}"
+def _written(option: Option, value: object) -> object:
+    if option.help.kind in _NUMBERS and isinstance(value, str):
+        raise UsageError(f"--{option.name}: expected a number, got {value[:40]!r}")
+    return written(option, value)

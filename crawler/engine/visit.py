@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import cast
 
 import msgspec
+from msgspec.structs import replace
 
 from crawler.core.budget import Budget
 from crawler.core.errors import FetchError, NoNameServer
@@ -32,7 +33,8 @@ from crawler.runtime.tasks import Account, Alarm, ByteBudget
 class Visits(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The visits of one run; each sets `wake` when its host may be asked again.
 
-    `jitter` is a random number in [0, 1). `observe` is told of each visit; None = no observer.
+    `jitter` is a random number in [0, 1). `observe` is told of each visit; None = no observer. `keeps_headers`: a visit
+    has the headers of its response.
     """
 
     politeness: Politeness
@@ -47,6 +49,7 @@ class Visits(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     jitter: Callable[[], float]
     wake: Alarm
     observe: Observer | None
+    keeps_headers: bool
 
     async def visit(self, request: Request, queued: float, place: Place) -> None:
         """Visit one URL, which waited `queued` seconds for its host."""
@@ -90,6 +93,10 @@ class Visits(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             page = await self.parser.parse(answer)
             stay.memory.hold(page.weight)
             entry = self.judge.response(answer, page, self._context(queued, fetched - started))
+            if self.keeps_headers and isinstance(entry, Visit):
+                size = page.weight + sum([len(name) + len(value) for name, value in answer.headers])
+                entry = replace(entry, headers=answer.headers, size=size)
+                stay.memory.hold(size)
         handed = self.clock.monotonic()
         await self.journal.put(entry, stay)
         if self.observe is not None:

@@ -14,7 +14,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from crawler.core.options import check_names, in_keywords, keywords_of
+from crawler.core.keywords import by_keyword, values_of
+from crawler.core.options import in_keywords
 from crawler.load.conduct import conduct, work
 from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
 from crawler.load.nanoseconds import MILLISECOND
@@ -33,7 +34,8 @@ from crawler.runtime.worker_lane import Limits
 _SOON = 20 * MILLISECOND  # from the moment that all processes are ready to the start
 _LONGEST = 30 * 24 * 3600.0  # seconds, for a test without a duration
 _MEMORY = 4 << 30
-_KEYWORDS = keywords_of(LOAD_OPTIONS)
+_OPTIONS = by_keyword(option for name, option in LOAD_OPTIONS.items() if name != "threshold")  # of the exit code
+_KEYWORDS = {option.name: keyword for keyword, option in _OPTIONS.items()}
 
 
 Show = Callable[[float, Progress], None]
@@ -41,19 +43,18 @@ Show = Callable[[float, Progress], None]
 
 
 async def load_test(url: str, **options: object) -> LoadResult:
-    """Load-test a server of this machine and return the result; every option of `crawler load` is a keyword.
+    """Load-test a server of this machine and return the result; options are those of `crawler load`.
 
-    `rate=500, duration=10`, `connections=64, requests=100_000`, `stages="10s:100,30s:1000"`, `expect_status="200"`...
-    The test runs on the caller's loop, so other work on that loop shows as the client's own share; with `processes=2`
-    it runs in worker processes.
+    `rate=500, duration=10`, `headers={"X-Team": "data"}`, `connections=64, requests=100_000`,
+    `stages="10s:100,30s:1000"`, `expect_status="200"`... The test runs on the caller's loop, so other work on that loop
+    shows as the client's own share; with `processes=2` it runs in worker processes.
 
     Raises:
         UsageError: an option is impossible.
         TargetRefused: the target is not this machine.
     """
-    check_names(options, _KEYWORDS.values(), "load_test")
     with in_keywords(_KEYWORDS):
-        config = configure_load({name.replace("_", "-"): value for name, value in options.items()})
+        config = configure_load(values_of(options, _OPTIONS, "load_test"))
         asked, plan = await prepare(url, config)
         if config.shape.processes > 1:
             return await _in_processes(asked, plan, Stop(), lambda _seconds, _progress: None, 1.0)

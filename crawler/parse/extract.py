@@ -84,6 +84,25 @@ def load(name: str) -> Extractor:
     return extractor
 
 
+def name_of(function: Extractor, *, for_workers: bool) -> str:
+    """Return the name by which workers, and a resumed run, import a function.
+
+    A function that they cannot import has a name, too, which `load` refuses.
+
+    Raises:
+        UsageError: it is for workers, and they cannot import it.
+    """
+    module, name = function.__module__, getattr(function, "__qualname__", type(function).__qualname__)
+    if getattr(sys.modules.get(module), name, None) is not function:
+        name = f"<{name}>"
+    if for_workers and (module == "__main__" or name.startswith("<")):
+        raise UsageError(
+            f"extract: worker processes cannot import {name.strip('<>')!r} of {module}: define it at the top level of"
+            " a module of its own, or leave out workers"
+        )
+    return f"{module}:{name}"
+
+
 def extract(extractor: Extractor, page: PageSource) -> Mapping[str, object] | None:
     """Return the result of the function for this page.
 

@@ -38,7 +38,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         max_decoded: bytes.
         agent: the product token by which a page may address this robot.
         follow: which links become finds; None = none do.
-        extract: `module:function` of the user.
+        extract: `module:function` of the user; where no worker imports it, also the function itself.
         keep: the decoded bytes are wanted.
         times: how often each document is decoded and read: more than once only to make it cost more.
     """
@@ -47,7 +47,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = ""
     follow: Follow | None = None
     wants: Wants = Wants()
-    extract: str | None = None
+    extract: str | Extractor | None = None
     keep: bool = False
     times: int = 1
 
@@ -66,7 +66,7 @@ class PageReader:
     def __init__(self, task: Task) -> None:
         check_data_names(task.wants)
         self.task = task
-        self._extractor: Extractor | None = load(task.extract) if task.extract else None
+        self._extractor = load(task.extract) if isinstance(task.extract, str) else task.extract
 
     def read(self, job: ParseJob) -> Page:
         """Return the page of a job, decoded and read."""

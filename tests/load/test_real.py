@@ -94,7 +94,7 @@ async def test_what_is_sent_is_what_was_asked_for() -> None:
     """Method, headers and body arrive as typed, with an honest User-Agent."""
     server = Counting()
 
-    await load(server, requests=1, connections=1, method="PUT", header=["X-A: b"], body="some text")
+    await load(server, requests=1, connections=1, method="PUT", headers={"X-A": "b"}, body="some text")
 
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
