@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import trustme
 import crawler
 from crawler.core.reasons import Reason
 from crawler.load.result import LoadResult, LoadVerdict
+from crawler.runtime.tasks import background
 from support.certificates import AUTHORITY, BAD, NAMES, authority_file, server_context
 from support.rawserver import Handler, raw_server
 
@@ -88,6 +90,21 @@ async def test_a_rate_is_kept() -> None:
     assert result.outcomes["ok"] == len(server.requests) == 200
     assert result.seconds == pytest.approx(0.199, abs=0.002)
     assert sum(result.total.pacing.values()) + sum(result.total.waiting.values()) == 200
+
+
+async def test_signals_are_the_programs() -> None:
+    """No handler is installed while a test runs on the caller's loop, nor left behind."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before, during = [signal.getsignal(one) for one in signals], list[object]()
+
+    async def look() -> None:
+        await asyncio.sleep(0.05)
+        during.extend(signal.getsignal(one) for one in signals)
+
+    async with background(look):
+        await load(Counting(), requests=100, rate=500)
+
+    assert during == before == [signal.getsignal(one) for one in signals]
 
 
 async def test_what_is_sent_is_what_was_asked_for() -> None:
