@@ -40,9 +40,9 @@ Work = Callable[[AsyncIterator[A]], AsyncGenerator[T, None]]
 def iterate(work: Work[A, T], items: Iterable[A]) -> Generator[T, None, None]:
     """Yield the results of `work(items)`; an error of it is raised here."""
     beside = _LoopThread(work, iter(items))
+    beside.start()
     atexit.register(beside.end)
     try:
-        beside.start()
         yield from beside.results()
     finally:
         beside.end()
