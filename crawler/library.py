@@ -44,7 +44,6 @@ from crawler.run.sources import check_sources
 from crawler.runtime.tasks import Account, ByteBudget, Slots
 
 AHEAD = 100  # pages that may wait for the reader before the crawl does
-Seeds = Iterable[str] | AsyncIterable[str] | PurePath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +89,7 @@ class CrawledPage:
 
 
 async def crawl(
-    seeds: Seeds,
+    seeds: Iterable[str] | AsyncIterable[str] | PurePath,
     *,
     output: str | PurePath | None = None,
     on_page: Callable[[CrawledPage], object] | None = None,

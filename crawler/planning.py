@@ -78,7 +78,7 @@ def planned(
         config = configure({"extract": extract}, base=config)
     check_files(config, reading)
     http = http_for(config, SystemClock(), jar) if session is None else _over(session, config)
-    needs = [name for name in values if OPTIONS[name].help.secret] + ["header"] * bool(told)
+    needs = [name for name, value in values.items() if OPTIONS[name].help.secret and value] + ["header"] * bool(told)
     plan = CrawlPlan(config=config, needs=tuple(dict.fromkeys(needs)), http=http, told=told, reading=reading)
     plan.around(http)
     return plan
