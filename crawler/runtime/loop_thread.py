@@ -40,9 +40,9 @@ Work = Callable[[AsyncIterator[A]], AsyncGenerator[T, None]]
 def iterate(work: Work[A, T], items: Iterable[A]) -> Generator[T, None, None]:
     """Yield the results of `work(items)`; an error of it is raised here."""
     beside = _LoopThread(work, iter(items))
-    beside.start()
-    atexit.register(beside.end)
     try:
+        atexit.register(beside.end)
+        beside.start()  # a signal may come within
         yield from beside.results()
     finally:
         beside.end()
@@ -80,7 +80,8 @@ class _LoopThread(Generic[A, T]):
 
     def end(self) -> None:
         self._tell(self._leave)
-        self._thread.join()
+        with suppress(RuntimeError):  # it is just starting, and ends by itself
+            self._thread.join()
 
     def results(self) -> Iterator[T]:
         while True:
