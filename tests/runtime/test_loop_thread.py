@@ -171,15 +171,16 @@ def test_what_a_signal_handler_raises_leaves_the_call() -> None:
     def ring(_signum: int, _frame: FrameType | None) -> None:
         raise AlarmRang
 
-    async def work(_: AsyncIterator[int]) -> AsyncGenerator[int, None]:
-        os.kill(os.getpid(), signal.SIGUSR1)
-        await asyncio.sleep(60)
-        yield 1
+    async def work(items: AsyncIterator[int]) -> AsyncGenerator[int, None]:
+        async for item in items:  # so the caller waits for the loop
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await asyncio.sleep(60)
+            yield item
 
     before = signal.signal(signal.SIGUSR1, ring)
     try:
         with pytest.raises(AlarmRang):
-            next(iterate(work, ()))
+            next(iterate(work, [1]))
     finally:
         signal.signal(signal.SIGUSR1, before)
 
