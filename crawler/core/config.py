@@ -224,8 +224,21 @@ class FetchConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     proxy: Annotated[
         str | None,
-        Help("Send every request through this http:// proxy.", OptionKind.TEXT, metavar="URL", secret=True),
+        Help(
+            "Send every request through this http://, https://, socks5:// or socks5h:// proxy.",
+            OptionKind.TEXT,
+            metavar="URL",
+            secret=True,
+        ),
     ] = None
+    trust_env: Annotated[
+        bool,
+        Help(
+            "Without --proxy, use the proxies that http_proxy, https_proxy, all_proxy and no_proxy name.",
+            OptionKind.FLAG,
+            resumable=True,
+        ),
+    ] = False
     resolver: Annotated[
         str | None,
         Help(

@@ -7,10 +7,13 @@
 - Besides: `multipart.py`, `request_body.py`.
 - One fetch: `fetcher.py`; its body `body.py`; timeouts and phases `timing.py`; errors `failures.py`.
 - The request: user agent, credentials and all other headers `headers.py`; cookies `cookies.py`, their jar
-  `cookie_jar.py`, the user's file `cookies_file.py`, those told to a crawl `told_cookies.py`, those that servers set
-  `set_cookie.py`; the proxy `proxy.py`.
-- Connections: the pool `pool.py`; keep-alive `keep_alive.py`; new ones, happy eyeballs and the address policy
-  `dialing.py`, through a proxy `tunnel.py`; certificates `tls.py`; one connection, first byte and idle `connection.py`.
+  `cookie_jar.py`, the user's file `cookies_file.py`, those that servers set `set_cookie.py`.
+- The route to a server, straight or through a proxy: `routes.py`, `no_proxy.py`; one proxy
+  `proxy.py`; the dial through it `proxy_dialing.py`, its first bytes `proxy_line.py`, HTTP's CONNECT `tunnel.py`, SOCKS
+  `socks.py`.
+- Connections: the pool `pool.py`; keep-alive `keep_alive.py`; new ones `dialing.py`; their sockets, happy eyeballs
+  and the address policy `sockets.py`; certificates `tls.py`; one connection, first byte and idle `connection.py`.
+- Besides: `told_cookies.py`.
 - DNS: the resolver `dns.py`, which `late_resolver.py` makes for the first name, `host_names.py`; its cache
   `dns_cache.py`; one lookup `dns_lookup.py`; name servers `dns_servers.py`; their outages `dns_outage.py`; /etc/hosts
   `hosts_file.py`.

@@ -62,7 +62,9 @@ class Fetcher:
             A CookieJar brings its own and keeps them; several Fetchers may share one.
         cookies_file: a cookies.txt; its cookies go to their own domains.
         user_agent, contact: the name that is sent, and an e-mail address or page beside it.
-        proxy="http://host:port".
+        proxy="http://host:port": for every request; https://, socks5:// (names are looked up here) and socks5h:// too,
+            as in "socks5h://user:password@host:1080".
+        trust_env=False: True takes http_proxy, https_proxy, all_proxy and no_proxy of the environment, without `proxy`.
         resolver="127.0.0.1:5353": the name server to ask, in place of the system's; more are separated by commas.
         ca_file, client_cert: PEM files. insecure_hosts=("host", "host:port"): their certificates are not verified.
         allow_nets=("10.0.0.0/8",): private networks into which redirects may lead.
@@ -88,7 +90,12 @@ class Fetcher:
             self._jar = cookies if isinstance(cookies, CookieJar) else None if cookies is False else CookieJar()
             self._http: _Http
             if session is None:
-                self._http = HttpFetcher(self._config.fetch, clock=self._clock, jar=self._jar, idle_limit=concurrency)
+                self._http = HttpFetcher(
+                    self._config.fetch,
+                    clock=self._clock,
+                    jar=self._jar,
+                    idle_limit=concurrency,
+                )
             else:
                 self._http = _over(session, self._config.fetch, self._clock)
             self._bounds = StreamBounds(

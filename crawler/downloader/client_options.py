@@ -49,6 +49,7 @@ class Options(TypedDict, total=False):
     user_agent: str | None
     contact: str | None
     proxy: str | None
+    trust_env: bool | None
     resolver: str | None
     ca_file: str | PurePath | None
     client_cert: str | PurePath | None
@@ -99,6 +100,7 @@ _OF_CONNECTIONS = frozenset(
         "limit_rate",
         "proxy",
         "resolver",
+        "trust_env",
     }
 )
 

@@ -19,6 +19,7 @@ from typing import Any, cast
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
+from crawler.downloader.proxy import Proxy
 from crawler.downloader.timing import Deadline, Timeouts
 from crawler.http.framing import ResponseReader
 from crawler.http.head import Head
@@ -39,6 +40,7 @@ class HttpConnection(Protocol):
         peer: the other end, as "address:port".
         transport: None = it is not connected, or was aborted.
         origin: of the URLs that may be asked for over it.
+        proxy: leads to the server; None = there is none between.
 
     Args:
         lost: is called when the connection has ended.
@@ -52,6 +54,7 @@ class HttpConnection(Protocol):
         lost: "Callable[[HttpConnection], object]",
     ) -> None:
         self.origin = ""
+        self.proxy: Proxy | None = None
         self.opened_at = self.ready_at = self.idle_since = timeouts.now()
         self.first_byte_at: float | None = None
         self.is_tls = False

@@ -9,7 +9,7 @@ Rules
 - A cancelled waiter leaves the lookup to the others. A lookup whose waiters are all gone is not begun.
 - When the name servers themselves are out (`dns_outage.py`), lookups fail at once as `NoNameServer`, but for one a
   second.
-- The dial judges the addresses (`dialing.py`), not the lookup.
+- The dial judges the addresses (`sockets.py`), not the lookup.
 Runs on: the event loop.
 """
 

@@ -15,6 +15,7 @@ from crawler.core.errors import FetchError
 from crawler.core.network_errors import certificate_reason, connect_reason
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
+from crawler.downloader.proxy import Proxy
 
 FOREIGN = (OSError, EOFError, ValueError, RuntimeError)
 """All that a fetch can raise besides `FetchError`: errors of the system and of TLS, and uvloop's RuntimeError."""
@@ -48,11 +49,13 @@ def dial_error(error: OSError, where: str) -> FetchError:
     return FetchError(reason, sentences.get(reason, f"no connection to {where}: {said}"))
 
 
-def proxy_error(error: OSError, where: str) -> FetchError:
-    """Return the `FetchError` for a proxy that could not be dialled on the way to `where`."""
-    if connect_reason(error.errno) is Reason.CLIENT_LIMIT:
-        return our_limit(error)
-    return FetchError(Reason.PROXY_FAILED, f"the proxy did not connect to {where}: {_said(error)}")
+def proxy_error(error: OSError, proxy: Proxy) -> FetchError:
+    """Return the `FetchError` for a dial of a proxy that failed, by TCP or TLS."""
+    found = dial_error(error, proxy.url.host_port)
+    if found.reason is Reason.CLIENT_LIMIT:
+        return found
+    advice = "" if isinstance(error, ssl.SSLCertVerificationError) else "; check its scheme and address"
+    return proxy.failed(f"was not reached: {found}{advice}")
 
 
 def our_limit(error: OSError) -> FetchError:

@@ -36,7 +36,7 @@ from crawler.downloader.failures import FOREIGN, reach_error
 from crawler.downloader.headers import RequestHeaders
 from crawler.downloader.keep_alive import IdleConnections
 from crawler.downloader.pool import ConnectionPools
-from crawler.downloader.proxy import proxy_from
+from crawler.downloader.routes import routes_from
 from crawler.downloader.timing import AttemptTrace, Deadline
 from crawler.http import redirects
 
@@ -57,16 +57,19 @@ class HttpFetcher:
     """
 
     def __init__(
-        self, config: FetchConfig, *, clock: Clock, jar: CookieJar | None = None, idle_limit: int = IDLE_CONNECTIONS
+        self,
+        config: FetchConfig,
+        *,
+        clock: Clock,
+        jar: CookieJar | None = None,
+        idle_limit: int = IDLE_CONNECTIONS,
     ) -> None:
         self._config = config
         self._now = clock.monotonic
         self._wall = clock.wall
         self._jar = jar
-        self._proxy = proxy_from(config.proxy)
-        self._headers = RequestHeaders(
-            config, self._proxy.headers if self._proxy else None, _with_file(jar, config), clock.wall
-        )
+        self._routes = routes_from(config)
+        self._headers = RequestHeaders(config, _with_file(jar, config), clock.wall)
         self._idle = IdleConnections(idle_limit)
         self._servers = parse_servers(config.resolver)
         self._policy = AddressPolicy(allow_nets=parse_nets(config.allow_nets))
@@ -76,7 +79,7 @@ class HttpFetcher:
         return f"<HttpFetcher {self._idle!r}>"
 
     async def __aenter__(self) -> Self:
-        self._pools = ConnectionPools(self._config, self._policy, self._proxy, self._servers, self._idle, self._now)
+        self._pools = ConnectionPools(self._config, self._policy, self._routes, self._servers, self._idle, self._now)
         return self
 
     async def __aexit__(
@@ -134,7 +137,9 @@ class HttpFetcher:
     ) -> Response:
         """Send the request and read its answer."""
         sent = self._now()
-        connection.ask(self._headers.message(request), body.deadline, without_body=request.method == "HEAD")
+        connection.ask(
+            self._headers.message(request, connection.proxy), body.deadline, without_body=request.method == "HEAD"
+        )
         head = await connection.head()
         await body.answered(connection)
         if redirects.is_head_enough(request, head.status, head.headers):
@@ -152,7 +157,7 @@ class HttpFetcher:
             reason_phrase=head.phrase,
             http_version=head.version,
             cut=body.is_cut,
-            peer=None if self._proxy else connection.peer,
+            peer=None if connection.proxy else connection.peer,
             timing=trace.timing(began, connection, sent),
         )
 

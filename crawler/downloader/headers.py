@@ -21,6 +21,7 @@ from crawler.core.messages import Request
 from crawler.core.text import safe
 from crawler.core.urls import Url
 from crawler.downloader.cookie_jar import CookieJar
+from crawler.downloader.proxy import Proxy
 from crawler.http.authorization import authorization
 from crawler.runtime.clock import SystemClock
 
@@ -42,7 +43,6 @@ class RequestHeaders:
     """The headers of every request of one fetcher.
 
     Args:
-        to_proxy: headers for the proxy that sees http requests in clear; None = there is no proxy.
         jar: the cookies; None = there are none.
         now: the wall clock, by which cookies expire.
     """
@@ -50,7 +50,6 @@ class RequestHeaders:
     def __init__(
         self,
         config: FetchConfig,
-        to_proxy: Headers | None = None,
         jar: CookieJar | None = None,
         now: Callable[[], float] = SystemClock.wall,
     ) -> None:
@@ -64,15 +63,14 @@ class RequestHeaders:
             if all(name.lower() != "host" for name, _ in headers)
         }
         self._jar = jar
-        self._to_proxy = to_proxy
         self._now = now
 
     def cookies_for(self, url: Url) -> str:
         """Return the cookies of the jar for a URL, as a Cookie header holds them."""
         return self._jar.header(url, self._now()) if self._jar else ""
 
-    def message(self, request: Request) -> bytes:
-        """Return the request as it goes on the wire, its body included.
+    def message(self, request: Request, proxy: Proxy | None = None) -> bytes:
+        """Return the request as it goes on the wire, its body included; `proxy` is the one that leads to the server.
 
         Raises:
             UsageError: a header would break the message.
@@ -81,8 +79,8 @@ class RequestHeaders:
         origin = url.origin
         host = origin[len(url.scheme) + len("://") :]
         target = url.href[len(origin) :]
-        if self._to_proxy is not None and url.scheme == "http":
-            own = (*own, *self._to_proxy)
+        if proxy is not None and proxy.forwards(url):
+            own = (*own, *proxy.headers)
             target = url.href
         trusted = request.is_trusted
         cookie = self.cookies_for(url)

@@ -5,7 +5,7 @@ Rules
   first shows on some connections that it stays silent between answers, 0.1 s each, before it gets connections back
   at once. A host that spoke unasked gets a new connection for every request from then on.
 - All pools together keep a limited number of idle connections; past the limit the longest idle one is dropped. Where
-  open files run short, they make room for new ones (`dialing.py`).
+  open files run short, they make room for new ones (`sockets.py`).
 Strategy: a host that is asked without pause pays with a connection per request for 0.1 s; one that is asked twice a
 second pays nothing.
 Runs on: the event loop.

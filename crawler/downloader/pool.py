@@ -6,8 +6,6 @@ Rules
   address because the user named it never carries a request of a link. Only the first pool shows a certificate.
 - `keep_alive.py` decides which idle connection may be used again; `dialing.py` opens new ones. A connection that ends
   leaves its pool at once.
-- Behind a proxy the dialled address is the proxy's, so the target is judged by its URL: a host that is, or is known to
-  stand for, a refused address is refused here.
 Runs on: the event loop.
 """
 
@@ -17,18 +15,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from crawler.core.addresses import AddressPolicy, written_address
+from crawler.core.addresses import AddressPolicy
 from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.downloader.connection import HttpConnection
-from crawler.downloader.dialing import Dialer, socket_factory
+from crawler.downloader.dialing import Dialer
 from crawler.downloader.host_names import check_name
 from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, IdleConnections, ReuseTrust
 from crawler.downloader.late_resolver import LateResolver
-from crawler.downloader.proxy import Proxy
+from crawler.downloader.proxy_dialing import ProxyDialer
+from crawler.downloader.routes import Routes
+from crawler.downloader.sockets import Sockets
 from crawler.downloader.timing import AttemptTrace, Timeouts
 from crawler.downloader.tls import tls_for
 from crawler.runtime.turns import Waker
@@ -47,7 +47,7 @@ class ConnectionPools:
         self,
         config: FetchConfig,
         policy: AddressPolicy,
-        proxy: Proxy | None,
+        routes: Routes,
         servers: Sequence[str],
         idle: IdleConnections,
         now: Callable[[], float],
@@ -56,7 +56,7 @@ class ConnectionPools:
         self._policy = policy
         self._idle = idle
         self._now = now
-        self._proxy = proxy
+        self._routes = routes
         self._names = LateResolver(min(LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
         self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
         timeouts = Timeouts(
@@ -77,14 +77,9 @@ class ConnectionPools:
         """Return a connection on which the request may be sent; hand it back by `give_back`.
 
         Raises:
-            FetchError: CONNECT_TIMEOUT or TOTAL_TIMEOUT, BLOCKED_ADDRESS behind a proxy, or a failed name lookup;
-                NoNameServer.
+            FetchError: no connection stands; NoNameServer.
         """
         url, trusted = request.url, request.is_trusted
-        if self._proxy and (address := written_address(url.host)):
-            refusal = self._policy.refusal(address, named=request.named)
-            if refusal:
-                raise FetchError(Reason.BLOCKED_ADDRESS, refusal)
         pool = self._pools[request.named, trusted]
         if (kept := pool.kept(url.origin, trace)) is not None:
             return kept
@@ -103,8 +98,10 @@ class ConnectionPools:
         await self._names.close()
 
     def _dialer(self, config: FetchConfig, timeouts: Timeouts, *, named: bool) -> Dialer:
-        make_socket = socket_factory(self._policy, self._idle, named=named or self._proxy is not None)
-        return Dialer(make_socket, self._names, timeouts, self._proxy, config.full_user_agent)
+        sockets, to_proxies = (Sockets(self._policy, self._idle, named=told) for told in (named, True))
+        tls = partial(self._context, trusted=False)
+        through = ProxyDialer(to_proxies, self._names, sockets.refusal, tls, config.full_user_agent)
+        return Dialer(sockets, self._names, timeouts, self._routes, through)
 
     def _sweep(self) -> None:
         self._idle.drop_expired(self._now())

@@ -2,7 +2,7 @@
 
 Rules
 - Durations are on the monotonic clock; a phase that did not happen is None.
-- A connection taken from the pool has neither lookup, connect nor TLS. Through a proxy, lookup is part of connect.
+- A connection taken from the pool has neither lookup, connect nor TLS. The lookup of a proxy is part of connect.
 - The wait for a lookup's turn is in no phase but the total, and no timeout counts it.
 - The deadline of a fetch is a number, and no timer: the dial and the connection, which wait for the server, heed it.
 Strategy: the dial notes in the trace when the lookup ended. The connection tells TCP from TLS: it is made between them.
@@ -19,6 +19,7 @@ import msgspec
 from crawler.core.errors import FetchError
 from crawler.core.messages import Timing
 from crawler.core.reasons import Reason
+from crawler.downloader.proxy import Proxy
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +75,7 @@ class AttemptTrace:
         deadline: of the whole fetch.
         timeout: of the dial; None = there was none.
         resolved: when the name lookup ended; None = there was none.
+        reaching: the proxy that the dial waits for; None = it waits for the server, or there is no proxy.
     """
 
     def __init__(self, now: Callable[[], float], *, fresh: bool = False, deadline: Deadline) -> None:
@@ -84,6 +86,7 @@ class AttemptTrace:
         self.reused = False
         self.started = now()
         self.resolved: float | None = None
+        self.reaching: Proxy | None = None
 
     @contextmanager
     def paused(self) -> Iterator[None]:

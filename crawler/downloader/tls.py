@@ -16,6 +16,7 @@ from functools import cache
 from crawler.core.config import FetchConfig
 from crawler.core.errors import UsageError
 from crawler.core.text import safe
+from crawler.core.urls import Url
 
 
 class Tls:
@@ -47,6 +48,11 @@ def tls_for(config: FetchConfig, *, trusted: bool) -> Tls:
     for context in contexts.values():
         _load("client-cert", certificate, context.load_cert_chain)
     return Tls(contexts)
+
+
+def certified_name(url: Url) -> str:
+    """Return the name that the certificate of the host must have: it ends in no dot."""
+    return url.host.strip("[]").rstrip(".")
 
 
 @cache

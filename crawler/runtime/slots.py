@@ -57,7 +57,7 @@ def _for_connections(files: int) -> int:
 def idle_for() -> int:
     """Return how many connections may wait for their next request: half of this process's open files.
 
-    They make room for new ones where files run short (`downloader/dialing.py`).
+    They make room for new ones where files run short (`downloader/sockets.py`).
     """
     return min(_for_connections(open_files()) // 2, _MOST_IDLE)
 

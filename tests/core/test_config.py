@@ -97,7 +97,7 @@ def test_what_judges_urls_cannot_be_changed_on_a_resume() -> None:
     assert resumable == {
         *("concurrency", "retries", "per-host", "delay", "rate", "max-pages", "max-bytes", "max-time"),
         *("timeout", "connect-timeout", "first-byte-timeout", "idle-timeout"),
-        *("max-pages-per-host", "workers", "parse-timeout", "limit-rate", "contact", "resolver"),
+        *("max-pages-per-host", "workers", "parse-timeout", "limit-rate", "contact", "resolver", "trust-env"),
     }
 
 

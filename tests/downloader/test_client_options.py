@@ -30,6 +30,9 @@ from crawler.downloader.client_options import FetcherConfig, Options, fetcher_co
         ({"timeout": float("nan")}, "timeout: expected seconds"),
         ({"max_body": "16M"}, "max_body: expected a number"),
         ({"proxy": b"http://p"}, "proxy: expected text of one line"),
+        ({"proxy": "ftp://p"}, "proxy: it has the scheme of no proxy"),
+        ({"trust_env": "yes"}, "trust_env: expected true or false"),
+        ({"session": object(), "trust_env": True}, "trust_env: a session has its own"),
         ({"user_agent": ""}, "user_agent: expected text of one line"),
     ],
 )

@@ -145,3 +145,14 @@ async def test_credentials_go_to_their_origin_only() -> None:
     assert "secret" not in there.requests[0]
     assert "bWU6c2VjcmV0" not in there.requests[0]
     assert "secret" not in page.url
+
+
+async def test_a_proxy_that_failed_is_named_by_its_keyword() -> None:
+    """A script has an option to mend, and no flag."""
+    async with raw_server(answering(OK)) as (host, port):
+        pass
+    async with Fetcher(proxy=f"socks5h://{host}:{port}", retries=0) as fetcher:
+        with pytest.raises(FetchError, match=rf"^proxy: the proxy {host}:{port} was not reached") as raised:
+            await fetcher.get("http://public.example/")
+
+    assert raised.value.reason is Reason.PROXY_FAILED

@@ -1,4 +1,4 @@
-"""downloader.dialing: addresses at the dial, sockets, and failures of both."""
+"""downloader.dialing and downloader.sockets: addresses at the dial, sockets, and failures of both."""
 
 import asyncio
 import errno
@@ -109,7 +109,7 @@ async def test_running_out_of_files_is_this_machines_fault(monkeypatch: pytest.M
         raise OSError(errno.EMFILE, "Too many open files")
 
     async with raw_server(answering(OK)) as where, open_fetcher() as fetcher:
-        monkeypatch.setattr("crawler.downloader.dialing.socket.socket", fail)
+        monkeypatch.setattr("crawler.downloader.sockets.socket.socket", fail)
         error = await failure(fetcher, ask(where))
 
     assert isinstance(error, FetchError)

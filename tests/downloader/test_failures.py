@@ -7,6 +7,7 @@ import pytest
 
 from crawler.core.reasons import Reason
 from crawler.downloader.failures import FOREIGN, dial_error, proxy_error, reach_error
+from crawler.downloader.proxy import proxy_from
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,8 @@ def test_a_failed_dial_has_a_reason(error: OSError, reason: Reason) -> None:
     """The class or number decides; behind a proxy it is the proxy that failed, unless this machine did."""
     is_ours = reason is Reason.CLIENT_LIMIT
     assert dial_error(error, "host:80").reason == reason
-    assert proxy_error(error, "host:80").reason == (reason if is_ours else Reason.PROXY_FAILED)
+    proxy = proxy_from("http://proxy.example", "--proxy")
+    assert proxy_error(error, proxy).reason == (reason if is_ours else Reason.PROXY_FAILED)
 
 
 @pytest.mark.parametrize(

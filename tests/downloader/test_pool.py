@@ -9,7 +9,7 @@ import pytest
 
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
-from crawler.downloader import dialing
+from crawler.downloader import sockets
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, QUIET_PROOFS, QUIET_SECONDS
 from support.fetching import OK, HandClock, answering, ask, failure, open_fetcher
@@ -253,8 +253,8 @@ async def test_an_idle_connection_makes_room_where_files_run_short(monkeypatch: 
     """A new socket whose number is high ends the connection that has waited for the longest time."""
     async with raw_server(answering(OK)) as one, raw_server(answering(OK)) as other:
         with socket.socket() as lowest:
-            monkeypatch.setattr(dialing, "open_files", lambda: lowest.fileno() + dialing._RESERVED_FILES + 24)
-        monkeypatch.setattr(dialing, "_SCARCE_FILES", 24)
+            monkeypatch.setattr(sockets, "open_files", lambda: lowest.fileno() + sockets._RESERVED_FILES + 24)
+        monkeypatch.setattr(sockets, "_SCARCE_FILES", 24)
         async with open_fetcher() as fetcher:
             await fetcher.fetch(ask(one))
             assert "1 of" in repr(fetcher)

@@ -69,7 +69,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a missing cookie file": ([URL, "--load-cookies", "missing.txt"], "--load-cookies: 'missing.txt': no such file"),
     "a cookie file that is none": ([URL, "--load-cookies", __file__], "load-cookies: "),
     "a proxy that is no URL": ([URL, "--proxy", "127.0.0.1:3128"], "--proxy: write http:// in front"),
-    "a proxy of another kind": ([URL, "--proxy", "socks5://127.0.0.1:1"], "--proxy: its scheme is socks5"),
+    "a proxy of another kind": ([URL, "--proxy", "socks4://127.0.0.1:1"], "--proxy: it has the scheme of no proxy"),
     "a missing config file": ([URL, "--config", "missing.toml"], "missing.toml: No such file"),
 }
 
