@@ -8,7 +8,7 @@
 - One fetch: `fetcher.py`; its body `body.py`; timeouts and phases `timing.py`; errors `failures.py`.
 - The request: user agent, credentials and all other headers `headers.py`; cookies `cookies.py`, their jar
   `cookie_jar.py`, the user's file `cookies_file.py`, those that servers set `set_cookie.py`.
-- The route to a server, straight or through a proxy: `routes.py`, `no_proxy.py`; one proxy
+- The route to a server, straight, through a proxy or by a unix socket: `routes.py`, `no_proxy.py`; one proxy
   `proxy.py`; the dial through it `proxy_dialing.py`, its first bytes `proxy_line.py`, HTTP's CONNECT `tunnel.py`, SOCKS
   `socks.py`.
 - Connections: the pool `pool.py`; keep-alive `keep_alive.py`; new ones `dialing.py`; their sockets, happy eyeballs

@@ -65,6 +65,7 @@ class Fetcher:
         proxy="http://host:port": for every request; https://, socks5:// (names are looked up here) and socks5h:// too,
             as in "socks5h://user:password@host:1080".
         trust_env=False: True takes http_proxy, https_proxy, all_proxy and no_proxy of the environment, without `proxy`.
+        unix_socket="/run/app.sock": takes every request, redirects to other origins included.
         resolver="127.0.0.1:5353": the name server to ask, in place of the system's; more are separated by commas.
         ca_file, client_cert: PEM files. insecure_hosts=("host", "host:port"): their certificates are not verified.
         allow_nets=("10.0.0.0/8",): private networks into which redirects may lead.
@@ -95,6 +96,7 @@ class Fetcher:
                     clock=self._clock,
                     jar=self._jar,
                     idle_limit=concurrency,
+                    unix_socket=self._config.client.unix_socket,
                 )
             else:
                 self._http = _over(session, self._config.fetch, self._clock)

@@ -50,6 +50,7 @@ class Options(TypedDict, total=False):
     contact: str | None
     proxy: str | None
     trust_env: bool | None
+    unix_socket: str | PurePath | None
     resolver: str | None
     ca_file: str | PurePath | None
     client_cert: str | PurePath | None
@@ -75,6 +76,9 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     follow_redirects: Annotated[bool, Help("Follow redirects.", OptionKind.FLAG)] = True
     max_redirects: Annotated[int, Help("Limit for the redirects of one request.", OptionKind.COUNT_OR_NONE)] = 10
+    unix_socket: Annotated[
+        str | None, Help("Send every request to this unix socket.", OptionKind.TEXT, metavar="PATH")
+    ] = None
     cookies: bool | Mapping[str, str] | CookieJar = False
 
 
@@ -101,6 +105,7 @@ _OF_CONNECTIONS = frozenset(
         "proxy",
         "resolver",
         "trust_env",
+        "unix_socket",
     }
 )
 

@@ -85,7 +85,7 @@ class HttpConnection(Protocol):
         self.is_tls = transport.get_extra_info("sslcontext") is not None
         if not self.is_tls:
             self.opened_at = self.ready_at
-        if peer := transport.get_extra_info("peername"):
+        if isinstance(peer := transport.get_extra_info("peername"), tuple):  # a unix socket's is text
             self.peer = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
         if self.unasked:  # the server spoke in the segment that ended the TLS handshake of a tunnel
             self.abort()

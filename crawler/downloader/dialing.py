@@ -5,7 +5,8 @@ Rules
 - `sockets.py` judges every address before it is dialled. When no address of a name carries TCP and TLS, the dial is
   repeated without the first address of each family, until none is left: TLS may fail at one address and succeed at the
   next.
-- Through a proxy, `proxy_dialing.py` dials.
+- Through a proxy, `proxy_dialing.py` dials. By a unix socket no name is looked up and no address judged; TLS is with
+  the URL's host all the same.
 Strategy: Without TLS the loop makes the socket of a single address, in half the time.
 Runs on: the event loop.
 """
@@ -20,10 +21,11 @@ from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.downloader.connection import HttpConnection
-from crawler.downloader.failures import dial_error
+from crawler.downloader.failures import dial_error, unix_error
 from crawler.downloader.host_names import Names
+from crawler.downloader.proxy import Proxy
 from crawler.downloader.proxy_dialing import ProxyDialer
-from crawler.downloader.routes import Routes
+from crawler.downloader.routes import Routes, UnixSocket
 from crawler.downloader.sockets import Sockets, address_of, targets
 from crawler.downloader.timing import AttemptTrace, Timeouts
 from crawler.downloader.tls import certified_name
@@ -35,7 +37,7 @@ class Dialer:
     """The way to new connections, of one pool.
 
     Args:
-        sockets: to servers that are dialled straight.
+        sockets: to servers that are dialled straight, or by a unix socket.
         through: dials through proxies.
     """
 
@@ -66,9 +68,12 @@ class Dialer:
         limit, left = self._timeouts.connect, trace.deadline.due - self._timeouts.now()
         try:
             async with asyncio.timeout(min(limit, left)) as trace.timeout:
-                if (proxy := self._routes.to(url)) is None:
-                    return await self._dial(url, tls, trace, make)
-                return await self._through.dial(proxy, url, tls, trace, make)
+                match self._routes.to(url):
+                    case Proxy() as proxy:
+                        return await self._through.dial(proxy, url, tls, trace, make)
+                    case UnixSocket() as unix:
+                        return await self._dial_path(unix.path, url, tls, make)
+                return await self._dial(url, tls, trace, make)
         except TimeoutError:
             if left < limit:
                 raise trace.deadline.exceeded() from None
@@ -105,6 +110,14 @@ class Dialer:
         self._sockets.make(address).close()
         host, port = address[4][:2]
         return (await self._loop.create_connection(make, str(host), int(port)))[1]
+
+    async def _dial_path(self, path: str, url: Url, tls: ssl.SSLContext | None, make: MakeConnection) -> HttpConnection:
+        name = certified_name(url) if tls else None
+        try:
+            sock = self._sockets.connected_to_path(path)
+            return (await self._loop.create_unix_connection(make, sock=sock, ssl=tls, server_hostname=name))[1]
+        except OSError as error:
+            raise unix_error(error, path) from error
 
 
 def _drop_first_of_each_family(addresses: list[AddrInfoType]) -> None:

@@ -58,6 +58,13 @@ def proxy_error(error: OSError, proxy: Proxy) -> FetchError:
     return proxy.failed(f"was not reached: {found}{advice}")
 
 
+def unix_error(error: OSError, path: str) -> FetchError:
+    """Return the `FetchError` for a dial of a unix socket that failed, by its file or by TLS."""
+    if error.errno == errno.EACCES:
+        return FetchError(Reason.CONNECT_FAILED, f"no connection to {path} (--unix-socket): you may not write to it")
+    return dial_error(error, f"{path} (--unix-socket)")
+
+
 def our_limit(error: OSError) -> FetchError:
     """Return the error of a machine that ran out of files, ports or memory."""
     advice = "lower --concurrency or raise the limit of open files (ulimit -n)"

@@ -54,6 +54,7 @@ class HttpFetcher:
         jar: its cookies are sent, and those that servers set are kept in it; None = only those of the user's file are
             sent, and none is kept.
         idle_limit: kept-alive connections waiting for a request, at the most; they count towards open files.
+        unix_socket: the path of the one that takes every request; None = none.
     """
 
     def __init__(
@@ -63,12 +64,13 @@ class HttpFetcher:
         clock: Clock,
         jar: CookieJar | None = None,
         idle_limit: int = IDLE_CONNECTIONS,
+        unix_socket: str | None = None,
     ) -> None:
         self._config = config
         self._now = clock.monotonic
         self._wall = clock.wall
         self._jar = jar
-        self._routes = routes_from(config)
+        self._routes = routes_from(config, unix_socket)
         self._headers = RequestHeaders(config, _with_file(jar, config), clock.wall)
         self._idle = IdleConnections(idle_limit)
         self._servers = parse_servers(config.resolver)

@@ -2,7 +2,7 @@
 
 Rules
 - Every address is judged before it is dialled, and is dialled as a number: no spelling, no DNS answer and no redirect
-  leads to an address that the policy refuses.
+  leads to an address that the policy refuses. The path of a unix socket is no address: the user named it.
 - The last files that this process may open are left to the run.
 - The addresses of a name are dialled by happy eyeballs (RFC 8305).
 Strategy: aiohappyeyeballs dials several addresses. A single one, as most dead hosts have, is dialled without it: a
@@ -60,7 +60,7 @@ class Sockets:
             OSError: EACCES with the policy's sentence, or EMFILE while few files are left.
         """
         family, kind, protocol, _, address = info
-        if refusal := self.refusal(str(address[0])):
+        if family != socket.AF_UNIX and (refusal := self.refusal(str(address[0]))):
             raise PermissionError(errno.EACCES, refusal)
         made = socket.socket(family, kind, protocol)
         if made.fileno() >= self._plenty:
@@ -81,6 +81,20 @@ class Sockets:
         try:
             sock.settimeout(0)
             await self._loop.sock_connect(sock, address[4])
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def connected_to_path(self, path: str) -> socket.socket:
+        """Return a socket that is connected to a unix socket, which takes no time.
+
+        The loop's `sock_connect` would take EAGAIN, a full queue of the listener, for a connection under way.
+        """
+        sock = self.make((socket.AF_UNIX, socket.SOCK_STREAM, 0, "", (path,)))
+        try:
+            sock.settimeout(0)
+            sock.connect(path)
         except BaseException:
             sock.close()
             raise

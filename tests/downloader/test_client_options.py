@@ -32,7 +32,11 @@ from crawler.downloader.client_options import FetcherConfig, Options, fetcher_co
         ({"proxy": b"http://p"}, "proxy: expected text of one line"),
         ({"proxy": "ftp://p"}, "proxy: it has the scheme of no proxy"),
         ({"trust_env": "yes"}, "trust_env: expected true or false"),
+        ({"unix_socket": 3}, "unix_socket: expected text of one line"),
+        ({"unix_socket": "/s", "proxy": "http://p"}, "unix_socket and proxy: give one of them, not both"),
+        ({"unix_socket": "/s", "trust_env": True}, "unix_socket and trust_env: give one of them, not both"),
         ({"session": object(), "trust_env": True}, "trust_env: a session has its own"),
+        ({"session": object(), "unix_socket": "/s"}, "unix_socket: a session has its own"),
         ({"user_agent": ""}, "user_agent: expected text of one line"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,6 +146,25 @@ async def test_credentials_go_to_their_origin_only() -> None:
     assert "secret" not in there.requests[0]
     assert "bWU6c2VjcmV0" not in there.requests[0]
     assert "secret" not in page.url
+
+
+async def test_redirects_go_to_the_same_unix_socket(tmp_path: Path) -> None:
+    """Every request of a client goes there, other origins and refused addresses included."""
+    heads: list[bytes] = []
+    answers = [redirect_to("http://other.example/"), redirect_to("http://169.254.169.254/"), OK]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answering(answers[len(heads)], heads=heads)(reader, writer)
+
+    async with raw_server(serve, str(tmp_path / "app.sock")) as (path, _), Fetcher(unix_socket=Path(path)) as fetcher:
+        page = await fetcher.get("http://app/")
+
+    assert page.url == "http://169.254.169.254/"
+    assert [head.split(b"\r\n")[1] for head in heads] == [
+        b"Host: app",
+        b"Host: other.example",
+        b"Host: 169.254.169.254",
+    ]
 
 
 async def test_a_proxy_that_failed_is_named_by_its_keyword() -> None:

@@ -1,4 +1,4 @@
-"""downloader.dialing and downloader.sockets: addresses at the dial, sockets, and failures of both."""
+"""downloader.dialing and downloader.sockets: addresses at the dial, sockets, unix sockets, and failures of all."""
 
 import asyncio
 import errno
@@ -7,14 +7,20 @@ import os
 import resource
 import socket
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from crawler.core.addresses import AddressPolicy
+from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.downloader.connection import HttpConnection
-from support.fetching import OK, answering, ask, ask_url, failure, open_fetcher
+from crawler.downloader.failures import unix_error
+from crawler.downloader.fetcher import HttpFetcher
+from crawler.runtime.clock import SystemClock
+from support.certificates import AUTHORITY, authority_file, server_context
+from support.fetching import OK, HandClock, answering, ask, ask_url, failure, open_fetcher
 from support.nameserver import Reply, name_server
 from support.rawserver import raw_server
 
@@ -152,3 +158,69 @@ async def test_a_refused_dial_leaves_nothing_to_the_garbage_collector() -> None:
         gc.garbage.clear()
 
     assert not left
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.both_loops
+async def test_a_unix_socket_takes_every_request(scheme: str, tmp_path: Path) -> None:
+    """The URL gives host, target and the name in the certificate; no name is looked up and no address judged."""
+    heads, clock = list[bytes](), HandClock()
+    tls = server_context(AUTHORITY.issue_cert("some.example", "169.254.169.254")) if scheme == "https" else None
+    async with (
+        raw_server(answering(OK, heads=heads), str(tmp_path / "app.sock"), tls=tls) as (path, _),
+        HttpFetcher(FetchConfig(ca_file=authority_file(tmp_path)), clock=clock, unix_socket=path) as fetcher,
+    ):
+        for host, named in (("some.example", True), ("some.example", True), ("169.254.169.254", False)):
+            response = await fetcher.fetch(ask_url(f"{scheme}://{host}/a?b", named=named))
+            clock.now += 1
+
+    assert [head.partition(b"\r\nUser")[0] for head in heads] == [
+        b"GET /a?b HTTP/1.1\r\nHost: some.example",
+        b"GET /a?b HTTP/1.1\r\nHost: some.example",
+        b"GET /a?b HTTP/1.1\r\nHost: 169.254.169.254",
+    ]
+    assert (response.body, response.peer) == (b"good", None)
+
+
+@pytest.mark.both_loops
+async def test_tls_over_a_unix_socket_is_verified(tmp_path: Path) -> None:
+    """The user named the socket, and not a host that may be anyone's."""
+    tls = server_context(AUTHORITY.issue_cert("other.example"))
+    async with (
+        raw_server(answering(OK), str(tmp_path / "app.sock"), tls=tls) as (path, _),
+        HttpFetcher(FetchConfig(ca_file=authority_file(tmp_path)), clock=SystemClock(), unix_socket=path) as fetcher,
+    ):
+        assert (await failure(fetcher, ask_url("https://some.example/"))).reason is Reason.TLS_HOSTNAME
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "said"),
+    [
+        ("nothing", Reason.CONNECT_FAILED, "No such file or directory"),
+        ("file", Reason.CONNECT_REFUSED, "nothing listens at"),
+        ("x" * 200, Reason.CONNECT_FAILED, "path too long"),
+        ("full", Reason.CLIENT_LIMIT, "lower --concurrency"),
+    ],
+)
+@pytest.mark.both_loops
+async def test_a_unix_socket_that_does_not_answer_is_told(name: str, reason: Reason, said: str, tmp_path: Path) -> None:
+    """No file, no listener, no path at all, and a listener whose queue is full."""
+    (tmp_path / "file").touch()
+    with socket.socket(socket.AF_UNIX) as full, socket.socket(socket.AF_UNIX) as waiting:
+        full.bind(str(tmp_path / "full"))
+        full.listen(0)
+        waiting.connect(str(tmp_path / "full"))
+        path = str(tmp_path / name)
+        async with HttpFetcher(FetchConfig(), clock=SystemClock(), unix_socket=path) as fetcher:
+            error = await failure(fetcher, ask_url("http://some.example/"))
+
+    assert error.reason is reason
+    assert said in str(error)
+
+
+def test_a_unix_socket_without_permission_is_told() -> None:
+    """It is no address that the policy refuses."""
+    error = unix_error(PermissionError(errno.EACCES, "Permission denied"), "/run/app.sock")
+
+    assert error.reason is Reason.CONNECT_FAILED
+    assert str(error) == "no connection to /run/app.sock (--unix-socket): you may not write to it"

@@ -7,6 +7,7 @@ import pytest
 from crawler.core.config import FetchConfig
 from crawler.core.errors import UsageError
 from crawler.core.urls import parse
+from crawler.downloader.proxy import Proxy
 from crawler.downloader.routes import routes_from
 from support.fetching import OK, answering, ask_url, open_fetcher
 from support.rawserver import raw_server
@@ -25,6 +26,7 @@ def _no_proxies_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def _proxy(url: str, **config: Any) -> str | None:
     """Return the proxy of a URL, as `kind://host:port`."""
     route = routes_from(FetchConfig(**{"trust_env": True, **config})).to(parse(url))
+    assert route is None or isinstance(route, Proxy)
     return None if route is None else f"{route.kind.value}://{route.url.host_port}"
 
 
@@ -86,6 +88,14 @@ def test_a_bad_variable_is_named_and_repeats_no_password(monkeypatch: pytest.Mon
     monkeypatch.setenv("http_proxy", "http://p:8080")
     monkeypatch.setenv("https_proxy", "http://p:8080")
     routes_from(FetchConfig(trust_env=True))
+
+
+@pytest.mark.parametrize("other", [{"proxy": "http://p"}, {"trust_env": True}])
+def test_a_unix_socket_stands_alone(other: dict[str, Any]) -> None:
+    """Beside it a proxy would be dropped without a word."""
+    (name,) = other
+    with pytest.raises(UsageError, match=f"--unix-socket and --{name.replace('_', '-')}: give one of them"):
+        routes_from(FetchConfig(**other), "/run/app.sock")
 
 
 async def test_each_url_goes_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ async def raw_server(
     """Serve every connection with `handler(reader, writer)` and yield its address; a path is a unix socket."""
     connections = _Connections(handler)
     if "/" in address:
-        server: asyncio.Server = await asyncio.start_unix_server(connections.serve, address, backlog=4096)
+        server: asyncio.Server = await asyncio.start_unix_server(connections.serve, address, backlog=4096, ssl=tls)
     else:
         server = await asyncio.start_server(connections.serve, address, port, backlog=4096, ssl=tls)
     try:
