@@ -81,7 +81,7 @@ def _routes_of(found: Mapping[str, str]) -> Routes:
     """Return the routes of the environment's variables, by their names without `_proxy`."""
     proxies = {}
     for scheme in _SCHEMES:
-        if name := next((name for name in (scheme, "all") if found.get(name)), None):
+        if name := next((name for name in (scheme, "all") if name in found), None):
             text = found[name] if "://" in found[name] else f"http://{found[name]}"
             proxies[scheme] = proxy_from(text, f"{name}_proxy")
     return Routes(proxies, exemptions(found.get("no", "")))

@@ -15,7 +15,7 @@ from support.certificates import AUTHORITY, BAD, authority_file, server_context
 from support.fetching import OK, HandClock, answering, ask, ask_url, failure, open_fetcher, saying
 from support.forbidden import forbidden_urls
 from support.nameserver import name_server
-from support.proxies import tunnelling
+from support.proxies import ESTABLISHED, tunnelling
 from support.rawserver import raw_server
 
 
@@ -229,6 +229,19 @@ async def test_a_bad_certificate_behind_tls_with_the_proxy_is_the_targets(tmp_pa
         error = await failure(fetcher, ask_url("https://some.example/"))
 
     assert error.reason is Reason.TLS_HOSTNAME
+
+
+@pytest.mark.both_loops
+async def test_a_proxy_that_leaves_with_its_answer_is_not_waited_for(tmp_path: Path) -> None:
+    """Its end comes in the same segment, before the target could be greeted: the dial is over at once."""
+    async with (
+        raw_server(saying(ESTABLISHED), tls=server_context(AUTHORITY.issue_cert("127.0.0.1"))) as (host, port),
+        open_fetcher(proxy=f"https://{host}:{port}", ca_file=authority_file(tmp_path)) as fetcher,
+        asyncio.timeout(5),
+    ):
+        error = await failure(fetcher, ask_url("https://public.example/"))
+
+    assert error.reason is Reason.CONNECT_FAILED
 
 
 @pytest.mark.both_loops

@@ -93,3 +93,23 @@ async def test_a_secret_is_not_carried_to_another_host(tmp_path: Path, site: Han
     assert other.hits("/") == 1
     assert not any("hunter2" in str(asked.headers) or asked.header("authorization") for asked in other.requests)
     assert {asked.header("x-key") for asked in site.requests} == {"hunter2"}
+
+
+async def test_a_proxy_of_the_environment_is_asked_and_never_stored(
+    tmp_path: Path, site: HandMadeSite, listed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `--trust-env` a resume finds it by itself, and the run's folder holds the flag alone."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("http_proxy", f"http://bob:hunter2@127.0.0.1:{site.port}")
+    out = tmp_path / "out"
+
+    codes = [await crawler("fetch", listed, "-o", out, "--max-pages", 10, "--trust-env")]
+    codes.append(await crawler("resume", out, "--max-pages", 20))
+
+    assert codes == [0, 0]
+    assert len(records(out)) == 20
+    assert {asked.header("Proxy-Authorization") for asked in site.requests} == {"Basic Ym9iOmh1bnRlcjI="}
+    kept = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert [name for name, content in kept.items() if b"hunter2" in content or b"Ym9iOmh1bnRlcjI" in content] == []
+    assert b"trust-env = true" in kept["config.toml"]
