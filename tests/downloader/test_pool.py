@@ -252,9 +252,10 @@ async def test_idle_connections_are_bounded() -> None:
 async def test_an_idle_connection_makes_room_where_files_run_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new socket whose number is high ends the connection that has waited for the longest time."""
     async with raw_server(answering(OK)) as one, raw_server(answering(OK)) as other:
-        with socket.socket() as lowest:
-            monkeypatch.setattr(sockets, "open_files", lambda: lowest.fileno() + sockets._RESERVED_FILES + 24)
-        monkeypatch.setattr(sockets, "_SCARCE_FILES", 24)
+        with socket.socket() as probe:
+            lowest = probe.fileno()
+        monkeypatch.setattr(sockets, "open_files", lambda: 2 * lowest + sockets._RESERVED_FILES)
+        monkeypatch.setattr(sockets, "_SCARCE_FILES", lowest)
         async with open_fetcher() as fetcher:
             await fetcher.fetch(ask(one))
             assert "1 of" in repr(fetcher)
