@@ -23,29 +23,44 @@ from typing import TYPE_CHECKING
 from crawler.version import __version__
 
 if TYPE_CHECKING:
-    from crawler.core.errors import CrawlerError, FetchError, UrlError, UsageError
+    from crawler.core.errors import CrawlerError, FetchError, StatusError, UrlError, UsageError
     from crawler.core.reasons import Reason
+    from crawler.downloader.auth import DigestAuth
     from crawler.downloader.blocking import fetch, iter_fetch
     from crawler.downloader.client import Fetcher
     from crawler.downloader.cookie_jar import CookieJar
     from crawler.downloader.cookies import Cookie
-    from crawler.downloader.fetched import Fetched
+    from crawler.downloader.fetched import Answer, Fetched, SentRequest
+    from crawler.downloader.hooks import RetryNotice
+    from crawler.downloader.open_answer import OpenAnswer
+    from crawler.downloader.request_options import ClientRequest
+    from crawler.http.event_stream import ServerSentEvent
+    from crawler.http.retry import RetryPolicy
     from crawler.library import CrawledPage, crawl
     from crawler.load.result import LoadResult
     from crawler.load.run import load_test
     from crawler.parse.extract import PageSource
 
 __all__ = [
+    "Answer",
+    "ClientRequest",
     "Cookie",
     "CookieJar",
     "CrawledPage",
     "CrawlerError",
+    "DigestAuth",
     "FetchError",
     "Fetched",
     "Fetcher",
     "LoadResult",
+    "OpenAnswer",
     "PageSource",
     "Reason",
+    "RetryNotice",
+    "RetryPolicy",
+    "SentRequest",
+    "ServerSentEvent",
+    "StatusError",
     "UrlError",
     "UsageError",
     "__version__",
@@ -56,16 +71,25 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Answer": "crawler.downloader.fetched",
+    "ClientRequest": "crawler.downloader.request_options",
     "Cookie": "crawler.downloader.cookies",
     "CookieJar": "crawler.downloader.cookie_jar",
     "CrawledPage": "crawler.library",
     "CrawlerError": "crawler.core.errors",
+    "DigestAuth": "crawler.downloader.auth",
     "FetchError": "crawler.core.errors",
     "Fetched": "crawler.downloader.fetched",
     "Fetcher": "crawler.downloader.client",
     "LoadResult": "crawler.load.result",
+    "OpenAnswer": "crawler.downloader.open_answer",
     "PageSource": "crawler.parse.extract",
     "Reason": "crawler.core.reasons",
+    "RetryNotice": "crawler.downloader.hooks",
+    "RetryPolicy": "crawler.http.retry",
+    "SentRequest": "crawler.downloader.fetched",
+    "ServerSentEvent": "crawler.http.event_stream",
+    "StatusError": "crawler.core.errors",
     "UrlError": "crawler.core.errors",
     "UsageError": "crawler.core.errors",
     "crawl": "crawler.library",

@@ -25,11 +25,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
 
 @pytest.mark.parametrize("example", sorted({*(ROOT / "examples").glob("*.py")} - {DEMO}), ids=lambda path: path.name)
 def test_examples_run(example: Path, running: RunningSite, tmp_path: Path) -> None:
-    """Each example ends well, pasted as it stands, with the URL of the built-in site."""
-    arguments = [running.site.base_urls[0] + "/"]
+    """Each example ends well, pasted as it stands, with the URL of the built-in site; a test suite under pytest."""
+    is_suite = example.name.startswith("test_")
+    alone = [*("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)), str(example)]
+    arguments = alone if is_suite else [str(example), running.site.base_urls[0] + "/"]
 
     done = subprocess.run(
-        [sys.executable, str(example), *arguments],
+        [sys.executable, *arguments],
         check=False,
         capture_output=True,
         text=True,
@@ -75,9 +77,10 @@ def blocks(language: str, page: str = "README.md") -> list[str]:
     return [code for marked, code in found if marked == language]
 
 
-@pytest.mark.parametrize(
-    "code", [*blocks("python"), *blocks("python", "docs/library.md"), *blocks("python", "docs/load.md")]
-)
+PYTHON = [block for page in ("README.md", "docs/library.md", "docs/load.md") for block in blocks("python", page)]
+
+
+@pytest.mark.parametrize("code", [code for code in PYTHON if "def test_" not in code])
 def test_the_snippets_of_the_documents_run(code: str, running: RunningSite, tmp_path: Path) -> None:
     """A snippet pasted into a script prints the built-in site's answers."""
     here = code.replace("http://127.0.0.1:8000", running.site.base_urls[0])
@@ -88,6 +91,23 @@ def test_the_snippets_of_the_documents_run(code: str, running: RunningSite, tmp_
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("200 ")
+
+
+@pytest.mark.parametrize("code", [code for code in PYTHON if "def test_" in code])
+def test_the_tests_of_the_documents_pass(code: str, tmp_path: Path) -> None:
+    """A test of the documents passes under pytest, in a project without a configuration."""
+    (tmp_path / "test_theirs.py").write_text(code, "utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "test_theirs.py"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+
+    assert f"{code.count('def test_')} passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("page", "at_least"), [("README.md", 9), ("docs/timeline.md", 3)])

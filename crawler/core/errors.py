@@ -11,12 +11,13 @@ CrawlerError
 ├── WorkersMissing     no worker process can be started               exit 6
 ├── UrlError           a text that is no URL we fetch                (ends one line or link)
 ├── FetchError         one request had no usable response            (ends one attempt)
-│   └── NoNameServer   no name server answers at all; the run ends   exit 9
+│   ├── NoNameServer   no name server answers at all; the run ends   exit 9
+│   └── StatusError    a script asked for this: a status of 400 or more
 ├── ParseError         one document could not be read                (ends one page)
 └── InternalError      a fault of this program; please report        exit 70
 
 Rules
-- An HTTP status is data, never an error.
+- An HTTP status is data, never an error, unless a script asks for one by `raise_for_status`.
 - Foreign exceptions enter through one gate per library (`downloader/failures.py`, `frontier/sqlite_errors.py`).
 - An error that crosses from one process to another arrives with all its fields.
 Runs on: anywhere (pure).
@@ -132,3 +133,19 @@ class NoNameServer(FetchError):
     def __init__(self, message: str, *, since: float) -> None:
         super().__init__(Reason.DNS_TIMEOUT, message, counted=False)
         self.since = since
+
+
+class StatusError(FetchError):
+    """An answer whose status is 400 or more, raised by `raise_for_status`.
+
+    Attributes:
+        status: of the answer.
+        answer: a `crawler.Fetched`, or a `crawler.OpenAnswer`.
+        request: the `crawler.SentRequest` that was answered; None = it is not known.
+    """
+
+    def __init__(self, message: str, *, status: int, answer: object, request: object) -> None:
+        super().__init__(Reason.HTTP_STATUS, message)
+        self.status = status
+        self.answer = answer
+        self.request = request

@@ -7,6 +7,8 @@ Runs on: anywhere (pure).
 """
 
 import re
+from collections.abc import AsyncGenerator
+from typing import Protocol
 
 import msgspec
 
@@ -17,6 +19,38 @@ from crawler.core.urls import Url
 _RANGE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
 
 _BLANK = b" \t\r\n"  # RFC 9110, 5.6.3; 0x85 and 0xA0 are blank to a text, and halves of letters in UTF-8
+
+
+class BodySource(Protocol):
+    """The body of a request that is sent piece by piece."""
+
+    @property
+    def length(self) -> int | None:
+        """Return its bytes; None = their number is unknown, so the body is sent chunked."""
+        ...
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Return whether it can be sent again, from its beginning."""
+        ...
+
+    def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Yield the pieces from the beginning, `length` bytes in all; closing it frees what it has opened."""
+        ...
+
+
+class RequestTimeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """The timeouts of one request, in seconds; None = the fetcher's.
+
+    Attributes:
+        total: for all of it; math.inf = it has none.
+        connect, first_byte, idle: see `downloader.timing.Timeouts`.
+    """
+
+    total: float | None = None
+    connect: float | None = None
+    first_byte: float | None = None
+    idle: float | None = None
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +64,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         alone: the process died while it was in flight, so no other request may be in flight beside it.
         guess: whether its scheme was written, a value of `Guess`.
         headers: sent in this order, besides those that the fetcher adds.
-        most: body bytes to read at the most; None = the fetcher's limit.
+        body, source: its body, at hand or in pieces; None = it has none.
+        most: body bytes of the answer to read at the most; None = the fetcher's limit.
+        timeouts: None = the fetcher's.
         success_only: of an answer outside 2xx only the head is used, so the fetcher does not wait for its body.
     """
 
@@ -45,7 +81,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
+    source: BodySource | None = None
     most: int | None = None
+    timeouts: RequestTimeouts | None = None
     success_only: bool = False
 
     @property

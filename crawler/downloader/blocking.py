@@ -17,13 +17,13 @@ from crawler.core.errors import UsageError
 from crawler.downloader.client import Fetcher
 from crawler.downloader.client_options import Options
 from crawler.downloader.fetched import Fetched
-from crawler.downloader.stream import Urls
+from crawler.downloader.stream import Asked
 from crawler.runtime.loop_thread import iterate
 
 T = TypeVar("T")
 
 
-def fetch(urls: Urls, **options: Unpack[Options]) -> list[Fetched]:
+def fetch(urls: Asked, **options: Unpack[Options]) -> list[Fetched]:
     """Return an answer for each URL, in the order given; errors are in the answers. Blocks until all are there.
 
     Raises:
@@ -31,7 +31,7 @@ def fetch(urls: Urls, **options: Unpack[Options]) -> list[Fetched]:
     """
     fetcher = _fetcher("fetch", options)
 
-    async def answers(given: Urls) -> AsyncGenerator[list[Fetched], None]:
+    async def answers(given: Asked) -> AsyncGenerator[list[Fetched], None]:
         async with fetcher:
             yield [fetched async for fetched in fetcher.stream(given, ordered=True)]
 
@@ -39,7 +39,7 @@ def fetch(urls: Urls, **options: Unpack[Options]) -> list[Fetched]:
     return found
 
 
-def iter_fetch(urls: Urls, *, ordered: bool = False, **options: Unpack[Options]) -> Iterator[Fetched]:
+def iter_fetch(urls: Asked, *, ordered: bool = False, **options: Unpack[Options]) -> Iterator[Fetched]:
     """Yield an answer for each URL as it comes, or in the order of the URLs; errors are in the answers.
 
     Fetching goes on while the loop works on an answer, within the bounds of `Fetcher.stream`. Leaving the loop ends all
@@ -50,7 +50,7 @@ def iter_fetch(urls: Urls, *, ordered: bool = False, **options: Unpack[Options])
     """
     fetcher = _fetcher("iter_fetch", options)
 
-    async def answers(given: Urls) -> AsyncGenerator[Fetched, None]:
+    async def answers(given: Asked) -> AsyncGenerator[Fetched, None]:
         stream = cast("AsyncGenerator[Fetched, None]", fetcher.stream(given, ordered=ordered))
         async with fetcher, aclosing(stream):
             async for fetched in stream:
@@ -67,7 +67,7 @@ def _fetcher(name: str, options: Options) -> Fetcher:
     return Fetcher(**options)
 
 
-def _blocking(answers: Callable[[Urls], AsyncGenerator[T, None]], urls: Urls) -> Iterator[T]:
+def _blocking(answers: Callable[[Asked], AsyncGenerator[T, None]], urls: Asked) -> Iterator[T]:
     if isinstance(urls, str | AsyncIterable):  # read on the loop; a text is refused there
 
         def over(_: AsyncIterator[str]) -> AsyncGenerator[T, None]:

@@ -2,62 +2,57 @@
 
 Rules
 - A URL given here is named: its own loopback or private address may be dialled. `redirection.py` decides for redirects.
-- Only methods that may be sent twice are retried, on transient errors and on 408 425 429 500 502 503 504.
-- A redirect loop is one where the same request would be sent again, cookies included. A page that sets a cookie and
-  redirects to itself, or a POST that is answered 303 there, is none (Fetch, "HTTP-redirect fetch").
-- `get` and the other methods raise, and wait for no place; `stream` answers every URL exactly once, within the bounds
-  of `stream.py`, and puts the error into the answer.
+- `get` and the other methods raise, and so does `open`; they share the places of `call_places.py`. `stream` answers
+  every URL exactly once, within the bounds of `stream.py`, and puts the error into the answer.
+- A Fetcher belongs to one event loop, and is opened once.
 - Starts no process. A big body is decoded in steps, and other tasks run in between.
 Runs on: the caller's event loop.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
-from random import random
+from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
-from typing import Protocol, Self, Unpack
+from typing import Self, Unpack
 
-from msgspec.structs import replace
-from multidict import CIMultiDict, CIMultiDictProxy
-
-from crawler.core import protocols
 from crawler.core.config import FetchConfig
 from crawler.core.errors import CrawlerError, FetchError, UsageError
-from crawler.core.messages import Request, Response
+from crawler.core.messages import Response
 from crawler.core.options import in_keywords
+from crawler.core.protocols import Clock
 from crawler.core.reasons import Reason
-from crawler.core.urls import Url
+from crawler.downloader.call_places import CallPlaces, CallSender, OpenSender
 from crawler.downloader.client_options import KEYWORDS, Options, fetcher_config
 from crawler.downloader.cookie_jar import CookieJar
-from crawler.downloader.fetched import Fetched
+from crawler.downloader.fetched import Fetched, sent
 from crawler.downloader.fetcher import HttpFetcher
-from crawler.downloader.headers import cookie_name
-from crawler.downloader.redirection import redirected
-from crawler.downloader.request_options import Ask, RequestOptions, build_ask
-from crawler.downloader.stream import Stream, Urls
-from crawler.downloader.stream_turn import QuickHosts, Sender, StreamBounds, UnboundedSender
+from crawler.downloader.open_answer import OpenAnswer, OpenBody
+from crawler.downloader.redirect_chain import RedirectChain, headers_of
+from crawler.downloader.request_options import Ask, ClientRequest, RequestOptions, build_ask
+from crawler.downloader.responder import PauseClock, Responder, ResponderTransport
+from crawler.downloader.stream import Asked, Stream
+from crawler.downloader.stream_turn import QuickHosts, Sender, StreamBounds
+from crawler.downloader.transport import Transport
 from crawler.http.body_buffer import BodyBuffer
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps
 from crawler.http.redirects import is_redirect
-from crawler.http.retry import RETRY_STATUSES, delay, retry_after
 from crawler.runtime.clock import SystemClock
-
-MAX_WAIT = 60.0
-"""Seconds; after a longer Retry-After there is no further try, and the answer is the result."""
-
-_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+from crawler.runtime.loop import open_files
+from crawler.runtime.slots import most_slots
 
 
 class Fetcher:
     """Fetches URLs: `async with Fetcher(concurrency=1000) as fetcher: page = await fetcher.get(url)`.
 
     Options, all by keyword (times are seconds, sizes bytes):
-        concurrency=256: fetches in flight of one `stream` to hosts that answer, at the most; lowered to two fifths of
-            the open files that the process may have (`ulimit -n`).
+        base_url: URLs without a scheme are relative to it.
+        concurrency=256: fetches in flight of one `stream` to hosts that answer, and of all single calls, at the most;
+            lowered to two fifths of the open files that the process may have (`ulimit -n`).
         follow_redirects=True, max_redirects=10.
-        retries=3: further tries after a transient error, and after 408 425 429 500 502 503 504.
-        headers, auth=(name, password), bearer: sent to the URLs that are given, not to other origins on the way.
+        retries=3: further tries after a transient error, and after 408 425 429 500 502 503 504; or a RetryPolicy.
+        headers, auth=(name, password), bearer: sent to the URLs that are given, not to other origins on the way. `auth`
+            may be a DigestAuth, or a function of the SentRequest that returns the value of the Authorization header.
+        on_request, on_response, on_retry: functions that are told of each SentRequest, Answer and RetryNotice.
         cookies=False: True keeps the cookies that servers set; a mapping is also sent to the URLs given.
             A CookieJar brings its own and keeps them; several Fetchers may share one.
         cookies_file: a cookies.txt; its cookies go to their own domains.
@@ -73,6 +68,7 @@ class Fetcher:
         limit_rate: body bytes per second, over all that is being received.
         session: an `aiohttp.ClientSession` that sends the requests, or a function that makes one. How it connects, its
             proxies, TLS and cookies are its own; `docs/library.md` says what is not promised then.
+        transport: sends the requests in place of the network; `crawler.testing` has some for tests.
         max_body=16 MiB as sent, max_decoded=64 MiB: a longer body is an error.
     """
 
@@ -83,45 +79,60 @@ class Fetcher:
             UsageError: an option is unknown, has a value that it does not take, or names a file that cannot be read.
         """
         with in_keywords(KEYWORDS):
-            session = options.get("session")
-            self._config = fetcher_config(options)
-            concurrency = self._config.engine.concurrency
-            self._clock = SystemClock()
-            cookies = self._config.client.cookies
+            self._config = config = fetcher_config(options)
+            transport = options.get("transport")
+            self._clock: PauseClock = transport.clock if isinstance(transport, Responder) else SystemClock()
+            cookies = config.client.cookies
             self._jar = cookies if isinstance(cookies, CookieJar) else None if cookies is False else CookieJar()
-            self._http: _Http
-            if session is None:
-                self._http = HttpFetcher(
-                    self._config.fetch,
-                    clock=self._clock,
-                    jar=self._jar,
-                    idle_limit=concurrency,
-                    unix_socket=self._config.client.unix_socket,
-                )
-            else:
-                self._http = _over(session, self._config.fetch, self._clock)
-            self._bounds = StreamBounds(
-                http=self._http,
-                quick=QuickHosts(),
-                now=self._clock.monotonic,
-                concurrency=concurrency,
-                is_throttled=self._config.fetch.limit_rate is not None,
-            )
-        self._is_open = False
+            self._transport = self._make_transport(options)
+        concurrency = config.engine.concurrency
+        self._bounds = StreamBounds(
+            http=self._transport,
+            quick=QuickHosts(),
+            now=self._clock.monotonic,
+            concurrency=concurrency,
+            is_throttled=config.fetch.limit_rate is not None,
+        )
+        self._places = CallPlaces(min(concurrency, most_slots(open_files())), config.fetch.timeout)
+        told = cookies if isinstance(cookies, Mapping) else {}
+        self._chain = RedirectChain(told, self._transport.cookies_for, config.client.hooks, self._clock)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
 
     def __repr__(self) -> str:
-        return f"<Fetcher concurrency={self._config.engine.concurrency} {self._http!r}>"
+        return f"<Fetcher concurrency={self._config.engine.concurrency} {self._transport!r}>"
 
     async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        self._is_open = True
+        if self._loop is not None:
+            raise UsageError("a Fetcher is opened once: make a new one for another `async with`")
+        self._loop = asyncio.get_running_loop()
+        await self._transport.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._is_open = False
-        await self._http.__aexit__(kind, error, trace)
+        self._is_closed = True
+        await self._transport.__aexit__(kind, error, trace)
+
+    def _make_transport(self, options: Options) -> Transport:
+        """Return the way in which requests are sent."""
+        config, session, transport = self._config, options.get("session"), options.get("transport")
+        if isinstance(transport, Responder):
+            return ResponderTransport(transport, config.fetch, self._jar)
+        if isinstance(transport, Transport):
+            return transport
+        if transport is not None:
+            raise UsageError(f"transport: expected one, such as FakeTransport({{...}}), got {transport!r:.60}")
+        if session is not None:
+            return _over(session, config.fetch, self._clock)
+        return HttpFetcher(
+            config.fetch,
+            clock=self._clock,
+            jar=self._jar,
+            idle_limit=config.engine.concurrency,
+            unix_socket=config.client.unix_socket,
+        )
 
     @property
     def cookies(self) -> CookieJar | None:
@@ -129,8 +140,12 @@ class Fetcher:
         return self._jar
 
     def _check_open(self) -> None:
-        if not self._is_open:
+        if self._loop is None:
             raise UsageError("a Fetcher has to be open: use `async with crawler.Fetcher() as fetcher`")
+        if self._is_closed:
+            raise UsageError("the Fetcher is closed: use it within its `async with`")
+        if asyncio.get_running_loop() is not self._loop:
+            raise UsageError("the Fetcher belongs to another event loop: make one in each loop")
 
     async def get(self, url: str, **options: Unpack[RequestOptions]) -> Fetched:
         """Return the page at `url`; see `request`."""
@@ -161,10 +176,12 @@ class Fetcher:
 
         Options of the request, by keyword; None = not given:
             headers, params: mappings or pairs; a list of values repeats its name.
-            content (bytes or text), data (the same, or a mapping or pairs that are sent as a form), or json: the body.
-            auth=(name, password), or bearer.
+            content (bytes, text, a file, a Path, or an iterable of bytes, asynchronous or not), data (the same, or a
+                mapping or pairs that are sent as a form), or json: the body; files: with data as a multipart form.
+            auth=(name, password), a DigestAuth or a function; or bearer.
             cookies: a mapping, sent besides those of the Fetcher.
             timeout: seconds, its redirects and retries included.
+            connect_timeout, first_byte_timeout, idle_timeout: seconds, in place of the Fetcher's.
             follow_redirects, max_redirects, retries, max_body: in place of the Fetcher's.
             extra: anything; the answer carries it.
 
@@ -176,13 +193,28 @@ class Fetcher:
         self._check_open()
         with in_keywords(KEYWORDS):
             ask = build_ask(method, url, options, self._config)
-            try:
-                async with asyncio.timeout(ask.timeout):
-                    return await self._answer(url, ask, UnboundedSender(self._http))
-            except TimeoutError:
-                raise FetchError(Reason.TOTAL_TIMEOUT, f"the request took longer than {ask.timeout:g} s") from None
+            return await self._fetched(ask, CallSender(self._transport, self._places))
 
-    async def stream(self, urls: Urls, *, ordered: bool = False) -> AsyncIterator[Fetched]:
+    async def send(self, request: ClientRequest) -> Fetched:
+        """Send a request that was made before, and return the answer; see `request`."""
+        return await self.request(request.method, request.url, **request.options)
+
+    @asynccontextmanager
+    async def open(self, method: str, url: str, **options: Unpack[RequestOptions]) -> AsyncIterator[OpenAnswer]:
+        """Send any request; the block has the answer as soon as its head is there, and reads the body as it comes.
+
+        `async with fetcher.open("GET", url) as answer: await answer.save("file")`. Leaving the block before the body is
+        complete drops the connection. Options and errors are those of `request`, but that the body has no limits unless
+        `timeout` and `max_body` are given here; the Fetcher's `timeout` counts until the head is there.
+        """
+        self._check_open()
+        with in_keywords(KEYWORDS):
+            ask = build_ask(method, url, options, self._config)
+            body = OpenBody(ask, self._chain, OpenSender(self._transport, self._places), self._config.fetch.max_decoded)
+            async with body:
+                yield await body.answer()
+
+    async def stream(self, urls: Asked, *, ordered: bool = False) -> AsyncIterator[Fetched]:
         """Yield an answer for each URL, in order of arrival or of the URLs; an error is an answer too.
 
         `urls` is read as places become free, so it may be endless. Leaving the loop cancels the fetches in flight. An
@@ -192,103 +224,54 @@ class Fetcher:
         its answer begins; nor does the pause before a further try. Such fetches are bounded by the open files that the
         process may have. A host has at most `concurrency` of them.
 
-        For a slow reader at most `concurrency` answers wait, beside those that keep their place. An ordered stream
-        goes on behind a late answer: at most 8,192 URLs from the one that it waits for, and while their answers take
-        less than 256 MiB.
+        Bodies that come and answers that wait for the reader take 64 MiB together; past that, connections wait. For a
+        slow reader at most `concurrency` answers wait, beside those that keep their place. An ordered stream goes on
+        behind a late answer: at most 8,192 URLs from the one that it waits for.
         """
         self._check_open()
         async with aclosing(Stream(self._answer_or_error, self._bounds, ordered=ordered).answers(urls)) as answers:
             async for answer in answers:
                 yield answer
 
-    async def _answer_or_error(self, url: str, sender: Sender) -> Fetched:
-        """Return the answer for one URL of a stream; its errors are in it."""
+    async def _answer_or_error(self, asked: str | ClientRequest, sender: Sender) -> Fetched:
+        """Return the answer to one request of a stream; its errors are in it."""
+        if isinstance(asked, ClientRequest):
+            method, url, options = asked.method, asked.url, asked.options
+        else:
+            method, url, options = "GET", asked, {}
         try:
             with in_keywords(KEYWORDS):
-                return await self._answer(url, build_ask("GET", url, {}, self._config), sender)
+                return await self._fetched(build_ask(method, url, options, self._config), sender)
         except CrawlerError as error:
-            return Fetched(requested=str(url), url=str(url), error=error)
+            return Fetched(requested=str(url), url=str(url), error=error, extra=options.get("extra"))
 
-    async def _answer(self, requested: str, ask: Ask, sender: Sender) -> Fetched:
-        request = ask.request
-        history: list[str] = []
-        sent: set[tuple[object, ...]] = set()
-        while True:
-            before = self._identity(self._with_cookies(request, ask.cookies))
-            response = await self._with_retries(request, ask, sender)
-            response = replace(response, request=request)
-            hop = redirected(response) if ask.follow_redirects else None
-            if hop is None:
-                break
-            if hop.way.hops > ask.max_redirects:
-                raise FetchError(Reason.REDIRECT_LIMIT, f"it redirects more than {ask.max_redirects} times")
-            sent.add(before)
-            if self._identity(self._with_cookies(hop, ask.cookies)) in sent:
-                raise FetchError(Reason.REDIRECT_LOOP, f"it redirects in a circle, by way of {hop.url.origin}")
-            history.append(request.url.href)
-            request = hop
+    async def _fetched(self, ask: Ask, sender: Sender) -> Fetched:
+        """Return the whole answer."""
+        if ask.timeout is None:
+            return await self._whole(ask, sender)
+        try:
+            async with asyncio.timeout(ask.timeout):
+                return await self._whole(ask, sender)
+        except TimeoutError:
+            raise ask.late() from None
+
+    async def _whole(self, ask: Ask, sender: Sender) -> Fetched:
+        followed = await self._chain.follow(ask, sender)
+        response = followed.response
         if response.cut and not is_redirect(response):
-            most = request.most or self._config.fetch.max_body
+            most = ask.request.most or self._config.fetch.max_body
             raise FetchError(Reason.BODY_LIMIT, f"its body is longer than {most} bytes (max_body)")
-        headers = CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
         return Fetched(
-            requested=requested,
-            url=request.url.href,
+            requested=ask.requested,
+            url=response.request.url.href,
             status=response.status,
-            headers=CIMultiDictProxy(headers),
-            content=await self._decoded(response),
-            history=tuple(history),
+            headers=headers_of(response),
+            history=followed.history,
             timing=response.timing,
             extra=ask.extra,
+            request=sent(response.request),
+            content=await self._decoded(response),
         )
-
-    async def _with_retries(self, request: Request, ask: Ask, sender: Sender) -> Response:
-        """Return the response after as many tries as are allowed and useful."""
-        tries = ask.retries if request.method in _REPEATABLE else 0
-        for attempt in range(tries):
-            asked = None
-            try:
-                response = await self._exchange(request, ask, sender)
-                if response.status not in RETRY_STATUSES:
-                    return response
-                asked = retry_after(response.header("retry-after"), self._clock.wall())
-                if asked is not None and asked > MAX_WAIT:
-                    return response
-            except FetchError as error:
-                if not error.reason.is_transient:
-                    raise
-            sender.leave()
-            await self._clock.sleep(delay(attempt, random(), asked))  # noqa: S311 - spreads load, guards nothing
-        return await self._exchange(request, ask, sender)
-
-    async def _exchange(self, request: Request, ask: Ask, sender: Sender) -> Response:
-        return await sender.fetch(self._with_cookies(request, ask.cookies))
-
-    def _with_cookies(self, request: Request, own: Mapping[str, str]) -> Request:
-        """Return the request with the cookies told to it and to the Fetcher.
-
-        Its own replace those of the jar in its first request. After a redirect the jar's are newer, as they always are
-        than those told to the Fetcher.
-        """
-        told = self._config.client.cookies
-        given = told if isinstance(told, Mapping) else {}
-        if not (own or given) or not request.named:
-            return request
-        written = [value for name, value in request.headers if name.lower() == "cookie"]
-        kept = {cookie_name(pair) for pair in self._http.cookies_for(request.url).split(";")}
-        pairs = {name: value for name, value in given.items() if name not in kept}
-        pairs |= {name: value for name, value in own.items() if request.way.hops == 0 or name not in kept}
-        for pair in ";".join(written).split(";"):
-            pairs.pop(cookie_name(pair), None)
-        if not pairs:
-            return request
-        line = "; ".join([*written, *(f"{name}={value}" for name, value in pairs.items())])
-        others = tuple((name, value) for name, value in request.headers if name.lower() != "cookie")
-        return replace(request, headers=(*others, ("Cookie", line)))
-
-    def _identity(self, request: Request) -> tuple[object, ...]:
-        """Return all parts of a request that a server sees: for the same parts it gives the same answer."""
-        return request.method, request.url, request.headers, request.body, self._http.cookies_for(request.url)
 
     async def _decoded(self, response: Response) -> bytes:
         """Return the decoded content; that of a redirect as it came, since it is of no use and may be a bomb."""
@@ -306,19 +289,7 @@ class Fetcher:
         return content.whole()
 
 
-class _Http(protocols.Fetcher, Protocol):
-    """A fetcher of single requests, to be opened."""
-
-    def cookies_for(self, url: Url) -> str: ...
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-def _over(session: object, config: FetchConfig, clock: protocols.Clock) -> _Http:
+def _over(session: object, config: FetchConfig, clock: Clock) -> Transport:
     """Return a fetcher over a session; aiohttp is loaded only for those who bring one."""
     from crawler.downloader.session import SessionFetcher  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ Rules
 Runs on: anywhere.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, TypedDict
 
@@ -15,36 +15,33 @@ import msgspec
 from msgspec.structs import replace
 
 from crawler.core.config import EngineConfig, FetchConfig
-from crawler.core.errors import UsageError
-from crawler.core.keywords import Pairs, by_keyword, items_of, pairs_of, written
+from crawler.core.errors import UrlError, UsageError
+from crawler.core.keywords import Pairs, by_keyword, pairs_of, written
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, read_option, turned
+from crawler.core.urls import Url, parse
+from crawler.downloader.auth import Auth, ComputedAuth, DigestAuth
 from crawler.downloader.cookie_jar import CookieJar
+from crawler.downloader.fetched import SentRequest
+from crawler.downloader.hooks import Hook, Hooks
+from crawler.downloader.responder import Responder
+from crawler.downloader.transport import Transport
+from crawler.http.retry import RetryPolicy
 
-__all__ = [
-    "KEYWORDS",
-    "ClientConfig",
-    "FetcherConfig",
-    "Options",
-    "Pairs",
-    "fetcher_config",
-    "items_of",
-    "pairs_of",
-    "read_keyword",
-    "refuse_beside_session",
-]
+Credentials = tuple[str, str] | DigestAuth | Callable[[SentRequest], Awaitable[str | None] | str | None]
 
 
 class Options(TypedDict, total=False):
     """Options of a `Fetcher`; those left out, or None, have the defaults of `FetcherConfig`."""
 
+    base_url: str | None
     concurrency: int | None
     follow_redirects: bool | None
     max_redirects: int | None
-    retries: int | None
+    retries: int | RetryPolicy | None
     cookies: bool | Mapping[str, str] | CookieJar | None
     cookies_file: str | PurePath | None
     headers: Pairs | None
-    auth: tuple[str, str] | None
+    auth: Credentials | None
     bearer: str | None
     user_agent: str | None
     contact: str | None
@@ -63,7 +60,11 @@ class Options(TypedDict, total=False):
     idle_timeout: float | None
     max_body: int | None
     max_decoded: int | None
+    on_request: Hook | None
+    on_response: Hook | None
+    on_retry: Hook | None
     session: object  # an aiohttp.ClientSession, or a function that makes one
+    transport: Transport | Responder | None
 
 
 class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +73,9 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         cookies: a jar, or True for one of its own, keeps the cookies that servers set; a mapping is also sent to every
             URL that is given.
+        base_url: URLs without a scheme are relative to it; None = they are errors.
+        auth: computes the credentials of the URLs that are given; None = they are in `FetchConfig`.
+        retry: decides about further tries.
     """
 
     follow_redirects: Annotated[bool, Help("Follow redirects.", OptionKind.FLAG)] = True
@@ -80,6 +84,10 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Help("Send every request to this unix socket.", OptionKind.TEXT, metavar="PATH")
     ] = None
     cookies: bool | Mapping[str, str] | CookieJar = False
+    base_url: Url | None = None
+    auth: Auth | None = None
+    retry: RetryPolicy = RetryPolicy()
+    hooks: Hooks = Hooks()
 
 
 class FetcherConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,17 +143,69 @@ def fetcher_config(options: Options) -> FetcherConfig:
         UsageError: an option is unknown, or has a value that it does not take.
     """
     check_names(options, Options.__annotations__, "Fetcher")
-    given = {keyword: value for keyword, value in options.items() if value is not None}
-    if given.pop("session", None) is not None:
-        refuse_beside_session(given)
-    cookies = given.pop("cookies", False)
-    if not isinstance(cookies, bool | CookieJar):
-        cookies = dict(pairs_of("cookies", cookies))
+    given: dict[str, Any] = {keyword: value for keyword, value in options.items() if value is not None}
+    _check_connections(given)
+    client = _client(given)
     by_name = {_OPTIONS[keyword].name: _written(_OPTIONS[keyword], value) for keyword, value in given.items()}
     config = turned(FetcherConfig(), by_name, {option.name: option for option in _OPTIONS.values()})
     if config.fetch.basic_auth and config.fetch.bearer:
         raise UsageError("auth and bearer: give one of them, not both")
-    return replace(config, client=replace(config.client, cookies=cookies))
+    retry = client.pop("retry", None) or RetryPolicy(tries=config.engine.retries)
+    return replace(config, client=replace(config.client, retry=retry, **client))
+
+
+def _check_connections(given: dict[str, Any]) -> None:
+    """Take out `session` and `transport`, which make connections of their own, and refuse options about ours."""
+    made = [name for name in ("session", "transport") if given.pop(name, None) is not None]
+    if len(made) > 1:
+        raise UsageError("session and transport: give one of them, not both")
+    if made == ["session"]:
+        refuse_beside_session(given)
+
+
+def _client(given: dict[str, Any]) -> dict[str, Any]:
+    """Take out the options whose values no flag could have; return the fields of `ClientConfig` that they fill."""
+    found: dict[str, Any] = {}
+    cookies = given.pop("cookies", False)
+    found["cookies"] = cookies if isinstance(cookies, bool | CookieJar) else dict(pairs_of("cookies", cookies))
+    hooks = {name: given.pop(name) for name in ("on_request", "on_response", "on_retry") if name in given}
+    for name, hook in hooks.items():
+        if not callable(hook):
+            raise UsageError(f"{name}: expected a function, got {type(hook).__name__}")
+    found["hooks"] = Hooks(**hooks)
+    if "base_url" in given:
+        found["base_url"] = _base_url(given.pop("base_url"))
+    if isinstance(given.get("retries"), RetryPolicy):
+        found["retry"] = given.pop("retries")
+    if "auth" in given and (auth := computed_auth(given["auth"])) is not None:
+        if "bearer" in given:
+            raise UsageError("auth and bearer: give one of them, not both")
+        del given["auth"]
+        found["auth"] = auth
+    return found
+
+
+def _base_url(value: object) -> Url:
+    try:
+        url = parse(value) if isinstance(value, str) else None
+    except UrlError as error:
+        raise UsageError(f"base_url: {error}") from None
+    if url is None or not url.href.endswith("/"):
+        raise UsageError("base_url: expected a URL that ends with a slash, such as https://example.org/api/")
+    return url
+
+
+def computed_auth(value: object) -> Auth | None:
+    """Return the way to computed credentials; None = the value is a name and password.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if isinstance(value, DigestAuth):
+        return value
+    if not callable(value) and not isinstance(value, tuple | list):
+        raise UsageError("auth: expected (name, password), a DigestAuth, or a function of the request")
+    return ComputedAuth(value) if callable(value) else None
 
 
 def refuse_beside_session(given: Mapping[str, object]) -> None:

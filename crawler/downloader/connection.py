@@ -4,7 +4,9 @@ Rules
 - An answer belongs to a request only if it came after it. Unasked bytes end the connection, whether they come before
   the request, after the answer, or behind it in the same segment. An answer that was complete before them is good.
 - `http.framing` reads the bytes; this file connects it with a socket and a clock.
-- The first-byte timeout ends a server that is silent before its answer, the idle timeout one that pauses within it.
+- The first-byte timeout ends a server that is silent before its answer, the idle timeout one that pauses within it, or
+  takes no byte of a long request. The wait for the first byte begins when the request is sent.
+- A body that is sent piece by piece stops at a final answer that is no success: the server has refused it.
 - A body is read on only while less than 64 KiB of it waits to be taken; past that the socket waits.
 - A connection is aborted, never closed politely: a slot must not wait for a server that is being left.
 Runs on: the event loop.
@@ -14,9 +16,11 @@ import select
 from asyncio import AbstractEventLoop, BaseTransport, Future, Protocol, TimerHandle, Transport
 from collections import deque
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any, cast
 
 from crawler.core.errors import FetchError
+from crawler.core.messages import BodySource
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.downloader.proxy import Proxy
@@ -26,6 +30,14 @@ from crawler.http.head import Head
 from crawler.runtime.turns import Waker
 
 _MOST_HELD = 64 * 1024
+
+
+class SourceFailed(Exception):
+    """The body of a request failed while it was sent; `error` is what its source raised."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class HttpConnection(Protocol):
@@ -77,6 +89,11 @@ class HttpConnection(Protocol):
         self._error: Exception | None = None
         self._waiter: Future[None] | None = None
         self._silent_since = 0.0
+        self._is_full = False  # the transport has more to send than it likes
+        self._is_sending = False  # further pieces of the request's body will come
+        self._is_unsent = False  # not all of its pieces have been sent
+        self._unsent = 0  # bytes that waited in the transport when it was last looked at
+        self._emptied: Future[None] | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Note the moment and the peer: TCP stands, and TLS if there is any."""
@@ -92,8 +109,10 @@ class HttpConnection(Protocol):
 
     # --- called by the fetcher -----------------------------------------------------------------------------------
 
-    def ask(self, message: bytes, deadline: Deadline, *, without_body: bool) -> None:
+    def ask(self, message: bytes, deadline: Deadline, *, without_body: bool, timeouts: Timeouts | None = None) -> None:
         """Send a request and expect its answer before the deadline; `without_body` as for HEAD.
+
+        `timeouts` are those of this request; None = as before.
 
         Raises:
             FetchError: the connection is gone already.
@@ -105,10 +124,49 @@ class HttpConnection(Protocol):
             raise FetchError(Reason.CONNECTION_LOST, "the server closed the connection at once")
         self._reader = ResponseReader(self._fresh.append, bodiless=without_body)
         self.first_byte_at = None
+        if timeouts is not None:
+            self._timeouts = timeouts
         transport.write(message)
         self._deadline = deadline
         self._silent_since = self._timeouts.now()
         self.watch()
+
+    async def send(self, body: BodySource) -> None:
+        """Send the body of the request, until it ends or the server refuses it; an error ends the connection.
+
+        Chunked, if its length is unknown (RFC 9112, 7.1).
+        """
+        self._is_sending = self._is_unsent = True
+        is_chunked = body.length is None
+        try:
+            async with aclosing(body.pieces()) as pieces:
+                async for piece in pieces:
+                    if not await self._may_send():
+                        return
+                    if piece:
+                        self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+            if await self._may_send():
+                self._write(b"0\r\n\r\n" if is_chunked else b"")
+                self._is_unsent = False
+        except Exception as error:  # noqa: BLE001 - raised where the answer is read
+            self._fail(SourceFailed(error))
+        finally:
+            self._is_sending = False
+            self.watch()
+
+    async def _may_send(self) -> bool:
+        """Wait until the transport has room; return whether the next piece is still wanted."""
+        reader = cast("ResponseReader", self._reader)
+        while self._error is None and self.transport is not None and not (reader.head and reader.head.status >= 300):
+            if not self._is_full:
+                return True
+            self._emptied = self._loop.create_future()
+            await self._emptied
+        return False
+
+    def _write(self, data: bytes) -> None:
+        self._silent_since = self._timeouts.now()
+        cast("Transport", self.transport).write(data)
 
     async def head(self) -> Head:
         """Return the head of the answer.
@@ -173,7 +231,7 @@ class HttpConnection(Protocol):
         reader = self._reader
         if reader is not None and not (reader.is_done and reader.keep_alive and not reader.surplus):
             return True
-        return self._error is not None
+        return self._error is not None or self._is_unsent or self._is_full
 
     def is_connected(self) -> bool:
         """Return whether it can still be written to."""
@@ -193,15 +251,18 @@ class HttpConnection(Protocol):
         if self.transport is not None:
             self.transport.abort()
             self.transport = None
+        self.resume_writing()
 
     # --- watching the clock --------------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Let the timer ring when the answer is overdue, or before.
+        """Let the timer ring when the answer is overdue, or before; not once the connection has ended.
 
         It is not moved when an answer pauses or ends, nor by the next request: it rings at a moment that was right
         once, and then finds the next one. So a connection starts a timer every few seconds, not for every request.
         """
+        if self.transport is None:
+            return
         due, deadline = self._silent_since + self._patience, self._deadline
         if deadline is not None and not deadline.is_suspended and deadline.due < due:
             due = deadline.due
@@ -214,7 +275,8 @@ class HttpConnection(Protocol):
 
     @property
     def _patience(self) -> float:
-        return self._timeouts.first_byte if self.first_byte_at is None else self._timeouts.idle
+        is_waiting = self.first_byte_at is None and not (self._is_sending or self._is_full)
+        return self._timeouts.first_byte if is_waiting else self._timeouts.idle
 
     def _ring(self) -> None:
         self._alarm = None
@@ -222,16 +284,25 @@ class HttpConnection(Protocol):
         if reader is None or reader.is_done or self._error or self.transport is None or deadline is None:
             return  # nothing is waited for; the next request starts the timer again
         now, limit = self._timeouts.now(), self._patience
-        if self._is_pausing:
-            self._silent_since = now  # the server waits for us
+        if self._is_pausing or self._is_moving():
+            self._silent_since = now  # the server waits for us, or is taking the request
         if deadline.due <= now and not deadline.is_suspended:
             self._fail(deadline.exceeded())
         elif self._silent_since + limit > now:
             self.watch()
+        elif self._is_full:
+            self._fail(FetchError(Reason.IDLE_TIMEOUT, f"the server took no byte of the request for {limit:g} s"))
         elif self.first_byte_at is None:
             self._fail(FetchError(Reason.FIRST_BYTE_TIMEOUT, f"the server did not begin to answer within {limit:g} s"))
         else:
             self._fail(FetchError(Reason.IDLE_TIMEOUT, f"the server paused for more than {limit:g} s"))
+
+    def _is_moving(self) -> bool:
+        """Return whether the request is on its way: the transport holds less of it than before, or waits for more."""
+        if not self._is_full:
+            return self._is_sending
+        before, self._unsent = self._unsent, cast("Transport", self.transport).get_write_buffer_size()
+        return self._unsent < before
 
     def _drop_alarm(self) -> None:
         if self._alarm is not None:
@@ -239,6 +310,21 @@ class HttpConnection(Protocol):
             self._alarm = None
 
     # --- called by the transport --------------------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        """Send no more for now."""
+        self._is_full = True
+        self._unsent = cast("Transport", self.transport).get_write_buffer_size()
+
+    def resume_writing(self) -> None:
+        """Send on."""
+        if self._is_full:
+            self._is_full = False
+            if self.transport is not None:
+                self._silent_since = self._timeouts.now()
+                self.watch()
+        if self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         """Read the bytes of an expected answer; refuse all others."""
@@ -266,6 +352,7 @@ class HttpConnection(Protocol):
                 self._error = FetchError(reason, f"the connection broke {where}: {safe(str(exc), 200)}")
             self._wake()
         self.transport = None
+        self.resume_writing()
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -308,7 +395,7 @@ class HttpConnection(Protocol):
             self._waiter = None  # woken once, however many segments come before it goes on
             self._waker.wake(waiter)
 
-    def _fail(self, error: FetchError) -> None:
+    def _fail(self, error: FetchError | SourceFailed) -> None:
         """End the connection; the fetch that waits for its answer gets this error."""
         self.abort()
         self._error = error

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from crawler.core.config import FetchConfig
 from crawler.core.urls import Url
 from crawler.downloader.cookies import Cookie, domains, is_safe, path_matches
-from crawler.downloader.cookies_file import cookies_of_file, written_cookies
+from crawler.downloader.cookies_file import cookies_of_file, load_cookies, written_cookies
 from crawler.downloader.set_cookie import read_set_cookie
 from crawler.runtime.clock import SystemClock
 
@@ -164,6 +165,15 @@ class CookieJar:
         ]
         found.sort(key=lambda kept: (-len(kept.cookie.path), kept.number))
         return "; ".join(f"{cookie.name}={cookie.value}" if cookie.name else cookie.value for _, cookie, _ in found)
+
+
+def with_file(jar: CookieJar | None, config: FetchConfig) -> CookieJar | None:
+    """Return the jar with the cookies of the user's file in it."""
+    cookies = load_cookies(config)
+    if jar is None:
+        return CookieJar(cookies) if cookies else None
+    jar.add(cookies)
+    return jar
 
 
 def _key(cookie: Cookie) -> _Key:

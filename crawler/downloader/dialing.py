@@ -27,7 +27,7 @@ from crawler.downloader.proxy import Proxy
 from crawler.downloader.proxy_dialing import ProxyDialer
 from crawler.downloader.routes import Routes, UnixSocket
 from crawler.downloader.sockets import Sockets, address_of, targets
-from crawler.downloader.timing import AttemptTrace, Timeouts
+from crawler.downloader.timing import AttemptTrace
 from crawler.downloader.tls import certified_name
 
 MakeConnection = Callable[[], HttpConnection]
@@ -41,12 +41,9 @@ class Dialer:
         through: dials through proxies.
     """
 
-    def __init__(
-        self, sockets: Sockets, names: Names, timeouts: Timeouts, routes: Routes, through: ProxyDialer
-    ) -> None:
+    def __init__(self, sockets: Sockets, names: Names, routes: Routes, through: ProxyDialer) -> None:
         self._sockets = sockets
         self._names = names
-        self._timeouts = timeouts
         self._routes = routes
         self._through = through
         self._loop = asyncio.get_running_loop()
@@ -65,7 +62,7 @@ class Dialer:
         Raises:
             FetchError: no connection stands; the reason says why.
         """
-        limit, left = self._timeouts.connect, trace.deadline.due - self._timeouts.now()
+        limit, left = trace.timeouts.connect, trace.deadline.due - trace.now()
         try:
             async with asyncio.timeout(min(limit, left)) as trace.timeout:
                 match self._routes.to(url):

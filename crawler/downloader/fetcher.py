@@ -2,8 +2,8 @@
 
 Rules
 - A redirect is a response. The fetcher retries one thing only: a kept-alive connection that broke before the first
-  byte of an answer, or whose answer may be another's, is replaced by a new one at once (RFC 9112, 9.3.1). Methods that
-  must not be sent twice get a new connection to begin with.
+  byte of an answer, or whose answer may be another's, is replaced by a new one at once (RFC 9112, 9.3.1). A request
+  that must not be sent twice gets a connection that was alive within the last second, or a new one.
 - The request line carries `Url.target`, byte for byte.
 - One deadline covers everything, name lookup included. It moves by the time that memory, the byte rate or a lookup's
   turn had to be waited for: the server is not to blame for that. The connect timeout is in `dialing.py`, the
@@ -18,27 +18,31 @@ fetch with them, 112 like this (uvloop, one run, two cores).
 Runs on: the event loop.
 """
 
+import math
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
 from crawler.core.addresses import AddressPolicy, parse_nets
 from crawler.core.config import FetchConfig
-from crawler.core.messages import Request, Response
+from crawler.core.messages import Request, Response, Timing
 from crawler.core.protocols import Clock, Room
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.downloader.body import BodyReader, ByteRate
-from crawler.downloader.connection import HttpConnection
-from crawler.downloader.cookie_jar import CookieJar
-from crawler.downloader.cookies_file import load_cookies
+from crawler.downloader.connection import HttpConnection, SourceFailed
+from crawler.downloader.cookie_jar import CookieJar, with_file
 from crawler.downloader.dns_servers import parse_servers
 from crawler.downloader.failures import FOREIGN, reach_error
+from crawler.downloader.flow import Flow, HttpFlow, unasked_error
 from crawler.downloader.headers import RequestHeaders
 from crawler.downloader.keep_alive import IdleConnections
 from crawler.downloader.pool import ConnectionPools
 from crawler.downloader.routes import routes_from
-from crawler.downloader.timing import AttemptTrace, Deadline
+from crawler.downloader.timing import AttemptTrace, Deadline, Reuse, Timeouts, timeouts_of
 from crawler.http import redirects
+from crawler.http.head import Head
+from crawler.runtime.tasks import background
 
 IDLE_CONNECTIONS = 256
 
@@ -67,11 +71,12 @@ class HttpFetcher:
         unix_socket: str | None = None,
     ) -> None:
         self._config = config
+        self._timeouts = timeouts_of(config, clock)
         self._now = clock.monotonic
         self._wall = clock.wall
         self._jar = jar
         self._routes = routes_from(config, unix_socket)
-        self._headers = RequestHeaders(config, _with_file(jar, config), clock.wall)
+        self._headers = RequestHeaders(config, with_file(jar, config), clock.wall)
         self._idle = IdleConnections(idle_limit)
         self._servers = parse_servers(config.resolver)
         self._policy = AddressPolicy(allow_nets=parse_nets(config.allow_nets))
@@ -81,7 +86,9 @@ class HttpFetcher:
         return f"<HttpFetcher {self._idle!r}>"
 
     async def __aenter__(self) -> Self:
-        self._pools = ConnectionPools(self._config, self._policy, self._routes, self._servers, self._idle, self._now)
+        self._pools = ConnectionPools(
+            self._config, self._policy, self._routes, self._servers, self._idle, self._timeouts
+        )
         return self
 
     async def __aexit__(
@@ -94,54 +101,104 @@ class HttpFetcher:
 
         Raises:
             FetchError: there was no usable response; the reason says why.
+            Exception: the source of the request's body raised it.
         """
-        most, began = self._config.max_body if request.most is None else request.most, self._now()
-        body = BodyReader(most, room, Deadline(began, self._config.timeout), self._rate)
+        most, timeouts = self._config.max_body if request.most is None else request.most, self._timeouts.of(request)
+        body = BodyReader(most, room, Deadline(self._now(), timeouts.total), self._rate)
         try:
             try:
-                return await self._attempt(request, body, began, fresh=request.method not in _REPEATABLE)
+                return await self._attempt(request, body, timeouts, reuse=_reuse_of(request))
             except _StaleConnection:
-                return await self._attempt(request, body, began, fresh=True)
+                return await self._attempt(request, body, timeouts, reuse=Reuse.NONE)
         except FOREIGN as error:
             raise reach_error(error, request.url.host_port) from error
+        except SourceFailed as failed:
+            raise failed.error from None
+
+    async def open(self, request: Request) -> Flow:
+        """Return the answer to one request as soon as its head is there; the time limit counts until then.
+
+        Raises:
+            FetchError: there was no usable head; the reason says why.
+            Exception: the source of the request's body raised it.
+        """
+        timeouts = self._timeouts.of(request)
+        deadline = Deadline(self._now(), timeouts.total)
+        try:
+            try:
+                return await self._opened(request, deadline, timeouts, reuse=_reuse_of(request))
+            except _StaleConnection:
+                return await self._opened(request, deadline, timeouts, reuse=Reuse.NONE)
+        except FOREIGN as error:
+            raise reach_error(error, request.url.host_port) from error
+        except SourceFailed as failed:
+            raise failed.error from None
 
     def cookies_for(self, url: Url) -> str:
         """Return the cookies of the jar for a URL, as a Cookie header holds them."""
         return self._headers.cookies_for(url)
 
-    async def _attempt(self, request: Request, body: BodyReader, began: float, *, fresh: bool) -> Response:
-        """Return the response that comes over one connection; a `fresh` one is new.
+    async def _attempt(self, request: Request, body: BodyReader, timeouts: Timeouts, *, reuse: Reuse) -> Response:
+        """Return the response that comes over one connection.
 
         Raises:
             _StaleConnection: a kept-alive connection gave no answer, or one that may be another request's.
         """
-        trace = AttemptTrace(self._now, fresh=fresh, deadline=body.deadline)
+        trace = AttemptTrace(timeouts, reuse=reuse, deadline=body.deadline)
         connection = await self._pools.connect(request, trace)
         try:
-            response = await self._exchange(request, connection, body, trace, began)
+            sent = self._ask(request, connection, trace)
+            if request.source is None:
+                response = await self._answer(request, connection, body, trace, sent)
+            else:
+                async with background(connection.send, request.source):
+                    response = await self._answer(request, connection, body, trace, sent)
         except BaseException as error:
             connection.abort()
-            # On a connection that was kept alive, its end says nothing about the request.
-            is_lost = isinstance(error, FOREIGN) or getattr(error, "reason", None) is Reason.CONNECTION_LOST
-            if trace.reused and connection.first_byte_at is None and is_lost:
+            if _is_stale(error, trace, connection):
                 raise _StaleConnection from error
             raise
         finally:
             self._pools.give_back(request, connection)
         if trace.reused and connection.unasked:
+            if trace.reuse is not Reuse.ANY:
+                raise unasked_error()
             raise _StaleConnection
-        if self._jar is not None:
-            self._jar.take(request.url, response.raw_values(b"set-cookie"), self._wall())
+        self._take_cookies(response)
         return response
 
-    async def _exchange(
-        self, request: Request, connection: HttpConnection, body: BodyReader, trace: AttemptTrace, began: float
+    async def _opened(self, request: Request, deadline: Deadline, timeouts: Timeouts, *, reuse: Reuse) -> Flow:
+        """Return the answer that begins to come over one connection; raise as `_attempt` does."""
+        trace = AttemptTrace(timeouts, reuse=reuse, deadline=deadline)
+        connection = await self._pools.connect(request, trace)
+        async with AsyncExitStack() as stack:
+            stack.callback(self._pools.give_back, request, connection)
+            try:
+                sent = self._ask(request, connection, trace)
+                if request.source is not None:
+                    await stack.enter_async_context(background(connection.send, request.source))
+                head = await connection.head()
+            except BaseException as error:
+                connection.abort()
+                if _is_stale(error, trace, connection):
+                    raise _StaleConnection from error
+                raise
+            deadline.due = math.inf
+            response = self._response(request, head, connection, timing=trace.timing(connection, sent))
+            self._take_cookies(response)
+            return HttpFlow(response, connection, stack.pop_all(), self._rate, is_reused=trace.reused)
+        raise AssertionError  # a stack suppresses nothing
+
+    def _ask(self, request: Request, connection: HttpConnection, trace: AttemptTrace) -> float:
+        """Send the request, but for a body that comes in pieces; return when."""
+        message, sent = self._headers.message(request, connection.proxy), trace.now()
+        connection.ask(message, trace.deadline, without_body=request.method == "HEAD", timeouts=trace.timeouts)
+        return sent
+
+    async def _answer(
+        self, request: Request, connection: HttpConnection, body: BodyReader, trace: AttemptTrace, sent: float
     ) -> Response:
-        """Send the request and read its answer."""
-        sent = self._now()
-        connection.ask(
-            self._headers.message(request, connection.proxy), body.deadline, without_body=request.method == "HEAD"
-        )
+        """Read the whole answer."""
         head = await connection.head()
         await body.answered(connection)
         if redirects.is_head_enough(request, head.status, head.headers):
@@ -150,27 +207,46 @@ class HttpFetcher:
             content = await body.whole(head.length, connection)
         if body.is_cut:
             connection.abort()
+        timing = trace.timing(connection, sent)
+        return self._response(request, head, connection, timing=timing, body=content, cut=body.is_cut)
+
+    def _response(
+        self,
+        request: Request,
+        head: Head,
+        connection: HttpConnection,
+        *,
+        timing: Timing,
+        body: bytes = b"",
+        cut: bool = False,
+    ) -> Response:
         return Response(
             request=request,
             status=head.status,
             headers=head.headers,
-            body=content,
+            body=body,
             transfer_codings=head.codings,
             reason_phrase=head.phrase,
             http_version=head.version,
-            cut=body.is_cut,
+            cut=cut,
             peer=None if connection.proxy else connection.peer,
-            timing=trace.timing(began, connection, sent),
+            timing=timing,
         )
 
+    def _take_cookies(self, response: Response) -> None:
+        if self._jar is not None:
+            self._jar.take(response.request.url, response.raw_values(b"set-cookie"), self._wall())
 
-def _with_file(jar: CookieJar | None, config: FetchConfig) -> CookieJar | None:
-    """Return the jar with the cookies of the user's file in it."""
-    cookies = load_cookies(config)
-    if jar is None:
-        return CookieJar(cookies) if cookies else None
-    jar.add(cookies)
-    return jar
+
+def _reuse_of(request: Request) -> Reuse:
+    """Return which kept connections will do: one that breaks loses a request that cannot be repeated."""
+    return Reuse.ANY if request.method in _REPEATABLE and request.source is None else Reuse.FRESH
+
+
+def _is_stale(error: BaseException, trace: AttemptTrace, connection: HttpConnection) -> bool:
+    """Return whether an attempt ended since its connection did, which says nothing about the request."""
+    is_lost = isinstance(error, FOREIGN) or getattr(error, "reason", None) is Reason.CONNECTION_LOST
+    return trace.reused and trace.reuse is Reuse.ANY and connection.first_byte_at is None and is_lost
 
 
 class _StaleConnection(Exception):

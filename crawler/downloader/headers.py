@@ -62,6 +62,10 @@ class RequestHeaders:
             for trusted, headers in self._headers.items()
             if all(name.lower() != "host" for name, _ in headers)
         }
+        self._taken = {
+            trusted: {"host", *_FRAMING, *(name.lower() for name, _ in headers)}
+            for trusted, headers in self._headers.items()
+        }
         self._jar = jar
         self._now = now
 
@@ -69,8 +73,20 @@ class RequestHeaders:
         """Return the cookies of the jar for a URL, as a Cookie header holds them."""
         return self._jar.header(url, self._now()) if self._jar else ""
 
+    def fields(self, request: Request) -> Headers:
+        """Return the headers that go on the wire, in order.
+
+        Raises:
+            UsageError: a header would break the message.
+        """
+        head = self.message(request).partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
+        pairs = (line.partition(": ") for line in head.split("\r\n")[1:])
+        return tuple((name, value) for name, _, value in pairs)
+
     def message(self, request: Request, proxy: Proxy | None = None) -> bytes:
-        """Return the request as it goes on the wire, its body included; `proxy` is the one that leads to the server.
+        """Return the request as it goes on the wire, with its body, unless that comes in pieces.
+
+        `proxy` is the one that leads to the server.
 
         Raises:
             UsageError: a header would break the message.
@@ -82,19 +98,22 @@ class RequestHeaders:
         if proxy is not None and proxy.forwards(url):
             own = (*own, *proxy.headers)
             target = url.href
-        trusted = request.is_trusted
-        cookie = self.cookies_for(url)
-        if own or cookie or trusted not in self._ready:
-            headers = _over(_over((("Host", host),), self._headers[trusted]), own)
-            if cookie:
-                headers = _with_cookies(headers, cookie)
-            lines = _lines(headers)
-        else:
-            lines = f"Host: {host}\r\n{self._ready[trusted]}"
+        lines = self._lines_of(host, own, self.cookies_for(url), trusted=request.is_trusted)
         body = request.body or b""
-        if request.body is not None or request.method in _EXPECT_BODY:
+        if request.source is not None:
+            length = request.source.length
+            lines += "Transfer-Encoding: chunked\r\n" if length is None else f"Content-Length: {length}\r\n"
+        elif request.body is not None or request.method in _EXPECT_BODY:
             lines += f"Content-Length: {len(body)}\r\n"
         return f"{request.method} {target} HTTP/1.1\r\n{lines}\r\n".encode("utf-8", "surrogateescape") + body
+
+    def _lines_of(self, host: str, own: Headers, cookie: str, *, trusted: bool) -> str:
+        """Return the lines of all headers but those of the framing."""
+        is_usual = not cookie and trusted in self._ready
+        if is_usual and (not own or self._taken[trusted].isdisjoint([name.lower() for name, _ in own])):
+            return f"Host: {host}\r\n{self._ready[trusted]}{_lines(own) if own else ''}"
+        headers = _over(_over((("Host", host),), self._headers[trusted]), own)
+        return _lines(_with_cookies(headers, cookie) if cookie else headers)
 
 
 def _with_cookies(headers: Headers, kept: str) -> Headers:

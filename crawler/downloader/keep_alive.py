@@ -17,6 +17,7 @@ from typing import Protocol
 KEEP_ALIVE_SECONDS = (
     60.0  # the longest delay that latency and trouble ask for: such a host is not dialled for each page
 )
+FRESH_SECONDS = 1.0  # servers wait for two seconds at least, most for five or more
 QUIET_SECONDS = 0.1
 QUIET_PROOFS = 16
 _SPOKE = -1

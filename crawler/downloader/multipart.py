@@ -20,7 +20,8 @@ from pathlib import Path
 import msgspec
 
 from crawler.core.errors import UsageError
-from crawler.downloader.request_body import CONTENT, BytesBody, Content, RequestBody, request_body
+from crawler.core.messages import BodySource
+from crawler.downloader.request_body import CONTENT, BytesBody, Content, request_body
 
 FileValue = Content | tuple[str | None, Content] | tuple[str | None, Content, str | None]
 Files = Mapping[str, FileValue] | Iterable[tuple[str, FileValue]]
@@ -35,7 +36,7 @@ class MultipartBody(msgspec.Struct, frozen=True):
     """The bodies of all parts, and all bytes between them, one after the other."""
 
     content_type: str
-    bodies: tuple[RequestBody, ...]
+    bodies: tuple[BodySource, ...]
 
     @property
     def length(self) -> int | None:
@@ -67,7 +68,7 @@ def multipart_body(fields: Iterable[tuple[str, str]], files: object) -> Multipar
         UsageError: `files` has another shape, or a file that cannot be sent.
     """
     boundary = secrets.token_hex(16)
-    bodies: list[RequestBody] = []
+    bodies: list[BodySource] = []
     between = bytearray()  # the bytes since the last body that is not here yet
     for head, body in [*(_field(*field) for field in fields), *(_file(*file) for file in _pairs(files))]:
         between += f"--{boundary}\r\n{head}\r\n\r\n".encode()
@@ -91,11 +92,11 @@ def _pairs(files: object) -> Iterator[tuple[str, object]]:
         yield pair[0], pair[1]
 
 
-def _field(name: str, text: str) -> tuple[str, RequestBody]:
+def _field(name: str, text: str) -> tuple[str, BodySource]:
     return _disposition(name, None), BytesBody(text.encode())
 
 
-def _file(name: str, value: object) -> tuple[str, RequestBody]:
+def _file(name: str, value: object) -> tuple[str, BodySource]:
     keyword = f"files: {name[:40]!r}"
     if not isinstance(value, tuple):
         value = (_file_name(value), value)

@@ -24,12 +24,12 @@ from crawler.core.urls import Url
 from crawler.downloader.connection import HttpConnection
 from crawler.downloader.dialing import Dialer
 from crawler.downloader.host_names import check_name
-from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, IdleConnections, ReuseTrust
+from crawler.downloader.keep_alive import FRESH_SECONDS, KEEP_ALIVE_SECONDS, IdleConnections, ReuseTrust
 from crawler.downloader.late_resolver import LateResolver
 from crawler.downloader.proxy_dialing import ProxyDialer
 from crawler.downloader.routes import Routes
 from crawler.downloader.sockets import Sockets
-from crawler.downloader.timing import AttemptTrace, Timeouts
+from crawler.downloader.timing import AttemptTrace, Reuse, Timeouts
 from crawler.downloader.tls import tls_for
 from crawler.runtime.turns import Waker
 
@@ -50,25 +50,19 @@ class ConnectionPools:
         routes: Routes,
         servers: Sequence[str],
         idle: IdleConnections,
-        now: Callable[[], float],
+        timeouts: Timeouts,
     ) -> None:
         self._config = config
         self._policy = policy
         self._idle = idle
-        self._now = now
+        self._now = now = timeouts.now
         self._routes = routes
-        self._names = LateResolver(min(LOOKUP_SECONDS, config.connect_timeout / 2), servers, now)
+        self._names = LateResolver(min(LOOKUP_SECONDS, timeouts.connect / 2), servers, now)
         self._tls = {trusted: tls_for(config, trusted=trusted) for trusted in (True, False)}
-        timeouts = Timeouts(
-            now=now,
-            connect=config.connect_timeout,
-            first_byte=config.first_byte_timeout,
-            idle=config.idle_timeout,
-        )
         loop = asyncio.get_running_loop()
         make = partial(HttpConnection, loop, timeouts, Waker(loop, _WOKEN))
         self._pools = {
-            (named, trusted): ConnectionPool(self._dialer(config, timeouts, named=named), make, idle, now)
+            (named, trusted): ConnectionPool(self._dialer(config, named=named), make, idle, now)
             for named, trusted in _STANDINGS
         }
         self._sweep()
@@ -97,11 +91,11 @@ class ConnectionPools:
             pool.close()
         await self._names.close()
 
-    def _dialer(self, config: FetchConfig, timeouts: Timeouts, *, named: bool) -> Dialer:
+    def _dialer(self, config: FetchConfig, *, named: bool) -> Dialer:
         sockets, to_proxies = (Sockets(self._policy, self._idle, named=told) for told in (named, True))
         tls = partial(self._context, trusted=False)
         through = ProxyDialer(to_proxies, self._names, sockets.refusal, tls, config.full_user_agent)
-        return Dialer(sockets, self._names, timeouts, self._routes, through)
+        return Dialer(sockets, self._names, self._routes, through)
 
     def _sweep(self) -> None:
         self._idle.drop_expired(self._now())
@@ -135,10 +129,14 @@ class ConnectionPool:
 
     def kept(self, origin: str, trace: AttemptTrace) -> HttpConnection | None:
         """Return a connection to the origin that waits and may be used again; None = there is none."""
-        waiting = None if trace.fresh else self._waiting.get(origin)
+        waiting = None if trace.reuse is Reuse.NONE else self._waiting.get(origin)
         while waiting:
-            connection = next(iter(waiting))
-            idle = self._now() - connection.idle_since
+            now = self._now()
+            oldest = 0.0 if trace.reuse is Reuse.ANY else now - FRESH_SECONDS
+            connection = next((one for one in waiting if one.idle_since >= oldest), None)
+            if connection is None:
+                return None
+            idle = now - connection.idle_since
             if idle <= KEEP_ALIVE_SECONDS and connection.is_reusable():
                 if not self._trust.may_return(origin, idle):
                     return None

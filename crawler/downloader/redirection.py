@@ -38,8 +38,10 @@ def redirected(response: Response) -> Request | None:
     way = Way(hops=request.way.hops + 1)
     hop = replace(_with_method_of(request, response.status), url=url, way=way, referrer=request.url.href)
     if url.origin == request.url.origin:
+        if hop.source is not None and not hop.source.is_repeatable:
+            raise FetchError(Reason.BAD_REDIRECT, "it redirects a body that can be sent only once")
         return hop
-    if hop.body is not None:
+    if hop.body is not None or hop.source is not None:
         message = f"it redirects the body to {url.origin}: a body is never sent to another origin"
         raise FetchError(Reason.BAD_REDIRECT, message)
     headers = tuple(header for header in hop.headers if header[0].lower() in _HARMLESS)
@@ -51,4 +53,4 @@ def _with_method_of(request: Request, status: int) -> Request:
     if not becomes_get:
         return request
     headers = tuple(header for header in request.headers if header[0].lower() not in _OF_BODY)
-    return replace(request, method="GET", body=None, headers=headers)
+    return replace(request, method="GET", body=None, source=None, headers=headers)

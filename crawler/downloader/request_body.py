@@ -20,6 +20,7 @@ from typing import Protocol
 import msgspec
 
 from crawler.core.errors import UsageError
+from crawler.core.messages import BodySource
 from crawler.runtime.blocking import in_thread
 
 STEP = 256 * 1024
@@ -37,29 +38,7 @@ Content = bytes | bytearray | memoryview | str | Path | BinaryFile | Iterable[by
 CONTENT = "bytes, text, a binary file, a pathlib.Path or an iterable of bytes"
 
 
-class RequestBody(Protocol):
-    """A body to send."""
-
-    @property
-    def length(self) -> int | None:
-        """Number of bytes; None = unknown until all was sent, so it is sent in chunks."""
-        ...
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Return whether it may be sent again, after a redirect or for a further try."""
-        ...
-
-    def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body from its start, for one sending; none of the pieces is empty.
-
-        Raises:
-            UsageError: a file cannot be read or is shorter than its length, or an iterable gives no bytes.
-        """
-        ...
-
-
-def request_body(keyword: str, value: object) -> RequestBody:
+def request_body(keyword: str, value: object) -> BodySource:
     """Return the body that the user gave with this keyword.
 
     Raises:

@@ -13,7 +13,8 @@ Runs on: the event loop of the session.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -28,13 +29,14 @@ from crawler.core.protocols import Clock, Room
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.downloader.body import PATIENCE
+from crawler.downloader.flow import Flow
+from crawler.downloader.pieces import unhurried, whole_body
 from crawler.downloader.session_failures import ERRORS, session_error
+from crawler.downloader.timing import timeouts_of
 from crawler.http import redirects
 from crawler.http.authorization import authorization
-from crawler.http.body_buffer import BodyBuffer
 
 _SECRET = ("Authorization", "Cookie", "Proxy-Authorization")
-_STEP = 256 * 1024  # bytes of a body for which room is taken at once
 
 
 class SessionFetcher:
@@ -53,11 +55,7 @@ class SessionFetcher:
         self._config = config
         self._now = clock.monotonic
         self._policy = AddressPolicy(allow_nets=parse_nets(config.allow_nets))
-        self._timeout = aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=config.connect_timeout,
-            sock_read=max(config.first_byte_timeout, config.idle_timeout),
-        )
+        self._timeouts = timeouts_of(config, clock)
 
     def __repr__(self) -> str:
         return f"<SessionFetcher {self._given!r}>"
@@ -83,71 +81,67 @@ class SessionFetcher:
         Raises:
             FetchError: there was no usable response; the reason says why.
         """
-        address = written_address(request.url.host)
-        if address and (refusal := self._policy.refusal(address, named=request.named)):
-            raise FetchError(Reason.BLOCKED_ADDRESS, refusal)
-        if not request.is_trusted and self._has_secrets():
-            message = f"the session would send its own credentials to {request.url.origin}: give them to the Fetcher"
-            raise FetchError(Reason.BAD_REDIRECT, message)
-        try:
-            async with asyncio.timeout(self._config.timeout) as limit:
+        self._check(request)
+        with errors_named(request):
+            async with asyncio.timeout(self._timeouts.of(request).total) as limit:
                 return await self._exchange(request, room, limit)
-        except FetchError:
-            raise
-        except ERRORS as error:
-            raise session_error(error, request.url.host_port) from error
 
-    async def _exchange(self, request: Request, room: Room | None, limit: asyncio.Timeout) -> Response:
+    async def open(self, request: Request) -> Flow:
+        """Return the answer to one request as soon as its head is there; the time limit counts until then.
+
+        Raises:
+            FetchError: there was no usable head; the reason says why.
+        """
+        self._check(request)
         began = self._now()
-        asked = self._session.request(
+        with errors_named(request):
+            async with asyncio.timeout(self._timeouts.of(request).total):
+                answer = await self._asked(request)
+        timing = Timing(first_byte=self._now() - began, total=self._now() - began)
+        return SessionFlow(_response(request, answer, timing=timing), answer)
+
+    def _asked(self, request: Request) -> Awaitable[aiohttp.ClientResponse]:
+        timeouts = self._timeouts.of(request)
+        headers, body = self._headers(request), request.body
+        if request.source is not None:
+            headers += [("Content-Length", str(request.source.length))] if request.source.length is not None else []
+        return self._session.request(
             request.method,
             URL(request.url.href, encoded=True),
-            headers=self._headers(request),
-            data=request.body,
+            headers=headers,
+            data=body if request.source is None else request.source.pieces(),
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=timeouts.connect, sock_read=max(timeouts.first_byte, timeouts.idle)
+            ),
         )
-        async with asked as answer:
+
+    async def _exchange(self, request: Request, room: Room | None, limit: asyncio.Timeout) -> Response:
+        began = self._now()
+        async with await self._asked(request) as answer:
             first = self._now()
             if room is not None:
-                await _unhurried(room.answered(), limit)
+                await unhurried(room.answered(), limit)
             headers = HeaderFields(answer.raw_headers)
             if redirects.is_head_enough(request, answer.status, headers):
                 body, is_cut = await self._brief(answer, request, room, limit)
             else:
                 body, is_cut = await self._body(answer, request, room, limit)
             done = self._now()
-            version = answer.version
-            return Response(
-                request=request,
-                status=answer.status,
-                headers=headers,
-                body=body,
-                reason_phrase=answer.reason or "",
-                http_version=f"{version.major}.{version.minor}" if version else "1.1",
-                cut=is_cut,
-                timing=Timing(first_byte=first - began, body=done - first, total=done - began),
-            )
+            timing = Timing(first_byte=first - began, body=done - first, total=done - began)
+            return _response(request, answer, timing=timing, body=body, cut=is_cut)
 
     async def _body(
         self, answer: aiohttp.ClientResponse, request: Request, room: Room | None, limit: asyncio.Timeout
     ) -> tuple[bytes, bool]:
         """Return the body as it was sent, and whether it was cut at the limit."""
         most = self._config.max_body if request.most is None else request.most
-        taken, reserved = BodyBuffer(), 0
-        async for piece in answer.content.iter_any():
-            if room is not None and taken.size + len(piece) > reserved:
-                step = max(_STEP, len(piece))
-                await _unhurried(room.grow(step, len(piece)), limit)
-                reserved += step
-            left = most - taken.size
-            taken.add(piece[:left])
-            if len(piece) > left:
-                answer.close()
-                return taken.whole(), True
-        return taken.whole(), False
+        body, is_cut = await whole_body(answer.content.iter_any(), most, room, limit)
+        if is_cut:
+            answer.close()
+        return body, is_cut
 
     async def _brief(
         self, answer: aiohttp.ClientResponse, request: Request, room: Room | None, limit: asyncio.Timeout
@@ -159,6 +153,14 @@ class SessionFetcher:
         except ERRORS:
             answer.close()
             return b"", True
+
+    def _check(self, request: Request) -> None:
+        address = written_address(request.url.host)
+        if address and (refusal := self._policy.refusal(address, named=request.named)):
+            raise FetchError(Reason.BLOCKED_ADDRESS, refusal)
+        if not request.is_trusted and self._has_secrets():
+            message = f"the session would send its own credentials to {request.url.origin}: give them to the Fetcher"
+            raise FetchError(Reason.BAD_REDIRECT, message)
 
     def cookies_for(self, url: Url) -> str:
         """Return the cookies of the session's jar for a URL, as a Cookie header holds them."""
@@ -182,9 +184,48 @@ class SessionFetcher:
         return [*(pair for pair in given if pair[0].lower() not in replaced), *request.headers]
 
 
-async def _unhurried(granted: Awaitable[float], limit: asyncio.Timeout) -> None:
-    """Wait for room without a deadline, then move the deadline by the seconds waited."""
-    due = limit.when()
-    limit.reschedule(None)
-    waited = await granted
-    limit.reschedule(due + waited if due is not None else None)
+class SessionFlow:
+    """Implements `Flow` over an answer of aiohttp's."""
+
+    def __init__(self, response: Response, answer: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self._answer = answer
+
+    def __repr__(self) -> str:
+        return f"<SessionFlow {self.response.status} from {self.response.request.url.origin}>"
+
+    async def piece(self) -> bytes:
+        """Return the next bytes of the body as they were sent; empty = it is complete."""
+        with errors_named(self.response.request):
+            return await self._answer.content.readany()
+
+    async def close(self) -> None:
+        """Drop the connection, or give it back if the body was read to its end."""
+        self._answer.close()
+
+
+@contextmanager
+def errors_named(request: Request) -> Iterator[None]:
+    """Raise a `FetchError` for what the session raises in the block."""
+    try:
+        yield
+    except FetchError:
+        raise
+    except ERRORS as error:
+        raise session_error(error, request.url.host_port) from error
+
+
+def _response(
+    request: Request, answer: aiohttp.ClientResponse, *, timing: Timing, body: bytes = b"", cut: bool = False
+) -> Response:
+    version = answer.version
+    return Response(
+        request=request,
+        status=answer.status,
+        headers=HeaderFields(answer.raw_headers),
+        body=body,
+        reason_phrase=answer.reason or "",
+        http_version=f"{version.major}.{version.minor}" if version else "1.1",
+        cut=cut,
+        timing=timing,
+    )

@@ -4,6 +4,8 @@ Rules
 - Each URL is a task; silent hosts delay no others, as long as there are places outside (`stream_turn.py`).
 - A URL is read when less than a quarter of `concurrency` URLs wait for their first place, few answers wait for the
   reader (`stream_answers.py`), and fewer than MOST_BEGUN URLs were begun whose answers were not read.
+- The bodies that come and those that wait for the reader take MEMORY bytes together; past that, connections wait. The
+  oldest, for which an ordered stream waits, may always go on.
 - Leaving the stream early ends all of its tasks.
 Runs on: the event loop.
 """
@@ -14,30 +16,38 @@ from typing import cast
 
 from crawler.core.errors import UsageError
 from crawler.downloader.fetched import Fetched
+from crawler.downloader.request_options import ClientRequest
 from crawler.downloader.stream_answers import WaitingAnswers
 from crawler.downloader.stream_turn import Sender, StreamBounds, StreamTurn
 from crawler.runtime.loop import open_files
 from crawler.runtime.slot_order import Placement
 from crawler.runtime.slots import most_slots, places_for
-from crawler.runtime.tasks import Alarm, ScopedTasks, background
+from crawler.runtime.tasks import Account, Alarm, ByteBudget, ScopedTasks, background
 
 MOST_BEGUN = 8192  # 10 KiB each while they wait
+MEMORY = 64 * 1024 * 1024  # bytes
 
-Urls = Iterable[str] | AsyncIterable[str]
+Asked = Iterable[str | ClientRequest] | AsyncIterable[str | ClientRequest]
+"""URLs, or requests, of a stream."""
 
 
 class Stream:
     """One stream; `answer` gives the answer for a URL, an error included."""
 
     def __init__(
-        self, answer: Callable[[str, Sender], Awaitable[Fetched]], bounds: StreamBounds, *, ordered: bool
+        self,
+        answer: Callable[[str | ClientRequest, Sender], Awaitable[Fetched]],
+        bounds: StreamBounds,
+        *,
+        ordered: bool,
     ) -> None:
         self._answer = answer
         self._bounds = bounds
         slots = min(bounds.concurrency, most_slots(open_files()))
-        self._places = places_for(slots, now=bounds.now, is_relieved=not bounds.is_throttled)
+        self._places = places_for(slots, now=bounds.now, is_relieved=ordered or not bounds.is_throttled)
         self._placement = Placement(self._places, bounds.now)
-        self._answers = WaitingAnswers(slots, ordered=ordered)
+        self._memory = ByteBudget(MEMORY)
+        self._answers = WaitingAnswers(slots, self._memory, ordered=ordered)
         self._begun = self._placed = 0
         self._may_read = Alarm()
         self._end: tuple[BaseException | None] | None = None  # set once the URLs have ended, by an error or not
@@ -45,7 +55,7 @@ class Stream:
     def __repr__(self) -> str:
         return f"<Stream {self._begun} begun, {self._answers!r}, {self._placement!r}>"
 
-    async def answers(self, urls: Urls) -> AsyncGenerator[Fetched, None]:
+    async def answers(self, urls: Asked) -> AsyncGenerator[Fetched, None]:
         """Yield each answer once; then raise the error of `urls`, if there was one."""
         async with ScopedTasks() as turns, background(self._placement.run), background(self._feed, urls, turns):
             while not (self._end and self._answers.read == self._begun):
@@ -56,13 +66,13 @@ class Stream:
         if self._end[0] is not None:
             raise self._end[0]
 
-    async def _feed(self, urls: Urls, turns: ScopedTasks) -> None:
+    async def _feed(self, urls: Asked, turns: ScopedTasks) -> None:
         """Start a turn for each URL; an error goes to the reader, since raised here it would cancel it."""
         end = None
         try:
             await self._room()
             async for url in _each(urls):
-                turns.run(self._take_turn(url, self._begun), lambda: None)  # its answer says all
+                turns.run(self._take_turn(url, self._begun, self._memory.open()), lambda: None)  # its answer says all
                 self._begun += 1
                 await self._room()
         except (Exception, asyncio.CancelledError) as error:
@@ -82,15 +92,16 @@ class Stream:
         ):
             await self._may_read.wait()
 
-    async def _take_turn(self, url: str, number: int) -> None:
-        turn = StreamTurn(self._bounds, self._placement, self._note_placed)
+    async def _take_turn(self, url: str | ClientRequest, number: int, memory: Account) -> None:
+        turn = StreamTurn(self._bounds, self._placement, memory, self._note_placed)
         answer: Fetched | Exception
         try:
             answer = await self._answer(url, turn)
         except Exception as error:  # noqa: BLE001 - raised where the answer is read
             answer = error
         except BaseException:
-            turn.leave()
+            turn.give_up()
+            memory.close()
             raise
         if not turn.was_placed:
             self._note_placed()
@@ -101,7 +112,7 @@ class Stream:
         self._may_read.set()
 
 
-async def _each(urls: Urls) -> AsyncIterator[str]:
+async def _each(urls: Asked) -> AsyncIterator[str | ClientRequest]:
     if isinstance(urls, str):
         raise UsageError("urls must be a list, not a string: write [url]")
     if isinstance(urls, AsyncIterable):

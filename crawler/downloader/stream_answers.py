@@ -2,8 +2,10 @@
 
 Rules
 - At most as many answers as there are slots wait without a place; the others keep their places meanwhile.
-- In an ordered stream the answers behind a late one do not count, since they would hold the places that it needs.
-  Past MOST_CONTENT bytes of them, no further URL is read.
+- In an ordered stream the answers behind a late one do not count, since they would hold the places that it needs. Once
+  they fill the memory of the stream, no further URL is read.
+- An answer that waits for the reader counts in the memory of the stream. In an ordered stream it does so as one that
+  still comes: thus the late one is the oldest, which may always go on.
 Runs on: the event loop.
 """
 
@@ -11,9 +13,7 @@ from collections import deque
 
 from crawler.downloader.fetched import Fetched
 from crawler.downloader.stream_turn import StreamTurn
-from crawler.runtime.tasks import Alarm
-
-MOST_CONTENT = 256 * 1024 * 1024  # bytes of answers that wait for an earlier one
+from crawler.runtime.tasks import Account, Alarm, ByteBudget
 
 
 class WaitingAnswers:
@@ -23,13 +23,13 @@ class WaitingAnswers:
         read: the number of answers that were read.
     """
 
-    def __init__(self, most: int, *, ordered: bool) -> None:
+    def __init__(self, most: int, memory: ByteBudget, *, ordered: bool) -> None:
         self.read = 0
         self._most = most
+        self._memory = memory
         self._ordered = ordered
         self._came = 0
-        self._there: dict[int, Fetched | Exception] = {}
-        self._size = 0
+        self._there: dict[int, tuple[Fetched | Exception, Account]] = {}
         self._held: deque[StreamTurn] = deque()
         self._reader = Alarm()
 
@@ -41,13 +41,15 @@ class WaitingAnswers:
         """Return whether so many answers wait, or so large ones, that no further URL is to be read."""
         if self.read in self._there:
             return len(self._there) >= self._most
-        return self._size > MOST_CONTENT
+        return self._memory.used >= self._memory.limit
 
     def put(self, number: int, answer: Fetched | Exception, turn: StreamTurn) -> None:
         """Store an answer; its turn leaves its place as soon as few answers wait."""
-        self._there[number if self._ordered else self._came] = answer
+        turn.memory.hold(len(answer.content) if isinstance(answer, Fetched) else 0)
+        if not self._ordered:
+            turn.memory.settle()
+        self._there[number if self._ordered else self._came] = answer, turn.memory
         self._came += 1
-        self._size += _size(answer)
         self._held.append(turn)
         self._let_go()
         self.wake()
@@ -65,9 +67,9 @@ class WaitingAnswers:
         if self.read not in self._there:
             await self._reader.wait()
             return None
-        answer = self._there.pop(self.read)
+        answer, memory = self._there.pop(self.read)
+        memory.close()
         self.read += 1
-        self._size -= _size(answer)
         self._let_go()
         if isinstance(answer, Exception):
             raise answer
@@ -76,8 +78,4 @@ class WaitingAnswers:
     def _let_go(self) -> None:
         """Free the places of answers: all of them while the reader waits for an earlier one, which may need a place."""
         while self._held and (self.read not in self._there or len(self._there) - len(self._held) < self._most):
-            self._held.popleft().leave()
-
-
-def _size(answer: Fetched | Exception) -> int:
-    return len(answer.content) if isinstance(answer, Fetched) else 0
+            self._held.popleft().give_up()

@@ -19,6 +19,7 @@ from crawler.core.protocols import Fetcher
 from crawler.core.throttle import QUICK
 from crawler.runtime.slot_order import Placement
 from crawler.runtime.slots import Place
+from crawler.runtime.tasks import Account
 
 _HOSTS_REMEMBERED = 10_000
 
@@ -30,19 +31,9 @@ class Sender(Protocol):
         """Return the response to one request; raise as `core.protocols.Fetcher` does."""
         ...
 
-    def leave(self) -> None:
-        """Give up the place until the next request."""
+    async def leave(self) -> None:
+        """Give up the place until the next request, and the answer to the one before."""
         ...
-
-
-class UnboundedSender:
-    """Implements `Sender` for a single call, which waits for no place."""
-
-    def __init__(self, http: Fetcher) -> None:
-        self.fetch = http.fetch
-
-    def leave(self) -> None:
-        """Do nothing: the call holds no place."""
 
 
 class QuickHosts:
@@ -83,10 +74,15 @@ class StreamBounds:
 
 
 class StreamTurn:
-    """One URL's turn: implements `Sender`, and `Room` for each of its requests."""
+    """One URL's turn: implements `Sender`, and `Room` for each of its requests.
 
-    def __init__(self, bounds: StreamBounds, placement: Placement, placed: Callable[[], None]) -> None:
+    Attributes:
+        memory: the bytes of its answer, from the first that comes until it is read.
+    """
+
+    def __init__(self, bounds: StreamBounds, placement: Placement, memory: Account, placed: Callable[[], None]) -> None:
         self.was_placed = False
+        self.memory = memory
         self._bounds = bounds
         self._placement = placement
         self._placed = placed
@@ -98,7 +94,7 @@ class StreamTurn:
         """Wait for a place, send the request, and return the response."""
         response = None
         while response is None:
-            self.leave()
+            self.give_up()
             self._host = host = request.url.host_port
             place = await self._placement.enter(host, in_slot=host in self._bounds.quick, again=self._again)
             self._place = place
@@ -108,8 +104,13 @@ class StreamTurn:
             response = await self._try(request, place)
         return response
 
-    def leave(self) -> None:
-        """Give up the place until the next request."""
+    async def leave(self) -> None:
+        """Give up the place, and the memory of an answer that is of no use, until the next request."""
+        self.give_up()
+        self.memory.hold(0)
+
+    def give_up(self) -> None:
+        """Give up the place."""
         if self._place is not None:
             self._placement.leave(self._place, self._host)
             self._place = None
@@ -120,8 +121,8 @@ class StreamTurn:
         return await self._place.take_slot()
 
     async def grow(self, n: int, there: int = 0) -> float:
-        """Wait for nothing: the number of places and the limit of each body bound the memory."""
-        return 0.0
+        """Take memory for the body, and return the seconds waited for it."""
+        return await self.memory.grow(n, there)
 
     async def _try(self, request: Request, place: Place) -> Response | None:
         """Return the response; None = the dial was broken off to make room for others."""

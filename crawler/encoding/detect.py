@@ -31,12 +31,12 @@ _MAY_BE_HTML = frozenset({None, "text/html", "application/octet-stream", "unknow
 
 def of_html(body: bytes, label: str | None = None) -> str:
     """Return the encoding of an HTML document."""
-    return _marked(body) or named(label) or of_markup(body) or _of_bytes(body)
+    return marked(body) or named(label) or of_markup(body) or _of_bytes(body)
 
 
 def of_xml(body: bytes, label: str | None = None) -> str:
     """Return the encoding of an XML document (RFC 7303, 3; XML 1.0, appendix F)."""
-    return _marked(body) or named(label) or of_zero_bytes(body) or of_xml_declaration(body) or UTF_8
+    return marked(body) or named(label) or of_zero_bytes(body) or of_xml_declaration(body) or UTF_8
 
 
 def of_zero_bytes(body: bytes) -> str | None:
@@ -46,12 +46,12 @@ def of_zero_bytes(body: bytes) -> str | None:
 
 def of_list(body: bytes, label: str | None = None) -> str:
     """Return the encoding of a sitemap that is plain text, which must be UTF-8 (sitemaps.org)."""
-    return _marked(body) or named(label) or UTF_8
+    return marked(body) or named(label) or UTF_8
 
 
 def of_text(body: bytes, label: str | None = None) -> str:
     """Return the encoding of any other text."""
-    return _marked(body) or named(label) or _of_bytes(body)
+    return marked(body) or named(label) or _of_bytes(body)
 
 
 def of_response(content_type: str | None, body: bytes) -> str:
@@ -65,11 +65,12 @@ def of_response(content_type: str | None, body: bytes) -> str:
 
 def unmarked(head: bytes) -> bytes:
     """Return the start of a document as it is, or, if it has a byte order mark, in UTF-8 without the mark."""
-    encoding = _marked(head)
+    encoding = marked(head)
     return utf_8(head, encoding) if encoding else head
 
 
-def _marked(body: bytes) -> str | None:
+def marked(body: bytes) -> str | None:
+    """Return the encoding of a byte order mark; None = there is none."""
     return next((encoding for mark, encoding in _BOMS if body.startswith(mark)), None)
 
 

@@ -43,3 +43,19 @@ async def in_thread(func: Callable[[*Ts], T], *args: *Ts, discard: Callable[[T],
         running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # its error has no reader
         raise
     return results.pop()
+
+
+async def in_thread_to_the_end(func: Callable[[*Ts], T], *args: *Ts) -> T:
+    """Return `func(*args)`, called on a thread; a wait that is cancelled lasts until the call has ended, too.
+
+    For calls that end soon, and work on something that the caller frees afterwards.
+    """
+    running = asyncio.get_running_loop().run_in_executor(None, func, *args)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+        running.cancelled() or running.exception()  # which has no reader
+        raise

@@ -159,6 +159,44 @@ class TaskSet:
             self._error = self._error or task.exception()
 
 
+class WatchedSemaphore:
+    """A semaphore that notices when nothing moves: a waiter is told if none is released for `patience` seconds."""
+
+    def __init__(self, limit: int, patience: float) -> None:
+        self.patience = patience
+        self._limit = limit
+        self._free = asyncio.Semaphore(limit)
+        self._releases = 0
+
+    def __repr__(self) -> str:
+        return f"<WatchedSemaphore of {self._limit}{', all taken' if self._free.locked() else ''}>"
+
+    async def acquire(self) -> None:
+        """Take one of them, once it is free.
+
+        Raises:
+            TimeoutError: none was released for `patience` seconds.
+        """
+        if not self._free.locked():
+            await self._free.acquire()  # does not wait
+            return
+        while True:
+            before = self._releases
+            try:
+                async with asyncio.timeout(self.patience):
+                    await self._free.acquire()
+            except TimeoutError:
+                if self._releases == before:
+                    raise
+            else:
+                return
+
+    def release(self) -> None:
+        """Give one back."""
+        self._releases += 1
+        self._free.release()
+
+
 class ByteBudget:
     """Limit on the bytes that all accounts together hold in memory, shared by seniority.
 

@@ -64,7 +64,7 @@ async def _fetch(parts: list[bytes]) -> Whole | str:
     transport = Mock(spec=asyncio.Transport)
     transport.get_extra_info.return_value = None
     transport.is_closing.return_value = False
-    watch = Timeouts(now=asyncio.get_running_loop().time, connect=1, first_byte=1, idle=1)
+    watch = Timeouts(now=asyncio.get_running_loop().time, connect=1, first_byte=1, idle=1, total=1)
     loop = asyncio.get_running_loop()
     handler = HttpConnection(loop, watch, Waker(loop, most=1), lambda _handler: None)
     handler.connection_made(transport)

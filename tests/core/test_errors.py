@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from crawler.core.errors import CrawlerError, FetchError, NoNameServer, ParseError, UrlError
+from crawler.core.errors import CrawlerError, FetchError, NoNameServer, ParseError, StatusError, UrlError
 from crawler.core.reasons import Reason
 from crawler.http.content_codings import DecodeProblem
 
@@ -17,6 +17,8 @@ def _tree(kind: type[CrawlerError]) -> list[type[CrawlerError]]:
 def _raised(kind: type[CrawlerError]) -> CrawlerError:
     if issubclass(kind, NoNameServer):
         return kind("it broke", since=7.0)
+    if issubclass(kind, StatusError):
+        return kind("it broke", status=404, answer=None, request=None)
     if issubclass(kind, FetchError):
         return kind(Reason.TRUNCATED, "it broke", counted=False)
     return kind(Reason.NOT_A_URL, "it broke") if issubclass(kind, (UrlError, ParseError)) else kind("it broke")

@@ -14,7 +14,10 @@ LOAD = by_keyword(LOAD_OPTIONS.values())
 
 def test_an_option_has_one_keyword_everywhere() -> None:
     """An option that a crawl and a `Fetcher` have in common has one name; a `Fetcher` has few of its own."""
-    assert set(Options.__annotations__) - set(CRAWL) == {"follow_redirects", "max_redirects", "session"}
+    assert set(Options.__annotations__) - set(CRAWL) == {
+        *("base_url", "follow_redirects", "max_redirects", "on_request", "on_response", "on_retry"),
+        *("session", "transport", "unix_socket"),
+    }
     assert {option.name for option in CRAWL.values()} == set(OPTIONS)
     assert {"headers", "thresholds"} <= set(LOAD)
 

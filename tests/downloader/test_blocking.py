@@ -45,8 +45,8 @@ async def test_a_running_loop_is_not_blocked(blocking: Blocking) -> None:
 @pytest.mark.parametrize("blocking", [fetch, iter_fetch])
 def test_a_wrong_option_is_refused_by_the_call(blocking: Blocking) -> None:
     """No answer has to be asked for first."""
-    with pytest.raises(UsageError, match="there is no option 'retry'; did you mean 'retries'"):
-        blocking([BAD], retry=1)
+    with pytest.raises(UsageError, match="there is no option 'retris'; did you mean 'retries'"):
+        blocking([BAD], retris=1)
 
 
 @pytest.mark.parametrize("blocking", [fetch, iter_fetch])

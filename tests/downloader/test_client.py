@@ -1,5 +1,6 @@
 """downloader.client: the library's client, one request at a time."""
 
+import asyncio
 import gzip
 import json
 
@@ -195,11 +196,32 @@ async def test_a_fetcher_that_is_not_open_says_how_to_open_it() -> None:
     async with fetcher:
         pass
 
-    for closed in (Fetcher(), fetcher):
-        with pytest.raises(UsageError, match=r"use `async with crawler\.Fetcher\(\) as fetcher`"):
+    for closed, message in ((Fetcher(), r"use `async with crawler\.Fetcher\(\) as fetcher`"), (fetcher, "is closed")):
+        with pytest.raises(UsageError, match=message):
             await closed.get(BAD)
-        with pytest.raises(UsageError, match="async with"):
+        with pytest.raises(UsageError, match=message):
             await anext(closed.stream([BAD]))
+        with pytest.raises(UsageError, match=message):
+            async with closed.open("GET", BAD):
+                pass
+
+
+async def test_a_fetcher_is_opened_once() -> None:
+    """Neither within its `async with` nor after it."""
+    fetcher = Fetcher()
+    async with fetcher:
+        with pytest.raises(UsageError, match="opened once"):
+            await fetcher.__aenter__()
+
+    with pytest.raises(UsageError, match="opened once"):
+        await fetcher.__aenter__()
+
+
+async def test_a_fetcher_of_another_loop_says_so() -> None:
+    """At once, and not after retries that cannot succeed."""
+    async with Fetcher() as fetcher:
+        with pytest.raises(UsageError, match="another event loop"):
+            await asyncio.to_thread(asyncio.run, fetcher.get(BAD))
 
 
 async def test_an_error_names_keywords() -> None:

@@ -18,7 +18,7 @@ from crawler.downloader.client_options import FetcherConfig, Options, fetcher_co
         ({"concurrency": "10"}, "concurrency: expected a number, got '10'"),
         ({"concurrency": True}, "concurrency: expected a whole number"),
         ({"auth": ("a", "b"), "bearer": "t"}, "auth and bearer: give one of them, not both"),
-        ({"auth": "me:pw"}, "auth: expected (name, password)"),
+        ({"auth": "me:pw"}, "auth: expected (name, password), a DigestAuth, or a function"),
         ({"bearer": 3}, "bearer: expected text of one line"),
         ({"insecure_hosts": "h"}, "insecure_hosts: expected a list of texts"),
         ({"allow_nets": ["10.0.0.0/99"]}, "allow_nets"),

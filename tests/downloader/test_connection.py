@@ -25,7 +25,7 @@ async def transport() -> Mock:
 @pytest.fixture
 async def handler(transport: Mock) -> HttpConnection:
     """The handler of that connection, before its first request."""
-    watch = Timeouts(now=time.monotonic, connect=1, first_byte=1, idle=1)
+    watch = Timeouts(now=time.monotonic, connect=1, first_byte=1, idle=1, total=1)
     loop = asyncio.get_running_loop()
     handler = HttpConnection(loop, watch, Waker(loop, most=1), lambda _handler: None)
     handler.connection_made(transport)
@@ -53,7 +53,7 @@ async def test_a_server_that_speaks_first_is_left(handler: HttpConnection, trans
 async def test_without_tls_a_connection_is_ready_as_soon_as_it_stands(transport: Mock, tls: str | None) -> None:
     """A loop that dials makes the protocol before TCP stands, and after it where TLS follows."""
     loop, moments = asyncio.get_running_loop(), iter([1.0, 5.0])
-    watch = Timeouts(now=lambda: next(moments), connect=1, first_byte=1, idle=1)
+    watch = Timeouts(now=lambda: next(moments), connect=1, first_byte=1, idle=1, total=1)
     transport.get_extra_info.side_effect = {"sslcontext": tls}.get
 
     made = HttpConnection(loop, watch, Waker(loop, most=1), lambda _handler: None)
@@ -64,7 +64,7 @@ async def test_without_tls_a_connection_is_ready_as_soon_as_it_stands(transport:
 
 async def test_an_answer_waits_for_its_turn(transport: Mock) -> None:
     """Answers that come at once are taken up turn by turn; the moment of each is its arrival."""
-    loop, watch = asyncio.get_running_loop(), Timeouts(now=time.monotonic, connect=1, first_byte=1, idle=1)
+    loop, watch = asyncio.get_running_loop(), Timeouts(now=time.monotonic, connect=1, first_byte=1, idle=1, total=1)
     waker = Waker(loop, most=1)
     handlers = [HttpConnection(loop, watch, waker, lambda _handler: None) for _ in range(3)]
     fetches = []

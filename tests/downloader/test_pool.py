@@ -11,7 +11,7 @@ from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.downloader import sockets
 from crawler.downloader.fetcher import HttpFetcher
-from crawler.downloader.keep_alive import KEEP_ALIVE_SECONDS, QUIET_PROOFS, QUIET_SECONDS
+from crawler.downloader.keep_alive import FRESH_SECONDS, KEEP_ALIVE_SECONDS, QUIET_PROOFS, QUIET_SECONDS
 from support.fetching import OK, HandClock, answering, ask, failure, open_fetcher
 from support.rawserver import Handler, raw_server
 
@@ -223,8 +223,22 @@ async def test_a_stale_connection_is_replaced_at_once() -> None:
             clock.now += PAUSE
 
 
-async def test_what_must_not_be_sent_twice_gets_a_new_connection() -> None:
-    """A POST never rides on a kept-alive connection that may be gone, and is never repeated."""
+@pytest.mark.parametrize(("idle", "connections"), [(PAUSE, 1), (FRESH_SECONDS + 0.1, 2)])
+async def test_what_must_not_be_sent_twice_gets_a_connection_that_lives(idle: float, connections: int) -> None:
+    """A POST rides on a kept-alive connection only if that was alive a moment ago."""
+    clock = HandClock()
+    opened: list[None] = []
+
+    async with raw_server(answering(OK, opened=opened)) as where, open_fetcher(clock=clock) as fetcher:
+        await fetcher.fetch(ask(where))
+        clock.now += idle
+        assert (await fetcher.fetch(ask(where, method="POST"))).body == b"good"
+
+    assert len(opened) == connections
+
+
+async def test_what_must_not_be_sent_twice_is_never_repeated() -> None:
+    """A POST whose kept-alive connection breaks is an error: the server may have acted on it."""
     clock = HandClock()
     heads: list[bytes] = []
 
@@ -236,8 +250,9 @@ async def test_what_must_not_be_sent_twice_gets_a_new_connection() -> None:
     async with raw_server(serve) as where, open_fetcher(clock=clock) as fetcher:
         await fetcher.fetch(ask(where))
         clock.now += PAUSE
-        assert (await fetcher.fetch(ask(where, method="POST"))).body == b"good"
+        error = await failure(fetcher, ask(where, method="POST"))
 
+    assert error.reason is Reason.CONNECTION_LOST
     assert [head.split(b" ")[0] for head in heads] == [b"GET", b"POST"]
 
 

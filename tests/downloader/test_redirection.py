@@ -7,10 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crawler.core.errors import FetchError
-from crawler.core.messages import Request, Response
+from crawler.core.messages import BodySource, Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.downloader.redirection import redirected
+from crawler.downloader.request_body import request_body
 
 SECRETS = (
     ("Authorization", "Bearer secret"),
@@ -32,10 +33,11 @@ def _hop(
     start: str = "https://a.example/x",
     method: str = "GET",
     body: bytes | None = None,
+    source: BodySource | None = None,
 ) -> Request | None:
-    request = Request(url=parse(start), named=True, method=method, body=body, headers=(*SECRETS, *HARMLESS))
-    headers = ((b"Location", location.encode()),)
-    return redirected(Response(request=request, status=status, headers=headers))
+    headers = (*SECRETS, *HARMLESS)
+    request = Request(url=parse(start), named=True, method=method, body=body, source=source, headers=headers)
+    return redirected(Response(request=request, status=status, headers=((b"Location", location.encode()),)))
 
 
 @pytest.mark.parametrize("secret", SECRETS, ids=lambda header: header[0])
@@ -179,3 +181,28 @@ def test_a_location_in_utf8_is_read_as_such() -> None:
 
     assert hop is not None
     assert hop.url.href == "https://a.example/caf%C3%A9"
+
+
+@pytest.mark.parametrize("content", [[b"secret"], iter([b"secret"])], ids=["repeatable", "once"])
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_body_in_pieces_goes_to_no_other_origin(status: int, content: object) -> None:
+    """A body that is sent piece by piece stays where one that is at hand would."""
+    with pytest.raises(FetchError) as caught:
+        _hop("https://b.example/", status, method="POST", source=request_body("content", content))
+
+    assert caught.value.reason is Reason.BAD_REDIRECT
+
+
+def test_a_body_in_pieces_is_sent_again_where_it_can_be() -> None:
+    """On its origin a body follows the redirect if it has a beginning to go back to, and a GET has none."""
+    again, once = request_body("content", [b"a"]), request_body("content", iter([b"a"]))
+
+    kept = _hop("/b", 307, method="POST", source=again)
+    dropped = _hop("https://b.example/", 303, method="POST", source=once)
+    with pytest.raises(FetchError, match="only once"):
+        _hop("/b", 307, method="POST", source=once)
+
+    assert kept is not None
+    assert kept.source is again
+    assert dropped is not None
+    assert (dropped.method, dropped.source) == ("GET", None)

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import UsageError
-from crawler.downloader.request_body import STEP, PathBody, RequestBody, request_body
+from crawler.core.messages import BodySource
+from crawler.downloader.request_body import STEP, PathBody, request_body
 
 LONG = os.urandom(2 * STEP + 100)
 
 
-async def _sent(body: RequestBody) -> bytes:
+async def _sent(body: BodySource) -> bytes:
     """Send it once, in pieces that keep the rules."""
     pieces = [piece async for piece in body.pieces()]
     assert all(0 < len(piece) <= STEP for piece in pieces)

@@ -13,13 +13,13 @@ from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.core.throttle import QUICK
 from crawler.downloader import stream
-from crawler.downloader import stream_answers as waiting
 from crawler.downloader.client import Fetcher
 from crawler.downloader.fetched import Fetched
 from crawler.downloader.stream_answers import WaitingAnswers
 from crawler.downloader.stream_turn import QuickHosts
 from crawler.runtime import slots
 from crawler.runtime.slots import Places
+from crawler.runtime.tasks import ByteBudget
 from support.fetching import OK
 from support.rawserver import raw_server
 from support.silent import black_holes
@@ -200,7 +200,7 @@ async def test_a_host_that_failed_is_quick_no_longer(has_failed: bool) -> None:
 async def test_an_ordered_stream_is_bounded(monkeypatch: pytest.MonkeyPatch, begun: int, content: int) -> None:
     """It reads no further URL when it holds many answers, or much of them, that an earlier one keeps back."""
     monkeypatch.setattr(stream, "MOST_BEGUN", begun)
-    monkeypatch.setattr(waiting, "MOST_CONTENT", content)
+    monkeypatch.setattr(stream, "MEMORY", content)
     read: list[int] = []
 
     def endless(where: tuple[str, int]) -> Iterator[str]:
@@ -253,9 +253,11 @@ async def test_a_slow_reader_has_few_answers_wait() -> None:
 class _Holding:
     """A turn that tells whether it has left its place."""
 
-    has_left = False
+    def __init__(self, memory: ByteBudget) -> None:
+        self.has_left = False
+        self.memory = memory.open()
 
-    def leave(self) -> None:
+    def give_up(self) -> None:
         """Take note."""
         self.has_left = True
 
@@ -263,8 +265,9 @@ class _Holding:
 async def test_answers_leave_their_places_as_few_wait_for_the_reader() -> None:
     """Two may wait without a place here; in an ordered stream those behind one that is late do not count."""
     for ordered, first in ((False, 9), (True, 0)):
-        answers = WaitingAnswers(2, ordered=ordered)
-        turns = [_Holding() for _ in range(4)]
+        memory = ByteBudget(100)
+        answers = WaitingAnswers(2, memory, ordered=ordered)
+        turns = [_Holding(memory) for _ in range(4)]
         for number, turn in enumerate(turns):
             answers.put(first + number, Fetched(requested="", url=str(number)), cast("Any", turn))
         assert [turn.has_left for turn in turns] == [True, True, False, False]
@@ -273,12 +276,38 @@ async def test_answers_leave_their_places_as_few_wait_for_the_reader() -> None:
         assert cast("Fetched", await answers.next()).url == "0"
         assert [turn.has_left for turn in turns] == [True, True, True, False]
 
-    late = WaitingAnswers(2, ordered=True)
-    turns = [_Holding() for _ in range(4)]
+    memory = ByteBudget(100)
+    late = WaitingAnswers(2, memory, ordered=True)
+    turns = [_Holding(memory) for _ in range(4)]
     for number, turn in enumerate(turns):
-        late.put(number + 1, Fetched(requested="", url=""), cast("Any", turn))
+        assert not late.is_full
+        late.put(number + 1, Fetched(requested="", url="", content=b"x" * 25), cast("Any", turn))
     assert all(turn.has_left for turn in turns)
-    assert not late.is_full
+    assert late.is_full
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_a_slow_reader_has_few_bytes_wait(monkeypatch: pytest.MonkeyPatch, ordered: bool) -> None:
+    """Connections wait once the bodies that came, and those that come, fill the memory of the stream."""
+    monkeypatch.setattr(stream, "MEMORY", 8 << 20)
+    body = b"x" * (12 << 20)
+    sent: list[None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        await writer.drain()
+        sent.append(None)
+
+    async with raw_server(serve) as where, Fetcher(concurrency=20) as fetcher:
+        answers = fetcher.stream((url(where, number) for number in range(20)), ordered=ordered)
+        await anext(answers)
+        await asyncio.sleep(0.3)
+        waiting = len(sent)
+        rest = [len(answer.content) async for answer in answers]
+
+    assert waiting <= 4
+    assert rest == [len(body)] * 19
 
 
 def test_a_host_is_quick_by_its_last_answer() -> None:

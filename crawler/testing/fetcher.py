@@ -1,8 +1,6 @@
-"""Public fakes of the network and the clock, for tests of code that uses the crawler.
+"""The fake below the engine: a fetcher of single requests that answers from a mapping.
 
-Rules
-- A fake is deterministic, does no I/O, and records its calls, so that a test can check them.
-Runs on: anywhere; `FakeFetcher` on a loop.
+Runs on: a loop.
 """
 
 import asyncio
@@ -14,27 +12,6 @@ from crawler.core.errors import FetchError
 from crawler.core.messages import Request, Response, Timing
 from crawler.core.protocols import Room
 from crawler.core.reasons import Reason
-
-
-@dataclass(slots=True)
-class FakeClock:
-    """A clock that moves only by `advance`."""
-
-    now: float = 1000.0
-    epoch: float = 1_700_000_000.0
-
-    def monotonic(self) -> float:
-        """Return the time in seconds; it never goes back."""
-        return self.now
-
-    def wall(self) -> float:
-        """Return the seconds since 1970, which move with the monotonic clock."""
-        return self.epoch + self.now
-
-    def advance(self, seconds: float) -> None:
-        """Move the time forward."""
-        self.now += seconds
-
 
 Answer = Response | FetchError | tuple[int, bytes] | Callable[[Request], "Response | FetchError"]
 
