@@ -12,7 +12,8 @@ Rules
 - Trouble of requests that were sent before the last slow-down is ignored: a burst of 503s counts once.
 - Retry-After is a rest of the whole host (RFC 9110, 10.2.3).
 - A slow host has on average one request in flight: its delay is not shorter than its latency.
-- A host that has answered no page yet gets four requests at once at the most, and one after a failure.
+- A host that has answered nothing yet, not even its robots.txt, gets four requests at once at the most, and one after a
+  failure.
 - Failures to reach the host back off exponentially, and in the end give it up (`core/reachability.py`).
 Runs on: anywhere (pure). Moments are monotonic seconds; jitter is chance in [0, 1).
 """
@@ -35,7 +36,7 @@ MOST_STOCK = 1000
 _TROUBLES = frozenset({Reason.CONNECTION_LOST, Reason.IDLE_TIMEOUT, Reason.TRUNCATED})
 _OURS = frozenset({Reason.CLIENT_LIMIT, Reason.PROXY_FAILED, Reason.BLOCKED_ADDRESS})  # not the host's fault
 _OF_A_PAGE = frozenset({Reason.FIRST_BYTE_TIMEOUT, Reason.TOTAL_TIMEOUT})  # silences after the connection stood
-_UNPROVEN = 4  # requests at once to a host of which no page was answered
+_UNPROVEN = 4  # requests at once to a host that has answered nothing
 _LEAST_PENALTY = 0.1  # seconds; for a host that has no delay yet
 _GAIN = 0.1  # of the rate that is allowed without trouble, for each good answer
 _SMOOTHING = 0.2  # the share of the latest answer in the latency
@@ -121,7 +122,6 @@ class HostThrottle:
         self._rest_until = max(state.due, state.rest_until) + ahead
         self._sent_at: float | None = None
         self._slowed_at = -1.0
-        self._has_answered_page = state.answered
         self._is_quick = self._is_put_off = False
         self.waited = state.waited
         self._settle()
@@ -158,7 +158,7 @@ class HostThrottle:
         if down:
             self.limit, self.standing = _GIVEN_UP, Standing.QUICK
         else:
-            proven = window if self._has_answered_page else min(window, _UNPROVEN)
+            proven = window if reach.has_answered else min(window, _UNPROVEN)
             self.limit = proven if reach.is_reached else 1
             self.standing = self._usual_standing()
         by_pace = int(min(STOCK_SECONDS / self.delay, MOST_STOCK)) if self.delay else 0
@@ -222,7 +222,6 @@ class HostThrottle:
             self._is_put_off = False
         else:
             self._note_answer(now)
-            self._has_answered_page = True
         if heard.retry_after:
             self.rest(heard.retry_after, now)
         self._is_quick = heard.failure is None and (heard.latency or 0.0) <= QUICK
