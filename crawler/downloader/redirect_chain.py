@@ -124,8 +124,8 @@ class RedirectChain:
             return await self._sent(request, ask, sender, attempt)
         first = await _authorized(request, ask.auth)
         response = await self._sent(first, ask, sender, attempt)
-        can_repeat = request.source is None or request.source.is_repeatable
-        if response.status == 401 and can_repeat and ask.auth.is_challenged(first, response):
+        is_challenged = response.status == 401 and ask.auth.is_challenged(first, response)
+        if is_challenged and (request.source is None or request.source.is_repeatable):
             await sender.leave()
             response = await self._sent(await _authorized(request, ask.auth), ask, sender, attempt)
         return response
@@ -164,8 +164,8 @@ class RedirectChain:
 
     def _identity(self, request: Request) -> tuple[object, ...]:
         """Return all parts of a request that a server sees: for the same parts it gives the same answer."""
-        body = request.body if request.source is None else request.source
-        return request.method, request.url, request.headers, body, self._kept(request.url)
+        # A source by its identity: the chain has one, and a list of pieces cannot be hashed.
+        return request.method, request.url, request.headers, request.body, id(request.source), self._kept(request.url)
 
 
 def answer_head(ask: Ask, response: Response, history: tuple[str, ...], attempt: int = 0) -> Answer:

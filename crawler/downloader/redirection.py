@@ -4,8 +4,9 @@ Rules
 - 301 and 302 turn POST into GET, 303 turns everything but HEAD into GET; 307 and 308 repeat the request
   (Fetch standard, 4.4).
 - Within an origin a request keeps its headers. The first hop to another origin (scheme, host or port) drops all but an
-  allowlist; a hop back does not restore them. A body is never sent to another origin. An upgrade
-  from http to https is such a hop too, as for curl (CVE-2022-27774); requests lets it pass between standard ports.
+  allowlist; a hop back does not restore them. An upgrade from http to https is such a hop too, as for curl
+  (CVE-2022-27774); requests lets it pass between standard ports.
+- A body is never sent to another origin, and one that can be read only once is not sent again.
 - The target is named only as long as every hop stayed on the origin that the user named.
 Runs on: anywhere (pure).
 """
@@ -26,7 +27,8 @@ def redirected(response: Response) -> Request | None:
     """Return the request that a redirect asks for; None = the response is no redirect.
 
     Raises:
-        FetchError: BAD_REDIRECT, when the target is no URL that can be fetched, or another origin would get the body.
+        FetchError: BAD_REDIRECT, when the target is no URL that can be fetched, another origin would get the body, or
+            the body cannot be sent again.
     """
     try:
         url = target(response)
@@ -37,13 +39,15 @@ def redirected(response: Response) -> Request | None:
     request = response.request
     way = Way(hops=request.way.hops + 1)
     hop = replace(_with_method_of(request, response.status), url=url, way=way, referrer=request.url.href)
-    if url.origin == request.url.origin:
-        if hop.source is not None and not hop.source.is_repeatable:
-            raise FetchError(Reason.BAD_REDIRECT, "it redirects a body that can be sent only once")
-        return hop
-    if hop.body is not None or hop.source is not None:
+    is_foreign = url.origin != request.url.origin
+    if is_foreign and not (hop.body is None and hop.source is None):
         message = f"it redirects the body to {url.origin}: a body is never sent to another origin"
         raise FetchError(Reason.BAD_REDIRECT, message)
+    if hop.source is not None and not hop.source.is_repeatable:
+        message = "it redirects a body that can be read only once: give bytes, a pathlib.Path or a list"
+        raise FetchError(Reason.BAD_REDIRECT, message)
+    if not is_foreign:
+        return hop
     headers = tuple(header for header in hop.headers if header[0].lower() in _HARMLESS)
     return replace(hop, headers=headers, named=False)
 
