@@ -6,17 +6,21 @@ Rules
 - `http.framing` reads the bytes; this file connects it with a socket and a clock.
 - The first-byte timeout ends a server that is silent before its answer, the idle timeout one that pauses within it, or
   takes no byte of a long request. The wait for the first byte begins when the request is sent.
-- A body that is sent piece by piece stops at a final answer that is no success: the server has refused it.
+- A body that is sent piece by piece stops at a final answer that is no success: the server has refused it. After any
+  other it goes on, and the answer is not complete before it has been sent: the server may be reading it still.
+- A server that refuses a body may reset the connection behind its answer (RFC 9112, 9.6): bytes that had come before a
+  failed write are read all the same.
 - A body is read on only while less than 64 KiB of it waits to be taken; past that the socket waits.
 - A connection is aborted, never closed politely: a slot must not wait for a server that is being left.
 Runs on: the event loop.
 """
 
+import os
 import select
 from asyncio import AbstractEventLoop, BaseTransport, Future, Protocol, TimerHandle, Transport
 from collections import deque
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, cast
 
 from crawler.core.errors import FetchError
@@ -146,23 +150,37 @@ class HttpConnection(Protocol):
                     if piece:
                         self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
             if await self._may_send():
-                self._write(b"0\r\n\r\n" if is_chunked else b"")
-                self._is_unsent = False
+                if is_chunked:
+                    self._write(b"0\r\n\r\n")
+                self._limit_buffer(0)  # the body is sent once the transport holds none of it
+                await self._may_send()
+                self._is_unsent = self._is_full
+                self._limit_buffer(None)
         except Exception as error:  # noqa: BLE001 - raised where the answer is read
             self._fail(SourceFailed(error))
         finally:
             self._is_sending = False
+            self._wake()
             self.watch()
+
+    @property
+    def _is_body_wanted(self) -> bool:
+        """Return whether the server may still take the body of the request."""
+        head = cast("ResponseReader", self._reader).head
+        return self.transport is not None and self._error is None and (head is None or head.status < 300)
 
     async def _may_send(self) -> bool:
         """Wait until the transport has room; return whether the next piece is still wanted."""
-        reader = cast("ResponseReader", self._reader)
-        while self._error is None and self.transport is not None and not (reader.head and reader.head.status >= 300):
+        while self._is_body_wanted:
             if not self._is_full:
                 return True
             self._emptied = self._loop.create_future()
             await self._emptied
         return False
+
+    def _limit_buffer(self, high: int | None) -> None:
+        if self.transport is not None:
+            self.transport.set_write_buffer_limits(high)
 
     def _write(self, data: bytes) -> None:
         self._silent_since = self._timeouts.now()
@@ -217,8 +235,9 @@ class HttpConnection(Protocol):
 
     @property
     def is_complete(self) -> bool:
-        """Return whether the whole answer has come; parts of its body may still wait to be taken."""
-        return self._reader is not None and self._reader.is_done
+        """Return whether the whole answer has come, and the request is sent; parts of its body may wait to be taken."""
+        is_done = self._reader is not None and self._reader.is_done and self._error is None
+        return is_done and not (self._is_sending and self._is_body_wanted)
 
     @property
     def is_empty(self) -> bool:
@@ -251,6 +270,9 @@ class HttpConnection(Protocol):
         if self.transport is not None:
             self.transport.abort()
             self.transport = None
+            if self._reader is not None and not self._reader.is_done and self._error is None:
+                self._error = FetchError(Reason.CONNECTION_LOST, "its connection was closed at this end")
+        self._wake()
         self.resume_writing()
 
     # --- watching the clock --------------------------------------------------------------------------------------
@@ -281,7 +303,7 @@ class HttpConnection(Protocol):
     def _ring(self) -> None:
         self._alarm = None
         reader, deadline = self._reader, self._deadline
-        if reader is None or reader.is_done or self._error or self.transport is None or deadline is None:
+        if reader is None or self.is_complete or self._error or self.transport is None or deadline is None:
             return  # nothing is waited for; the next request starts the timer again
         now, limit = self._timeouts.now(), self._patience
         if self._is_pausing or self._is_moving():
@@ -334,10 +356,32 @@ class HttpConnection(Protocol):
         elif self._error is None:
             self._read(reader, data)
 
+    def eof_received(self) -> None:
+        """End the answer: no further byte of it will come, however much of the request waits to be sent."""
+        self._end_answer(None)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer: a reset in the middle of a body is no end of it, even of one that has no length."""
         self._lost(self)
         self._drop_alarm()
+        transport, self.transport = self.transport, None
+        if exc is not None and transport is not None and not self.is_tls:
+            self._read_rest(transport)
+        self._end_answer(exc)
+        self.resume_writing()
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def _read_rest(self, transport: Transport) -> None:
+        """Read the bytes that had come when a write failed."""
+        reader, socket = self._reader, transport.get_extra_info("socket")
+        with suppress(OSError):
+            while reader and socket and not (reader.is_done or self._error):
+                if not (data := os.read(socket.fileno(), _MOST_HELD)):
+                    return
+                self._read(reader, data)
+
+    def _end_answer(self, exc: Exception | None) -> None:
         reader = self._reader
         if reader is not None and not reader.is_done and self._error is None:
             if exc is None:
@@ -350,11 +394,7 @@ class HttpConnection(Protocol):
                 if self.first_byte_at is None:
                     reason, where = Reason.CONNECTION_LOST, "before any answer"
                 self._error = FetchError(reason, f"the connection broke {where}: {safe(str(exc), 200)}")
-            self._wake()
-        self.transport = None
-        self.resume_writing()
-
-    # --- reading -------------------------------------------------------------------------------------------------
+        self._wake()
 
     def _read(self, reader: ResponseReader, data: bytes) -> None:
         now = self._silent_since = self._timeouts.now()
@@ -397,9 +437,8 @@ class HttpConnection(Protocol):
 
     def _fail(self, error: FetchError | SourceFailed) -> None:
         """End the connection; the fetch that waits for its answer gets this error."""
-        self.abort()
         self._error = error
-        self._wake()
+        self.abort()
 
     def _refuse(self) -> None:
         self.unasked = True

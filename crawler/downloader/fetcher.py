@@ -160,10 +160,7 @@ class HttpFetcher:
             raise
         finally:
             self._pools.give_back(request, connection)
-        if trace.reused and connection.unasked:
-            if trace.reuse is not Reuse.ANY:
-                raise unasked_error()
-            raise _StaleConnection
+        _check_asked(trace, connection)
         self._take_cookies(response)
         return response
 
@@ -183,6 +180,7 @@ class HttpFetcher:
                 if _is_stale(error, trace, connection):
                     raise _StaleConnection from error
                 raise
+            _check_asked(trace, connection)
             deadline.due = math.inf
             response = self._response(request, head, connection, timing=trace.timing(connection, sent))
             self._take_cookies(response)
@@ -247,6 +245,12 @@ def _is_stale(error: BaseException, trace: AttemptTrace, connection: HttpConnect
     """Return whether an attempt ended since its connection did, which says nothing about the request."""
     is_lost = isinstance(error, FOREIGN) or getattr(error, "reason", None) is Reason.CONNECTION_LOST
     return trace.reused and trace.reuse is Reuse.ANY and connection.first_byte_at is None and is_lost
+
+
+def _check_asked(trace: AttemptTrace, connection: HttpConnection) -> None:
+    """Raise an error if the answer may be another request's."""
+    if trace.reused and connection.unasked:
+        raise _StaleConnection if trace.reuse is Reuse.ANY else unasked_error()
 
 
 class _StaleConnection(Exception):

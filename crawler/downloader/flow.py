@@ -1,10 +1,11 @@
 """Flows: answers whose bodies are read as they come, in raw pieces.
 
 Rules
-- A flow holds its connection until it is closed. One that is closed early drops the connection; one that was read to
-  its end gives it back to the pool.
+- A flow holds its connection until it is closed. One that is closed before all of it has come drops the connection;
+  another gives it back to the pool.
 - The body has no time limit as a whole: a server that pauses is left after the idle timeout. The socket waits while
   64 KiB wait to be taken, and then the server is not blamed.
+- A byte rate is waited for before the next piece is taken: a piece would be lost if that wait were cancelled behind it.
 - What came over a kept-alive connection may have been sent unasked. Pieces that were handed out cannot be taken back,
   so the end of such a flow is an error.
 Runs on: the event loop.
@@ -66,12 +67,16 @@ class HttpFlow:
         self._held = held
         self._rate = rate
         self._is_reused = is_reused
+        self._owed = 0  # bytes taken that the rate has not been asked for
 
     def __repr__(self) -> str:
         return f"<HttpFlow {self.response.status} from {self.response.request.url.origin}>"
 
     async def piece(self) -> bytes:
         """Return the next bytes of the body as they were sent; empty = it is complete."""
+        if self._rate is not None and self._owed:
+            owed, self._owed = self._owed, 0
+            await self._rate.wait(owed)
         try:
             piece = await self._connection.piece()
         except FOREIGN as error:
@@ -80,13 +85,14 @@ class HttpFlow:
             raise failed.error from None
         if not piece and self._is_reused and self._connection.unasked:
             raise unasked_error()
-        if self._rate is not None and piece:
-            await self._rate.wait(len(piece))
+        self._owed = len(piece)
         return piece
 
     async def close(self) -> None:
-        """Drop the connection, or give it back if the body was read to its end."""
-        if not self._connection.is_empty:
+        """Drop the connection, or give it back if all of the answer has come."""
+        if self._connection.is_complete:
+            self._connection.rest()
+        else:
             self._connection.abort()
         await self._held.aclose()
 

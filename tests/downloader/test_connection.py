@@ -118,3 +118,29 @@ async def test_a_connection_is_never_closed_politely(handler: HttpConnection, tr
 
     transport.abort.assert_called_once_with()
     transport.close.assert_not_called()
+
+
+async def test_a_connection_that_is_dropped_here_completes_no_answer(handler: HttpConnection) -> None:
+    """The end of a body without a length is the server's to tell."""
+    handler.ask(b"GET / HTTP/1.1\r\n\r\n", a_deadline(), without_body=False)
+    handler.data_received(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+    assert await handler.piece() == b"half"
+
+    handler.abort()
+    handler.connection_lost(None)
+
+    assert not handler.is_complete
+    with pytest.raises(FetchError) as caught:
+        await handler.piece()
+    assert caught.value.reason == Reason.CONNECTION_LOST
+
+
+async def test_the_end_of_the_servers_side_ends_the_answer(handler: HttpConnection) -> None:
+    """A transport that still has something to send is closed later, and the answer does not wait for that."""
+    handler.ask(b"POST / HTTP/1.1\r\n\r\n", a_deadline(), without_body=False)
+    handler.data_received(b"HTTP/1.1 413 Too Large\r\n\r\nno")
+
+    handler.eof_received()
+
+    assert handler.is_complete
+    assert handler.rest() == b"no"
