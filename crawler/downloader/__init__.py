@@ -2,9 +2,9 @@
 
 - The library's client: `client.py`, for code without a loop `blocking.py`; its options `client_options.py`; one request
   of a user `request_options.py`, its body `request_body.py`, forms with files `multipart.py`; its answer `fetched.py`,
-  as it comes `open_answer.py`, into a file `download.py`; redirects and retries `redirect_chain.py`, `redirection.py`;
-  credentials that are computed `auth.py`; hooks `hooks.py`; places of single calls `call_places.py`; many URLs at once
-  `stream.py`, `stream_turn.py`, `stream_answers.py`.
+  as it comes `open_answer.py`, `open_body.py`, into a file `download.py`; redirects and retries `redirect_chain.py`,
+  `redirection.py`; credentials that are computed `auth.py`; hooks `hooks.py`; places of single calls `call_places.py`;
+  many URLs at once `stream.py`, `stream_turn.py`, `stream_answers.py`.
 - The ways to send a request: `transport.py`; a session of aiohttp that the user brings `session.py`, its errors
   `session_failures.py`; stand-ins for the network `responder.py`, an ASGI application `asgi.py`, its startup and
   shutdown `asgi_lifespan.py`; whole bodies out of pieces `pieces.py`.

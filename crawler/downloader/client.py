@@ -26,7 +26,8 @@ from crawler.downloader.client_options import KEYWORDS, Options, fetcher_config
 from crawler.downloader.cookie_jar import CookieJar
 from crawler.downloader.fetched import Fetched, sent
 from crawler.downloader.fetcher import HttpFetcher
-from crawler.downloader.open_answer import OpenAnswer, OpenBody
+from crawler.downloader.open_answer import OpenAnswer, open_answer
+from crawler.downloader.open_body import OpenBody
 from crawler.downloader.redirect_chain import RedirectChain, headers_of
 from crawler.downloader.request_options import Ask, ClientRequest, RequestOptions, build_ask
 from crawler.downloader.responder import PauseClock, Responder, ResponderTransport
@@ -212,7 +213,7 @@ class Fetcher:
             ask = build_ask(method, url, options, self._config)
             body = OpenBody(ask, self._chain, OpenSender(self._transport, self._places), self._config.fetch.max_decoded)
             async with body:
-                yield await body.answer()
+                yield await open_answer(ask, body)
 
     async def stream(self, urls: Asked, *, ordered: bool = False) -> AsyncIterator[Fetched]:
         """Yield an answer for each URL, in order of arrival or of the URLs; an error is an answer too.

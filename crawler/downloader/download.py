@@ -3,18 +3,21 @@
 Rules
 - The file appears under its name in one step, when it is complete. Until then it is a part file in the same folder.
 - A download can go on if the server says so (Accept-Ranges), states the length, and names the version of the file: a
-  strong ETag, or Last-Modified (RFC 9110, 13.1.5). The name of the part file holds the digest of URL, version and
-  length, so that the parts of two versions are never put together. The server checks the version, too (If-Range).
-- Such a part file stays when the download breaks, and the next download begins at its end. Others are removed.
+  strong ETag, or without any ETag a Last-Modified before Date (RFC 9110, 13.1.5). The name of the part file holds the
+  digest of URL, version and length, so that the parts of two versions are never put together. The server checks the
+  version, too (If-Range).
+- Such a part file stays when the download breaks, and the next download begins at its end. Others are removed, and so
+  is one whose rest cannot be had: the next download begins anew.
 - A part file belongs to one download at a time; a second one of the same file writes its own.
 Runs on: the event loop; files are written in threads.
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -32,15 +35,22 @@ from crawler.runtime.blocking import in_thread_to_the_end
 _BLOCK = 1024 * 1024  # bytes that are written at once
 _DIGITS = 16
 _NAME = 50  # characters of a file's name: with four bytes each, and the digest, they are a name that is short enough
+_NOT_SATISFIABLE = 416
 _STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})", re.IGNORECASE)
 
 
 class Source(Protocol):
-    """The body of an answer, which can be asked for from the middle."""
+    """The body of an answer, which can be asked for from the middle.
 
-    def content(self) -> AsyncIterator[bytes]:
-        """Yield what is left of the content."""
+    Attributes:
+        taken: bytes of the file so far; a limit of the user's counts them.
+    """
+
+    taken: int
+
+    async def content(self) -> bytes:
+        """Return the next bytes of the content; empty = it is complete."""
         ...
 
     async def raw(self) -> bytes:
@@ -69,8 +79,9 @@ async def save(response: Response, body: Source, path: Path, tries: int) -> None
     version = _version(response)
     part = _PartFile(path, f"{response.request.url.href} {version}" if version else None)
     try:
+        await in_thread_to_the_end(part.open)
         if version is None:
-            await _receive(body.content(), part)
+            await _receive(body.content, part)
         else:
             await _receive_all(version, body, part, tries)
         await in_thread_to_the_end(part.finish)
@@ -79,65 +90,71 @@ async def save(response: Response, body: Source, path: Path, tries: int) -> None
         raise
 
 
-async def _receive(pieces: AsyncIterator[bytes], part: "_PartFile") -> None:
-    async for piece in pieces:
+async def _receive(next_piece: Callable[[], Awaitable[bytes]], part: "_PartFile", length: int | None = None) -> None:
+    while piece := await next_piece():
+        if length is not None and part.size + len(piece) > length:
+            await in_thread_to_the_end(part.restart)
+            raise FetchError(Reason.PROTOCOL_ERROR, f"more bytes came than the {length} that were stated")
         part.waiting.append(piece)
         part.held += len(piece)
         if part.held >= _BLOCK:
             await in_thread_to_the_end(part.write)
+    if length is not None and part.size < length:
+        raise FetchError(Reason.TRUNCATED, f"{length - part.size} bytes are missing")
 
 
 async def _receive_all(version: _Version, body: Source, part: "_PartFile", tries: int) -> None:
     """Receive the file from the end of its part file on, as often as it breaks."""
-    at = await in_thread_to_the_end(part.open)
+    at = part.size
     if at:
         await _ask_for_rest(version, body, part)
     failed = 0
     while part.size < version.length:
         try:
-            await _receive(_raw(body, version.length - part.size), part)
+            await _receive(body.raw, part, version.length)
         except FetchError as error:
-            failed = 0 if part.size > at else failed + 1
+            failed = 1 if part.size > at else failed + 1
             is_over = error.reason is Reason.TOTAL_TIMEOUT or failed > tries
             if is_over or not error.reason.is_transient:
                 raise
             at = part.size
             await in_thread_to_the_end(part.write)
-            await asyncio.sleep(backoff(failed, random()))  # noqa: S311 - spreads load, guards nothing
+            await asyncio.sleep(backoff(failed - 1, random()))  # noqa: S311 - spreads load, guards nothing
             await _ask_for_rest(version, body, part)
-    if part.size > version.length:
-        await in_thread_to_the_end(part.restart)
-        raise FetchError(Reason.PROTOCOL_ERROR, f"more bytes came than the {version.length} that were stated")
-
-
-async def _raw(body: Source, missing: int) -> AsyncIterator[bytes]:
-    """Yield the bytes of a body that has to bring as many as are missing."""
-    while piece := await body.raw():
-        missing -= len(piece)
-        yield piece
-    if missing > 0:
-        raise FetchError(Reason.TRUNCATED, f"{missing} bytes are missing")
 
 
 async def _ask_for_rest(version: _Version, body: Source, part: "_PartFile") -> None:
-    """Let the body go on at the end of the part file; from the beginning if the server has another version by now."""
+    """Let the body go on at the end of the part file, or at the beginning if the server sends all of it again."""
     if part.size >= version.length:
         return
     response = await body.ask_again((("Range", f"bytes={part.size}-"), ("If-Range", version.validator)))
-    found = _RANGE.fullmatch(response.header("content-range") or "")
-    is_rest = response.status == 206 and found and (int(found[1]), int(found[2])) == (part.size, version.length)
-    if not is_rest and (response.status != 200 or _version(response) != version):
+    is_rest = _is_rest(response, version, part.size)
+    if not is_rest and (response.status < 400 or response.status == _NOT_SATISFIABLE):
+        await in_thread_to_the_end(part.restart)
+    if not is_rest and _version(response) != version:
         message = f"the rest of the file cannot be had: {response.request.url.origin} answered {response.status}"
         raise FetchError(Reason.PARTIAL_CONTENT, f"{message}, or has another version: download it anew")
-    if not is_rest:
-        await in_thread_to_the_end(part.restart)
+    body.taken = part.size
+
+
+def _is_rest(response: Response, version: _Version, start: int) -> bool:
+    """Return whether an answer is the rest of this version, whether the server has heeded If-Range or not."""
+    if response.status != 206 or codings(response.codings):
+        return False
+    found = _RANGE.fullmatch(response.header("content-range") or "")
+    validator = response.header("etag" if _STRONG.fullmatch(version.validator) else "last-modified")
+    is_same = validator in {None, version.validator}
+    return is_same and found is not None and (int(found[1]), int(found[2])) == (start, version.length)
 
 
 def _version(response: Response) -> _Version | None:
     """Return the version of a file that can be asked for from the middle; None = it cannot, or is too small."""
     length = response.header("content-length") or ""
-    tag, changed = response.header("etag") or "", response.header("last-modified")
-    validator = tag if _STRONG.fullmatch(tag) else changed
+    tag, changed = response.header("etag"), response.header("last-modified")
+    if tag is not None:
+        validator = tag if _STRONG.fullmatch(tag) else None
+    else:
+        validator = changed if response.header("date") not in {None, changed} else None  # RFC 9110, 8.8.2.2
     is_whole = response.status == 200 and response.request.method == "GET" and not codings(response.codings)
     takes_ranges = response.header_list("accept-ranges").strip().lower() == "bytes"
     if not (is_whole and takes_ranges and validator and length.isdecimal() and len(length) <= _DIGITS):
@@ -159,8 +176,7 @@ class _PartFile:
     def __init__(self, path: Path, version: str | None) -> None:
         self._path = path
         self._is_kept = version is not None
-        digest = sha256(f"{path.name} {version}".encode()).hexdigest()[:_DIGITS] if version else token_hex(_DIGITS // 2)
-        self._name = path.with_name(f".{path.name[:_NAME]}.{digest}.part")
+        self._version = f"{path.name} {version}".encode("utf-8", "surrogateescape")
         self._file: BinaryIO | None = None
         self._written = 0
         self.waiting: list[bytes] = []
@@ -171,24 +187,39 @@ class _PartFile:
         """Return the bytes of the beginning, written or not."""
         return self._written + self.held
 
-    def open(self) -> int:
-        """Open it, where nobody else has; return the bytes that it has already."""
-        file = self._opened(self._name)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # another download of the same file, or a file system without locks
-            file.close()
-            self._is_kept = False
-            self._name = self._name.with_suffix(f".{token_hex(_DIGITS // 2)}.part")
-            file = self._opened(self._name)
-        self._file = file
-        self._written = file.seek(0, os.SEEK_END)
-        return self._written
+    def open(self) -> None:
+        """Open it, at its end; a new one if another download has that of this version."""
+        if self._path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self._path))
+        self._is_kept = self._is_kept and self._open_kept()
+        if not self._is_kept:
+            self._name = self._named(token_hex(_DIGITS // 2))
+            self._file = _opened(self._name)
+        self._written = cast("BinaryIO", self._file).seek(0, os.SEEK_END)
+
+    def _open_kept(self) -> bool:
+        """Open the file of this version; return whether no other download has it open."""
+        self._name = self._named(sha256(self._version).hexdigest()[:_DIGITS])
+        while True:
+            file = _opened(self._name)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                has_name = os.path.samestat(os.fstat(file.fileno()), self._name.stat())
+            except FileNotFoundError:
+                has_name = False
+            except OSError:  # locked, or on a file system without locks
+                file.close()
+                return False
+            if has_name:
+                self._file = file
+                return True
+            file.close()  # another download has completed it before it was locked here
+
+    def _named(self, digest: str) -> Path:
+        return self._path.parent / f".{self._path.name[:_NAME]}.{digest}.part"
 
     def write(self) -> None:
-        """Write what waits."""
-        if self._file is None:
-            self.open()
+        """Write the waiting pieces."""
         data, self.waiting = self.waiting, []
         file = cast("BinaryIO", self._file)
         file.writelines(data)
@@ -212,20 +243,22 @@ class _PartFile:
 
     def leave(self) -> None:
         """Keep the beginning for the next download, or remove it."""
+        if self._file is None:
+            return
         with suppress(OSError):
-            if self._file is not None and self._is_kept:
+            if self._is_kept:
                 self.write()
-        is_empty = not self._written
-        if self._file is not None and (is_empty or not self._is_kept):
-            self._name.unlink(missing_ok=True)
-        self._close()
+        with suppress(OSError):
+            if not (self._is_kept and self._written):
+                self._name.unlink(missing_ok=True)
+        with suppress(OSError):  # as the write before: what cannot be written comes again
+            self._close()
 
     def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = cast("BinaryIO", self._file), None
+        file.close()
 
-    @staticmethod
-    def _opened(path: Path) -> BinaryIO:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.fdopen(os.open(path, flags, 0o666), "r+b")
+
+def _opened(path: Path) -> BinaryIO:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o666), "r+b")
