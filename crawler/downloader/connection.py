@@ -141,6 +141,7 @@ class HttpConnection(Protocol):
         Chunked, if its length is unknown (RFC 9112, 7.1).
         """
         self._is_sending = self._is_unsent = True
+        self.watch()  # the idle timeout counts now, and may be the shorter one
         is_chunked = body.length is None
         try:
             async with aclosing(body.pieces()) as pieces:

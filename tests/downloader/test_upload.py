@@ -141,7 +141,8 @@ async def test_a_server_that_takes_nothing_is_left(content: Any) -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(FetchError, match="took no byte of the request") as caught:
-        await posted(deaf, content or pieces.iterate(), idle_timeout=0.2, retries=0)
+        async with asyncio.timeout(10):
+            await posted(deaf, content or pieces.iterate(), idle_timeout=0.2, retries=0)
 
     assert caught.value.reason == Reason.IDLE_TIMEOUT
     assert content or pieces.is_closed
