@@ -1,4 +1,4 @@
-"""Download many files at once: each appears when it is complete, and goes on where it stopped after a break."""
+"""Download many files at once: each appears when it is complete, and is asked for again if it breaks."""
 
 import asyncio
 import sys

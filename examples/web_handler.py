@@ -6,10 +6,10 @@ Start it with `uvicorn web_handler:app`; run as a script it asks itself once. It
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 import crawler
 from crawler.testing import AsgiTransport
@@ -38,15 +38,20 @@ async def status() -> dict[str, object]:
 
 
 @app.get("/front")
-async def front() -> StreamingResponse:
-    """Pass the front page on, piece by piece."""
+async def front() -> Response:
+    """Pass the front page on, status and all, piece by piece."""
+    stack = AsyncExitStack()
+    try:
+        answer = await stack.enter_async_context(app.state.fetcher.open("GET", "/"))
+    except crawler.FetchError as error:
+        return Response(f"{error.reason}: {error}", 502)
 
     async def pieces() -> AsyncIterator[bytes]:
-        async with app.state.fetcher.open("GET", "/") as answer:
+        async with stack:  # also if the reader leaves early
             async for piece in answer.iter_bytes():
                 yield piece
 
-    return StreamingResponse(pieces(), media_type="text/html")
+    return StreamingResponse(pieces(), answer.status, media_type=answer.headers.get("Content-Type"))
 
 
 async def main() -> None:

@@ -23,6 +23,8 @@ Rules
 Runs on: anywhere (pure).
 """
 
+from typing import Any
+
 from crawler.core.reasons import Reason
 
 NO_NAME_SERVER = "no name server answers"
@@ -90,7 +92,13 @@ class InternalError(CrawlerError):
 
 
 class UrlError(CrawlerError):
-    """A text that is no URL we fetch."""
+    """A text that is no URL we fetch.
+
+    Attributes:
+        url: that text, where a `Fetcher` raises it; None elsewhere.
+    """
+
+    url: str | None = None
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -111,7 +119,11 @@ class FetchError(CrawlerError):
     Attributes:
         reason: what happened; `reason.is_transient` tells whether another try makes sense.
         counted: False when the attempt must not count (our own pause broke it).
+        url: the URL that was asked for, as it was given but without credentials, where a `Fetcher` raises it; None
+            elsewhere.
     """
+
+    url: str | None = None
 
     def __init__(self, reason: Reason, message: str, *, counted: bool = True) -> None:
         super().__init__(message)
@@ -144,7 +156,7 @@ class StatusError(FetchError):
         request: the `crawler.SentRequest` that was answered; None = it is not known.
     """
 
-    def __init__(self, message: str, *, status: int, answer: object, request: object) -> None:
+    def __init__(self, message: str, *, status: int, answer: Any, request: Any) -> None:
         super().__init__(Reason.HTTP_STATUS, message)
         self.status = status
         self.answer = answer

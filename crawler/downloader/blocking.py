@@ -9,7 +9,7 @@ Runs on: any thread without a running loop.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
 from contextlib import aclosing, suppress
 from typing import TypeVar, Unpack, cast
 
@@ -39,7 +39,7 @@ def fetch(urls: Asked, **options: Unpack[Options]) -> list[Fetched]:
     return found
 
 
-def iter_fetch(urls: Asked, *, ordered: bool = False, **options: Unpack[Options]) -> Iterator[Fetched]:
+def iter_fetch(urls: Asked, *, ordered: bool = False, **options: Unpack[Options]) -> Generator[Fetched, None, None]:
     """Yield an answer for each URL as it comes, or in the order of the URLs; errors are in the answers.
 
     Fetching goes on while the loop works on an answer, within the bounds of `Fetcher.stream`. Leaving the loop ends all
@@ -67,7 +67,7 @@ def _fetcher(name: str, options: Options) -> Fetcher:
     return Fetcher(**options)
 
 
-def _blocking(answers: Callable[[Asked], AsyncGenerator[T, None]], urls: Asked) -> Iterator[T]:
+def _blocking(answers: Callable[[Asked], AsyncGenerator[T, None]], urls: Asked) -> Generator[T, None, None]:
     if isinstance(urls, str | AsyncIterable):  # read on the loop; a text is refused there
 
         def over(_: AsyncIterator[str]) -> AsyncGenerator[T, None]:

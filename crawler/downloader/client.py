@@ -10,13 +10,13 @@ Runs on: the caller's event loop.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Self, Unpack
 
 from crawler.core.config import FetchConfig
-from crawler.core.errors import CrawlerError, FetchError, UsageError
+from crawler.core.errors import CrawlerError, FetchError, UrlError, UsageError
 from crawler.core.messages import Response
 from crawler.core.options import in_keywords
 from crawler.core.protocols import Clock
@@ -24,7 +24,7 @@ from crawler.core.reasons import Reason
 from crawler.downloader.call_places import CallPlaces, CallSender, OpenSender
 from crawler.downloader.client_options import KEYWORDS, Options, fetcher_config
 from crawler.downloader.cookie_jar import CookieJar
-from crawler.downloader.fetched import Fetched, sent
+from crawler.downloader.fetched import Fetched, SentRequest, masked, sent
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.downloader.open_answer import OpenAnswer, open_answer
 from crawler.downloader.open_body import OpenBody
@@ -107,7 +107,8 @@ class Fetcher:
         if self._loop is not None:
             raise UsageError("a Fetcher is opened once: make a new one for another `async with`")
         self._loop = asyncio.get_running_loop()
-        await self._transport.__aenter__()
+        with in_keywords(KEYWORDS):
+            await self._transport.__aenter__()
         return self
 
     async def __aexit__(
@@ -192,7 +193,7 @@ class Fetcher:
             FetchError: there was no usable answer. A status such as 404 is an answer.
         """
         self._check_open()
-        with in_keywords(KEYWORDS):
+        with in_keywords(KEYWORDS), _errors_of(url):
             ask = build_ask(method, url, options, self._config)
             return await self._fetched(ask, CallSender(self._transport, self._places))
 
@@ -209,7 +210,7 @@ class Fetcher:
         `timeout` and `max_body` are given here; the Fetcher's `timeout` counts until the head is there.
         """
         self._check_open()
-        with in_keywords(KEYWORDS):
+        with in_keywords(KEYWORDS), _errors_of(url):
             ask = build_ask(method, url, options, self._config)
             body = OpenBody(ask, self._chain, OpenSender(self._transport, self._places), self._config.fetch.max_decoded)
             async with body:
@@ -241,10 +242,11 @@ class Fetcher:
         else:
             method, url, options = "GET", asked, {}
         try:
-            with in_keywords(KEYWORDS):
+            with in_keywords(KEYWORDS), _errors_of(url):
                 return await self._fetched(build_ask(method, url, options, self._config), sender)
         except CrawlerError as error:
-            return Fetched(requested=str(url), url=str(url), error=error, extra=options.get("extra"))
+            request = SentRequest(method=str(method).upper(), url=str(url))
+            return Fetched(requested=str(url), url=str(url), error=error, extra=options.get("extra"), request=request)
 
     async def _fetched(self, ask: Ask, sender: Sender) -> Fetched:
         """Return the whole answer."""
@@ -288,6 +290,16 @@ class Fetcher:
         except DecodeProblem as problem:
             raise FetchError(problem.reason, str(problem)) from problem
         return content.whole()
+
+
+@contextmanager
+def _errors_of(url: object) -> Iterator[None]:
+    """Tell errors that leave the block which URL was asked for."""
+    try:
+        yield
+    except (FetchError, UrlError) as error:
+        error.url = error.url or masked(str(url))
+        raise
 
 
 def _over(session: object, config: FetchConfig, clock: Clock) -> Transport:

@@ -8,6 +8,7 @@ Rules
   version, too (If-Range).
 - Such a part file stays when the download breaks, and the next download begins at its end. Others are removed, and so
   is one whose rest cannot be had: the next download begins anew.
+- A download that cannot go on begins anew when it breaks, within the same tries.
 - A part file belongs to one download at a time; a second one of the same file writes its own.
 Runs on: the event loop; files are written in threads.
 """
@@ -61,6 +62,10 @@ class Source(Protocol):
         """Ask for the same URL with further headers; the body of this answer comes now."""
         ...
 
+    async def tell_retry(self, pause: float, error: FetchError) -> None:
+        """Tell the user that the body broke, and is asked for again after so many seconds."""
+        ...
+
 
 class _Version(NamedTuple):
     """One version of a file on its server: its validator as If-Range sends it, its length in bytes."""
@@ -80,10 +85,7 @@ async def save(response: Response, body: Source, path: Path, tries: int) -> None
     part = _PartFile(path, f"{response.request.url.href} {version}" if version else None)
     try:
         await in_thread_to_the_end(part.open)
-        if version is None:
-            await _receive(body.content, part)
-        else:
-            await _receive_all(version, body, part, tries)
+        await _receive_all(response, version, body, part, tries)
         await in_thread_to_the_end(part.finish)
     except BaseException:
         await in_thread_to_the_end(part.leave)
@@ -103,24 +105,42 @@ async def _receive(next_piece: Callable[[], Awaitable[bytes]], part: "_PartFile"
         raise FetchError(Reason.TRUNCATED, f"{length - part.size} bytes are missing")
 
 
-async def _receive_all(version: _Version, body: Source, part: "_PartFile", tries: int) -> None:
-    """Receive the file from the end of its part file on, as often as it breaks."""
-    at = part.size
-    if at:
+async def _receive_all(
+    response: Response, version: _Version | None, body: Source, part: "_PartFile", tries: int
+) -> None:
+    """Receive the file from the end of its part file on, as often as it breaks; or each time from its beginning."""
+    at, failed = part.size, 0
+    if at and version is not None:
         await _ask_for_rest(version, body, part)
-    failed = 0
-    while part.size < version.length:
+    while version is None or part.size < version.length:
         try:
+            if version is None:
+                await _receive(body.content, part)
+                return
             await _receive(body.raw, part, version.length)
         except FetchError as error:
-            failed = 1 if part.size > at else failed + 1
-            is_over = error.reason is Reason.TOTAL_TIMEOUT or failed > tries
+            failed = 1 if part.size > at and version is not None else failed + 1
+            is_over = error.reason is Reason.TOTAL_TIMEOUT or failed > tries or response.request.method != "GET"
             if is_over or not error.reason.is_transient:
                 raise
-            at = part.size
+            pause = backoff(failed - 1, random())  # noqa: S311 - spreads load, guards nothing
             await in_thread_to_the_end(part.write)
-            await asyncio.sleep(backoff(failed - 1, random()))  # noqa: S311 - spreads load, guards nothing
-            await _ask_for_rest(version, body, part)
+            await body.tell_retry(pause, error)
+            await asyncio.sleep(pause)
+            at = part.size
+            if version is None:
+                await _begin_anew(response, body, part)
+            else:
+                await _ask_for_rest(version, body, part)
+
+
+async def _begin_anew(response: Response, body: Source, part: "_PartFile") -> None:
+    """Let the body begin again, of a file that cannot go on in the middle."""
+    await in_thread_to_the_end(part.restart)
+    again = await body.ask_again(())
+    if again.status != response.status:
+        message = f"the file cannot be had again: {again.request.url.origin} answered {again.status} now"
+        raise FetchError(Reason.HTTP_STATUS, message)
 
 
 async def _ask_for_rest(version: _Version, body: Source, part: "_PartFile") -> None:

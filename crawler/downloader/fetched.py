@@ -73,7 +73,7 @@ class Answer:
         headers: by case-insensitive name; `getall` gives each value of a repeated one.
         history: the URLs that redirected on the way, first to last.
         extra: what the request was given as `extra`.
-        request: the request that was answered; None = none was.
+        request: the request that was answered; of an error, the one that was asked for.
     """
 
     requested: str
@@ -83,7 +83,7 @@ class Answer:
     history: tuple[str, ...] = ()
     timing: Timing = field(default_factory=Timing)
     extra: Any = None
-    request: SentRequest | None = None
+    request: SentRequest = field(default_factory=lambda: SentRequest(method="GET", url=""))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status} {masked(self.url)}>"
@@ -101,7 +101,9 @@ class Answer:
         """
         if not self.ok:
             message = f"{masked(self.url)} answered {self.status}"
-            raise StatusError(message, status=self.status, answer=self, request=self.request)
+            error = StatusError(message, status=self.status, answer=self, request=self.request)
+            error.url = masked(self.requested)
+            raise error
         return self
 
 
@@ -141,8 +143,11 @@ class Fetched(Answer):
         """Return the content, parsed as JSON.
 
         Raises:
+            CrawlerError: there is no answer; the error says why.
             ValueError: it is not JSON.
         """
+        if self.error:
+            raise self.error
         return json.loads(self.content)
 
     def raise_for_status(self) -> Self:

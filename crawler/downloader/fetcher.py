@@ -25,6 +25,7 @@ from typing import Self
 
 from crawler.core.addresses import AddressPolicy, parse_nets
 from crawler.core.config import FetchConfig
+from crawler.core.errors import FetchError
 from crawler.core.messages import Request, Response, Timing
 from crawler.core.protocols import Clock, Room
 from crawler.core.reasons import Reason
@@ -46,6 +47,7 @@ from crawler.runtime.tasks import background
 
 IDLE_CONNECTIONS = 256
 
+_PROXY_AUTHENTICATION = 407
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -181,6 +183,7 @@ class HttpFetcher:
                     raise _StaleConnection from error
                 raise
             _check_asked(trace, connection)
+            _check_proxy(request, head, connection)
             deadline.due = math.inf
             response = self._response(request, head, connection, timing=trace.timing(connection, sent))
             self._take_cookies(response)
@@ -198,6 +201,7 @@ class HttpFetcher:
     ) -> Response:
         """Read the whole answer."""
         head = await connection.head()
+        _check_proxy(request, head, connection)
         await body.answered(connection)
         if redirects.is_head_enough(request, head.status, head.headers):
             content = await body.brief(head.length, connection)
@@ -245,6 +249,13 @@ def _is_stale(error: BaseException, trace: AttemptTrace, connection: HttpConnect
     """Return whether an attempt ended since its connection did, which says nothing about the request."""
     is_lost = isinstance(error, FOREIGN) or getattr(error, "reason", None) is Reason.CONNECTION_LOST
     return trace.reused and trace.reuse is Reuse.ANY and connection.first_byte_at is None and is_lost
+
+
+def _check_proxy(request: Request, head: Head, connection: HttpConnection) -> None:
+    """Raise an error if the answer is the proxy's own, which wants credentials."""
+    if head.status == _PROXY_AUTHENTICATION and connection.proxy and connection.proxy.forwards(request.url):
+        message = "the proxy wants a name and password: write them in its URL, http://name:password@host:port"
+        raise FetchError(Reason.PROXY_FAILED, message)
 
 
 def _check_asked(trace: AttemptTrace, connection: HttpConnection) -> None:

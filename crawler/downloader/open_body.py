@@ -21,6 +21,7 @@ from crawler.core.messages import Response
 from crawler.core.reasons import Reason
 from crawler.downloader.call_places import OpenSender
 from crawler.downloader.download import save
+from crawler.downloader.fetched import sent
 from crawler.downloader.redirect_chain import Followed, RedirectChain
 from crawler.downloader.request_options import Ask
 from crawler.http.content_codings import DecodeProblem, FlowDecoder, codings
@@ -90,8 +91,16 @@ class OpenBody:
         """Ask with further headers for the URL that answered; the body of this answer comes now."""
         request = self._final.request
         asked = replace(self._ask, request=replace(request, headers=(*request.headers, *headers)))
-        followed = await self._in_time(self._chain.follow(asked, self._sender))
-        return followed.response
+        response = (await self._in_time(self._chain.follow(asked, self._sender))).response
+        layers = codings(response.codings)
+        self._decoder = FlowDecoder(layers, _ALL) if layers else None
+        self._decoded, self._is_decoded = iter(()), False
+        self.taken = 0
+        return response
+
+    async def tell_retry(self, pause: float, error: FetchError) -> None:
+        """Tell the user that the body broke, and is asked for again after so many seconds."""
+        await self._chain.tell_retry(sent(self._final.request), pause, error)
 
     async def _in_time(self, wait: Coroutine[Any, Any, T]) -> T:
         """Return the result of a wait that counts towards the timeout."""

@@ -93,11 +93,11 @@ class RedirectChain:
                     raise outcome
                 return outcome
             await sender.leave()
-            await self._tell(sent(request, attempt), pause, outcome)
+            await self.tell_retry(sent(request, attempt), pause, outcome)
             await self._clock.sleep(pause)
             attempt += 1
 
-    async def _tell(self, request: SentRequest, pause: float, outcome: Response | FetchError) -> None:
+    async def tell_retry(self, request: SentRequest, pause: float, outcome: Response | FetchError) -> None:
         """Tell of a retry."""
         status, error = (outcome.status, None) if isinstance(outcome, Response) else (None, outcome)
         _LOG.info("%r is tried again in %.1f s: %s", request, pause, error or status)

@@ -90,7 +90,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     def late(self) -> FetchError:
         """Return the error of a request that took longer than its timeout."""
-        return FetchError(Reason.TOTAL_TIMEOUT, f"the request took longer than {self.timeout:g} s")
+        return FetchError(Reason.TOTAL_TIMEOUT, f"{masked(self.requested)} took longer than {self.timeout:g} s")
 
 
 class ClientRequest:
@@ -129,6 +129,9 @@ def build_ask(method: str, text: str, options: RequestOptions, config: FetcherCo
         check_names(options, RequestOptions.__annotations__, "request")
     try:
         return _ask(method, text, options, config)
+    except UrlError as error:
+        more = ", or give the Fetcher a base_url" if error.reason is Reason.RELATIVE_URL else ""
+        raise UrlError(error.reason, f"{masked(str(text))[:100]!r}: {error}{more}") from None
     except UnicodeEncodeError as error:
         raise UsageError(f"it cannot be sent as UTF-8: half of a surrogate pair in {error.object[:40]!a}") from None
 

@@ -15,7 +15,7 @@ from crawler.core.messages import HeaderFields
 from crawler.downloader.fetched import SentRequest
 
 Piece = bytes | Exception
-Body = bytes | str | Mapping[str, object] | list[object] | tuple[Piece, ...]
+Body = bytes | str | Mapping[str, object] | Sequence[object] | tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)

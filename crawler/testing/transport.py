@@ -101,7 +101,7 @@ class FakeTransport:
             raise UnknownUrl(f"{asked.method} {asked.url} has no answer: there are {', '.join(self._known())}")
         if isinstance(reply, list):
             if not reply:
-                raise UsageError(f"answers: the list of {key or 'default'} is empty, give it an answer")
+                raise AssertionError(f"answers: the list of {key or 'default'} is empty, give it an answer")
             place = key or f"{asked.method} {asked.url}"
             reply, self._given[place] = reply[min(self._given[place], len(reply) - 1)], self._given[place] + 1
         while callable(reply):
@@ -112,8 +112,8 @@ class FakeTransport:
             raise reply
         try:
             return answer_of(reply)
-        except UsageError as error:
-            raise UsageError(f"answers: {asked.method} {asked.url}: {error}") from None
+        except UsageError as error:  # of which a stream would make an answer, and the test would go on
+            raise AssertionError(f"answers: {asked.method} {asked.url}: {error}") from None
 
     def _written_otherwise(self, asked: SentRequest) -> str | None:
         """Return the key that means the same, such as one without the slash after the host."""

@@ -150,15 +150,41 @@ async def test_without_retries_a_break_is_the_end(tmp_path: Path) -> None:
         ("Accept-Ranges: bytes\r\n", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"),
     ],
 )
-async def test_without_ranges_or_a_version_a_break_is_the_end(tmp_path: Path, ranges: str, validators: str) -> None:
-    """Two parts might be of two versions, so nothing is put together, and nothing left."""
+async def test_without_ranges_or_a_version_a_download_begins_anew(tmp_path: Path, ranges: str, validators: str) -> None:
+    """Two parts might be of two versions, so nothing is put together."""
     server = FileServer(BIG, breaks=[2 * MIB])
     server.ranges, server.validators = ranges, validators
 
+    path = await save(server, tmp_path / "file")
+
+    assert path.read_bytes() == BIG
+    assert server.starts() == [0, 0]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_small_file_begins_anew_as_often_as_there_are_tries(tmp_path: Path, packed: bool) -> None:
+    """A break of it costs a further try, whatever has come; the last one is the error, and leaves nothing."""
+    content = os.urandom(100_000)
+    server = FileServer(gzip.compress(content) if packed else content, breaks=[50_000, 60_000, None, 1, 2, 3, 4])
+    server.ranges += "Content-Encoding: gzip\r\n" * packed
+
+    path = await save(server, tmp_path / "file", retries=2)
+    error = await refused(server, tmp_path / "other", retries=2)
+
+    assert path.read_bytes() == content
+    assert error.reason is Reason.TRUNCATED
+    assert server.starts() == [0] * 6
+    assert left_in(tmp_path) == ["file"]
+
+
+async def test_a_file_that_is_gone_the_second_time_is_an_error(tmp_path: Path) -> None:
+    """An error page takes no file's place."""
+    server = FileServer(b"x" * 1000, breaks=[10])
+    server.rewrite = {1: lambda answer: answer.replace(b"200 OK", b"404 Not Found")}
+
     error = await refused(server, tmp_path / "file")
 
-    assert error.reason == Reason.TRUNCATED
-    assert len(server.heads) == 1
+    assert error.reason is Reason.HTTP_STATUS
     assert left_in(tmp_path) == []
 
 

@@ -147,8 +147,8 @@ async def test_errors_are_raised_as_they_are() -> None:
     ],
 )
 async def test_what_is_no_answer_is_told(reply: Any, message: str) -> None:
-    """A value that is no answer is a UsageError that says what is expected."""
-    with pytest.raises(UsageError, match=message):
+    """A value that is no answer fails the test, also in a stream, and says what is expected."""
+    with pytest.raises(AssertionError, match=message):
         await asked(FakeTransport({URL: reply}))
 
 
