@@ -94,10 +94,11 @@ class DigestAuth:
         return login.authorization(request.method, request.url.target, request.body or b"")
 
     def is_challenged(self, request: Request, response: Response) -> bool:
-        """Return whether the server asks for Digest, and has not refused a fresh answer."""
+        """Return whether the server asks for Digest, and has not refused an answer to the same nonce."""
         login = self._logins.setdefault(request.url.origin, self._new_login())
         if len(self._logins) > _ORIGINS:
             self._logins.popitem(last=False)
         challenge = login.learn(response.header_values("www-authenticate"), token_hex(16))
-        has_answered = any(name.lower() == "authorization" for name, _ in request.headers)
-        return challenge is not None and (challenge.is_stale or not has_answered)
+        answered = next((value for name, value in request.headers if name.lower() == "authorization"), "")
+        # A server may count its nonces without calling an old one stale.
+        return challenge is not None and (challenge.is_stale or f' nonce="{challenge.nonce}"' not in answered)

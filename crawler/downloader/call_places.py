@@ -15,6 +15,10 @@ from crawler.downloader.transport import Transport
 from crawler.runtime.tasks import WatchedSemaphore
 
 
+class NoPlace(FetchError):
+    """No place became free: another try would wait as long."""
+
+
 class CallPlaces:
     """The places of all calls of a `Fetcher`.
 
@@ -40,7 +44,7 @@ class CallPlaces:
             await self._free.acquire()
         except TimeoutError:
             message = f"none of {self._limit} places became free in {self._free.patience:g} s: raise concurrency"
-            raise FetchError(Reason.CLIENT_LIMIT, f"{message}, or close the answers that are open") from None
+            raise NoPlace(Reason.CLIENT_LIMIT, f"{message}, or close the answers that are open") from None
 
     def release(self) -> None:
         """Give a place back."""

@@ -114,7 +114,7 @@ class Fetcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._is_closed = True
+        self._is_closed = self._chain.is_closed = True
         await self._transport.__aexit__(kind, error, trace)
 
     def _make_transport(self, options: Options) -> Transport:

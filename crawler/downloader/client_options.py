@@ -7,6 +7,7 @@ Rules
 Runs on: anywhere.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, TypedDict
@@ -18,13 +19,15 @@ from crawler.core.config import EngineConfig, FetchConfig
 from crawler.core.errors import UrlError, UsageError
 from crawler.core.keywords import Pairs, by_keyword, pairs_of, written
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, read_option, turned
-from crawler.core.urls import Url, parse
+from crawler.core.urls import Url, credentials, parse
 from crawler.downloader.auth import Auth, ComputedAuth, DigestAuth
 from crawler.downloader.cookie_jar import CookieJar
 from crawler.downloader.fetched import SentRequest
+from crawler.downloader.headers import FRAMING
 from crawler.downloader.hooks import Hook, Hooks
 from crawler.downloader.responder import Responder
 from crawler.downloader.transport import Transport
+from crawler.http.authorization import authorization
 from crawler.http.retry import RetryPolicy
 
 Credentials = tuple[str, str] | DigestAuth | Callable[[SentRequest], Awaitable[str | None] | str | None]
@@ -74,7 +77,9 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
         cookies: a jar, or True for one of its own, keeps the cookies that servers set; a mapping is also sent to every
             URL that is given.
         base_url: URLs without a scheme are relative to it; None = they are errors.
-        auth: computes the credentials of the URLs that are given; None = they are in `FetchConfig`.
+        auth: computes the credentials of the URLs that are given; None = they are fixed.
+        credentials: the value of the Authorization header for these URLs; None = there is none. It is here and not in
+            `FetchConfig`, so that a request may have others, or none.
         retry: decides about further tries.
     """
 
@@ -86,6 +91,7 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
     cookies: bool | Mapping[str, str] | CookieJar = False
     base_url: Url | None = None
     auth: Auth | None = None
+    credentials: str | None = None
     retry: RetryPolicy = RetryPolicy()
     hooks: Hooks = Hooks()
 
@@ -117,6 +123,7 @@ _OF_CONNECTIONS = frozenset(
     }
 )
 
+_COOKIE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f;]*")  # what a jar takes of a server (RFC 6265, 5.2)
 _NUMBERS = {
     OptionKind.COUNT,
     OptionKind.COUNT_OR_NONE,
@@ -150,8 +157,43 @@ def fetcher_config(options: Options) -> FetcherConfig:
     config = turned(FetcherConfig(), by_name, {option.name: option for option in _OPTIONS.values()})
     if config.fetch.basic_auth and config.fetch.bearer:
         raise UsageError("auth and bearer: give one of them, not both")
-    retry = client.pop("retry", None) or RetryPolicy(tries=config.engine.retries)
-    return replace(config, client=replace(config.client, retry=retry, **client))
+    check_headers(config.fetch.headers)
+    return replace(
+        config,
+        fetch=replace(config.fetch, basic_auth=None, bearer=None),
+        client=replace(
+            config.client,
+            retry=client.pop("retry", None) or RetryPolicy(tries=config.engine.retries),
+            credentials=authorization(config.fetch.basic_auth, config.fetch.bearer),
+            **client,
+        ),
+    )
+
+
+def check_headers(headers: Iterable[tuple[str, str]]) -> None:
+    """Refuse headers that frame the message, which the client does, and a second Host (RFC 9112, 3.2).
+
+    Raises:
+        UsageError: it names the header.
+    """
+    names = [name.lower() for name, _ in headers]
+    if framing := FRAMING.intersection(names):
+        raise UsageError(f"headers: {', '.join(sorted(framing))}: set by the client itself, leave it out")
+    if names.count("host") > 1:
+        raise UsageError("headers: a request has one Host, give one")
+
+
+def cookies_of(value: object) -> dict[str, str]:
+    """Return cookies by their names.
+
+    Raises:
+        UsageError: they are no mapping and no pairs, or one of them cannot be sent.
+    """
+    cookies = dict(pairs_of("cookies", value))
+    for name, text in cookies.items():
+        if not _COOKIE.fullmatch(name) or "=" in name or not _COOKIE.fullmatch(text):
+            raise UsageError(f"cookies: {name[:40]!r} holds a semicolon, a control character or an equals sign")
+    return cookies
 
 
 def _check_connections(given: dict[str, Any]) -> None:
@@ -167,7 +209,7 @@ def _client(given: dict[str, Any]) -> dict[str, Any]:
     """Take out the options whose values no flag could have; return the fields of `ClientConfig` that they fill."""
     found: dict[str, Any] = {}
     cookies = given.pop("cookies", False)
-    found["cookies"] = cookies if isinstance(cookies, bool | CookieJar) else dict(pairs_of("cookies", cookies))
+    found["cookies"] = cookies if isinstance(cookies, bool | CookieJar) else cookies_of(cookies)
     hooks = {name: given.pop(name) for name in ("on_request", "on_response", "on_retry") if name in given}
     for name, hook in hooks.items():
         if not callable(hook):
@@ -192,6 +234,8 @@ def _base_url(value: object) -> Url:
         raise UsageError(f"base_url: {error}") from None
     if url is None or not url.href.endswith("/"):
         raise UsageError("base_url: expected a URL that ends with a slash, such as https://example.org/api/")
+    if credentials(str(value)):
+        raise UsageError("base_url: a password does not belong in it, give auth=(name, password)")
     return url
 
 

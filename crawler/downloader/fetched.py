@@ -22,7 +22,7 @@ from crawler.core.messages import Request, Timing
 from crawler.encoding import decode, detect
 
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
-_CREDENTIALS = re.compile(r"(?<=//)[^/?#\\]*@")
+_CREDENTIALS = re.compile(r"\A(\s*+(?:[A-Za-z][A-Za-z0-9+.-]*+:)?[/\\]*+)[^/?#\\]*@")
 
 
 class SentRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +164,7 @@ class Fetched(Answer):
 
 def masked(url: str) -> str:
     """Return the text of a URL without its user name and password."""
-    return _CREDENTIALS.sub("", url)
+    return _CREDENTIALS.sub(r"\1", url)
 
 
 def _rebuilt(kind: type[Fetched], values: Mapping[str, Any]) -> Fetched:

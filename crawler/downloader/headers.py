@@ -31,7 +31,7 @@ _DEFAULTS: Headers = (
     ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
     ("Accept-Encoding", "gzip, deflate, br, zstd"),
 )
-_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "upgrade"})
+FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "upgrade"})
 _EXPECT_BODY = frozenset({"POST", "PUT", "PATCH"})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 # No controls but the tab. A lone surrogate of these 128 stands for a byte that is not UTF-8 in a file or on the command
@@ -63,7 +63,7 @@ class RequestHeaders:
             if all(name.lower() != "host" for name, _ in headers)
         }
         self._taken = {
-            trusted: {"host", *_FRAMING, *(name.lower() for name, _ in headers)}
+            trusted: {"host", *FRAMING, *(name.lower() for name, _ in headers)}
             for trusted, headers in self._headers.items()
         }
         self._jar = jar
@@ -134,9 +134,9 @@ def cookie_name(pair: str) -> str:
 
 def _over(under: Headers, over: Headers) -> Headers:
     """Return both, without framing, and without the headers of `under` that `over` replaces."""
-    replaced = {name.lower() for name, _ in over} | _FRAMING
+    replaced = {name.lower() for name, _ in over} | FRAMING
     kept = tuple((name, value) for name, value in under if name.lower() not in replaced)
-    return (*kept, *((name, value) for name, value in over if name.lower() not in _FRAMING))
+    return (*kept, *((name, value) for name, value in over if name.lower() not in FRAMING))
 
 
 def _lines(headers: Headers) -> str:

@@ -21,6 +21,7 @@ from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.downloader.auth import Auth
+from crawler.downloader.call_places import NoPlace
 from crawler.downloader.fetched import Answer, SentRequest, sent
 from crawler.downloader.headers import cookie_name
 from crawler.downloader.hooks import Hooks, RetryNotice, call
@@ -45,11 +46,15 @@ class RedirectChain:
     Args:
         told: cookies for every URL that is given.
         kept: returns the cookies of the jar for a URL.
+
+    Attributes:
+        is_closed: the Fetcher was closed, so nothing is tried again.
     """
 
     def __init__(self, told: Mapping[str, str], kept: Callable[[Url], str], hooks: Hooks, clock: PauseClock) -> None:
         self._told = told
         self._kept = kept
+        self.is_closed = False
         self._hooks = hooks
         self._clock = clock
 
@@ -82,11 +87,7 @@ class RedirectChain:
         """Return the response after as many tries as the policy allows."""
         attempt = 0
         while True:
-            outcome: Response | FetchError
-            try:
-                outcome = await self._exchanged(request, ask, sender, attempt)
-            except FetchError as error:
-                outcome = error
+            outcome = await self._exchanged(request, ask, sender, attempt)
             pause = self._pause(ask, request, attempt, outcome)
             if pause is None:
                 if isinstance(outcome, FetchError):
@@ -106,6 +107,8 @@ class RedirectChain:
 
     def _pause(self, ask: Ask, request: Request, attempt: int, outcome: Response | FetchError) -> float | None:
         """Return the seconds until the next try; None = the outcome is final."""
+        if self.is_closed or isinstance(outcome, NoPlace):
+            return None
         policy, asked = ask.retry, None
         ended = outcome.status if isinstance(outcome, Response) else outcome
         if isinstance(outcome, Response):
@@ -117,24 +120,30 @@ class RedirectChain:
         jitter = random()  # noqa: S311 - spreads load, guards nothing
         return policy.pause(attempt, request.method, ended, asked, now=self._clock.wall(), jitter=jitter)
 
-    async def _exchanged(self, request: Request, ask: Ask, sender: Sender, attempt: int) -> Response:
-        """Return the response to one try; one that asks for credentials is answered once."""
+    async def _exchanged(self, request: Request, ask: Ask, sender: Sender, attempt: int) -> Response | FetchError:
+        """Return the response to one try, or why there is none; one that asks for credentials is answered once."""
         request = self._with_cookies(request, ask.cookies)
         if ask.auth is None or not request.is_trusted:
             return await self._sent(request, ask, sender, attempt)
         first = await _authorized(request, ask.auth)
         response = await self._sent(first, ask, sender, attempt)
+        if isinstance(response, FetchError):
+            return response
         is_challenged = response.status == 401 and ask.auth.is_challenged(first, response)
         if is_challenged and (request.source is None or request.source.is_repeatable):
             await sender.leave()
             response = await self._sent(await _authorized(request, ask.auth), ask, sender, attempt)
         return response
 
-    async def _sent(self, request: Request, ask: Ask, sender: Sender, attempt: int) -> Response:
+    async def _sent(self, request: Request, ask: Ask, sender: Sender, attempt: int) -> Response | FetchError:
+        """Return the response to a request, or why there is none; an error of a hook is raised."""
         hooks = self._hooks
         if hooks.on_request is not None:
             await call(hooks.on_request, sent(request, attempt))
-        response = await sender.fetch(replace(request, attempts=attempt) if attempt else request)
+        try:
+            response = await sender.fetch(replace(request, attempts=attempt) if attempt else request)
+        except FetchError as error:
+            return error
         if _LOG.isEnabledFor(DEBUG):
             _LOG.debug("%s %s answered %d", request.method, request.url.href, response.status)
         if hooks.on_response is not None:

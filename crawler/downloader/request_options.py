@@ -9,7 +9,7 @@ Runs on: anywhere.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import ItemsView, Iterable, Mapping
 from typing import Any, TypedDict, Unpack
 from urllib.parse import urlencode
 
@@ -17,7 +17,7 @@ import msgspec
 
 from crawler.core import urls
 from crawler.core.errors import FetchError, UrlError, UsageError
-from crawler.core.keywords import Pairs, items_of, pairs_of
+from crawler.core.keywords import Pairs, items_of
 from crawler.core.messages import BodySource, Request, RequestTimeouts
 from crawler.core.options import check_names
 from crawler.core.reasons import Reason
@@ -26,7 +26,9 @@ from crawler.downloader.auth import Auth
 from crawler.downloader.client_options import (
     Credentials,
     FetcherConfig,
+    check_headers,
     computed_auth,
+    cookies_of,
     read_keyword,
 )
 from crawler.downloader.fetched import masked
@@ -37,6 +39,7 @@ from crawler.http.retry import RetryPolicy
 
 _METHOD = re.compile(r"[A-Z]{1,32}")
 _JSON = json.JSONEncoder(allow_nan=False)
+_SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
 _USUAL = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _BODIES = ("content", "data", "json")
 
@@ -141,10 +144,12 @@ def _ask(method: str, text: str, options: RequestOptions, config: FetcherConfig)
     auth = _computed(given, config)
     retry = given.pop("retries") if isinstance(given.get("retries"), RetryPolicy) else None
     read = {name: read_keyword(name, given[name]) for name in _AS_FETCHER.intersection(given)}
+    has_own = "auth" in read or "bearer" in read or auth is not None
+    usual = None if has_own else config.client.credentials
     return Ask(
         requested=text,
-        request=_request(method, text, given, read, config.client.base_url),
-        cookies=dict(pairs_of("cookies", given["cookies"])) if "cookies" in given else {},
+        request=_request(method, text, given, read, config.client.base_url, usual),
+        cookies=cookies_of(given["cookies"]) if "cookies" in given else {},
         auth=auth,
         timeout=read.get("timeout"),
         follow_redirects=read.get("follow_redirects", config.client.follow_redirects),
@@ -174,7 +179,9 @@ _AS_FETCHER = frozenset(
 )
 
 
-def _request(method: str, text: str, given: Mapping[str, Any], read: Mapping[str, Any], base: Url | None) -> Request:
+def _request(
+    method: str, text: str, given: Mapping[str, Any], read: Mapping[str, Any], base: Url | None, usual: str | None
+) -> Request:
     method = str(method).upper()
     if method not in _USUAL and not _METHOD.fullmatch(method):
         raise UsageError(f"{method[:40]!r} is not an HTTP method: write one such as GET or POST")
@@ -186,13 +193,14 @@ def _request(method: str, text: str, given: Mapping[str, Any], read: Mapping[str
         url = f"{before}{'&' if '?' in before else '?'}{query}"
     body, source, kind = _body(given) if given else (None, None, None)
     headers = list(read.get("headers", ()))
+    check_headers(headers)
     names = {name.lower() for name, _ in headers}
     if kind and "content-type" not in names:
         headers.append(("Content-Type", kind))
-    if (credentials := _credentials(text, read)) and "authorization" not in names:
+    if (credentials := _credentials(text, read, usual)) and "authorization" not in names:
         headers.append(("Authorization", credentials))
     return Request(
-        url=urls.parse(url, base),
+        url=_url(url, base),
         named=True,
         method=method,
         headers=tuple(headers),
@@ -215,12 +223,21 @@ def _timeouts(read: Mapping[str, Any]) -> RequestTimeouts | None:
     )
 
 
-def _credentials(text: str, read: Mapping[str, Any]) -> str | None:
+def _url(text: str, base: Url | None) -> Url:
+    """Return the URL of a text, which leads away from `base` only with a scheme of its own."""
+    url = urls.parse(text, base)
+    if base is not None and url.origin != base.origin and not _SCHEME.match(text):
+        raise UsageError(f"{text[:100]!r} leads away from base_url, to {url.origin}: write the scheme, too")
+    return url
+
+
+def _credentials(text: str, read: Mapping[str, Any], usual: str | None) -> str | None:
+    """Return the Authorization header: of the request, else of its URL, else the usual one."""
     if "auth" in read and "bearer" in read:
         raise UsageError("auth and bearer: give one of them, not both")
     token = read.get("bearer")
     told = urls.credentials(text) if "@" in text and not token else None
-    return authorization(read.get("auth") or told, token)
+    return authorization(read.get("auth") or told, token) or usual
 
 
 def _body(given: Mapping[str, Any]) -> tuple[bytes | None, BodySource | None, str | None]:
@@ -247,8 +264,8 @@ def _body(given: Mapping[str, Any]) -> tuple[bytes | None, BodySource | None, st
 
 
 def _is_form(value: object) -> bool:
-    """Return whether it is a mapping, or a list or tuple of pairs."""
-    if isinstance(value, list | tuple):
+    """Return whether it is a mapping or its items, or a list or tuple of pairs."""
+    if isinstance(value, list | tuple | ItemsView):
         return not any(isinstance(item, bytes | bytearray | memoryview) for item in value)
     return isinstance(value, Mapping)
 

@@ -22,7 +22,7 @@ from crawler.downloader.stream_turn import Sender, StreamBounds, StreamTurn
 from crawler.runtime.loop import open_files
 from crawler.runtime.slot_order import Placement
 from crawler.runtime.slots import most_slots, places_for
-from crawler.runtime.tasks import Account, Alarm, ByteBudget, ScopedTasks, background
+from crawler.runtime.tasks import Alarm, ByteBudget, ScopedTasks, background
 
 MOST_BEGUN = 8192  # 10 KiB each while they wait
 MEMORY = 64 * 1024 * 1024  # bytes
@@ -42,6 +42,7 @@ class Stream:
         ordered: bool,
     ) -> None:
         self._answer = answer
+        self._ordered = ordered
         self._bounds = bounds
         slots = min(bounds.concurrency, most_slots(open_files()))
         self._places = places_for(slots, now=bounds.now, is_relieved=ordered or not bounds.is_throttled)
@@ -72,7 +73,7 @@ class Stream:
         try:
             await self._room()
             async for url in _each(urls):
-                turns.run(self._take_turn(url, self._begun, self._memory.open()), lambda: None)  # its answer says all
+                turns.run(self._take_turn(url, self._begun), lambda: None)  # its answer says all
                 self._begun += 1
                 await self._room()
         except (Exception, asyncio.CancelledError) as error:
@@ -92,17 +93,17 @@ class Stream:
         ):
             await self._may_read.wait()
 
-    async def _take_turn(self, url: str | ClientRequest, number: int, memory: Account) -> None:
-        turn = StreamTurn(self._bounds, self._placement, memory, self._note_placed)
-        answer: Fetched | Exception
+    async def _take_turn(self, url: str | ClientRequest, number: int) -> None:
+        turn = StreamTurn(self._bounds, self._placement, self._memory, self._note_placed, ordered=self._ordered)
+        answer: Fetched | BaseException
         try:
             answer = await self._answer(url, turn)
-        except Exception as error:  # noqa: BLE001 - raised where the answer is read
+        except (Exception, asyncio.CancelledError) as error:  # raised where the answer is read
+            if cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
+                turn.give_up()
+                turn.memory.close()
+                raise
             answer = error
-        except BaseException:
-            turn.give_up()
-            memory.close()
-            raise
         if not turn.was_placed:
             self._note_placed()
         self._answers.put(number, answer, turn)

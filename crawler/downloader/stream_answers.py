@@ -29,7 +29,7 @@ class WaitingAnswers:
         self._memory = memory
         self._ordered = ordered
         self._came = 0
-        self._there: dict[int, tuple[Fetched | Exception, Account]] = {}
+        self._there: dict[int, tuple[Fetched | BaseException, Account]] = {}
         self._held: deque[StreamTurn] = deque()
         self._reader = Alarm()
 
@@ -43,7 +43,7 @@ class WaitingAnswers:
             return len(self._there) >= self._most
         return self._memory.used >= self._memory.limit
 
-    def put(self, number: int, answer: Fetched | Exception, turn: StreamTurn) -> None:
+    def put(self, number: int, answer: Fetched | BaseException, turn: StreamTurn) -> None:
         """Store an answer; its turn leaves its place as soon as few answers wait."""
         turn.memory.hold(len(answer.content) if isinstance(answer, Fetched) else 0)
         if not self._ordered:
@@ -62,7 +62,7 @@ class WaitingAnswers:
         """Return the next answer; None = look again whether more will come.
 
         Raises:
-            Exception: the unexpected error that ended the turn.
+            BaseException: the unexpected error that ended the turn.
         """
         if self.read not in self._there:
             await self._reader.wait()
@@ -71,7 +71,7 @@ class WaitingAnswers:
         memory.close()
         self.read += 1
         self._let_go()
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 

@@ -19,7 +19,7 @@ from crawler.core.protocols import Fetcher
 from crawler.core.throttle import QUICK
 from crawler.runtime.slot_order import Placement
 from crawler.runtime.slots import Place
-from crawler.runtime.tasks import Account
+from crawler.runtime.tasks import ByteBudget
 
 _HOSTS_REMEMBERED = 10_000
 
@@ -76,13 +76,29 @@ class StreamBounds:
 class StreamTurn:
     """One URL's turn: implements `Sender`, and `Room` for each of its requests.
 
+    The oldest account of a budget may always grow. In an ordered stream that is the turn for which the reader waits, so
+    accounts are opened in the order of the turns. In another one it has to be a turn whose answer comes, and not one
+    that waits for a server or for its next try, so an account is opened when an answer begins.
+
     Attributes:
         memory: the bytes of its answer, from the first that comes until it is read.
     """
 
-    def __init__(self, bounds: StreamBounds, placement: Placement, memory: Account, placed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        bounds: StreamBounds,
+        placement: Placement,
+        budget: ByteBudget,
+        placed: Callable[[], None],
+        *,
+        ordered: bool,
+    ) -> None:
         self.was_placed = False
-        self.memory = memory
+        self.memory = budget.open()
+        if not ordered:
+            self.memory.close()
+        self._budget = budget
+        self._ordered = ordered
         self._bounds = bounds
         self._placement = placement
         self._placed = placed
@@ -107,7 +123,10 @@ class StreamTurn:
     async def leave(self) -> None:
         """Give up the place, and the memory of an answer that is of no use, until the next request."""
         self.give_up()
-        self.memory.hold(0)
+        if self._ordered:
+            self.memory.hold(0)
+        else:
+            self.memory.close()
 
     def give_up(self) -> None:
         """Give up the place."""
@@ -118,6 +137,8 @@ class StreamTurn:
     async def answered(self) -> float:
         """Wait for a slot, and return the seconds waited."""
         assert self._place is not None  # noqa: S101 - the fetch holds one
+        if not self._ordered:
+            self.memory = self._budget.open()
         return await self._place.take_slot()
 
     async def grow(self, n: int, there: int = 0) -> float:

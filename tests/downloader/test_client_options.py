@@ -18,6 +18,12 @@ from crawler.downloader.client_options import FetcherConfig, Options, fetcher_co
         ({"concurrency": "10"}, "concurrency: expected a number, got '10'"),
         ({"concurrency": True}, "concurrency: expected a whole number"),
         ({"auth": ("a", "b"), "bearer": "t"}, "auth and bearer: give one of them, not both"),
+        ({"headers": {"Content-Length": "3"}}, "headers: content-length: set by the client itself"),
+        ({"headers": [("Host", "a"), ("host", "b")]}, "headers: a request has one Host"),
+        ({"cookies": {"a": "b; c=d"}}, "cookies: 'a' holds a semicolon"),
+        ({"cookies": {"a": "x\n"}}, "cookies: 'a' holds"),
+        ({"base_url": "http://h/api"}, "base_url: expected a URL that ends with a slash"),
+        ({"base_url": "http://me:pw@h/"}, "base_url: a password does not belong in it"),
         ({"auth": "me:pw"}, "auth: expected (name, password), a DigestAuth, or a function"),
         ({"bearer": 3}, "bearer: expected text of one line"),
         ({"insecure_hosts": "h"}, "insecure_hosts: expected a list of texts"),
@@ -69,6 +75,6 @@ def test_options_come_in_the_shapes_that_scripts_have(tmp_path: Path) -> None:
     )
 
     assert config.fetch.headers == (("A", "1"), ("A", "2"))
-    assert config.fetch.basic_auth == ("me", "p:w")
+    assert config.client.credentials == "Basic bWU6cDp3"
     assert config.fetch.cookies_file == str(cookies)
     assert config.fetch.insecure_hosts == ("h",)

@@ -67,6 +67,8 @@ def test_params_join_the_query(url: str, params: Any, href: str) -> None:
         ({"content": b"x", "json": 1}, "content and json: a request has one body"),
         ({"auth": ("a", "b"), "bearer": "c"}, "auth and bearer: give one of them"),
         ({"auth": "me:pw"}, "auth: expected (name, password)"),
+        ({"headers": {"Transfer-Encoding": "chunked"}}, "headers: transfer-encoding: set by the client itself"),
+        ({"cookies": {"a=b": "c"}}, "cookies: 'a=b' holds"),
         ({"auth": ("a:b", "c")}, "auth: a user name cannot hold a colon"),
         ({"headers": {"a": 1}}, "headers: expected a mapping of texts"),
         ({"headers": "a: b"}, "headers: expected a mapping of texts"),

@@ -310,6 +310,28 @@ async def test_a_slow_reader_has_few_bytes_wait(monkeypatch: pytest.MonkeyPatch,
     assert rest == [len(body)] * 19
 
 
+async def test_large_bodies_wait_for_no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The turn that may always have memory is one whose answer comes, and not the first, which waits to try again."""
+    monkeypatch.setattr(stream, "MEMORY", 8 << 20)
+    body, asked = b"x" * (12 << 20), Counter[str]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
+        asked[path] += 1
+        if path == "/0" and asked[path] == 1:
+            writer.write(b"HTTP/1.1 503 Busy\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        else:
+            head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+            writer.write(head + body)
+        await writer.drain()
+
+    async with raw_server(serve) as where, Fetcher(concurrency=20) as fetcher:
+        order = [answer.requested async for answer in fetcher.stream([url(where, number) for number in range(5)])]
+
+    assert order[-1] == url(where, 0)
+    assert len(order) == 5
+
+
 def test_a_host_is_quick_by_its_last_answer() -> None:
     """A slow answer, or none, ends that; the host that was heard longest ago is forgotten first."""
     quick = QuickHosts()
