@@ -129,5 +129,5 @@ def _file_name(content: object) -> str:
 
 
 def _guessed_type(file_name: str) -> str:
-    content_type, packing = mimetypes.guess_type(file_name)
+    content_type, packing = mimetypes.guess_type(f"./{file_name}")  # a name alone may be read as a URL, `data:`
     return content_type if content_type and not packing else _UNKNOWN_TYPE

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from crawler.core.errors import UsageError
 from crawler.downloader.multipart import MultipartBody, multipart_body
+from crawler.downloader.request_body import BytesBody
 
 
 class Part(NamedTuple):
@@ -155,3 +156,15 @@ async def test_any_content_comes_back(files: list[tuple[str, bytes]]) -> None:
     assert (start, end) == (b"", b"--\r\n")
     assert [part.partition(b"\r\n\r\n")[2] for part in parts] == [content for _, content in files]
     assert all(part.count(b"\r\n", 0, part.index(b"\r\n\r\n")) == 2 for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"), [("data:text/html,x", "application/octet-stream"), ("data:x,.png", "image/png")]
+)
+def test_a_file_name_is_no_url(name: str, content_type: str) -> None:
+    """Only its ending tells the type."""
+    body = multipart_body([], {"a": (name, b"<p>")})
+
+    first = body.bodies[0]
+    assert isinstance(first, BytesBody)
+    assert f"\r\nContent-Type: {content_type}\r\n".encode() in first.content
