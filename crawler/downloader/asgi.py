@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import unquote
 
 import msgspec
@@ -23,6 +23,7 @@ from crawler.core.messages import HeaderFields, Request, Response
 from crawler.core.reasons import Reason
 from crawler.downloader.asgi_lifespan import AsgiApp, Message, lifespan
 from crawler.downloader.headers import Headers
+from crawler.downloader.request_body import BytesBody
 from crawler.downloader.responder import has_body, time_limit
 from crawler.downloader.timing import Timeouts
 from crawler.runtime.clock import SystemClock
@@ -137,7 +138,7 @@ class _Exchange:
     def __init__(self, request: Request, first_byte: float) -> None:
         self._method = request.method
         self._first_byte = first_byte
-        self._body: AsyncGenerator[bytes, None] | None = _sent(request)
+        self._body: AsyncGenerator[bytes, None] | None = (request.source or BytesBody(request.body or b"")).pieces()
         self._source_error: Exception | None = None
         self._answer: asyncio.Queue[_Head | bytes | _End] = asyncio.Queue(1)
         self._end: _End | None = None
@@ -154,6 +155,11 @@ class _Exchange:
             await app(scope, self._receive, self._send)
         except Exception as raised:  # noqa: BLE001 - raised again in the reader
             error = raised
+        except asyncio.CancelledError as raised:
+            if cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
+                raise
+            error = RuntimeError("the ASGI application has cancelled itself")  # which must not cancel its caller
+            error.__cause__ = raised
         finally:
             self._ended.set()
             if self._body is not None:
@@ -241,20 +247,6 @@ class _Exchange:
                 self._over.set()
         else:
             raise RuntimeError(f"the ASGI application sent {kind!r} where it cannot stand")
-
-
-async def _sent(request: Request) -> AsyncGenerator[bytes, None]:
-    """Yield the body of a request, in the pieces of its source."""
-    if request.source is None:
-        if request.body:
-            yield request.body
-        return
-    pieces = request.source.pieces()
-    try:
-        async for piece in pieces:
-            yield piece
-    finally:
-        await pieces.aclose()
 
 
 def _scope(request: Request, fields: Headers, state: Message) -> Message:

@@ -428,3 +428,14 @@ async def test_fastapi_answers() -> None:
     assert size.json() == 300_000
     assert stream.text == "0\n1\n2\n"
     assert (later.json(), done) == ("now", ["later"])
+
+
+@pytest.mark.both_loops
+async def test_an_application_that_cancels_itself_has_failed() -> None:
+    """Its caller hears of it at once, as of an error, and is not cancelled."""
+
+    async def cancelled(_receive: Receive, _send: Send) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="has cancelled itself"):
+        await got(App(cancelled), retries=0)
