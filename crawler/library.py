@@ -21,7 +21,7 @@ from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 import msgspec
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDictProxy
 
 from crawler.build import Environment, assemble
 from crawler.core.errors import UsageError
@@ -32,12 +32,14 @@ from crawler.core.options import in_keywords
 from crawler.core.protocols import Fetcher, Room
 from crawler.core.visits import Visit
 from crawler.downloader.cookie_jar import CookieJar
+from crawler.downloader.fetched import as_pickled, headers_of, masked
 from crawler.encoding import decode
 from crawler.encoding.detect import of_response
 from crawler.encoding.labels import named
 from crawler.http.content_codings import content_steps, put_together
 from crawler.parse.extract import Extractor
 from crawler.planning import KEYWORDS, CrawlPlan, planned
+from crawler.report.summary import list_problem
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.seed_lists import SeedList
 from crawler.run.sources import check_sources
@@ -46,7 +48,7 @@ from crawler.runtime.tasks import Account, ByteBudget, Slots
 AHEAD = 100  # pages that may wait for the reader before the crawl does
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CrawledPage:
     """One URL of a crawl, done or failed.
 
@@ -75,9 +77,16 @@ class CrawledPage:
     links: tuple[str, ...]
     data: Mapping[str, object] | None
     error: str | None = None
-    headers: CIMultiDictProxy[str] = field(default_factory=lambda: _header_dict(()), repr=False)
-    content: bytes = field(default=b"", repr=False)
+    headers: CIMultiDictProxy[str] = field(default_factory=lambda: headers_of(()))
+    content: bytes = b""
     fetched_at: float = 0.0
+
+    def __repr__(self) -> str:
+        ended = self.reason if self.status is None else self.status
+        return f"<CrawledPage {ended} {masked(self.url)[:200]}, {len(self.content)} bytes, {len(self.links)} links>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return as_pickled(self, type(self))
 
     @property
     def text(self) -> str:
@@ -114,12 +123,14 @@ async def crawl(
             select=["price=.price"], headers={"X-Team": "data"}, auth=(name, password)`.
 
     Raises:
-        UsageError: an option is unknown or invalid, or a seed is no URL.
+        UsageError: an option is unknown or invalid, a seed is no URL, or no line of a file is one.
         StorageError: the run's folder failed; what was committed is safe.
         NoNameServer: no name server has answered for a minute; what was committed is safe.
     """
     if isinstance(seeds, str):
         raise UsageError("seeds must be a list, not a string: write [seed], or Path(name) for a file of URLs")
+    if not (on_page is None or callable(on_page)):
+        raise UsageError(f"on_page: expected a function, got {type(on_page).__name__}")
     place: AbstractContextManager[str | PurePath] = (
         TemporaryDirectory(prefix="crawl-", ignore_cleanup_errors=True) if output is None else nullcontext(output)
     )
@@ -179,7 +190,11 @@ class _PageQueue:
                 )
                 run = await assemble(stack, folder, facts, environment)
                 run.journal.on_commit(partial(self._take, run.scheduler.visits.memory))
-                self._error = (await run.run()).error
+                ending = await run.run()
+            self._error = ending.error
+            problem = list_problem(ending.totals.discovered, ending.totals.lines)
+            if problem and not ending.stopped_by:
+                self._error = UsageError(f"seeds: {problem}; {_first_rejected(folder)}")
         except Exception as error:  # noqa: BLE001 - raised where the pages are read
             self._error = error
         self._waiting.put_nowait(None)
@@ -234,12 +249,13 @@ def _page(visit: Visit) -> CrawledPage:
         links=tuple(find.url.href for find in visit.finds),
         data=msgspec.json.decode(record.data) if record.data is not None else None,
         error=record.error,
-        headers=_header_dict(visit.headers),
+        headers=headers_of(visit.headers),
         content=put_together(content_steps(visit.content or b"")),
         fetched_at=visit.at,
     )
 
 
-def _header_dict(headers: Iterable[tuple[bytes, bytes]]) -> CIMultiDictProxy[str]:
-    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-    return CIMultiDictProxy(CIMultiDict(pairs))
+def _first_rejected(folder: RunFolder) -> str:
+    with folder.rejected.open("rb") as file:
+        line = msgspec.json.decode(file.readline())
+    return f"line {line['line']}, {line['text'][:100]!r}: {line['message']}"

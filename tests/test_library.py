@@ -1,7 +1,9 @@
 """embed: the crawl for scripts."""
 
 import asyncio
+import copy
 import multiprocessing
+import pickle
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +29,7 @@ from crawler.core.urls import parse
 from crawler.core.visits import Page, State, Visit
 from crawler.downloader.cookie_jar import CookieJar
 from crawler.downloader.cookies import Cookie
+from crawler.downloader.fetched import headers_of
 from crawler.engine.outcomes import Judge
 from crawler.library import AHEAD, CrawledPage, _PageQueue, crawl
 from crawler.load.run import load_test
@@ -103,6 +106,59 @@ def test_the_text_of_a_page(content_type: str | None, charset: str | None, conte
     )
 
     assert page.text == text
+
+
+def test_a_page_is_a_value() -> None:
+    """It is copied and pickled; its text is short, and shows no credentials."""
+    page = CrawledPage(
+        url="http://me:secret@h/" + "x" * 1000,
+        outcome="done",
+        status=200,
+        reason="ok",
+        content_type=None,
+        charset=None,
+        title=None,
+        depth=0,
+        referrer=None,
+        redirect_to=None,
+        links=tuple(f"http://h/{number}" for number in range(3000)),
+        data={"price": "1"},
+        headers=headers_of([(b"A", b"1"), (b"a", b"2")]),
+        content=b"good",
+    )
+
+    pickled = pickle.loads(pickle.dumps(page))  # noqa: S301, TID251 - that it can be done is the point
+    copies = [pickled, copy.copy(page), copy.deepcopy(page)]
+
+    assert copies == [page] * 3
+    assert copies[0].headers.getall("A") == ["1", "2"]
+    assert repr(page).startswith("<CrawledPage 200 http://h/xxx")
+    assert repr(page).endswith("4 bytes, 3000 links>")
+    assert len(repr(page)) < 300
+
+
+@pytest.mark.parametrize("output", [None, "run"])
+async def test_a_file_of_seeds_without_a_url_is_refused(tmp_path: Path, output: str | None) -> None:
+    """The error names the first line that is none, for a script that has no folder to look into, too."""
+    (tmp_path / "seeds.txt").write_text("# seeds\nnonsense here\nfile:///x\n")
+
+    with pytest.raises(UsageError, match=r"^seeds: none of the 3 lines is a URL; line 2, 'nonsense here': no http"):
+        await anext(crawl(tmp_path / "seeds.txt", output=output and tmp_path / output))
+
+
+async def test_an_empty_file_of_seeds_is_a_crawl_of_nothing(tmp_path: Path) -> None:
+    """A list may turn out empty."""
+    (tmp_path / "seeds.txt").write_text("# seeds\n\n")
+
+    assert [page async for page in crawl(tmp_path / "seeds.txt")] == []
+
+
+async def test_a_listener_that_cannot_be_called_is_refused_at_once(site: HandMadeSite) -> None:
+    """Nothing is fetched before."""
+    with pytest.raises(UsageError, match="on_page: expected a function, got int"):
+        await anext(crawl([site.url("/")], on_page=3))  # type: ignore[arg-type]
+
+    assert site.targets == []
 
 
 async def test_pages_come_with_what_they_hold(site: HandMadeSite) -> None:

@@ -28,7 +28,7 @@ from crawler.core.reasons import Reason
 from crawler.core.text import counted, safe
 from crawler.live.plain import PlainView, SilentView
 from crawler.report.broken import broken_text
-from crawler.report.summary import Summary, as_json, as_text, rejected
+from crawler.report.summary import Summary, as_json, as_text, list_problem
 from crawler.run.folder import RunFacts, RunFolder
 
 
@@ -97,11 +97,9 @@ def _check_list(summary: Summary, folder: RunFolder) -> None:
     Raises:
         UsageError: it names the file of the rejected lines.
     """
-    if summary.discovered or summary.stopped_by or not rejected(summary.lines):
-        return
-    read = summary.lines["read"]
-    what = "the only line is no URL" if read == 1 else f"none of the {read:,} lines is a URL"
-    raise UsageError(f"{what}: see {folder.rejected}")
+    problem = list_problem(summary.discovered, summary.lines)
+    if problem and not summary.stopped_by:
+        raise UsageError(f"{problem}: see {folder.rejected}")
 
 
 def exit_code(summary: Summary, signum: int | None) -> int:

@@ -24,11 +24,11 @@ from crawler.core.reasons import Reason
 from crawler.downloader.call_places import CallPlaces, CallSender, OpenSender
 from crawler.downloader.client_options import KEYWORDS, Options, fetcher_config
 from crawler.downloader.cookie_jar import CookieJar
-from crawler.downloader.fetched import Fetched, SentRequest, masked, sent
+from crawler.downloader.fetched import Fetched, SentRequest, headers_of, masked, sent
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.downloader.open_answer import OpenAnswer, open_answer
 from crawler.downloader.open_body import OpenBody
-from crawler.downloader.redirect_chain import RedirectChain, headers_of
+from crawler.downloader.redirect_chain import RedirectChain
 from crawler.downloader.request_options import Ask, ClientRequest, RequestOptions, build_ask
 from crawler.downloader.responder import PauseClock, Responder, ResponderTransport
 from crawler.downloader.stream import Asked, Stream
@@ -268,7 +268,7 @@ class Fetcher:
             requested=ask.requested,
             url=response.request.url.href,
             status=response.status,
-            headers=headers_of(response),
+            headers=headers_of(response.headers),
             history=followed.history,
             timing=response.timing,
             extra=ask.extra,

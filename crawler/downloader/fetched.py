@@ -10,7 +10,7 @@ Runs on: anywhere.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -86,7 +86,10 @@ class Answer:
     request: SentRequest = field(default_factory=lambda: SentRequest(method="GET", url=""))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.status} {masked(self.url)}>"
+        return f"<{type(self).__name__} {self.status} {masked(self.url)[:200]}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return as_pickled(self, type(self))
 
     @property
     def ok(self) -> bool:
@@ -124,10 +127,6 @@ class Fetched(Answer):
             reason = getattr(self.error, "reason", type(self.error).__name__)
             return f"<Fetched {reason} {masked(self.url)[:200]}>"
         return f"<Fetched {self.status} {masked(self.url)[:200]}, {len(self.content)} bytes>"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        values = {part.name: getattr(self, part.name) for part in fields(self)}
-        return _rebuilt, (type(self), {**values, "headers": tuple(self.headers.items())})
 
     @property
     def text(self) -> str:
@@ -167,5 +166,20 @@ def masked(url: str) -> str:
     return _CREDENTIALS.sub(r"\1", url)
 
 
-def _rebuilt(kind: type[Fetched], values: Mapping[str, Any]) -> Fetched:
-    return kind(**{**values, "headers": CIMultiDictProxy(CIMultiDict(values["headers"]))})
+def headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> CIMultiDictProxy[str]:
+    """Return the headers of a response by their names."""
+    return _by_name((name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs)
+
+
+def as_pickled(value: Any, kind: type[Any]) -> tuple[object, ...]:
+    """Return what the `__reduce__` of a dataclass with `headers` returns; `kind` is the class of the copy."""
+    values = {part.name: getattr(value, part.name) for part in fields(kind)}
+    return _rebuilt, (kind, {**values, "headers": tuple(value.headers.items())})
+
+
+def _rebuilt(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    return kind(**{**values, "headers": _by_name(values["headers"])})
+
+
+def _by_name(pairs: Iterable[tuple[str, str]]) -> CIMultiDictProxy[str]:
+    return CIMultiDictProxy(CIMultiDict(pairs))

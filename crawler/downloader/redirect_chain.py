@@ -14,7 +14,6 @@ from random import random
 
 import msgspec
 from msgspec.structs import replace
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.core.errors import FetchError
 from crawler.core.messages import Request, Response
@@ -22,7 +21,7 @@ from crawler.core.reasons import Reason
 from crawler.core.urls import Url
 from crawler.downloader.auth import Auth
 from crawler.downloader.call_places import NoPlace
-from crawler.downloader.fetched import Answer, SentRequest, sent
+from crawler.downloader.fetched import Answer, SentRequest, headers_of, sent
 from crawler.downloader.headers import cookie_name
 from crawler.downloader.hooks import Hooks, RetryNotice, call
 from crawler.downloader.redirection import redirected
@@ -183,18 +182,12 @@ def answer_head(ask: Ask, response: Response, history: tuple[str, ...], attempt:
         requested=ask.requested,
         url=response.request.url.href,
         status=response.status,
-        headers=headers_of(response),
+        headers=headers_of(response.headers),
         history=history,
         timing=response.timing,
         extra=ask.extra,
         request=sent(response.request, attempt),
     )
-
-
-def headers_of(response: Response) -> CIMultiDictProxy[str]:
-    """Return the headers of a response by their names."""
-    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
-    return CIMultiDictProxy(CIMultiDict(pairs))
 
 
 async def _authorized(request: Request, auth: Auth) -> Request:

@@ -228,6 +228,13 @@ def _list_lines(summary: Summary) -> list[str]:
     return lines
 
 
-def rejected(lines: dict[str, int]) -> int:
+def list_problem(discovered: int, lines: Mapping[str, int]) -> str | None:
+    """Return the problem of a list that was read to its end without a single URL; None = it has some, or is empty."""
+    if discovered or not rejected(lines):
+        return None
+    return "the only line is no URL" if lines["read"] == 1 else f"none of the {lines['read']:,} lines is a URL"
+
+
+def rejected(lines: Mapping[str, int]) -> int:
     """Return the number of lines of the list that are in `rejected.jsonl`."""
     return lines.get("read", 0) - sum(lines.get(name, 0) for name in ("url", "blank", "comment"))

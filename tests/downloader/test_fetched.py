@@ -1,10 +1,13 @@
 """The text of an answer, which is read as a crawl reads it."""
 
+import copy
+import pickle
+
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from crawler.core.urls import parse
-from crawler.downloader.fetched import Fetched
+from crawler.downloader.fetched import Answer, Fetched
 from crawler.parse.document import Document
 from crawler.parse.document_reader import read
 
@@ -73,3 +76,18 @@ def test_text_is_read_as_a_crawl_reads_it(content_type: str, declared: bytes, ti
     told = read(Document(url=parse("http://h/"), body=body, content_type=content_type))
 
     assert f"<title>{told.title}</title>" in fetched(body, content_type).text
+
+
+@pytest.mark.parametrize("kind", [Answer, Fetched])
+def test_an_answer_is_a_value(kind: type[Answer]) -> None:
+    """It is copied and pickled with its headers; its text is short, and shows no credentials."""
+    headers = CIMultiDictProxy(CIMultiDict([("A", "1"), ("a", "2")]))
+    answer = kind(requested="http://h/", url="http://me:secret@h/" + "x" * 1000, status=200, headers=headers)
+
+    pickled = pickle.loads(pickle.dumps(answer))  # noqa: S301, TID251 - that it can be done is the point
+    copies = [pickled, copy.copy(answer), copy.deepcopy(answer)]
+
+    assert copies == [answer] * 3
+    assert copies[0].headers.getall("A") == ["1", "2"]
+    assert len(repr(answer)) < 300
+    assert "secret" not in repr(answer)
