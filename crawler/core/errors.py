@@ -152,7 +152,7 @@ class StatusError(FetchError):
 
     Attributes:
         status: of the answer.
-        answer: a `crawler.Fetched`, or a `crawler.OpenAnswer`.
+        answer: a `crawler.Fetched`, or a `crawler.OpenAnswer`, of which a copy or a pickle has the head.
         request: the `crawler.SentRequest` that was answered; None = it is not known.
     """
 

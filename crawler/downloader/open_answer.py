@@ -4,6 +4,7 @@ Rules
 - The body can be read once. A read goes on where the one before it stopped (`open_body.py`).
 - Content codings are removed, but for `iter_raw`. Their limit is the reader's: a piece holds 256 KiB at most.
 - Leaving early drops the connection.
+- A copy, or a pickle, is the head alone: an `Answer`.
 Runs on: the event loop.
 """
 
@@ -15,15 +16,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from crawler.core.errors import FetchError, UsageError
-from crawler.core.reasons import Reason
-from crawler.downloader.fetched import Answer
+from crawler.core.errors import UsageError
+from crawler.downloader.fetched import Answer, as_pickled
 from crawler.downloader.open_body import OpenBody
 from crawler.downloader.redirect_chain import answer_head
 from crawler.downloader.request_options import Ask
 from crawler.encoding import decode, detect
 from crawler.encoding.incremental import decoder_of
-from crawler.http.body_buffer import BodyBuffer
 from crawler.http.event_stream import EventStreamReader, ServerSentEvent
 from crawler.http.lines import LineReader
 
@@ -43,19 +42,21 @@ class OpenAnswer(Answer):
 
     body: OpenBody
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return as_pickled(self, Answer)
+
     async def iter_raw(self) -> AsyncIterator[bytes]:
         """Yield the body as it was sent, content codings included."""
-        self.body.begin("iter_raw")
-        while piece := await self.body.raw():
-            yield piece
+        with self.body.reading("iter_raw"):
+            while piece := await self.body.raw():
+                yield piece
 
     async def iter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """Yield the content as it comes, or in chunks of `chunk_size` bytes, of which the last may be shorter."""
-        if chunk_size is not None and chunk_size < 1:
-            raise UsageError(f"chunk_size: expected 1 or more, got {chunk_size}")
-        self.body.begin(_CONTENT)
-        while piece := await (self.body.content() if chunk_size is None else self.body.chunk(chunk_size)):
-            yield piece
+        _check("chunk_size", chunk_size, 1)
+        with self.body.reading(_CONTENT):
+            while piece := await (self.body.content() if chunk_size is None else self.body.chunk(chunk_size)):
+                yield piece
 
     async def iter_lines(self) -> AsyncIterator[str]:
         """Yield the lines of the content as text, without their ends.
@@ -66,17 +67,38 @@ class OpenAnswer(Answer):
         Raises:
             FetchError: BODY_LIMIT, a line is longer than 16 Mi characters.
         """
-        self.body.begin("iter_lines")
-        async with aclosing(self.body.units(lambda head: LineReader(decoder_of(self._content_type, head)))) as lines:
-            async for line in lines:
-                yield line
+        units = self.body.units(lambda head: LineReader(decoder_of(self._content_type, head)))
+        with self.body.reading("iter_lines"):
+            async with aclosing(units) as lines:
+                async for line in lines:
+                    yield line
 
     async def iter_events(self) -> AsyncIterator[ServerSentEvent]:
-        """Yield the server-sent events of the content (HTML standard, 9.2)."""
-        self.body.begin("iter_events")
-        async with aclosing(self.body.units(lambda _head: EventStreamReader())) as events:
-            async for event in events:
-                yield event
+        """Yield the server-sent events of the content (HTML standard, 9.2).
+
+        Raises:
+            FetchError: BODY_LIMIT, an event is longer than 1 MiB.
+        """
+        units = self.body.units(lambda _head: EventStreamReader(self._sent_id))
+        with self.body.reading("iter_events"):
+            async with aclosing(units) as events:
+                async for event in events:
+                    yield event
+
+    @property
+    def last_event_id(self) -> str:
+        """The id to send as Last-Event-ID when connecting again, as far as `iter_events` was read; empty = none.
+
+        It begins with the Last-Event-ID that this request sent.
+        """
+        reader = self.body.unit_reader
+        return reader.last_id if isinstance(reader, EventStreamReader) else self._sent_id
+
+    @property
+    def event_retry(self) -> float | None:
+        """The seconds to wait before connecting again, as far as `iter_events` was read; None = it was not said."""
+        reader = self.body.unit_reader
+        return reader.retry if isinstance(reader, EventStreamReader) else None
 
     async def read(self, limit: int | None = None) -> bytes:
         """Return the content, or what is left of it; a longer one than `limit` bytes is an error.
@@ -86,14 +108,9 @@ class OpenAnswer(Answer):
         Raises:
             FetchError: BODY_LIMIT, it is longer; or the body ends too early, or cannot be decoded.
         """
-        self.body.begin(_CONTENT)
-        most = self.body.limit if limit is None else limit
-        taken = BodyBuffer()
-        while piece := await self.body.content():
-            taken.add(piece)
-            if taken.size > most:
-                raise FetchError(Reason.BODY_LIMIT, f"its content is longer than {most} bytes (limit)")
-        return taken.whole()
+        _check("limit", limit, 0)
+        with self.body.reading(_CONTENT):
+            return await self.body.whole(limit)
 
     async def text(self, limit: int | None = None) -> str:
         """Return the content as text, as `Fetched.text` does; `limit` as for `read`."""
@@ -118,7 +135,7 @@ class OpenAnswer(Answer):
         Raises:
             StatusError: the status is 400 or more; nothing is written.
             FetchError: the body ends too early, and cannot be had.
-            UsageError: a part of the body was read already.
+            UsageError: a part of the body was read already, or the request was HEAD.
             OSError: the file cannot be written.
         """
         self.raise_for_status()
@@ -129,3 +146,13 @@ class OpenAnswer(Answer):
     @property
     def _content_type(self) -> str:
         return ", ".join(self.headers.getall("Content-Type", ()))
+
+    @property
+    def _sent_id(self) -> str:
+        return self.request.headers.get("Last-Event-ID", "")
+
+
+def _check(keyword: str, value: object, least: int) -> None:
+    is_whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
+    if not (value is None or is_whole):
+        raise UsageError(f"{keyword}: expected a whole number, {least} or more, got {repr(value)[:100]}")

@@ -10,6 +10,7 @@ Runs on: the event loop.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -24,6 +25,7 @@ from crawler.downloader.download import save
 from crawler.downloader.fetched import sent
 from crawler.downloader.redirect_chain import Followed, RedirectChain
 from crawler.downloader.request_options import Ask
+from crawler.http.body_buffer import BodyBuffer
 from crawler.http.content_codings import DecodeProblem, FlowDecoder, codings
 from crawler.http.event_stream import EventStreamReader
 from crawler.http.lines import LineReader
@@ -41,28 +43,29 @@ class OpenBody:
         ask: the request.
         chain: follows it.
         sender: has the answer.
+        limit: bytes of content that `whole` returns, if it is not told (`max_decoded`).
 
     Attributes:
-        limit: bytes of content that a whole read takes, if it is not told.
         taken: bytes of the body so far, as they were sent.
+        unit_reader: reads its lines or events; None = none was asked for yet.
     """
 
     def __init__(self, ask: Ask, chain: RedirectChain, sender: OpenSender, limit: int) -> None:
-        self.limit = limit
         self.taken = 0
+        self.unit_reader: LineReader | EventStreamReader | None = None
+        self._limit = limit
         self._ask = ask
         self._chain = chain
         self._sender = sender
         self._left = ask.timeout
         self._kind = ""  # the way in which it is read
         self._is_read = False  # by a task, now
-        self._error: FetchError | None = None
+        self._error: Exception | None = None
         self._decoder: FlowDecoder | None = None
         self._decoded: Iterator[bytes] = iter(())
         self._ahead = bytearray()  # content that was taken, and not given to the user
         self._is_decoded = False  # all of it
         self._units: Iterator[Any] = iter(())
-        self._unit_reader: LineReader | EventStreamReader | None = None
 
     def __repr__(self) -> str:
         return f"<OpenBody {self.taken} bytes taken>"
@@ -118,23 +121,34 @@ class OpenBody:
         finally:
             self._left -= now() - began
 
-    def begin(self, kind: str) -> None:
-        """Read the body in this way from now on.
+    @contextmanager
+    def reading(self, kind: str) -> Iterator[None]:
+        """Read the body within the block, and in this way from now on; an error of the block ends all further reads.
 
         Raises:
             UsageError: it is closed, or was read in another way, whose reader may hold bytes.
+            Exception: the read before has ended with it.
         """
         if self._sender.flow is None:
             raise UsageError(_CLOSED)
         if self._kind not in {"", kind}:
             raise UsageError(f"the body is read by {self._kind} already: go on with that, or open the answer anew")
+        if self._error is not None:
+            raise self._error
         self._kind = kind
+        try:
+            yield
+        except UsageError:  # of the reader, who may do better
+            raise
+        except Exception as error:
+            self._error = error
+            raise
 
     async def raw(self) -> bytes:
         """Return the next bytes as they were sent; empty = the body is complete.
 
         Raises:
-            FetchError: it ends too early, is late, or is longer than it may be; raised again by further reads.
+            FetchError: it ends too early, is late, or is longer than it may be.
             UsageError: the answer was closed, or another task waits for the same bytes.
         """
         flow, most = self._sender.flow, self._ask.request.most
@@ -156,8 +170,10 @@ class OpenBody:
         """Write the content to a file; see `OpenAnswer.save`."""
         if self._kind:
             raise UsageError("a part of the body was read already: save it before anything else, or open it anew")
-        self.begin("save")
-        await save(self._final, self, path, self._ask.retry.tries)
+        if self._final.request.method == "HEAD":
+            raise UsageError("save: the answer to HEAD has no body: ask with GET")
+        with self.reading("save"):
+            await save(self._final, self, path, self._ask.retry.tries)
 
     async def content(self) -> bytes:
         """Return the next bytes of the content; empty = it is complete. Raise as `raw`, or DECODE_ERROR."""
@@ -175,31 +191,42 @@ class OpenBody:
         del self._ahead[:size]
         return chunk
 
+    async def whole(self, limit: int | None) -> bytes:
+        """Return the content that is left. Raise as `content`, or BODY_LIMIT: it is longer than `limit` bytes."""
+        most, keyword = (self._limit, "max_decoded") if limit is None else (limit, "limit")
+        taken = BodyBuffer()
+        try:
+            while piece := await self.content():
+                taken.add(piece)
+                if taken.size > most:
+                    raise FetchError(Reason.BODY_LIMIT, f"its content is longer than {most} bytes ({keyword})")
+        except (asyncio.CancelledError, UsageError):  # the next read has them
+            self._ahead[:0] = taken.whole()
+            raise
+        return taken.whole()
+
     async def units(self, start: Callable[[bytes], LineReader | EventStreamReader]) -> AsyncGenerator[Any, None]:
         """Yield the lines or events of the content; `start` makes their reader, for content that begins so."""
         while True:
             for unit in self._units:  # which goes on where it was left
                 yield unit
             piece = await self.content()
-            if self._unit_reader is None:
-                self._unit_reader = start(piece)
+            if self.unit_reader is None:
+                self.unit_reader = start(piece)
             if not piece:
                 break
-            self._units = iter(self._unit_reader.feed(piece))
-        self._units = iter(self._unit_reader.finish() if isinstance(self._unit_reader, LineReader) else ())
+            self._units = iter(self.unit_reader.feed(piece))
+        self._units = iter(self.unit_reader.finish() if isinstance(self.unit_reader, LineReader) else ())
         for unit in self._units:
             yield unit
 
     async def _next_piece(self) -> bytes:
         if self._decoder is None:
             return await self.raw()
-        if self._error is not None:
-            raise self._error
         try:
             return await self._next_decoded(self._decoder)
         except DecodeProblem as problem:
-            self._error = FetchError(problem.reason, str(problem))
-            raise self._error from problem
+            raise FetchError(problem.reason, str(problem)) from problem
 
     async def _next_decoded(self, decoder: FlowDecoder) -> bytes:
         await asyncio.sleep(0)  # a step: of little that came, there may be much to decompress

@@ -4,11 +4,12 @@ Rules
 - An empty line ends an event; one without data is none. At the end of the stream an event that has not ended is none.
 - The stream is UTF-8; wrong bytes become U+FFFD, and a byte order mark at its start is left out.
 - An id stays the id of all later events. Unknown fields, comments, and a `retry` that is no number say nothing.
-- An event beyond the limit is an error, which comes with the next call if complete events are in front of it.
+- An event beyond the limit is an error, behind the complete events in front of it.
 Runs on: anywhere (pure).
 """
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -42,30 +43,30 @@ class EventStreamReader:
     """A reader of events: `feed` each piece of the stream.
 
     Attributes:
-        last_id: the id to send as Last-Event-ID with the next connection; empty = none.
+        last_id: the id to send as Last-Event-ID with the next connection, as of the last event that was yielded; empty
+            = none. It begins with the one that was sent with this connection, as in browsers.
         retry: seconds to wait before the next connection; None = the server has not said.
     """
 
-    def __init__(self, limit: int = MAX_EVENT) -> None:
-        self.last_id = ""
+    def __init__(self, last_id: str = "", limit: int = MAX_EVENT) -> None:
+        self.last_id = last_id
         self.retry: float | None = None
         self._splitter = LineSplitter(b"\r", b"\n", limit)
         self._is_at_start = True
         self._event = b""
-        self._id = b""
+        self._id = last_id.encode("utf-8", "surrogateescape")
         self._data: list[bytes] = []
         self._size = 0
 
     def __repr__(self) -> str:
         return f"<EventStreamReader {self._size} bytes of an event, last id {self.last_id!r}>"
 
-    def feed(self, piece: bytes) -> list[ServerSentEvent]:
-        """Return the events that end in this piece.
+    def feed(self, piece: bytes) -> Iterator[ServerSentEvent]:
+        """Yield the events that end in this piece; read them all before the next one.
 
         Raises:
             FetchError: BODY_LIMIT, an event is longer than the limit.
         """
-        found = []
         for line in self._splitter.split(piece):
             if self._is_at_start:
                 line = line.removeprefix(_MARK)  # noqa: PLW2901 - the mark is no part of the line
@@ -73,13 +74,12 @@ class EventStreamReader:
             if line:
                 self._take(line)
             elif (event := self._ended()) is not None:
-                found.append(event)
+                yield event
             if self._size > self._splitter.limit:
                 self._splitter.is_over = True
                 break
-        if self._splitter.is_over and not found:
+        if self._splitter.is_over:
             raise FetchError(Reason.BODY_LIMIT, f"an event of it is longer than {self._splitter.limit} bytes")
-        return found
 
     def _take(self, line: bytes) -> None:
         name, _, value = line.partition(b":")  # a comment has no name

@@ -1,7 +1,9 @@
 """downloader.open_answer: an answer whose body is read as it comes."""
 
 import asyncio
+import copy
 import gzip
+import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -11,9 +13,11 @@ import pytest
 from backports import zstd
 
 from crawler import Fetcher
-from crawler.core.errors import FetchError, UsageError
+from crawler.core.errors import FetchError, StatusError, UsageError
 from crawler.core.reasons import Reason
+from crawler.downloader.fetched import Answer
 from crawler.downloader.open_answer import OpenAnswer
+from crawler.testing import FakeAnswer, FakeTransport
 from support.fetching import HandClock, answering, saying
 from support.path_server import PathServer, redirect_to, response, url_at
 from support.rawserver import Handler, raw_server
@@ -89,11 +93,16 @@ async def test_chunks_have_the_size_that_is_asked_for(size: int) -> None:
     assert found == [body[at : at + size] for at in range(0, len(body), size)]
 
 
-async def test_a_chunk_has_a_byte_at_least() -> None:
-    """A size of none would yield for ever."""
+@pytest.mark.parametrize("size", [0, "10", 1.5, True])
+async def test_a_size_that_is_none_is_refused(size: Any) -> None:
+    """The error names the keyword, and the body can still be read."""
     async with opened(answering(response(b"good"))) as answer:
-        with pytest.raises(UsageError, match="chunk_size"):
-            await pieces_of(answer, chunk_size=0)
+        with pytest.raises(UsageError, match="chunk_size: expected a whole number, 1 or more, got"):
+            await pieces_of(answer, chunk_size=size)
+        with pytest.raises(UsageError, match="limit: expected a whole number, 0 or more, got"):
+            await answer.read(limit=size or -1)
+
+        assert await answer.read() == b"good"
 
 
 async def test_a_read_goes_on_where_the_one_before_it_stopped() -> None:
@@ -130,6 +139,30 @@ async def test_events_go_on_where_they_stopped() -> None:
         assert [event.data async for event in answer.iter_events()] == ["b"]
 
 
+async def test_a_reader_of_events_learns_where_to_go_on() -> None:
+    """The id and the pause come without data, too; the id that was sent stays until there is another."""
+    body = response(b"data: a\n\nid: 7\n\nretry: 2500\n\n")
+    async with (
+        raw_server(answering(body)) as where,
+        Fetcher() as fetcher,
+        fetcher.open("GET", url_at(where), headers={"Last-Event-ID": "6"}) as answer,
+    ):
+        before = answer.last_event_id, answer.event_retry
+        ids = [(event.id, answer.last_event_id) async for event in answer.iter_events()]
+
+    assert (before, ids) == (("6", None), [("6", "6")])
+    assert (answer.last_event_id, answer.event_retry) == ("7", 2.5)
+
+
+async def test_an_event_has_a_limit() -> None:
+    """One beyond 1 MiB is an error, for every read."""
+    async with opened(answering(response(b"data: " + b"x" * 1024 * 1024 + b"\n\ndata: b\n\n"))) as answer:
+        for _ in range(2):
+            with pytest.raises(FetchError) as caught:
+                await anext(answer.iter_events())
+            assert caught.value.reason == Reason.BODY_LIMIT
+
+
 async def test_a_read_that_would_lose_bytes_is_refused() -> None:
     """A reader of lines holds more of the body than it has given."""
     async with opened(answering(response(b"a\nb\n"))) as answer:
@@ -160,6 +193,27 @@ async def test_a_wait_that_is_cancelled_loses_nothing() -> None:
         assert await answer.read() == b""
 
     assert found == b"onetwothree"
+
+
+async def test_a_whole_read_that_is_cancelled_loses_nothing() -> None:
+    """The next one returns all of it, not the rest as if it were all."""
+    go_on = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CHUNKED + chunk(b"one"))
+        await go_on.wait()
+        writer.write(chunk(b"two") + chunk(b""))
+
+    async with opened(serve) as answer, asyncio.TaskGroup() as group:
+        reading = group.create_task(answer.read())
+        while answer.body.taken < len(b"one"):  # noqa: ASYNC110 - a body sends no event
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+
+        assert await answer.read() == b"onetwo"
 
 
 async def test_the_body_as_it_was_sent() -> None:
@@ -230,18 +284,29 @@ async def test_a_read_has_a_limit(server: Handler) -> None:
     async with opened(server) as answer:
         assert await answer.read(10) == b"0123456789"
     async with opened(server) as answer:
-        with pytest.raises(FetchError) as caught:
-            await answer.read(9)
-    assert caught.value.reason == Reason.BODY_LIMIT
+        for limit in (9, None):  # the next read does not look like the end
+            with pytest.raises(FetchError, match=r"\(limit\)") as caught:
+                await answer.read(limit)
+            assert caught.value.reason == Reason.BODY_LIMIT
 
 
 async def test_a_read_without_a_limit_has_that_of_the_fetcher() -> None:
     """A bomb is no danger by default."""
     bomb = response(gzip.compress(bytes(2_000_000)), "Content-Encoding: gzip")
     async with opened(answering(bomb), max_decoded=1_000_000) as answer:
-        with pytest.raises(FetchError) as caught:
+        with pytest.raises(FetchError, match=r"\(max_decoded\)") as caught:
             await answer.read()
     assert caught.value.reason == Reason.BODY_LIMIT
+
+
+@pytest.mark.parametrize("error", [FetchError(Reason.TRUNCATED, "broken"), OSError("of the test's")])
+async def test_a_broken_body_of_a_stand_in_is_an_error_for_every_read(error: Exception) -> None:
+    """No error of a transport lets what comes behind it look like the body."""
+    transport = FakeTransport({"http://h/": FakeAnswer(200, (b"half", error, b"rest"))})
+    async with Fetcher(transport=transport) as fetcher, fetcher.open("GET", "http://h/") as answer:
+        for _ in range(2):
+            with pytest.raises(type(error)):
+                await answer.read()
 
 
 @pytest.mark.parametrize("body", [b"HTTP/1.1 200 OK\r\n\r\n", CHUNKED])
@@ -542,3 +607,17 @@ async def test_bytes_behind_a_body_that_was_given_are_an_error() -> None:
                 await answer.read()
 
     assert caught.value.reason == Reason.PROTOCOL_ERROR
+
+
+async def test_an_error_crosses_processes_with_the_head_of_its_answer() -> None:
+    """A body that flows stays where it is read; a copy of an open answer has none."""
+    async with opened(answering(response(b"gone", "X: 1", status="404 Gone"))) as answer:
+        with pytest.raises(StatusError) as caught:
+            answer.raise_for_status()
+        pickled = pickle.loads(pickle.dumps(caught.value))  # noqa: S301, TID251 - that it can be done is the point
+        copies = [pickled.answer, copy.deepcopy(caught.value).answer, copy.copy(answer)]
+
+        assert await caught.value.answer.read() == b"gone"
+
+    assert [type(one) for one in copies] == [Answer] * 3
+    assert [(one.status, one.headers["x"]) for one in copies] == [(404, "1")] * 3

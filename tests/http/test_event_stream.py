@@ -11,8 +11,8 @@ from crawler.http.event_stream import EventStreamReader, ServerSentEvent
 Event = ServerSentEvent
 
 
-def _read(stream: bytes) -> list[ServerSentEvent]:
-    return EventStreamReader().feed(stream)
+def _read(stream: bytes, reader: EventStreamReader | None = None) -> list[ServerSentEvent]:
+    return list((reader or EventStreamReader()).feed(stream))
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,22 @@ def test_an_id_stays_until_the_next_one() -> None:
     """One with a zero byte is none, an empty one clears it; an event without data carries it, too."""
     reader = EventStreamReader()
 
-    events = reader.feed(b"id: 7\n\ndata: a\n\nid: 8\0\ndata: b\n\nid: 9\ndata: c\n\nid\ndata: d\n\nid: 10\n")
+    events = _read(b"id: 7\n\ndata: a\n\nid: 8\0\ndata: b\n\nid: 9\ndata: c\n\nid\ndata: d\n\nid: 10\n", reader)
 
     assert [event.id for event in events] == ["7", "7", "9", ""]
     assert reader.last_id == ""
-    assert (reader.feed(b"\n"), reader.last_id) == ([], "10")
+    assert (_read(b"\n", reader), reader.last_id) == ([], "10")
+
+
+def test_the_last_id_is_that_of_the_event_that_was_given() -> None:
+    """A reader that connects again in the middle of a piece gets the events behind it once more; the id sent stays."""
+    reader = EventStreamReader("5")
+
+    events = reader.feed(b"data: a\n\nid: 6\ndata: b\n\nid: 7\n\n")
+
+    assert (reader.last_id, next(events).id, reader.last_id) == ("5", "5", "5")
+    assert (next(events).id, reader.last_id) == ("6", "6")
+    assert (list(events), reader.last_id) == ([], "7")
 
 
 @pytest.mark.parametrize("value", ["", "-1", "1.5", "1s", "\u0661", "9" * 5000])
@@ -57,7 +68,7 @@ def test_a_retry_that_is_no_number_says_nothing(value: str) -> None:
     """Milliseconds are digits; the wait before them stays."""
     reader = EventStreamReader()
 
-    events = reader.feed(f"retry: 2500\n\nretry: {value}\ndata: a\n\n".encode())
+    events = _read(f"retry: 2500\n\nretry: {value}\ndata: a\n\n".encode(), reader)
 
     assert events == [Event(data="a", retry=2.5)]
     assert reader.retry == 2.5
@@ -67,8 +78,8 @@ def test_wrong_bytes_are_replaced_and_the_mark_is_left_out() -> None:
     """One byte order mark at the start, however it comes; a second one is part of a name."""
     reader = EventStreamReader()
 
-    assert reader.feed(b"\xef\xbb") == reader.feed(b"\xbfdata: a\xff\xc3\n") == []
-    assert reader.feed(b"\n\xef\xbb\xbfdata: b\n\n") == [Event(data="a\ufffd\ufffd")]
+    assert _read(b"\xef\xbb", reader) == _read(b"\xbfdata: a\xff\xc3\n", reader) == []
+    assert _read(b"\n\xef\xbb\xbfdata: b\n\n", reader) == [Event(data="a\ufffd\ufffd")]
 
 
 @given(
@@ -92,8 +103,8 @@ def test_an_event_comes_with_its_empty_line() -> None:
     """A stream that pauses behind CR holds nothing back."""
     reader = EventStreamReader()
 
-    assert reader.feed(b"data: a\r\n\r") == [Event(data="a")]
-    assert reader.feed(b"\ndata: b\r\r") == [Event(data="b")]
+    assert _read(b"data: a\r\n\r", reader) == [Event(data="a")]
+    assert _read(b"\ndata: b\r\r", reader) == [Event(data="b")]
 
 
 @pytest.mark.parametrize("piece", [b"data: 012345678\n", b"x" * 17, b": " + b"x" * 17])
@@ -101,10 +112,12 @@ def test_an_event_beyond_the_limit_is_an_error_behind_the_events_before(piece: b
     """Neither many lines of data nor one line without an end fill the memory."""
     reader = EventStreamReader(limit=16)
 
-    assert reader.feed(b"data: a\n\n" + piece * 2) == [Event(data="a")]
-    for _ in range(2):
+    events = reader.feed(b"data: a\n\n" + piece * 2)
+
+    assert next(events) == Event(data="a")
+    for rest in (events, reader.feed(b"\n\ndata: b\n\n")):
         with pytest.raises(FetchError, match="an event of it is longer than 16 bytes") as caught:
-            reader.feed(b"\n\ndata: b\n\n")
+            next(rest)
         assert caught.value.reason is Reason.BODY_LIMIT
 
 
@@ -112,4 +125,4 @@ def test_comments_that_keep_a_connection_open_do_not_count() -> None:
     """A server may send them for days without an event."""
     reader = EventStreamReader(limit=16)
 
-    assert reader.feed(b": still here\n" * 1000 + b"data: a\n\n") == [Event(data="a")]
+    assert _read(b": still here\n" * 1000 + b"data: a\n\n", reader) == [Event(data="a")]
