@@ -9,7 +9,8 @@ Rules
 - Such a part file stays when the download breaks, and the next download begins at its end. Others are removed, and so
   is one whose rest cannot be had: the next download begins anew.
 - A download that cannot go on begins anew when it breaks, within the same tries.
-- A part file belongs to one download at a time; a second one of the same file writes its own.
+- A part file belongs to one download at a time; a second one of the same file writes its own. So does one that finds
+  under that name a link, or the file of another user: its bytes are not ours.
 Runs on: the event loop; files are written in threads.
 """
 
@@ -18,6 +19,7 @@ import errno
 import fcntl
 import os
 import re
+import stat
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from hashlib import sha256
@@ -214,26 +216,37 @@ class _PartFile:
         self._is_kept = self._is_kept and self._open_kept()
         if not self._is_kept:
             self._name = self._named(token_hex(_DIGITS // 2))
-            self._file = _opened(self._name)
+            try:
+                self._file = _opened(self._name, os.O_EXCL)
+            except OSError as error:
+                error.filename = str(self._path)  # the name that the user gave
+                raise
         self._written = cast("BinaryIO", self._file).seek(0, os.SEEK_END)
 
     def _open_kept(self) -> bool:
-        """Open the file of this version; return whether no other download has it open."""
+        """Open the file of this version; return whether it is ours, and no other download has it open."""
         self._name = self._named(sha256(self._version).hexdigest()[:_DIGITS])
         while True:
-            file = _opened(self._name)
+            try:
+                file = _opened(self._name)
+            except OSError:  # a link, a folder, or a file that is not ours
+                return False
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                has_name = os.path.samestat(os.fstat(file.fileno()), self._name.stat())
+                facts = os.fstat(file.fileno())
+                has_name = os.path.samestat(facts, self._name.lstat())
             except FileNotFoundError:
                 has_name = False
             except OSError:  # locked, or on a file system without locks
                 file.close()
                 return False
-            if has_name:
+            if has_name and _is_ours(facts):
                 self._file = file
                 return True
-            file.close()  # another download has completed it before it was locked here
+            file.close()
+            if has_name:
+                return False
+            # Another download has completed it before it was locked here.
 
     def _named(self, digest: str) -> Path:
         return self._path.parent / f".{self._path.name[:_NAME]}.{digest}.part"
@@ -279,6 +292,11 @@ class _PartFile:
         file.close()
 
 
-def _opened(path: Path) -> BinaryIO:
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+def _opened(path: Path, more_flags: int = 0) -> BinaryIO:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | more_flags
     return os.fdopen(os.open(path, flags, 0o666), "r+b")
+
+
+def _is_ours(facts: os.stat_result) -> bool:
+    """Return whether a file is one that a download of this user made: in a shared folder its name can be guessed."""
+    return stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid() and facts.st_nlink == 1

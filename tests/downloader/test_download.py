@@ -8,7 +8,9 @@ import random
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -461,3 +463,74 @@ async def test_a_part_that_another_download_completes_is_left_to_it(
 
     assert path.read_bytes() == BIG
     assert left_in(tmp_path) == ["file"]
+
+
+def _evil_link(part: Path) -> None:
+    other = part.with_name("other")
+    other.write_bytes(b"EVIL" * 1000)
+    part.hardlink_to(other)
+
+
+def _evil_symlink(part: Path) -> None:
+    other = part.with_name("other")
+    other.write_bytes(b"EVIL" * 1000)
+    part.symlink_to(other)
+
+
+@pytest.mark.parametrize("lay", [_evil_link, _evil_symlink, Path.mkdir, os.mkfifo])
+async def test_a_part_that_a_stranger_laid_is_not_used(tmp_path: Path, lay: Callable[[Path], None]) -> None:
+    """Its name can be guessed: what lies there is left as it is, and the download writes a part of its own."""
+    async with _after_a_break(tmp_path) as (part, save_it):
+        part.unlink()
+        lay(part)
+        before = left_in(tmp_path)
+
+        await save_it()
+
+    assert (tmp_path / "file").read_bytes() == BIG
+    assert left_in(tmp_path) == sorted([*before, "file"])
+
+
+async def test_a_part_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shared folder has files of all users."""
+    async with _after_a_break(tmp_path) as (part, save_it):
+        part.write_bytes(b"EVIL" * 1000)
+        owner = part.stat().st_uid
+        monkeypatch.setattr("crawler.downloader.download.os.geteuid", lambda: owner + 1)
+
+        await save_it()
+
+    assert (tmp_path / "file").read_bytes() == BIG
+    assert part.read_bytes() == b"EVIL" * 1000
+
+
+@asynccontextmanager
+async def _after_a_break(folder: Path) -> AsyncIterator[tuple[Path, Callable[[], Awaitable[Path]]]]:
+    """Give the part file of a download that broke, and a function that downloads the file once more."""
+    async with raw_server(FileServer(BIG, breaks=[MIB])) as where, Fetcher(retries=0) as fetcher:
+        once_more = partial(saved, fetcher, url_at(where), folder / "file")
+        with pytest.raises(FetchError):
+            await once_more()
+        yield folder / left_in(folder)[0], once_more
+
+
+async def test_an_error_of_the_system_names_the_path_that_was_given(tmp_path: Path) -> None:
+    """The name of the part is of no use to the user."""
+    for size in (10, len(BIG)):
+        with pytest.raises(FileNotFoundError) as caught:
+            await save(FileServer(BIG[:size]), tmp_path / "absent" / "file")
+
+        assert caught.value.filename == str(tmp_path / "absent" / "file")
+
+
+async def test_the_head_of_a_file_is_no_file(tmp_path: Path) -> None:
+    """An empty file would look like the file."""
+    async with (
+        raw_server(FileServer(BIG)) as where,
+        Fetcher() as fetcher,
+        fetcher.open("HEAD", url_at(where)) as answer,
+    ):
+        with pytest.raises(UsageError, match="ask with GET"):
+            await answer.save(tmp_path / "file")
+
+    assert left_in(tmp_path) == []
