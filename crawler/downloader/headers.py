@@ -13,7 +13,7 @@ Runs on: the event loop.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from crawler.core.config import FetchConfig
 from crawler.core.errors import UsageError
@@ -56,7 +56,7 @@ class RequestHeaders:
         ours: Headers = (("User-Agent", config.full_user_agent), *_DEFAULTS)
         credentials = authorization(config.basic_auth, config.bearer)
         theirs = (*((("Authorization", credentials),) if credentials else ()), *config.headers)
-        self._headers = {True: _over(ours, theirs), False: ours}
+        self._headers = {True: merged(ours, theirs), False: ours}
         self._ready = {
             trusted: _lines(headers)
             for trusted, headers in self._headers.items()
@@ -112,7 +112,7 @@ class RequestHeaders:
         is_usual = not cookie and trusted in self._ready
         if is_usual and (not own or self._taken[trusted].isdisjoint([name.lower() for name, _ in own])):
             return f"Host: {host}\r\n{self._ready[trusted]}{_lines(own) if own else ''}"
-        headers = _over(_over((("Host", host),), self._headers[trusted]), own)
+        headers = merged(merged((("Host", host),), self._headers[trusted]), own)
         return _lines(_with_cookies(headers, cookie) if cookie else headers)
 
 
@@ -132,15 +132,20 @@ def cookie_name(pair: str) -> str:
     return pair.partition("=")[0].strip()
 
 
-def _over(under: Headers, over: Headers) -> Headers:
+def merged(under: Headers, over: Headers) -> Headers:
     """Return both, without framing, and without the headers of `under` that `over` replaces."""
     replaced = {name.lower() for name, _ in over} | FRAMING
     kept = tuple((name, value) for name, value in under if name.lower() not in replaced)
     return (*kept, *((name, value) for name, value in over if name.lower() not in FRAMING))
 
 
-def _lines(headers: Headers) -> str:
+def check_headers(headers: Iterable[tuple[str, str]]) -> None:
+    """Raise a UsageError if a header would break the message."""
     for name, value in headers:
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise UsageError(f"the header {safe(name, 40)!r} holds a character that would break the request: remove it")
+
+
+def _lines(headers: Headers) -> str:
+    check_headers(headers)
     return "".join(f"{name}: {value}\r\n" for name, value in headers)

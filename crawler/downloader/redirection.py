@@ -19,7 +19,7 @@ from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.http.redirects import target
 
-_HARMLESS = frozenset({"user-agent", "accept", "accept-language", "accept-encoding", "accept-charset", "range"})
+HARMLESS = frozenset({"user-agent", "accept", "accept-language", "accept-encoding", "accept-charset", "range"})
 _OF_BODY = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
 
 
@@ -48,7 +48,7 @@ def redirected(response: Response) -> Request | None:
         raise FetchError(Reason.BAD_REDIRECT, message)
     if not is_foreign:
         return hop
-    headers = tuple(header for header in hop.headers if header[0].lower() in _HARMLESS)
+    headers = tuple(header for header in hop.headers if header[0].lower() in HARMLESS)
     return replace(hop, headers=headers, named=False)
 
 
