@@ -212,7 +212,8 @@ def errors_named(request: Request) -> Iterator[None]:
     except FetchError:
         raise
     except ERRORS as error:
-        raise session_error(error, request.url.host_port) from error
+        cause = None if isinstance(error, aiohttp.ClientError) else error
+        raise session_error(error, request.url.host_port) from cause
 
 
 def _response(

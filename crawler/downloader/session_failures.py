@@ -3,9 +3,12 @@
 Rules
 - The first class of the table that fits decides; a narrower one stands above a wider one.
 - Failed dials are those of sockets and TLS (`failures.py`), which aiohttp wraps.
+- The text of an error of aiohttp's is never told, nor is the error a cause: it may hold the URL of a proxy, with its
+  password.
 Runs on: the event loop.
 """
 
+import os
 import socket
 
 import aiohttp
@@ -27,6 +30,7 @@ _TABLE: tuple[tuple[type[Exception], Reason, str], ...] = (
     (aiohttp.ClientPayloadError, Reason.TRUNCATED, "the body of {} ends too early"),
     (aiohttp.ClientResponseError, Reason.PROTOCOL_ERROR, "{} sent no valid HTTP"),
     (aiohttp.ClientConnectionError, Reason.CONNECTION_LOST, "{} closed the connection without an answer"),
+    (aiohttp.ClientError, Reason.CONNECT_FAILED, "{} could not be asked"),
 )
 
 
@@ -53,5 +57,19 @@ def _dial(error: Exception) -> OSError | None:
 
 
 def _told(reason: Reason, sentence: str, error: Exception, where: str) -> FetchError:
-    said = safe(str(error), 200)
+    said = safe(_words(error), 200)
     return FetchError(reason, sentence.format(where) + (f": {said}" if said else ""))
+
+
+def _words(error: Exception) -> str:
+    """Return the part of an error that tells why, and no secret."""
+    said: str | None = None
+    if isinstance(error, aiohttp.ClientConnectorError):
+        said = error.os_error.strerror
+    elif isinstance(error, aiohttp.ClientOSError):
+        said = os.strerror(error.errno) if error.errno else None
+    elif isinstance(error, aiohttp.ClientResponseError):
+        said = error.message
+    elif not isinstance(error, aiohttp.ClientError):
+        return str(error)
+    return said or type(error).__name__

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import traceback
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from unittest.mock import Mock
@@ -341,3 +342,36 @@ async def test_an_empty_location_leads_nowhere(session: aiohttp.ClientSession) -
 
     async with raw_server(serve) as where, Fetcher(session=session) as fetcher:
         assert (await fetcher.get(url_at(where))).content == b"slow"
+
+
+# --- secrets of a proxy --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("kind", ["refused", "closed", "wants another", "no HTTP", "bad"])
+async def test_a_proxy_s_password_is_never_told(caplog: pytest.LogCaptureFixture, kind: str) -> None:
+    """Neither the error and its causes nor a notice of a retry nor the log hold it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if kind != "closed":
+            writer.write(b"nonsense\r\n\r\n" if kind == "no HTTP" else response(status="407 Wants a password"))
+
+    caplog.set_level("DEBUG", "crawler")
+    notices: list[Any] = []
+    async with raw_server(serve) as (host, port):
+        at = {"refused": "127.0.0.1:4", "bad": ":bad"}.get(kind, f"{host}:{port}")
+        async with (
+            aiohttp.ClientSession(proxy=f"http://u:s3cret@{at}") as session,
+            Fetcher(session=session, retries=1, on_retry=notices.append) as fetcher,
+        ):
+            with pytest.raises(FetchError) as caught:
+                await fetcher.get("https://h.example/")
+
+    told = [
+        *traceback.format_exception(caught.value),
+        caplog.text,
+        *(f"{notice!r} {notice.error}" for notice in notices),
+    ]
+    assert "s3cret" not in "\n".join(told)
+    assert "h.example" in str(caught.value)
