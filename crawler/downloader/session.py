@@ -7,7 +7,10 @@ Rules
 - Not promised, unlike over our own connections: that an answer belongs to its request (what a server sends unasked is
   aiohttp's to judge), limits on a head before it is parsed, and the address policy for names. An address in a URL is
   judged.
-- A session with credentials of its own is not led to another origin: aiohttp would send them there.
+- A session that may send credentials of its own is not led to another origin: aiohttp would send them there. They are
+  `auth`, headers that a redirect drops (`redirection.py`), cookies without a domain, and all that a middleware adds:
+  credentials are what most are made for, and nothing tells one of these from one that only logs. (Whether there is a
+  middleware is the one thing that is not public.)
 - A session is left open; one that a function made is closed with the fetcher.
 Runs on: the event loop of the session.
 """
@@ -31,12 +34,11 @@ from crawler.core.urls import Url
 from crawler.downloader.body import PATIENCE
 from crawler.downloader.flow import Flow
 from crawler.downloader.pieces import unhurried, whole_body
+from crawler.downloader.redirection import HARMLESS
 from crawler.downloader.session_failures import ERRORS, session_error
 from crawler.downloader.timing import timeouts_of
 from crawler.http import redirects
 from crawler.http.authorization import authorization
-
-_SECRET = ("Authorization", "Cookie", "Proxy-Authorization")
 
 
 class SessionFetcher:
@@ -158,8 +160,8 @@ class SessionFetcher:
         address = written_address(request.url.host)
         if address and (refusal := self._policy.refusal(address, named=request.named)):
             raise FetchError(Reason.BLOCKED_ADDRESS, refusal)
-        if not request.is_trusted and self._has_secrets():
-            message = f"the session would send its own credentials to {request.url.origin}: give them to the Fetcher"
+        if not request.is_trusted and (secret := self._secret()):
+            message = f"{request.url.origin} would get {secret}: give credentials to the Fetcher, not to the session"
             raise FetchError(Reason.BAD_REDIRECT, message)
 
     def cookies_for(self, url: Url) -> str:
@@ -167,9 +169,18 @@ class SessionFetcher:
         cookies = self._session.cookie_jar.filter_cookies(URL(url.href, encoded=True))
         return "; ".join(f"{name}={morsel.value}" for name, morsel in cookies.items())
 
-    def _has_secrets(self) -> bool:
-        """Return whether the session has credentials that it sends with every request, whatever its origin."""
-        return self._session.auth is not None or any(name in self._session.headers for name in _SECRET)
+    def _secret(self) -> str:
+        """Return what the session may send with every request, whatever its origin, that others must not see."""
+        session = self._session
+        if session.auth is not None:
+            return "the session's auth"
+        for name in session.headers:
+            if name.lower() not in HARMLESS:
+                return f"the session's header {name}"
+        if any(not cookie["domain"] for cookie in session.cookie_jar):
+            return "the session's cookies without a domain"
+        is_public = not session._middlewares  # noqa: SLF001 - aiohttp tells of them nowhere else
+        return "" if is_public else "what the session's middlewares add"
 
     def _headers(self, request: Request) -> list[tuple[str, str]]:
         """Return the headers to send besides the session's own; those of the request come last, and replace others."""

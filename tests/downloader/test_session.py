@@ -43,18 +43,18 @@ async def test_a_mocked_answer_is_an_answer(session: aiohttp.ClientSession) -> N
     assert (page.status, page.text, page.headers["x-a"]) == (200, "caf\u00e9", "1")
 
 
-async def test_mocked_redirects_are_followed(session: aiohttp.ClientSession) -> None:
+async def test_mocked_redirects_are_followed() -> None:
     """A POST becomes a GET; another origin gets no credentials."""
     with mocking() as mocked:
         mocked.post(f"{URL}/a", status=303, headers={"Location": "http://other.example/b"})
         mocked.get("http://other.example/b", body="there")
-        async with Fetcher(session=session, bearer="secret") as fetcher:
+        async with Fetcher(session=aiohttp.ClientSession, bearer="secret") as fetcher:
             page = await fetcher.post(f"{URL}/a", json={"a": 1})
 
         first, second = (calls[0].kwargs for calls in mocked.requests.values())
 
     assert (page.content, page.history) == (b"there", (f"{URL}/a",))
-    assert first["headers"]["Authorization"] == "Bearer secret"
+    assert dict(first["headers"])["Authorization"] == "Bearer secret"
     assert "secret" not in str(second["headers"])
     assert second["data"] is None
 
@@ -271,30 +271,63 @@ async def test_a_session_is_loaded_only_for_those_who_bring_one() -> None:
         assert "SessionFetcher" in repr(fetcher)
 
 
+async def adds_nothing(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request; a middleware."""
+    return await handler(request)
+
+
+def unsafe_jar(**cookies: str) -> aiohttp.CookieJar:
+    """Return a jar that works for addresses, with cookies as `ClientSession(cookies=...)` puts them in."""
+    jar = aiohttp.CookieJar(unsafe=True)
+    jar.update_cookies(cookies)
+    return jar
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("options", "told"),
     [
-        {"headers": {"Authorization": "Bearer s"}},
-        {"headers": {"Cookie": "s=1"}},
-        {"headers": {"proxy-authorization": "Basic x"}},
+        (lambda: {"headers": {"Authorization": "Bearer s"}}, "header Authorization"),
+        (lambda: {"headers": {"Cookie": "s=1"}}, "header Cookie"),
+        (lambda: {"headers": {"proxy-authorization": "Basic x"}}, "header proxy-authorization"),
+        (lambda: {"headers": {"X-Api-Key": "s"}}, "header X-Api-Key"),
+        (lambda: {"auth": aiohttp.BasicAuth("me", "pw")}, "auth"),
+        (lambda: {"cookie_jar": unsafe_jar(sid="s")}, "cookies without a domain"),
+        (lambda: {"middlewares": (adds_nothing,)}, "middlewares"),
     ],
 )
-async def test_a_session_s_own_credentials_go_to_no_other_origin(options: Any) -> None:
+@pytest.mark.filterwarnings("ignore:.*auth:DeprecationWarning", "ignore:.*BasicAuth:DeprecationWarning")
+async def test_a_session_s_own_credentials_go_to_no_other_origin(options: Callable[[], Any], told: str) -> None:
     """Since aiohttp would send them there, the redirect is an error, and the other origin is not asked."""
     there = PathServer()
     async with raw_server(there) as other:
         here = PathServer(a=redirect_to("/b"), away=redirect_to(url_at(other)))
         async with (
             raw_server(here) as where,
-            aiohttp.ClientSession(**options) as session,
+            aiohttp.ClientSession(**options()) as session,
             Fetcher(session=session, allow_nets=("127.0.0.0/8",)) as fetcher,
         ):
             assert (await fetcher.get(url_at(where, "/a"))).ok
-            with pytest.raises(FetchError) as caught:
+            with pytest.raises(FetchError, match=told) as caught:
                 await fetcher.get(url_at(where, "/away"))
 
     assert caught.value.reason is Reason.BAD_REDIRECT
     assert there.requests == []
+
+
+async def test_a_session_without_secrets_is_led_to_another_origin() -> None:
+    """Headers that tell no secret go along, and a cookie stays with the host that set it."""
+    there = PathServer()
+    async with raw_server(there, "127.0.0.2") as other:
+        here = PathServer(a=redirect_to(url_at(other), "Set-Cookie: seen=1"))
+        async with (
+            raw_server(here) as where,
+            aiohttp.ClientSession(headers={"Accept-Language": "de"}, cookie_jar=unsafe_jar()) as session,
+            Fetcher(session=session, allow_nets=("127.0.0.0/8",)) as fetcher,
+        ):
+            assert (await fetcher.get(url_at(where, "/a"))).ok
+
+    assert "Accept-Language: de\r\n" in there.requests[0]
+    assert "seen" not in there.requests[0]
 
 
 async def test_a_page_may_set_a_cookie_of_the_session_and_redirect_to_itself() -> None:
