@@ -3,19 +3,24 @@
 import asyncio
 import gzip
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import aiohttp
 import pytest
 
+from crawler.core.config import FetchConfig
 from crawler.core.errors import FetchError, UsageError
 from crawler.core.reasons import Reason
 from crawler.downloader.blocking import fetch
 from crawler.downloader.body import PATIENCE
 from crawler.downloader.client import Fetcher
-from support.fetching import OK, HandClock, answering
+from crawler.downloader.request_body import Content, request_body
+from crawler.downloader.session import SessionFetcher
+from crawler.runtime.clock import SystemClock
+from support.fetching import OK, HandClock, answering, ask
 from support.mocked_session import mocking
 from support.path_server import PathServer, redirect_to, response, url_at
 from support.rawserver import raw_server
@@ -28,6 +33,11 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
     """A session as a user makes it."""
     async with aiohttp.ClientSession(headers={"X-Session": "mine"}) as session:
         yield session
+
+
+def over(session: aiohttp.ClientSession, **config: Any) -> SessionFetcher:
+    """Return a fetcher over a session; keywords are fields of `FetchConfig`."""
+    return SessionFetcher(session, FetchConfig(**config), clock=SystemClock())
 
 
 # --- aioresponses --------------------------------------------------------------------------------------------------
@@ -377,6 +387,85 @@ async def test_an_empty_location_leads_nowhere(session: aiohttp.ClientSession) -
         assert (await fetcher.get(url_at(where))).content == b"slow"
 
 
+# --- what is sent --------------------------------------------------------------------------------------------------
+
+
+class Wire:
+    """A server that answers once a request has come to its end, and notes its bytes."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one request."""
+        got = b""
+        while not got.endswith(b"hello") and not got.endswith(b"0\r\n\r\n"):
+            got += await reader.readexactly(1)
+        self.requests.append(got)
+        writer.write(OK)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "path", "pieces"])
+async def test_framing_is_not_the_user_s(session: aiohttp.ClientSession, tmp_path: Path, kind: str) -> None:
+    """A body is framed once, by what it is."""
+    (tmp_path / "body").write_bytes(b"hello")
+    bodies: dict[str, dict[str, Any]] = {
+        "bytes": {"body": b"hello"},
+        "path": {"source": request_body("content", tmp_path / "body")},
+        "pieces": {"source": request_body("content", [b"hel", b"lo"])},
+    }
+    theirs = (("Content-Length", "2"), ("Connection", "close"), ("Upgrade", "h2c"))
+    wire = Wire()
+    async with raw_server(wire) as where, over(session, headers=theirs) as fetcher:
+        await fetcher.fetch(ask(where, method="POST", headers=(("transfer-encoding", "gzip"), *theirs), **bodies[kind]))
+
+    head, _, content = wire.requests[0].partition(b"\r\n\r\n")
+    framing = [line for line in head.split(b"\r\n") if line.lower().startswith((b"co", b"tr", b"up"))]
+    assert [line for line in framing if not line.startswith(b"Content-Type")] == [
+        b"Transfer-Encoding: chunked" if kind == "pieces" else b"Content-Length: 5"
+    ]
+    assert content == (b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n" if kind == "pieces" else b"hello")
+
+
+async def test_a_session_that_frames_requests_is_refused() -> None:
+    """Such a header of a session would cut every body."""
+    async with (
+        aiohttp.ClientSession(headers={"content-length": "2"}) as session,
+        Fetcher(session=session) as fetcher,
+    ):
+        with pytest.raises(UsageError, match="session: its header Content-Length would break requests"):
+            await fetcher.get(f"{URL}/a")
+
+
+@pytest.mark.parametrize("header", [("X-A", "1\x00"), ("X-A", "1\r\nX-B: 2"), ("X A", "1")])
+async def test_a_header_that_breaks_the_request_is_a_mistake(
+    session: aiohttp.ClientSession, header: tuple[str, str]
+) -> None:
+    """It is told before anything is sent, and not tried again."""
+    async with over(session) as fetcher:
+        with pytest.raises(UsageError, match="holds a character that would break the request"):
+            await fetcher.fetch(ask(("127.0.0.1", 4), headers=(header,)))
+
+
+async def test_a_header_is_sent_once(session: aiohttp.ClientSession) -> None:
+    """The request's replace the Fetcher's, those replace the session's, and aiohttp adds none of the same name."""
+    site = PathServer()
+    names = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type", "X-Session")
+    async with (
+        raw_server(site) as where,
+        Fetcher(session=session, headers={"User-Agent": "theirs", "accept": "a/b"}) as fetcher,
+    ):
+        own = {"accept-encoding": "gzip", "content-type": "c/d", "X-session": "own", "ACCEPT": "e/f"}
+        await fetcher.post(url_at(where), content=b"x", headers=own)
+        await fetcher.post(url_at(where), json=1)
+
+    for request in site.requests:
+        sent = [line.partition(":")[0].lower() for line in request.split("\r\n")]
+        assert [sent.count(name.lower()) for name in names] == [1] * len(names)
+    assert "user-agent: theirs\r\n" in site.requests[0].lower()
+    assert "accept: e/f\r\n" in site.requests[0].lower()
+
+
 # --- secrets of a proxy --------------------------------------------------------------------------------------------
 
 
@@ -408,3 +497,185 @@ async def test_a_proxy_s_password_is_never_told(caplog: pytest.LogCaptureFixture
     ]
     assert "s3cret" not in "\n".join(told)
     assert "h.example" in str(caught.value)
+
+
+# --- bodies in pieces ----------------------------------------------------------------------------------------------
+
+
+class Failing(list[bytes]):
+    """Pieces that can be asked for again, and fail each time."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+        self.asked = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.asked += 1
+        yield b"first"
+        raise self.error
+
+
+async def put(fetcher: Fetcher, url: str, body: Content) -> None:
+    """Send a body, and take the answer as a whole."""
+    await fetcher.put(url, content=body)
+
+
+async def put_and_open(fetcher: Fetcher, url: str, body: Content) -> None:
+    """Send a body, and read the answer as it comes."""
+    async with fetcher.open("PUT", url, content=body) as answer:
+        await answer.read()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("mine"), TimeoutError("mine"), OSError(5, "mine"), KeyError("mine")])
+@pytest.mark.parametrize("send", [put, put_and_open])
+async def test_an_error_of_the_user_s_own_body_comes_out_unchanged(
+    session: aiohttp.ClientSession,
+    clock: HandClock,
+    error: Exception,
+    send: Callable[[Fetcher, str, Content], Awaitable[None]],
+) -> None:
+    """Once, whatever aiohttp makes of it."""
+    body = Failing(error)
+    async with raw_server(Wire()) as where, Fetcher(session=session) as fetcher:
+        with pytest.raises(type(error), match="mine") as caught:
+            await send(fetcher, url_at(where), body)
+
+    assert caught.value is error
+    assert body.asked == 1
+    assert clock.slept == []
+
+
+async def test_a_file_that_shrinks_is_named(session: aiohttp.ClientSession, tmp_path: Path) -> None:
+    """Its UsageError comes out, and no broken connection."""
+    path = tmp_path / "body"
+    path.write_bytes(b"hello")
+    source = request_body("content", path)
+    path.write_bytes(b"hel")
+    async with raw_server(Wire()) as where, over(session) as fetcher:
+        with pytest.raises(UsageError, match="has shrunk: 2 of the 5 bytes"):
+            await fetcher.fetch(ask(where, method="PUT", source=source))
+
+
+@pytest.mark.parametrize("send", [put, put_and_open])
+async def test_an_error_of_the_body_behind_the_head_ends_the_answer(
+    send: Callable[[Fetcher, str, Content], Awaitable[None]],
+) -> None:
+    """An answer that came early is not complete without the body of its request."""
+    has_head = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"first"
+        await has_head.wait()
+        raise RuntimeError("mine")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"first")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+        await reader.read()
+
+    traces = aiohttp.TraceConfig()
+    traces.on_request_end.append(AsyncMock(side_effect=lambda *_: has_head.set()))
+    async with (
+        raw_server(serve) as where,
+        aiohttp.ClientSession(trace_configs=[traces]) as session,
+        Fetcher(session=session) as fetcher,
+    ):
+        with pytest.raises(RuntimeError, match="mine"):
+            await send(fetcher, url_at(where), body())
+
+
+class Endless:
+    """A body that never ends, and knows when it is closed."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.is_closed = False
+
+    async def pieces(self, size: int, pause: float) -> AsyncIterator[bytes]:
+        """Yield pieces of this size, with a pause before each but the first."""
+        try:
+            while True:
+                yield bytes(size)
+                self.begun.set()
+                await asyncio.sleep(pause)
+        finally:
+            self.is_closed = True
+
+
+@pytest.mark.parametrize(("size", "pause"), [(2**20, 0), (1, 60)], ids=["full", "slow"])
+async def test_a_refusal_before_the_end_of_the_body_is_the_answer(
+    session: aiohttp.ClientSession, size: int, pause: float
+) -> None:
+    """The rest is not sent, and its source is closed."""
+    body = Endless()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(1)
+        writer.write(response(b"too much", status="413 Content Too Large"))
+        await reader.read()
+
+    async with raw_server(serve) as where, Fetcher(session=session, timeout=5) as fetcher:
+        answer = await fetcher.post(url_at(where), content=body.pieces(size, pause))
+
+        assert (answer.status, answer.content) == (413, b"too much")
+        assert body.is_closed
+
+
+@pytest.mark.parametrize(("size", "pause"), [(2**20, 0), (1, 60)], ids=["full", "slow"])
+@pytest.mark.parametrize("end", ["cancelled", "timeout", "left"])
+async def test_an_upload_that_is_given_up_closes_its_source(
+    session: aiohttp.ClientSession, size: int, pause: float, end: str
+) -> None:
+    """At once, wherever it stands: a cancelled call, one past its time, an open answer that is left."""
+    body = Endless()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if end == "left":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+        await asyncio.sleep(60)
+
+    async with raw_server(serve) as where, Fetcher(session=session) as fetcher:
+        sent = {"content": body.pieces(size, pause)}
+        if end == "left":
+            async with fetcher.open("POST", url_at(where), **sent) as answer:  # type: ignore[arg-type]
+                await anext(answer.iter_bytes())
+        elif end == "timeout":
+            with pytest.raises(FetchError, match="took longer"):
+                await fetcher.post(url_at(where), timeout=0.2, **sent)  # type: ignore[arg-type]
+        else:
+            call = asyncio.create_task(fetcher.post(url_at(where), **sent))  # type: ignore[arg-type]
+            await body.begun.wait()
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+
+        assert body.is_closed
+
+
+async def test_an_open_answer_has_its_limits(session: aiohttp.ClientSession) -> None:
+    """Of size and of time, for the head and for the body."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b" /silent " not in await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + bytes(1500))
+        await reader.read()
+
+    found = []
+    async with raw_server(serve) as where, Fetcher(session=session, retries=0) as fetcher:
+        for path, options in (
+            ("/", {"max_body": 1000}),
+            ("/", {"timeout": 0.1}),
+            ("/", {"idle_timeout": 0.1, "first_byte_timeout": 0.1}),
+            ("/silent", {"timeout": 0.1}),
+            ("/silent", {"idle_timeout": 0.1, "first_byte_timeout": 0.1}),
+        ):
+            with pytest.raises(FetchError) as caught:
+                async with fetcher.open("GET", url_at(where, path), **options) as answer:
+                    await answer.read()
+            found.append(caught.value.reason)
+
+    late, silent = Reason.TOTAL_TIMEOUT, Reason.IDLE_TIMEOUT
+    assert found == [Reason.BODY_LIMIT, late, silent, late, silent]
