@@ -64,7 +64,7 @@ async def test_the_terminal_shows_what_summary_json_holds(
     assert "failed   connect_refused 1\n" in shown
     assert "skipped  robots_denied 1\n" in shown
     assert "list     24 lines = 21 url + 1 blank + 1 comment + 1 relative_url; see rejected.jsonl\n" in shown
-    assert f"{stored['pages_per_second']} pages/s" in shown
+    assert f"{stored['pages_per_second']:,} pages/s" in shown
 
 
 @contextmanager
