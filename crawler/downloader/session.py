@@ -8,9 +8,8 @@ Rules
   aiohttp's to judge), limits on a head before it is parsed, that a body is sent to its end after an early success, and
   the address policy for names. An address in a URL is judged.
 - A session that may send credentials of its own is not led to another origin: aiohttp would send them there. They are
-  `auth`, headers that a redirect drops (`redirection.py`), cookies without a domain, and all that a middleware adds:
-  credentials are what most are made for, and nothing tells one of these from one that only logs. (Whether there is a
-  middleware is the one thing that is not public.)
+  `auth`, headers that a redirect drops (`redirection.py`), and cookies without a domain. Middlewares may add some, too,
+  and nothing tells one of these from one that only logs: they are left out there.
 - Framing is aiohttp's and ours: no header of the user decides about it.
 - An error of the user's own body comes out unchanged, in place of what aiohttp makes of it.
 - A session is left open; one that a function made is closed with the fetcher.
@@ -124,6 +123,7 @@ class SessionFetcher:
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,
+            middlewares=None if request.is_trusted else (),  # None = those of the session
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=timeouts.connect, sock_read=max(timeouts.first_byte, timeouts.idle)
             ),
@@ -194,10 +194,8 @@ class SessionFetcher:
         for name in session.headers:
             if name.lower() not in HARMLESS:
                 return f"the session's header {name}"
-        if any(not cookie["domain"] for cookie in session.cookie_jar):
-            return "the session's cookies without a domain"
-        is_public = not session._middlewares  # noqa: SLF001 - aiohttp tells of them nowhere else
-        return "" if is_public else "what the session's middlewares add"
+        has_stray = any(not cookie["domain"] for cookie in session.cookie_jar)
+        return "the session's cookies without a domain" if has_stray else ""
 
     def _headers(self, request: Request) -> Headers:
         """Return the headers to send besides the session's own; those of the request replace others.

@@ -281,8 +281,9 @@ async def test_a_session_is_loaded_only_for_those_who_bring_one() -> None:
         assert "SessionFetcher" in repr(fetcher)
 
 
-async def adds_nothing(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send a request; a middleware."""
+async def logs_in(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request with credentials; a middleware."""
+    request.headers["Authorization"] = "Bearer s"
     return await handler(request)
 
 
@@ -302,7 +303,6 @@ def unsafe_jar(**cookies: str) -> aiohttp.CookieJar:
         (lambda: {"headers": {"X-Api-Key": "s"}}, "header X-Api-Key"),
         (lambda: {"auth": aiohttp.BasicAuth("me", "pw")}, "auth"),
         (lambda: {"cookie_jar": unsafe_jar(sid="s")}, "cookies without a domain"),
-        (lambda: {"middlewares": (adds_nothing,)}, "middlewares"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*auth:DeprecationWarning", "ignore:.*BasicAuth:DeprecationWarning")
@@ -322,6 +322,21 @@ async def test_a_session_s_own_credentials_go_to_no_other_origin(options: Callab
 
     assert caught.value.reason is Reason.BAD_REDIRECT
     assert there.requests == []
+
+
+async def test_a_session_s_middlewares_stay_at_home() -> None:
+    """They may add credentials, so they do not see what goes to another origin."""
+    there = PathServer()
+    async with raw_server(there) as other:
+        here = PathServer(away=redirect_to(url_at(other)))
+        async with (
+            raw_server(here) as where,
+            aiohttp.ClientSession(middlewares=(logs_in,)) as session,
+            Fetcher(session=session, allow_nets=("127.0.0.0/8",)) as fetcher,
+        ):
+            await fetcher.get(url_at(where, "/away"))
+
+    assert ["Bearer s" in request for request in (*here.requests, *there.requests)] == [True, False]
 
 
 async def test_a_session_without_secrets_is_led_to_another_origin() -> None:
