@@ -235,17 +235,22 @@ _OPTION = re.compile(r"--(no-)?([a-z][a-z-]*[a-z])")
 
 @contextmanager
 def in_keywords(keywords: Mapping[str, str]) -> Iterator[None]:
-    """Name keywords in errors that leave the block, in the place of options: `max_pages`, `robots=False`."""
+    """Name keywords in errors that leave the block; see `name_keywords`."""
+    try:
+        yield
+    except CrawlerError as error:
+        name_keywords(error, keywords)
+        raise
+
+
+def name_keywords(error: CrawlerError, keywords: Mapping[str, str]) -> None:
+    """Let an error name keywords in the place of options: `max_pages`, `robots=False`."""
 
     def keyword(found: re.Match[str]) -> str:
         no, name = found.groups()
         return keywords[name] + "=False" * bool(no) if name in keywords else found[0]
 
-    try:
-        yield
-    except CrawlerError as error:
-        error.args = tuple(_OPTION.sub(keyword, part) if isinstance(part, str) else part for part in error.args)
-        raise
+    error.args = tuple(_OPTION.sub(keyword, part) if isinstance(part, str) else part for part in error.args)
 
 
 def check_names(names: Iterable[str], known: Collection[str], where: str) -> None:

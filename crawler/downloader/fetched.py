@@ -168,7 +168,7 @@ def masked(url: str) -> str:
 
 def headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> CIMultiDictProxy[str]:
     """Return the headers of a response by their names."""
-    return _by_name((name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs)
+    return _by_name([(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs])
 
 
 def as_pickled(value: Any, kind: type[Any]) -> tuple[object, ...]:

@@ -94,9 +94,7 @@ class StreamTurn:
         ordered: bool,
     ) -> None:
         self.was_placed = False
-        self.memory = budget.open()
-        if not ordered:
-            self.memory.close()
+        self.memory = budget.open() if ordered else budget.closed()
         self._budget = budget
         self._ordered = ordered
         self._bounds = bounds

@@ -231,6 +231,10 @@ class ByteBudget:
         self._receiving[account] = None
         return account
 
+    def closed(self) -> "Account":
+        """Return an account that is closed from the beginning, and waits for nothing."""
+        return Account(self, 0)
+
     def grow_at_once(self, account: "Account", size: int) -> bool:
         """See `Account.grow_at_once`."""
         if may_grow := self._may_grow(account, size):
