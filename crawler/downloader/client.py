@@ -193,9 +193,12 @@ class Fetcher:
             FetchError: there was no usable answer. A status such as 404 is an answer.
         """
         self._check_open()
-        with in_keywords(KEYWORDS), _errors_of(url):
+        try:
             ask = build_ask(method, url, options, self._config)
             return await self._fetched(ask, CallSender(self._transport, self._places))
+        except CrawlerError as error:
+            _tell(error, url)
+            raise
 
     async def send(self, request: ClientRequest) -> Fetched:
         """Send a request that was made before, and return the answer; see `request`."""
@@ -210,7 +213,7 @@ class Fetcher:
         `timeout` and `max_body` are given here; the Fetcher's `timeout` counts until the head is there.
         """
         self._check_open()
-        with in_keywords(KEYWORDS), _errors_of(url):
+        with _told(url):
             ask = build_ask(method, url, options, self._config)
             body = OpenBody(ask, self._chain, OpenSender(self._transport, self._places), self._config.fetch.max_decoded)
             async with body:
@@ -243,9 +246,8 @@ class Fetcher:
             method, url, options = "GET", asked, {}
         try:
             return await self._fetched(build_ask(method, url, options, self._config), sender)
-        except CrawlerError as error:  # without the blocks of `request`, which would cost each answer 3 us
-            name_keywords(error, KEYWORDS)
-            _name_url(error, url)
+        except CrawlerError as error:
+            _tell(error, url)
             request = SentRequest(method=str(method).upper(), url=str(url))
             return Fetched(requested=str(url), url=str(url), error=error, extra=options.get("extra"), request=request)
 
@@ -294,16 +296,18 @@ class Fetcher:
 
 
 @contextmanager
-def _errors_of(url: object) -> Iterator[None]:
-    """Tell errors that leave the block which URL was asked for."""
+def _told(url: object) -> Iterator[None]:
+    """Complete the errors that leave the block; see `_tell`."""
     try:
         yield
-    except (FetchError, UrlError) as error:
-        _name_url(error, url)
+    except CrawlerError as error:
+        _tell(error, url)
         raise
 
 
-def _name_url(error: CrawlerError, url: object) -> None:
+def _tell(error: CrawlerError, url: object) -> None:
+    """Let an error name keywords in place of options, and the URL that was asked for."""
+    name_keywords(error, KEYWORDS)
     if isinstance(error, FetchError | UrlError):
         error.url = error.url or masked(str(url))
 

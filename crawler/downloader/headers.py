@@ -14,6 +14,7 @@ Runs on: the event loop.
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from crawler.core.config import FetchConfig
 from crawler.core.errors import UsageError
@@ -146,6 +147,7 @@ def check_headers(headers: Iterable[tuple[str, str]]) -> None:
             raise UsageError(f"the header {safe(name, 40)!r} holds a character that would break the request: remove it")
 
 
+@lru_cache(256)
 def _lines(headers: Headers) -> str:
     check_headers(headers)
     return "".join(f"{name}: {value}\r\n" for name, value in headers)

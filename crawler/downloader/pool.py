@@ -132,10 +132,12 @@ class ConnectionPool:
         waiting = None if trace.reuse is Reuse.NONE else self._waiting.get(origin)
         while waiting:
             now = self._now()
-            oldest = 0.0 if trace.reuse is Reuse.ANY else now - FRESH_SECONDS
-            connection = next((one for one in waiting if one.idle_since >= oldest), None)
-            if connection is None:
-                return None
+            connection = next(iter(waiting))
+            if trace.reuse is Reuse.FRESH and now - connection.idle_since > FRESH_SECONDS:
+                fresh = next((one for one in waiting if now - one.idle_since <= FRESH_SECONDS), None)
+                if fresh is None:
+                    return None
+                connection = fresh
             idle = now - connection.idle_since
             if idle <= KEEP_ALIVE_SECONDS and connection.is_reusable():
                 if not self._trust.may_return(origin, idle):

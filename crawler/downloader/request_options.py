@@ -193,7 +193,8 @@ def _request(
         url = f"{before}{'&' if '?' in before else '?'}{query}"
     body, source, kind = _body(given) if given else (None, None, None)
     headers = list(read.get("headers", ()))
-    check_headers(headers)
+    if headers:
+        check_headers(headers)
     names = {name.lower() for name, _ in headers}
     if kind and "content-type" not in names:
         headers.append(("Content-Type", kind))
