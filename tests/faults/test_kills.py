@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.engine.journal import BOUNDS
 from crawler.site.plan import SitePlan
 from support.faults import killed_run, site_process
 
@@ -21,4 +22,5 @@ def test_kills_lose_nothing_and_double_nothing(tmp_path: Path, concurrency: int,
     assert account.kills >= 1
     assert account.is_clean, str(account)
     assert audit == 0
-    assert max(account.refetched) <= concurrency + 500  # in flight, and in the group being written
+    # In flight, waiting for their group, and in the group being written.
+    assert max(account.refetched) <= concurrency + BOUNDS.max_items + BOUNDS.group_items
