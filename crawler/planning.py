@@ -20,6 +20,7 @@ from crawler.core.protocols import Fetcher
 from crawler.downloader.client_options import refuse_beside_session
 from crawler.downloader.cookie_jar import CookieJar
 from crawler.downloader.told_cookies import ToldCookies
+from crawler.downloader.transport import over_session
 from crawler.parse.extract import Extractor, name_of
 from crawler.parse.page_reader import Task
 from crawler.runtime.clock import SystemClock
@@ -77,15 +78,10 @@ def planned(
     if extract is not None:
         config = configure({"extract": extract}, base=config)
     check_files(config, reading)
-    http = http_for(config, SystemClock(), jar) if session is None else _over(session, config)
+    http = (
+        http_for(config, SystemClock(), jar) if session is None else over_session(session, config.fetch, SystemClock())
+    )
     needs = [name for name, value in values.items() if OPTIONS[name].help.secret and value] + ["header"] * bool(told)
     plan = CrawlPlan(config=config, needs=tuple(dict.fromkeys(needs)), http=http, told=told, reading=reading)
     plan.around(http)
     return plan
-
-
-def _over(session: object, config: RunConfig) -> HttpClient:
-    """Return a client over a session; aiohttp is loaded only for those who bring one."""
-    from crawler.downloader.session import SessionFetcher  # noqa: PLC0415
-
-    return SessionFetcher(session, config.fetch, clock=SystemClock())

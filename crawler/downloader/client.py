@@ -15,11 +15,9 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Self, Unpack
 
-from crawler.core.config import FetchConfig
 from crawler.core.errors import CrawlerError, FetchError, UrlError, UsageError
 from crawler.core.messages import Response
 from crawler.core.options import in_keywords, name_keywords
-from crawler.core.protocols import Clock
 from crawler.core.reasons import Reason
 from crawler.downloader.call_places import CallPlaces, CallSender, OpenSender
 from crawler.downloader.client_options import KEYWORDS, Options, fetcher_config
@@ -33,7 +31,7 @@ from crawler.downloader.request_options import Ask, ClientRequest, RequestOption
 from crawler.downloader.responder import PauseClock, Responder, ResponderTransport
 from crawler.downloader.stream import Asked, Stream
 from crawler.downloader.stream_turn import QuickHosts, Sender, StreamBounds
-from crawler.downloader.transport import Transport
+from crawler.downloader.transport import Transport, over_session
 from crawler.http.body_buffer import BodyBuffer
 from crawler.http.content_codings import DecodeProblem, codings, decode_steps
 from crawler.http.redirects import is_redirect
@@ -98,7 +96,6 @@ class Fetcher:
         told = cookies if isinstance(cookies, Mapping) else {}
         self._chain = RedirectChain(told, self._transport.cookies_for, config.client.hooks, self._clock)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_closed = False
 
     def __repr__(self) -> str:
         return f"<Fetcher concurrency={self._config.engine.concurrency} {self._transport!r}>"
@@ -114,7 +111,7 @@ class Fetcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._is_closed = self._chain.is_closed = True
+        self._chain.is_closed = True
         await self._transport.__aexit__(kind, error, trace)
 
     def _make_transport(self, options: Options) -> Transport:
@@ -127,7 +124,7 @@ class Fetcher:
         if transport is not None:
             raise UsageError(f"transport: expected one, such as FakeTransport({{...}}), got {transport!r:.60}")
         if session is not None:
-            return _over(session, config.fetch, self._clock)
+            return over_session(session, config.fetch, self._clock)
         return HttpFetcher(
             config.fetch,
             clock=self._clock,
@@ -144,7 +141,7 @@ class Fetcher:
     def _check_open(self) -> None:
         if self._loop is None:
             raise UsageError("a Fetcher has to be open: use `async with crawler.Fetcher() as fetcher`")
-        if self._is_closed:
+        if self._chain.is_closed:
             raise UsageError("the Fetcher is closed: use it within its `async with`")
         if asyncio.get_running_loop() is not self._loop:
             raise UsageError("the Fetcher belongs to another event loop: make one in each loop")
@@ -310,10 +307,3 @@ def _tell(error: CrawlerError, url: object) -> None:
     name_keywords(error, KEYWORDS)
     if isinstance(error, FetchError | UrlError):
         error.url = error.url or masked(str(url))
-
-
-def _over(session: object, config: FetchConfig, clock: Clock) -> Transport:
-    """Return a fetcher over a session; aiohttp is loaded only for those who bring one."""
-    from crawler.downloader.session import SessionFetcher  # noqa: PLC0415
-
-    return SessionFetcher(session, config, clock=clock)

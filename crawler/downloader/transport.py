@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from crawler.core import protocols
+from crawler.core.config import FetchConfig
 from crawler.core.messages import Request
 from crawler.core.urls import Url
 from crawler.downloader.flow import Flow
@@ -36,3 +37,14 @@ class Transport(protocols.Fetcher, Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def over_session(session: object, config: FetchConfig, clock: protocols.Clock) -> Transport:
+    """Return the transport over a session of aiohttp, which is loaded only for those who bring one.
+
+    Raises:
+        UsageError: it is no session, and no function that makes one.
+    """
+    from crawler.downloader.session import SessionFetcher  # noqa: PLC0415
+
+    return SessionFetcher(session, config, clock=clock)

@@ -64,9 +64,8 @@ async def pieces_of(answer: OpenAnswer, **options: Any) -> list[bytes]:
     return [piece async for piece in answer.iter_bytes(**options)]
 
 
-async def test_pieces_are_there_as_they_come() -> None:
-    """The first piece is read while the server waits with the second one."""
-    go_on = asyncio.Event()
+def in_two(go_on: asyncio.Event) -> Handler:
+    """Return a handler that sends one piece, and another once it may go on."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -74,8 +73,15 @@ async def test_pieces_are_there_as_they_come() -> None:
         await go_on.wait()
         writer.write(chunk(b"two") + chunk(b""))
 
+    return serve
+
+
+async def test_pieces_are_there_as_they_come() -> None:
+    """The first piece is read while the server waits with the second one."""
+    go_on = asyncio.Event()
+
     found = []
-    async with opened(serve) as answer:
+    async with opened(in_two(go_on)) as answer:
         async for piece in answer.iter_bytes():
             found.append(piece)
             go_on.set()
@@ -199,13 +205,7 @@ async def test_a_whole_read_that_is_cancelled_loses_nothing() -> None:
     """The next one returns all of it, not the rest as if it were all."""
     go_on = asyncio.Event()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(CHUNKED + chunk(b"one"))
-        await go_on.wait()
-        writer.write(chunk(b"two") + chunk(b""))
-
-    async with opened(serve) as answer, asyncio.TaskGroup() as group:
+    async with opened(in_two(go_on)) as answer, asyncio.TaskGroup() as group:
         reading = group.create_task(answer.read())
         while answer.body.taken < len(b"one"):  # noqa: ASYNC110 - a body sends no event
             await asyncio.sleep(0)
