@@ -8,8 +8,9 @@ Runs on: anywhere (pure).
 from collections.abc import Mapping
 
 from crawler.core.histogram import FINE, mean, middle
+from crawler.load.counts import merged
 from crawler.load.quantiles import SHARES, needed, quantile
-from crawler.load.records import Answers, Phase, merged
+from crawler.load.records import Answers, Phase
 
 
 def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:

@@ -6,7 +6,8 @@ Runs on: the loop that loads.
 import gc
 import time
 
-from crawler.load.records import ClientCost, note
+from crawler.load.counts import note
+from crawler.load.records import ClientCost
 
 
 class Gauge:

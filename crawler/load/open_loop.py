@@ -13,8 +13,9 @@ from collections import deque
 
 from crawler.core.protocols import Pacer
 from crawler.load.base_loop import Loop, LoopSetup
+from crawler.load.counts import note
 from crawler.load.nanoseconds import MILLISECOND
-from crawler.load.records import Phase, note
+from crawler.load.records import Phase
 from crawler.load.wire import Connection
 
 

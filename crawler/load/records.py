@@ -10,24 +10,12 @@ Rules
 Runs on: anywhere (pure); the records travel between processes.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 
-from crawler.core.histogram import FINE, add_to, bucket
-
-
-def _table() -> "Table":
-    return defaultdict(int)
-
-
-Table = defaultdict[int, int]
-"""Counts by bucket number, or by another small whole number."""
-
-
-def note(table: Table, nanoseconds: int) -> None:
-    """Count one time in its bucket."""
-    table[bucket(nanoseconds, FINE)] += 1
+from crawler.core.histogram import add_to
+from crawler.load.counts import Table, merged, new_table, note
+from crawler.load.intervals import Interval
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,11 +28,11 @@ class Answers:
         statuses: by status code.
     """
 
-    whole: Table = field(default_factory=_table)
-    split: Table = field(default_factory=_table)
-    first_byte: Table = field(default_factory=_table)
-    body: Table = field(default_factory=_table)
-    statuses: Table = field(default_factory=_table)
+    whole: Table = field(default_factory=new_table)
+    split: Table = field(default_factory=new_table)
+    first_byte: Table = field(default_factory=new_table)
+    body: Table = field(default_factory=new_table)
+    statuses: Table = field(default_factory=new_table)
 
     @property
     def count(self) -> int:
@@ -115,18 +103,18 @@ class Phase:
     answered: int = 0
     fresh: Answers = field(default_factory=Answers)
     reused: Answers = field(default_factory=Answers)
-    response: Table = field(default_factory=_table)
-    pacing: Table = field(default_factory=_table)
-    waiting: Table = field(default_factory=_table)
+    response: Table = field(default_factory=new_table)
+    pacing: Table = field(default_factory=new_table)
+    waiting: Table = field(default_factory=new_table)
     late: int = 0
     failures: dict[str, LoadFailure] = field(default_factory=dict)
-    failed: Table = field(default_factory=_table)
-    timed_out: Table = field(default_factory=_table)
-    shed: Table = field(default_factory=_table)
-    in_flight: Table = field(default_factory=_table)
+    failed: Table = field(default_factory=new_table)
+    timed_out: Table = field(default_factory=new_table)
+    shed: Table = field(default_factory=new_table)
+    in_flight: Table = field(default_factory=new_table)
     bytes: int = 0
-    connect: Table = field(default_factory=_table)
-    tls: Table = field(default_factory=_table)
+    connect: Table = field(default_factory=new_table)
+    tls: Table = field(default_factory=new_table)
     opened: int = 0
     closed_by_server: int = 0
     surplus: int = 0
@@ -217,8 +205,8 @@ class ClientCost:
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-    lag: Table = field(default_factory=_table)
-    pauses: Table = field(default_factory=_table)
+    lag: Table = field(default_factory=new_table)
+    pauses: Table = field(default_factory=new_table)
 
     @property
     def cpu(self) -> float:
@@ -233,13 +221,7 @@ class LoadRecord:
     phases: list[Phase]
     client: ClientCost
     gave_up: bool = False
-
-
-def merged(*tables: Mapping[int, int]) -> Table:
-    """Return the sum of these tables."""
-    total = _table()
-    add_to(total, tables)
-    return total
+    intervals: list[Interval] = field(default_factory=list)
 
 
 def merge_phases(shares: Iterable[list[Phase]]) -> list[Phase]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from crawler.core.histogram import FINE, mean, middle
 from crawler.core.tables import columns, paragraph
 from crawler.core.text import counted, duration, safe, size
+from crawler.load.counts import merged
 from crawler.load.figures import label, percent
 from crawler.load.quantiles import MAIN_SHARES, SHARES, Quantile, quantile
-from crawler.load.records import merged
 from crawler.load.result import LoadResult
 
 _INDENT = 13

@@ -16,9 +16,11 @@ import msgspec
 
 from crawler.core.histogram import FINE, mean, middle
 from crawler.load.client_share import client_shares
+from crawler.load.counts import Table, merged
 from crawler.load.figures import label, phase_figures, times
+from crawler.load.intervals import Interval
 from crawler.load.quantiles import Quantile, needed, quantile
-from crawler.load.records import ClientCost, Phase, Table, merged, sum_up
+from crawler.load.records import ClientCost, Phase, sum_up
 from crawler.version import __version__
 
 SCHEMA = 1
@@ -85,6 +87,8 @@ class LoadResult:
         verdict: the worth of the figures; `because` is the figure that decided it, `advice` the next step.
         interrupted: the user ended the test early.
         gave_up: the test ended itself, since no connection could be opened.
+        groups: the measured requests by group of targets, named by it; empty when there is one group.
+        intervals: the test second by second, with its warm-up.
     """
 
     asked: LoadSetup
@@ -95,6 +99,8 @@ class LoadResult:
     advice: str = ""
     interrupted: bool = False
     gave_up: bool = False
+    groups: tuple[Phase, ...] = ()
+    intervals: tuple[Interval, ...] = ()
 
     @cached_property
     def total(self) -> Phase:

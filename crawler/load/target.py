@@ -5,7 +5,6 @@ Rules
   name once more (--i-may-test), which says that it may be tested; the report keeps that.
 - The address that was judged is dialled: no name is looked up twice.
 - A redirect is an answer and is never followed, so a test cannot leave its target.
-- A request is made once. Its framing headers are the tool's; every other header can be replaced.
 Runs on: the loop, before the test.
 """
 
@@ -21,12 +20,10 @@ from crawler.core.urls import Url, parse
 from crawler.load.config import LoadConfig, RequestConfig
 from crawler.load.dial import Endpoint
 from crawler.load.exchange import Exchange
+from crawler.load.message import message
 from crawler.load.nanoseconds import nanoseconds
-from crawler.version import __version__
 
-AGENT = f"crawler-load/{__version__}"
 _PROBE = 1.0  # seconds for each address of a name that has several
-_FRAMING = {"content-length", "transfer-encoding", "connection"}
 
 
 def target(text: str) -> Url:
@@ -123,23 +120,10 @@ def exchange(url: Url, config: LoadConfig) -> Exchange:
         raise UsageError(f"--method: expected a name such as PUT, got {safe(method, 40)!r}")
     expected = config.gate.expect_body
     return Exchange(
-        request=_message(method, url, asked, body),
+        request=message(asked, url, method=method, headers=(), body=body),
         bodiless=method == "HEAD",
         keep_alive=asked.keep_alive,
         statuses=config.gate.statuses(),
         body=None if expected is None else expected.encode(),
         timeout=nanoseconds(config.shape.timeout),
     )
-
-
-def _message(method: str, url: Url, asked: RequestConfig, body: bytes | None) -> bytes:
-    theirs = [(name, value) for name, value in asked.headers if name.lower() not in _FRAMING]
-    replaced = {name.lower() for name, _ in theirs}
-    ours = [("Host", url.origin.partition("://")[2]), ("User-Agent", AGENT), ("Accept", "*/*")]
-    lines = [(name, value) for name, value in ours if name.lower() not in replaced] + theirs
-    if not asked.keep_alive:
-        lines.append(("Connection", "close"))
-    if body is not None:
-        lines.append(("Content-Length", str(len(body))))
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
-    return f"{method} {url.target} HTTP/1.1\r\n{head}\r\n".encode() + (body or b"")

@@ -18,9 +18,10 @@ from typing import NamedTuple
 from crawler.core.reasons import Reason
 from crawler.core.text import counted
 from crawler.load.client_share import client_shares
+from crawler.load.counts import merged
 from crawler.load.figures import label, percent
 from crawler.load.nanoseconds import MILLISECOND
-from crawler.load.records import ClientCost, Phase, merged, sum_up
+from crawler.load.records import ClientCost, Phase, sum_up
 from crawler.load.result import LoadSetup, LoadVerdict
 
 _SECONDS = 1.0

@@ -21,8 +21,9 @@ from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.http.framing import HEAD_END, ResponseReader, is_blank
 from crawler.http.head import Head
+from crawler.load.counts import note
 from crawler.load.exchange import Exchange
-from crawler.load.records import Example, Phase, note
+from crawler.load.records import Example, Phase
 
 _MAX_HEADS = 1024
 _UNKNOWN = (-9, 0)  # a length that nothing has

@@ -4,8 +4,9 @@ import pytest
 
 from crawler.core.histogram import FINE, bucket
 from crawler.load.client_share import client_shares
+from crawler.load.counts import Table, note
 from crawler.load.nanoseconds import MILLISECOND
-from crawler.load.records import Phase, Table, note
+from crawler.load.records import Phase
 
 
 def lag(*milliseconds: float) -> Table:

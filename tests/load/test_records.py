@@ -9,7 +9,8 @@ from typing import Any, Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.load.records import Answers, Example, LoadFailure, Phase, Table
+from crawler.load.counts import Table
+from crawler.load.records import Answers, Example, LoadFailure, Phase
 
 LAWS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "name": lambda one, _: one,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crawler.load.records import ClientCost, Phase, Table
+from crawler.load.counts import Table
+from crawler.load.records import ClientCost, Phase
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.verdict import judge
 

@@ -1,0 +1,104 @@
+"""The seconds of a load test, one after the other: what a chart, a table per second and a monitor show.
+
+Rules
+- An answer belongs to the interval in which it came; a phase counts by the moment at which its requests were due.
+- Times are kept in coarse buckets (less than 1 % wide), so a second costs a few kilobytes. Percentiles of the whole
+  test come from the phases, not from here.
+- An interval lasts a second. A test of more than `MOST` seconds has longer ones: neighbours are merged, so memory stays
+  bounded however long the test is.
+Runs on: anywhere (pure); the intervals travel between processes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from crawler.core.histogram import add_to
+from crawler.load.counts import Table, new_table
+from crawler.load.nanoseconds import SECOND
+
+MOST = 3600  # intervals
+
+
+@dataclass(slots=True, kw_only=True)
+class Interval:
+    """One part of a test, as long as all others but the last.
+
+    Attributes:
+        begin, length: nanoseconds after the start of the test.
+        measured: False = within the warm-up.
+        scheduled: requests that came due within it; in a closed loop, those that were sent.
+        times: response times of good answers (closed loop: service times), in coarse buckets of nanoseconds.
+        failures: requests without a good answer, by kind (`status_503`, `timeout`...).
+        in_flight: requests under way at its end, over all processes.
+        users: connections that took part at its end; with stages of users, the users.
+        lag: how late the event loops called their timers, in coarse buckets of nanoseconds.
+        cpu_seconds: processor time of the client, over all processes.
+    """
+
+    begin: int
+    length: int = SECOND
+    measured: bool = True
+    scheduled: int = 0
+    times: Table = field(default_factory=new_table)
+    failures: dict[str, int] = field(default_factory=dict)
+    in_flight: int = 0
+    users: int = 0
+    lag: Table = field(default_factory=new_table)
+    cpu_seconds: float = 0.0
+
+    @property
+    def ok(self) -> int:
+        """Return the number of good answers."""
+        return sum(self.times.values())
+
+    @property
+    def failed(self) -> int:
+        """Return the number of requests that ended without a good answer."""
+        return sum(self.failures.values())
+
+    def add(self, other: "Interval") -> None:
+        """Add the share of another process in the same interval."""
+        self._add_counts(other)
+        self.length = max(self.length, other.length)
+        self.in_flight += other.in_flight
+        self.users += other.users
+
+    def append(self, other: "Interval") -> None:
+        """Add the interval that follows; its end is now this one's."""
+        self._add_counts(other)
+        self.length += other.length
+        self.in_flight, self.users = other.in_flight, other.users
+        self.measured = self.measured or other.measured
+
+    def _add_counts(self, other: "Interval") -> None:
+        self.scheduled += other.scheduled
+        self.cpu_seconds += other.cpu_seconds
+        add_to(self.times, [other.times])
+        add_to(self.lag, [other.lag])
+        for kind, count in other.failures.items():
+            self.failures[kind] = self.failures.get(kind, 0) + count
+
+
+def halved(intervals: Sequence[Interval]) -> list[Interval]:
+    """Return half as many intervals, each twice as long, made from neighbours."""
+    pairs = list(intervals[::2])
+    for first, second in zip(pairs, intervals[1::2], strict=False):
+        first.append(second)
+    return pairs
+
+
+def merge_intervals(shares: Iterable[Sequence[Interval]]) -> list[Interval]:
+    """Merge the intervals of several processes, which all began at the same moment."""
+    lists = [list(share) for share in shares]
+    longest = max((share[0].length for share in lists if share), default=SECOND)
+    total: list[Interval] = []
+    for each in lists:
+        share = each
+        while len(share) > 1 and share[0].length < longest:
+            share = halved(share)
+        for number, interval in enumerate(share):
+            if number < len(total):
+                total[number].add(interval)
+            else:
+                total.append(interval)
+    return total
