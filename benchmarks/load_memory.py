@@ -44,7 +44,7 @@ def main() -> int:
         good = b"HTTP/1.1 200 OK\r\nX-Second: %d\r\nContent-Length: 1\r\n\r\nx" % number
         for answer in islice(cycle([good] * 999 + [error]), MILLION // 10):
             connection.data_received(answer)
-            connection.ask(clock[0], clock[0])
+            connection.ask(connection.request, clock[0], clock[0])
         if number % 10 == 9:
             sizes.append(_resident())
     counted = pool.phase.ok + sum(pool.phase.failed.values())

@@ -72,13 +72,13 @@ class ResponseReader:
     """
 
     __slots__ = (
-        *("_bodiless", "_interims", "_latest", "_latest_head", "_left", "_raw", "_spent", "_stage", "_take"),
-        *("head", "is_done", "is_plain", "keep_alive", "surplus"),
+        *("_interims", "_latest", "_latest_head", "_left", "_raw", "_spent", "_stage", "_take"),
+        *("bodiless", "head", "is_done", "is_plain", "keep_alive", "surplus"),
     )
 
     def __init__(self, take: Callable[[bytes], object] = lambda _piece: None, *, bodiless: bool = False) -> None:
         self._take = take
-        self._bodiless = bodiless
+        self.bodiless = bodiless
         self._latest = b""  # the latest head: a server often says the same again
         self.begin()
 
@@ -167,7 +167,7 @@ class ResponseReader:
         self.keep_alive = head.keep_alive
         self._spent = 0
         self.is_plain = is_usual and not (self._interims or head.is_chunked)
-        if self._bodiless or head.status in _NO_BODY:
+        if self.bodiless or head.status in _NO_BODY:
             self._end(b"")
         elif head.flaw:
             raise FetchError(Reason.PROTOCOL_ERROR, head.flaw)

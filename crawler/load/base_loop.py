@@ -6,6 +6,8 @@ Rules
 - A request belongs to the phase in which it was due; each phase keeps its own record.
 - The test ends when its time is up, or when all its requests have ended. Requests in flight then have a short grace,
   and count as in flight after it.
+- With several groups of targets each phase keeps a record of each group. With several hosts a user has a connection to
+  each of them.
 - The test gives up when no connection could be opened within its first second.
 Runs on: the loop that loads.
 """
@@ -14,14 +16,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from crawler.load.exchange import Exchange
+from crawler.core.histogram import FINE, bucket
+from crawler.http.framing import ResponseReader
+from crawler.load.exchange import Exchange, Request
 from crawler.load.gauges import Gauge
+from crawler.load.intervals import IntervalLog, Moment
 from crawler.load.nanoseconds import MILLISECOND, SECOND
-from crawler.load.records import Phase
-from crawler.load.wire import Connection
+from crawler.load.records import Phase, added
+from crawler.load.wire import Connection, Heads
 
 _TICK = 5 * MILLISECOND  # how often the loop's lag is sampled
-_SWEEP = 10  # ticks between two checks of the timeouts
+_WATCH = 10  # ticks between two looks from outside
+_SWEEPS = 20  # checks of the timeouts within one timeout, at most one per tick and at least one per `_WATCH` ticks
 _GIVE_UP = SECOND  # without a single connection
 
 
@@ -53,6 +59,10 @@ class LoopSetup:
 
     Attributes:
         dial: opens a connection, and ends in its `connection_made` or `dial_failed`.
+        connections: to each host.
+        groups: names of the groups of targets.
+        hosts: number of the hosts that have targets.
+        draw: gives the next request; None = all are `exchange.request`.
         grace: nanoseconds for requests in flight at the end.
         requests: number of measured requests; None = as many as the time allows.
         watch: called with the loop some twenty times per second; it may call `stop`.
@@ -64,6 +74,9 @@ class LoopSetup:
     connections: int
     spans: Sequence[Span]
     grace: int
+    groups: Sequence[str] = ("",)
+    hosts: int = 1
+    draw: Callable[[], Request] | None = None
     requests: int | None = None
     gauge: Gauge = field(default_factory=Gauge)
     watch: Callable[["Loop"], None] = lambda _: None
@@ -73,28 +86,51 @@ class Loop:
     """A load test that runs: `open` it, then `start` it."""
 
     is_paced = False
+    chains = False
 
     def __init__(self, setup: LoopSetup) -> None:
         self.setup = setup
         self.exchange = setup.exchange
-        self.request = setup.exchange.request
         self.dial: Callable[[Connection], object] = setup.dial
         self.now: Callable[[], int] = setup.timers.now
-        self.heads: dict[bytes, tuple[int, int]] = {}
+        self.limit = setup.exchange.timeout
+        self.heads: Heads = {}
+        self.bare_heads: Heads = {}
+        self.draw = setup.draw
+        self.took: Callable[[Connection, ResponseReader], object] | None = None
         self.left = 0
         self.origin = 0
-        self.phases = [Phase(name=s.name, measured=s.measured, begin=s.begin) for s in setup.spans]
-        self.phase = self.phases[0]
+        self._all_cells = [
+            [Phase(name=span.name, measured=span.measured, begin=span.begin) for _ in setup.groups]
+            for span in setup.spans
+        ]
+        self.cells: Sequence[Phase] = self._all_cells[0]
+        self.log = IntervalLog()
+        self.second = self.log.current
         self.is_over = False
         self.gave_up = False
-        self._due: int | None = None  # of the next request; None = no schedule, or its end
         self._current = -1  # the phase that runs by the clock
         self._is_ending = False
         self._has_begun = False
         self._ticks = 0
+        self._sweep = min(_WATCH, max(1, self.limit // (_SWEEPS * _TICK)))
         self._when_open: Callable[[], None] | None = None
         self._when_over: Callable[[], None]
         self._connections: set[Connection] = set()
+
+    @property
+    def phases(self) -> list[Phase]:
+        """Return the phases in order, each over all groups of targets."""
+        named = zip(self.setup.spans, self._all_cells, strict=True)
+        return [cells[0] if len(cells) == 1 else added(cells, span.name) for span, cells in named]
+
+    @property
+    def groups(self) -> list[Phase]:
+        """Return the measured requests by group of targets; empty when there is one group."""
+        measured = [cells for cells in self._all_cells if cells[0].measured]
+        if len(self.setup.groups) == 1:
+            return []
+        return [added(cells, name) for name, cells in zip(self.setup.groups, zip(*measured, strict=True), strict=True)]
 
     # Before the start
 
@@ -102,11 +138,16 @@ class Loop:
         """Open all connections, and call `when_open` as soon as each is open or has failed."""
         self._when_open = when_open
         self.origin = self.now()
-        for _ in range(self.setup.connections):
-            self._connections.add(Connection(self))
+        for user in range(self.setup.connections):
+            for host in range(self.setup.hosts):
+                self.add(Connection(self, user, host))
         for connection in tuple(self._connections):
             self.dial(connection)
-        self.setup.timers.at(self.origin + self.exchange.timeout, self._all_opened)
+        self.setup.timers.at(self.origin + self.limit, self._all_opened)
+
+    def add(self, connection: Connection) -> None:
+        """Take a new connection, which may be another's successor."""
+        self._connections.add(connection)
 
     def opened(self, connection: Connection) -> None:
         """Take a connection that is open, or has failed to open, before the start."""
@@ -128,8 +169,10 @@ class Loop:
         if self.is_over:
             return
         self._has_begun = True
+        self.log.start(self.setup.gauge.cpu())
         self._advance(moment)
         self.setup.timers.at(moment + _TICK, self._tick)
+        self.setup.timers.at(self.origin + self.log.current.length, self._end_second)
         self.begin_sending()
 
     def begin_sending(self) -> None:
@@ -145,24 +188,25 @@ class Loop:
             return
         self.end_phase(moment)
         self._current += 1
-        if self._current == len(self.phases):
+        if self._current == len(self._all_cells):
             self._end(moment)
             return
-        if self.phases[self._current].measured and not self.setup.gauge.is_running:
+        cells = self._all_cells[self._current]
+        if cells[0].measured and not self.setup.gauge.is_running:
             self.setup.gauge.begin()
-        self.begin_phase(self.phases[self._current])
+        self.begin_phase(cells)
         if (end := self.setup.spans[self._current].end) is not None:
             self.setup.timers.at(self.origin + end, self._advance)
 
-    def begin_phase(self, phase: Phase) -> None:
-        """Take a phase that begins by the clock; the phase of a request may be another one."""
+    def begin_phase(self, cells: Sequence[Phase]) -> None:
+        """Take a phase that begins by the clock, by its groups; the phase of a request may be another one."""
 
     def end_phase(self, moment: int) -> None:
         """Note the end of the current phase, if there is one, and its answers so far."""
         if self._current >= 0:
-            phase = self.phases[self._current]
-            phase.end = moment - self.origin
-            phase.answered = phase.ok + sum(phase.failed.values())
+            for phase in self._all_cells[self._current]:
+                phase.end = moment - self.origin
+                phase.answered = phase.ok + sum(phase.failed.values())
 
     # The end
 
@@ -186,7 +230,7 @@ class Loop:
         """Send nothing more, and count the requests that were due until now."""
 
     def _finish_if_idle(self) -> None:
-        if self._is_ending and self._due is None and not self.in_flight:
+        if self._is_ending and self.has_ended and not self.in_flight:
             self._finish()
 
     def _finish(self) -> None:
@@ -195,6 +239,7 @@ class Loop:
         self.is_over = True
         now = self.now()
         self.shed_rest()
+        self._close_second(now)
         for connection in self._connections:
             if connection.is_busy:
                 connection.abandon(now)
@@ -207,41 +252,89 @@ class Loop:
         """Return the number of requests under way."""
         return sum(connection.is_busy for connection in self._connections)
 
+    @property
+    def has_ended(self) -> bool:
+        """Return whether no request is still to be sent."""
+        return True
+
     # While it runs
 
     def release(self, connection: Connection, now: int) -> None:
         """Take back a connection without a request; put a new one in the place of one that is over."""
         if self.is_over:
             return
+        if self.exchange.per_connection is not None and connection.served >= self.exchange.per_connection:
+            connection.close()
         if connection.is_over:
-            old, connection = connection, Connection(self)
-            connection.is_failed = not (old.is_open and self._has_begun)
-            self._connections.discard(old)
-            self._connections.add(connection)
+            connection = self._successor(connection)
         if not self._has_begun:
             self.opened(connection)
         else:
             self.serve(connection, now)
             self._finish_if_idle()
 
+    def ask_again(self, connection: Connection) -> None:
+        """Send the request of a kept connection that has ended over a new one."""
+        if not self.is_over:
+            self._successor(connection).ask_for(connection)
+
+    def _successor(self, old: Connection) -> Connection:
+        new = Connection(self, old.user, old.host)
+        new.is_failed = not (old.is_open and self._has_begun)
+        self._connections.discard(old)
+        self.add(new)
+        return new
+
     def serve(self, connection: Connection, now: int) -> None:
         """Give a free connection its next request, now or later."""
         raise NotImplementedError
 
     def _tick(self, moment: int) -> None:
-        """Sample the lag of the event loop; every tenth time, end the requests that are over their timeout."""
+        """Sample the lag of the event loop, and every few times end the requests that are over their timeout."""
         if self.is_over:
             return
         now = self.now()
         self.setup.gauge.lagged(now - moment)
+        self.second.lag[bucket(now - moment, FINE)] += 1
         self.setup.timers.at(moment + _TICK, self._tick)
         self._ticks += 1
-        if self._ticks % _SWEEP:
+        if self._ticks % self._sweep == 0:
+            for connection in tuple(self._connections):
+                if connection.is_busy and connection.sent <= now - self.limit:
+                    connection.expire(now)
+        if self._ticks % _WATCH == 0:
+            has_opened = self.gave_up or any(cell.opened for cells in self._all_cells for cell in cells)
+            if now - self.origin > _GIVE_UP and not has_opened:
+                self.gave_up = True
+                self.stop()
+            self.setup.watch(self)
+
+    # Seconds
+
+    @property
+    def users(self) -> int:
+        """Return the number of connections, or of users, that take part now."""
+        return len(self._connections)
+
+    @property
+    def scheduled(self) -> int:
+        """Return the number of requests that came due until now, in all phases."""
+        return sum(phase.scheduled for cells in self._all_cells for phase in cells)
+
+    def _end_second(self, moment: int) -> None:
+        if self.is_over:
             return
-        for connection in tuple(self._connections):
-            if connection.is_busy and connection.sent <= now - self.exchange.timeout:
-                connection.expire(now)
-        if now - self.origin > _GIVE_UP and not self.gave_up and not any(phase.opened for phase in self.phases):
-            self.gave_up = True
-            self.stop()
-        self.setup.watch(self)
+        self._close_second(moment)
+        self.setup.timers.at(self.origin + self.log.current.begin + self.log.current.length, self._end_second)
+
+    def _close_second(self, now: int) -> None:
+        is_measured = self._all_cells[min(max(0, self._current), len(self._all_cells) - 1)][0].measured
+        moment = Moment(
+            now=now - self.origin,
+            measured=is_measured,
+            scheduled=self.scheduled,
+            in_flight=self.in_flight,
+            users=self.users,
+            cpu=self.setup.gauge.cpu(),
+        )
+        self.second = self.log.close(moment)

@@ -7,7 +7,11 @@ Rules
 Runs on: the loop that loads.
 """
 
-from crawler.load.base_loop import Loop
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from crawler.load.base_loop import Loop, LoopSetup
+from crawler.load.exchange import Request
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import Phase
 from crawler.load.wire import Connection
@@ -17,19 +21,49 @@ _NO_LIMIT = 1 << 62
 
 
 class ClosedLoop(Loop):
-    """One virtual user per connection."""
+    """One virtual user per connection; with several hosts, per set of connections, one to each host."""
 
-    def begin_phase(self, phase: Phase) -> None:
-        """Let the connections send the requests of this phase."""
-        self.phase = phase
-        self._given = self.left = self.setup.requests or _NO_LIMIT if phase.measured else _NO_LIMIT
+    def __init__(self, setup: LoopSetup) -> None:
+        self._given = 0
+        self._by_user: dict[tuple[int, int], Connection] = {}
+        super().__init__(setup)
+        self._usual = Request(setup.exchange.request, bodiless=setup.exchange.bodiless)
+        self.draw = self._drawn if setup.draw is not None else None
+        self.chains = setup.hosts == 1 and setup.exchange.per_connection is None
+
+    def add(self, connection: Connection) -> None:
+        """Take a new connection, which may be another's successor."""
+        super().add(connection)
+        self._by_user[connection.user, connection.host] = connection
+
+    @property
+    def users(self) -> int:
+        """Return the number of users."""
+        return self.setup.connections
+
+    @property
+    def scheduled(self) -> int:
+        """Return the number of requests that were sent until now; a closed loop schedules what it sends."""
+        return super().scheduled + (self._given - self.left if self.draw is None else 0)
+
+    def begin_sending(self) -> None:
+        """Let each user send its first request."""
+        for connection in tuple(self._connections):
+            if connection.host == 0:
+                self.release(connection, self.now())
+
+    def begin_phase(self, cells: Sequence[Phase]) -> None:
+        """Let the users send the requests of this phase."""
+        self.cells = cells
+        self._given = self.left = self.setup.requests or _NO_LIMIT if cells[0].measured else _NO_LIMIT
 
     def end_phase(self, moment: int) -> None:
-        """Count the requests of the phase; a closed loop schedules what it sends."""
+        """Count the requests of the phase."""
         super().end_phase(moment)
         if self._current >= 0:
-            self.phase.scheduled = self.phase.sent = self._given - self.left
-            self.left = 0
+            if self.draw is None:
+                self.cells[0].scheduled = self.cells[0].sent = self._given - self.left
+            self._given = self.left = 0
 
     def serve(self, connection: Connection, now: int) -> None:
         """Send the user's next request at once; after a failed dial, later."""
@@ -38,6 +72,14 @@ class ClosedLoop(Loop):
             self.setup.timers.at(now + _RETRY_DELAY, lambda _: self.release(connection, self.now()))
         elif self.left:
             self.left -= 1
-            connection.ask(now, now)
+            request = self._usual if self.draw is None else self.draw()
+            self._by_user[connection.user, request.host].ask(request, now, now)
         elif not self.in_flight:
             self._advance(now)
+
+    def _drawn(self) -> Request:
+        request = cast("Callable[[], Request]", self.setup.draw)()
+        cell = self.cells[request.group]
+        cell.scheduled += 1
+        cell.sent += 1
+        return request

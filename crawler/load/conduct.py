@@ -12,14 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from crawler.core.errors import InternalError
+from crawler.core.histogram import percentile
 from crawler.load.base_loop import Loop, LoopSetup
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.dial import Dialer
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.open_loop import OpenLoop
-from crawler.load.pacers import Share
-from crawler.load.plan import Plan, pacer, spans
-from crawler.load.quantiles import quantile
+from crawler.load.plan import Plan, schedules, spans
 from crawler.load.records import LoadRecord
 from crawler.load.shared_memory import Progress, SharedBoard
 from crawler.runtime.collector import collect_less_often
@@ -27,8 +26,6 @@ from crawler.runtime.loop import Stop, raise_open_files
 from crawler.runtime.loop import run as run_loop
 from crawler.runtime.tasks import TaskSet
 from crawler.runtime.timers import Timers
-
-_SPARSE = 20  # calls between two computations of percentiles: about a second
 
 
 def work(job: tuple[Plan, Path]) -> LoadRecord:
@@ -52,17 +49,19 @@ async def conduct(plan: Plan, board: SharedBoard | None = None) -> LoadRecord:
     """Run one process's share on this loop, and return its record."""
     async with Timers() as timers, TaskSet() as tasks:
         shape, answer = plan.shape, plan.exchange
+        dialers = [Dialer(one, tasks, now=timers.now, timeout=answer.timeout) for one in plan.endpoints]
         setup = LoopSetup(
             timers=timers,
             exchange=answer,
-            dial=Dialer(plan.endpoint, tasks, now=timers.now, timeout=answer.timeout),
+            dial=lambda connection: dialers[connection.host](connection),
             connections=plan.connections,
             spans=spans(shape),
             grace=nanoseconds(shape.grace),
+            hosts=len(dialers),
             requests=plan.requests,
             watch=_BoardWriter(plan.index, board) if board is not None else lambda _: None,
         )
-        loop = OpenLoop(setup, Share(pacer(shape), plan.index, shape.processes)) if shape.is_open else ClosedLoop(setup)
+        loop = OpenLoop(setup, schedules(plan)) if shape.is_open else ClosedLoop(setup)
         try:
             await _called(loop.open)
             begin = Timers.now()
@@ -73,7 +72,13 @@ async def conduct(plan: Plan, board: SharedBoard | None = None) -> LoadRecord:
             await _called(partial(loop.start, begin))
         finally:  # cancelled: the connections must not outlive the test
             loop.stop(at_once=True)
-        return LoadRecord(phases=loop.phases, client=loop.setup.gauge.client, gave_up=loop.gave_up)
+        return LoadRecord(
+            phases=loop.phases,
+            groups=loop.groups,
+            intervals=loop.log.closed,
+            client=loop.setup.gauge.client,
+            gave_up=loop.gave_up,
+        )
 
 
 async def _called(start: Callable[[Callable[[], None]], None]) -> None:
@@ -89,25 +94,22 @@ class _BoardWriter:
     def __init__(self, index: int, board: SharedBoard) -> None:
         self._index = index
         self._board = board
-        self._calls = 0
+        self._end = self._ok = 0
         self._seen = Progress(is_ready=1)
 
     def __call__(self, loop: Loop) -> None:
-        seen = self._seen
-        outcomes = [phase.outcomes for phase in loop.phases]
-        seen.answered = sum(outcome["ok"] for outcome in outcomes)
-        seen.failed = sum(outcome["failed"] for outcome in outcomes)
-        seen.timed_out = sum(outcome["timed_out"] for outcome in outcomes)
+        """Write what the intervals hold so far; percentiles once a second."""
+        seen, done, now = self._seen, loop.log.total, loop.second
+        seen.answered = self._ok + sum(now.times.values())
+        failed = done.failed + now.failed
+        seen.timed_out = done.failures.get("timeout", 0) + now.failures.get("timeout", 0)
+        seen.failed = failed - seen.timed_out
         seen.in_flight = loop.in_flight
-        lag = loop.setup.gauge.client.lag
-        if self._calls % _SPARSE == 0:
-            response = loop.phase.response if loop.is_paced else loop.phase.service()
-            seen.p50, seen.p99 = (
-                one.value if one else 0 for one in (quantile(response, 0.5), quantile(response, 0.99))
-            )
-            found = quantile(lag, 0.99) or quantile(lag, 0.5)
-            seen.lag = found.value if found else 0
-        self._calls += 1
+        if done.end != self._end:
+            self._end = done.end
+            self._ok = done.ok
+            seen.p50, seen.p99 = (percentile(done.times, share) or 0 for share in (0.5, 0.99))
+            seen.lag = percentile(done.lag, 0.99) or 0
         self._board.tell(self._index, seen)
         if self._board.stop:
             loop.stop(at_once=self._board.stop > 1)

@@ -17,9 +17,11 @@ def new_table() -> Table:
     return defaultdict(int)
 
 
-def note(table: Table, nanoseconds: int) -> None:
-    """Count one time in its bucket."""
-    table[bucket(nanoseconds, FINE)] += 1
+def note(table: Table, nanoseconds: int) -> int:
+    """Count one time in its bucket, and return the bucket's number."""
+    number = bucket(nanoseconds, FINE)
+    table[number] += 1
+    return number
 
 
 def merged(*tables: Mapping[int, int]) -> Table:

@@ -32,6 +32,11 @@ class Gauge:
             self.client.seconds = (time.monotonic_ns() - self._wall) / 1e9
             self.client.cpu_seconds = (time.process_time_ns() - self._cpu) / 1e9
 
+    @staticmethod
+    def cpu() -> float:
+        """Return the processor time of this process until now, in seconds."""
+        return time.process_time_ns() / 1e9
+
     def lagged(self, nanoseconds: int) -> None:
         """Count one lag of the event loop."""
         if self.is_running:

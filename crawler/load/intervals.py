@@ -10,9 +10,10 @@ Runs on: anywhere (pure); the intervals travel between processes.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from crawler.core.histogram import add_to
+from crawler.core.histogram import FINE, add_to, bucket, middle
 from crawler.load.counts import Table, new_table
 from crawler.load.nanoseconds import SECOND
 
@@ -47,6 +48,11 @@ class Interval:
     cpu_seconds: float = 0.0
 
     @property
+    def end(self) -> int:
+        """Return the nanosecond after the start at which it ends."""
+        return self.begin + self.length
+
+    @property
     def ok(self) -> int:
         """Return the number of good answers."""
         return sum(self.times.values())
@@ -55,6 +61,15 @@ class Interval:
     def failed(self) -> int:
         """Return the number of requests that ended without a good answer."""
         return sum(self.failures.values())
+
+    def fail(self, kind: str) -> None:
+        """Count one request without a good answer."""
+        self.failures[kind] = self.failures.get(kind, 0) + 1
+
+    def coarsened(self) -> "Interval":
+        """Return a copy with coarse buckets of an interval whose times and lags were noted in fine ones."""
+        times, lag = (_coarse(table) for table in (self.times, self.lag))
+        return replace(self, times=times, lag=lag)
 
     def add(self, other: "Interval") -> None:
         """Add the share of another process in the same interval."""
@@ -77,6 +92,69 @@ class Interval:
         add_to(self.lag, [other.lag])
         for kind, count in other.failures.items():
             self.failures[kind] = self.failures.get(kind, 0) + count
+
+
+class Moment(NamedTuple):
+    """The state of a process at the end of an interval.
+
+    Attributes:
+        now: nanoseconds after the start of the test.
+        scheduled: requests that have come due since the start.
+        cpu: seconds of processor time since any moment.
+    """
+
+    now: int
+    measured: bool
+    scheduled: int
+    in_flight: int
+    users: int
+    cpu: float
+
+
+class IntervalLog:
+    """The intervals of one process: the loop notes into `current`, and closes it at the end of each interval.
+
+    Attributes:
+        total: the sum of all measured intervals that are closed.
+    """
+
+    def __init__(self) -> None:
+        self.closed: list[Interval] = []
+        self.current = Interval(begin=0)
+        self.total = Interval(begin=0, length=0)
+        self._length = SECOND
+        self._scheduled = 0
+        self._cpu: float | None = None
+
+    def start(self, cpu: float) -> None:
+        """Take the processor time at the start of the test."""
+        self._cpu = cpu
+
+    def close(self, moment: Moment) -> Interval:
+        """Close the current interval at this moment, and return the next one."""
+        done = self.current.coarsened()
+        done.length = max(0, moment.now - done.begin)
+        done.measured = moment.measured
+        done.scheduled = moment.scheduled - self._scheduled
+        done.in_flight, done.users = moment.in_flight, moment.users
+        done.cpu_seconds = moment.cpu - (self._cpu or 0.0)
+        self._scheduled, self._cpu = moment.scheduled, moment.cpu
+        if done.length or done.ok or done.failed:
+            self.closed.append(done)
+        if done.measured:
+            self.total.append(done)
+        if len(self.closed) >= MOST and done.length == self._length:
+            self.closed = halved(self.closed)
+            self._length *= 2
+        self.current = Interval(begin=moment.now, length=self._length)
+        return self.current
+
+
+def _coarse(fine: Table) -> Table:
+    table = new_table()
+    for number, count in fine.items():
+        table[bucket(middle(number, FINE))] += count
+    return table
 
 
 def halved(intervals: Sequence[Interval]) -> list[Interval]:

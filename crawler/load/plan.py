@@ -14,10 +14,11 @@ from crawler.core.protocols import Pacer
 from crawler.load.base_loop import Span
 from crawler.load.config import LoadConfig, ShapeConfig
 from crawler.load.dial import Endpoint
-from crawler.load.exchange import Exchange
+from crawler.load.exchange import Exchange, Request
 from crawler.load.nanoseconds import nanoseconds
-from crawler.load.pacers import Curve, First, Poisson, Regular
+from crawler.load.pacers import Curve, First, Poisson, Regular, Share
 from crawler.load.result import LoadSetup
+from crawler.load.schedule import Schedule
 from crawler.load.target import endpoint, exchange, is_own, target
 
 
@@ -25,7 +26,7 @@ from crawler.load.target import endpoint, exchange, is_own, target
 class Plan:
     """One process's share of a load test."""
 
-    endpoint: Endpoint
+    endpoints: tuple[Endpoint, ...]
     exchange: Exchange
     shape: ShapeConfig
     index: int = 0
@@ -55,7 +56,7 @@ async def prepare(url: str, config: LoadConfig) -> tuple[LoadSetup, Plan]:
     parsed = target(url)
     place = await endpoint(parsed, config.request)
     place.tls()  # a file that holds no certificates is found here
-    plan = Plan(endpoint=place, exchange=exchange(parsed, config), shape=config.shape)
+    plan = Plan(endpoints=(place,), exchange=exchange(parsed, config), shape=config.shape)
     shape, address, statuses = config.shape, place.address, config.gate.statuses()
     good = "status below 400" if statuses is None else f"status {', '.join(map(str, sorted(statuses)))}"
     return LoadSetup(
@@ -81,6 +82,12 @@ async def prepare(url: str, config: LoadConfig) -> tuple[LoadSetup, Plan]:
         allowed_host=config.request.i_may_test,
         shares_machine=isinstance(address, str) or is_own(address[0]),
     ), plan
+
+
+def schedules(plan: Plan) -> list[Schedule]:
+    """Return the process's share of the schedule of an open loop, for each host its own."""
+    usual = Request(plan.exchange.request, bodiless=plan.exchange.bodiless)
+    return [Schedule(Share(pacer(plan.shape), plan.index, plan.shape.processes), usual=usual) for _ in plan.endpoints]
 
 
 def pacer(shape: ShapeConfig) -> Pacer:

@@ -108,5 +108,6 @@ def result_of(asked: LoadSetup, records: list[LoadRecord], *, interrupted: bool)
         advice=advice,
         interrupted=interrupted,
         gave_up=all(record.gave_up for record in records),
+        groups=tuple(merge_phases([record.groups for record in records])),
         intervals=tuple(merge_intervals(record.intervals for record in records)),
     )

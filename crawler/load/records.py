@@ -92,6 +92,7 @@ class Phase:
         connect, tls: times of opening connections.
         opened, closed_by_server: connections.
         surplus: connections given up because the server sent more than the answer.
+        asked_again: requests sent once more, since their kept connection had ended before the first byte of an answer.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Phase:
     opened: int = 0
     closed_by_server: int = 0
     surplus: int = 0
+    asked_again: int = 0
 
     def fail(self, kind: str, example: Example) -> None:
         """Count a request that failed."""
@@ -216,11 +218,16 @@ class ClientCost:
 
 @dataclass(slots=True, kw_only=True)
 class LoadRecord:
-    """The record of one process: its phases in order, its own cost, and whether it gave up."""
+    """The record of one process: its phases in order, its seconds, its own cost, and whether it gave up.
+
+    Attributes:
+        groups: the measured requests by group of targets; empty when there is one group.
+    """
 
     phases: list[Phase]
     client: ClientCost
     gave_up: bool = False
+    groups: list[Phase] = field(default_factory=list)
     intervals: list[Interval] = field(default_factory=list)
 
 
@@ -235,8 +242,13 @@ def merge_phases(shares: Iterable[list[Phase]]) -> list[Phase]:
 
 def sum_up(phases: Iterable[Phase]) -> Phase:
     """Return the sum of the measured phases; an empty phase when there are none."""
-    measured = [phase for phase in phases if phase.measured]
-    total = Phase(name="all", begin=measured[0].begin if measured else 0)
-    for phase in measured:
+    return added([phase for phase in phases if phase.measured], "all")
+
+
+def added(phases: Sequence[Phase], name: str) -> Phase:
+    """Return the sum of these phases under a name."""
+    first = phases[0] if phases else Phase(name=name)
+    total = Phase(name=name, measured=first.measured, begin=first.begin)
+    for phase in phases:
         total.merge(phase)
     return total

@@ -7,13 +7,16 @@ Rules
 - The fast path knows an answer by its head: it came in one piece, and the full parser has read the same head before
   (equal bytes mean equal framing). Every other answer goes through the full parser.
 - An answer with another status or body than the expected one is a failure; so is a connection that ends too early.
+- An answer that comes after the timeout is a timeout, whether or not a timer has rung.
+- A kept connection may end before the first byte of an answer: its server closes idle connections when it likes. The
+  request is then sent once more, on a new connection, if its method is idempotent (RFC 9112, 9.3.1).
 - No request is lost: each ends by exactly one of `data_received`, `_answered`, `_fail`, `expire` or `abandon`.
 - A closed connection is never used again: the pool puts a new one in its place, which is dialled for its first request.
 Runs on: the loop that loads; in tests, on a simulated one.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 from crawler.core.errors import FetchError
@@ -22,50 +25,88 @@ from crawler.core.text import safe
 from crawler.http.framing import HEAD_END, ResponseReader, is_blank
 from crawler.http.head import Head
 from crawler.load.counts import note
-from crawler.load.exchange import Exchange
+from crawler.load.exchange import Exchange, Request
+from crawler.load.intervals import Interval
 from crawler.load.records import Example, Phase
 
 _MAX_HEADS = 1024
 _UNKNOWN = (-9, 0)  # a length that nothing has
+_NOTHING = Request(b"")
+
+Heads = dict[bytes, tuple[int, int]]
+"""Heads of good answers: the length of what follows, and the status."""
 
 
 class Pool(Protocol):
-    """The owner of the connections, which decides when each one sends."""
+    """The owner of the connections, which decides when each one sends.
+
+    Attributes:
+        dial: opens a connection; ends in `connection_made` or `dial_failed`.
+        heads, bare_heads: heads that were read before, of answers with a body and of those to HEAD.
+        is_paced: requests have a due moment.
+        chains: a connection may send its next request right after an answer, without the pool, while `left` is not 0.
+        left: requests that are still to be sent.
+        draw: gives each next request; None = all are the same.
+        cells: the records of the current phase, by group of targets.
+        limit: the timeout in nanoseconds.
+        second: the interval in which answers count now, with its times in fine buckets.
+        took: is given each whole answer, good or not, before the connection is released; None = nothing reads them.
+    """
 
     now: Callable[[], int]
-    dial: Callable[["Connection"], object]  # opens it; ends in `connection_made` or `dial_failed`
+    dial: Callable[["Connection"], object]
     exchange: Exchange
-    request: bytes
-    heads: dict[bytes, tuple[int, int]]  # of good answers: the length of what follows, and the status
-    is_paced: bool  # requests have a due moment
-    left: int  # requests that a connection may send right after its answer, without the pool
-    phase: Phase
+    heads: Heads
+    bare_heads: Heads
+    is_paced: bool
+    chains: bool
+    left: int
+    draw: Callable[[], Request] | None
+    cells: Sequence[Phase]
+    limit: int
+    second: Interval
     origin: int
+    took: Callable[["Connection", ResponseReader], object] | None
 
     def opened(self, connection: "Connection") -> None:
         """Take a connection that is open and has no request yet."""
+
+    def ask_again(self, connection: "Connection") -> None:
+        """Send the request of a kept connection that has ended over a new one."""
 
     def release(self, connection: "Connection", now: int) -> None:
         """Take back a connection without a request; it may be over."""
 
 
 class Connection(asyncio.Protocol):
-    """One connection, which carries one request at a time."""
+    """One connection, which carries one request at a time.
+
+    Attributes:
+        user: the number of the user whom it serves (closed loop).
+        host: the number of the host to which it leads.
+        served: requests that were sent over it.
+    """
 
     __slots__ = (
-        *("_is_awaiting", "_phase", "_reader", "_split", "_transport", "_write"),
-        *("intended", "is_busy", "is_failed", "is_over", "is_used", "pool", "sent", "tcp_time", "tls_began"),
+        *("_heads", "_is_awaiting", "_phase", "_reader", "_split", "_transport", "_write"),
+        *("host", "intended", "is_busy", "is_failed", "is_over", "is_used", "pool", "request", "sent", "served"),
+        *("tcp_time", "tls_began", "user"),
     )
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, user: int = 0, host: int = 0) -> None:
         self.pool = pool
+        self.user = user
+        self.host = host
+        self.request = _NOTHING
         self.is_busy = False  # it has a request
         self.is_over = False
         self.is_failed = False  # it replaces a connection that could not be opened
         self.is_used = False  # it has had an answer
+        self.served = 0
         self.sent = self.intended = 0
         self.tcp_time = self.tls_began = 0  # set by the dialer: how long connecting took, and when TLS began
-        self._phase = pool.phase
+        self._phase = pool.cells[0]
+        self._heads = pool.heads
         self._transport: asyncio.Transport | None = None
         self._write: Callable[[bytes], object]  # since the connection is open
         self._is_awaiting = False  # the request is sent, and no byte of its answer has come
@@ -83,15 +124,33 @@ class Connection(asyncio.Protocol):
         name = self._transport.get_extra_info("sockname") if self._transport else None
         return name[1] if isinstance(name, tuple) else None
 
-    def ask(self, now: int, intended: int) -> None:
-        """Send the request, and open the connection first if need be; `intended` is the due moment."""
-        pool = self.pool
+    def ask(self, request: Request, now: int, intended: int) -> None:
+        """Send a request, and open the connection first if need be; `intended` is the due moment."""
         self.is_busy = True
         self.sent = now
         self.intended = intended
-        self._phase = pool.phase
+        self._take(request)
+        self._send_or_dial()
+
+    def ask_for(self, other: "Connection") -> None:
+        """Send the request of another connection, which has ended before its answer began."""
+        self.is_busy = True
+        self.sent, self.intended = other.sent, other.intended
+        self._take(other.request)
+        self._phase = other._phase  # noqa: SLF001 - a connection's like
+        self._phase.asked_again += 1
+        self._send_or_dial()
+
+    def _take(self, request: Request) -> None:
+        pool = self.pool
+        self.served += 1
+        self.request = request
+        self._phase = pool.cells[request.group]
+        self._heads = pool.bare_heads if request.bodiless else pool.heads
+
+    def _send_or_dial(self) -> None:
         if self._transport is None:
-            pool.dial(self)
+            self.pool.dial(self)
         else:
             self._send()
 
@@ -100,6 +159,7 @@ class Connection(asyncio.Protocol):
         note(self._phase.timed_out, now - self.intended)
         waited = "for a connection" if self._transport is None else "for the answer"
         self._phase.keep_example("timeout", self._example(now, f"waited {waited}"))
+        self.pool.second.fail("timeout")
         self._over(now)
 
     def abandon(self, now: int) -> None:
@@ -148,26 +208,32 @@ class Connection(asyncio.Protocol):
         if self._is_awaiting and self.is_used:
             pool = self.pool
             end = data.find(HEAD_END) + 4  # 3 without an end; no head is that short
-            rest, status = pool.heads.get(data[:end], _UNKNOWN)
-            if rest == len(data) - end:
-                now = pool.now()
-                took = now - self.sent
+            rest, status = self._heads.get(data[:end], _UNKNOWN)
+            now = pool.now()
+            took = now - self.sent
+            if rest == len(data) - end and took <= pool.limit:
                 phase = self._phase
                 phase.bytes += len(data)
                 answers = phase.reused
-                # core.histogram.bucket(took, FINE), written out: a call of `note` takes 0.3 us, this line 0.1
+                # core.histogram.bucket(took, FINE), written out: a call of `note` takes 0.3 us, these lines 0.1
                 shift = took.bit_length() - 11
-                answers.whole[(shift << 10) + (took >> shift) if shift > 0 else took] += 1
+                number = (shift << 10) + (took >> shift) if shift > 0 else took
+                answers.whole[number] += 1
                 answers.statuses[status] += 1
-                if pool.left:
+                if pool.chains and pool.left:
                     pool.left -= 1
+                    pool.second.times[number] += 1
                     self.sent = self.intended = now
-                    self._phase = pool.phase
-                    self._write(pool.request)
+                    if pool.draw is None:
+                        self._phase = pool.cells[0]
+                    else:
+                        self._take(pool.draw())
+                    self._write(self.request.data)
                 else:
                     self._is_awaiting = False
                     if pool.is_paced:
-                        note(phase.response, now - self.intended)
+                        number = note(phase.response, now - self.intended)
+                    pool.second.times[number] += 1
                     self._next(now)
                 return
         self._read(data)
@@ -175,6 +241,9 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> None:
         """End the answer where the server has closed its side; the transport then closes."""
         if self.is_over or not self.is_busy or self._transport is None:
+            return
+        if self._is_awaiting:
+            self._lost(None)
             return
         try:
             reader = self._reading()
@@ -191,17 +260,31 @@ class Connection(asyncio.Protocol):
         if not self.is_busy:
             self._phase.closed_by_server += 1
             self._over(self.pool.now())
-        elif self._is_awaiting or error is not None:
-            reason = Reason.CONNECTION_LOST if self._is_awaiting else Reason.TRUNCATED
-            self._fail(FetchError(reason, str(error or "the server closed the connection without an answer")))
+        elif self._is_awaiting:
+            self._lost(error)
+        elif error is not None:
+            self._fail(FetchError(Reason.TRUNCATED, str(error)))
         else:
             self.eof_received()
+
+    def _lost(self, error: Exception | None) -> None:
+        """End a connection whose request has had no byte of an answer."""
+        if self.is_used and self.request.is_idempotent:
+            self._phase.closed_by_server += 1
+            self.is_busy = False
+            self.close()
+            self.pool.ask_again(self)
+            return
+        said = str(error or "the server closed the connection without an answer")
+        if self.is_used:
+            said += "; only an idempotent request is sent again"
+        self._fail(FetchError(Reason.CONNECTION_LOST, said))
 
     # Below the fast path
 
     def _send(self) -> None:
         self._is_awaiting = True
-        self._write(self.pool.request)
+        self._write(self.request.data)
 
     def _reading(self) -> ResponseReader:
         """Return the reader of the answer that has begun, or begins now."""
@@ -209,6 +292,7 @@ class Connection(asyncio.Protocol):
             self._reader = self.pool.exchange.reader()
         if self._is_awaiting:
             self._is_awaiting = False
+            self._reader.bodiless = self.request.bodiless
             self._reader.begin()
             self._split = self.pool.now()
         return self._reader
@@ -234,33 +318,41 @@ class Connection(asyncio.Protocol):
                 self._split = 0
                 # The head joins the fast path if the answer is good and the head alone says how long the answer is.
                 pool, status = self.pool, _status(reader)
+                rule = pool.exchange
                 usual = reader.is_plain and not is_blank(data[:4]) and reader.keep_alive and not reader.surplus
-                if usual and pool.exchange.keep_alive and pool.exchange.body is None and pool.exchange.is_good(status):
-                    if len(pool.heads) >= _MAX_HEADS:
-                        pool.heads.clear()
+                is_read = rule.body is not None or pool.took is not None
+                if usual and not is_read and rule.keep_alive and rule.is_good(status):
+                    if len(self._heads) >= _MAX_HEADS:
+                        self._heads.clear()
                     end = data.find(HEAD_END) + len(HEAD_END)
-                    pool.heads[data[:end]] = (len(data) - end, status)
+                    self._heads[data[:end]] = (len(data) - end, status)
             self._answered(reader)
 
     def _answered(self, reader: ResponseReader) -> None:
         """Judge a whole answer, and close the connection if it cannot be used again."""
-        now, exchange, status, phase = self.pool.now(), self.pool.exchange, _status(reader), self._phase
+        pool, status, phase = self.pool, _status(reader), self._phase
+        now, exchange = pool.now(), pool.exchange
+        if now - self.sent > pool.limit:
+            self.expire(now)
+            return
         if not exchange.is_good(status):
-            phase.fail(f"status_{status}", self._example(now, f"answered with status {status}"))
-        elif exchange.body is not None and exchange.body not in getattr(reader, "body", b""):
-            phase.fail("unexpected_body", self._example(now, "the body does not hold what is expected"))
+            self._count_failure(f"status_{status}", now, f"answered with status {status}")
+        elif not exchange.is_expected(reader):
+            self._count_failure("unexpected_body", now, "the body does not hold what is expected")
         else:
             answers = phase.reused if self.is_used else phase.fresh
             if self._split:
-                note(answers.split, now - self.sent)
+                number = note(answers.split, now - self.sent)
                 note(answers.first_byte, self._split - self.sent)
                 note(answers.body, now - self._split)
             else:
-                note(answers.whole, now - self.sent)
-            if self.pool.is_paced:
-                note(phase.response, now - self.intended)
+                number = note(answers.whole, now - self.sent)
+            if pool.is_paced:
+                number = note(phase.response, now - self.intended)
+            pool.second.times[number] += 1
             answers.statuses[status] += 1
-            self._split = 0
+        if pool.took is not None:
+            pool.took(self, reader)
         if not exchange.keep_alive:
             self.close()
         elif not reader.keep_alive:
@@ -279,8 +371,12 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, error: FetchError) -> None:
         now = self.pool.now()
-        self._phase.fail(error.reason.value, self._example(now, str(error)))
+        self._count_failure(error.reason.value, now, str(error))
         self._over(now)
+
+    def _count_failure(self, kind: str, now: int, detail: str) -> None:
+        self._phase.fail(kind, self._example(now, detail))
+        self.pool.second.fail(kind)
 
     def _over(self, now: int) -> None:
         """Close the connection, without a request from now on, and tell the pool."""

@@ -1,12 +1,16 @@
 """load.wire: one connection of a load test. How answers are framed: tests/conformance/test_framing.py."""
 
+import gzip
+import zlib
+
+import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.histogram import FINE, bucket
-from crawler.load.exchange import Exchange, KeepingReader
-from crawler.load.nanoseconds import SECOND
+from crawler.load.exchange import Exchange, KeepingReader, Request
+from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.wire import Connection
 from support.answers import CHUNKED, HELLO, OK, pieces
 from support.simulation import REQUEST, Account, connected
@@ -14,10 +18,10 @@ from support.simulation import REQUEST, Account, connected
 
 def used(answer: bytes = HELLO) -> tuple[Account, Connection]:
     """A connection that has had this answer twice, and has its next request."""
-    pool, connection = connected(Exchange(request=REQUEST, timeout=SECOND))
+    pool, connection = connected(Exchange(request=REQUEST, timeout=10**14))
     for _ in range(2):
         connection.data_received(answer)
-        connection.ask(2, 2)
+        connection.ask(connection.request, 2, 2)
     return pool, connection
 
 
@@ -76,7 +80,7 @@ def test_half_a_head_is_no_answer_whatever_its_length() -> None:
         connection.data_received(raw[:cut])
         assert connection.is_busy
         connection.data_received(raw[cut:])
-        connection.ask(2, 2)
+        connection.ask(connection.request, 2, 2)
 
     assert pool.account()["failures"] == {}
 
@@ -103,7 +107,104 @@ def test_an_answer_that_is_not_the_expected_one_is_a_failure(exchange: Exchange,
     pool, connection = connected(exchange)
     for _ in range(3):
         connection.data_received(HELLO)
-        connection.ask(2, 2)
+        connection.ask(connection.request, 2, 2)
 
     assert pool.account()["failures"] == {kind: 3}
     assert not connection.is_over
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_answer_after_the_timeout_is_a_timeout_although_no_timer_has_rung(*, is_known: bool) -> None:
+    """Answers of 120 ms under a timeout of 100 ms are timeouts, whether the fast path or the parser reads them."""
+    pool, connection = connected(Exchange(request=REQUEST, timeout=100 * MILLISECOND))
+    for _ in range(2):
+        connection.data_received(HELLO)
+        connection.ask(connection.request, 7, 7)
+    if not is_known:
+        pool.heads.clear()
+    pool.now = lambda: 7 + 120 * MILLISECOND
+
+    connection.data_received(HELLO)
+
+    assert pool.phase.outcomes == {"ok": 2, "failed": 0, "timed_out": 1, "shed": 0, "in_flight": 0}
+    assert connection.is_over
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError(104, "reset")])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_kept_connection_that_ends_before_the_first_byte_is_asked_again(method: str, error: Exception | None) -> None:
+    """An idempotent request is no failure of the server, which may close idle connections when it likes."""
+    pool, connection = connected(Exchange(request=method.encode() + b" / HTTP/1.1\r\n\r\n"))
+    connection.data_received(HELLO)
+    connection.ask(connection.request, 2, 2)
+
+    connection.connection_lost(error)
+
+    assert pool.asked_again == 1
+    assert pool.phase.outcomes["failed"] == 0
+    assert connection.is_over
+
+
+@pytest.mark.parametrize(("method", "before", "kind"), [("POST", 1, "connection_lost"), ("GET", 0, "connection_lost")])
+def test_other_connections_that_end_without_an_answer_are_failures(method: str, before: int, kind: str) -> None:
+    """A POST may have been carried out; and a new connection is closed for another cause than idleness."""
+    pool, connection = connected(Exchange(request=method.encode() + b" / HTTP/1.1\r\n\r\n"))
+    for _ in range(before):
+        connection.data_received(HELLO)
+        connection.ask(connection.request, 2, 2)
+
+    connection.connection_lost(None)
+
+    assert pool.asked_again == 0
+    assert pool.account()["failures"] == {kind: 1}
+
+
+def test_a_connection_that_ends_within_an_answer_is_a_failure() -> None:
+    """The first byte has come, so the request was served."""
+    pool, connection = used()
+
+    connection.data_received(HELLO[:3])
+    connection.connection_lost(None)
+
+    assert pool.asked_again == 0
+    assert pool.account()["failures"] == {"truncated": 1}
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "identity", "br"])
+def test_an_expected_body_is_looked_for_without_its_codings(coding: str) -> None:
+    """The user thinks of the document, not of its compression."""
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress, "identity": bytes, "br": brotli.compress}[coding]
+    body = pack(b"all is well here")
+    head = OK + b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (coding.encode(), len(body))
+    pool, connection = connected(Exchange(request=REQUEST, body=b"is well"))
+
+    connection.data_received(head + body)
+
+    assert pool.phase.outcomes["ok"] == 1
+
+
+def test_a_body_that_cannot_be_decoded_is_searched_as_it_came() -> None:
+    """Damage is no crash."""
+    pool, connection = connected(Exchange(request=REQUEST, body=b"is well"))
+
+    connection.data_received(OK + b"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\nall is well!")
+
+    assert pool.phase.outcomes["ok"] == 1
+
+
+def test_an_answer_to_head_is_not_taken_for_one_to_get() -> None:
+    """Equal heads are framed alike only under methods that frame alike."""
+    pool, connection = connected(Exchange(request=REQUEST))
+    head = HELLO[: HELLO.index(b"\r\n\r\n") + 4]
+    bare = Request(b"HEAD / HTTP/1.1\r\n\r\n", bodiless=True)
+    connection.data_received(HELLO)
+    for _ in range(3):
+        connection.ask(bare, 2, 2)
+        connection.data_received(head)
+
+    connection.ask(Request(REQUEST), 2, 2)
+    connection.data_received(head)
+
+    assert connection.is_busy
+    connection.data_received(HELLO[len(head) :])
+    assert pool.phase.ok == 5

@@ -6,18 +6,21 @@ truth is known to the nanosecond and a busy machine cannot make a test flake.
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from crawler.core.protocols import Pacer
+from crawler.http.framing import ResponseReader
 from crawler.load.base_loop import Loop, LoopSetup, Span
 from crawler.load.closed_loop import ClosedLoop
-from crawler.load.exchange import Exchange
+from crawler.load.exchange import Exchange, Request
+from crawler.load.intervals import Interval
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.open_loop import OpenLoop
 from crawler.load.pacers import Curve, RateStage, Regular
 from crawler.load.records import Phase, sum_up
-from crawler.load.wire import Connection
+from crawler.load.schedule import Schedule
+from crawler.load.wire import Connection, Heads
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -132,7 +135,7 @@ def simulated(
     )
     if rate is not None:
         pacer = Regular(Curve([RateStage(end, round(rate * 1000), round(rate * 1000))]))
-    loop = OpenLoop(parts, pacer) if pacer is not None else ClosedLoop(parts)
+    loop = OpenLoop(parts, [Schedule(pacer, usual=Request(REQUEST))]) if pacer is not None else ClosedLoop(parts)
     is_over: list[bool] = []
     loop.open(lambda: loop.start(simulation.now() + MILLISECOND, lambda: is_over.append(True)))
     disturb(simulation, loop)
@@ -151,20 +154,31 @@ class Account:
     """A pool of one connection that only keeps accounts."""
 
     is_paced = False
+    chains = False
     left = 0
     origin = 0
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        self.request = exchange.request
-        self.heads: dict[bytes, tuple[int, int]] = {}
+        self.limit = exchange.timeout
+        self.heads: Heads = {}
+        self.bare_heads: Heads = {}
+        self.draw: Callable[[], Request] | None = None
+        self.took: Callable[[Connection, ResponseReader], object] | None = None
+        self.second = Interval(begin=0)
         self.phase = Phase(name="all")
+        self.cells: Sequence[Phase] = [self.phase]
         self.over = 0
+        self.asked_again = 0
         self.now = lambda: 7
         self.dial: Callable[[Connection], object] = lambda _: None
 
     def opened(self, connection: Connection) -> None:
         """Nothing is waited for."""
+
+    def ask_again(self, connection: Connection) -> None:
+        """A kept connection has ended under its request."""
+        self.asked_again += 1
 
     def release(self, connection: Connection, now: int) -> None:
         """A connection has nothing to do."""
@@ -197,5 +211,5 @@ def connected(exchange: Exchange) -> tuple[Account, Connection]:
     pool = Account(exchange)
     connection = Connection(pool)
     connection.connection_made(Sink())
-    connection.ask(1, 1)
+    connection.ask(Request(exchange.request, bodiless=exchange.bodiless), 1, 1)
     return pool, connection
