@@ -107,6 +107,7 @@ class Loop:
         self.cells: Sequence[Phase] = self._all_cells[0]
         self.log = IntervalLog()
         self.second = self.log.current
+        self.times = self.second.times
         self.is_over = False
         self.gave_up = False
         self._current = -1  # the phase that runs by the clock
@@ -338,3 +339,4 @@ class Loop:
             cpu=self.setup.gauge.cpu(),
         )
         self.second = self.log.close(moment)
+        self.times = self.second.times

@@ -24,7 +24,7 @@ from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.http.framing import HEAD_END, ResponseReader, is_blank
 from crawler.http.head import Head
-from crawler.load.counts import note
+from crawler.load.counts import Table, note
 from crawler.load.exchange import Exchange, Request
 from crawler.load.intervals import Interval
 from crawler.load.records import Example, Phase
@@ -49,7 +49,7 @@ class Pool(Protocol):
         draw: gives each next request; None = all are the same.
         cells: the records of the current phase, by group of targets.
         limit: the timeout in nanoseconds.
-        second: the interval in which answers count now, with its times in fine buckets.
+        second: the interval in which requests count now, and `times`, its times in fine buckets.
         took: is given each whole answer, good or not, before the connection is released; None = nothing reads them.
     """
 
@@ -65,6 +65,7 @@ class Pool(Protocol):
     cells: Sequence[Phase]
     limit: int
     second: Interval
+    times: Table
     origin: int
     took: Callable[["Connection", ResponseReader], object] | None
 
@@ -88,7 +89,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        *("_heads", "_is_awaiting", "_phase", "_reader", "_split", "_transport", "_write"),
+        *("_data", "_heads", "_is_awaiting", "_phase", "_reader", "_split", "_transport", "_write"),
         *("host", "intended", "is_busy", "is_failed", "is_over", "is_used", "pool", "request", "sent", "served"),
         *("tcp_time", "tls_began", "user"),
     )
@@ -98,6 +99,7 @@ class Connection(asyncio.Protocol):
         self.user = user
         self.host = host
         self.request = _NOTHING
+        self._data = b""
         self.is_busy = False  # it has a request
         self.is_over = False
         self.is_failed = False  # it replaces a connection that could not be opened
@@ -145,6 +147,7 @@ class Connection(asyncio.Protocol):
         pool = self.pool
         self.served += 1
         self.request = request
+        self._data = request.data
         self._phase = pool.cells[request.group]
         self._heads = pool.bare_heads if request.bodiless else pool.heads
 
@@ -221,19 +224,19 @@ class Connection(asyncio.Protocol):
                 answers.whole[number] += 1
                 answers.statuses[status] += 1
                 if pool.chains and pool.left:
+                    pool.times[number] += 1
                     pool.left -= 1
-                    pool.second.times[number] += 1
                     self.sent = self.intended = now
                     if pool.draw is None:
                         self._phase = pool.cells[0]
                     else:
                         self._take(pool.draw())
-                    self._write(self.request.data)
+                    self._write(self._data)
                 else:
                     self._is_awaiting = False
                     if pool.is_paced:
                         number = note(phase.response, now - self.intended)
-                    pool.second.times[number] += 1
+                    pool.times[number] += 1
                     self._next(now)
                 return
         self._read(data)
@@ -284,7 +287,7 @@ class Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         self._is_awaiting = True
-        self._write(self.request.data)
+        self._write(self._data)
 
     def _reading(self) -> ResponseReader:
         """Return the reader of the answer that has begun, or begins now."""
@@ -349,7 +352,7 @@ class Connection(asyncio.Protocol):
                 number = note(answers.whole, now - self.sent)
             if pool.is_paced:
                 number = note(phase.response, now - self.intended)
-            pool.second.times[number] += 1
+            pool.times[number] += 1
             answers.statuses[status] += 1
         if pool.took is not None:
             pool.took(self, reader)

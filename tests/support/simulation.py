@@ -6,8 +6,10 @@ truth is known to the nanosecond and a busy machine cannot make a test flake.
 
 import asyncio
 import heapq
+from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import count
+from dataclasses import dataclass
+from itertools import count, cycle
 
 from crawler.core.protocols import Pacer
 from crawler.http.framing import ResponseReader
@@ -55,12 +57,16 @@ class Simulation:
 
 
 class Server:
-    """Answers each request after `latency(number, now)` nanoseconds; None = never. It counts what it gets."""
+    """Answers each request after `latency(number, now)` nanoseconds; None = never, negative = it hangs up.
+
+    It counts what it gets.
+    """
 
     def __init__(
         self, simulation: Simulation, latency: Callable[[int, int], int | None], answer: bytes = ANSWER
     ) -> None:
         self.received = 0
+        self.requests: Counter[bytes] = Counter()
         self.dialled = 0
         self.simulation = simulation
         self._latency = latency
@@ -72,11 +78,14 @@ class Server:
         wire = Wire(self, connection)
         self.simulation.at(self.simulation.now(), lambda _: connection.connection_made(wire))
 
-    def take(self, wire: "Wire") -> None:
+    def take(self, wire: "Wire", data: bytes) -> None:
         """A request has come."""
         latency = self._latency(self.received, self.simulation.now())
         self.received += 1
-        if latency is not None:
+        self.requests[data] += 1
+        if latency is not None and latency < 0:
+            self.simulation.at(self.simulation.now(), lambda _: wire.end())
+        elif latency is not None:
             self.simulation.at(self.simulation.now() + latency, lambda _: wire.deliver(self.answer))
 
 
@@ -91,19 +100,37 @@ class Wire(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """A request."""
-        assert data == REQUEST
-        self._server.take(self)
+        self._server.take(self, bytes(data))
 
     def deliver(self, data: bytes) -> None:
         """Bytes arrive."""
         if self._is_open:
             self._connection.data_received(data)
 
+    def end(self) -> None:
+        """The server hangs up."""
+        if self._is_open:
+            self._is_open = False
+            self._connection.connection_lost(None)
+
     def abort(self) -> None:
         """The client hangs up."""
         self._is_open = False
 
     close = abort
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Requests that are sent one after the other, again and again, and the latencies of further hosts."""
+
+    requests: Sequence[Request] = ()
+    groups: Sequence[str] = ("",)
+    others: Sequence[Callable[[int, int], int | None]] = ()
+
+    def draw(self) -> Callable[[], Request] | None:
+        """A new walk through the requests; None = there are none."""
+        return cycle(self.requests).__next__ if self.requests else None
 
 
 def simulated(
@@ -117,25 +144,38 @@ def simulated(
     warmup: float = 0.0,
     timeout: float = 10.0,
     grace: float = 1.0,
+    targets: Targets | None = None,
+    per_connection: int | None = None,
     disturb: Callable[[Simulation, Loop], object] = lambda _simulation, _loop: None,
 ) -> tuple[Loop, Server]:
-    """Run a load test against a simulated server and give both."""
+    """Run a load test against a simulated server and give both; `targets` adds further hosts."""
     simulation = Simulation()
     server = Server(simulation, latency)
+    targets = targets or Targets()
+    servers = [server, *(Server(simulation, one) for one in targets.others)]
     end = None if seconds is None else round((warmup + seconds) * SECOND)
     before = [Span(name="warm-up", begin=0, end=round(warmup * SECOND), measured=False)] if warmup else []
     parts = LoopSetup(
         timers=simulation,
-        exchange=Exchange(request=REQUEST, timeout=round(timeout * SECOND)),
-        dial=server.dial,
+        exchange=Exchange(request=REQUEST, timeout=round(timeout * SECOND), per_connection=per_connection),
+        dial=lambda connection: servers[connection.host].dial(connection),
         connections=connections,
         spans=[*before, Span(name="measured", begin=round(warmup * SECOND), end=end)],
         grace=round(grace * SECOND),
         requests=requests,
+        groups=targets.groups,
+        hosts=len(servers),
+        draw=targets.draw(),
     )
     if rate is not None:
         pacer = Regular(Curve([RateStage(end, round(rate * 1000), round(rate * 1000))]))
-    loop = OpenLoop(parts, [Schedule(pacer, usual=Request(REQUEST))]) if pacer is not None else ClosedLoop(parts)
+    hosts = [None] if len(servers) == 1 else list(range(len(servers)))
+    loop: Loop
+    if pacer is not None:
+        usual = Request(REQUEST)
+        loop = OpenLoop(parts, [Schedule(pacer, usual=usual, draw=targets.draw(), host=host) for host in hosts])
+    else:
+        loop = ClosedLoop(parts)
     is_over: list[bool] = []
     loop.open(lambda: loop.start(simulation.now() + MILLISECOND, lambda: is_over.append(True)))
     disturb(simulation, loop)
@@ -166,6 +206,7 @@ class Account:
         self.draw: Callable[[], Request] | None = None
         self.took: Callable[[Connection, ResponseReader], object] | None = None
         self.second = Interval(begin=0)
+        self.times = self.second.times
         self.phase = Phase(name="all")
         self.cells: Sequence[Phase] = [self.phase]
         self.over = 0
