@@ -1,7 +1,7 @@
 """A request of a load test, as bytes, and the rule for a good answer.
 
 Rule: a request is made once and sent many times; sending it costs no work but the write.
-Runs on: the loop that loads; the rule travels to the worker processes.
+Runs on: anywhere (pure); the rule travels to the worker processes.
 """
 
 from dataclasses import dataclass
