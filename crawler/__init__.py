@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from crawler.downloader.blocking import fetch, iter_fetch
     from crawler.downloader.client import Fetcher
     from crawler.downloader.cookie_jar import CookieJar
-    from crawler.downloader.cookies import Cookie
     from crawler.downloader.fetched import Answer, Fetched, SentRequest
     from crawler.downloader.hooks import RetryNotice
     from crawler.downloader.open_answer import OpenAnswer
     from crawler.downloader.request_options import ClientRequest
+    from crawler.http.cookies import Cookie
     from crawler.http.event_stream import ServerSentEvent
     from crawler.http.retry import RetryPolicy
     from crawler.library import CrawledPage, crawl
@@ -73,7 +73,7 @@ __all__ = [
 _HOMES = {
     "Answer": "crawler.downloader.fetched",
     "ClientRequest": "crawler.downloader.request_options",
-    "Cookie": "crawler.downloader.cookies",
+    "Cookie": "crawler.http.cookies",
     "CookieJar": "crawler.downloader.cookie_jar",
     "CrawledPage": "crawler.library",
     "CrawlerError": "crawler.core.errors",

@@ -28,9 +28,9 @@ from crawler.core.records import VisitContext, answered
 from crawler.core.urls import parse
 from crawler.core.visits import Page, State, Visit
 from crawler.downloader.cookie_jar import CookieJar
-from crawler.downloader.cookies import Cookie
 from crawler.downloader.fetched import headers_of
 from crawler.engine.outcomes import Judge
+from crawler.http.cookies import Cookie
 from crawler.library import AHEAD, CrawledPage, _PageQueue, crawl
 from crawler.load.run import load_test
 from crawler.run.folder import RunFacts, RunFolder

@@ -10,9 +10,8 @@
   shutdown `asgi_lifespan.py`; whole bodies out of pieces `pieces.py`.
 - One fetch: `fetcher.py`; its body `body.py`, read as it comes `flow.py`; timeouts and phases `timing.py`; errors
   `failures.py`.
-- The request: user agent, credentials and all other headers `headers.py`; cookies `cookies.py`, their jar
-  `cookie_jar.py`, the user's file `cookies_file.py`, those told to a crawl `told_cookies.py`, those that servers set
-  `set_cookie.py`.
+- The request: user agent, credentials and all other headers `headers.py`; the cookie jar `cookie_jar.py`, the user's
+  file of cookies `cookies_file.py`, those told to a crawl `told_cookies.py`.
 - The route to a server, straight, through a proxy or by a unix socket: `routes.py`, `no_proxy.py`; one proxy
   `proxy.py`; the dial through it `proxy_dialing.py`, its first bytes `proxy_line.py`, HTTP's CONNECT `tunnel.py`, SOCKS
   `socks.py`.

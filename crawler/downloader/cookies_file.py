@@ -18,7 +18,7 @@ from crawler.core.errors import UrlError, UsageError
 from crawler.core.suffixes import is_public_suffix
 from crawler.core.text import counted, safe
 from crawler.core.urls import parse
-from crawler.downloader.cookies import Cookie
+from crawler.http.cookies import Cookie
 
 _HTTP_ONLY = "#HttpOnly_"  # curl's mark; any other line that begins with a number sign is a comment
 _FIRST_LINE = "# Netscape HTTP Cookie File"

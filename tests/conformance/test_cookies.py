@@ -12,9 +12,9 @@ from crawler.core.errors import UsageError
 from crawler.core.messages import Request
 from crawler.core.urls import parse
 from crawler.downloader.cookie_jar import CookieJar
-from crawler.downloader.cookies import Cookie
 from crawler.downloader.cookies_file import load_cookies, read_cookies
 from crawler.downloader.headers import RequestHeaders
+from crawler.http.cookies import Cookie
 from support.ways import a_request
 
 NOW = 1_700_000_000.0

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.core.urls import parse
-from crawler.downloader.cookie_jar import MOST_DOMAINS, MOST_OF_DOMAIN, CookieJar
-from crawler.downloader.set_cookie import cookie_date, read_set_cookie
+from crawler.downloader.cookie_jar import CookieJar
+from crawler.http.cookie_store import MOST_DOMAINS, MOST_OF_DOMAIN
+from crawler.http.set_cookie import cookie_date, read_set_cookie
 
 NOW = 1_700_000_000.0
 HOME = "http://home.example.org:8080/cookie/parser?0001"

@@ -7,8 +7,9 @@ import pytest
 from crawler.core.errors import UsageError
 from crawler.core.urls import parse
 from crawler.downloader.client import Fetcher
-from crawler.downloader.cookie_jar import MOST_DOMAINS, MOST_OF_DOMAIN, CookieJar
-from crawler.downloader.cookies import Cookie
+from crawler.downloader.cookie_jar import CookieJar
+from crawler.http.cookie_store import MOST_DOMAINS, MOST_OF_DOMAIN
+from crawler.http.cookies import Cookie
 from support.path_server import PathServer, redirect_to, response, url_at
 from support.rawserver import raw_server
 from support.siteserver import HandMadeSite

@@ -14,9 +14,9 @@ from crawler.core.reasons import Reason
 from crawler.downloader.blocking import fetch
 from crawler.downloader.client import Fetcher
 from crawler.downloader.cookie_jar import CookieJar
-from crawler.downloader.cookies import Cookie
 from crawler.downloader.fetched import SentRequest
 from crawler.downloader.request_options import ClientRequest
+from crawler.http.cookies import Cookie
 from crawler.http.retry import RetryPolicy
 from crawler.testing import FakeAnswer, FakeClock, FakeTransport, UnknownUrl
 

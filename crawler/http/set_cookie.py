@@ -18,7 +18,7 @@ from datetime import time as time_of_day
 from crawler.core.errors import UrlError
 from crawler.core.suffixes import is_public_suffix
 from crawler.core.urls import Url, parse
-from crawler.downloader.cookies import Cookie, domains, is_safe, path_of
+from crawler.http.cookies import Cookie, domains, is_safe, path_of
 
 LONGEST = 4096  # bytes of name and value
 LONGEST_ATTRIBUTE = 1024  # bytes of its value
