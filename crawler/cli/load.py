@@ -72,10 +72,12 @@ def command(url: str, **parameters: object) -> int:
 def _view(url: str, config: LoadConfig, *, quiet: bool) -> LoadTerminal | LoadLines | LoadSilence:
     from rich.console import Console
 
+    from crawler.load.target import target
+
     if quiet:
         return LoadSilence()
     if not sys.stderr.isatty():
         return LoadLines(sys.stderr)
     stages = sum(seconds for seconds, _ in config.shape.steps())
     planned = stages or (config.shape.duration + config.shape.warmup if config.shape.duration else None)
-    return LoadTerminal(Console(stderr=True), f"load {url}", planned)
+    return LoadTerminal(Console(stderr=True), f"load {target(url).href}", planned)

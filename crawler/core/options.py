@@ -28,6 +28,7 @@ _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]{0,3})", re.IGNORECASE)
 _CONTACT = re.compile(r"(?=[!-'*-\[\]-~]{3,500}\Z)(?:[^@]+@[^@]+|https?://.+)")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # RFC 9110, 5.6.2
+_FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")  # RFC 9110, 5.5: no controls but the tab
 
 
 def _whole(value: object, least: int) -> int:
@@ -103,6 +104,18 @@ def _text(value: object) -> str:
     return value
 
 
+def _content(value: object) -> bytes:
+    """Return bytes as they are, and text in UTF-8; a byte of the command line that is none stays that byte."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    try:
+        if isinstance(value, str):
+            return value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        pass
+    raise ValueError("bytes, or text that can be written in UTF-8")
+
+
 def _contact(value: object) -> str:
     """Return a contact for a comment of the User-Agent (RFC 9110, 5.6.5): no space, bracket or backslash."""
     if not (isinstance(value, str) and _CONTACT.fullmatch(value)):
@@ -119,8 +132,8 @@ def _many(value: object, example: str) -> tuple[object, ...]:
 def _header(value: object) -> tuple[str, str]:
     name, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
     rest = rest.strip(" \t")
-    if not colon or not _TOKEN.fullmatch(name) or not rest.replace("\t", " ").isprintable():
-        raise ValueError("'Name: value'")
+    if not colon or not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(rest):
+        raise ValueError("'Name: value', in UTF-8 and without line ends or other control characters")
     return name, rest
 
 
@@ -152,6 +165,7 @@ class OptionKind(Enum):
     RATE = _OptionReader("N", _rate)
     FLAG = _OptionReader("", _flag)
     TEXT = _OptionReader("TEXT", _text)
+    CONTENT = _OptionReader("TEXT", _content)
     CONTACT = _OptionReader("TEXT", _contact)
     TEXTS = _OptionReader("TEXT", lambda value: tuple(map(_text, _many(value, "text"))), is_repeatable=True)
     HEADERS = _OptionReader(

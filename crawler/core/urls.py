@@ -4,7 +4,8 @@ Rules
 - A `Url` is canonical: the WHATWG serialisation, without fragment and without user name and password, so that one
   resource has one spelling: the URL on the wire is exactly the one that is compared, stored and hashed.
 - Only `parse` makes one, and no text makes it raise anything but `UrlError`.
-- Only http and https, and no port on which a request could be taken for another protocol (Fetch standard, "bad port").
+- Only http and https, and no port on which a request could be taken for another protocol (Fetch standard, "bad port"),
+  unless the caller takes any.
 - A message never repeats the text: it may hold a password.
 Runs on: anywhere (pure).
 """
@@ -88,13 +89,14 @@ class Url(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.href
 
 
-def parse(text: str, base: Url | None = None, *, max_length: int = 8192) -> Url:
+def parse(text: str, base: Url | None = None, *, max_length: int = 8192, any_port: bool = False) -> Url:
     """Return the URL that a browser would open for this text, on the page `base` if one is given.
 
     Args:
         text: as found, with whatever whitespace, letter case and odd spelling of the host.
         base: resolves a relative text; without it a relative text is an error.
         max_length: characters, both of the text and of the canonical URL.
+        any_port: take the ports of other protocols, too: a load test meets the user's own server, wherever it listens.
 
     Raises:
         UrlError: the text is no URL that can be fetched; the reason and the message say why.
@@ -115,7 +117,7 @@ def parse(text: str, base: Url | None = None, *, max_length: int = 8192) -> Url:
         canonical = _canonical(url, text, base)
     if len(canonical.href) > max_length:
         raise _too_long(len(canonical.href), max_length)
-    if canonical.port in _BAD_PORTS:
+    if canonical.port in _BAD_PORTS and not any_port:
         message = f"port {canonical.port} belongs to another protocol and is never asked for web pages"
         raise UrlError(Reason.BLOCKED_PORT, message)
     return canonical

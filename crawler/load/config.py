@@ -98,10 +98,15 @@ class RequestConfig(msgspec.Struct, frozen=True, kw_only=True):
         tuple[tuple[str, str], ...],
         Help("A header; repeatable, and replaces ours of that name.", OptionKind.HEADERS, flag="header", short="H"),
     ] = ()
-    body: Annotated[str | None, Help("The body of each request.", OptionKind.TEXT)] = None
+    body: Annotated[bytes | None, Help("The body of each request, sent as it is.", OptionKind.CONTENT)] = None
     body_file: Annotated[
-        str | None, Help("The body of each request, from this file.", OptionKind.TEXT, metavar="FILE")
+        str | None,
+        Help("The body of each request, from this file; - is standard input.", OptionKind.TEXT, metavar="FILE"),
     ] = None
+    chunked: Annotated[bool, Help("Send the body in chunks, without its length.", OptionKind.FLAG)] = False
+    chunk_size: Annotated[int | None, Help("Size of each chunk of --chunked; 16K if not given.", OptionKind.BYTES)] = (
+        None
+    )
     keep_alive: Annotated[bool, Help("Send many requests over one connection.", OptionKind.FLAG)] = True
     unix_socket: Annotated[
         str | None,
@@ -127,7 +132,7 @@ class GateConfig(msgspec.Struct, frozen=True, kw_only=True):
     expect_status: Annotated[
         str | None, Help("Only these statuses are good; otherwise all below 400.", OptionKind.TEXT, metavar="N,N,...")
     ] = None
-    expect_body: Annotated[str | None, Help("A good answer has this text in its body.", OptionKind.TEXT)] = None
+    expect_body: Annotated[bytes | None, Help("A good answer has this text in its body.", OptionKind.CONTENT)] = None
     thresholds: Annotated[
         tuple[str, ...],
         Help(
@@ -195,6 +200,10 @@ def configure_load(values: Mapping[str, object]) -> LoadConfig:
         raise UsageError("--stages: every rate is 0, so nothing would be sent")
     if request.body is not None and request.body_file is not None:
         raise UsageError("--body and --body-file: give one of them, not both")
+    if request.chunk_size is not None and not request.chunked:
+        raise UsageError("--chunk-size: bodies are sent whole: give --chunked, too")
+    if config.gate.expect_body == b"":
+        raise UsageError("--expect-body: every body holds an empty text: give what a good answer has")
     if shape.processes > shape.connections:
         raise UsageError(
             f"--processes {shape.processes}: more than there are connections (--connections {shape.connections})"

@@ -1,22 +1,30 @@
-"""The target of a load test: the check that it may be tested, and the bytes of the request.
+"""The target of a load test: the check that it may be tested, and the request.
 
 Rules
 - The target is this machine alone: loopback, its own addresses, a unix socket. For any other host the user types the
   name once more (--i-may-test), which says that it may be tested; the report keeps that.
 - The address that was judged is dialled: no name is looked up twice.
 - A redirect is an answer and is never followed, so a test cannot leave its target.
+- Every port counts: the list of those on which a crawl asks for no page protects other people's servers.
+- Credentials in the URL become an Authorization header. The URL that reports and messages show never has them.
 Runs on: the loop, before the test.
 """
 
 import asyncio
+import re
 import socket
+import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from crawler.core.addresses import NO_HOST, AddressClass, can_be_host, classify
 from crawler.core.errors import TargetRefused, UrlError, UsageError
 from crawler.core.text import safe
-from crawler.core.urls import Url, parse
+from crawler.core.urls import Url, credentials, parse
+from crawler.http.authorization import basic
 from crawler.load.config import LoadConfig, RequestConfig
 from crawler.load.dial import Endpoint
 from crawler.load.exchange import Exchange
@@ -26,6 +34,10 @@ from crawler.load.nanoseconds import nanoseconds
 _PROBE = 1.0  # seconds for each address of a name that has several
 
 
+_SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
+_CREDENTIALS = re.compile(r"^((?:[^/?#]*//)?)[^/?#]*@")
+
+
 def target(text: str) -> Url:
     """Return the URL to test; without a scheme it is http.
 
@@ -33,9 +45,33 @@ def target(text: str) -> Url:
         UsageError: the text is no URL.
     """
     try:
-        return parse(text if "://" in text else f"http://{text}")
+        url = parse(_whole(text), any_port=True)
     except UrlError as error:
-        raise UsageError(f"{safe(text, 80)}: {error}") from None
+        shown = safe(_CREDENTIALS.sub(r"\1***@", text.strip()), 80)
+        raise UsageError(f"{shown}: {error}") from None
+    if url.port == 0:
+        raise UsageError(f"{safe(url.href, 80)}: no server can listen at port 0: give the port that yours has")
+    return url
+
+
+def identified(text: str, asked: RequestConfig) -> RequestConfig:
+    """Return the request with the Authorization header that the credentials in this URL make, if it has any.
+
+    Raises:
+        UsageError: another Authorization header was given.
+    """
+    found = credentials(_whole(text))
+    if found is None:
+        return asked
+    if any(name.lower() == "authorization" for name, _ in asked.headers):
+        raise UsageError("the URL has credentials, and so has --header Authorization: leave out one of them")
+    if ":" in found[0]:
+        raise UsageError("the URL's user name holds a colon, which Basic authentication cannot send (RFC 7617)")
+    return replace(asked, headers=(*asked.headers, ("Authorization", basic(*found))))
+
+
+def _whole(text: str) -> str:
+    return text if _SCHEME.match(text) else f"http://{text.lstrip()}"
 
 
 async def endpoint(url: Url, config: RequestConfig) -> Endpoint:
@@ -47,7 +83,7 @@ async def endpoint(url: Url, config: RequestConfig) -> Endpoint:
     """
     if config.i_may_test not in (None, url.host):
         raise UsageError(f"--i-may-test {config.i_may_test}: the host of this test is {url.host}")
-    name = url.host.strip("[]") if url.scheme == "https" else None
+    name = url.host.strip("[]").rstrip(".") if url.scheme == "https" else None
     _check_files(config)
     family, address = await _place(url, config)
     return Endpoint(family=family, address=address, server_name=name, ca_file=config.ca_file, insecure=config.insecure)
@@ -106,24 +142,32 @@ def exchange(url: Url, config: LoadConfig) -> Exchange:
     """Return the request, and the rule for a good answer to it.
 
     Raises:
-        UsageError: the file of the body cannot be read, or the method is no name.
+        UsageError: the file of the body cannot be read, or the method or a header cannot be sent.
     """
     asked = config.request
-    body = None if asked.body is None else asked.body.encode()
-    if asked.body_file is not None:
-        try:
-            body = Path(asked.body_file).read_bytes()
-        except OSError as error:
-            raise UsageError(f"--body-file: {asked.body_file}: {error.strerror}") from None
+    body = asked.body if asked.body_file is None else _content(asked.body_file)
+    if asked.chunked and body is None:
+        raise UsageError("--chunked: there is no body: give --body or --body-file, too")
     method = asked.method or ("GET" if body is None else "POST")
-    if not method.isascii() or not method.isalpha():
-        raise UsageError(f"--method: expected a name such as PUT, got {safe(method, 40)!r}")
-    expected = config.gate.expect_body
     return Exchange(
         request=message(asked, url, method=method, headers=(), body=body),
         bodiless=method == "HEAD",
         keep_alive=asked.keep_alive,
         statuses=config.gate.statuses(),
-        body=None if expected is None else expected.encode(),
+        body=config.gate.expect_body,
         timeout=nanoseconds(config.shape.timeout),
     )
+
+
+def _content(name: str) -> bytes:
+    """Return the content of the file of the body."""
+    try:
+        return _standard_input() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--body-file: {safe(name)}: {error.strerror}") from None
+
+
+@cache
+def _standard_input() -> bytes:
+    """Return all of standard input, which can be read only once, for each test of this process."""
+    return sys.stdin.buffer.read()

@@ -123,7 +123,7 @@ def test_no_value_raises_anything_but_a_usage_error(kind: OptionKind, value: obj
 @pytest.mark.parametrize("kind", OptionKind)
 def test_a_refused_secret_is_not_repeated(kind: OptionKind) -> None:
     """The message for a secret option never holds what was given for it."""
-    given = ["hunter2\n"] if kind.value.is_repeatable else "hunter2\n"
+    given = ["hunter2\n\ud800"] if kind.value.is_repeatable else "hunter2\n\ud800"
 
     with pytest.raises(UsageError) as caught:
         read_option(an_option(kind, secret=True), given)

@@ -1,10 +1,13 @@
 """load.target: whom a load test may hit."""
 
+from io import BytesIO
+from types import SimpleNamespace
+
 import pytest
 
 from crawler.core.errors import TargetRefused, UsageError
 from crawler.load.config import configure_load
-from crawler.load.target import endpoint, exchange, is_own, target
+from crawler.load.target import _standard_input, endpoint, exchange, identified, is_own, target
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.10", "::1", "0.0.0.0", "::ffff:127.0.0.1"])
@@ -50,14 +53,118 @@ async def test_somebody_else_s_machine_needs_the_user_s_word() -> None:
     assert place.address == ("192.0.2.1", 80)
 
 
-def test_framing_is_ours_and_the_rest_can_be_replaced() -> None:
-    """A header of the user's takes the place of ours; one that would break the message is left out."""
-    config = configure_load(
-        {"header": ["host: other", "USER-agent: me", "Content-Length: 99", "Connection: x"], "body": "hi"}
-    )
+@pytest.mark.parametrize("port", [1, 22, 5060, 6000, 6666, 10080, 65535])
+async def test_one_s_own_machine_has_all_ports(port: int) -> None:
+    """Those that a crawl never asks, too."""
+    place = await endpoint(target(f"http://127.0.0.1:{port}/"), configure_load({}).request)
 
-    message = exchange(target("http://127.0.0.1/a"), config).request
+    assert place.address == ("127.0.0.1", port)
 
-    assert message == (
-        b"POST /a HTTP/1.1\r\nAccept: */*\r\nhost: other\r\nUSER-agent: me\r\nContent-Length: 2\r\n\r\nhi"
-    )
+
+@pytest.mark.parametrize(
+    ("typed", "href"),
+    [
+        ("127.0.0.1:8000/?next=http://h/", "http://127.0.0.1:8000/?next=http://h/"),
+        ("[::1]:8000/", "http://[::1]:8000/"),
+        (" http://127.0.0.1/a b?c d#e", "http://127.0.0.1/a%20b?c%20d"),
+        ("HTTP://me:secret@LOCALHOST:80/é", "http://localhost/%C3%A9"),
+        ("me:secret@localhost:8000", "http://localhost:8000/"),
+    ],
+)
+def test_a_url_is_read_as_a_browser_reads_it(typed: str, href: str) -> None:
+    """Without a scheme it is http, wherever another URL stands in it; a fragment is never sent."""
+    assert target(typed).href == href
+
+
+@pytest.mark.parametrize("typed", ["http://me:secret@127.0.0.1:99999/", "me:secret@[", "ftp://me:secret@h/"])
+def test_a_refused_url_tells_no_password(typed: str) -> None:
+    """The message shows the rest of the URL."""
+    with pytest.raises(UsageError, match=r"\*\*\*@") as refused:
+        target(typed)
+
+    assert "secret" not in str(refused.value)
+
+
+def test_port_0_is_refused() -> None:
+    """It can be listened at by nothing."""
+    with pytest.raises(UsageError, match="no server can listen at port 0"):
+        target("http://127.0.0.1:0/")
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("http://me:s%40c@127.0.0.1/", "Basic bWU6c0Bj"),
+        ("me:@127.0.0.1", "Basic bWU6"),
+        ("http://127.0.0.1/?a@b", None),
+    ],
+)
+def test_credentials_of_the_url_are_sent(url: str, sent: str | None) -> None:
+    """They become Basic authentication, percent-decoded."""
+    assert dict(identified(url, configure_load({}).request).headers).get("Authorization") == sent
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "said"),
+    [
+        ("http://me:secret@h/", ["authorization: Bearer x"], "has credentials, and so has --header Authorization"),
+        ("http://m%3Ae:secret@h/", [], "holds a colon"),
+    ],
+)
+def test_credentials_that_cannot_be_sent_are_refused(url: str, headers: list[str], said: str) -> None:
+    """Two of them, or a name that Basic authentication cannot write."""
+    with pytest.raises(UsageError, match=said) as refused:
+        identified(url, configure_load({"header": headers}).request)
+
+    assert "secret" not in str(refused.value)
+
+
+def test_a_body_of_any_bytes_is_sent() -> None:
+    """Lines, tabs, emoji, zeros; a byte of the command line that is no UTF-8; none at all."""
+    for given, sent in (
+        ("a\n\tb\0", b"a\n\tb\0"),
+        ("\N{FAMILY}", b"\xf0\x9f\x91\xaa"),
+        ("\udcff", b"\xff"),
+        (bytearray(b"\xff"), b"\xff"),
+        ("", b""),
+    ):
+        request = exchange(target("http://h/"), configure_load({"body": given})).request
+        assert request.startswith(b"POST / ")
+        assert request.endswith(b"Content-Length: %d\r\n\r\n%b" % (len(sent), sent))
+
+
+@pytest.mark.parametrize("body", ["\ud800", 5, None, ["a"]])
+def test_what_is_no_body_is_refused(body: object) -> None:
+    """Half a character, or neither text nor bytes."""
+    with pytest.raises(UsageError, match=r"--body: expected bytes, or text that can be written in UTF-8"):
+        configure_load({"body": body})
+
+
+def test_standard_input_is_a_body_for_each_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read once, and kept."""
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=BytesIO(b"\x00\xff")))
+    config = configure_load({"body-file": "-"})
+    _standard_input.cache_clear()
+
+    requests = [exchange(target("http://h/"), config).request for _ in range(2)]
+    _standard_input.cache_clear()
+
+    assert requests[0] == requests[1]
+    assert requests[0].endswith(b"Content-Length: 2\r\n\r\n\x00\xff")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"body-file": "/nowhere"}, "--body-file: /nowhere: No such file"),
+        ({"body-file": "/"}, "--body-file: /: Is a directory"),
+        ({"chunked": True}, "--chunked: there is no body"),
+        ({"chunk-size": "8", "body": "x"}, "--chunk-size: bodies are sent whole: give --chunked, too"),
+        ({"expect-body": ""}, "--expect-body: every body holds an empty text"),
+        ({"body": "", "body-file": "x"}, "--body and --body-file: give one of them, not both"),
+    ],
+)
+def test_bodies_that_cannot_be_sent_or_found_are_refused(options: dict[str, object], said: str) -> None:
+    """The message names the option."""
+    with pytest.raises(UsageError, match=said):
+        exchange(target("http://h/"), configure_load(options))
