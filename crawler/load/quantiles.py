@@ -4,9 +4,11 @@ Rules
 - A percentile is the value of rank ceil(share x n). Its confidence interval lies between two ranks, by the binomial
   distribution of the number of values below the true percentile. Requests are taken as independent; their times may
   have any distribution.
-- At least ten values must lie beyond a percentile, or it is not shown: p99 needs 1,000 values, p99.9 10,000.
-- A request without an answer counts at the lower bound of its time. A percentile above such a bound is itself a lower
-  bound.
+- At least ten values must lie beyond a percentile, or it is not shown: p99 needs 1,000 values, p99.9 10,000. The p0 and
+  the p100 are the extremes of the sample: they need one value, and have no interval.
+- A request without an answer counts at the lower bound of its time. A percentile at or above such a bound is itself a
+  lower bound.
+- A percentile is written from 1 to 100, or as 0: one such as 0.99 was meant as a share, and is refused.
 Runs on: anywhere (pure).
 """
 
@@ -38,9 +40,27 @@ class Quantile:
     at_least: bool = False
 
 
+def share_of(percent: object) -> float:
+    """Return the share of a percentile: 0.999 for 99.9.
+
+    Raises:
+        ValueError: there is no such percentile.
+    """
+    if isinstance(percent, bool) or not isinstance(percent, int | float):
+        raise ValueError(f"percentile: expected a number such as 99 or 99.9, got {repr(percent)[:40]}")
+    if 0 < percent < 1:
+        raise ValueError(f"percentile: {percent} is a share: write {round(percent * 100, 9):g}")
+    if not 0 <= percent <= 100:  # nan is not, either
+        raise ValueError(f"percentile: expected a number from 1 to 100, or 0, got {percent}")
+    return percent / 100
+
+
 def needed(share: float) -> int:
     """Return the number of values that a percentile needs."""
-    return ceil(round(_BEYOND / round(1 - share, 9), 6))  # 1 - 0.99999 is a little less than a hundred-thousandth
+    if share in {0, 1}:
+        return 1
+    beyond = max(round(min(share, 1 - share), 9), 1e-9)  # 1 - 0.99999 is a little less than a hundred-thousandth
+    return ceil(round(_BEYOND / beyond, 6))
 
 
 def quantile(known: Mapping[int, int], share: float, bounds: Mapping[int, int] | None = None) -> Quantile | None:
@@ -56,11 +76,13 @@ def quantile(known: Mapping[int, int], share: float, bounds: Mapping[int, int] |
         return None
     rank, spread = ceil(round(share * total, 6)), _Z * sqrt(total * share * (1 - share))
     low, high = max(1, floor(share * total - spread)), min(total, ceil(share * total + spread) + 1)
+    if share in {0, 1}:
+        low = high = rank = max(1, rank)
     number = bucket_at(both, rank)
     return Quantile(
         share=share,
         value=middle(number, FINE),
         low=middle(bucket_at(both, low), FINE),
         high=middle(bucket_at(both, high), FINE),
-        at_least=any(bound < number for bound in bounds or ()),
+        at_least=any(bound <= number for bound in bounds or ()),
     )

@@ -19,7 +19,7 @@ from crawler.load.client_share import client_shares
 from crawler.load.counts import Table, merged
 from crawler.load.figures import label, phase_figures, times
 from crawler.load.intervals import Interval
-from crawler.load.quantiles import Quantile, needed, quantile
+from crawler.load.quantiles import Quantile, needed, quantile, share_of
 from crawler.load.records import ClientCost, Phase, sum_up
 from crawler.version import __version__
 
@@ -171,8 +171,12 @@ class LoadResult:
         return f"{needed(share):,} {kind} requests are needed, {have:,} {'is' if have == 1 else 'are'} here"
 
     def percentile(self, percent: float) -> float | None:
-        """Return a percentile of the response time in seconds; None = the sample cannot carry it."""
-        found = self.quantile(percent / 100)
+        """Return a percentile of the response time in seconds, 0 to 100; None = the sample cannot carry it.
+
+        Raises:
+            ValueError: there is no such percentile; one such as 0.99 was meant as a share.
+        """
+        found = self.quantile(share_of(percent))
         return found.value / 1e9 if found else None
 
     @property

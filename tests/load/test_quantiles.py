@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from crawler.core.histogram import FINE, bucket
-from crawler.load.quantiles import needed, quantile
+from crawler.load.quantiles import needed, quantile, share_of
 
 
 def table(values: list[int]) -> Counter[int]:
@@ -63,3 +63,55 @@ def test_unanswered_requests_shift_the_percentiles() -> None:
 
     assert found is not None
     assert found.value == pytest.approx(1_000_000_000, rel=0.001)
+
+
+def test_the_extremes_need_one_value_and_have_no_interval() -> None:
+    """The p100 is the maximum, and the p0 the minimum, of whatever there is."""
+    lowest, highest = (quantile(table([1000, 2000, 3000]), share) for share in (0.0, 1.0))
+
+    assert lowest is not None
+    assert highest is not None
+    assert (lowest.value, lowest.low, lowest.high) == pytest.approx((1000, 1000, 1000), rel=0.001)
+    assert (highest.value, highest.low, highest.high) == pytest.approx((3000, 3000, 3000), rel=0.001)
+    assert quantile({}, 1.0) is None
+
+
+def test_a_percentile_that_is_a_bound_is_a_lower_bound() -> None:
+    """Nine answers of a second and one request that was given up after the same second, or after two."""
+    for bound in (1_000_000, 2_000_000):
+        found = quantile(table([1_000_000] * 9), 1.0, table([bound]))
+
+        assert found is not None
+        assert found.at_least
+
+
+def test_far_percentiles_are_a_matter_of_the_sample() -> None:
+    """On both sides; none divides by zero."""
+    assert needed(0.01) == 1000
+    assert needed(0.999999999999) == 10_000_000_000
+
+
+@pytest.mark.parametrize(("percent", "share"), [(99, 0.99), (99.9, 0.999), (0, 0.0), (100, 1.0), (1, 0.01)])
+def test_a_percentile_is_a_number_from_0_to_100(percent: float, share: float) -> None:
+    """The number that stands behind the letter p."""
+    assert share_of(percent) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("percent", "said"),
+    [
+        (0.99, "0.99 is a share: write 99"),
+        (0.999, "write 99.9"),
+        (-1, "from 1 to 100"),
+        (100.1, "from 1 to 100"),
+        (float("nan"), "from 1 to 100"),
+        (float("inf"), "from 1 to 100"),
+        ("99", "a number such as 99"),
+        (None, "a number such as 99"),
+        (True, "a number such as 99"),
+    ],
+)
+def test_what_is_no_percentile_is_refused(percent: object, said: str) -> None:
+    """Never another one in its place."""
+    with pytest.raises(ValueError, match=said):
+        share_of(percent)
