@@ -10,6 +10,8 @@ import os
 import random
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from crawler.core.protocols import Pacer
 from crawler.load.base_loop import Span
 from crawler.load.config import LoadConfig, ShapeConfig
@@ -19,7 +21,7 @@ from crawler.load.nanoseconds import nanoseconds
 from crawler.load.pacers import Curve, First, Poisson, Regular, Share
 from crawler.load.result import LoadSetup
 from crawler.load.schedule import Schedule
-from crawler.load.target import endpoint, exchange, is_own, target
+from crawler.load.target import endpoint, exchange, identified, is_own, target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ async def prepare(url: str, config: LoadConfig) -> tuple[LoadSetup, Plan]:
         UsageError, TargetRefused: nothing is sent.
     """
     parsed = target(url)
+    config = replace(config, request=identified(url, config.request))
     place = await endpoint(parsed, config.request)
     place.tls()  # a file that holds no certificates is found here
     plan = Plan(endpoints=(place,), exchange=exchange(parsed, config), shape=config.shape)

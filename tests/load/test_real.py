@@ -5,7 +5,7 @@ import errno
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +14,7 @@ import trustme
 
 import crawler
 from crawler.core.reasons import Reason
+from crawler.load.report import load_text
 from crawler.load.result import LoadResult, LoadVerdict
 from crawler.runtime.tasks import background
 from support.certificates import AUTHORITY, BAD, NAMES, authority_file, server_context
@@ -312,3 +313,43 @@ async def test_a_unix_socket_is_tested_like_a_port(tmp_path: Path) -> None:
 
     assert result.outcomes["ok"] == len(server.requests) == 20
     assert server.requests[0].startswith(b"GET /x HTTP/1.1\r\nHost: app\r\n")
+
+
+async def test_what_a_request_was_told_reaches_the_server_and_no_report() -> None:
+    """Credentials of the URL, any bytes of a body and a method of one's own are sent; the report masks the URL."""
+    server = Counting()
+
+    async with raw_server(server) as (host, port):
+        result = await crawler.load_test(
+            f"http://me:hunter2@{host}:{port}/", requests=1, connections=1, method="REPORT", body=b"\x00\n\xff"
+        )
+
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"REPORT / HTTP/1.1\r\n")
+    assert b"Authorization: Basic bWU6aHVudGVyMg==" in head
+    assert body == b"\x00\n\xff"
+    assert "hunter2" not in result.to_json() + load_text(result)
+    assert result.asked.url == f"http://{host}:{port}/"
+
+
+async def test_any_port_of_this_machine_can_be_tested() -> None:
+    """Those on which a crawl asks for no page, as far as no other program listens there."""
+    tested = 0
+    for port in (5060, 6000, 6566, 6666, 10080):
+        with suppress(OSError):
+            async with raw_server(Counting(), "127.0.0.1", port) as (host, _):
+                result = await crawler.load_test(f"http://{host}:{port}/", requests=20, connections=2)
+                assert result.outcomes["ok"] == 20
+                tested += 1
+
+    assert tested
+
+
+async def test_every_percentile_is_a_number_or_an_error() -> None:
+    """The hundredth is the maximum, and a share is not taken for a percentage."""
+    result = await load(Counting(), requests=100)
+
+    assert result.percentile(100) == result.max
+    assert 0 < (result.percentile(0) or 0) <= (result.p50 or 0)
+    with pytest.raises(ValueError, match=r"0.99 is a share: write 99"):
+        result.percentile(0.99)
