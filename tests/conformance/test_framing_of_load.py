@@ -81,7 +81,7 @@ def measured(parts: list[bytes], first: bytes) -> int | None:
     pool, connection = connected(Exchange(request=REQUEST, timeout=SECOND))
     if first:  # so that the connection is used, and the head may be known
         connection.data_received(first)
-        connection.ask(2, 2)
+        connection.ask(connection.request, 2, 2)
         before = pool.phase.ok
     else:
         before = 0
