@@ -305,7 +305,7 @@ class Loop:
                     connection.expire(now)
         if self._ticks % _WATCH == 0:
             has_opened = self.gave_up or any(cell.opened for cells in self._all_cells for cell in cells)
-            if now - self.origin > _GIVE_UP and not has_opened:
+            if now - self.origin > _GIVE_UP and not has_opened and self.scheduled:
                 self.gave_up = True
                 self.stop()
             self.setup.watch(self)

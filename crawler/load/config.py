@@ -20,7 +20,7 @@ from crawler.load.nanoseconds import nanoseconds
 from crawler.load.pacers import Curve, RateStage
 from crawler.load.thresholds import Threshold, parse_threshold
 
-_STAGE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?:(\d+(?:\.\d{1,3})?)")
+_STAGE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?:(\d+(?:\.\d{1,3})?)(u?)")
 _UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -44,7 +44,8 @@ class ShapeConfig(msgspec.Struct, frozen=True, kw_only=True):
     stages: Annotated[
         str | None,
         Help(
-            "Open loop: go from rate to rate in straight lines, beginning at 0: 10s:100,30s:1000,10s:0.",
+            "Go from rate to rate in straight lines, beginning at 0: 10s:100,30s:1000,10s:0 (open loop); or from number"
+            " to number of users: 30s:10u,60s:200u (closed loop).",
             OptionKind.TEXT,
             metavar="TIME:RATE,...",
         ),
@@ -61,19 +62,28 @@ class ShapeConfig(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         """Return whether a schedule decides when to send (open loop)."""
-        return self.rate is not None or self.stages is not None
+        return self.rate is not None or (self.stages is not None and not self.has_user_stages)
+
+    @property
+    def has_user_stages(self) -> bool:
+        """Return whether the stages give numbers of users."""
+        return self.stages is not None and self.stages.rstrip(" ,").endswith("u")
 
     def steps(self) -> tuple[tuple[float, float], ...]:
-        """Return the stages: the seconds of each, and the rate at its end.
+        """Return the stages: the seconds of each, and the rate, or the number of users, at its end.
 
         Raises:
-            UsageError: a stage is not written as TIME:RATE.
+            UsageError: a stage is not written as TIME:RATE, or some of them give rates and some users.
         """
         found = []
         for text in self.stages.split(",") if self.stages else ():
             match = _STAGE.fullmatch(text.strip())
             if not match or float(match[1]) <= 0:
                 raise UsageError(f"--stages: expected TIME:RATE,TIME:RATE such as 10s:100,30s:1000, got {text[:40]!r}")
+            if bool(match[4]) != self.has_user_stages:
+                raise UsageError("--stages: some give rates and some users: write u behind all numbers, or behind none")
+            if match[4] and "." in match[3]:
+                raise UsageError(f"--stages: {text.strip()[:40]!r} is no whole number of users")
             found.append((float(match[1]) * _UNITS[match[2]], float(match[3])))
         return tuple(found)
 
