@@ -20,6 +20,7 @@ Examples:
   crawler load http://127.0.0.1:8000/ --threshold 'p99<50ms'  # exit 8 if not
 """
 THRESHOLD_MISSED = 8
+FAILING = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ def command(url: str, **parameters: object) -> int:
     """Load-test URL, a server of this machine; the command refuses other machines."""
     from crawler.load.hdr_log import hdr_log
     from crawler.load.report import gate_text, load_text
+    from crawler.load.result import LoadVerdict
     from crawler.load.run import run
 
     config, flags = configure_load(given(parameters, LOAD_OPTIONS)), convert(parameters, LoadFlags)
@@ -66,6 +68,8 @@ def command(url: str, **parameters: object) -> int:
         return 128 + signum
     if not all(is_kept for _, is_kept, _ in gates):
         return THRESHOLD_MISSED
+    if result.verdict is LoadVerdict.FAILING:
+        return FAILING
     return 0 if result.total.ok else 1
 
 

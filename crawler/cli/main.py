@@ -1,7 +1,7 @@
 """Command `crawler`: its subcommands, each in its own file, and the one place where errors become exit codes.
 
 Exit codes: 0 done; 1 done, some URLs failed; 2 usage; 3 run in use; 4 disk full; 5 storage damaged; 6 no worker
-process; 7 load target not allowed; 8 threshold missed; 70 internal;
+process; 7 load target not allowed; 8 threshold missed; 9 no name server; 10 load target failing; 70 internal;
 130 and 143 ended by a signal, 141 by a reader of standard output that left (the run can be resumed).
 Runs on: the main thread.
 """

@@ -9,6 +9,7 @@ Runs on: anywhere (pure).
 import re
 from collections.abc import Mapping
 from itertools import pairwise
+from math import nextafter
 from typing import Annotated
 
 import msgspec
@@ -173,6 +174,12 @@ class GateConfig(msgspec.Struct, frozen=True, kw_only=True):
             UsageError: one of them cannot be read.
         """
         return tuple(map(parse_threshold, self.thresholds))
+
+    def allowed_errors(self) -> float | None:
+        """Return the largest share of errors that a threshold allows; None = no threshold names them."""
+        gates = [gate for gate in self.gates() if gate.figure == "errors"]
+        below = [nextafter(gate.limit, 0) for gate in gates if gate.sign == "<"]
+        return min([*below, *(gate.limit for gate in gates if gate.sign == "<=")], default=None)
 
 
 class LoadConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,6 +83,7 @@ async def prepare(url: str, config: LoadConfig) -> tuple[LoadSetup, Plan]:
         warmup=shape.warmup,
         insecure=config.request.insecure,
         allowed_host=config.request.i_may_test,
+        allowed_errors=config.gate.allowed_errors(),
         shares_machine=isinstance(address, str) or is_own(address[0]),
     ), plan
 

@@ -30,6 +30,7 @@ class LoadVerdict(StrEnum):
     """The verdict on the figures: the first that applies."""
 
     NOTHING_OK = "NOTHING-OK"
+    FAILING = "FAILING"
     TOO_SHORT = "TOO-SHORT"
     CLIENT_BOUND = "CLIENT-BOUND"
     RATE_NOT_REACHED = "RATE-NOT-REACHED"
@@ -49,6 +50,7 @@ class LoadSetup:
         good: the rule for a good answer, in words.
         allowed_host: the host of another machine that the user allowed (--i-may-test).
         shares_machine: the server is on this machine, so client and server compete for its processors.
+        allowed_errors: the largest share of errors that a threshold allows; None = no threshold names them.
     """
 
     url: str
@@ -72,6 +74,7 @@ class LoadSetup:
     insecure: bool = False
     allowed_host: str | None = None
     shares_machine: bool = True
+    allowed_errors: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -156,9 +159,7 @@ class LoadResult:
     @property
     def error_rate(self) -> float:
         """Return the share of requests that failed, timed out or were never sent."""
-        ended = self.total.outcomes
-        bad = ended["failed"] + ended["timed_out"] + ended["shed"]
-        return bad / self.total.scheduled if self.total.scheduled else 0.0
+        return error_share(self.total)
 
     def quantile(self, share: float) -> Quantile | None:
         """Return a percentile of the response time, with its interval; None = the sample cannot carry it."""
@@ -241,3 +242,10 @@ class LoadResult:
             },
             "phases": [phase_figures(phase, is_open=self.asked.is_open) for phase in self.phases],
         }
+
+
+def error_share(phase: Phase) -> float:
+    """Return the share of scheduled requests that failed, timed out or were never sent."""
+    ended = phase.outcomes
+    bad = ended["failed"] + ended["timed_out"] + ended["shed"]
+    return bad / phase.scheduled if phase.scheduled else 0.0

@@ -2,7 +2,10 @@
 
 Rules, in this order
 - NOTHING-OK: no request was answered well, so nothing is known of good answers.
-- TOO-SHORT: under a second, or under 100 answers: only the median means anything.
+- FAILING: of the requests that ended, one in a hundred or more got no good answer in time, and no threshold allows as
+  many. The times are those of the others, so no praise of them counts. Where this machine ran out of files or ports it
+  is to blame itself (CLIENT-BOUND). Fewer failures, and those that are allowed, are told behind any other verdict.
+- TOO-SHORT: under a second, or under 100 requests that ended, well or not: only the median means anything.
 - CLIENT-BOUND: this tool was the limit, or part of it. It had no processor time left, its own lateness is a twentieth
   of the median or the p90 or half of the p99 or the p99.9, or this machine ran out of files or ports.
 - RATE-NOT-REACHED: under 99 % of the due requests were sent in time to count.
@@ -21,11 +24,12 @@ from crawler.load.client_share import client_shares
 from crawler.load.counts import merged
 from crawler.load.figures import label, percent
 from crawler.load.nanoseconds import MILLISECOND
-from crawler.load.records import ClientCost, Phase, sum_up
-from crawler.load.result import LoadSetup, LoadVerdict
+from crawler.load.records import ClientCost, LoadFailure, Phase, sum_up
+from crawler.load.result import LoadSetup, LoadVerdict, error_share
 
 _SECONDS = 1.0
 _ANSWERS = 100
+_FAILING = 0.01  # of the requests that ended: the example of an error budget in the guides of most load testers
 _CPU = 0.9  # of a core, in any process
 _BULK = 0.05  # of the p50 and the p90
 _TAIL = 0.5  # of the p99 and the p99.9: above one half, the tail describes the client rather than the server
@@ -46,34 +50,87 @@ class Judgement(NamedTuple):
 def judge(asked: LoadSetup, phases: Sequence[Phase], clients: Sequence[ClientCost]) -> Judgement:
     """Return the first verdict that applies."""
     total = sum_up(phases)
-    return (
-        _nothing_ok(total)
-        or _too_short(total)
+    if (failing := _nothing_ok(asked, total) or _failing(asked, total)) is not None:
+        return failing
+    found = (
+        _too_short(total)
         or _client_bound(asked, total, clients)
         or (_rate_not_reached(total) if asked.is_open else None)
         or _server_bound(asked, total, clients)
         or _ok(total, clients)
     )
+    told = _failures(total)
+    if asked.allowed_errors is not None and _failed_share(total) >= _FAILING:
+        told += f" (--threshold allows {asked.allowed_errors * 100:.4g} % of errors)"
+    return found._replace(because=f"{found.because}; {told}") if told else found
 
 
-def _nothing_ok(total: Phase) -> Judgement | None:
+def _nothing_ok(asked: LoadSetup, total: Phase) -> Judgement | None:
     if total.ok or not total.scheduled:
         return None
     counts = {kind: failure.count for kind, failure in total.failures.items()}
     counts |= {name.replace("_", " "): total.outcomes[name] for name in ("shed", "in_flight")}
     most = sorted(((count, kind) for kind, count in counts.items() if count), reverse=True)[:_KINDS]
     because = f"no request was ok: {', '.join(f'{count:,} {kind}' for count, kind in most)}"
-    return Judgement(
-        LoadVerdict.NOTHING_OK, because, "see Outcome; --expect-status says which statuses are good answers"
-    )
+    return Judgement(LoadVerdict.NOTHING_OK, because, _remedy(asked, most[0][1]))
+
+
+def _failing(asked: LoadSetup, total: Phase) -> Judgement | None:
+    if _failed_share(total) < _FAILING or (asked.allowed_errors or 0) >= error_share(total):
+        return None
+    kind = max(_blamed(total).items(), key=lambda item: item[1].count)[0]
+    advice = f"{_remedy(asked, kind)}; a --threshold such as errors<5% allows some"
+    return Judgement(LoadVerdict.FAILING, _failures(total), advice)
+
+
+def _blamed(total: Phase) -> dict[str, LoadFailure]:
+    """Return the failures that are not this machine's own, by kind."""
+    return {kind: failure for kind, failure in total.failures.items() if kind != Reason.CLIENT_LIMIT}
+
+
+def _failed_share(total: Phase) -> float:
+    """Return the share of the requests that ended without a good answer, of all that ended."""
+    failed = sum(failure.count for failure in _blamed(total).values())
+    return failed / (total.ok + failed) if failed else 0.0
+
+
+def _failures(total: Phase) -> str:
+    """Return the failures in words, such as: 5.0 % failed, the first at 0.52 s, most by status_500 (500 requests)."""
+    failures = _blamed(total)
+    if not failures:
+        return ""
+    kind, most = max(failures.items(), key=lambda item: item[1].count)
+    first = min(failure.first.at for failure in failures.values())
+    commonest = f"{'mostly ' if len(failures) > 1 else ''}{kind}, {counted(most.count, 'time')}"
+    share = _failed_share(total)
+    shown = percent(share) if share >= 0.001 else f"{share * 100:.1g} %"
+    return f"{shown} of the requests failed, the first after {first / 1e9:.2f} s: {commonest}"
+
+
+def _remedy(asked: LoadSetup, kind: str) -> str:
+    """Return the next step for failures of this kind."""
+    found = (text for prefix, text in _REMEDIES if kind.startswith(prefix))
+    return next(found, "see Outcome, and the server's log").format(address=asked.address)
+
+
+_REMEDIES = (
+    (Reason.CONNECT_REFUSED, "nothing listens at {address}: is the server running?"),
+    ("status_", "see the server's log; --expect-status says which statuses are good answers"),
+    ("unexpected_body", "see what the server answers; --expect-body is not in it"),
+    ("tls_", "--ca-file trusts the authority of the server's certificate, --insecure any certificate"),
+    ("timeout", "the server was too slow: a lower rate or -c, or a longer --timeout"),
+    ("in flight", "the server was too slow: a lower rate or -c, or a longer test"),
+    ("shed", "the server was too slow: a lower rate, more connections (-c), or a longer test"),
+)
 
 
 def _too_short(total: Phase) -> Judgement | None:
     advice = f"test longer, such as -d 10; a p99 needs {counted(1000, 'request')}"
     if not total.scheduled:
         return Judgement(LoadVerdict.TOO_SHORT, "nothing was sent", advice)
-    if total.answered < _ANSWERS:
-        because = f"{counted(total.answered, 'answer')}; at least {_ANSWERS} are needed"
+    ended = total.ok + sum(failure.count for failure in total.failures.values())  # also after the end of a phase
+    if ended < _ANSWERS:
+        because = f"{counted(ended, 'answer')}; at least {_ANSWERS} are needed"
         return Judgement(LoadVerdict.TOO_SHORT, because, advice)
     if total.seconds < _SECONDS:
         because = f"measured for {total.seconds:.2f} s; at least {_SECONDS:.0f} s is needed"

@@ -1,5 +1,6 @@
 """`crawler load` as a user runs it: what it prints, how it ends, and whom it refuses to test."""
 
+import asyncio
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from hdrh.log import HistogramLogReader
 
 from crawler.site.plan import SitePlan
 from support.faults import site_process
+from support.threaded_server import threaded_server
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,38 @@ def test_a_missed_gate_is_exit_code_8(gates: list[str], code: int, site: str) ->
         code = 8
     assert done.returncode == code, done.stdout
     assert done.stdout.count("\nGate") == len(gates)
+
+
+async def half_failing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer every second request of a connection with an error."""
+    for status in cycle((b"200 OK", b"500 Oh")):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("gates", "code", "verdict"),
+    [
+        ([], 10, "FAILING"),
+        (["p50<10s"], 10, "FAILING"),
+        (["errors<10%"], 8, "FAILING"),
+        (["errors<60%"], 0, "TOO-SHORT"),
+    ],
+)
+async def test_a_server_that_fails_is_exit_code_10(gates: list[str], code: int, verdict: str) -> None:
+    """Unless a threshold names the errors: then it decides, 8 or 0."""
+    options = [option for gate in gates for option in ("--threshold", gate)]
+
+    async with threaded_server(half_failing) as server:
+        done = load("http://{}:{}/".format(*server.where), "-n", 200, "-c", 2, "--quiet", *options)
+
+    words = " ".join(done.stdout.split())
+    assert done.returncode == code, done.stdout
+    assert words.startswith(f"Verdict {verdict} (")
+    assert re.search(
+        r"(49.5|50.0) % of the requests failed, the first after 0.\d\d s: status_500, (99|100) times", words
+    )
+    assert ("(--threshold allows 60 % of errors)" in words) is (code == 0)
 
 
 def test_an_expected_status_decides_what_is_good(site: str) -> None:
