@@ -92,6 +92,14 @@ def _rate(value: object) -> float:
     return rate
 
 
+def _factor(value: object) -> float:
+    """Return a factor, written as a number or as `2x`; True, a keyword's way to say the flag alone, is 1."""
+    factor = 1.0 if value is True else _number(value.strip().removesuffix("x") if isinstance(value, str) else value)
+    if not 1e-6 <= factor <= 1e6:
+        raise ValueError("a factor above 0, such as 2, 0.5 or 2x, written behind an equals sign")
+    return factor
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false")
@@ -163,6 +171,7 @@ class OptionKind(Enum):
     TIME_LIMIT = _OptionReader("SECONDS", _positive_seconds)
     BYTES = _OptionReader("BYTES", _bytes)
     RATE = _OptionReader("N", _rate)
+    FACTOR = _OptionReader("FACTOR", _factor)
     FLAG = _OptionReader("", _flag)
     TEXT = _OptionReader("TEXT", _text)
     CONTENT = _OptionReader("TEXT", _content)
@@ -184,6 +193,7 @@ class Help(msgspec.Struct, frozen=True):
         resumable: `resume` may change it; the others judge URLs or shape the output.
         secret: its value is never stored, only the name of the variable or file that holds it.
         short: its letter, where other tools have made one a habit.
+        bare: its value where the flag is given without one; None = it takes a value.
     """
 
     text: str
@@ -193,6 +203,7 @@ class Help(msgspec.Struct, frozen=True):
     resumable: bool = False
     secret: bool = False
     short: str | None = None
+    bare: str | None = None
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,9 @@ READ = [
     (OptionKind.COUNT, 12, 12),
     (OptionKind.COUNT_OR_NONE, "0", 0),
     (OptionKind.COUNT_OR_NONE, 0, 0),
+    (OptionKind.FACTOR, "2x", 2.0),
+    (OptionKind.FACTOR, "0.5", 0.5),
+    (OptionKind.FACTOR, True, 1.0),
     (OptionKind.DELAY, "30", 30.0),
     (OptionKind.DELAY, "1.5 s", 1.5),
     (OptionKind.DELAY, "10m", 600.0),
@@ -52,6 +55,7 @@ READ = [
 REFUSED: list[tuple[OptionKind, list[object]]] = [
     (OptionKind.COUNT, ["0", "-1", "1.5", "", "1e3", "1_000", "9" * 16, 0, True, 1.0, None, [1], 10**15]),
     (OptionKind.COUNT_OR_NONE, ["-1", -1, False]),
+    (OptionKind.FACTOR, ["0", "x", "-1", "200%", "http://h/", "1e9", False, 0, None]),
     (OptionKind.DELAY, ["-1", "1w", "1 2", "", "nan", "1e3", -0.5, math.nan, math.inf, True, None, 10**400]),
     (OptionKind.TIME_LIMIT, ["0", "0s", 0, 0.0, -1]),
     (OptionKind.BYTES, ["0", "0.5", "1x", "-1", "16MM", "1 s", 0, 0.9, None, 10**400]),
