@@ -19,6 +19,7 @@ from crawler.core.errors import UsageError
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.pacers import Curve, RateStage
+from crawler.load.targets.config import TargetsConfig
 from crawler.load.thresholds import Threshold, parse_threshold
 
 _STAGE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?:(\d+(?:\.\d{1,3})?)(u?)")
@@ -41,7 +42,9 @@ class ShapeConfig(msgspec.Struct, frozen=True, kw_only=True):
         Help("Open loop: requests per second, whether or not earlier ones are answered.", OptionKind.RATE, short="R"),
     ] = None
     poisson: Annotated[bool, Help("Open loop: Poisson arrivals, as of independent users.", OptionKind.FLAG)] = False
-    seed: Annotated[int, Help("Seed of the random schedule (--poisson).", OptionKind.COUNT_OR_NONE)] = 1
+    seed: Annotated[
+        int, Help("Seed of all that is random: --poisson, --shuffle, weights.", OptionKind.COUNT_OR_NONE)
+    ] = 1
     stages: Annotated[
         str | None,
         Help(
@@ -187,6 +190,7 @@ class LoadConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     shape: ShapeConfig = msgspec.field(default_factory=ShapeConfig)
     request: RequestConfig = msgspec.field(default_factory=RequestConfig)
+    targets: TargetsConfig = msgspec.field(default_factory=TargetsConfig)
     gate: GateConfig = msgspec.field(default_factory=GateConfig)
 
 
@@ -202,7 +206,8 @@ def configure_load(values: Mapping[str, object]) -> LoadConfig:
     check_names(values, LOAD_OPTIONS, "options")
     config = turned(LoadConfig(), values, LOAD_OPTIONS)
     shape = config.shape
-    if shape.duration is None and shape.requests is None and shape.stages is None:
+    is_replay = config.targets.replay is not None
+    if shape.duration is None and shape.requests is None and shape.stages is None and not is_replay:
         config = replace(config, shape=replace(shape, duration=10.0))
     shape, request = config.shape, config.request
     if shape.stages is not None and (shape.rate, shape.duration, shape.requests) != (None, None, None):
@@ -227,6 +232,27 @@ def configure_load(values: Mapping[str, object]) -> LoadConfig:
         )
     if shape.requests is not None and shape.requests < shape.processes:
         raise UsageError(f"--requests {shape.requests}: fewer than there are processes (--processes {shape.processes})")
+    config.targets.check()
+    _check_with_targets(config)
     config.gate.statuses()
     config.gate.gates()
     return config
+
+
+def _check_with_targets(config: LoadConfig) -> None:
+    """Refuse options of the load and the request that a file of targets decides."""
+    shape, request, targets = config.shape, config.request, config.targets
+    if targets.targets is not None:
+        for name, value in (("method", request.method), ("body", request.body), ("body-file", request.body_file)):
+            if value is not None:
+                raise UsageError(f"--targets and --{name}: each target has its own, give it in the file")
+    if targets.replay is not None:
+        for name, told in (
+            ("rate", shape.rate is not None),
+            ("stages", shape.stages is not None),
+            ("requests", shape.requests is not None),
+            ("poisson", shape.poisson),
+            ("warmup", shape.warmup > 0),
+        ):
+            if told:
+                raise UsageError(f"--replay and --{name}: give one of them, a replay follows the times of the file")

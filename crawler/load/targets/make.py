@@ -1,0 +1,85 @@
+"""Targets made from a file, a feed and a URL: read, checked, serialised and put in order, before anything is sent.
+
+Rules
+- Without a file, the one target is the request of the command line; a feed makes many requests of it.
+- All that can be refused is refused here, before anything is sent.
+Runs on: a thread or the main thread, before the test, blocking: a million lines take some ten seconds.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from crawler.core.errors import UsageError
+from crawler.load.config import LoadConfig
+from crawler.load.target import target
+from crawler.load.targets.formats import PARSERS, WRITTEN, format_of
+from crawler.load.targets.line import BrokenLine, FileFacts, TargetLine
+from crawler.load.targets.serialise import Serialiser
+from crawler.load.targets.source import opened, read_feed
+from crawler.load.targets.store import StoreWriter
+from crawler.load.targets.taking import Taking
+from crawler.load.targets.targets import Targets
+from crawler.load.targets.template import MARK
+
+
+def wants_targets(url: str | None, config: LoadConfig) -> bool:
+    """Return whether a test has more than one request, or a column in it: `make_targets` is to be called then."""
+    asked, targets = config.request, config.targets
+    texts = [url or "", asked.body or "", *(value for _, value in asked.headers)]
+    return targets.targets is not None or targets.feed is not None or any(MARK in text for text in texts)
+
+
+def make_targets(url: str | None, config: LoadConfig, folder: Path) -> Targets:
+    """Make the requests of a test, in a file in `folder`; with a URL, its server gets all of them.
+
+    Raises:
+        UsageError: the file, a line of it, the feed or a combination of them is impossible.
+    """
+    asked = config.targets
+    feed = None if asked.feed is None else read_feed(asked.feed)
+    rows = 1 if feed is None else len(feed.rows)
+    with _lines(url, config, folder) as (file, lines), StoreWriter(folder / "targets") as writer:
+        base = None if url is None or asked.targets is None else target(url)
+        taking = Taking(config, file, Serialiser(base, config.request, feed, file, target), writer, rows)
+        taking.take(lines)
+        return taking.finish()
+
+
+@contextmanager
+def _lines(
+    url: str | None, config: LoadConfig, folder: Path
+) -> Iterator[tuple[FileFacts, Iterable[TargetLine | BrokenLine]]]:
+    """Yield the facts of the file, and its lines; without a file, the request of the command line."""
+    asked = config.targets
+    if asked.targets is None:
+        yield FileFacts(name="the request", is_written=True), [_single(url or "", config)]
+        return
+    with opened(asked.targets, folder) as source:
+        kind = asked.targets_format or format_of(source.head)
+        parse = PARSERS[kind]
+        facts = FileFacts(name=source.name, is_written=kind in WRITTEN)
+
+        def lines() -> Iterator[TargetLine | BrokenLine]:
+            for number, raw in source.lines():
+                try:
+                    line = parse(raw, number)
+                except ValueError as error:
+                    yield BrokenLine(number=number, problem=str(error))
+                else:
+                    if line is not None:
+                        yield line
+
+        yield facts, lines()
+
+
+def _single(url: str, config: LoadConfig) -> TargetLine:
+    asked = config.request
+    body = None if asked.body is None else asked.body.encode()
+    if asked.body_file is not None:
+        try:
+            body = Path(asked.body_file).read_bytes()
+        except OSError as error:
+            raise UsageError(f"--body-file: {asked.body_file}: {error.strerror}") from None
+    method = asked.method or ("GET" if body is None else "POST")
+    return TargetLine(method=method, url=url if "://" in url else f"http://{url}", body=body)
