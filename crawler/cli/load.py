@@ -7,7 +7,8 @@ import click
 from msgspec import convert
 
 from crawler.cli.options import KnobCommand, given, knobs, writable
-from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
+from crawler.load.config import LOAD_OPTIONS, LoadConfig
+from crawler.load.contradictions import configure_load
 from crawler.load.live import LoadLines, LoadSilence, LoadTerminal
 
 EXAMPLES = """\b
@@ -39,13 +40,16 @@ class LoadCommand(KnobCommand):
 
 
 @click.command(cls=LoadCommand, epilog=EXAMPLES)
-@click.argument("url")
+@click.argument("url", required=False)
 @knobs(options=LOAD_OPTIONS)
 @click.option("--save-histogram", metavar="FILE", help="Write response and service times as an HDR histogram log.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
-def command(url: str, **parameters: object) -> int:
-    """Load-test URL, a server of this machine; the command refuses other machines."""
+def command(url: str | None, **parameters: object) -> int:
+    """Load-test URL, a server of this machine; the command refuses other machines.
+
+    With --targets, URL is the server that gets all of them; without URL each goes to its own.
+    """
     from crawler.load.hdr_log import hdr_log
     from crawler.load.report import gate_text, load_text
     from crawler.load.result import LoadVerdict
@@ -73,7 +77,7 @@ def command(url: str, **parameters: object) -> int:
     return 0 if result.total.ok else 1
 
 
-def _view(url: str, config: LoadConfig, *, quiet: bool) -> LoadTerminal | LoadLines | LoadSilence:
+def _view(url: str | None, config: LoadConfig, *, quiet: bool) -> LoadTerminal | LoadLines | LoadSilence:
     from rich.console import Console
 
     from crawler.load.target import target
@@ -84,4 +88,5 @@ def _view(url: str, config: LoadConfig, *, quiet: bool) -> LoadTerminal | LoadLi
         return LoadLines(sys.stderr)
     stages = sum(seconds for seconds, _ in config.shape.steps())
     planned = stages or (config.shape.duration + config.shape.warmup if config.shape.duration else None)
-    return LoadTerminal(Console(stderr=True), f"load {target(url).href}", planned)
+    what = config.targets.targets if url is None else target(url).href
+    return LoadTerminal(Console(stderr=True), f"load {what}", planned)

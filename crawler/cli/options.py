@@ -30,6 +30,7 @@ _TITLES = {
     "shape": "Load",
     "request": "Request",
     "targets": "Many targets",
+    "users": "Users",
     "gate": "Thresholds",
     "job": "Job",
     "crew": "Models",

@@ -65,7 +65,6 @@ class LoopSetup:
         draw: gives the next request; None = all are `exchange.request`.
         grace: nanoseconds for requests in flight at the end.
         requests: number of measured requests; None = as many as the time allows.
-        watch: called with the loop some twenty times per second; it may call `stop`.
     """
 
     timers: TimerSource
@@ -79,11 +78,14 @@ class LoopSetup:
     draw: Callable[[], Request] | None = None
     requests: int | None = None
     gauge: Gauge = field(default_factory=Gauge)
-    watch: Callable[["Loop"], None] = lambda _: None
 
 
 class Loop:
-    """A load test that runs: `open` it, then `start` it."""
+    """A load test that runs: `open` it, then `start` it.
+
+    Attributes:
+        watch: called with the loop some twenty times per second; it may call `stop`.
+    """
 
     is_paced = False
     chains = False
@@ -105,6 +107,7 @@ class Loop:
             for span in setup.spans
         ]
         self.cells: Sequence[Phase] = self._all_cells[0]
+        self.watch: Callable[[Loop], None] = lambda _: None
         self.log = IntervalLog()
         self.second = self.log.current
         self.times = self.second.times
@@ -308,7 +311,7 @@ class Loop:
             if now - self.origin > _GIVE_UP and not has_opened and self.scheduled:
                 self.gave_up = True
                 self.stop()
-            self.setup.watch(self)
+            self.watch(self)
 
     # Seconds
 

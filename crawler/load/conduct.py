@@ -13,14 +13,22 @@ from pathlib import Path
 
 from crawler.core.errors import InternalError
 from crawler.core.histogram import percentile
+from crawler.core.protocols import Pacer
 from crawler.load.base_loop import Loop, LoopSetup
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.dial import Dialer
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.open_loop import OpenLoop
-from crawler.load.plan import Plan, schedules, spans
+from crawler.load.pacers import Share
+from crawler.load.plan import Plan, pacer
 from crawler.load.records import LoadRecord
+from crawler.load.requests import OpenRequests
+from crawler.load.schedule import Schedule
 from crawler.load.shared_memory import Progress, SharedBoard
+from crawler.load.users.loop import Behaviour, UserLoop
+from crawler.load.users.stages import Stay
+from crawler.load.users.user import User
+from crawler.runtime.clock import SystemClock
 from crawler.runtime.collector import collect_less_often
 from crawler.runtime.loop import Stop, raise_open_files
 from crawler.runtime.loop import run as run_loop
@@ -48,37 +56,77 @@ def work(job: tuple[Plan, Path]) -> LoadRecord:
 async def conduct(plan: Plan, board: SharedBoard | None = None) -> LoadRecord:
     """Run one process's share on this loop, and return its record."""
     async with Timers() as timers, TaskSet() as tasks:
-        shape, answer = plan.shape, plan.exchange
-        dialers = [Dialer(one, tasks, now=timers.now, timeout=answer.timeout) for one in plan.endpoints]
-        setup = LoopSetup(
-            timers=timers,
-            exchange=answer,
-            dial=lambda connection: dialers[connection.host](connection),
-            connections=plan.connections,
-            spans=spans(shape),
-            grace=nanoseconds(shape.grace),
-            hosts=len(dialers),
-            requests=plan.requests,
-            watch=_BoardWriter(plan.index, board) if board is not None else lambda _: None,
-        )
-        loop = OpenLoop(setup, schedules(plan)) if shape.is_open else ClosedLoop(setup)
-        try:
-            await _called(loop.open)
-            begin = Timers.now()
-            if board is not None:
-                board.tell(plan.index, Progress(is_ready=1))
-                await board.until(lambda: board.begin != 0)
-                begin = board.begin
-            await _called(partial(loop.start, begin))
-        finally:  # cancelled: the connections must not outlive the test
-            loop.stop(at_once=True)
-        return LoadRecord(
-            phases=loop.phases,
-            groups=loop.groups,
-            intervals=loop.log.closed,
-            client=loop.setup.gauge.client,
-            gave_up=loop.gave_up,
-        )
+        with OpenRequests(plan) as requests:
+            loop = _loop(plan, requests, timers, tasks)
+            loop.watch = _BoardWriter(plan.index, board) if board is not None else loop.watch
+            try:
+                await _called(loop.open)
+                begin = Timers.now()
+                if board is not None:
+                    board.tell(plan.index, Progress(is_ready=1))
+                    await board.until(lambda: board.begin != 0)
+                    begin = board.begin
+                await _called(partial(loop.start, begin))
+            finally:  # cancelled: the connections must not outlive the test
+                loop.stop(at_once=True)
+            return LoadRecord(
+                phases=loop.phases,
+                groups=loop.groups,
+                intervals=loop.log.closed,
+                client=loop.setup.gauge.client,
+                gave_up=loop.gave_up,
+            )
+
+
+def _loop(plan: Plan, requests: OpenRequests, timers: Timers, tasks: TaskSet) -> Loop:
+    """Return the loop that carries out the plan."""
+    shape, rule = plan.shape, plan.exchange
+    dialers = [Dialer(one, tasks, now=timers.now, timeout=rule.timeout) for one in plan.endpoints]
+    setup = LoopSetup(
+        timers=timers,
+        exchange=rule,
+        dial=lambda connection: dialers[connection.host](connection),
+        connections=plan.connections,
+        spans=plan.spans,
+        grace=nanoseconds(shape.grace),
+        groups=plan.groups,
+        hosts=len(dialers),
+        draw=None if plan.is_open or plan.has_users else requests.draw(),
+        requests=plan.requests,
+    )
+    if plan.is_open:
+        return OpenLoop(setup, [_schedule(plan, requests, host) for host in range(len(dialers))])
+    if plan.has_users:
+        return UserLoop(setup, _behaviour(plan, requests), _users(plan))
+    return ClosedLoop(setup)
+
+
+def _schedule(plan: Plan, requests: OpenRequests, host: int) -> Schedule:
+    """Return this process's share of the schedule of one host."""
+    whole: Pacer = requests.replay() if plan.targets and plan.targets.is_replay else pacer(plan.shape)
+    share = Share(whole, plan.index, plan.shape.processes)
+    is_only = len(plan.endpoints) == 1
+    return Schedule(share, usual=requests.usual, draw=requests.draw(), host=None if is_only else host)
+
+
+def _behaviour(plan: Plan, requests: OpenRequests) -> Behaviour:
+    users, login = plan.users, plan.login
+    low, high = users.think_time()
+    return Behaviour(
+        origins=plan.origins,
+        next=requests.next_of_user(),
+        logins=0 if login is None else login.count // login.rows,
+        login=None if login is None else requests.login,
+        think=(nanoseconds(low), nanoseconds(high)),
+        wall=SystemClock.wall if users.keeps_cookies else None,
+    )
+
+
+def _users(plan: Plan) -> list[tuple[User, list[Stay]]]:
+    """Return this process's users, each with the times at which it takes part."""
+    count, index = plan.shape.processes, plan.index
+    numbers = range(index, plan.connections * count + index, count)
+    return [(User(number, plan.shape.seed), plan.stays(number)) for number in numbers]
 
 
 async def _called(start: Callable[[Callable[[], None]], None]) -> None:

@@ -2,7 +2,7 @@
 
 Rules
 - The letters are those of wrk: -t, -c, -d, -H mean the same there and here.
-- Options that contradict each other are refused before anything is sent.
+- `contradictions.py` refuses options that contradict each other.
 Runs on: anywhere (pure).
 """
 
@@ -21,6 +21,8 @@ from crawler.load.nanoseconds import nanoseconds
 from crawler.load.pacers import Curve, RateStage
 from crawler.load.targets.config import TargetsConfig
 from crawler.load.thresholds import Threshold, parse_threshold
+from crawler.load.users.config import UsersConfig
+from crawler.load.users.stages import UserStages
 
 _STAGE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?:(\d+(?:\.\d{1,3})?)(u?)")
 _UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
@@ -72,6 +74,11 @@ class ShapeConfig(msgspec.Struct, frozen=True, kw_only=True):
     def has_user_stages(self) -> bool:
         """Return whether the stages give numbers of users."""
         return self.stages is not None and self.stages.rstrip(" ,").endswith("u")
+
+    @property
+    def most_users(self) -> int:
+        """Return the number of users of a closed loop, at its largest."""
+        return UserStages(self.steps()).most if self.has_user_stages else self.connections
 
     def steps(self) -> tuple[tuple[float, float], ...]:
         """Return the stages: the seconds of each, and the rate, or the number of users, at its end.
@@ -191,68 +198,32 @@ class LoadConfig(msgspec.Struct, frozen=True, kw_only=True):
     shape: ShapeConfig = msgspec.field(default_factory=ShapeConfig)
     request: RequestConfig = msgspec.field(default_factory=RequestConfig)
     targets: TargetsConfig = msgspec.field(default_factory=TargetsConfig)
+    users: UsersConfig = msgspec.field(default_factory=UsersConfig)
     gate: GateConfig = msgspec.field(default_factory=GateConfig)
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether a schedule decides when to send (open loop)."""
+        return self.shape.is_open or self.targets.replay is not None
 
 
 LOAD_OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(LoadConfig)}
 
 
-def configure_load(values: Mapping[str, object]) -> LoadConfig:
+def read_load(values: Mapping[str, object]) -> LoadConfig:
     """Return a config with these options set, by name; values are text (flags) or native (keywords).
 
     Raises:
-        UsageError: an option is unknown, does not take its value, or contradicts another one.
+        UsageError: an option is unknown, or does not take its value.
     """
     check_names(values, LOAD_OPTIONS, "options")
     config = turned(LoadConfig(), values, LOAD_OPTIONS)
     shape = config.shape
-    is_replay = config.targets.replay is not None
-    if shape.duration is None and shape.requests is None and shape.stages is None and not is_replay:
+    ends = (shape.duration, shape.requests, shape.stages, config.targets.replay)
+    if all(end is None for end in ends):
         config = replace(config, shape=replace(shape, duration=10.0))
-    shape, request = config.shape, config.request
-    if shape.stages is not None and (shape.rate, shape.duration, shape.requests) != (None, None, None):
-        raise UsageError("--stages set the rate and the time: leave out --rate, --duration and --requests")
-    if shape.stages is not None and shape.warmup:
-        raise UsageError(
-            "--stages: each stage is reported apart, so let the first one be the warm-up: leave out --warmup"
-        )
-    if shape.poisson and not shape.is_open:
-        raise UsageError("--poisson: a closed loop has no arrivals; give --rate or --stages, too")
-    if shape.stages is not None and not any(rate for _, rate in shape.steps()):
-        raise UsageError("--stages: every rate is 0, so nothing would be sent")
-    if request.body is not None and request.body_file is not None:
-        raise UsageError("--body and --body-file: give one of them, not both")
-    if request.chunk_size is not None and not request.chunked:
-        raise UsageError("--chunk-size: bodies are sent whole: give --chunked, too")
-    if config.gate.expect_body == b"":
-        raise UsageError("--expect-body: every body holds an empty text: give what a good answer has")
-    if shape.processes > shape.connections:
-        raise UsageError(
-            f"--processes {shape.processes}: more than there are connections (--connections {shape.connections})"
-        )
-    if shape.requests is not None and shape.requests < shape.processes:
-        raise UsageError(f"--requests {shape.requests}: fewer than there are processes (--processes {shape.processes})")
-    config.targets.check()
-    _check_with_targets(config)
     config.gate.statuses()
     config.gate.gates()
+    config.users.think_time()
+    config.targets.check()
     return config
-
-
-def _check_with_targets(config: LoadConfig) -> None:
-    """Refuse options of the load and the request that a file of targets decides."""
-    shape, request, targets = config.shape, config.request, config.targets
-    if targets.targets is not None:
-        for name, value in (("method", request.method), ("body", request.body), ("body-file", request.body_file)):
-            if value is not None:
-                raise UsageError(f"--targets and --{name}: each target has its own, give it in the file")
-    if targets.replay is not None:
-        for name, told in (
-            ("rate", shape.rate is not None),
-            ("stages", shape.stages is not None),
-            ("requests", shape.requests is not None),
-            ("poisson", shape.poisson),
-            ("warmup", shape.warmup > 0),
-        ):
-            if told:
-                raise UsageError(f"--replay and --{name}: give one of them, a replay follows the times of the file")

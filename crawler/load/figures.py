@@ -52,6 +52,7 @@ def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
             "opened": phase.opened,
             "closed_by_server": phase.closed_by_server,
             "surplus": phase.surplus,
+            "asked_again": phase.asked_again,
             "connect_ms": times(phase.connect),
             "tls_ms": times(phase.tls),
         },

@@ -1,97 +1,78 @@
-"""The plan of a load test, made from its options: target, request, schedule and phases.
+"""The plan of a load test: what each process needs to know, with its share of it.
 
 Rules
 - With its `index`, a plan is one process's share of the test.
-- An impossible test is refused here, before anything is sent.
-Runs on: the loop, before the test; in a worker process, `pacer` and `spans`.
+Runs on: the loop, before the test; in a worker process, `pacer`.
 """
 
-import os
 import random
-from dataclasses import dataclass
-
-from msgspec.structs import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from crawler.core.protocols import Pacer
+from crawler.core.urls import Url
 from crawler.load.base_loop import Span
-from crawler.load.config import LoadConfig, ShapeConfig
+from crawler.load.config import ShapeConfig
 from crawler.load.dial import Endpoint
-from crawler.load.exchange import Exchange, Request
+from crawler.load.exchange import Exchange
 from crawler.load.nanoseconds import nanoseconds
-from crawler.load.pacers import Curve, First, Poisson, Regular, Share
-from crawler.load.result import LoadSetup
-from crawler.load.schedule import Schedule
-from crawler.load.target import endpoint, exchange, identified, is_own, target
+from crawler.load.pacers import Curve, First, Poisson, Regular
+from crawler.load.targets.targets import Targets
+from crawler.load.users.config import UsersConfig
+from crawler.load.users.stages import Stay, UserStages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One process's share of a load test."""
+    """One process's share of a load test.
 
+    Attributes:
+        origins, endpoints: the hosts by their numbers: their URLs, and the addresses to dial.
+        exchange: the rule for a good answer, and the one request if there are no targets.
+        is_open: a schedule decides when to send.
+        spans: the phases.
+        groups: names of the groups of targets.
+        targets, login: the requests of files; None = there is no such file.
+        login_groups, login_hosts: from the numbers in the log-in's file to those of the plan.
+    """
+
+    origins: tuple[Url, ...]
     endpoints: tuple[Endpoint, ...]
     exchange: Exchange
     shape: ShapeConfig
+    is_open: bool
+    spans: tuple[Span, ...]
+    users: UsersConfig = field(default_factory=UsersConfig)
+    groups: tuple[str, ...] = ("",)
+    targets: Targets | None = None
+    login: Targets | None = None
+    login_groups: Mapping[int, int] = field(default_factory=dict)
+    login_hosts: Mapping[int, int] = field(default_factory=dict)
     index: int = 0
 
     @property
     def connections(self) -> int:
-        """Return the process's share of the connections."""
-        return _share(self.shape.connections, self)
+        """Return the process's share of the connections, or of the users."""
+        return _share(self.shape.most_users, self)
 
     @property
     def requests(self) -> int | None:
         """Return the process's share of the requests of a closed loop; the schedule of an open loop ends by itself."""
-        return None if self.shape.requests is None or self.shape.is_open else _share(self.shape.requests, self)
+        return None if self.shape.requests is None or self.is_open else _share(self.shape.requests, self)
+
+    @property
+    def has_users(self) -> bool:
+        """Return whether users do more than send the next request."""
+        return self.users.are_told or self.shape.has_user_stages
+
+    def stays(self, user: int) -> list[Stay]:
+        """Return when a user, counted over all processes, takes part."""
+        return UserStages(self.shape.steps()).stays(user) if self.shape.has_user_stages else [(0, None)]
 
 
 def _share(whole: int, plan: Plan) -> int:
     count = plan.shape.processes
     return whole // count + (plan.index < whole % count)
-
-
-async def prepare(url: str, config: LoadConfig) -> tuple[LoadSetup, Plan]:
-    """Check the target, and return the setup of the test and the plan of its processes.
-
-    Raises:
-        UsageError, TargetRefused: nothing is sent.
-    """
-    parsed = target(url)
-    config = replace(config, request=identified(url, config.request))
-    place = await endpoint(parsed, config.request)
-    place.tls()  # a file that holds no certificates is found here
-    plan = Plan(endpoints=(place,), exchange=exchange(parsed, config), shape=config.shape)
-    shape, address, statuses = config.shape, place.address, config.gate.statuses()
-    good = "status below 400" if statuses is None else f"status {', '.join(map(str, sorted(statuses)))}"
-    return LoadSetup(
-        url=parsed.href,
-        address=f"unix:{address}" if isinstance(address, str) else f"{address[0]}:{address[1]}",
-        method=plan.exchange.request.partition(b" ")[0].decode(),
-        mode="open" if shape.is_open else "closed",
-        connections=shape.connections,
-        processes=shape.processes,
-        keep_alive=config.request.keep_alive,
-        timeout=shape.timeout,
-        grace=shape.grace,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        good=good if config.gate.expect_body is None else f"{good} and the expected body",
-        rate=shape.rate,
-        arrivals=("poisson" if shape.poisson else "regular") if shape.is_open else None,
-        seed=shape.seed if shape.poisson else None,
-        stages=shape.steps(),
-        duration=shape.duration,
-        requests=shape.requests,
-        warmup=shape.warmup,
-        insecure=config.request.insecure,
-        allowed_host=config.request.i_may_test,
-        allowed_errors=config.gate.allowed_errors(),
-        shares_machine=isinstance(address, str) or is_own(address[0]),
-    ), plan
-
-
-def schedules(plan: Plan) -> list[Schedule]:
-    """Return the process's share of the schedule of an open loop, for each host its own."""
-    usual = Request(plan.exchange.request, bodiless=plan.exchange.bodiless)
-    return [Schedule(Share(pacer(plan.shape), plan.index, plan.shape.processes), usual=usual) for _ in plan.endpoints]
 
 
 def pacer(shape: ShapeConfig) -> Pacer:
@@ -113,13 +94,17 @@ def _before(shape: ShapeConfig, curve: Curve) -> int:
     return number
 
 
-def spans(shape: ShapeConfig) -> list[Span]:
-    """Return the phases: the warm-up and the measured phase, or one phase per stage."""
+def spans(shape: ShapeConfig, replay: int | None = None) -> list[Span]:
+    """Return the phases: the warm-up and the measured phase, or one phase per stage.
+
+    `replay` is the due moment of the last request of a replay.
+    """
     if shape.stages is not None:
         stages, begin = [], 0
-        for seconds, rate in shape.steps():
+        for seconds, level in shape.steps():
             end = begin + nanoseconds(seconds)
-            stages.append(Span(name=f"to {rate:g}/s", begin=begin, end=end))
+            name = f"to {level:.0f} users" if shape.has_user_stages else f"to {level:g}/s"
+            stages.append(Span(name=name, begin=begin, end=end))
             begin = end
         return stages
     warmup = nanoseconds(shape.warmup)
@@ -128,5 +113,7 @@ def spans(shape: ShapeConfig) -> list[Span]:
         curve = shape.curve()
         last = _arrivals(shape, curve).due(_before(shape, curve) + shape.requests - 1)
         until = min(moment for moment in (until, None if last is None else last + 1) if moment is not None)
+    if replay is not None:
+        until = min(replay + 1, until if until is not None else replay + 1)
     before = [Span(name="warm-up", begin=0, end=warmup, measured=False)] if warmup else []
     return [*before, Span(name="measured", begin=warmup, end=until)]

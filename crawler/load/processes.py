@@ -7,8 +7,8 @@ Runs on: the main thread and its loop; the work runs in the processes.
 """
 
 import tempfile
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +40,13 @@ def show_nothing(_seconds: float, _progress: Progress) -> None:
     """Show nothing."""
 
 
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield a new folder, which is removed in the end."""
+    with tempfile.TemporaryDirectory(prefix="crawler-load-") as folder:
+        yield Path(folder)
+
+
 class LoadProcesses:
     """`count` processes that send, as a context manager; each `await processes.test(setup, plan)` is one test."""
 
@@ -48,8 +55,7 @@ class LoadProcesses:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="crawler-load-"))
-            self._board = Path(folder) / "board"
+            self._board = stack.enter_context(scratch_folder()) / "board"
             limits = Limits(cpu_seconds=_LONGEST, memory_bytes=_MEMORY)
             self._lanes = await stack.enter_async_context(Lanes(self._count, limits=limits, batch=1))
             await self._lanes.start()

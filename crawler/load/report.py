@@ -15,13 +15,16 @@ from crawler.load.result import LoadResult
 
 _INDENT = 13
 _LATENCY, _STEPS, _PHASES = (_INDENT, *(9,) * 6), (20, 8, 9, 9, 9), (16, 7, 12, 8, 8, 9, 9)  # widths of columns
+_GROUPS = (32, 10, 10, 8, 9, 9)
 _MANY = 5  # kinds of failures
+_MOST_GROUPS = 20
 
 
 def load_text(result: LoadResult, gates: Sequence[tuple[str, bool, str]] = ()) -> str:
     """Return the report; each gate is a threshold, whether it was kept, and the figure."""
     lines = [*_verdict(result), *gate_text(gates), *_load(result), *_times(result)]
-    lines += [*_outcomes(result), *_connections(result), *_steps(result), *_phases(result), *_client(result)]
+    lines += [*_outcomes(result), *_connections(result), *_steps(result), *_phases(result), *_groups(result)]
+    lines += _client(result)
     return "\n".join(lines)
 
 
@@ -50,12 +53,21 @@ def gate_text(gates: Sequence[tuple[str, bool, str]]) -> Iterator[str]:
 
 def _load(result: LoadResult) -> Iterator[str]:
     asked = result.asked
-    yield from _row("Target", safe(f"{asked.method} {asked.url} at {asked.address}", 300))
+    yield from _row("Target", safe(f"{asked.method} {asked.url} at {asked.address}".strip(), 300))
+    if asked.targets is not None:
+        yield from _row("", safe(asked.targets, 300))
+    for note in asked.notes:
+        yield from _row("", safe(note, 300))
     parts = ["open loop" if asked.is_open else "closed loop"]
     if asked.is_open:
-        parts.append(f"{asked.rate:,.12g}/s" if asked.rate else "stages")
-        parts.append(f"Poisson, seed {asked.seed}" if asked.arrivals == "poisson" else "constant gaps")
-    parts.append(counted(asked.connections, "connection"))
+        parts.append(f"{asked.rate:,.12g}/s" if asked.rate else "stages" if asked.stages else "the times of the file")
+        gaps = {"poisson": f"Poisson, seed {asked.seed}", "regular": "constant gaps"}
+        parts += [gaps[asked.arrivals]] if asked.arrivals in gaps else []
+    if asked.has_user_stages:
+        parts.append(f"stages of users, {asked.connections:,} at most")
+    else:
+        each = f" to each of {asked.hosts} hosts" if asked.hosts > 1 else ""
+        parts.append(counted(asked.connections, "connection") + each)
     parts.append("1 process" if asked.processes == 1 else f"{asked.processes} processes")
     parts += [] if asked.keep_alive else ["no keep-alive"]
     parts += [f"warm-up {duration(asked.warmup)}"] if asked.warmup else []
@@ -155,7 +167,7 @@ def _outcomes(result: LoadResult) -> Iterator[str]:
 
 def _connections(result: LoadResult) -> Iterator[str]:
     asked = result.asked
-    ideal = asked.connections
+    ideal = asked.connections * asked.hosts
     if not asked.keep_alive:
         ideal = max(ideal, sum(phase.scheduled for phase in result.phases))
     opened = sum(phase.opened for phase in result.phases)
@@ -163,6 +175,8 @@ def _connections(result: LoadResult) -> Iterator[str]:
     surplus = sum(phase.surplus for phase in result.phases)
     parts = [f"{opened:,} opened (ideal {ideal:,})", f"{closed:,} closed by the server"]
     parts += [f"{surplus:,} dropped for bytes behind the answer"] if surplus else []
+    again = sum(phase.asked_again for phase in result.phases)
+    parts += [f"{counted(again, 'request')} asked again, since a kept connection had ended"] if again else []
     yield from _row("Connections", ", ".join(parts))
 
 
@@ -198,6 +212,19 @@ def _phases(result: LoadResult) -> Iterator[str]:
         counts = (f"{phase.ok:,}", f"{phase.scheduled - phase.ok:,}")
         figures = (f"{phase.seconds:.1f}", f"{phase.rate:,.1f}", *counts, *map(_value, cells))
         yield columns((f"  {phase.name[:14]}", *figures), _PHASES)
+
+
+def _groups(result: LoadResult) -> Iterator[str]:
+    if not result.groups:
+        return
+    yield columns(("Targets", "requests", "ok", "not ok", "p50, ms", "p99, ms"), _GROUPS)
+    for group in sorted(result.groups, key=lambda group: -group.scheduled)[:_MOST_GROUPS]:
+        table = group.response if result.asked.is_open else group.service()
+        cells = [_value(quantile(table, share, group.unanswered())) for share in (0.5, 0.99)]
+        counts = (f"{group.scheduled:,}", f"{group.ok:,}", f"{group.scheduled - group.ok:,}")
+        yield columns((f"  {safe(group.name, 29)}", *counts, *cells), _GROUPS)
+    if len(result.groups) > _MOST_GROUPS:
+        yield from _row("", f"and {counted(len(result.groups) - _MOST_GROUPS, 'more group')}: see the JSON")
 
 
 def _client(result: LoadResult) -> Iterator[str]:

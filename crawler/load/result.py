@@ -49,6 +49,10 @@ class LoadSetup:
         stages: (seconds, rate at its end).
         good: the rule for a good answer, in words.
         allowed_host: the host of another machine that the user allowed (--i-may-test).
+        hosts: number of hosts that get requests.
+        has_user_stages: the stages give numbers of users.
+        targets: in words, which requests are sent; None = always the same.
+        notes: what else the report says of them.
         shares_machine: the server is on this machine, so client and server compete for its processors.
         allowed_errors: the largest share of errors that a threshold allows; None = no threshold names them.
     """
@@ -74,6 +78,10 @@ class LoadSetup:
     insecure: bool = False
     allowed_host: str | None = None
     shares_machine: bool = True
+    hosts: int = 1
+    has_user_stages: bool = False
+    targets: str | None = None
+    notes: tuple[str, ...] = ()
     allowed_errors: float | None = None
 
     @property

@@ -9,9 +9,10 @@ Runs on: the main thread and its loop.
 from crawler.core.keywords import by_keyword, values_of
 from crawler.core.options import in_keywords
 from crawler.load.conduct import conduct
-from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
-from crawler.load.plan import prepare
-from crawler.load.processes import LoadProcesses, Show, result_of
+from crawler.load.config import LOAD_OPTIONS, LoadConfig
+from crawler.load.contradictions import configure_load
+from crawler.load.prepare import prepare
+from crawler.load.processes import LoadProcesses, Show, result_of, scratch_folder
 from crawler.load.result import LoadResult
 from crawler.runtime.loop import Stop
 from crawler.runtime.loop import run as run_loop
@@ -20,7 +21,7 @@ _OPTIONS = by_keyword(option for name, option in LOAD_OPTIONS.items() if name !=
 _KEYWORDS = {option.name: keyword for keyword, option in _OPTIONS.items()}
 
 
-async def load_test(url: str, **options: object) -> LoadResult:
+async def load_test(url: str | None = None, **options: object) -> LoadResult:
     """Load-test a server of this machine and return the result; options are those of `crawler load`.
 
     `rate=500, duration=10`, `headers={"X-Team": "data"}`, `connections=64, requests=100_000`,
@@ -33,14 +34,15 @@ async def load_test(url: str, **options: object) -> LoadResult:
     """
     with in_keywords(_KEYWORDS):
         config = configure_load(values_of(options, _OPTIONS, "load_test"))
-        asked, plan = await prepare(url, config)
-        if config.shape.processes > 1:
-            async with LoadProcesses(config.shape.processes) as processes:
-                return await processes.test(asked, plan)
-        return result_of(asked, [await conduct(plan)], interrupted=False)
+        with scratch_folder() as folder:
+            asked, plan = await prepare(url, config, folder)
+            if config.shape.processes > 1:
+                async with LoadProcesses(config.shape.processes) as processes:
+                    return await processes.test(asked, plan)
+            return result_of(asked, [await conduct(plan)], interrupted=False)
 
 
-def run(url: str, config: LoadConfig, show: Show, seconds: float) -> tuple[LoadResult, int | None]:
+def run(url: str | None, config: LoadConfig, show: Show, seconds: float) -> tuple[LoadResult, int | None]:
     """Run a test in processes of its own, and return the result and the signal that ended it early, if one did.
 
     `show` is called every `seconds`.
@@ -50,9 +52,10 @@ def run(url: str, config: LoadConfig, show: Show, seconds: float) -> tuple[LoadR
     """
 
     async def main(stop: Stop) -> tuple[LoadResult, int | None]:
-        asked, plan = await prepare(url, config)
-        async with LoadProcesses(config.shape.processes) as processes:
-            result = await processes.test(asked, plan, stop=stop, show=show, seconds=seconds)
-        return result, stop.signal
+        with scratch_folder() as folder:
+            asked, plan = await prepare(url, config, folder)
+            async with LoadProcesses(config.shape.processes) as processes:
+                result = await processes.test(asked, plan, stop=stop, show=show, seconds=seconds)
+            return result, stop.signal
 
     return run_loop(main, drain_seconds=config.shape.grace + config.shape.timeout)

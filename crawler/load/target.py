@@ -15,10 +15,11 @@ import re
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from msgspec.structs import replace
+import msgspec
 
 from crawler.core.addresses import NO_HOST, AddressClass, can_be_host, classify
 from crawler.core.errors import TargetRefused, UrlError, UsageError
@@ -67,7 +68,7 @@ def identified(text: str, asked: RequestConfig) -> RequestConfig:
         raise UsageError("the URL has credentials, and so has --header Authorization: leave out one of them")
     if ":" in found[0]:
         raise UsageError("the URL's user name holds a colon, which Basic authentication cannot send (RFC 7617)")
-    return replace(asked, headers=(*asked.headers, ("Authorization", basic(*found))))
+    return msgspec.structs.replace(asked, headers=(*asked.headers, ("Authorization", basic(*found))))
 
 
 def _whole(text: str) -> str:
@@ -81,8 +82,6 @@ async def endpoint(url: Url, config: RequestConfig) -> Endpoint:
         TargetRefused: the host is another machine, and `i_may_test` does not name it.
         UsageError: the host has no address, or a file is missing.
     """
-    if config.i_may_test not in (None, url.host):
-        raise UsageError(f"--i-may-test {config.i_may_test}: the host of this test is {url.host}")
     name = url.host.strip("[]").rstrip(".") if url.scheme == "https" else None
     _check_files(config)
     family, address = await _place(url, config)
@@ -145,21 +144,26 @@ def exchange(url: Url, config: LoadConfig) -> Exchange:
         UsageError: the file of the body cannot be read, or the method or a header cannot be sent.
     """
     asked = config.request
-    body = asked.body if asked.body_file is None else _content(asked.body_file)
+    body = asked.body if asked.body_file is None else content(asked.body_file)
     if asked.chunked and body is None:
         raise UsageError("--chunked: there is no body: give --body or --body-file, too")
     method = asked.method or ("GET" if body is None else "POST")
+    request = message(asked, url, method=method, headers=(), body=body)
+    return replace(rule(config), request=request, bodiless=method == "HEAD")
+
+
+def rule(config: LoadConfig) -> Exchange:
+    """Return the rule for a good answer, without a request."""
     return Exchange(
-        request=message(asked, url, method=method, headers=(), body=body),
-        bodiless=method == "HEAD",
-        keep_alive=asked.keep_alive,
+        request=b"",
+        keep_alive=config.request.keep_alive,
         statuses=config.gate.statuses(),
         body=config.gate.expect_body,
         timeout=nanoseconds(config.shape.timeout),
     )
 
 
-def _content(name: str) -> bytes:
+def content(name: str) -> bytes:
     """Return the content of the file of the body."""
     try:
         return _standard_input() if name == "-" else Path(name).read_bytes()

@@ -6,7 +6,7 @@ import pytest
 
 from crawler.core.errors import UsageError
 from crawler.core.urls import parse
-from crawler.load.config import configure_load
+from crawler.load.contradictions import configure_load
 from crawler.load.message import AGENT, Headers, message
 
 URL = parse("http://h:8000/a?b")

@@ -2,7 +2,8 @@
 
 from itertools import count, takewhile
 
-from crawler.load.config import ShapeConfig, configure_load
+from crawler.load.config import ShapeConfig
+from crawler.load.contradictions import configure_load
 from crawler.load.nanoseconds import SECOND
 from crawler.load.plan import pacer, spans
 

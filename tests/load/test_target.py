@@ -1,12 +1,14 @@
 """load.target: whom a load test may hit."""
 
 from io import BytesIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from crawler.core.errors import TargetRefused, UsageError
-from crawler.load.config import configure_load
+from crawler.load.contradictions import configure_load
+from crawler.load.prepare import prepare
 from crawler.load.target import _standard_input, endpoint, exchange, identified, is_own, target
 
 
@@ -47,10 +49,14 @@ async def test_somebody_else_s_machine_needs_the_user_s_word() -> None:
 
     with pytest.raises(TargetRefused, match=r"--i-may-test 192\.0\.2\.1"):
         await endpoint(url, configure_load({}).request)
-    with pytest.raises(UsageError, match="the host of this test is"):
-        await endpoint(url, configure_load({"i-may-test": "192.0.2.2"}).request)
     place = await endpoint(url, configure_load({"i-may-test": "192.0.2.1"}).request)
     assert place.address == ("192.0.2.1", 80)
+
+
+async def test_the_user_s_word_is_for_a_host_of_the_test(tmp_path: Path) -> None:
+    """Another name is a slip, which is told before anything is sent."""
+    with pytest.raises(UsageError, match="the host of this test is 127"):
+        await prepare("http://127.0.0.1:9/", configure_load({"i-may-test": "192.0.2.2"}), tmp_path)
 
 
 @pytest.mark.parametrize("port", [1, 22, 5060, 6000, 6666, 10080, 65535])

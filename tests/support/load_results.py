@@ -16,6 +16,7 @@ def load_setup(**changes: Any) -> LoadSetup:
         "address": "h:80",
         "method": "GET",
         "mode": "open" if changes.get("rate") else "closed",
+        "arrivals": "regular" if changes.get("rate") else None,
         "connections": 1,
         "processes": 1,
         "keep_alive": True,

@@ -70,7 +70,8 @@ class Server:
         self.dialled = 0
         self.simulation = simulation
         self._latency = latency
-        self.answer = answer
+        self.answer_to: Callable[[], bytes] = lambda: answer
+        self.hangs_up_after: int | None = None  # nanoseconds after an answer
 
     def dial(self, connection: Connection) -> None:
         """Open the connection in the next event."""
@@ -86,7 +87,10 @@ class Server:
         if latency is not None and latency < 0:
             self.simulation.at(self.simulation.now(), lambda _: wire.end())
         elif latency is not None:
-            self.simulation.at(self.simulation.now() + latency, lambda _: wire.deliver(self.answer))
+            answer, end = self.answer_to(), self.simulation.now() + latency
+            self.simulation.at(end, lambda _: wire.deliver(answer))
+            if self.hangs_up_after is not None:
+                self.simulation.at(end + self.hangs_up_after, lambda _: wire.end())
 
 
 class Wire(asyncio.Transport):

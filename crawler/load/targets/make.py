@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from crawler.core.errors import UsageError
 from crawler.load.config import LoadConfig
-from crawler.load.target import target
+from crawler.load.target import content, target
 from crawler.load.targets.formats import PARSERS, WRITTEN, format_of
 from crawler.load.targets.line import BrokenLine, FileFacts, TargetLine
 from crawler.load.targets.serialise import Serialiser
@@ -26,8 +25,9 @@ from crawler.load.targets.template import MARK
 def wants_targets(url: str | None, config: LoadConfig) -> bool:
     """Return whether a test has more than one request, or a column in it: `make_targets` is to be called then."""
     asked, targets = config.request, config.targets
-    texts = [url or "", asked.body or "", *(value for _, value in asked.headers)]
-    return targets.targets is not None or targets.feed is not None or any(MARK in text for text in texts)
+    texts = [url or "", *(value for _, value in asked.headers)]
+    has_mark = any(MARK in text for text in texts) or MARK.encode() in (asked.body or b"")
+    return targets.targets is not None or targets.feed is not None or has_mark
 
 
 def make_targets(url: str | None, config: LoadConfig, folder: Path) -> Targets:
@@ -75,11 +75,6 @@ def _lines(
 
 def _single(url: str, config: LoadConfig) -> TargetLine:
     asked = config.request
-    body = None if asked.body is None else asked.body.encode()
-    if asked.body_file is not None:
-        try:
-            body = Path(asked.body_file).read_bytes()
-        except OSError as error:
-            raise UsageError(f"--body-file: {asked.body_file}: {error.strerror}") from None
+    body = asked.body if asked.body_file is None else content(asked.body_file)
     method = asked.method or ("GET" if body is None else "POST")
     return TargetLine(method=method, url=url if "://" in url else f"http://{url}", body=body)

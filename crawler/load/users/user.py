@@ -3,7 +3,7 @@
 Rules
 - A user's random numbers follow from the seed and its number, so they are the same for any number of processes.
 - A request carries one Cookie header (RFC 6265, 5.4): the jar's cookies follow those that the request was given.
-Runs on: anywhere (pure): time comes in as `now`, wall clock, seconds.
+Runs on: the loop that loads. Time comes in as `now`, wall clock, seconds.
 """
 
 import random

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crawler.core.errors import UsageError
-from crawler.load.config import configure_load
+from crawler.load.contradictions import configure_load
 from crawler.load.targets.make import make_targets, wants_targets
 from crawler.load.targets.targets import Targets
 
