@@ -129,6 +129,9 @@ class RequestConfig(msgspec.Struct, frozen=True, kw_only=True):
         None
     )
     keep_alive: Annotated[bool, Help("Send many requests over one connection.", OptionKind.FLAG)] = True
+    requests_per_connection: Annotated[
+        int | None, Help("Close a connection after so many answers, and open another one.", OptionKind.COUNT)
+    ] = None
     unix_socket: Annotated[
         str | None,
         Help("Connect to this unix socket; the URL gives the host and the path.", OptionKind.TEXT, metavar="FILE"),
@@ -137,6 +140,26 @@ class RequestConfig(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Help("Trust the certificate authorities in this PEM file instead.", OptionKind.TEXT, metavar="FILE")
     ] = None
     insecure: Annotated[bool, Help("Do not verify certificates; the report says so.", OptionKind.FLAG)] = False
+    client_cert: Annotated[
+        str | None, Help("Show the certificate in this PEM file to the server.", OptionKind.TEXT, metavar="FILE")
+    ] = None
+    client_key: Annotated[
+        str | None,
+        Help("The key of --client-cert, where it is in a file of its own.", OptionKind.TEXT, metavar="FILE"),
+    ] = None
+    key_password_file: Annotated[
+        str | None, Help("The password of that key, in this file.", OptionKind.TEXT, metavar="FILE")
+    ] = None
+    sni: Annotated[
+        str | None,
+        Help("Ask for this name, and verify the certificate against it.", OptionKind.TEXT, metavar="NAME"),
+    ] = None
+    tls_min: Annotated[
+        str | None, Help("Refuse older versions of TLS: 1.2 or 1.3.", OptionKind.TEXT, metavar="VERSION")
+    ] = None
+    tls_max: Annotated[
+        str | None, Help("Refuse newer versions of TLS: 1.2 or 1.3.", OptionKind.TEXT, metavar="VERSION")
+    ] = None
     i_may_test: Annotated[
         str | None,
         Help(

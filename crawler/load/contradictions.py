@@ -55,6 +55,8 @@ def _request(config: LoadConfig) -> None:
     request = config.request
     if request.body is not None and request.body_file is not None:
         raise UsageError("--body and --body-file: give one of them, not both")
+    if request.requests_per_connection is not None and not request.keep_alive:
+        raise UsageError("--requests-per-connection: with --no-keep-alive it is 1: leave out one of them")
     if request.chunk_size is not None and not request.chunked:
         raise UsageError("--chunk-size: bodies are sent whole: give --chunked, too")
     if config.gate.expect_body == b"":

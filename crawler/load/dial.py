@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from crawler.core.errors import FetchError
 from crawler.core.network_errors import certificate_reason, connect_reason
 from crawler.core.reasons import Reason
+from crawler.load.tls import TlsSetup
 from crawler.load.wire import Connection
 from crawler.runtime.tasks import TaskSet
 
@@ -24,24 +25,25 @@ class Endpoint:
 
     Attributes:
         address: a socket address of this family, already judged; no name is looked up again.
-        server_name: the name in the server's certificate; None = no TLS.
+        secured: its TLS; None = it speaks none.
     """
 
     family: int
     address: tuple[str, int] | str
-    server_name: str | None = None
-    ca_file: str | None = None
-    insecure: bool = False
+    secured: TlsSetup | None = None
+
+    @property
+    def server_name(self) -> str | None:
+        """Return the name in the server's certificate; None = no TLS."""
+        return self.secured.name if self.secured else None
 
     def tls(self) -> ssl.SSLContext | None:
-        """Return the TLS context; None = no TLS."""
-        if self.server_name is None:
-            return None
-        context = ssl.create_default_context(cafile=self.ca_file)
-        if self.insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+        """Return the TLS context; None = no TLS.
+
+        Raises:
+            UsageError: a file for it cannot be used.
+        """
+        return self.secured.context() if self.secured else None
 
 
 class Dialer:

@@ -24,6 +24,7 @@ from crawler.load.targets.config import TargetsConfig
 from crawler.load.targets.groups import group_name
 from crawler.load.targets.make import make_targets, wants_targets
 from crawler.load.targets.targets import Targets
+from crawler.load.tls import check_tls
 from crawler.runtime.blocking import in_thread
 
 T = TypeVar("T")
@@ -112,6 +113,7 @@ async def _endpoints(origins: Sequence[Url], request: RequestConfig) -> tuple[En
         raise UsageError(
             f"--i-may-test {allowed}: {'the host' if len(origins) == 1 else 'a host'} of this test is {hosts}"
         )
+    check_tls(request, origins)
     found = []
     for origin in origins:
         mine = request if origin.host == allowed else msgspec.structs.replace(request, i_may_test=None)
@@ -149,6 +151,7 @@ def _setup(plan: Plan, config: LoadConfig) -> LoadSetup:
         insecure=request.insecure,
         allowed_host=request.i_may_test,
         allowed_errors=config.gate.allowed_errors(),
+        requests_per_connection=request.requests_per_connection,
         shares_machine=any(isinstance(one, str) or is_own(one[0]) for one in addresses),
         hosts=len(plan.origins),
         has_user_stages=shape.has_user_stages,

@@ -4,6 +4,7 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 
 from crawler.core.histogram import FINE, mean, middle
 from crawler.core.tables import columns, paragraph
@@ -70,6 +71,7 @@ def _load(result: LoadResult) -> Iterator[str]:
         parts.append(counted(asked.connections, "connection") + each)
     parts.append("1 process" if asked.processes == 1 else f"{asked.processes} processes")
     parts += [] if asked.keep_alive else ["no keep-alive"]
+    parts += [f"{counted(most, 'request')} per connection"] if (most := asked.requests_per_connection) else []
     parts += [f"warm-up {duration(asked.warmup)}"] if asked.warmup else []
     yield from _row("Load", ", ".join(parts))
     rate_text = f"{result.requests_per_second:,.1f} requests/s over {duration(result.seconds)}"
@@ -167,9 +169,10 @@ def _outcomes(result: LoadResult) -> Iterator[str]:
 
 def _connections(result: LoadResult) -> Iterator[str]:
     asked = result.asked
-    ideal = asked.connections * asked.hosts
-    if not asked.keep_alive:
-        ideal = max(ideal, sum(phase.scheduled for phase in result.phases))
+    most = asked.requests_per_connection if asked.keep_alive else 1
+    scheduled = sum(phase.scheduled for phase in result.phases)
+    least = asked.connections * asked.hosts
+    ideal = least if most is None else max(least, ceil(scheduled / most))
     opened = sum(phase.opened for phase in result.phases)
     closed = sum(phase.closed_by_server for phase in result.phases)
     surplus = sum(phase.surplus for phase in result.phases)

@@ -83,6 +83,7 @@ class LoadSetup:
     targets: str | None = None
     notes: tuple[str, ...] = ()
     allowed_errors: float | None = None
+    requests_per_connection: int | None = None
 
     @property
     def is_open(self) -> bool:

@@ -31,6 +31,7 @@ from crawler.load.dial import Endpoint
 from crawler.load.exchange import Exchange
 from crawler.load.message import message
 from crawler.load.nanoseconds import nanoseconds
+from crawler.load.tls import tls_setup
 
 _PROBE = 1.0  # seconds for each address of a name that has several
 
@@ -80,17 +81,15 @@ async def endpoint(url: Url, config: RequestConfig) -> Endpoint:
 
     Raises:
         TargetRefused: the host is another machine, and `i_may_test` does not name it.
-        UsageError: the host has no address, or a file is missing.
+        UsageError: the host has no address, or the socket is missing.
     """
-    name = url.host.strip("[]").rstrip(".") if url.scheme == "https" else None
-    _check_files(config)
+    _check_socket(config)
+    secured = tls_setup(url, config)
     family, address = await _place(url, config)
-    return Endpoint(family=family, address=address, server_name=name, ca_file=config.ca_file, insecure=config.insecure)
+    return Endpoint(family=family, address=address, secured=secured)
 
 
-def _check_files(config: RequestConfig) -> None:
-    if config.ca_file is not None and not Path(config.ca_file).is_file():
-        raise UsageError(f"--ca-file: {config.ca_file!r}: no such file")
+def _check_socket(config: RequestConfig) -> None:
     if config.unix_socket is not None and not Path(config.unix_socket).is_socket():
         raise UsageError(f"--unix-socket: {config.unix_socket!r} is no socket; is the server running?")
 
@@ -144,7 +143,7 @@ def exchange(url: Url, config: LoadConfig) -> Exchange:
         UsageError: the file of the body cannot be read, or the method or a header cannot be sent.
     """
     asked = config.request
-    body = asked.body if asked.body_file is None else content(asked.body_file)
+    body = body_of(asked)
     if asked.chunked and body is None:
         raise UsageError("--chunked: there is no body: give --body or --body-file, too")
     method = asked.method or ("GET" if body is None else "POST")
@@ -157,14 +156,22 @@ def rule(config: LoadConfig) -> Exchange:
     return Exchange(
         request=b"",
         keep_alive=config.request.keep_alive,
+        per_connection=config.request.requests_per_connection,
         statuses=config.gate.statuses(),
         body=config.gate.expect_body,
         timeout=nanoseconds(config.shape.timeout),
     )
 
 
-def content(name: str) -> bytes:
-    """Return the content of the file of the body."""
+def body_of(asked: RequestConfig) -> bytes | None:
+    """Return the body that the options give; None = there is none.
+
+    Raises:
+        UsageError: its file cannot be read.
+    """
+    name = asked.body_file
+    if name is None:
+        return asked.body
     try:
         return _standard_input() if name == "-" else Path(name).read_bytes()
     except OSError as error:

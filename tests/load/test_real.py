@@ -133,6 +133,19 @@ async def test_without_keep_alive_each_request_has_its_own_connection() -> None:
     assert all(b"Connection: close" in request for request in server.requests)
 
 
+@pytest.mark.parametrize("rate", [None, 500.0])
+async def test_a_connection_carries_as_many_requests_as_it_may(rate: float | None) -> None:
+    """Then it is closed on this side, and the report knows how many there must be."""
+    server = Counting()
+
+    result = await load(server, requests=40, connections=2, requests_per_connection=5, rate=rate)
+
+    assert result.outcomes["ok"] == len(server.requests) == 40
+    assert server.connections == pytest.approx(8, abs=2)
+    assert sum(phase.closed_by_server for phase in result.phases) == 0
+    assert "(ideal 8)" in load_text(result)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crawler.load.config import LoadConfig
-from crawler.load.target import content, target
+from crawler.load.target import body_of, target
 from crawler.load.targets.formats import PARSERS, WRITTEN, format_of
 from crawler.load.targets.line import BrokenLine, FileFacts, TargetLine
 from crawler.load.targets.serialise import Serialiser
@@ -75,6 +75,6 @@ def _lines(
 
 def _single(url: str, config: LoadConfig) -> TargetLine:
     asked = config.request
-    body = asked.body if asked.body_file is None else content(asked.body_file)
+    body = body_of(asked)
     method = asked.method or ("GET" if body is None else "POST")
     return TargetLine(method=method, url=url if "://" in url else f"http://{url}", body=body)
