@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import click
 from msgspec import convert
 
-from crawler.cli.options import KnobCommand, given, knobs, writable
+from crawler.cli.named_files import NamedFiles
+from crawler.cli.options import KnobCommand, given, knobs
 from crawler.load.config import LOAD_OPTIONS, LoadConfig
 from crawler.load.contradictions import configure_load
 from crawler.load.live import LoadLines, LoadSilence, LoadTerminal
@@ -29,6 +30,7 @@ class LoadFlags:
     """Flags of `load`, besides its knobs."""
 
     save_histogram: str | None
+    csv: str | None
     as_json: bool
     quiet: bool
 
@@ -43,6 +45,9 @@ class LoadCommand(KnobCommand):
 @click.argument("url", required=False)
 @knobs(options=LOAD_OPTIONS)
 @click.option("--save-histogram", metavar="FILE", help="Write response and service times as an HDR histogram log.")
+@click.option(
+    "--csv", metavar="FILE", help="Write a row per second: counts, percentiles, failures, the client's share."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
 def command(url: str | None, **parameters: object) -> int:
@@ -50,24 +55,27 @@ def command(url: str | None, **parameters: object) -> int:
 
     With --targets, URL is the server that gets all of them; without URL each goes to its own.
     """
+    from crawler.load.csv_rows import csv_text
     from crawler.load.hdr_log import hdr_log
     from crawler.load.report import gate_text, load_text
     from crawler.load.result import LoadVerdict
     from crawler.load.run import run
 
     config, flags = configure_load(given(parameters, LOAD_OPTIONS)), convert(parameters, LoadFlags)
-    histogram = writable("save-histogram", flags.save_histogram)
+    files = NamedFiles({"save-histogram": flags.save_histogram, "csv": flags.csv})
     with _view(url, config, quiet=flags.quiet) as view:
         result, signum = run(url, config, view.show, view.SECONDS)
     gates = [(gate.text, *gate.check(result)) for gate in config.gate.gates()]
-    if histogram is not None:
-        log = hdr_log({"response": result.response, "service": result.service}, seconds=result.seconds)
-        histogram.write_text(log, "ascii")
     if flags.as_json:
         click.echo(result.to_json())
         click.echo("".join(f"{line}\n" for line in gate_text(gates)), nl=False, err=True)
     else:
         click.echo(load_text(result, gates))
+    if "save-histogram" in files:
+        log = hdr_log({"response": result.response, "service": result.service}, seconds=result.seconds)
+        files.write("save-histogram", log)
+    if "csv" in files:
+        files.write("csv", csv_text(result))
     if signum is not None:
         return 128 + signum
     if not all(is_kept for _, is_kept, _ in gates):

@@ -332,7 +332,8 @@ class Loop:
         self.setup.timers.at(self.origin + self.log.current.begin + self.log.current.length, self._end_second)
 
     def _close_second(self, now: int) -> None:
-        is_measured = self._all_cells[min(max(0, self._current), len(self._all_cells) - 1)][0].measured
+        begin = self.log.current.begin
+        is_measured = not any(span.end and begin < span.end for span in self.setup.spans if not span.measured)
         moment = Moment(
             now=now - self.origin,
             measured=is_measured,

@@ -1,14 +1,15 @@
 """The figures of one phase of a load test as plain values, in the schema of its JSON (docs/load.md).
 
 Rule: times are milliseconds; a percentile that the sample cannot carry is absent, and `not_shown` gives the number of
-values that it needs.
+values that it needs. A percentile of one interval is None unless a value lies beyond it: p99 needs 100 answers.
 Runs on: anywhere (pure).
 """
 
 from collections.abc import Mapping
 
-from crawler.core.histogram import FINE, mean, middle
+from crawler.core.histogram import FINE, mean, middle, percentile
 from crawler.load.counts import merged
+from crawler.load.intervals import Interval
 from crawler.load.quantiles import SHARES, needed, quantile
 from crawler.load.records import Answers, Phase
 
@@ -92,6 +93,40 @@ def times(table: Mapping[int, int], bounds: Mapping[int, int] | None = None) -> 
         **shown,
         "not_shown": {label(share): needed(share) for share, one in found if not one},
     }
+
+
+def interval_figures(interval: Interval) -> dict[str, object]:
+    """Return the figures of one interval; every row has the same keys, and None is what is not known."""
+    seconds = interval.length / 1e9
+    return {
+        "begin_s": interval.begin / 1e9,
+        "seconds": seconds,
+        "measured": interval.measured,
+        "scheduled": interval.scheduled,
+        "ok": interval.ok,
+        "failed": interval.failed,
+        "failures": dict(sorted(interval.failures.items())),
+        **{f"{label(share)}_ms": _ms(interval_percentile(interval.times, share)) for share in (0.5, 0.9, 0.99)},
+        "max_ms": _ms(most(interval.times)),
+        "in_flight": interval.in_flight,
+        "users": interval.users,
+        "lag_p99_ms": _ms(interval_percentile(interval.lag, 0.99)),
+        "cpu": round(interval.cpu_seconds / seconds, 4) if seconds else None,
+    }
+
+
+def interval_percentile(coarse: Mapping[int, int], share: float) -> int | None:
+    """Return a percentile of an interval's times; None = no value lies beyond it."""
+    return percentile(coarse, share) if sum(coarse.values()) * (1 - share) >= 1 - 1e-9 else None
+
+
+def most(coarse: Mapping[int, int]) -> int | None:
+    """Return the largest of an interval's times."""
+    return middle(max(coarse)) if coarse else None
+
+
+def _ms(nanoseconds: int | None) -> float | None:
+    return None if nanoseconds is None else nanoseconds / 1e6
 
 
 def label(share: float) -> str:

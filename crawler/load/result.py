@@ -17,13 +17,13 @@ import msgspec
 from crawler.core.histogram import FINE, mean, middle
 from crawler.load.client_share import client_shares
 from crawler.load.counts import Table, merged
-from crawler.load.figures import label, phase_figures, times
+from crawler.load.figures import interval_figures, label, phase_figures, times
 from crawler.load.intervals import Interval
 from crawler.load.quantiles import Quantile, needed, quantile, share_of
 from crawler.load.records import ClientCost, Phase, sum_up
 from crawler.version import __version__
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class LoadVerdict(StrEnum):
@@ -250,6 +250,8 @@ class LoadResult:
                 "gc_pauses_ms": times(self.pauses),
             },
             "phases": [phase_figures(phase, is_open=self.asked.is_open) for phase in self.phases],
+            "groups": [phase_figures(group, is_open=self.asked.is_open) for group in self.groups],
+            "intervals": [interval_figures(interval) for interval in self.intervals],
         }
 
 

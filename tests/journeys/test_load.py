@@ -1,6 +1,7 @@
 """`crawler load` as a user runs it: what it prints, how it ends, and whom it refuses to test."""
 
 import asyncio
+import csv
 import json
 import os
 import re
@@ -147,6 +148,30 @@ def test_the_histogram_file_is_read_by_other_tools(site: str, tmp_path: Path) ->
     reader.close()
 
 
+def test_the_rows_per_second_are_those_of_the_report(site: str, tmp_path: Path) -> None:
+    """The CSV and the JSON of one test have the same seconds, and these hold every request."""
+    path = tmp_path / "run.csv"
+    path.write_text("a former run")
+
+    done = load(site, "--rate", 200, "-d", 2, "-c", 2, "--csv", path, "--json")
+
+    report, rows = json.loads(done.stdout), list(csv.DictReader(path.read_text().splitlines()))
+    assert done.returncode == 0, done.stderr
+    assert sum(int(row["ok"]) for row in rows) == report["outcomes"]["ok"] == 400
+    assert [float(row["begin_s"]) for row in rows] == [one["begin_s"] for one in report["intervals"]]
+    assert [int(row["scheduled"]) for row in rows] == [one["scheduled"] for one in report["intervals"]]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_in_the_end_costs_no_report(site: str) -> None:
+    """The report is printed first; the message names the option, and the exit code says that the disk failed."""
+    done = load(site, "-n", 20, "-c", 2, "--csv", "/dev/full")
+
+    assert done.stdout.startswith("Verdict")
+    assert done.stderr.splitlines()[-1].endswith("--csv: /dev/full: No space left on device; the file was not written")
+    assert done.returncode == 5
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "10.255.255.1", "169.254.169.254", "[2001:db8::1]"])
 def test_another_machine_is_refused(host: str) -> None:
     """Exit 7, and the message says what the user must be able to say."""
@@ -224,6 +249,8 @@ def test_a_process_that_is_killed_ends_the_test(site: str) -> None:
         (["--body-file", "/no/such/file"], "No such file"),
         (["--unix-socket", "/no/such/socket"], "is no socket"),
         (["--save-histogram", "/no/such/folder/x.hlog"], "No such file"),
+        (["--csv", "/no/such/folder/x.csv"], "No such file"),
+        (["--csv", "/tmp/one", "--save-histogram", "/tmp/one"], "writes this file, too"),
         (["--expect-status", "2xx"], "200,204"),
         (["-X", "GE T"], "expected a name"),
     ],

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crawler.load.counts import Table
+from crawler.load.intervals import Interval
 from crawler.load.records import ClientCost, Phase
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.verdict import judge
@@ -28,10 +29,24 @@ def load_setup(**changes: Any) -> LoadSetup:
     return LoadSetup(**{**usual, **changes})
 
 
-def load_result(phases: Sequence[Phase], lag: Mapping[int, int] | None = None, **changes: Any) -> LoadResult:
+def load_result(
+    phases: Sequence[Phase],
+    lag: Mapping[int, int] | None = None,
+    *,
+    intervals: Sequence[Interval] = (),
+    groups: Sequence[Phase] = (),
+    **changes: Any,
+) -> LoadResult:
     """These phases with their verdict, of a client with time to spare and this lag; keywords change the setup."""
     setup, clients = load_setup(**changes), (ClientCost(seconds=10, cpu_seconds=1, lag=Table(int, lag or {})),)
     verdict, because, advice = judge(setup, phases, clients)
     return LoadResult(
-        asked=setup, phases=tuple(phases), clients=clients, verdict=verdict, because=because, advice=advice
+        asked=setup,
+        phases=tuple(phases),
+        clients=clients,
+        verdict=verdict,
+        because=because,
+        advice=advice,
+        groups=tuple(groups),
+        intervals=tuple(intervals),
     )
