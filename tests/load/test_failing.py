@@ -1,6 +1,7 @@
 """load.verdict: a server that fails a known share of its requests, in virtual time, by the real loops."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def failing(share: float) -> type[Server]:
 def tested(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LoadResult]:
     """Test a server that fails a share of its requests, for 10 s, at 100/s or in a closed loop."""
 
-    def test(share: float, *, rate: float | None, **changes: object) -> LoadResult:
+    def test(share: float, *, rate: float | None, **changes: Any) -> LoadResult:
         monkeypatch.setattr("support.simulation.Server", failing(share))
         loop, _ = simulated(lambda _n, _now: None, rate=rate, connections=8, seconds=10)
         measured(loop)
