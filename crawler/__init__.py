@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from crawler.library import CrawledPage, crawl
     from crawler.load.result import LoadResult
     from crawler.load.run import load_test
+    from crawler.load.users.answer import LoadAnswer
+    from crawler.load.users.script import LoadUser
     from crawler.parse.extract import PageSource
 
 __all__ = [
@@ -52,7 +54,9 @@ __all__ = [
     "FetchError",
     "Fetched",
     "Fetcher",
+    "LoadAnswer",
     "LoadResult",
+    "LoadUser",
     "OpenAnswer",
     "PageSource",
     "Reason",
@@ -81,7 +85,9 @@ _HOMES = {
     "FetchError": "crawler.core.errors",
     "Fetched": "crawler.downloader.fetched",
     "Fetcher": "crawler.downloader.client",
+    "LoadAnswer": "crawler.load.users.answer",
     "LoadResult": "crawler.load.result",
+    "LoadUser": "crawler.load.users.script",
     "OpenAnswer": "crawler.downloader.open_answer",
     "PageSource": "crawler.parse.extract",
     "Reason": "crawler.core.reasons",

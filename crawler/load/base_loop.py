@@ -106,6 +106,7 @@ class Loop:
             [Phase(name=span.name, measured=span.measured, begin=span.begin) for _ in setup.groups]
             for span in setup.spans
         ]
+        self.group_names = list(setup.groups)
         self.cells: Sequence[Phase] = self._all_cells[0]
         self.watch: Callable[[Loop], None] = lambda _: None
         self.log = IntervalLog()
@@ -132,9 +133,19 @@ class Loop:
     def groups(self) -> list[Phase]:
         """Return the measured requests by group of targets; empty when there is one group."""
         measured = [cells for cells in self._all_cells if cells[0].measured]
-        if len(self.setup.groups) == 1:
+        if len(self.group_names) == 1:
             return []
-        return [added(cells, name) for name, cells in zip(self.setup.groups, zip(*measured, strict=True), strict=True)]
+        return [added(cells, name) for name, cells in zip(self.group_names, zip(*measured, strict=True), strict=True)]
+
+    def add_group(self, name: str) -> int:
+        """Return the number of a new group of targets."""
+        if self.group_names == [""]:  # the only one so far, and nothing has counted in it
+            self.group_names[0] = name
+            return 0
+        self.group_names.append(name)
+        for span, cells in zip(self.setup.spans, self._all_cells, strict=True):
+            cells.append(Phase(name=span.name, measured=span.measured, begin=span.begin, end=cells[0].end))
+        return len(self.group_names) - 1
 
     # Before the start
 
@@ -285,6 +296,7 @@ class Loop:
     def _successor(self, old: Connection) -> Connection:
         new = Connection(self, old.user, old.host)
         new.is_failed = not (old.is_open and self._has_begun)
+        new.trouble = old.trouble
         self._connections.discard(old)
         self.add(new)
         return new

@@ -26,6 +26,8 @@ from crawler.load.requests import OpenRequests
 from crawler.load.schedule import Schedule
 from crawler.load.shared_memory import Progress, SharedBoard
 from crawler.load.users.loop import Behaviour, UserLoop
+from crawler.load.users.script import load_script
+from crawler.load.users.script_loop import ScriptLoop
 from crawler.load.users.stages import Stay
 from crawler.load.users.user import User
 from crawler.runtime.clock import SystemClock
@@ -96,6 +98,9 @@ def _loop(plan: Plan, requests: OpenRequests, timers: Timers, tasks: TaskSet) ->
     )
     if plan.is_open:
         return OpenLoop(setup, [_schedule(plan, requests, host) for host in range(len(dialers))])
+    if plan.users.script is not None:
+        script = load_script(plan.users.script)
+        return ScriptLoop(setup, _behaviour(plan, requests), _users(plan), script, plan.asked, tasks)
     if plan.has_users:
         return UserLoop(setup, _behaviour(plan, requests), _users(plan))
     return ClosedLoop(setup)

@@ -46,6 +46,7 @@ class Exchange:
         per_connection: requests after which a connection is closed; None = no limit.
         statuses: the good ones; None = all below 400.
         body: text that a good answer holds, decoded; None = bodies are not checked.
+        keeps_body: a script reads the bodies.
         timeout: nanoseconds from sending (or dialling, where that is needed) to the end of the answer.
     """
 
@@ -55,6 +56,7 @@ class Exchange:
     per_connection: int | None = None
     statuses: frozenset[int] | None = None
     body: bytes | None = None
+    keeps_body: bool = False
     timeout: int = 10 * SECOND
 
     def is_good(self, status: int) -> bool:
@@ -63,7 +65,7 @@ class Exchange:
 
     def reader(self) -> ResponseReader:
         """Return a reader for the answers."""
-        return ResponseReader() if self.body is None else KeepingReader()
+        return KeepingReader() if self.keeps_body or self.body is not None else ResponseReader()
 
     def is_expected(self, reader: ResponseReader) -> bool:
         """Return whether the answer's body, without its content codings, holds the expected text."""

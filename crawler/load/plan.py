@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from crawler.core.protocols import Pacer
 from crawler.core.urls import Url
 from crawler.load.base_loop import Span
-from crawler.load.config import ShapeConfig
+from crawler.load.config import RequestConfig, ShapeConfig
 from crawler.load.dial import Endpoint
 from crawler.load.exchange import Exchange
 from crawler.load.nanoseconds import nanoseconds
@@ -33,6 +33,7 @@ class Plan:
         spans: the phases.
         groups: names of the groups of targets.
         targets, login: the requests of files; None = there is no such file.
+        asked: the options of each request that a script sends.
         login_groups, login_hosts: from the numbers in the log-in's file to those of the plan.
     """
 
@@ -42,6 +43,7 @@ class Plan:
     shape: ShapeConfig
     is_open: bool
     spans: tuple[Span, ...]
+    asked: RequestConfig = field(default_factory=RequestConfig)
     users: UsersConfig = field(default_factory=UsersConfig)
     groups: tuple[str, ...] = ("",)
     targets: Targets | None = None

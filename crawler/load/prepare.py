@@ -25,6 +25,7 @@ from crawler.load.targets.groups import group_name
 from crawler.load.targets.make import make_targets, wants_targets
 from crawler.load.targets.targets import Targets
 from crawler.load.tls import check_tls
+from crawler.load.users.script import check_script
 from crawler.runtime.blocking import in_thread
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ async def prepare(url: str | None, config: LoadConfig, folder: Path) -> tuple[Lo
 async def _main(url: str | None, config: LoadConfig, folder: Path) -> Plan:
     """Return the plan without its hosts' addresses, and without the log-in."""
     shape, targets = config.shape, None
+    if config.users.script is not None:
+        check_script(config.users.script)
     if wants_targets(url, config):
         targets = await in_thread(make_targets, url, config, folder)
         origins, groups, good = targets.origins, targets.groups, rule(config)
@@ -63,6 +66,7 @@ async def _main(url: str | None, config: LoadConfig, folder: Path) -> Plan:
         shape=shape,
         is_open=config.is_open,
         spans=tuple(spans(shape, _last_due(targets))),
+        asked=config.request,
         users=config.users,
         targets=targets,
         groups=groups,
@@ -130,7 +134,7 @@ def _setup(plan: Plan, config: LoadConfig) -> LoadSetup:
     return LoadSetup(
         url=", ".join(origin.href for origin in plan.origins),
         address=", ".join(f"unix:{one}" if isinstance(one, str) else f"{one[0]}:{one[1]}" for one in addresses),
-        method=plan.exchange.request.partition(b" ")[0].decode(),
+        method="" if config.users.script is not None else plan.exchange.request.partition(b" ")[0].decode(),
         mode="open" if plan.is_open else "closed",
         connections=shape.most_users,
         processes=shape.processes,

@@ -18,7 +18,7 @@ from crawler.load.conduct import work
 from crawler.load.intervals import merge_intervals
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.plan import Plan
-from crawler.load.records import LoadRecord, merge_phases
+from crawler.load.records import LoadRecord, merge_groups, merge_phases
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.shared_memory import Progress, SharedBoard
 from crawler.load.verdict import judge
@@ -114,6 +114,6 @@ def result_of(asked: LoadSetup, records: list[LoadRecord], *, interrupted: bool)
         advice=advice,
         interrupted=interrupted,
         gave_up=all(record.gave_up for record in records),
-        groups=tuple(merge_phases([record.groups for record in records])),
+        groups=tuple(merge_groups([record.groups for record in records])),
         intervals=tuple(merge_intervals(record.intervals for record in records)),
     )

@@ -240,6 +240,18 @@ def merge_phases(shares: Iterable[list[Phase]]) -> list[Phase]:
     return first
 
 
+def merge_groups(shares: Iterable[list[Phase]]) -> list[Phase]:
+    """Merge the groups of several processes by their names."""
+    found: dict[str, Phase] = {}
+    for groups in shares:
+        for group in groups:
+            if group.name in found:
+                found[group.name].merge(group)
+            else:
+                found[group.name] = group
+    return list(found.values())
+
+
 def sum_up(phases: Iterable[Phase]) -> Phase:
     """Return the sum of the measured phases; an empty phase when there are none."""
     return added([phase for phase in phases if phase.measured], "all")

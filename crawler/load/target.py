@@ -159,6 +159,7 @@ def rule(config: LoadConfig) -> Exchange:
         per_connection=config.request.requests_per_connection,
         statuses=config.gate.statuses(),
         body=config.gate.expect_body,
+        keeps_body=config.users.script is not None,
         timeout=nanoseconds(config.shape.timeout),
     )
 

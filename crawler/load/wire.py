@@ -86,12 +86,13 @@ class Connection(asyncio.Protocol):
         user: the number of the user whom it serves (closed loop).
         host: the number of the host to which it leads.
         served: requests that were sent over it.
+        trouble: why the latest request had no whole answer, of this connection or the one before it; None = it had one.
     """
 
     __slots__ = (
         *("_data", "_heads", "_is_awaiting", "_phase", "_reader", "_split", "_transport", "_write"),
         *("host", "intended", "is_busy", "is_failed", "is_over", "is_used", "pool", "request", "sent", "served"),
-        *("tcp_time", "tls_began", "user"),
+        *("tcp_time", "tls_began", "trouble", "user"),
     )
 
     def __init__(self, pool: Pool, user: int = 0, host: int = 0) -> None:
@@ -105,6 +106,7 @@ class Connection(asyncio.Protocol):
         self.is_failed = False  # it replaces a connection that could not be opened
         self.is_used = False  # it has had an answer
         self.served = 0
+        self.trouble: FetchError | None = None
         self.sent = self.intended = 0
         self.tcp_time = self.tls_began = 0  # set by the dialer: how long connecting took, and when TLS began
         self._phase = pool.cells[0]
@@ -163,6 +165,7 @@ class Connection(asyncio.Protocol):
         waited = "for a connection" if self._transport is None else "for the answer"
         self._phase.keep_example("timeout", self._example(now, f"waited {waited}"))
         self.pool.second.fail("timeout")
+        self.trouble = FetchError(Reason.TOTAL_TIMEOUT, f"the request timed out: it waited {waited}")
         self._over(now)
 
     def abandon(self, now: int) -> None:
@@ -374,6 +377,7 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, error: FetchError) -> None:
         now = self.pool.now()
+        self.trouble = error
         self._count_failure(error.reason.value, now, str(error))
         self._over(now)
 

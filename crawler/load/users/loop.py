@@ -61,7 +61,7 @@ class UserLoop(Loop):
         self._by_user: dict[tuple[int, int], Connection] = {}
         self._urls: dict[tuple[int, bytes], Url] = {}
         if behaviour.wall is not None:
-            self.took = self._take_answer
+            self.took = self.take_answer
 
     def open(self, when_open: Callable[[], None]) -> None:
         """Open nothing: a user connects when it comes."""
@@ -170,7 +170,8 @@ class UserLoop(Loop):
             url = self._urls[key] = parse(host + key[1].decode("latin-1"))
         return url
 
-    def _take_answer(self, connection: Connection, reader: ResponseReader) -> None:
+    def take_answer(self, connection: Connection, reader: ResponseReader) -> None:
+        """Keep the cookies of an answer."""
         values = reader.head.headers.named(b"set-cookie") if reader.head else ()
         if values and self.behaviour.wall is not None:
             user = self._users[connection.user][0]

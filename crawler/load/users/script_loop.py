@@ -1,0 +1,152 @@
+"""The closed loop of users who run a script: callbacks of the connections on one side, coroutines on the other.
+
+Rules
+- A user's script begins anew whenever it ends, while the user takes part. A user that leaves stops at its next request,
+  and goes on there if it comes back.
+- A script that ends without a request and without thinking waits a moment, or it would stop the loop for all.
+Runs on: the loop that loads; one task per user, none per request.
+"""
+
+from collections.abc import Sequence
+
+from crawler.core.errors import CrawlerError, FetchError
+from crawler.core.reasons import Reason
+from crawler.core.text import safe
+from crawler.http.framing import ResponseReader
+from crawler.load.base_loop import LoopSetup
+from crawler.load.config import RequestConfig
+from crawler.load.exchange import KeepingReader, Request
+from crawler.load.nanoseconds import MILLISECOND
+from crawler.load.records import Example
+from crawler.load.targets.groups import MOST, OTHER
+from crawler.load.users.answer import LoadAnswer
+from crawler.load.users.loop import Behaviour, UserLoop
+from crawler.load.users.script import LoadUser, Script
+from crawler.load.users.stages import Stay
+from crawler.load.users.user import NO_HOST, User
+from crawler.load.wire import Connection
+from crawler.runtime.one_shot import OneShot
+from crawler.runtime.tasks import TaskSet
+
+_PAUSE = 100 * MILLISECOND  # after a script that failed or did nothing
+
+
+class ScriptLoop(UserLoop):
+    """A closed loop of users who run a script."""
+
+    def __init__(
+        self,
+        setup: LoopSetup,
+        behaviour: Behaviour,
+        users: Sequence[tuple[User, Sequence[Stay]]],
+        script: Script,
+        asked: RequestConfig,
+        tasks: TaskSet,
+    ) -> None:
+        super().__init__(setup, behaviour, users)
+        self._script = script
+        self._asked = asked
+        self._tasks = tasks
+        self._replies: dict[int, OneShot[LoadAnswer]] = {}
+        self._absent: dict[int, OneShot[None]] = {}
+        self._numbers: dict[str, int] = {}
+        self._answers: dict[int, LoadAnswer] = {}
+
+    def go_on(self, place: int, _moment: int = 0) -> None:
+        """Let a user go on with its script, or begin it."""
+        user, _ = self._users[place]
+        if (absent := self._absent.pop(place, None)) is not None:
+            absent.set(None)
+        elif user.is_idle:
+            user.is_idle = False
+            self._tasks.start(self._live, place)
+
+    def enter(self, place: int, _moment: int = 0) -> None:
+        """Let a user take part."""
+        self._users[place][0].is_present = True
+        self.go_on(place)
+
+    async def _live(self, place: int) -> None:
+        user, _ = self._users[place]
+        visitor = LoadUser(self, place, user, self._asked, tuple(self.behaviour.origins))
+        while not self.is_over:
+            before, began = user.step, self.now()
+            try:
+                await self._script(visitor)
+            except FetchError:
+                pass  # counted when it happened
+            except Exception as error:  # noqa: BLE001 - the user's code may raise anything, and it is counted
+                said = str(error) if isinstance(error, CrawlerError) else f"{type(error).__name__}: {error}"
+                self.fail("script_error", f"user {user.number}: {safe(said, 100)}")
+                await self.wait(_PAUSE)
+            if user.step == before and self.now() - began < MILLISECOND:
+                await self.wait(_PAUSE)
+
+    # What a script calls
+
+    def group_of(self, name: str) -> int:
+        """Return the number of a group of the report, which may be a new one; the last one is for all that follow."""
+        number = self._numbers.get(name)
+        if number is None:
+            if len(self._numbers) >= MOST - 1:
+                name = OTHER
+            number = self._numbers.get(name)
+            if number is None:
+                number = self._numbers[name] = self.add_group(name)
+        return number
+
+    async def ask(self, place: int, request: Request) -> LoadAnswer:
+        """Send a request of a user, and return the answer.
+
+        Raises:
+            FetchError: no whole answer came.
+        """
+        user, _ = self._users[place]
+        if place in self._replies:
+            raise RuntimeError("a user sends one request at a time: await the first one before the next")
+        while self.is_over or not user.is_present or not self.left:
+            self._absent[place] = absent = OneShot[None]()
+            await absent  # for ever, if the test is over: the task is cancelled then
+        user.step += 1
+        self._replies[place] = reply = OneShot[LoadAnswer]()
+        self.send(place, request)
+        return await reply
+
+    async def wait(self, nanoseconds: int) -> None:
+        """Wait."""
+        over = OneShot[None]()
+        self.setup.timers.at(self.now() + nanoseconds, lambda _: over.set(None))
+        await over
+
+    def fail(self, kind: str, detail: str) -> None:
+        """Count a failure that is no request's."""
+        now = self.now() - self.origin
+        self.cells[0].keep_example(kind, Example(at=now, took=0, port=None, detail=detail))
+        self.second.fail(kind)
+
+    # What the connections call
+
+    def serve(self, connection: Connection, now: int) -> None:
+        """Give the answer to the script that waits for it."""
+        user = self._users[connection.user][0]
+        if user.asked_host != connection.host:
+            return  # a connection has ended between two requests
+        user.asked_host = NO_HOST
+        if not self.left and not self.in_flight:
+            self._advance(now)
+        reply = self._replies.pop(connection.user)
+        if (answer := self._answers.pop(connection.user, None)) is not None:
+            reply.set(answer)
+        else:
+            reply.fail(connection.trouble or FetchError(Reason.CONNECTION_LOST, "no answer came"))
+
+    def take_answer(self, connection: Connection, reader: ResponseReader) -> None:
+        """Keep the answer and its cookies."""
+        super().take_answer(connection, reader)
+        if reader.head is not None and isinstance(reader, KeepingReader):
+            self._answers[connection.user] = LoadAnswer(
+                status=reader.head.status,
+                fields=reader.head.headers,
+                content=reader.decoded(),
+                seconds=(self.now() - connection.sent) / 1e9,
+            )

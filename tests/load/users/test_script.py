@@ -1,0 +1,189 @@
+"""load.users.script: users that a Python file describes, against a real server."""
+
+import asyncio
+import json
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import crawler
+from crawler.core.errors import UsageError
+from crawler.load.result import LoadResult
+from support.rawserver import raw_server
+
+pytestmark = pytest.mark.both_loops
+
+
+class Shop:
+    """A server with a log-in: it sets a cookie, and knows who asks by it."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str, str]] = []  # method and path, cookie, body
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            first, *lines = head.split("\r\n")
+            fields = dict(line.split(": ", 1) for line in lines if line)
+            body = await reader.readexactly(int(fields.get("Content-Length", 0)))
+            what = first.rsplit(" ", 1)[0]
+            self.seen.append((what, fields.get("Cookie", ""), body.decode()))
+            if what == "GET /silent":
+                await asyncio.sleep(60)
+            if what == "GET /gone":
+                writer.close()
+                return
+            status, extra, content = 200, "", json.dumps({"path": what}).encode()
+            if what == "POST /login":
+                extra = f"Set-Cookie: who={body.decode()}; Path=/\r\n"
+            elif what == "GET /missing":
+                status = 404
+            writer.write(f"HTTP/1.1 {status} X\r\n{extra}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> object:
+    """Run a script's users against the shop, and give the result and what the shop has seen."""
+
+    async def run(script: str, **options: object) -> tuple[LoadResult, Shop]:
+        file, shop = tmp_path / "users.py", Shop()
+        file.write_text(dedent(script))
+        async with raw_server(shop) as (host, port):
+            result = await crawler.load_test(
+                f"http://{host}:{port}/", script=file, **{"connections": 2, "requests": 12, **options}
+            )
+        assert all(phase.is_whole for phase in result.phases)
+        return result, shop
+
+    return run
+
+
+async def test_each_user_logs_in_and_sends_its_cookie(scripted: object) -> None:
+    """The script of a user is a program: what it sends depends on what it got."""
+    result, shop = await scripted(  # type: ignore[operator]
+        """
+        async def user(u):
+            await u.post("/login", content=f"user{u.number}")
+            answer = await u.get("/items/17", params={"q": "a b"})
+            u.check(answer.json()["path"] == "GET /items/17?q=a+b", "the path comes back")
+            u.check(answer.status == 200 and answer.is_good and "path" in answer.text, "it is good")
+            await u.put("/items/17", json={"n": [1]})
+        """
+    )
+
+    assert result.outcomes["ok"] == 12
+    assert [group.name for group in result.groups] == ["POST /login", "GET /items/{id}", "PUT /items/{id}"]
+    assert all(group.ok >= 3 for group in result.groups)
+    assert sum(group.ok for group in result.groups) == 12
+    assert {cookie for what, cookie, _ in shop.seen if what.startswith("GET")} == {"who=user0", "who=user1"}
+    assert {body for what, _, body in shop.seen if what.startswith("PUT")} == {'{"n":[1]}'}
+    assert result.total.failures == {}
+
+
+async def test_a_check_that_fails_is_counted_by_its_name(scripted: object) -> None:
+    """The requests were answered; the failures of the check stand beside them, and the verdict says so."""
+    result, _ = await scripted(  # type: ignore[operator]
+        """
+        async def user(u):
+            answer = await u.get("/")
+            u.check("nowhere" in answer.text, "the text is there")
+        """
+    )
+
+    assert result.outcomes["ok"] == 12
+    assert result.total.failures["check: the text is there"].count in {11, 12}
+
+
+async def test_an_answer_that_does_not_come_is_an_error_of_the_script(scripted: object) -> None:
+    """It can be caught; the request is counted once in any case, and a bad status is an answer."""
+    result, _ = await scripted(  # type: ignore[operator]
+        """
+        import crawler
+
+        async def user(u):
+            missing = await u.get("/missing")
+            u.check(missing.status == 404, "404")
+            try:
+                await u.get("/gone")
+            except crawler.FetchError as error:
+                u.check("connection" in str(error), str(error))
+            await u.get("/silent")
+            await u.get("/never reached")
+        """,
+        timeout=0.3,
+    )
+
+    kinds = {kind: failure.count for kind, failure in result.total.failures.items()}
+    assert kinds == {"status_404": 4, "connection_lost": 4, "timeout": 4}
+
+
+async def test_an_error_of_the_script_is_counted_and_the_user_begins_again(scripted: object) -> None:
+    """Nothing is lost, and the others go on."""
+    result, _ = await scripted(  # type: ignore[operator]
+        """
+        async def user(u):
+            await u.get("/")
+            await u.think(0.001, 0.002)
+            raise ValueError(f"no {u.number}")
+        """
+    )
+
+    failure = result.total.failures["script_error"]
+    assert failure.count >= 10
+    assert failure.first.detail in {f"user {number}: ValueError: no {number}" for number in range(2)}
+    assert result.outcomes["ok"] == 12
+
+
+async def test_a_script_that_sends_nothing_stops_nobody(scripted: object) -> None:
+    """The loop stays free, and the test ends in time."""
+    result, _ = await scripted("async def user(u): pass", requests=None, duration=0.3)  # type: ignore[operator]
+
+    assert result.outcomes["scheduled"] == 0
+    assert result.seconds < 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("await u.get('http://127.0.0.2:9/')", "not on the host of this test"),
+        ("await u.post('/', json=1, form={})", "a request has one body"),
+        ("await u.request('BAD METHOD', '/')", "--method"),
+        ("await u.get('/', headers={'X': 'a' + chr(10)})", "break the request"),
+        ("await u.get('/', parms={})", "params"),
+        ("import asyncio; await asyncio.gather(u.get('/'), u.get('/'))", "one request at a time"),
+    ],
+)
+async def test_an_impossible_request_is_an_error_of_the_script(scripted: object, call: str, message: str) -> None:
+    """Its message says what to do."""
+    result, _ = await scripted(  # type: ignore[operator]
+        f"""
+        async def user(u):
+            await u.get("/")
+            {call}
+        """,
+        requests=4,
+    )
+
+    assert message in result.total.failures["script_error"].first.detail
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("def user(u): pass", "has no `async def user"),
+        ("async def user(u)", r"users\.py:1: "),
+        ("import nothing_of_this_name\nasync def user(u): pass", "ModuleNotFoundError"),
+    ],
+)
+async def test_a_file_that_is_no_script_is_refused_before_the_test(scripted: object, script: str, message: str) -> None:
+    """One clear line."""
+    with pytest.raises(UsageError, match=message):
+        await scripted(script)  # type: ignore[operator]
+
+
+async def test_a_file_that_is_missing_is_refused() -> None:
+    """Its name is told."""
+    with pytest.raises(UsageError, match=r"none\.py: No such file"):
+        await crawler.load_test("http://127.0.0.1:9/", script="none.py", duration=1)
