@@ -16,7 +16,11 @@ from itertools import islice
 
 import msgspec
 
+from crawler.load.targets.access_log import is_access_log, parse_log
+from crawler.load.targets.har import parse_har
+from crawler.load.targets.json_log import parse_json_log
 from crawler.load.targets.line import LineParser
+from crawler.load.targets.pages import parse_page
 from crawler.load.targets.text_lines import parse_text
 from crawler.load.targets.vegeta import KEYS, parse_vegeta
 
@@ -27,7 +31,16 @@ _HAR = re.compile(rb'\s*\{\s*"log"\s*:\s*\{')
 PARSERS: Mapping[str, LineParser] = {
     "text": parse_text,
     "vegeta": parse_vegeta,
+    "har": parse_har,
+    "log": parse_log,
+    "json-log": parse_json_log,
+    "pages": parse_page,
 }
+IDLE: Mapping[str, tuple[str, str]] = {
+    "har": ("record", "that no server can be asked for (data:, blob:, ws:)"),
+    "pages": ("page", "without an answer"),
+}
+"""A record that is no request, in words; in the other formats only a blank line is none."""
 
 
 def format_of(head: bytes) -> str:
@@ -38,6 +51,8 @@ def format_of(head: bytes) -> str:
     for line in islice(lines, _FIRST):
         if line.lstrip().startswith(b"{") and (found := _json_format(line)):
             return found
+        if is_access_log(line):
+            return "log"
     return "text"
 
 

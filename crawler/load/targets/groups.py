@@ -33,8 +33,9 @@ def group_name(method: str, path: str) -> str:
     return f"{method} {'/'.join(_part(part) for part in parts)}"[:200]
 
 
+@lru_cache(maxsize=10_000)
 def _part(part: str) -> str:
-    if not part:
+    if len(part) < 8 and part.isalpha():
         return part
     if "${" in part:
         return _MARKS.sub(r"{\1}", part)

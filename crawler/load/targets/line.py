@@ -53,11 +53,13 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         is_written: the user wrote it, so its methods are meant and `${` begins a column; False = it was recorded.
         unit: put before a line's number; a HAR file has entries.
+        idle: a record that is no request, in words; None = it is a blank line, which is not counted.
     """
 
     name: str
     is_written: bool
     unit: str = ":"
+    idle: tuple[str, str] | None = None
 
     def place(self, number: int) -> str:
         """Return the place of a line, for messages; number 0 = the request of the command line."""

@@ -7,19 +7,23 @@ Runs on: a thread or the main thread, before the test, blocking: a million lines
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from crawler.load.config import LoadConfig
 from crawler.load.target import body_of, target
-from crawler.load.targets.formats import PARSERS, WRITTEN, format_of
-from crawler.load.targets.line import BrokenLine, FileFacts, TargetLine
+from crawler.load.targets.formats import IDLE, PARSERS, WRITTEN, format_of
+from crawler.load.targets.har import har_entries
+from crawler.load.targets.line import BrokenLine, FileFacts, LineParser, TargetLine
 from crawler.load.targets.serialise import Serialiser
-from crawler.load.targets.source import opened, read_feed
+from crawler.load.targets.source import TOO_LONG, opened, read_feed
 from crawler.load.targets.store import StoreWriter
 from crawler.load.targets.taking import Taking
 from crawler.load.targets.targets import Targets
 from crawler.load.targets.template import MARK
+
+Reading = TargetLine | BrokenLine | None
+"""A line that was read; None = it asks for nothing."""
 
 
 def wants_targets(url: str | None, config: LoadConfig) -> bool:
@@ -47,30 +51,34 @@ def make_targets(url: str | None, config: LoadConfig, folder: Path) -> Targets:
 
 
 @contextmanager
-def _lines(
-    url: str | None, config: LoadConfig, folder: Path
-) -> Iterator[tuple[FileFacts, Iterable[TargetLine | BrokenLine]]]:
+def _lines(url: str | None, config: LoadConfig, folder: Path) -> Iterator[tuple[FileFacts, Iterable[Reading]]]:
     """Yield the facts of the file, and its lines; without a file, the request of the command line."""
     asked = config.targets
     if asked.targets is None:
         yield FileFacts(name="the request", is_written=True), [_single(url or "", config)]
         return
-    with opened(asked.targets, folder) as source:
+    with ExitStack() as stack:
+        source = stack.enter_context(opened(asked.targets, folder))
         kind = asked.targets_format or format_of(source.head)
-        parse = PARSERS[kind]
-        facts = FileFacts(name=source.name, is_written=kind in WRITTEN)
+        facts = FileFacts(
+            name=source.name,
+            is_written=kind in WRITTEN,
+            unit=": entry " if kind == "har" else ":",
+            idle=IDLE.get(kind),
+        )
+        is_har = kind == "har"
+        records = har_entries(stack.enter_context(source.whole()), source.name) if is_har else source.lines()
+        yield facts, _readings(records, PARSERS[kind])
 
-        def lines() -> Iterator[TargetLine | BrokenLine]:
-            for number, raw in source.lines():
-                try:
-                    line = parse(raw, number)
-                except ValueError as error:
-                    yield BrokenLine(number=number, problem=str(error))
-                else:
-                    if line is not None:
-                        yield line
 
-        yield facts, lines()
+def _readings(records: Iterable[tuple[int, bytes]], parse: LineParser) -> Iterator[Reading]:
+    for number, raw in records:
+        try:
+            line = None if raw is TOO_LONG else parse(raw, number)
+        except ValueError as error:
+            yield BrokenLine(number=number, problem=str(error))
+        else:
+            yield BrokenLine(number=number, problem=TOO_LONG.decode()) if raw is TOO_LONG else line
 
 
 def _single(url: str, config: LoadConfig) -> TargetLine:

@@ -11,9 +11,9 @@ Runs on: anywhere (pure): chance comes in as a function.
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from math import nextafter
 
 _DRAWS = 256  # at once: they take some 10 us
-_ONE = 1 << 64
 
 Bits = Callable[[int], int]
 """`random.Random(seed).getrandbits`."""
@@ -41,9 +41,9 @@ def in_turn(places: Sequence[int] | None, count: int, rows: int, index: int, pro
 
 
 class Alias:
-    """Tables that turn a random 64-bit number into a target: `at` is kept below its threshold, else its alias taken."""
+    """Tables of weighted draws: a draw falls on a place, which stands for itself below its threshold, or its alias."""
 
-    def __init__(self, thresholds: Sequence[int], aliases: Sequence[int]) -> None:
+    def __init__(self, thresholds: Sequence[float], aliases: Sequence[int]) -> None:
         self.thresholds = thresholds
         self.aliases = aliases
 
@@ -53,19 +53,17 @@ class Alias:
         count = len(weights)
         scale = count / sum(weights)
         shares = array("d", (weight * scale for weight in weights))
-        aliases, thresholds = array("I", range(count)), array("Q", bytes(8 * count))
+        aliases, thresholds = array("I", range(count)), array("d", [1.0]) * count
         small, large = array("I"), array("I")
         for at, share in enumerate(shares):
             (small if share < 1.0 else large).append(at)
         while small and large:
             less, more = small.pop(), large[-1]
-            thresholds[less], aliases[less] = min(int(shares[less] * _ONE), _ONE - 1), more
+            thresholds[less], aliases[less] = shares[less], more
             shares[more] -= 1.0 - shares[less]
             if shares[more] < 1.0:
                 small.append(large.pop())
-        for at in (*small, *large):  # what is left is 1 but for rounding
-            thresholds[at] = _ONE - 1
-        return cls(thresholds, aliases)
+        return cls(thresholds, aliases)  # what is left in small or large has a share of 1, but for rounding
 
 
 def at_random(alias: Alias, bits: Bits, rows: int, index: int, processes: int) -> Iterator[int]:
@@ -74,18 +72,18 @@ def at_random(alias: Alias, bits: Bits, rows: int, index: int, processes: int) -
     With more than one row, a process makes the draws of the others, too: it has to know how often each target was used.
     """
     thresholds, aliases = alias.thresholds, alias.aliases
-    count, part = len(thresholds), _ONE - 1
+    scale = nextafter(len(thresholds) / (1 << 64), 0)  # so that the largest number does not round up to the end
     if rows == 1:
         for number in _numbers(bits, index, processes):
-            place = number * count
-            at = place >> 64
-            yield at if place & part <= thresholds[at] else aliases[at]
-    used = array("I", bytes(4 * count))
+            place = number * scale
+            at = int(place)
+            yield at if place - at < thresholds[at] else aliases[at]
+    used = array("I", bytes(4 * len(thresholds)))
     turn = processes - index
     for number in _numbers(bits, 0, 1):
-        place = number * count
-        at = place >> 64
-        target = at if place & part <= thresholds[at] else aliases[at]
+        place = number * scale
+        at = int(place)
+        target = at if place - at < thresholds[at] else aliases[at]
         row = used[target]
         used[target] = 0 if row + 1 == rows else row + 1
         if turn == processes:

@@ -14,6 +14,8 @@ from fractions import Fraction
 
 from crawler.load.nanoseconds import SECOND
 
+_PLACE = 24  # bits: more than there are requests in a store
+
 
 class Replay:
     """The schedule of a replay."""
@@ -36,7 +38,10 @@ def time_order(moments: "array[int]") -> "array[int] | None":
     """Return the numbers of the requests in the order of their moments; None = they are in order."""
     if all(map(int.__le__, moments, memoryview(moments)[1:])):
         return None
-    return array("I", sorted(range(len(moments)), key=moments.__getitem__))
+    first = min(moments)
+    # One number of moment and place takes a third of the memory that places with keys of their own would take.
+    packed = sorted((moment - first) << _PLACE | place for place, moment in enumerate(moments))
+    return array("I", (number & ((1 << _PLACE) - 1) for number in packed))
 
 
 def is_coarse(moments: Sequence[int]) -> bool:

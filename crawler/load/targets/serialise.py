@@ -28,6 +28,8 @@ from crawler.load.targets.template import MARK, Escape, Template, in_body, in_he
 MOST_ORIGINS = 16
 _ORIGIN = re.compile(r"([A-Za-z]+://[^/?#]*)(.*)", re.DOTALL)
 _MOST_TAILS = 1000
+# A target that is canonical as it stands: nothing to encode, and no segment that begins with a dot.
+_CANONICAL = re.compile(r"(?!.*/\.)/[A-Za-z0-9/_~=&?!$()*+,;:@.-]{0,8000}")
 
 
 class Serialiser:
@@ -71,17 +73,17 @@ class Serialiser:
         Raises:
             ValueError: the line's URL cannot be asked for.
         """
-        origin, url = self._located(line.url)
+        origin, target = self._located(line.url)
         if line.body is not None:
-            return self._message(line, url, line.headers, line.body, self._asked), origin
+            return self._message(line, self._url(origin, target), line.headers, line.body, self._asked), origin
         key = (origin, line.method, line.headers)
         tail = self._tails.get(key)
         if tail is None:
             if len(self._tails) > _MOST_TAILS:
                 self._tails.clear()
-            whole = self._message(line, url, line.headers, None, self._asked)
+            whole = self._message(line, self._url(origin, target), line.headers, None, self._asked)
             tail = self._tails[key] = whole[whole.index(b" HTTP/1.1\r\n") :]
-        return b"%b %b%b" % (line.method.encode(), url.target.encode(), tail), origin
+        return b"%b %b%b" % (line.method.encode(), target.encode(), tail), origin
 
     def filled(self, line: TargetLine) -> Iterator[tuple[bytes, int]]:
         """Yield the request of each row of the feed, or the only one of a line that has just a `$${`.
@@ -119,14 +121,14 @@ class Serialiser:
 
     def _of_row(self, line: TargetLine, form: "_Form", values: dict[str, str]) -> tuple[bytes, int]:
         text = form.url.fill(values, in_url)
-        origin, url = self._located(text)
-        if form.url.columns and url.target.partition("?")[0].count("/") != _path(text).count("/"):
+        origin, target = self._located(text)
+        if form.url.columns and target.partition("?")[0].count("/") != _path(text).count("/"):
             raise ValueError("a value of . or .. would change the path")
         headers = tuple((name, value.fill(values, in_header)) for name, value in form.headers)
         own = tuple((name, value.fill(values, in_header)) for name, value in form.own)
         body = line.body if form.body is None else form.body.fill(values, form.escape).encode()
         asked = replace(self._asked, headers=own)
-        return self._message(line, url, headers, body, asked), origin
+        return self._message(line, self._url(origin, target), headers, body, asked), origin
 
     def _message(
         self, line: TargetLine, url: Url, headers: tuple[tuple[str, str], ...], body: bytes | None, asked: RequestConfig
@@ -137,8 +139,12 @@ class Serialiser:
 
     # Places
 
-    def _located(self, text: str) -> tuple[int, Url]:
-        """Return the origin's number and the URL of a line's URL or path."""
+    def _url(self, origin: int, target: str) -> Url:
+        place = self.origins[origin]
+        return Url(place.origin + target, place.scheme, place.host, place.port)
+
+    def _located(self, text: str) -> tuple[int, str]:
+        """Return the origin's number, and the canonical path and query, of a line's URL or path."""
         path = text
         origin = self._base
         if not text.startswith("/"):
@@ -152,12 +158,7 @@ class Serialiser:
                 origin = self._by_text[site] = self._found(site)
         if origin is None:
             raise ValueError("a path alone: give the URL of the server on the command line, or write the whole URL")
-        try:
-            target = parse(f"http://h{path}").target
-        except UrlError as error:
-            raise ValueError(str(error)) from None
-        place = self.origins[origin]
-        return origin, Url(place.origin + target, place.scheme, place.host, place.port)
+        return origin, canonical_target(path)
 
     def _found(self, site: str) -> int:
         if MARK in site:
@@ -199,6 +200,20 @@ class _Form:
                 self.body = read(line.body.decode())
         texts = [self.url, *(value for _, value in (*self.headers, *self.own)), *([self.body] if self.body else [])]
         self.columns = tuple(dict.fromkeys(column for text in texts for column in text.columns))
+
+
+def canonical_target(path: str) -> str:
+    """Return a path with its query as it is sent.
+
+    Raises:
+        ValueError: it is too long, or cannot be sent.
+    """
+    if _CANONICAL.fullmatch(path):
+        return path
+    try:
+        return parse(f"http://h{path}").target
+    except UrlError as error:
+        raise ValueError(str(error)) from None
 
 
 def _literal(text: str) -> Template:

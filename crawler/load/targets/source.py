@@ -27,7 +27,7 @@ from crawler.load.targets.feed import Feed, feed_of
 from crawler.run.disk import disk_gate
 
 LONGEST_LINE = 16 * 1024 * 1024
-TOO_LONG = b"\xff\xfe too long"  # in the place of a line; no format begins so
+TOO_LONG = b"it is longer than 16 MiB"  # this object stands in the place of such a line
 _HEAD = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 _PAGES = "pages.jsonl"
@@ -54,7 +54,7 @@ class Source:
                     raw = TOO_LONG
                     while (rest := readline(LONGEST_LINE)) and rest[-1:] != b"\n":
                         pass
-                yield number, raw.removeprefix(_BOM) if number == 1 else raw
+                yield number, raw.removeprefix(_BOM) if number == 1 and raw is not TOO_LONG else raw
 
     @contextmanager
     def whole(self) -> Iterator[memoryview]:

@@ -42,21 +42,23 @@ class Taking:
         self._counts: list[int] = []
         self._groups, self._moments = array("H"), array("q")
         self._weights: array[float] | None = None
-        self._targets = self._skipped = 0
+        self._targets = self._skipped = self._idle = 0
 
-    def take(self, lines: Iterable[TargetLine | BrokenLine]) -> None:
+    def take(self, lines: Iterable[TargetLine | BrokenLine | None]) -> None:
         """Serialise the lines, one after the other.
 
         Raises:
             UsageError: one of them cannot be sent.
         """
         for line in lines:
-            if isinstance(line, BrokenLine):
+            if line is None:
+                self._idle += 1
+            elif isinstance(line, BrokenLine):
                 self._skip(line.number, line.problem)
             elif self._allowed is not None and line.method not in self._allowed:
                 self._unsafe[line.method] += 1
             elif self._asked.replay is not None and line.moment is None:
-                self._skip(line.number, "it has no time, and --replay needs one")
+                self._skip(line.number, "it has no time that can be read, and --replay needs one")
             else:
                 try:
                     self._serialise(line)
@@ -134,6 +136,9 @@ class Taking:
         if len(groups) < len(self._names):
             merged_away = len(self._names) - len(groups) + 1
             notes.append(f"the {merged_away:,} least common of {len(self._names):,} groups count together as other")
+        if self._idle and self._file.idle:
+            noun, problem = self._file.idle
+            notes.append(f"{counted(self._idle, noun)} {problem} left out")
         if self._skipped:
             notes.append(f"{counted(self._skipped, 'line')} of the file left out, since they cannot be read")
         numbers["groups"] = array("B", map(places.__getitem__, self._groups))
@@ -157,7 +162,7 @@ class Taking:
             return self._replayed(self._asked.replay, notes)
         if self._weights is not None:
             alias = Alias.of(self._weights)
-            return {"thresholds": array("Q", alias.thresholds), "aliases": array("I", alias.aliases)}
+            return {"thresholds": array("d", alias.thresholds), "aliases": array("I", alias.aliases)}
         if self._asked.shuffle:
             order = array("I", range(self._targets))
             random.Random(self._seed).shuffle(order)  # noqa: S311 - chance that has to come again
@@ -165,7 +170,8 @@ class Taking:
         return {}
 
     def _replayed(self, factor: float, notes: list[str]) -> dict[str, "array[Any]"]:
-        moments, numbers = self._moments, dict[str, array[Any]]()
+        moments = self._moments
+        numbers: dict[str, array[Any]] = {}
         if (order := time_order(moments)) is not None:
             moments = array("q", map(moments.__getitem__, order))
             numbers["order"] = order

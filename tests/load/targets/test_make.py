@@ -1,6 +1,7 @@
 """load.targets.make: a file, a feed and a URL become requests, or one clear line."""
 
 import gzip
+import io
 import pickle
 import random
 from collections.abc import Callable
@@ -220,7 +221,7 @@ def test_a_single_url_takes_a_feed(tmp_path: Path) -> None:
         ("/${id}\n", {"feed": "id\n"}, "--feed: .*feed: no rows"),
         ("/${id}\n", {"feed": "id,b\n1\n"}, "feed:2: 1 values for 2 columns"),
         ("/a\n/b weight=2\n", {"shuffle": True}, "--shuffle: the file has weights"),
-        ("/a\n", {"replay": "1"}, "f:1: it has no time, and --replay needs one"),
+        ("/a\n", {"replay": "1"}, "f:1: it has no time that can be read, and --replay needs one"),
         (gzip.compress(b"/a\n" * 9000)[:-9], {}, "f: its gzip file is damaged"),
     ],
 )
@@ -241,3 +242,121 @@ def test_broken_lines_are_left_out_and_counted(make: Make) -> None:
     assert targets.count == 2
     assert targets.skipped == 2
     assert targets.note == "2 lines of the file left out, since they cannot be read"
+
+
+LOG = """\
+1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "GET /a HTTP/1.1" 200 1
+1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "POST /b HTTP/1.1" 200 1
+1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "DELETE /c HTTP/1.1" 200 1
+1.2.3.4 - - [10/Oct/2000:13:55:36 +0000] "POST /d?${jndi:x} HTTP/1.1" 200 1
+"""
+
+
+@pytest.mark.parametrize("methods", [None, "GET", "POST"])
+def test_a_log_s_unsafe_methods_have_to_be_named(make: Make, methods: str | None) -> None:
+    """The message counts them, and has the flag that allows all of them."""
+    allowed = {} if methods is None else {"methods": methods}
+
+    with pytest.raises(UsageError, match="may change something") as refused:
+        make(LOG, **allowed)
+
+    assert ("2 POST, 1 DELETE" in str(refused.value)) == (methods != "POST")
+    assert str(refused.value).endswith({"GET": "DELETE,GET,POST"}.get(methods or "", "DELETE,POST"))
+
+
+def test_a_log_s_requests_are_sent_as_they_were(make: Make) -> None:
+    """Named methods are sent, and what looks like a column in a log is none."""
+    assert requests(make(LOG, methods="POST,DELETE")) == [
+        "GET /a @127.0.0.1:8000",
+        "POST /b @127.0.0.1:8000",
+        "DELETE /c @127.0.0.1:8000",
+        "POST /d?${jndi:x} @127.0.0.1:8000",
+    ]
+
+
+def test_a_user_s_own_methods_need_no_leave(make: Make) -> None:
+    """A line of the user's own is sent as it is."""
+    assert make("DELETE /a\n").count == 1
+
+
+def test_a_log_takes_a_feed_for_headers_of_the_command_line(make: Make) -> None:
+    """Each line is sent with each row in turn."""
+    log = LOG.splitlines()[0]
+
+    targets = make(log, feed="token\na\nb\n", header=["X-Token: ${token}"])
+
+    assert ["X-Token: a" in text for text in whole(targets)] == [True, False]
+    assert "X-Token: b" in whole(targets)[1]
+
+
+def test_a_har_is_sent(make: Make) -> None:
+    """Its entries are counted from 1 in messages; those that are no requests are told."""
+    entry = '{"request":{"method":"%s","url":"%s"}}'
+    har = '{"log":{"entries":[%s]}}'
+    good = [entry % ("GET", "https://h/a"), entry % ("GET", "data:x,y"), entry % ("HEAD", "https://h/b")]
+
+    targets = make(har % ",".join(good), url=None)
+
+    assert requests(targets) == ["GET /a @h", "HEAD /b @h"]
+    assert targets.note == "1 record that no server can be asked for (data:, blob:, ws:) left out"
+    with pytest.raises(UsageError, match="f: entry 2: 'ht' is no URL; --skip-broken"):
+        make(har % ",".join([good[0], entry % ("GET", "ht")]))
+    with pytest.raises(UsageError, match="f: it is no HAR file: "):
+        make('{"log":{"entries":7}}')
+    with pytest.raises(UsageError, match="f: it is no HAR file: "):
+        make(har % good[0] + "}")
+    assert requests(make(gzip.compress((har % good[0]).encode()), url=None)) == ["GET /a @h"]
+
+
+def test_a_run_s_folder_is_a_file_of_targets(tmp_path: Path) -> None:
+    """Its pages are asked for again, those without an answer left out."""
+    run = tmp_path / "run"
+    run.mkdir()
+    page = '{"url":"http://h/%s","outcome":"done","status":%s,"fetched_at":"2026-01-02T03:04:05Z","timing":{}}\n'
+    (run / "pages.jsonl").write_text(page % ("a", 200) + page % ("b", "null") + page % ("c", 404), "utf-8")
+
+    targets = make_targets(None, configure_load({"targets": str(run)}), tmp_path)
+
+    assert requests(targets) == ["GET /a @h", "GET /c @h"]
+    assert targets.note == "1 page without an answer left out"
+    with pytest.raises(UsageError, match=r"a folder without pages\.jsonl"):
+        make_targets(None, configure_load({"targets": str(tmp_path)}), tmp_path)
+
+
+def test_standard_input_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe, packed or not, is read like a file."""
+    for content in (b"/a\n/b\n", gzip.compress(b"/a\n/b\n")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+        targets = make_targets(SERVER, configure_load({"targets": "-"}), tmp_path)
+
+        assert targets.count == 2
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    """The message names the option and the file."""
+    for option in ("targets", "feed"):
+        with pytest.raises(UsageError, match=f"--{option}: .*none: No such file"):
+            make_targets(SERVER, configure_load({option: str(tmp_path / "none")}), tmp_path)
+
+
+def test_more_requests_than_a_store_holds_are_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Templates times rows count, and so do lines that every row repeats."""
+    monkeypatch.setattr("crawler.load.targets.store.MOST_REQUESTS", 100)
+    feed = "id\n" + "1\n" * 60
+
+    assert make("/${id}\n", feed=feed).count == 60
+    with pytest.raises(UsageError, match="more than 100 requests"):
+        make("/${id}\n/b\n", feed=feed)
+    with pytest.raises(UsageError, match="more than 100 requests"):
+        make("/b\n" * 101)
+
+
+def test_a_line_of_enormous_length_is_broken(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line behind it is read."""
+    monkeypatch.setattr("crawler.load.targets.source.LONGEST_LINE", 100)
+
+    targets = make("/a\n/" + "x" * 1000 + "\n/b\n", skip_broken=True)
+
+    assert requests(targets) == ["GET /a @127.0.0.1:8000", "GET /b @127.0.0.1:8000"]
+    assert targets.skipped == 1

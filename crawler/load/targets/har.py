@@ -1,0 +1,121 @@
+"""Reading of a HAR file (HTTP Archive 1.2), as browsers and proxies export it: the requests of its entries.
+
+Strategy: the file is mapped, and each entry is found without being read. Of an entry only the request is decoded, so
+the bodies of answers, which are nearly all of a HAR, cost no memory.
+Rules
+- Headers are sent as they were, cookies included, unless the command line replaces them. Left out are those that belong
+  to a connection or follow from the rest: Host, Content-Length, Connection and its like, pseudo headers of HTTP/2.
+- `data:`, `blob:`, `ws:` and the like are no requests that a server could be sent: None.
+Runs on: anywhere (pure).
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import msgspec
+
+from crawler.core.errors import UsageError
+from crawler.core.text import safe
+from crawler.load.targets.line import TargetLine, checked_headers, checked_method, json_problem
+from crawler.load.targets.moments import moment_of
+
+_OF_CONNECTIONS = frozenset(
+    {
+        *("host", "content-length", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "te"),
+        *("trailer", "upgrade", "http2-settings", "expect"),
+    }
+)
+_NO_REQUEST = re.compile(r"(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+class _Log(msgspec.Struct):
+    entries: list[msgspec.Raw]
+
+
+class _File(msgspec.Struct):
+    log: _Log
+
+
+class _Pair(msgspec.Struct):
+    name: str
+    value: str = ""
+
+
+class _Posted(msgspec.Struct, rename="camel"):
+    text: str | None = None
+    encoding: str | None = None
+    mime_type: str = ""
+    params: list[_Pair] = []
+
+
+class _Request(msgspec.Struct, rename="camel"):
+    method: str
+    url: str
+    headers: list[_Pair] = []
+    post_data: _Posted | None = None
+
+
+class _Entry(msgspec.Struct, rename="camel"):
+    request: _Request
+    started_date_time: str | None = None
+
+
+_FILE = msgspec.json.Decoder(_File)
+_ENTRY = msgspec.json.Decoder(_Entry)
+
+
+def har_entries(content: memoryview, name: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the entries of a file, each as its JSON, with its number from 1.
+
+    Raises:
+        UsageError: it is no HAR file.
+    """
+    try:
+        entries = _FILE.decode(content).log.entries
+    except msgspec.DecodeError as error:
+        raise UsageError(f"--targets: {name}: it is no HAR file: {json_problem(error)}") from None
+    entries.reverse()
+    for number in range(1, len(entries) + 1):
+        yield number, bytes(entries.pop())
+
+
+def parse_har(raw: bytes, number: int) -> TargetLine | None:
+    """Return the target of an entry, or None for one that no server is asked for.
+
+    Raises:
+        ValueError: the entry cannot be read.
+    """
+    try:
+        entry = _ENTRY.decode(raw)
+    except msgspec.DecodeError as error:
+        raise ValueError(json_problem(error)) from None
+    request = entry.request
+    if _NO_REQUEST.match(request.url):
+        return None
+    if not request.url.startswith(("http://", "https://")):
+        raise ValueError(f"{safe(request.url, 60)!r} is no URL")
+    kept = [(pair.name, pair.value) for pair in request.headers if not _is_left_out(pair.name)]
+    return TargetLine(
+        method=checked_method(request.method),
+        url=request.url,
+        headers=checked_headers(kept),
+        body=None if request.post_data is None else _body(request.post_data),
+        moment=moment_of(entry.started_date_time),
+        number=number,
+    )
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(":") or name.lower() in _OF_CONNECTIONS
+
+
+def _body(posted: _Posted) -> bytes | None:
+    if posted.text:
+        return b64decode(posted.text) if posted.encoding == "base64" else posted.text.encode()
+    if posted.params:
+        if "x-www-form-urlencoded" not in posted.mime_type.lower():
+            raise ValueError(f"its body is not in the file, only the fields of a form ({safe(posted.mime_type, 40)})")
+        return urlencode([(pair.name, pair.value) for pair in posted.params]).encode()
+    return None

@@ -1,0 +1,42 @@
+"""Reading of a run's `pages.jsonl`: the pages that a crawl fetched are the targets, its own times theirs.
+
+Rules
+- A page is asked for with GET, at the moment at which its last try began.
+- A page without an answer is None: it would be a request to a server that was not there.
+Runs on: anywhere (pure).
+"""
+
+import msgspec
+
+from crawler.load.nanoseconds import MILLISECOND
+from crawler.load.targets.line import TargetLine, checked_url, json_problem
+from crawler.load.targets.moments import moment_of
+
+
+class _Page(msgspec.Struct):
+    url: str
+    status: int | None = None
+    fetched_at: str | None = None
+    timing: dict[str, float | None] = {}
+
+
+_DECODER = msgspec.json.Decoder(_Page)
+
+
+def parse_page(raw: bytes, number: int) -> TargetLine | None:
+    """Return the target of a line, or None for a page without an answer.
+
+    Raises:
+        ValueError: the line cannot be read.
+    """
+    try:
+        page = _DECODER.decode(raw)
+    except msgspec.DecodeError as error:
+        raise ValueError(json_problem(error)) from None
+    if page.status is None:
+        return None
+    moment = moment_of(page.fetched_at)
+    if moment is not None:
+        lasted = (page.timing.get("total") or 0.0) + (page.timing.get("parse") or 0.0)
+        moment -= round(lasted * MILLISECOND)
+    return TargetLine(method="GET", url=checked_url(page.url), moment=moment, number=number)
