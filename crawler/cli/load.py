@@ -8,6 +8,7 @@ from msgspec import convert
 
 from crawler.cli.named_files import NamedFiles
 from crawler.cli.options import KnobCommand, given, knobs
+from crawler.core.errors import UsageError
 from crawler.load.config import LOAD_OPTIONS, LoadConfig
 from crawler.load.contradictions import configure_load
 from crawler.load.live import LoadLines, LoadSilence, LoadTerminal
@@ -20,6 +21,8 @@ Examples:
   crawler load http://127.0.0.1:8000/ --rate 500 --poisson --seed 7
   crawler load http://127.0.0.1:8000/ --stages 10s:100,30s:1000,10s:0
   crawler load http://127.0.0.1:8000/ --threshold 'p99<50ms'  # exit 8 if not
+  crawler load http://127.0.0.1:8000 --targets access.log --replay=2
+  crawler load 'http://127.0.0.1:8000/users/${id}' --feed users.csv
 """
 THRESHOLD_MISSED = 8
 FAILING = 10
@@ -53,7 +56,7 @@ class LoadCommand(KnobCommand):
 def command(url: str | None, **parameters: object) -> int:
     """Load-test URL, a server of this machine; the command refuses other machines.
 
-    With --targets, URL is the server that gets all of them; without URL each goes to its own.
+    With a file of --targets, URL is the server that gets all of them, or is left out: each line then names its own.
     """
     from crawler.load.csv_rows import csv_text
     from crawler.load.hdr_log import hdr_log
@@ -62,6 +65,8 @@ def command(url: str | None, **parameters: object) -> int:
     from crawler.load.run import run
 
     config, flags = configure_load(given(parameters, LOAD_OPTIONS)), convert(parameters, LoadFlags)
+    if url is None and config.targets.targets is None:
+        raise UsageError("give the URL of the server to test, or a file of --targets that names it")
     files = NamedFiles({"save-histogram": flags.save_histogram, "csv": flags.csv})
     with _view(url, config, quiet=flags.quiet) as view:
         result, signum = run(url, config, view.show, view.SECONDS)

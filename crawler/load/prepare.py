@@ -56,7 +56,7 @@ async def _main(url: str | None, config: LoadConfig, folder: Path) -> Plan:
         targets = await in_thread(make_targets, url, config, folder)
         origins, groups, good = targets.origins, targets.groups, rule(config)
     elif url is None:
-        raise UsageError("give the URL of a server of this machine, or a file of --targets")
+        raise UsageError("give the URL of the server to test, or a file of --targets that names it")
     else:
         origins, groups, good = (target(url),), ("",), exchange(target(url), config)
     return Plan(
