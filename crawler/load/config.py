@@ -180,12 +180,14 @@ class GateConfig(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: Annotated[
         tuple[str, ...],
         Help(
-            "Exit 8 unless this holds: p99<50ms, mean, max, errors<0.1%, rate>=1000; repeatable.",
+            "Exit 8 unless this holds: p99<50ms, mean, max, errors<0.1%, status_503, rate>=1000, p99{stage 2}<9ms;"
+            " repeatable.",
             OptionKind.TEXTS,
             flag="threshold",
             metavar="GATE",
         ),
     ] = ()
+    abort: Annotated[bool, Help("End the test as soon as a threshold cannot be met any more.", OptionKind.FLAG)] = False
 
     def statuses(self) -> frozenset[int] | None:
         """Return the good statuses; None = all below 400.
@@ -210,7 +212,7 @@ class GateConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     def allowed_errors(self) -> float | None:
         """Return the largest share of errors that a threshold allows; None = no threshold names them."""
-        gates = [gate for gate in self.gates() if gate.figure == "errors"]
+        gates = [gate for gate in self.gates() if gate.figure == "errors" and gate.scope is None]
         below = [nextafter(gate.limit, 0) for gate in gates if gate.sign == "<"]
         return min([*below, *(gate.limit for gate in gates if gate.sign == "<=")], default=None)
 

@@ -113,6 +113,11 @@ def _script(config: LoadConfig) -> None:
         _refuse(told, lambda name: f"--script and --{name}: leave out --{name}, the script says what is sent and when")
 
 
+def _gate(config: LoadConfig) -> None:
+    if config.gate.abort and not config.gate.thresholds:
+        raise UsageError("--abort: there is nothing to be met: give a --threshold, too")
+
+
 def _refuse(told: Mapping[str, bool], why: Callable[[str], str]) -> None:
     """Refuse the first option that was told."""
     for name, is_told in told.items():
@@ -120,4 +125,6 @@ def _refuse(told: Mapping[str, bool], why: Callable[[str], str]) -> None:
             raise UsageError(why(name))
 
 
-_CHECKS: Iterable[Callable[[LoadConfig], None]] = (_shape, _processes, _request, _targets, _replay, _users, _script)
+_CHECKS: Iterable[Callable[[LoadConfig], None]] = (
+    *(_shape, _processes, _request, _targets, _replay, _users, _script, _gate),
+)

@@ -24,6 +24,7 @@ from crawler.load.targets.config import TargetsConfig
 from crawler.load.targets.groups import group_name
 from crawler.load.targets.make import make_targets, wants_targets
 from crawler.load.targets.targets import Targets
+from crawler.load.thresholds import check_scopes
 from crawler.load.tls import check_tls
 from crawler.load.users.script import check_script
 from crawler.runtime.blocking import in_thread
@@ -43,6 +44,10 @@ async def prepare(url: str | None, config: LoadConfig, folder: Path) -> tuple[Lo
         target(url)
         config = msgspec.structs.replace(config, request=identified(url, config.request))
     plan = await _with_login(await _main(url, config, folder), url, config, folder)
+    if config.users.script is None:  # a script names its groups while it runs
+        stages = [span.name for span in plan.spans if span.measured]
+        several = [names if len(names) > 1 else () for names in (stages, plan.groups)]
+        check_scopes(config.gate.gates(), *several)
     plan = replace(plan, endpoints=await _endpoints(plan.origins, config.request))
     return _setup(plan, config), plan
 

@@ -86,3 +86,10 @@ def quantile(known: Mapping[int, int], share: float, bounds: Mapping[int, int] |
         high=middle(bucket_at(both, high), FINE),
         at_least=any(bound <= number for bound in bounds or ()),
     )
+
+
+def wanting(known: Mapping[int, int], share: float, bounds: Mapping[int, int]) -> str:
+    """Return in words how many more requests a percentile needs."""
+    have = sum(known.values()) + sum(bounds.values())
+    kind = "ok or unanswered" if bounds else "ok"
+    return f"{needed(share):,} {kind} requests are needed, {have:,} {'is' if have == 1 else 'are'} here"

@@ -40,6 +40,8 @@ def _verdict(result: LoadResult) -> Iterator[str]:
         yield from _row("Next", result.advice)
     if result.interrupted:
         yield from _row("", "interrupted: this is what was measured until then")
+    if result.aborted_by:
+        yield from _row("", f"ended early: {safe(result.aborted_by)} could not be met any more (--abort)")
     if result.gave_up:
         yield from _row("", "ended early: not one connection could be opened")
     if not result.total.is_whole:

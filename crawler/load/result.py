@@ -19,7 +19,7 @@ from crawler.load.client_share import client_shares
 from crawler.load.counts import Table, merged
 from crawler.load.figures import interval_figures, label, phase_figures, times
 from crawler.load.intervals import Interval
-from crawler.load.quantiles import Quantile, needed, quantile, share_of
+from crawler.load.quantiles import Quantile, quantile, share_of, wanting
 from crawler.load.records import ClientCost, Phase, sum_up
 from crawler.version import __version__
 
@@ -99,6 +99,7 @@ class LoadResult:
         verdict: the worth of the figures; `because` is the figure that decided it, `advice` the next step.
         interrupted: the user ended the test early.
         gave_up: the test ended itself, since no connection could be opened.
+        aborted_by: the threshold that could not be met any more, which ended the test (--abort).
         groups: the measured requests by group of targets, named by it; empty when there is one group.
         intervals: the test second by second, with its warm-up.
     """
@@ -111,6 +112,7 @@ class LoadResult:
     advice: str = ""
     interrupted: bool = False
     gave_up: bool = False
+    aborted_by: str | None = None
     groups: tuple[Phase, ...] = ()
     intervals: tuple[Interval, ...] = ()
 
@@ -176,9 +178,7 @@ class LoadResult:
 
     def wanting(self, share: float) -> str:
         """Return in words how many more requests a percentile of the response time needs."""
-        have = sum(self.response.values()) + sum(self.unanswered.values())
-        kind = "ok or unanswered" if self.unanswered else "ok"
-        return f"{needed(share):,} {kind} requests are needed, {have:,} {'is' if have == 1 else 'are'} here"
+        return wanting(self.response, share, self.unanswered)
 
     def percentile(self, percent: float) -> float | None:
         """Return a percentile of the response time in seconds, 0 to 100; None = the sample cannot carry it.
@@ -240,6 +240,7 @@ class LoadResult:
             "because": self.because,
             "advice": self.advice,
             "interrupted": self.interrupted,
+            **({"aborted_by": self.aborted_by} if self.aborted_by else {}),
             "asked": {key: value for key, value in asdict(self.asked).items() if value not in (None, ())},
             **phase_figures(self.total, is_open=self.asked.is_open),
             "client": {

@@ -17,7 +17,8 @@ from crawler.load.result import LoadResult
 from crawler.runtime.loop import Stop
 from crawler.runtime.loop import run as run_loop
 
-_OPTIONS = by_keyword(option for name, option in LOAD_OPTIONS.items() if name != "threshold")  # of the exit code
+_OF_EXIT_CODE = {"threshold", "abort"}
+_OPTIONS = by_keyword(option for name, option in LOAD_OPTIONS.items() if name not in _OF_EXIT_CODE)
 _KEYWORDS = {option.name: keyword for keyword, option in _OPTIONS.items()}
 
 

@@ -1,78 +1,127 @@
-"""Thresholds of a load test, such as `p99<50ms` or `errors<0.1%`, and the check whether its result keeps them.
+"""Thresholds of a load test, such as `p99<50ms`, `errors{to 1000/s}<1%` or `status_503<0.1%`, and their check.
 
 Rules
 - Only a known figure passes: a percentile that the sample cannot carry, or of which only a lower bound is known, is not
   below any limit.
-- A test that was interrupted, or limited by its client, passes no threshold at all.
+- A test that was interrupted, ended by another threshold, or limited by its client passes no threshold at all.
+- A scope in braces names one stage (`stage 2`, or its name in the report) or one group of targets. One that names
+  nothing is refused before the test.
+- Shares are of all requests that came due. Times are of good answers alone, so they have no scope by status.
 Runs on: anywhere (pure).
 """
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from crawler.core.errors import UsageError
-from crawler.load.result import LoadResult, LoadVerdict
+from crawler.core.histogram import FINE, mean, middle
+from crawler.core.text import safe
+from crawler.load.counts import merged
+from crawler.load.quantiles import quantile, share_of, wanting
+from crawler.load.records import Phase
+from crawler.load.result import LoadResult, LoadVerdict, error_share
 
-_WRITTEN = re.compile(r"\s*(p\d{1,2}(?:\.\d{1,4})?|mean|max|errors|rate)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(\S*)\s*")
+_WRITTEN = re.compile(
+    r"\s*(p(?:100|\d{1,2}(?:\.\d{1,4})?)|mean|max|errors|rate|timeout|status_[1-5](?:\d\d|xx))\s*"
+    r"(?:\{(.+)\}\s*)?(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(\S*)\s*"
+)
 _TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-_UNITS = {"errors": {"%": 0.01, "": 1.0}, "rate": {"": 1.0, "/s": 1.0}}  # of all other figures: _TIMES
+_SHARES = {"%": 0.01, "": 1.0}
+_RATES = {"": 1.0, "/s": 1.0}
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
 }
-_EXPECTED = "such as p99<50ms, mean<=5ms, max<1s, errors<0.1% or rate>=1000"
+_EXPECTED = "such as p99<50ms, mean<=5ms, max<1s, errors<0.1%, status_503<1%, rate>=1000 or p99{stage 2}<50ms"
+_STAGE = re.compile(r"stage ([1-9]\d{0,3})")
+_NAMED = 10  # scopes in a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """One threshold: a figure, a comparison, a limit (seconds, a share, or requests per second)."""
+    """One threshold: a figure, a comparison, a limit (seconds, a share, or requests per second).
+
+    Attributes:
+        scope: a stage or a group of targets, as it was written; None = the whole test.
+    """
 
     text: str
     figure: str
     sign: str
     limit: float
+    scope: str | None = None
+
+    @property
+    def is_share(self) -> bool:
+        """Return whether the figure is a share of the requests."""
+        return self.figure in {"errors", "timeout"} or self.figure.startswith("status_")
+
+    @property
+    def share(self) -> float | None:
+        """Return the share of a percentile, 0.999 for p99.9; None = the figure is another one."""
+        return share_of(float(self.figure[1:])) if re.fullmatch(r"p[\d.]+", self.figure) else None
+
+    def holds(self, value: float) -> bool:
+        """Return whether this value is on the right side of the limit."""
+        return _COMPARE[self.sign](value, self.limit)
 
     def check(self, result: LoadResult) -> tuple[bool, str]:
         """Return whether the result keeps the threshold, and the figure or the reason why it has none."""
         doubts = ["interrupted"] if result.interrupted else []
+        doubts += ["ended early"] if result.aborted_by else []
         doubts += ["client-bound"] if result.verdict is LoadVerdict.CLIENT_BOUND else []
-        value, is_bound = self._value(result)
+        part = _part(result, self.scope)
+        if part is None:
+            return False, "; ".join([f"no such stage or target; {_list(_scopes(result))}", *doubts])
+        value, is_bound = self._value(part, is_open=result.asked.is_open)
         if value is None:
-            if not result.total.scheduled:
-                missing = "nothing was sent"
-            else:
-                missing = result.wanting(self._share) if self.figure.startswith("p") else "no request was ok"
+            missing = self._missing(part, is_open=result.asked.is_open) if part.scheduled else "nothing was sent"
             return False, "; ".join([missing, *doubts])
-        if self.figure == "errors":
+        if self.is_share:
             shown = f"{value * 100:.3g} %"
         else:
             shown = f"{value:,.0f}/s" if self.figure == "rate" else f"{value * 1000:.3f} ms"
         shown = f"{'at least ' if is_bound else ''}{shown}"
         is_known = not doubts and not (is_bound and self.sign in {"<", "<="})
-        is_kept = is_known and _COMPARE[self.sign](value, self.limit)
-        return is_kept, f"{shown}, but {' and '.join(doubts)}" if doubts else shown
+        return is_known and self.holds(value), f"{shown}, but {' and '.join(doubts)}" if doubts else shown
 
-    def _value(self, result: LoadResult) -> tuple[float | None, bool]:
+    def _value(self, part: Phase, *, is_open: bool) -> tuple[float | None, bool]:
         """Return the figure, and whether it is only a lower bound; None = the sample has none."""
-        if self.figure == "errors":
-            return (result.error_rate, False) if result.total.scheduled else (None, False)
+        if self.is_share:
+            return (counted_bad(self, part) / part.scheduled, False) if part.scheduled else (None, False)
         if self.figure == "rate":
-            return result.requests_per_second, False
+            return part.rate, False
+        table, bounds = part.response if is_open else part.service(), part.unanswered()
         if self.figure == "mean":
-            return result.mean, bool(result.unanswered)
+            found = mean(table, FINE)
+            return None if found is None else found / 1e9, bool(bounds)
         if self.figure == "max":
-            return result.max, bool(result.unanswered)
-        found = result.quantile(self._share)
-        return (found.value / 1e9, found.at_least) if found else (None, False)
+            worst = max(merged(table, bounds), default=None)
+            return None if worst is None else middle(worst, FINE) / 1e9, bool(bounds)
+        one = quantile(table, self.share or 0.0, bounds)
+        return (one.value / 1e9, one.at_least) if one else (None, False)
 
-    @property
-    def _share(self) -> float:
-        """Return the share of a percentile: 0.999 for p99.9."""
-        return float(self.figure[1:]) / 100
+    def _missing(self, part: Phase, *, is_open: bool) -> str:
+        if self.share is None:
+            return "no request was ok"
+        return wanting(part.response if is_open else part.service(), self.share, part.unanswered())
+
+
+def counted_bad(threshold: Threshold, part: Phase) -> int:
+    """Return the number of requests that a threshold of a share counts."""
+    if threshold.figure == "errors":
+        return round(error_share(part) * part.scheduled)
+    if threshold.figure == "timeout":
+        return part.outcomes["timed_out"]
+    wanted = threshold.figure.removeprefix("status_").rstrip("x")
+    good = merged(part.fresh.statuses, part.reused.statuses)
+    failed = {kind.removeprefix("status_"): one.count for kind, one in part.failures.items() if "status_" in kind}
+    told = [*((str(status), count) for status, count in good.items()), *failed.items()]
+    return sum(count for status, count in told if status.startswith(wanted))
 
 
 def parse_threshold(text: str) -> Threshold:
@@ -82,7 +131,66 @@ def parse_threshold(text: str) -> Threshold:
         UsageError: the text is no threshold.
     """
     match = _WRITTEN.fullmatch(text)
-    scale = match and _UNITS.get(match[1], _TIMES).get(match[4])
+    figure, scope, sign, number, unit = match.groups() if match else ("", None, "", "", "")
+    is_share = figure in {"errors", "timeout"} or figure.startswith("status_")
+    scale = (_SHARES if is_share else _RATES if figure == "rate" else _TIMES).get(unit)
     if not match or not scale:
-        raise UsageError(f"--threshold {text[:60]!r}: expected a figure, a comparison and a limit, {_EXPECTED}")
-    return Threshold(text=text.strip(), figure=match[1], sign=match[2], limit=float(match[3]) * scale)
+        raise UsageError(f"--threshold {safe(text, 60)!r}: expected a figure, a comparison and a limit, {_EXPECTED}")
+    if figure.startswith("p0.") and float(figure[1:]):
+        raise UsageError(f"--threshold {safe(text, 60)!r}: {figure[1:]} is a share: write p{float(figure[1:]) * 100:g}")
+    return Threshold(
+        text=text.strip(), figure=figure, sign=sign, limit=float(number) * scale, scope=scope.strip() if scope else None
+    )
+
+
+def check_scopes(gates: Iterable[Threshold], stages: Sequence[str], groups: Sequence[str]) -> None:
+    """Raise a UsageError if a scope names nothing, or more than one thing.
+
+    Args:
+        gates: the thresholds of the test.
+        stages: names of the measured phases, in order; empty = the test has one.
+        groups: names of the groups of targets; empty = there is one.
+    """
+    for gate in gates:
+        scope = gate.scope
+        if scope is None:
+            continue
+        same = [f"stage {number}" for number, name in enumerate(stages, 1) if name == scope]
+        if len(same) + (scope in groups) > 1:
+            raise UsageError(
+                f"--threshold {gate.text!r}: {scope!r} names {len(same)} stages: write {' or '.join(same)}"
+            )
+        known = [f"stage {number}" for number in range(1, len(stages) + 1)]
+        if re.fullmatch(r"[1-5](xx|\d\d)", scope) and scope not in groups:
+            hint = f"--expect-status chooses them, and status_{scope}<1% limits their share"
+            raise UsageError(f"--threshold {gate.text!r}: times are those of the good answers: {hint}")
+        if not same and scope not in groups and scope not in known:
+            told = [*(f"{number} ({name})" for number, name in zip(known, stages, strict=True)), *groups]
+            raise UsageError(f"--threshold {gate.text!r}: no stage or target is named {scope!r}; {_list(told)}")
+
+
+def _part(result: LoadResult, scope: str | None) -> Phase | None:
+    """Return the part of the test that a scope names; None = it names none, or several."""
+    if scope is None:
+        return result.total
+    stages = [phase for phase in result.phases if phase.measured]
+    found: list[Phase] = [
+        phase for phase in (*(stages if len(stages) > 1 else ()), *result.groups) if phase.name == scope
+    ]
+    if len(found) == 1:
+        return found[0]
+    number = _STAGE.fullmatch(scope)
+    return stages[int(number[1]) - 1] if number and 1 < len(stages) >= int(number[1]) else None
+
+
+def _scopes(result: LoadResult) -> list[str]:
+    stages = [phase.name for phase in result.phases if phase.measured]
+    numbered = [f"stage {number} ({name})" for number, name in enumerate(stages, 1)]
+    return [*(numbered if len(stages) > 1 else ()), *(group.name for group in result.groups)]
+
+
+def _list(names: Sequence[str]) -> str:
+    if not names:
+        return "the test has no stages and one target: leave out the braces"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"there are: {', '.join(safe(name, 60) for name in names[:_NAMED])}{more}"

@@ -253,6 +253,16 @@ def test_a_process_that_is_killed_ends_the_test(site: str) -> None:
         (["--csv", "/tmp/one", "--save-histogram", "/tmp/one"], "writes this file, too"),
         (["--expect-status", "2xx"], "200,204"),
         (["-X", "GE T"], "expected a name"),
+        (["-X", "head"], "write HEAD"),
+        (["-H", "Connection: close"], "give --no-keep-alive instead"),
+        (["-H", "Transfer-Encoding: chunked"], "give --chunked instead"),
+        (["--chunked"], "give --body or --body-file, too"),
+        (["--sni", "app.example"], "write https://"),
+        (["--ca-file", "/etc/passwd", "--insecure", "--tls-max", "1.1"], "RFC 8996"),
+        (["--threshold", "p0.99<1s"], "write p99"),
+        (["--threshold", "p99{GET /}<1s"], "leave out the braces"),
+        (["--stages", "1s:5,1s:9", "--threshold", "p99{stage 3}<1s"], "there are: stage 1 (to 5/s), stage 2 (to 9/s)"),
+        (["--abort"], "give a --threshold, too"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(arguments: list[str], hint: str, site: str) -> None:

@@ -9,7 +9,7 @@ from crawler.core.histogram import FINE, bucket
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.records import Example, Phase
 from crawler.load.result import LoadResult, LoadVerdict
-from crawler.load.thresholds import parse_threshold
+from crawler.load.thresholds import check_scopes, parse_threshold
 from support.load_results import load_result
 
 
@@ -55,9 +55,11 @@ def test_what_is_only_known_from_below_is_not_below() -> None:
     assert parse_threshold("p99>5ms").check(hidden)[0]
 
 
-@pytest.mark.parametrize("change", [{"interrupted": True}, {"verdict": LoadVerdict.CLIENT_BOUND}])
+@pytest.mark.parametrize(
+    "change", [{"interrupted": True}, {"verdict": LoadVerdict.CLIENT_BOUND}, {"aborted_by": "errors<1%"}]
+)
 def test_a_test_that_is_worth_nothing_passes_no_gate(change: dict[str, object]) -> None:
-    """Neither an interrupted one nor one that its client limited."""
+    """Neither an interrupted one, nor one that its client limited or another threshold ended."""
     assert not parse_threshold("errors<100%").check(replace(result(), **change))[0]  # type: ignore[arg-type]
 
 
@@ -85,9 +87,124 @@ def test_the_missing_requests_are_counted_as_the_percentiles_count_them() -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "p99", "p99<", "p99<50", "p999<5ms", "speed<5", "errors<5ms", "p99<50ms!", "p99=5ms"]
+    "text",
+    [
+        *("", "p99", "p99<", "p99<50", "p999<5ms", "speed<5", "errors<5ms", "p99<50ms!", "p99=5ms", "p100.1<5ms"),
+        *("status_503<5ms", "status_50x<1%", "status_600<1%", "timeout<5ms", "p99{<5ms", "p99{}<5ms", "{a}<5ms"),
+    ],
 )
 def test_what_is_no_gate_is_refused_with_examples(text: str) -> None:
     """The message shows how gates are written."""
     with pytest.raises(UsageError, match="such as p99<50ms"):
         parse_threshold(text)
+
+
+@pytest.mark.parametrize(("text", "better"), [("p0.99<5ms", "p99"), ("p0.5<5ms", "p50"), ("p0.999<5ms", "p99.9")])
+def test_a_share_is_no_percentile(text: str, better: str) -> None:
+    """Never another one in its place."""
+    with pytest.raises(UsageError, match=f"is a share: write {better}$"):
+        parse_threshold(text)
+
+
+@pytest.mark.parametrize(
+    ("gate", "is_kept"),
+    [
+        ("p100<11ms", True),
+        ("p100<9ms", False),
+        ("p0>9ms", True),
+        ("p0.0<9ms", False),
+        ("status_500<=0.5%", True),
+        ("status_500<0.5%", False),
+        ("status_5xx<0.5%", False),
+        ("status_503<0.1%", True),
+        ("status_200>99%", True),
+        ("status_2xx>99.6%", False),
+        ("timeout<0.1%", True),
+    ],
+)
+def test_extremes_and_statuses_are_figures_too(gate: str, is_kept: bool) -> None:
+    """1,990 answers of 10 ms with status 200, and 10 with status 500."""
+    found = result(failed=10)
+    found.phases[0].reused.statuses[200] = 1990
+
+    assert parse_threshold(gate).check(found)[0] is is_kept
+
+
+def staged() -> LoadResult:
+    """Three stages, of 10, 20 and 30 ms, the first and the last of one name, and two groups of targets."""
+    parts = []
+    for number, (name, milliseconds) in enumerate((("to 100/s", 10), ("to 900/s", 20), ("to 100/s", 30))):
+        part = Phase(name=name, begin=number * SECOND, end=(number + 1) * SECOND, scheduled=1000, answered=1000)
+        part.reused.whole[bucket(milliseconds * MILLISECOND, FINE)] = 1000
+        parts.append(part)
+    groups = [replace(parts[0], name="GET /users/{id}"), replace(parts[2], name="front page")]
+    return replace(load_result(parts), groups=tuple(groups))
+
+
+@pytest.mark.parametrize(
+    ("gate", "figure"),
+    [
+        ("p99{stage 1}<15ms", "9.998 ms"),
+        ("p99{to 900/s}<25ms", "19.997 ms"),
+        ("p99 {stage 3} < 40ms", "30.007 ms"),
+        ("p99{GET /users/{id}}<15ms", "9.998 ms"),
+        ("mean{ front page }<40ms", "30.007 ms"),
+        ("rate{stage 2}>=1000", "1,000/s"),
+        ("errors{front page}<1%", "0 %"),
+    ],
+)
+def test_a_scope_names_a_stage_or_a_group_of_targets(gate: str, figure: str) -> None:
+    """By its number or by its name in the report, which may hold braces and signs."""
+    assert parse_threshold(gate).check(staged()) == (True, figure)
+
+
+@pytest.mark.parametrize("scope", ["stage 4", "stage 0", "to 5/s", "GET /", "to 100/s"])
+def test_a_scope_that_names_nothing_or_too_much_is_missed(scope: str) -> None:
+    """The figure is a list of what there is."""
+    is_kept, told = parse_threshold(f"p50{{{scope}}}<1s").check(staged())
+
+    assert not is_kept
+    assert told == (
+        "no such stage or target; there are: stage 1 (to 100/s), stage 2 (to 900/s), stage 3 (to 100/s), "
+        "GET /users/{id}, front page"
+    )
+
+
+def test_a_test_of_one_part_has_no_scopes() -> None:
+    """Its one phase is the whole."""
+    told = (False, "no such stage or target; the test has no stages and one target: leave out the braces")
+
+    assert parse_threshold("p50{measured}<1s").check(result()) == told
+    assert parse_threshold("p50{stage 1}<1s").check(result()) == told
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        (
+            "stage 4",
+            r"no stage or target is named 'stage 4'; there are: stage 1 \(to 1/s\), stage 2 \(to 9/s\), stage 3",
+        ),
+        ("to 1/s", "'to 1/s' names 2 stages: write stage 1 or stage 3"),
+        ("GET /", "no stage or target is named 'GET /'"),
+        ("2xx", "times are those of the good answers: --expect-status chooses them, and status_2xx<1% limits"),
+        ("503", "status_503<1% limits their share"),
+    ],
+)
+def test_a_scope_that_names_nothing_is_refused_before_the_test(scope: str, said: str) -> None:
+    """The message lists what there is."""
+    with pytest.raises(UsageError, match=said):
+        check_scopes([parse_threshold(f"p99{{{scope}}}<1s")], ["to 1/s", "to 9/s", "to 1/s"], ["home"])
+
+
+def test_scopes_that_name_one_thing_pass() -> None:
+    """So do thresholds of the whole test."""
+    gates = map(parse_threshold, ["p99<1s", "p99{stage 3}<1s", "p99{to 9/s}<1s", "p99{home}<1s"])
+
+    check_scopes(gates, ["to 1/s", "to 9/s", "to 1/s"], ["home"])
+
+
+def test_a_message_names_ten_scopes() -> None:
+    """Of a hundred targets."""
+    with pytest.raises(UsageError, match=r"there are: g0, g1, .*, g9 and 90 more$"):
+        check_scopes([parse_threshold("p99{x}<1s")], (), [f"g{number}" for number in range(100)])
