@@ -8,7 +8,7 @@ import pytest
 
 from crawler.core.errors import UsageError
 from crawler.core.protocols import Pacer
-from crawler.load.config import configure_load
+from crawler.load.contradictions import configure_load
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.pacers import Share
 from crawler.load.targets.make import make_targets
