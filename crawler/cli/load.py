@@ -1,7 +1,9 @@
 """`crawler load`: a load test of a server of this machine, with a verdict on its figures."""
 
+import platform
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import click
 from msgspec import convert
@@ -12,6 +14,7 @@ from crawler.core.errors import UsageError
 from crawler.load.config import LOAD_OPTIONS, LoadConfig
 from crawler.load.contradictions import configure_load
 from crawler.load.live import LoadLines, LoadSilence, LoadTerminal
+from crawler.version import __version__
 
 EXAMPLES = """\b
 Examples:
@@ -34,6 +37,7 @@ class LoadFlags:
 
     save_histogram: str | None
     csv: str | None
+    html: str | None
     as_json: bool
     quiet: bool
 
@@ -51,6 +55,7 @@ class LoadCommand(KnobCommand):
 @click.option(
     "--csv", metavar="FILE", help="Write a row per second: counts, percentiles, failures, the client's share."
 )
+@click.option("--html", metavar="FILE", help="Write the report as one HTML page with charts; it needs no network.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
 def command(url: str | None, **parameters: object) -> int:
@@ -60,6 +65,7 @@ def command(url: str | None, **parameters: object) -> int:
     """
     from crawler.load.csv_rows import csv_text
     from crawler.load.hdr_log import hdr_log
+    from crawler.load.page.load_page import load_page
     from crawler.load.report import gate_text, load_text
     from crawler.load.result import LoadVerdict
     from crawler.load.run import run
@@ -67,7 +73,7 @@ def command(url: str | None, **parameters: object) -> int:
     config, flags = configure_load(given(parameters, LOAD_OPTIONS)), convert(parameters, LoadFlags)
     if url is None and config.targets.targets is None:
         raise UsageError("give the URL of the server to test, or a file of --targets that names it")
-    files = NamedFiles({"save-histogram": flags.save_histogram, "csv": flags.csv})
+    files = NamedFiles({"save-histogram": flags.save_histogram, "csv": flags.csv, "html": flags.html})
     with _view(url, config, quiet=flags.quiet) as view:
         result, signum = run(url, config, view.show, view.SECONDS)
     gates = [(gate.text, *gate.check(result)) for gate in config.gate.gates()]
@@ -81,6 +87,8 @@ def command(url: str | None, **parameters: object) -> int:
         files.write("save-histogram", log)
     if "csv" in files:
         files.write("csv", csv_text(result))
+    if "html" in files:
+        files.write("html", load_page(result, gates, about_this_program()))
     if signum is not None:
         return 128 + signum
     if not all(is_kept for _, is_kept, _ in gates):
@@ -88,6 +96,12 @@ def command(url: str | None, **parameters: object) -> int:
     if result.verdict is LoadVerdict.FAILING:
         return FAILING
     return 0 if result.total.ok else 1
+
+
+def about_this_program() -> dict[str, str]:
+    """Return what a page says of the program that made it."""
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return {"program": f"crawler {__version__}, Python {platform.python_version()}", "made": made}
 
 
 def _view(url: str | None, config: LoadConfig, *, quiet: bool) -> LoadTerminal | LoadLines | LoadSilence:

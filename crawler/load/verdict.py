@@ -30,7 +30,7 @@ from crawler.load.result import LoadSetup, LoadVerdict, error_share
 _SECONDS = 1.0
 _ANSWERS = 100
 _FAILING = 0.01  # of the requests that ended: the example of an error budget in the guides of most load testers
-_CPU = 0.9  # of a core, in any process
+CPU_LIMIT = 0.9  # of a core, in any process
 _BULK = 0.05  # of the p50 and the p90
 _TAIL = 0.5  # of the p99 and the p99.9: above one half, the tail describes the client rather than the server
 _LATE = MILLISECOND // 10  # a smaller lateness decides nothing, whatever its share
@@ -144,7 +144,7 @@ def _client_bound(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost])
         advice = "fewer connections (-c), keep-alive, or a higher limit (ulimit -n)"
         return Judgement(LoadVerdict.CLIENT_BOUND, because, advice)
     cpu = max(client.cpu for client in clients)
-    if cpu >= _CPU:
+    if cpu >= CPU_LIMIT:
         advice = "more processes (-t 2) where cores are free, a lower rate, or an idler machine"
         return Judgement(LoadVerdict.CLIENT_BOUND, f"the client used {percent(cpu)} of a core", advice)
     lag = merged(*(client.lag for client in clients))

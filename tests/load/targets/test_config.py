@@ -6,7 +6,8 @@ from crawler.cli.load import command
 from crawler.cli.main import _run
 from crawler.cli.options import given
 from crawler.core.errors import UsageError
-from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
+from crawler.load.config import LOAD_OPTIONS, LoadConfig
+from crawler.load.contradictions import configure_load
 
 URL = "http://127.0.0.1:8000/"
 
