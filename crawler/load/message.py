@@ -2,7 +2,8 @@
 
 Rules
 - A request is made once and sent many times; headers go out as they were told, an empty one too.
-- A header of the target replaces the option's of that name, and either replaces ours.
+- The command line has the last word: a header of the options replaces the target's own of that name (a recorded
+  Authorization or Cookie, say), and either replaces ours.
 - Framing follows from the body alone. A header that says anything else of it is refused, with the option to give.
 - `Expect: 100-continue` is sent with the body right behind it, which RFC 9110 (10.1.1) allows.
 - A message names a header and never its value, which may be a secret.
@@ -66,21 +67,21 @@ def message(
 def check_method(method: str) -> None:
     """Raise a UsageError if this is no method that a load test can send."""
     if not _TOKEN.fullmatch(method):
-        raise UsageError(f"--method: expected a name such as PUT or M-SEARCH, got {safe(method, 40)!r}")
+        raise UsageError(f"the method {safe(method, 40)!r} is none: expected a name such as PUT or M-SEARCH")
     if method not in _STANDARD and method.upper() in _STANDARD:
-        raise UsageError(f"--method {method}: methods are case-sensitive: write {method.upper()}")
+        raise UsageError(f"the method {method}: methods are case-sensitive: write {method.upper()}")
     if method == "CONNECT":
-        raise UsageError("--method CONNECT: it opens a tunnel, in which no answers can be measured: give another one")
+        raise UsageError("the method CONNECT opens a tunnel, in which no answers can be measured: give another one")
 
 
 @lru_cache(1024)
 def _told(asked: RequestConfig, own: Headers) -> _Told:
-    """Return the headers of the target and those of the options that it does not replace."""
+    """Return the headers of the options, and those of the target that they do not replace."""
     for name, value in own:
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
             raise UsageError(f"the header {safe(name, 40)!r} holds a character that would break the request: remove it")
-    named = {name.lower() for name, _ in own}
-    told = (*own, *(pair for pair in asked.headers if pair[0].lower() not in named))
+    replaced = {name.lower() for name, _ in asked.headers}
+    told = (*(pair for pair in own if pair[0].lower() not in replaced), *asked.headers)
     names = [name.lower() for name, _ in told]
     for single in _ALONE:
         if names.count(single) > 1:

@@ -58,11 +58,11 @@ def test_a_header_may_be_told_twice() -> None:
     assert sent("X: 1", "x: 2")[0][-2:] == ["X: 1", "x: 2"]
 
 
-def test_the_target_s_own_header_wins() -> None:
-    """Before that of the options, which is before ours; other headers of the options stay."""
-    lines, _ = sent("X: 1", "User-Agent: theirs", "Y: 1", own=(("x", "2"), ("x", "3"), ("Host", "own")))
+def test_a_header_of_the_options_replaces_the_target_s_own() -> None:
+    """The command line has the last word, as over ours; other headers of the target stay, in order."""
+    lines, _ = sent("X: 1", "User-Agent: mine", own=(("x", "2"), ("Y", "3"), ("y", "4"), ("Host", "own"), ("x", "5")))
 
-    assert lines == ["GET /a?b HTTP/1.1", "Accept: */*", "x: 2", "x: 3", "Host: own", "User-Agent: theirs", "Y: 1"]
+    assert lines == ["GET /a?b HTTP/1.1", "Accept: */*", "Y: 3", "y: 4", "Host: own", "X: 1", "User-Agent: mine"]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_method_is_sent_as_typed(method: str) -> None:
 )
 def test_what_is_no_method_is_refused(method: str, said: str) -> None:
     """A standard one in other letters would be an unknown one to the server."""
-    with pytest.raises(UsageError, match=f"--method.*{said}"):
+    with pytest.raises(UsageError, match=f"the method .*{said}"):
         sent(method=method)
 
 
