@@ -10,6 +10,7 @@ from crawler.core.errors import TargetRefused, UsageError
 from crawler.load.contradictions import configure_load
 from crawler.load.prepare import prepare
 from crawler.load.target import _standard_input, endpoint, exchange, identified, is_own, target
+from crawler.load.targets.make import make_targets
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.10", "::1", "0.0.0.0", "::ffff:127.0.0.1"])
@@ -174,3 +175,25 @@ def test_bodies_that_cannot_be_sent_or_found_are_refused(options: dict[str, obje
     """The message names the option."""
     with pytest.raises(UsageError, match=said):
         exchange(target("http://h/"), configure_load(options))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"method":"head","url":"http://127.0.0.1/"}', "the method head: methods are case-sensitive: write HEAD"),
+        (
+            '{"method":"GET","url":"http://127.0.0.1/","header":{"Connection":["close"]}}',
+            "the header Connection: close: give --no-keep-alive instead",
+        ),
+    ],
+)
+def test_a_target_that_cannot_be_sent_is_told_by_its_line(line: str, said: str, tmp_path: Path) -> None:
+    """Its file and its line come first; --skip-broken leaves it out."""
+    file = tmp_path / "file"
+    file.write_text(f'{{"method":"GET","url":"http://127.0.0.1/"}}\n{line}\n', "utf-8")
+
+    with pytest.raises(UsageError, match=f"file:2: {said}"):
+        make_targets(None, configure_load({"targets": str(file)}), tmp_path)
+    kept = make_targets(None, configure_load({"targets": str(file), "skip-broken": True}), tmp_path)
+
+    assert (kept.count, kept.skipped) == (1, 1)

@@ -135,7 +135,10 @@ class Serialiser:
     ) -> bytes:
         if self._replaced:
             headers = tuple((name, value) for name, value in headers if name.lower() not in self._replaced)
-        return message(asked, url, method=line.method, headers=headers, body=body)
+        try:
+            return message(asked, url, method=line.method, headers=headers, body=body)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
 
     # Places
 
