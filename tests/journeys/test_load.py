@@ -163,6 +163,21 @@ def test_the_rows_per_second_are_those_of_the_report(site: str, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_page_is_written_whole_with_the_verdict_of_the_terminal(site: str, tmp_path: Path) -> None:
+    """The gates are in it, and the former content is replaced."""
+    path = tmp_path / "run.html"
+    path.write_text("a former run")
+
+    done = load(site, "-n", 300, "-c", 4, "--html", path, "--threshold", "errors<1%")
+
+    page = path.read_text("utf-8")
+    verdict = done.stdout.split()[1]
+    assert page.startswith("<!doctype html>")
+    assert f"<span>{verdict}</span>" in page
+    assert "errors&lt;1%" in page
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_file_that_cannot_be_written_in_the_end_costs_no_report(site: str) -> None:
     """The report is printed first; the message names the option, and the exit code says that the disk failed."""
     done = load(site, "-n", 20, "-c", 2, "--csv", "/dev/full")
@@ -250,6 +265,7 @@ def test_a_process_that_is_killed_ends_the_test(site: str) -> None:
         (["--unix-socket", "/no/such/socket"], "is no socket"),
         (["--save-histogram", "/no/such/folder/x.hlog"], "No such file"),
         (["--csv", "/no/such/folder/x.csv"], "No such file"),
+        (["--html", "/tmp"], "is a folder"),
         (["--csv", "/tmp/one", "--save-histogram", "/tmp/one"], "writes this file, too"),
         (["--expect-status", "2xx"], "200,204"),
         (["-X", "GE T"], "expected a name"),

@@ -87,9 +87,9 @@ def capacity_page(view: CapacityView) -> str:
 
 
 _HOW = (
-    "Each sign is one window of the search: across is the rate that was due, up is its p99. A disc is a window that met"
-    " the objective, a cross one that did not. The shaded stretch is where the highest rate lies: the windows to its"
-    " left held, those to its right did not. A curve that bends up before the shaded stretch is a queue that grows."
+    "Each sign is one window of the search: across is the rate that was due, up is its p99. A disc is a window that"
+    " met the objective, a cross one that did not. The shaded stretch is where the highest rate lies: the windows to"
+    " its left held, those to its right did not. A curve that bends up before the shaded stretch is a growing queue."
 )
 
 

@@ -88,10 +88,10 @@ def compare_page(view: CompareView) -> str:
 
 
 _HOW = (
-    "Each bar is the 95 % interval of B's value in proportion to A's; the dot is the best estimate, and the shaded"
-    " stretch around 1 is the tolerance. A bar wholly beyond the stretch is a change that matters, one within it is no"
-    " difference, and any other bar cannot tell: a longer run would shorten it. Below, each dot is one block; when both"
-    " sides wander together the machine changed, and the comparison has allowed for it."
+    "Each bar is the 95 % interval of the change from A to B; the dot is the best estimate, and the shaded stretch"
+    " around no change is the tolerance. A bar wholly beyond the stretch is a change that matters, and a bar wholly"
+    " within it is no difference. Any other bar cannot tell: a longer run would shorten it. Below, each dot is one"
+    " block; when both sides wander together the machine changed, and the comparison has allowed for it."
 )
 
 

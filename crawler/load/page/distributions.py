@@ -14,10 +14,10 @@ from math import log, log10
 from crawler.core.histogram import middle
 from crawler.load.figures import label
 from crawler.load.page.chart import Chart, Hit, figure, legend
+from crawler.load.page.columns import Timeline
 from crawler.load.page.markup import Html, details, joined, table, tag
 from crawler.load.page.scales import NONE, Scale, Tick, logarithmic, number, round_time, times
 from crawler.load.page.scales import time as shown
-from crawler.load.page.time_charts import Timeline
 from crawler.load.quantiles import Quantile, quantile
 from crawler.load.result import LoadResult
 

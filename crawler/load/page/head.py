@@ -34,7 +34,7 @@ def verdict_card(word: str, tone: str, lines: Iterable[object], gates: Sequence[
     sign = (
         f'<svg viewBox="0 0 30 30" aria-hidden="true"><circle cx="15" cy="15" r="15"/><path d="{_SIGNS[tone]}"/></svg>'
     )
-    head = tag("p", Html(sign), tag("span", word), class_="word")
+    head = tag("p", Html(sign), tag("span", word), class_="call")
     items = [
         tag(
             "li",

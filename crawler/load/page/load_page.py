@@ -8,6 +8,7 @@ Runs on: anywhere (pure).
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from crawler.load.page.columns import timeline
 from crawler.load.page.distributions import heat_map, percentile_curve
 from crawler.load.page.head import client_note, load_verdict, tiles
 from crawler.load.page.markup import Html, document, joined, section, tag
@@ -27,7 +28,6 @@ from crawler.load.page.time_charts import (
     latency_chart,
     rate_chart,
     time_table,
-    timeline,
 )
 from crawler.load.result import LoadResult
 

@@ -43,16 +43,16 @@ _VERDICT = """
 .verdict{margin:14px 0 0;padding:24px 28px;border-radius:14px;border:1px solid var(--line);border-left:6px solid;
 background:var(--card)}
 .verdict p{max-width:80ch;overflow-wrap:anywhere}
-.verdict .word{display:flex;align-items:center;gap:12px;font-size:30px;line-height:1.2;font-weight:700;
+.verdict .call{display:flex;align-items:center;gap:12px;font-size:30px;line-height:1.2;font-weight:700;
 letter-spacing:-.015em;margin-bottom:8px}
-.word svg{width:30px;height:30px;flex:none;fill:currentColor}
-.word svg path{fill:none;stroke:var(--card);stroke-width:2.6;stroke-linecap:round;stroke-linejoin:round}
+.call svg{width:30px;height:30px;flex:none;fill:currentColor}
+.call svg path{fill:none;stroke:var(--card);stroke-width:2.6;stroke-linecap:round;stroke-linejoin:round}
 .verdict .next{margin-top:4px;color:var(--muted)}
 .next b{color:var(--ink);font-weight:600}
-.good{border-left-color:var(--good)}.good .word{color:var(--good)}
-.warn{border-left-color:var(--warn)}.warn .word{color:var(--warn)}
-.bad{border-left-color:var(--bad)}.bad .word{color:var(--bad)}
-.info{border-left-color:var(--info)}.info .word{color:var(--info)}
+.good{border-left-color:var(--good)}.good .call{color:var(--good)}
+.warn{border-left-color:var(--warn)}.warn .call{color:var(--warn)}
+.bad{border-left-color:var(--bad)}.bad .call{color:var(--bad)}
+.info{border-left-color:var(--info)}.info .call{color:var(--info)}
 .gates{list-style:none;margin-top:16px;border-top:1px solid var(--line);padding-top:12px}
 .gates li{display:flex;gap:10px;align-items:baseline;padding:2px 0;overflow-wrap:anywhere}
 .gates code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
@@ -146,8 +146,9 @@ footer{margin-top:48px;color:var(--muted);font-size:12.5px}
 _NARROW = """
 @media(max-width:900px){.tiles{grid-template-columns:repeat(6,1fr)}.tile{grid-column:span 2}
 .tile:nth-child(-n+2){grid-column:span 3}.pair{grid-template-columns:minmax(0,1fr)}}
-@media(max-width:640px){main{padding:20px 14px 40px}.minor{display:none}.how{grid-template-columns:1fr}
-.verdict{padding:18px 18px}.verdict .word{font-size:23px}.word svg{width:25px;height:25px}
+@media(max-width:640px){main{padding:20px 14px 40px}
+.ratio{grid-template-columns:74px minmax(0,1fr)}.minor{display:none}.how{grid-template-columns:1fr}
+.verdict{padding:18px 18px}.verdict .call{font-size:23px}.call svg{width:25px;height:25px}
 .tiles{grid-template-columns:1fr 1fr;gap:8px}.tile,.tile:nth-child(-n+2){grid-column:auto;padding:12px 14px}
 .tile:first-child{grid-column:1/-1}.tile dd{font-size:22px}
 figure{padding:14px 12px 8px}h2{margin-top:36px}.plot{padding-left:46px}
