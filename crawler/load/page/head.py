@@ -54,6 +54,8 @@ def load_verdict(result: LoadResult, gates: Sequence[tuple[str, bool, str]]) -> 
         lines.append(next_step(result.advice))
     if result.interrupted:
         lines.append(next_step("Interrupted: this is what was measured until then.", "Note"))
+    if result.aborted_by:
+        lines.append(next_step(f"Ended early: {result.aborted_by} could not be met any more (--abort).", "Note"))
     if result.gave_up:
         lines.append(next_step("Ended early: not one connection could be opened.", "Note"))
     if not result.total.is_whole:

@@ -77,7 +77,7 @@ def load_page(
     asked = result.asked
     return document(
         f"{result.verdict}: {asked.method} {asked.url}",
-        tag("h1", "Load test of ", tag("b", f"{asked.method} {asked.url}")),
+        tag("h1", "Load test of ", tag("b", f"{asked.method} {asked.url}".strip())),
         load_verdict(result, gates),
         tiles(result),
         joined(_parts(result)),
@@ -98,7 +98,7 @@ def _parts(result: LoadResult) -> Iterator[Html]:
             rate_chart(time),
             latency_chart(time, kind),
             error_chart(time) or "",
-            flight_chart(time, word="users" if result.asked.stages and not result.asked.is_open else "connections"),
+            flight_chart(time, word="users" if result.asked.has_user_stages else "connections"),
             client_charts(time, result.asked.processes),
             client_note(result),
             time_table(result.intervals),

@@ -155,18 +155,24 @@ def setup_facts(result: LoadResult, about: Mapping[str, str]) -> Html:
 
 def _asked(result: LoadResult) -> Iterator[tuple[str, object]]:
     asked = result.asked
-    yield "request", f"{asked.method} {asked.url}"
+    yield "request", f"{asked.method} {asked.url}".strip()
     yield "server", asked.address
+    if asked.targets is not None:
+        yield "targets", "; ".join([asked.targets, *asked.notes])
     if asked.is_open:
-        arrivals = f"Poisson, seed {asked.seed}" if asked.arrivals == "poisson" else "constant gaps"
-        yield "load", f"open loop, {f'{asked.rate:,.12g} per second' if asked.rate else 'stages'}, {arrivals}"
+        rate = f"{asked.rate:,.12g} per second" if asked.rate else "stages" if asked.stages else "the times of the file"
+        arrivals = {"poisson": f", Poisson arrivals, seed {asked.seed}", "regular": ", constant gaps"}
+        yield "load", f"open loop, {rate}{arrivals.get(asked.arrivals or '', '')}"
     else:
-        yield "load", "closed loop: each connection sends when it is answered"
+        yield "load", "closed loop: each user sends when it is answered"
     if asked.stages:
-        yield "stages", ", ".join(f"{duration(seconds)} to {rate:g}/s" for seconds, rate in asked.stages)
+        unit = " users" if asked.has_user_stages else "/s"
+        yield "stages", ", ".join(f"{duration(seconds)} to {end:g}{unit}" for seconds, end in asked.stages)
     opened = sum(phase.opened for phase in result.phases)
+    each = f" to each of {asked.hosts} hosts" if asked.hosts > 1 else ""
     kept = "kept alive" if asked.keep_alive else "a new one for each request"
-    yield "connections", f"{asked.connections:,}, {kept}; {opened:,} opened"
+    most = f", {counted(asked.requests_per_connection, 'request')} each" if asked.requests_per_connection else ""
+    yield "connections", f"{asked.connections:,}{each}, {kept}{most}; {opened:,} opened"
     yield "processes", f"{asked.processes} on a machine of {counted(asked.cores, 'core')}"
     limits = [f"measured {duration(result.seconds)}", *([f"warm-up {duration(asked.warmup)}"] if asked.warmup else [])]
     limits += [f"at most {counted(asked.requests, 'request')}"] if asked.requests else []
