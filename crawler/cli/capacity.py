@@ -1,0 +1,59 @@
+"""`crawler capacity`: the highest rate at which a server of this machine keeps a service level."""
+
+import click
+
+from crawler.cli.options import KnobCommand, given, knobs
+from crawler.load.capacity.config import CAPACITY_OPTIONS, configure_capacity
+from crawler.load.capacity.result import CapacityResult, CapacityRow
+from crawler.load.capacity.search import Ending
+
+EXAMPLES = """\b
+Examples:
+  crawler capacity http://127.0.0.1:8000/ --slo 'p99<50ms'
+  crawler capacity http://127.0.0.1:8000/ --slo 'p95<20ms' --slo 'errors<0.1%'
+  crawler capacity http://127.0.0.1:8000/ --slo 'p99<1s' --from 5 --to 200
+  crawler capacity http://127.0.0.1:8000/ --slo 'p99<50ms' --at-least 800
+"""
+LEVEL_MISSED = 8
+NO_ANSWER = 11
+
+
+class CapacityCommand(KnobCommand):
+    """Command with the knobs of a capacity search."""
+
+    knobs = CAPACITY_OPTIONS
+
+
+@click.command(cls=CapacityCommand, epilog=EXAMPLES)
+@click.argument("url")
+@knobs(options=CAPACITY_OPTIONS)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+@click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
+def command(url: str, *, as_json: bool, quiet: bool, **parameters: object) -> int:
+    """Find the highest rate at which URL, a server of this machine, keeps the service level --slo."""
+    from crawler.load.capacity.report import HEAD, window_line
+    from crawler.load.capacity.run import run
+
+    config = configure_capacity(given(parameters, CAPACITY_OPTIONS))
+    is_first = True
+
+    def show(row: CapacityRow) -> None:
+        nonlocal is_first
+        if not quiet:
+            click.echo(f"{HEAD}\n{window_line(row)}" if is_first else window_line(row), err=True)
+            is_first = False
+
+    result, signum = run(url, config, show)
+    click.echo(result.to_json() if as_json else result.text())
+    return exit_code(result) if signum is None else 128 + signum
+
+
+def exit_code(result: CapacityResult) -> int:
+    """Return 0 where the demanded rate holds, 8 where it does not, 11 where only the client was measured."""
+    if result.verdict in {Ending.NEVER_HOLDS, Ending.DOES_NOT_RECOVER}:
+        return LEVEL_MISSED
+    if result.at_least is not None and result.is_met:
+        return 0
+    if result.verdict in {Ending.CLIENT_BOUND, Ending.UNSTEADY}:
+        return NO_ANSWER
+    return 0 if result.is_met else LEVEL_MISSED

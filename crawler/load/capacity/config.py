@@ -1,0 +1,159 @@
+"""The options of a capacity search: those of its own, and those of a load test that say how to send a request.
+
+Rules
+- The search sets the rate and the length of a window, so the options of a load test that set them do not exist here.
+- A window lasts until its figures are known: a p99 needs 1,000 requests, which take 20 s at 50/s.
+- A window waits at its end as long as the longest limit: a request that has no answer then has missed it.
+- Without a limit of its own for errors, a service level has `errors<1%`: quick failures must not look like speed.
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Mapping
+from math import ceil, sqrt
+from typing import Annotated
+
+import msgspec
+from msgspec.structs import replace
+
+from crawler.core.errors import UsageError
+from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
+from crawler.load.capacity.search import Bounds
+from crawler.load.capacity.windows import JUDGING, Window
+from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
+from crawler.load.quantiles import needed
+from crawler.load.thresholds import Threshold, parse_threshold
+
+_LEAST = 100  # answers: a shorter test has the verdict TOO-SHORT
+_LONGEST = 600.0  # seconds of a window
+_SHARED = ("connections", "processes", "poisson", "seed", "timeout", "grace", "expect-status", "expect-body")
+_ERRORS = "errors<1%"
+
+
+class SearchConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The service level, and the rates to try."""
+
+    slo: Annotated[
+        tuple[str, ...],
+        Help(
+            "Service level: p99<50ms, mean, max, errors<0.1%; repeatable, all must hold. Without one for errors: <1%.",
+            OptionKind.TEXTS,
+            metavar="LIMIT",
+        ),
+    ] = ()
+    from_rate: Annotated[float, Help("Lowest rate to try, requests per second.", OptionKind.RATE, flag="from")] = 50.0
+    to_rate: Annotated[
+        float | None,
+        Help("Highest rate to try; otherwise half of this client's own ceiling.", OptionKind.RATE, flag="to"),
+    ] = None
+    at_least: Annotated[float | None, Help("Exit 8 unless this rate holds.", OptionKind.RATE)] = None
+    window: Annotated[
+        float, Help("Measure each rate for this long; longer where a percentile needs it.", OptionKind.TIME_LIMIT)
+    ] = 5.0
+    settle: Annotated[float, Help("Send for this long before each window counts.", OptionKind.SECONDS)] = 1.0
+    drain: Annotated[float, Help("Time in which an overloaded server must recover.", OptionKind.TIME_LIMIT)] = 30.0
+
+    def limits(self) -> tuple[Threshold, ...]:
+        """Return the limits of the service level.
+
+        Raises:
+            UsageError: there is none, or one of them is no upper limit.
+        """
+        if not self.slo:
+            raise UsageError("--slo: give the service level that must hold, such as --slo 'p99<50ms'")
+        found = [_limit(text) for text in self.slo]
+        if not any(limit.figure == "errors" for limit in found):
+            found.append(parse_threshold(_ERRORS))
+        return tuple(found)
+
+    def bounds(self) -> Bounds:
+        """Return the bounds of the search."""
+        return Bounds(
+            begin=self.from_rate, end=self.to_rate, seconds=self.seconds, settle=self.settle, drain=self.drain
+        )
+
+    def seconds(self, rate: float) -> float:
+        """Return the length of a window at this rate; there may be fewer Poisson arrivals than the rate promises."""
+        most = max(_LEAST, *(_needs(limit) for limit in self.limits()))
+        return max(self.window, ceil(100 * (1.02 * most + 3 * sqrt(most)) / rate) / 100)
+
+    def patience(self) -> float:
+        """Return the longest time that the service level allows an answer, in seconds."""
+        return max((limit.limit for limit in self.limits() if limit.figure != "errors"), default=0.0)
+
+
+class CapacityConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """All options of a capacity search; `load` is the test of a window, whose rate and length the search sets."""
+
+    search: SearchConfig = msgspec.field(default_factory=SearchConfig)
+    load: LoadConfig = msgspec.field(default_factory=LoadConfig)
+
+
+class _Own(msgspec.Struct, frozen=True, kw_only=True):
+    search: SearchConfig = msgspec.field(default_factory=SearchConfig)
+
+
+OWN_OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(_Own)}
+CAPACITY_OPTIONS: Mapping[str, Option] = {
+    **OWN_OPTIONS,
+    **{name: option for name, option in LOAD_OPTIONS.items() if option.group == "request" or name in _SHARED},
+}
+
+
+def configure_capacity(values: Mapping[str, object]) -> CapacityConfig:
+    """Return a config with these options set, by name; values are text (flags) or native (keywords).
+
+    Raises:
+        UsageError: an option is unknown, does not take its value, or contradicts another one.
+    """
+    check_names(values, CAPACITY_OPTIONS, "options")
+    search = turned(_Own(), {name: value for name, value in values.items() if name in OWN_OPTIONS}, OWN_OPTIONS).search
+    limits = search.limits()
+    for name, rate in (("to", search.to_rate), ("at-least", search.at_least)):
+        if rate is not None and rate < search.from_rate:
+            raise UsageError(f"--{name} {rate:g}: below the lowest rate to try (--from {search.from_rate:g})")
+    if search.to_rate is not None and search.at_least is not None and search.at_least > search.to_rate:
+        raise UsageError(f"--at-least {search.at_least:g}: above the highest rate to try (--to {search.to_rate:g})")
+    if search.seconds(search.from_rate) > max(_LONGEST, search.window):
+        limit, seconds = max(limits, key=_needs), search.seconds(search.from_rate)
+        raise UsageError(
+            f"--slo {limit.text!r}: it needs {_needs(limit):,} requests, which take {seconds:,.0f} s "
+            f"at --from {search.from_rate:g}: raise --from, or take a lower percentile"
+        )
+    others = {name: value for name, value in values.items() if name not in OWN_OPTIONS}
+    load = configure_load({**others, "rate": search.from_rate, "duration": search.window})
+    if search.patience() >= load.shape.timeout:
+        raise UsageError(
+            f"--slo: {search.patience():g} s are not below --timeout {load.shape.timeout:g}: raise --timeout, so that "
+            "the answers are waited for"
+        )
+    return CapacityConfig(search=search, load=load)
+
+
+def window_of(config: CapacityConfig, window: Window) -> LoadConfig:
+    """Return the load test of a window; without a rate it is a closed loop. Probes come at constant gaps."""
+    shape = replace(
+        config.load.shape,
+        rate=window.rate,
+        duration=window.seconds,
+        warmup=window.settle,
+        grace=max(config.load.shape.grace, config.search.patience()),
+        poisson=config.load.shape.poisson and window.stage in JUDGING,
+    )
+    return replace(config.load, shape=shape)
+
+
+def _limit(text: str) -> Threshold:
+    try:
+        limit = parse_threshold(text)
+    except UsageError as error:
+        raise UsageError(str(error).replace("--threshold", "--slo").replace(" or rate>=1000", "")) from None
+    if limit.figure == "rate":
+        raise UsageError(f"--slo {text!r}: the search sets the rate; limit what it does to the answers: p99<50ms")
+    if limit.sign not in {"<", "<="}:
+        raise UsageError(f"--slo {text!r}: a service level is an upper limit, such as p99<50ms")
+    return limit
+
+
+def _needs(limit: Threshold) -> int:
+    """Return the number of requests without which a limit cannot be judged."""
+    return needed(float(limit.figure[1:]) / 100) if limit.figure.startswith("p") else 0

@@ -1,0 +1,155 @@
+"""The windows of a capacity search: what is sent in each, and what its result says of the rate.
+
+Rules
+- A window holds its rate when every limit of the service level is kept, 98 % of the due requests were sent in time, and
+  the backlog did not grow by more than 2 % of them (of few: by more than a standard deviation of a Poisson count).
+- The backlog is what was due and has not ended. It counts instead of the answers, since a slow server that keeps up has
+  many requests under way all the time.
+- A late client only lengthens times, so a window that holds in spite of it holds. One that misses while the client was
+  the limit says nothing of the server.
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import inf, sqrt
+
+from crawler.core.histogram import FINE, middle
+from crawler.load.counts import merged
+from crawler.load.figures import percent
+from crawler.load.nanoseconds import SECOND
+from crawler.load.quantiles import Quantile, quantile
+from crawler.load.records import Phase
+from crawler.load.result import LoadResult, LoadVerdict
+from crawler.load.thresholds import Threshold
+
+_SENT = 0.98
+_GROWTH = 0.02
+
+
+class Stage(StrEnum):
+    """The part of the search to which a window belongs."""
+
+    CEILING = "ceiling"
+    IDLE = "idle"
+    CLIMB = "climb"
+    DRAIN = "drain"
+    BISECT = "bisect"
+    CONFIRM = "confirm"
+
+
+JUDGING = frozenset({Stage.CLIMB, Stage.BISECT, Stage.CONFIRM})
+"""The stages whose windows judge a rate."""
+
+
+class Outcome(StrEnum):
+    """The finding of a window about its rate."""
+
+    HELD = "held"
+    MISSED = "missed"
+    CLIENT = "client-bound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One window to run: requests at `rate` for `settle` seconds that do not count, then for `seconds`.
+
+    The window of the ceiling has no rate: it sends as much as it can, to a server that does nothing.
+    """
+
+    stage: Stage
+    rate: float | None
+    seconds: float
+    settle: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The result of a window, as far as the search and its report need it.
+
+    Attributes:
+        because: the figure that decided the outcome.
+        answered: requests per second that ended.
+        excess: by how much each limit of the service level was passed; below 0 = it was kept. Of a percentile it is the
+            share of answers above the limit, less the share that may be there: unlike a percentile, a share does not
+            depend on the order in which slow answers come, so windows can be averaged.
+        is_behind: the rate was not reached, or the backlog grew.
+        verdict, said: of the load test that the window is, and the figure behind it.
+        p50, p99: response times; None = the sample does not carry them. service: the median service time.
+        waited: the share of the requests that found every connection busy.
+        errors: the share of requests without a good answer.
+    """
+
+    outcome: Outcome
+    because: str
+    excess: tuple[float, ...]
+    is_behind: bool
+    answered: float
+    verdict: LoadVerdict
+    said: str
+    p50: Quantile | None
+    p99: Quantile | None
+    service: Quantile | None
+    waited: float
+    errors: float
+
+
+def observe(result: LoadResult, slo: Sequence[Threshold]) -> Seen:
+    """Return what the result of a window says of its rate."""
+    figures = replace(result, verdict=LoadVerdict.OK)  # whether its client was the limit is judged below
+    checked = [(limit.text, *limit.check(figures)) for limit in slo]
+    missed = [f"{text}: {figure}" for text, is_kept, figure in checked if not is_kept]
+    behind = _falling_behind(result) if result.asked.is_open else []
+    missed += behind
+    if not missed:
+        outcome = Outcome.HELD
+    elif result.verdict is LoadVerdict.CLIENT_BOUND:
+        outcome, missed = Outcome.CLIENT, [result.because, *missed]
+    else:
+        outcome = Outcome.MISSED
+    return Seen(
+        outcome=outcome,
+        because="; ".join(missed or [figure for _, _, figure in checked]),
+        excess=tuple(_excess(limit, result) for limit in slo),
+        is_behind=bool(behind),
+        answered=result.requests_per_second,
+        verdict=result.verdict,
+        said=result.because,
+        p50=result.quantile(0.5),
+        p99=result.quantile(0.99),
+        service=quantile(result.service, 0.5),
+        waited=sum(result.total.waiting.values()) / max(1, result.total.sent),
+        errors=result.error_rate,
+    )
+
+
+def _excess(limit: Threshold, result: LoadResult) -> float:
+    """Return by how much the result passes a limit; infinite if there is no figure."""
+    if limit.figure == "errors":
+        return result.error_rate - limit.limit
+    if limit.figure in {"mean", "max"}:
+        value = result.mean if limit.figure == "mean" else result.max
+        return inf if value is None else value / limit.limit - 1
+    known = merged(result.response, result.unanswered)
+    above = sum(count for number, count in known.items() if middle(number, FINE) > limit.limit * SECOND)
+    return above / sum(known.values()) - (1 - float(limit.figure[1:]) / 100) if known else inf
+
+
+def _falling_behind(result: LoadResult) -> list[str]:
+    """Return in words in which way the rate was not reached; nothing if it was."""
+    total = result.total
+    if not total.scheduled:
+        return ["nothing was sent"]
+    found = []
+    if total.sent < _SENT * total.scheduled:
+        found.append(f"only {percent(total.sent / total.scheduled)} were sent in time")
+    growth = _backlog(total) - sum(_backlog(phase) for phase in result.phases if not phase.measured)
+    if growth > max(_GROWTH * total.scheduled, sqrt(total.scheduled)):
+        found.append(f"the backlog grew by {growth:,} requests")
+    return found
+
+
+def _backlog(phase: Phase) -> int:
+    """Return how many of the phase's requests had been due, and had not ended, at its end."""
+    return phase.scheduled - phase.answered

@@ -1,0 +1,81 @@
+"""The finding of one window of a capacity search."""
+
+from crawler.core.histogram import FINE, bucket
+from crawler.load.capacity.windows import Outcome, observe
+from crawler.load.counts import Table, note
+from crawler.load.nanoseconds import MILLISECOND, SECOND
+from crawler.load.records import Phase
+from crawler.load.result import LoadVerdict
+from crawler.load.thresholds import parse_threshold
+from support.load_results import load_result
+
+SLO = (parse_threshold("p99<50ms"), parse_threshold("errors<1%"))
+
+
+def phase(milliseconds: float = 10, *, answers: int = 2000, scheduled: int = 2000, measured: bool = True) -> Phase:
+    """A phase of ten seconds with so many answers, all of the same time."""
+    found = Phase(name="p", measured=measured, end=10 * SECOND, scheduled=scheduled, sent=scheduled, answered=answers)
+    for _ in range(answers):
+        note(found.reused.whole, round(milliseconds * MILLISECOND))
+        note(found.response, round(milliseconds * MILLISECOND))
+        note(found.pacing, 0)
+    note(found.in_flight, SECOND)
+    found.in_flight = Table(int, {number: scheduled - answers for number in found.in_flight if scheduled > answers})
+    return found
+
+
+def test_a_window_that_keeps_the_level_holds() -> None:
+    """Its figures are given, each limit's excess below 0."""
+    seen = observe(load_result([phase()], rate=200), SLO)
+
+    assert seen.outcome is Outcome.HELD
+    assert seen.because.endswith(" ms; 0 %")
+    assert [round(excess, 6) for excess in seen.excess] == [-0.01, -0.01]
+
+
+def test_a_window_that_is_too_slow_misses() -> None:
+    """All answers are above the limit: 99 % more than may be."""
+    seen = observe(load_result([phase(60)], rate=200), SLO)
+
+    assert seen.outcome is Outcome.MISSED
+    assert seen.because.startswith("p99<50ms: 60.")
+    assert round(seen.excess[0], 6) == 0.99
+
+
+def test_a_late_client_does_not_spoil_a_window_that_holds() -> None:
+    """Lateness only lengthens times, so the level is kept a fortiori."""
+    late = {bucket(20 * MILLISECOND, FINE): 2000}
+
+    held = observe(load_result([phase(10)], late, rate=200), SLO)
+    missed = observe(load_result([phase(60)], late, rate=200), SLO)
+
+    assert (held.outcome, held.verdict) == (Outcome.HELD, LoadVerdict.CLIENT_BOUND)
+    assert missed.outcome is Outcome.CLIENT
+    assert "is the client's own" in missed.because
+
+
+def test_a_backlog_that_grows_is_a_miss() -> None:
+    """A tenth of what was due is still under way, and nothing was before."""
+    warmup = phase(answers=200, scheduled=200, measured=False)
+
+    seen = observe(load_result([warmup, phase(answers=1800)], rate=200), (parse_threshold("p50<50ms"),))
+
+    assert (seen.outcome, seen.is_behind) == (Outcome.MISSED, True)
+    assert "the backlog grew by 200 requests" in seen.because
+
+
+def test_a_backlog_that_stays_is_none() -> None:
+    """The same number was under way at the begin of the window."""
+    warmup = phase(answers=0, scheduled=200, measured=False)
+
+    seen = observe(load_result([warmup, phase(answers=1800)], rate=200), (parse_threshold("p50<50ms"),))
+
+    assert (seen.outcome, seen.is_behind) == (Outcome.HELD, False)
+
+
+def test_a_window_without_a_figure_misses_clearly() -> None:
+    """Nothing answered: the excess is infinite, so no mean can hide it."""
+    seen = observe(load_result([phase(answers=0)], rate=200), (*SLO, parse_threshold("mean<5ms")))
+
+    assert seen.outcome is Outcome.MISSED
+    assert seen.excess[2] == float("inf")
