@@ -50,7 +50,8 @@ class SharedBoard:
 
     @classmethod
     def make(cls, path: Path, processes: int) -> "SharedBoard":
-        """Create the file, with zeros."""
+        """Create the file anew, with zeros; one of an earlier test at this path is gone."""
+        path.unlink(missing_ok=True)
         path.touch()
         os.truncate(path, 8 * (_HEAD + _WIDTH * processes))
         return cls(path)
