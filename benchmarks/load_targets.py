@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.tables import Claim, at_most, exactly, figure, verdict
-from crawler.load.config import configure_load
+from crawler.load.contradictions import configure_load
 from crawler.load.targets.make import make_targets
 
 SERVER = "http://127.0.0.1:8000/"

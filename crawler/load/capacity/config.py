@@ -19,7 +19,8 @@ from crawler.core.errors import UsageError
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
 from crawler.load.capacity.search import Bounds
 from crawler.load.capacity.windows import JUDGING, Window
-from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
+from crawler.load.config import LOAD_OPTIONS, LoadConfig
+from crawler.load.contradictions import configure_load
 from crawler.load.quantiles import needed
 from crawler.load.thresholds import Threshold, parse_threshold
 

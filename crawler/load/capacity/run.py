@@ -18,8 +18,8 @@ from crawler.load.capacity.result import CapacityResult, CapacityRow, result_of,
 from crawler.load.capacity.search import Search
 from crawler.load.capacity.windows import Stage, Window, observe
 from crawler.load.config import LoadConfig, RequestConfig
-from crawler.load.plan import prepare
-from crawler.load.processes import LoadProcesses
+from crawler.load.prepare import prepare
+from crawler.load.processes import LoadProcesses, scratch_folder
 from crawler.load.result import LoadResult
 from crawler.runtime.loop import Stop
 from crawler.runtime.loop import run as run_loop
@@ -63,14 +63,16 @@ def run(url: str, config: CapacityConfig, show: ShowWindow) -> tuple[CapacityRes
 
 async def search_capacity(url: str, config: CapacityConfig, *, stop: Stop, show: ShowWindow) -> CapacityResult:
     """Run a search until it ends or `stop` ends it; `show` is called with each window that has ended."""
-    asked, _ = await prepare(url, config.load)
+    with scratch_folder() as folder:
+        asked, _ = await prepare(url, config.load, folder)
     limits, rows = config.search.limits(), list[CapacityRow]()
     search = Search(config.search.bounds())
     async with LoadProcesses(config.load.shape.processes) as processes:
 
         async def test(place: str, load: LoadConfig) -> LoadResult:
-            setup, plan = await prepare(place, load)
-            return await processes.test(setup, plan, stop=stop)
+            with scratch_folder() as folder:
+                setup, plan = await prepare(place, load, folder)
+                return await processes.test(setup, plan, stop=stop)
 
         async def run_window(window: Window) -> LoadResult:
             load = window_of(config, window)

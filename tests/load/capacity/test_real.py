@@ -1,12 +1,13 @@
 """A capacity search on a real server of this machine, and the server that does nothing."""
 
 import asyncio
+from pathlib import Path
 
 import crawler
 from crawler.load.capacity.null_server import null_server
 from crawler.load.capacity.search import Ending
-from crawler.load.config import configure_load
-from crawler.load.plan import prepare
+from crawler.load.contradictions import configure_load
+from crawler.load.prepare import prepare
 from crawler.load.processes import LoadProcesses
 
 
@@ -40,19 +41,19 @@ async def test_a_search_runs_from_the_ceiling_to_its_answer() -> None:
     assert found.rows[-1].errors == 0
 
 
-async def test_the_null_server_answers_every_request() -> None:
+async def test_the_null_server_answers_every_request(tmp_path: Path) -> None:
     """Each connection of a load test gets a good answer to each of its requests."""
     async with null_server() as url, LoadProcesses(1) as processes:
-        setup, plan = await prepare(url, configure_load({"requests": 1000, "connections": 8}))
+        setup, plan = await prepare(url, configure_load({"requests": 1000, "connections": 8}), tmp_path)
         result = await processes.test(setup, plan)
 
     assert (result.outcomes["ok"], result.outcomes["scheduled"]) == (1000, 1000)
 
 
-async def test_processes_live_through_many_tests() -> None:
+async def test_processes_live_through_many_tests(tmp_path: Path) -> None:
     """A second test begins anew: what the first one left on the board is gone."""
     async with null_server() as url, LoadProcesses(1) as processes:
-        setup, plan = await prepare(url, configure_load({"requests": 100, "connections": 2}))
+        setup, plan = await prepare(url, configure_load({"requests": 100, "connections": 2}), tmp_path)
         results = [await processes.test(setup, plan) for _ in range(3)]
 
     assert [result.outcomes["ok"] for result in results] == [100, 100, 100]
