@@ -13,6 +13,7 @@
         ...
 
     result = await crawler.load_test("http://127.0.0.1:8000/", rate=500, duration=10)
+    result = await crawler.find_capacity("http://127.0.0.1:8000/", slo="p99<50ms")
 
 Everything is imported when it is first used, so that `import crawler` costs nothing and a worker process stays light.
 """
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from crawler.http.event_stream import ServerSentEvent
     from crawler.http.retry import RetryPolicy
     from crawler.library import CrawledPage, crawl
+    from crawler.load.capacity.result import CapacityResult
+    from crawler.load.capacity.run import find_capacity
     from crawler.load.result import LoadResult
     from crawler.load.run import load_test
     from crawler.load.users.answer import LoadAnswer
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "CapacityResult",
     "ClientRequest",
     "Cookie",
     "CookieJar",
@@ -70,12 +74,14 @@ __all__ = [
     "__version__",
     "crawl",
     "fetch",
+    "find_capacity",
     "iter_fetch",
     "load_test",
 ]
 
 _HOMES = {
     "Answer": "crawler.downloader.fetched",
+    "CapacityResult": "crawler.load.capacity.result",
     "ClientRequest": "crawler.downloader.request_options",
     "Cookie": "crawler.http.cookies",
     "CookieJar": "crawler.downloader.cookie_jar",
@@ -100,6 +106,7 @@ _HOMES = {
     "UsageError": "crawler.core.errors",
     "crawl": "crawler.library",
     "fetch": "crawler.downloader.blocking",
+    "find_capacity": "crawler.load.capacity.run",
     "iter_fetch": "crawler.downloader.blocking",
     "load_test": "crawler.load.run",
 }

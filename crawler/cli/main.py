@@ -1,7 +1,8 @@
 """Command `crawler`: its subcommands, each in its own file, and the one place where errors become exit codes.
 
 Exit codes: 0 done; 1 done, some URLs failed; 2 usage; 3 run in use; 4 disk full; 5 storage damaged; 6 no worker
-process; 7 load target not allowed; 8 threshold missed; 9 no name server; 10 load target failing; 70 internal;
+process; 7 load target not allowed; 8 threshold missed; 9 no name server; 10 load target failing; 11 no answer to a
+question about a server's load; 70 internal;
 130 and 143 ended by a signal, 141 by a reader of standard output that left (the run can be resumed).
 Runs on: the main thread.
 """
@@ -27,6 +28,7 @@ COMMANDS = {
     "hosts": "Show the hosts of a run: pages, pace, robots.txt, errors.",
     "timeline": "Draw what ran when, from the trace of a run.",
     "load": "Load-test a server of this machine.",
+    "capacity": "Find the highest rate at which a local server keeps a service level.",
     "models": "Do one job under every concurrency model, side by side.",
     "verify": "Audit a run: its output, its frontier, its sums.",
     "robots": "Say which line of a robots.txt decides about a URL.",

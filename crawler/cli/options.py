@@ -32,6 +32,7 @@ _TITLES = {
     "targets": "Many targets",
     "users": "Users",
     "gate": "Thresholds",
+    "search": "Search",
     "job": "Job",
     "crew": "Models",
 }
