@@ -161,7 +161,7 @@ def test_a_feed_gives_each_use_of_a_target_its_row(make: Make) -> None:
 
 def test_a_gzip_file_is_read(make: Make) -> None:
     """Its name does not matter."""
-    assert requests(make(gzip.compress(b"/packed\n"))) == ["GET /packed @127.0.0.1:8000"]
+    assert requests(make(gzip.compress(b"/packed\n", mtime=0))) == ["GET /packed @127.0.0.1:8000"]
 
 
 def test_targets_travel_to_other_processes(make: Make) -> None:
@@ -222,7 +222,7 @@ def test_a_single_url_takes_a_feed(tmp_path: Path) -> None:
         ("/${id}\n", {"feed": "id,b\n1\n"}, "feed:2: 1 values for 2 columns"),
         ("/a\n/b weight=2\n", {"shuffle": True}, "--shuffle: the file has weights"),
         ("/a\n", {"replay": "1"}, "f:1: it has no time that can be read, and --replay needs one"),
-        (gzip.compress(b"/a\n" * 9000)[:-9], {}, "f: its gzip file is damaged"),
+        (gzip.compress(b"/a\n" * 9000, mtime=0)[:-9], {}, "f: its gzip file is damaged"),
     ],
 )
 def test_the_impossible_is_refused_in_one_line(
@@ -325,7 +325,7 @@ def test_a_run_s_folder_is_a_file_of_targets(tmp_path: Path) -> None:
 
 def test_standard_input_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipe, packed or not, is read like a file."""
-    for content in (b"/a\n/b\n", gzip.compress(b"/a\n/b\n")):
+    for content in (b"/a\n/b\n", gzip.compress(b"/a\n/b\n", mtime=0)):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
         targets = make_targets(SERVER, configure_load({"targets": "-"}), tmp_path)
