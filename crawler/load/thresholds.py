@@ -21,7 +21,7 @@ from crawler.core.text import safe
 from crawler.load.counts import merged
 from crawler.load.quantiles import quantile, share_of, wanting
 from crawler.load.records import Phase
-from crawler.load.result import LoadResult, LoadVerdict, error_share
+from crawler.load.result import LoadResult, LoadVerdict
 
 _WRITTEN = re.compile(
     r"\s*(p(?:100|\d{1,2}(?:\.\d{1,4})?)|mean|max|errors|rate|timeout|status_[1-5](?:\d\d|xx))\s*"
@@ -74,7 +74,7 @@ class Threshold:
         doubts = ["interrupted"] if result.interrupted else []
         doubts += ["ended early"] if result.aborted_by else []
         doubts += ["client-bound"] if result.verdict is LoadVerdict.CLIENT_BOUND else []
-        part = _part(result, self.scope)
+        part = part_of(self.scope, result.total, result.phases, result.groups)
         if part is None:
             return False, "; ".join([f"no such stage or target; {_list(_scopes(result))}", *doubts])
         value, is_bound = self._value(part, is_open=result.asked.is_open)
@@ -113,10 +113,11 @@ class Threshold:
 
 def counted_bad(threshold: Threshold, part: Phase) -> int:
     """Return the number of requests that a threshold of a share counts."""
+    ended = part.outcomes
     if threshold.figure == "errors":
-        return round(error_share(part) * part.scheduled)
+        return ended["failed"] + ended["timed_out"] + ended["shed"]
     if threshold.figure == "timeout":
-        return part.outcomes["timed_out"]
+        return ended["timed_out"]
     wanted = threshold.figure.removeprefix("status_").rstrip("x")
     good = merged(part.fresh.statuses, part.reused.statuses)
     failed = {kind.removeprefix("status_"): one.count for kind, one in part.failures.items() if "status_" in kind}
@@ -169,18 +170,26 @@ def check_scopes(gates: Iterable[Threshold], stages: Sequence[str], groups: Sequ
             raise UsageError(f"--threshold {gate.text!r}: no stage or target is named {scope!r}; {_list(told)}")
 
 
-def _part(result: LoadResult, scope: str | None) -> Phase | None:
-    """Return the part of the test that a scope names; None = it names none, or several."""
+def part_of(scope: str | None, total: Phase, phases: Sequence[Phase], groups: Sequence[Phase]) -> Phase | None:
+    """Return the part of a test that a scope names; None = it names none, or several."""
     if scope is None:
-        return result.total
-    stages = [phase for phase in result.phases if phase.measured]
-    found: list[Phase] = [
-        phase for phase in (*(stages if len(stages) > 1 else ()), *result.groups) if phase.name == scope
-    ]
-    if len(found) == 1:
-        return found[0]
+        return total
+    stages = [phase for phase in phases if phase.measured]
+    number = stage_of(scope, [phase.name for phase in stages])
+    if number is not None:
+        return stages[number]
+    found = [group for group in groups if group.name == scope]
+    return found[0] if len(found) == 1 and all(stage.name != scope for stage in stages) else None
+
+
+def stage_of(scope: str, names: Sequence[str]) -> int | None:
+    """Return the number, from 0, of the stage that a scope names; None = it is none, or the test has no stages."""
+    if len(names) < 2:
+        return None
+    if names.count(scope) == 1:
+        return names.index(scope)
     number = _STAGE.fullmatch(scope)
-    return stages[int(number[1]) - 1] if number and 1 < len(stages) >= int(number[1]) else None
+    return int(number[1]) - 1 if number and int(number[1]) <= len(names) else None
 
 
 def _scopes(result: LoadResult) -> list[str]:

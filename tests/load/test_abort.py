@@ -156,6 +156,15 @@ def test_the_tallies_of_processes_add_up(gate: str) -> None:
     assert total.ended == 150
 
 
+def test_a_closed_loop_counts_while_it_runs() -> None:
+    """Its phase knows only at its end how many requests came due."""
+    made = phase(["500"] * 3 + ["timeout"] * 2 + ["quick"])
+    made.scheduled = 0
+
+    counts = [tally(parse_threshold(gate), made, is_open=False).against for gate in ("errors<1%", "status_5xx<1%")]
+    assert counts == [5, 3]
+
+
 def test_an_open_loop_counts_response_times() -> None:
     """From the due moment on, as the threshold does."""
     made = phase(["quick"] * 10)

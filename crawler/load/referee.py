@@ -1,0 +1,131 @@
+"""The referee of `--abort`: each process writes its counts, and their sum says which threshold is lost.
+
+Rules
+- A process writes once a second. A count that is late only makes the referee more patient, since none ever falls.
+- A stage or a group of targets is judged by its own counts; all requests that are left may still come to one group.
+Strategy: a mapped file of 64-bit words, six for each threshold of each process, each with one writer.
+Runs on: the loop of each process, which writes, and the parent's, which judges.
+"""
+
+import mmap
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from crawler.load.abort import Outlook, Tally, is_lost, most_requests, projected, tally
+from crawler.load.base_loop import Span
+from crawler.load.config import ShapeConfig
+from crawler.load.nanoseconds import SECOND
+from crawler.load.records import Phase, sum_up
+from crawler.load.thresholds import Threshold, part_of, stage_of
+
+_WIDTH = len(Tally._fields) + 1  # the last word: the requests of the whole test that have ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referee:
+    """The thresholds of a test, and all that is known of its length before it begins.
+
+    Attributes:
+        replayed: requests of a replay; None = it is none.
+    """
+
+    gates: tuple[Threshold, ...]
+    shape: ShapeConfig
+    spans: tuple[Span, ...]
+    is_open: bool
+    replayed: int | None = None
+
+    def counts(self, phases: Sequence[Phase], groups: Sequence[Phase]) -> list[int]:
+        """Return the words of one process."""
+        total = sum_up(phases)
+        ended, words = sum(total.outcomes.values()), list[int]()
+        for gate in self.gates:
+            part = part_of(gate.scope, total, phases, groups)
+            words += [*(Tally() if part is None else tally(gate, part, is_open=self.is_open)), ended]
+        return words
+
+    def lost(self, rows: Sequence[Sequence[int]], elapsed: float) -> Threshold | None:
+        """Return the first threshold that is lost, by the words of all processes; None = none is.
+
+        `elapsed` are the seconds since the start.
+        """
+        sums = [sum(column) for column in zip(*rows, strict=True)]
+        for number, gate in enumerate(self.gates):
+            *counts, ended = sums[number * _WIDTH : (number + 1) * _WIDTH]
+            so_far = Tally(*counts)
+            outlook = self._outlook(gate.scope, so_far.ended, ended, elapsed)
+            if outlook is not None and is_lost(gate, so_far, outlook):
+                return gate
+        return None
+
+    def _outlook(self, scope: str | None, mine: int, whole: int, elapsed: float) -> Outlook | None:
+        """Return the rest of the part that a scope names; None = it is too early to say."""
+        spans = [span for span in self.spans if span.measured]
+        stage = None if scope is None else stage_of(scope, [span.name for span in spans])
+        if stage is not None:
+            spans, whole = [spans[stage]], mine
+        begin, end = spans[0].begin / SECOND, spans[-1].end
+        passed = elapsed - begin
+        if passed <= 0:
+            return None
+        is_by_time = end is not None and (self.is_open or self.shape.requests is None)
+        seconds = end / SECOND - begin if end is not None and is_by_time else None
+        most = most_requests(self.shape, stage) if self.replayed is None else self.replayed
+        if most is not None:
+            left: int | None = most - whole
+        else:
+            left = None if seconds is None else projected(whole, passed, seconds, self._growth(elapsed))
+            left = None if left is None else left + self.shape.most_users  # those in flight
+        return None if left is None else Outlook(max(0, left), min(passed, seconds or passed), seconds)
+
+    def _growth(self, elapsed: float) -> float:
+        """Return how many times as many users as on average so far there may be."""
+        if not self.shape.has_user_stages:
+            return 1.0
+        area, begin, before = 0.0, 0.0, 0.0
+        for seconds, level in self.shape.steps():
+            part = min(1.0, max(0.0, (elapsed - begin) / seconds))
+            area += part * seconds * (before + (before + part * (level - before))) / 2
+            begin, before = begin + seconds, level
+        return max(1.0, self.shape.most_users * min(elapsed, begin) / max(area, 1e-9))
+
+
+class TallyBoard:
+    """The words of all processes, in a file that `make` creates and the processes open by its path."""
+
+    def __init__(self, path: Path, processes: int) -> None:
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), 0)
+        self._words = memoryview(self._map).cast("q")
+        self._width = len(self._words) // processes
+
+    @classmethod
+    def make(cls, path: Path, gates: int, processes: int) -> Self:
+        """Create the file, with zeros."""
+        path.touch()
+        os.truncate(path, 0)
+        os.truncate(path, 8 * _WIDTH * gates * processes)
+        return cls(path, processes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._words.release()
+        self._map.close()
+
+    def tell(self, index: int, words: Sequence[int]) -> None:
+        """Write the words of a process."""
+        for offset, word in enumerate(words):
+            self._words[index * self._width + offset] = word
+
+    def rows(self) -> list[list[int]]:
+        """Return the words of each process."""
+        words = self._words.tolist()
+        return [words[at : at + self._width] for at in range(0, len(words), self._width)]
