@@ -8,6 +8,7 @@ Runs on: the loop that loads, of the caller or of a worker process.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from crawler.load.open_loop import OpenLoop
 from crawler.load.pacers import Share
 from crawler.load.plan import Plan, pacer
 from crawler.load.records import LoadRecord
+from crawler.load.referee import TallyBoard
 from crawler.load.requests import OpenRequests
 from crawler.load.schedule import Schedule
 from crawler.load.shared_memory import Progress, SharedBoard
@@ -42,7 +44,9 @@ def work(job: tuple[Plan, Path]) -> LoadRecord:
     """Run one process's share on a loop of its own, in a worker process."""
     plan, path = job
     raise_open_files()
-    with SharedBoard(path) as board:
+    with ExitStack() as stack:
+        board = stack.enter_context(SharedBoard(path))
+        tallies = stack.enter_context(TallyBoard.beside(path, plan.shape.processes)) if plan.referee else None
         if board.progress()[plan.index].is_ready:  # a lane repeats a lost job, but a test cannot be repeated
             raise InternalError(
                 "a process of this test was ended from outside, so its figures are lost: run the test again"
@@ -50,17 +54,17 @@ def work(job: tuple[Plan, Path]) -> LoadRecord:
 
         async def main(_: Stop) -> LoadRecord:
             collect_less_often()
-            return await conduct(plan, board)
+            return await conduct(plan, board, tallies)
 
         return run_loop(main)
 
 
-async def conduct(plan: Plan, board: SharedBoard | None = None) -> LoadRecord:
+async def conduct(plan: Plan, board: SharedBoard | None = None, tallies: TallyBoard | None = None) -> LoadRecord:
     """Run one process's share on this loop, and return its record."""
     async with Timers() as timers, TaskSet() as tasks:
         with OpenRequests(plan) as requests:
             loop = _loop(plan, requests, timers, tasks)
-            loop.watch = _BoardWriter(plan.index, board) if board is not None else loop.watch
+            loop.watch = _BoardWriter(plan, board, tallies) if board is not None else loop.watch
             try:
                 await _called(loop.open)
                 begin = Timers.now()
@@ -144,9 +148,11 @@ async def _called(start: Callable[[Callable[[], None]], None]) -> None:
 class _BoardWriter:
     """The link of a running loop to the board: it writes the progress, and stops the loop when the board says so."""
 
-    def __init__(self, index: int, board: SharedBoard) -> None:
-        self._index = index
+    def __init__(self, plan: Plan, board: SharedBoard, tallies: TallyBoard | None) -> None:
+        self._index = plan.index
         self._board = board
+        self._referee = plan.referee
+        self._tallies = tallies
         self._end = self._ok = 0
         self._seen = Progress(is_ready=1)
 
@@ -163,6 +169,8 @@ class _BoardWriter:
             self._ok = done.ok
             seen.p50, seen.p99 = (percentile(done.times, share) or 0 for share in (0.5, 0.99))
             seen.lag = percentile(done.lag, 0.99) or 0
+            if self._referee is not None and self._tallies is not None:
+                self._tallies.tell(self._index, self._referee.counts(loop.phases, loop.groups))
         self._board.tell(self._index, seen)
         if self._board.stop:
             loop.stop(at_once=self._board.stop > 1)

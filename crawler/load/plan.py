@@ -17,6 +17,7 @@ from crawler.load.dial import Endpoint
 from crawler.load.exchange import Exchange
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.pacers import Curve, First, Poisson, Regular
+from crawler.load.referee import Referee
 from crawler.load.targets.targets import Targets
 from crawler.load.users.config import UsersConfig
 from crawler.load.users.stages import Stay, UserStages
@@ -35,6 +36,7 @@ class Plan:
         targets, login: the requests of files; None = there is no such file.
         asked: the options of each request that a script sends.
         login_groups, login_hosts: from the numbers in the log-in's file to those of the plan.
+        referee: ends the test when a threshold is lost; None = none does (--abort).
     """
 
     origins: tuple[Url, ...]
@@ -50,6 +52,7 @@ class Plan:
     login: Targets | None = None
     login_groups: Mapping[int, int] = field(default_factory=dict)
     login_hosts: Mapping[int, int] = field(default_factory=dict)
+    referee: Referee | None = None
     index: int = 0
 
     @property

@@ -18,6 +18,7 @@ from crawler.core.urls import Url
 from crawler.load.config import LoadConfig, RequestConfig
 from crawler.load.dial import Endpoint
 from crawler.load.plan import Plan, spans
+from crawler.load.referee import Referee
 from crawler.load.result import LoadSetup
 from crawler.load.target import endpoint, exchange, identified, is_own, rule, target
 from crawler.load.targets.config import TargetsConfig
@@ -48,7 +49,8 @@ async def prepare(url: str | None, config: LoadConfig, folder: Path) -> tuple[Lo
         stages = [span.name for span in plan.spans if span.measured]
         several = [names if len(names) > 1 else () for names in (stages, plan.groups)]
         check_scopes(config.gate.gates(), *several)
-    plan = replace(plan, endpoints=await _endpoints(plan.origins, config.request))
+    endpoints = await _endpoints(plan.origins, config.request)
+    plan = replace(plan, endpoints=endpoints, referee=_referee(plan, config))
     return _setup(plan, config), plan
 
 
@@ -113,6 +115,16 @@ def _places(items: Sequence[T], known: list[T]) -> dict[int, int]:
         if item not in known:
             known.append(item)
     return {number: known.index(item) for number, item in enumerate(items)}
+
+
+def _referee(plan: Plan, config: LoadConfig) -> Referee | None:
+    """Return the referee of `--abort`; None = the option was not given."""
+    if not config.gate.abort:
+        return None
+    replayed = plan.targets.count if plan.targets is not None and plan.targets.is_replay else None
+    return Referee(
+        gates=config.gate.gates(), shape=plan.shape, spans=plan.spans, is_open=plan.is_open, replayed=replayed
+    )
 
 
 async def _endpoints(origins: Sequence[Url], request: RequestConfig) -> tuple[Endpoint, ...]:

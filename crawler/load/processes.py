@@ -19,6 +19,7 @@ from crawler.load.intervals import merge_intervals
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.plan import Plan
 from crawler.load.records import LoadRecord, merge_groups, merge_phases
+from crawler.load.referee import TallyBoard
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.shared_memory import Progress, SharedBoard
 from crawler.load.verdict import judge
@@ -29,6 +30,7 @@ from crawler.runtime.timers import Timers
 from crawler.runtime.worker_lane import Limits
 
 _SOON = 20 * MILLISECOND  # from the moment that all processes are ready to the start
+_JUDGED = 0.25  # seconds between two looks of the referee
 _LONGEST = 30 * 24 * 3600.0  # seconds, for a test without a duration
 _MEMORY = 4 << 30
 
@@ -71,7 +73,7 @@ class LoadProcesses:
         self, asked: LoadSetup, plan: Plan, *, stop: Stop | None = None, show: Show = show_nothing, seconds: float = 1.0
     ) -> LoadResult:
         """Run one test and return its result; `show` is called every `seconds`, and `stop` ends the test early."""
-        stop, records = stop or Stop(), list[LoadRecord]()
+        stop, records, aborted_by = stop or Stop(), list[LoadRecord](), list[str]()
         async with AsyncExitStack() as stack:
             board = stack.enter_context(SharedBoard.make(self._board, self._count))
 
@@ -91,16 +93,30 @@ class LoadProcesses:
 
             await stack.enter_async_context(background(forward))
             await stack.enter_async_context(background(every, seconds, look))
+            if (referee := plan.referee) is not None:
+                tallies = stack.enter_context(TallyBoard.make(self._board, len(referee.gates), self._count))
+
+                def judge_so_far() -> None:
+                    """End the test when a threshold is lost."""
+                    elapsed = (Timers.now() - board.begin) / 1e9 if board.begin else 0.0
+                    gate = referee.lost(tallies.rows(), elapsed) if elapsed > 0 and not board.stop else None
+                    if gate is not None:
+                        aborted_by.append(gate.text)
+                        board.stop = 1
+
+                await stack.enter_async_context(background(every, _JUDGED, judge_so_far))
             async with Slots(self._count) as slots:
                 for index in range(self._count):
                     await slots.acquire()
                     slots.start(one, index)
                 await board.until(lambda: all(row.is_ready for row in board.progress()) or len(records) == self._count)
                 board.begin = Timers.now() + _SOON
-        return result_of(asked, records, interrupted=stop.draining)
+        return result_of(asked, records, interrupted=stop.draining, aborted_by=aborted_by[0] if aborted_by else None)
 
 
-def result_of(asked: LoadSetup, records: list[LoadRecord], *, interrupted: bool) -> LoadResult:
+def result_of(
+    asked: LoadSetup, records: list[LoadRecord], *, interrupted: bool, aborted_by: str | None = None
+) -> LoadResult:
     """Merge the records of all processes, and return their result with its verdict."""
     phases = merge_phases([record.phases for record in records])
     clients = [record.client for record in records]
@@ -113,6 +129,7 @@ def result_of(asked: LoadSetup, records: list[LoadRecord], *, interrupted: bool)
         because=because,
         advice=advice,
         interrupted=interrupted,
+        aborted_by=aborted_by,
         gave_up=all(record.gave_up for record in records),
         groups=tuple(merge_groups([record.groups for record in records])),
         intervals=tuple(merge_intervals(record.intervals for record in records)),

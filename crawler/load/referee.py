@@ -95,7 +95,7 @@ class Referee:
 
 
 class TallyBoard:
-    """The words of all processes, in a file that `make` creates and the processes open by its path."""
+    """The words of all processes, in a file that `make` creates and the processes open."""
 
     def __init__(self, path: Path, processes: int) -> None:
         with path.open("r+b") as file:
@@ -104,12 +104,18 @@ class TallyBoard:
         self._width = len(self._words) // processes
 
     @classmethod
-    def make(cls, path: Path, gates: int, processes: int) -> Self:
-        """Create the file, with zeros."""
+    def make(cls, board: Path, gates: int, processes: int) -> Self:
+        """Create the file beside the board's, with zeros."""
+        path = _beside(board)
         path.touch()
         os.truncate(path, 0)
         os.truncate(path, 8 * _WIDTH * gates * processes)
         return cls(path, processes)
+
+    @classmethod
+    def beside(cls, board: Path, processes: int) -> Self:
+        """Open the file beside the board's."""
+        return cls(_beside(board), processes)
 
     def __enter__(self) -> Self:
         return self
@@ -129,3 +135,7 @@ class TallyBoard:
         """Return the words of each process."""
         words = self._words.tolist()
         return [words[at : at + self._width] for at in range(0, len(words), self._width)]
+
+
+def _beside(board: Path) -> Path:
+    return board.with_name(f"{board.name}-tallies")

@@ -119,6 +119,26 @@ async def test_a_server_that_fails_is_exit_code_10(gates: list[str], code: int, 
     assert ("(--threshold allows 60 % of errors)" in words) is (code == 0)
 
 
+@pytest.mark.parametrize(
+    "load_options", [["--rate", 400, "-d", 30], ["-n", 40_000, "-t", 2], ["-d", 30]], ids=["rate", "number", "time"]
+)
+async def test_a_test_ends_when_a_threshold_is_lost(load_options: list[object]) -> None:
+    """The report is one on what was measured, and names the threshold that ended the test."""
+    options = ["--threshold", "errors<5%", "--threshold", "rate>1", "--abort", "-c", 4, "--quiet", "--json"]
+
+    async with threaded_server(half_failing) as server:
+        done = load("http://{}:{}/".format(*server.where), *load_options, *options)
+
+    report = json.loads(done.stdout)
+    assert done.returncode == 8, done.stderr
+    assert report["aborted_by"] == "errors<5%"
+    assert report["seconds"] < 12
+    assert report["conservation_law_holds"]
+    assert not report["interrupted"]
+    assert re.search(r"MISSED errors<5%: (49|5\d)(\.\d)? %, but ended early", " ".join(done.stderr.split()))
+    assert "MISSED rate>1" in done.stderr
+
+
 def test_an_expected_status_decides_what_is_good(site: str) -> None:
     """With nothing good, the exit code is 1 and the failure has the status's name."""
     done = load(site, "-n", 20, "-c", 2, "--expect-status", "201")

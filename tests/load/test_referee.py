@@ -185,9 +185,9 @@ def test_a_replay_has_as_many_requests_as_its_file() -> None:
 def test_the_board_keeps_the_words_of_each_process(tmp_path: Path) -> None:
     """It begins with zeros, also where another test has left its words."""
     words: Callable[[int], list[int]] = lambda first: list(range(first, first + 12))  # noqa: E731
-    path = tmp_path / "tallies"
+    path = tmp_path / "board"
 
-    with TallyBoard.make(path, gates=2, processes=2) as board, TallyBoard(path, 2) as other:
+    with TallyBoard.make(path, gates=2, processes=2) as board, TallyBoard.beside(path, 2) as other:
         other.tell(1, words(100))
         board.tell(0, words(1))
         assert board.rows() == other.rows() == [words(1), words(100)]
