@@ -176,6 +176,7 @@ def _setup(plan: Plan, config: LoadConfig) -> LoadSetup:
         shares_machine=any(isinstance(one, str) or is_own(one[0]) for one in addresses),
         hosts=len(plan.origins),
         has_user_stages=shape.has_user_stages,
+        may_pause=config.users.think is not None or config.users.script is not None,
         targets=_told(targets, config),
         notes=tuple(_notes(plan)),
     )

@@ -51,6 +51,7 @@ class LoadSetup:
         allowed_host: the host of another machine that the user allowed (--i-may-test).
         hosts: number of hosts that get requests.
         has_user_stages: the stages give numbers of users.
+        may_pause: users think, or run a script that may.
         targets: in words, which requests are sent; None = always the same.
         notes: what else the report says of them.
         shares_machine: the server is on this machine, so client and server compete for its processors.
@@ -80,6 +81,7 @@ class LoadSetup:
     shares_machine: bool = True
     hosts: int = 1
     has_user_stages: bool = False
+    may_pause: bool = False
     targets: str | None = None
     notes: tuple[str, ...] = ()
     allowed_errors: float | None = None

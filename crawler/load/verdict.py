@@ -9,8 +9,8 @@ Rules, in this order
 - CLIENT-BOUND: this tool was the limit, or part of it. It had no processor time left, its own lateness is a twentieth
   of the median or the p90 or half of the p99 or the p99.9, or this machine ran out of files or ports.
 - RATE-NOT-REACHED: under 99 % of the due requests were sent in time to count.
-- SERVER-BOUND: the client had time to spare and waited for the server. A closed loop always does; an open loop does if
-  more than one request in a hundred found every connection busy.
+- SERVER-BOUND: the client had time to spare and waited for the server. A closed loop always does, unless its users
+  think for a tenth of their time; an open loop does if more than one request in a hundred found every connection busy.
 - OK: the server took the load.
 Runs on: anywhere (pure).
 """
@@ -18,6 +18,7 @@ Runs on: anywhere (pure).
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from crawler.core.histogram import FINE, middle
 from crawler.core.reasons import Reason
 from crawler.core.text import counted
 from crawler.load.client_share import client_shares
@@ -36,6 +37,7 @@ _TAIL = 0.5  # of the p99 and the p99.9: above one half, the tail describes the 
 _LATE = MILLISECOND // 10  # a smaller lateness decides nothing, whatever its share
 _REACHED = 0.99
 _WAITED = 0.01
+_ALL_TIME = 0.9  # of the users' time
 _KINDS = 3  # of failures
 
 
@@ -174,6 +176,9 @@ def _rate_not_reached(total: Phase) -> Judgement | None:
 
 
 def _server_bound(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost]) -> Judgement | None:
+    if asked.may_pause and (share := _waiting_share(asked, total)) < _ALL_TIME:
+        because = f"the users waited for answers {percent(share)} of their time; {_spare(clients)}"
+        return Judgement(LoadVerdict.OK, because, "the server serves these users; more of them show where it bends")
     if not asked.is_open:
         advice = f"this is the server's limit at -c {asked.connections}; try others to see whether it has more"
         return Judgement(LoadVerdict.SERVER_BOUND, f"the client waited for the server; {_spare(clients)}", advice)
@@ -183,6 +188,18 @@ def _server_bound(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost])
     because = f"{percent(waited / total.sent)} of the requests that were sent had waited for a free connection"
     advice = f"a lower rate, or more connections than -c {asked.connections} if the server can use them"
     return Judgement(LoadVerdict.SERVER_BOUND, because, advice)
+
+
+def _waiting_share(asked: LoadSetup, total: Phase) -> float:
+    """Return the share of their time in which the users of a closed loop waited for answers."""
+    tables = (total.service(), total.failed, total.timed_out, total.in_flight)
+    waited = sum(middle(number, FINE) * count for table in tables for number, count in table.items()) / 1e9
+    if asked.has_user_stages:
+        steps = zip(asked.stages, (0.0, *(users for _, users in asked.stages)), strict=False)
+        there = sum(seconds * (before + users) / 2 for (seconds, users), before in steps)
+    else:
+        there = asked.connections * total.seconds
+    return min(1.0, waited / there) if there else 0.0
 
 
 def _ok(total: Phase, clients: Sequence[ClientCost]) -> Judgement:

@@ -3,7 +3,7 @@
 import pytest
 
 from crawler.core.histogram import FINE, bucket
-from crawler.load.nanoseconds import MILLISECOND
+from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.records import Phase
 from crawler.load.result import LoadVerdict
 from support.load_results import load_result
@@ -32,3 +32,26 @@ def test_the_client_is_named_with_the_percentile_that_it_reaches(
 
     assert found.verdict is (LoadVerdict.CLIENT_BOUND if named else LoadVerdict.SERVER_BOUND)
     assert named is None or f"of the service time's {named} is the client's own" in found.because
+
+
+@pytest.mark.parametrize(("milliseconds", "verdict"), [(10, LoadVerdict.OK), (95, LoadVerdict.SERVER_BOUND)])
+def test_users_who_think_are_no_limit_of_the_server(milliseconds: int, verdict: LoadVerdict) -> None:
+    """Ten users send ten requests a second each: with answers of 10 ms they wait for a tenth of their time."""
+    phase = Phase(name="measured", end=10 * SECOND, scheduled=1000, sent=1000, answered=1000)
+    phase.reused.whole[bucket(milliseconds * MILLISECOND, FINE)] = 1000
+
+    found = load_result([phase], connections=10, may_pause=True)
+
+    assert found.verdict is verdict
+    if verdict is LoadVerdict.OK:
+        assert found.because.startswith("the users waited for answers 10.0 % of their time")
+
+
+def test_the_time_of_staged_users_follows_their_stages() -> None:
+    """From 0 to 20 users in 10 s are 100 seconds of users."""
+    phase = Phase(name="to 20 users", end=10 * SECOND, scheduled=1000, sent=1000, answered=1000)
+    phase.reused.whole[bucket(50 * MILLISECOND, FINE)] = 1000
+
+    found = load_result([phase], connections=20, may_pause=True, has_user_stages=True, stages=((10.0, 20.0),))
+
+    assert found.because.startswith("the users waited for answers 50.0 % of their time")
