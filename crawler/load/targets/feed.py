@@ -8,8 +8,9 @@ Runs on: anywhere (pure).
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import chain, zip_longest
 
 import msgspec
 
@@ -18,19 +19,39 @@ from crawler.core.text import safe
 from crawler.load.targets.line import json_problem
 
 _SEPARATORS = ",;\t|"
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(list[str])
+_JSON = msgspec.json.Decoder(dict[str, object])
 
 
-class Feed(msgspec.Struct, frozen=True):
-    """Rows of values; each is a mapping from column to value, with the line it stands in."""
+class Feed:
+    """Rows of values, packed: a million rows take no object each.
 
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    lines: tuple[int, ...]
+    Attributes:
+        columns: their names, in the order in which they were met.
+        lines: the number of each row's line in the file.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.columns: tuple[str, ...] = ()
+        self.lines = array("I")
+        self._packed = bytearray()
+        self._ends = array("Q", [0])
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def add(self, line: int, values: Sequence[str]) -> None:
+        """Add a row, with a value for each column that is known so far."""
+        self._packed += _ENCODER.encode(values)
+        self._ends.append(len(self._packed))
+        self.lines.append(line)
 
     def values(self, row: int) -> dict[str, str]:
         """Return the values of a row, by column."""
-        return dict(zip(self.columns, self.rows[row], strict=True))
+        values = _DECODER.decode(memoryview(self._packed)[self._ends[row] : self._ends[row + 1]])
+        return dict(zip_longest(self.columns, values, fillvalue=""))
 
 
 def feed_of(name: str, lines: Iterable[str]) -> Feed:
@@ -39,16 +60,18 @@ def feed_of(name: str, lines: Iterable[str]) -> Feed:
     Raises:
         UsageError: a line cannot be read, or there is no row.
     """
-    rest = iter(lines)
-    first = next((line for line in rest if line.strip()), "")
-    read = _json_rows if first.lstrip().startswith("{") else _csv_rows
+    feed, rest = Feed(safe(name)), iter(lines)
+    number, first = next(((n, line) for n, line in enumerate(rest, 1) if line.strip()), (1, ""))
     try:
-        found = list(read(chain([first], rest)))
+        if first.lstrip().startswith("{"):
+            _add_json(feed, chain([first], rest), number)
+        else:
+            _add_csv(feed, first, rest, number)
     except _FeedProblem as problem:
-        raise UsageError(f"{safe(name)}:{problem.number}: {problem}") from None
-    if not found:
-        raise UsageError(f"--feed: {safe(name)}: no rows: expected a CSV file with a header, or JSON lines")
-    return Feed(safe(name), found[0][1], tuple(row for _, _, row in found), tuple(number for number, _, _ in found))
+        raise UsageError(f"{feed.name}:{problem.number}: {problem}") from None
+    if not len(feed):
+        raise UsageError(f"--feed: {feed.name}: no rows: expected a CSV file with a header, or JSON lines")
+    return feed
 
 
 class _FeedProblem(Exception):
@@ -57,47 +80,39 @@ class _FeedProblem(Exception):
         self.number = number
 
 
-_Row = tuple[int, tuple[str, ...], tuple[str, ...]]
-
-
-def _csv_rows(lines: Iterable[str]) -> Iterator[_Row]:
-    rest = iter(lines)
-    head = next(rest)
+def _add_csv(feed: Feed, head: str, rest: Iterable[str], number: int) -> None:
     separator = max(_SEPARATORS, key=head.count)
     reader = csv.reader(chain([head], rest), delimiter=separator, strict=True)
-    columns: tuple[str, ...] = ()
     try:
         for row in reader:
-            if not columns:
-                columns = _checked([cell.strip() for cell in row])
+            line = number + reader.line_num - 1
+            if not feed.columns:
+                feed.columns = _checked(line, [cell.strip() for cell in row])
             elif row:
-                if len(row) != len(columns):
-                    raise _FeedProblem(reader.line_num, f"{len(row)} values for {len(columns)} columns")
-                yield reader.line_num, columns, tuple(row)
+                if len(row) != len(feed.columns):
+                    raise _FeedProblem(line, f"{len(row)} values for {len(feed.columns)} columns")
+                feed.add(line, row)
     except csv.Error as error:
-        raise _FeedProblem(reader.line_num, f"it is no CSV: {error}") from None
+        raise _FeedProblem(number + reader.line_num - 1, f"it is no CSV: {error}") from None
 
 
-def _checked(columns: Sequence[str]) -> tuple[str, ...]:
+def _checked(line: int, columns: Sequence[str]) -> tuple[str, ...]:
     if not all(columns) or len(set(columns)) < len(columns):
-        raise _FeedProblem(1, "a column of the header has no name, or the name of another one")
+        raise _FeedProblem(line, "a column of the header has no name, or the name of another one")
     return tuple(columns)
 
 
-def _json_rows(lines: Iterable[str]) -> Iterator[_Row]:
-    found: list[tuple[int, dict[str, object]]] = []
+def _add_json(feed: Feed, lines: Iterable[str], number: int) -> None:
     columns: dict[str, None] = {}
-    for number, line in enumerate(lines, 1):
-        if line.strip():
+    for line, text in enumerate(lines, number):
+        if text.strip():
             try:
-                row = msgspec.json.decode(line, type=dict[str, object])
+                row = _JSON.decode(text)
             except msgspec.DecodeError as error:
-                raise _FeedProblem(number, json_problem(error)) from None
-            found.append((number, row))
+                raise _FeedProblem(line, json_problem(error)) from None
             columns |= dict.fromkeys(row)
-    names = tuple(columns)
-    for number, row in found:
-        yield number, names, tuple(_text(row.get(name)) for name in names)
+            feed.add(line, [_text(row.get(name)) for name in columns])
+    feed.columns = tuple(columns)
 
 
 def _text(value: object) -> str:

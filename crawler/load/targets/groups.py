@@ -3,6 +3,7 @@
 Rules
 - Numbers, UUIDs, hexadecimal text from 8 characters, dates and long mixed text become `{id}`, a `${column}` becomes
   `{column}`; the query is dropped. A part of a name between dots counts alone: `app.3f2a9c1b.js` is `app.{id}.js`.
+- A name comes from a file, so it is made safe to show.
 - A report has at most 100 groups: the least common ones count together as `other`.
 Runs on: anywhere (pure).
 """
@@ -11,8 +12,11 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from crawler.core.text import safe
+
 MOST = 100
 OTHER = "other"
+_LONGEST = 100  # characters of a name
 _MARKS = re.compile(r"\$\{([^{}]*)\}")
 _VARIABLE = re.compile(
     r"""
@@ -30,7 +34,7 @@ _VARIABLE = re.compile(
 def group_name(method: str, path: str) -> str:
     """Return the group of a request without a tag; `path` may hold a query, and columns of a feed."""
     parts = path.partition("?")[0].partition("#")[0].split("/")
-    return f"{method} {'/'.join(_part(part) for part in parts)}"[:200]
+    return f"{method} {'/'.join(_part(part) for part in parts)}"
 
 
 @lru_cache(maxsize=10_000)
@@ -48,9 +52,7 @@ def merged(names: Sequence[str], counts: Sequence[int], most: int = MOST) -> tup
     """Return the groups that are shown, the most common first, and the place of each name among them."""
     ranked = sorted(range(len(names)), key=lambda number: (-counts[number], names[number]))
     kept = ranked if len(ranked) <= most else ranked[: most - 1]
-    shown = [names[number] for number in kept]
-    place = {name: at for at, name in enumerate(shown)}
-    if len(kept) < len(ranked) and OTHER not in place:
-        place[OTHER] = len(shown)
-        shown.append(OTHER)
-    return tuple(shown), [place.get(name, place.get(OTHER, 0)) for name in names]
+    place = {names[number]: at for at, number in enumerate(kept)}
+    if len(kept) < len(ranked):
+        place.setdefault(OTHER, len(kept))
+    return tuple(safe(name, _LONGEST) for name in place), [place.get(name, place.get(OTHER, 0)) for name in names]

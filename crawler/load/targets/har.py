@@ -11,7 +11,7 @@ Runs on: anywhere (pure).
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Generator
 from urllib.parse import urlencode
 
 import msgspec
@@ -66,7 +66,7 @@ _FILE = msgspec.json.Decoder(_File)
 _ENTRY = msgspec.json.Decoder(_Entry)
 
 
-def har_entries(content: memoryview, name: str) -> Iterator[tuple[int, bytes]]:
+def har_entries(content: memoryview, name: str) -> Generator[tuple[int, bytes], None, None]:
     """Yield the entries of a file, each as its JSON, with its number from 1.
 
     Raises:

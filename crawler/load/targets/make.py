@@ -7,7 +7,7 @@ Runs on: a thread or the main thread, before the test, blocking: a million lines
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from crawler.load.config import LoadConfig
@@ -42,7 +42,7 @@ def make_targets(url: str | None, config: LoadConfig, folder: Path) -> Targets:
     """
     asked = config.targets
     feed = None if asked.feed is None else read_feed(asked.feed)
-    rows = 1 if feed is None else len(feed.rows)
+    rows = 1 if feed is None else len(feed)
     with _lines(url, config, folder) as (file, lines), StoreWriter(folder / "targets") as writer:
         base = None if url is None or asked.targets is None else target(url)
         taking = Taking(config, file, Serialiser(base, config.request, feed, file, target), writer, rows)
@@ -68,6 +68,7 @@ def _lines(url: str | None, config: LoadConfig, folder: Path) -> Iterator[tuple[
         )
         is_har = kind == "har"
         records = har_entries(stack.enter_context(source.whole()), source.name) if is_har else source.lines()
+        stack.enter_context(closing(records))  # entries that were not taken would keep the file mapped
         yield facts, _readings(records, PARSERS[kind])
 
 

@@ -113,7 +113,7 @@ class Serialiser:
                 has = ", ".join(safe(name, 40) for name in feed.columns)
                 raise UsageError(f"{where}: ${{{safe(column, 40)}}}: {feed.name} has no such column; it has {has}")
         self.has_filled = True
-        for row in range(len(feed.rows)):
+        for row in range(len(feed)):
             try:
                 yield self._of_row(line, form, feed.values(row))
             except ValueError as error:

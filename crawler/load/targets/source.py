@@ -14,7 +14,7 @@ import io
 import mmap
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -24,7 +24,7 @@ from isal import igzip, isal_zlib
 from crawler.core.errors import UsageError
 from crawler.core.text import safe
 from crawler.load.targets.feed import Feed, feed_of
-from crawler.run.disk import disk_gate
+from crawler.load.targets.store import room_gate
 
 LONGEST_LINE = 16 * 1024 * 1024
 TOO_LONG = b"it is longer than 16 MiB"  # this object stands in the place of such a line
@@ -44,7 +44,7 @@ class Source:
             self.head = file.read(_HEAD).removeprefix(_BOM)
             file.seek(0)
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
+    def lines(self) -> Generator[tuple[int, bytes], None, None]:
         """Yield each line with its number, from 1."""
         number, readline = 0, self._file.readline
         with _gzip_gate(self.name):
@@ -122,7 +122,7 @@ def _raw(name: str, folder: Path) -> BinaryIO:
 
 
 def _copy(name: str, file: BinaryIO, path: Path) -> BinaryIO:
-    with disk_gate(str(path)), path.open("w+b") as out, _gzip_gate(name):
+    with room_gate(path), _gzip_gate(name), path.open("w+b") as out:
         shutil.copyfileobj(file, out, 1 << 20)
     return path.open("rb")
 

@@ -10,21 +10,33 @@ Runs on: the main thread before the test; the loop that loads.
 
 import mmap
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
-from crawler.core.errors import UsageError
+from crawler.core.errors import StorageError, UsageError
 from crawler.core.text import size
-from crawler.run.disk import disk_gate
 
 MOST_REQUESTS = 10_000_000
 MOST_BYTES = 8 << 30
 _FLUSH = 1 << 20
 _WORD = 8  # an array begins at a multiple of it
+
+
+@contextmanager
+def room_gate(path: Path) -> Iterator[None]:
+    """Raise a StorageError in place of an OSError; `path` is the temporary file that the block writes."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{path.parent}: {error.strerror or error}: the requests of a test are kept there, set TMPDIR to a folder"
+            " that has room for them"
+        ) from None
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -94,7 +106,7 @@ class StoreWriter:
 
     def _flush(self) -> None:
         self._check(len(self))
-        with disk_gate(str(self.path)):
+        with room_gate(self.path):
             self._file.write(self._buffer)
         self._buffer.clear()
 
@@ -103,7 +115,7 @@ class StoreWriter:
         self._flush()
         layout = {}
         own = {"starts": self.starts, "lengths": self.lengths, "origins": self.origins, "heads": self.heads}
-        with disk_gate(str(self.path)):
+        with room_gate(self.path):
             for name, items in (own | numbers).items():
                 self._file.write(bytes(-self._file.tell() % _WORD))
                 layout[name] = Section(items.typecode, self._file.tell(), len(items))

@@ -106,8 +106,9 @@ class Taking:
         """Return the number of a line's group, by its name."""
         name = line.tag
         if name is None:
-            url = line.url
-            path = url if url.startswith("/") else f"/{url.partition('://')[2].partition('/')[2]}"
+            path = line.url.partition("?")[0]
+            if not path.startswith("/"):
+                path = "/" + path.partition("://")[2].partition("/")[2]
             name = group_name(line.method, path)
         number = self._names.get(name)
         if number is None:

@@ -49,3 +49,12 @@ def test_a_hundred_groups_are_all_shown() -> None:
 
     assert sorted(shown) == sorted(names)
     assert [shown[place] for place in places] == names
+
+
+def test_a_name_from_a_file_is_safe_to_show() -> None:
+    """It moves no cursor, and is no longer than a line."""
+    shown, places = merged(["GET /\x1b[2J", "GET /" + "x" * 1000], [2, 1])
+
+    assert shown[0] == "GET /\\u001b[2J"
+    assert len(shown[1]) == 100
+    assert places == [0, 1]

@@ -300,7 +300,7 @@ def test_a_har_is_sent(make: Make) -> None:
     assert requests(targets) == ["GET /a @h", "HEAD /b @h"]
     assert targets.note == "1 record that no server can be asked for (data:, blob:, ws:) left out"
     with pytest.raises(UsageError, match="f: entry 2: 'ht' is no URL; --skip-broken"):
-        make(har % ",".join([good[0], entry % ("GET", "ht")]))
+        make(har % ",".join([good[0], entry % ("GET", "ht"), *good * 1000]))
     with pytest.raises(UsageError, match="f: it is no HAR file: "):
         make('{"log":{"entries":7}}')
     with pytest.raises(UsageError, match="f: it is no HAR file: "):
