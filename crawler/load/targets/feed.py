@@ -108,7 +108,7 @@ def _add_json(feed: Feed, lines: Iterable[str], number: int) -> None:
         if text.strip():
             try:
                 row = _JSON.decode(text)
-            except msgspec.DecodeError as error:
+            except ValueError as error:
                 raise _FeedProblem(line, json_problem(error)) from None
             columns |= dict.fromkeys(row)
             feed.add(line, [_text(row.get(name)) for name in columns])

@@ -74,7 +74,7 @@ def har_entries(content: memoryview, name: str) -> Generator[tuple[int, bytes], 
     """
     try:
         entries = _FILE.decode(content).log.entries
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise UsageError(f"--targets: {name}: it is no HAR file: {json_problem(error)}") from None
     entries.reverse()
     for number in range(1, len(entries) + 1):
@@ -89,7 +89,7 @@ def parse_har(raw: bytes, number: int) -> TargetLine | None:
     """
     try:
         entry = _ENTRY.decode(raw)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise ValueError(json_problem(error)) from None
     request = entry.request
     if _NO_REQUEST.match(request.url):

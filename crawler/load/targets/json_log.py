@@ -9,6 +9,7 @@ Rules
 - A field of the line itself goes before one of an object within it.
 - The time at which a request began goes before the time of the log line, where the line has both; the first one that
   can be read counts.
+- Bytes that are no UTF-8 are percent-encoded, as in other logs.
 - A host makes the URL absolute, over https where the line says so. It counts only without a URL on the command line.
 Runs on: anywhere (pure).
 """
@@ -19,7 +20,7 @@ from functools import lru_cache
 
 import msgspec
 
-from crawler.core.text import safe
+from crawler.core.text import from_octets, safe
 from crawler.load.targets.access_log import request_line
 from crawler.load.targets.line import TargetLine, checked_method, json_problem
 from crawler.load.targets.moments import moment_of
@@ -52,8 +53,11 @@ def parse_json_log(raw: bytes, number: int) -> TargetLine | None:
         return None
     try:
         line = _DECODER.decode(raw)
-    except msgspec.DecodeError as error:
-        raise ValueError(json_problem(error)) from None
+    except ValueError:
+        try:
+            line = _DECODER.decode(from_octets(raw))  # nginx logs the bytes of a URL as they came
+        except ValueError as error:
+            raise ValueError(json_problem(error)) from None
     fields: Mapping[str, object] = line
     if any(isinstance(value, dict) and name.lower() in _WITHIN for name, value in line.items()):
         fields = _flat(line)
@@ -107,7 +111,7 @@ def _request(fields: Mapping[str, object], names: _Names) -> tuple[str, str]:
     """Return method and URL, or path."""
     url = None if names.url is None else fields[names.url]
     whole = None if names.request is None else fields[names.request]
-    if isinstance(whole, str) and " " in whole:
+    if isinstance(whole, str) and (" " in whole or names.url is None):
         method, url = request_line(whole)
     elif names.method is None or not isinstance(url, str):
         shown = ", ".join(safe(name, 30) for name in list(fields)[:12])

@@ -16,6 +16,7 @@ import msgspec
 from crawler.core.text import safe
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+_NO_UTF_8 = "it is no UTF-8: convert the file with iconv"
 _NO_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -116,11 +117,13 @@ def decoded(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise ValueError("it is no UTF-8: convert the file with iconv") from None
+        raise ValueError(_NO_UTF_8) from None
 
 
-def json_problem(error: msgspec.DecodeError) -> str:
+def json_problem(error: ValueError) -> str:
     """Return the problem of a line that is not the JSON that was expected."""
+    if isinstance(error, UnicodeDecodeError):
+        return _NO_UTF_8
     text = str(error)
     if isinstance(error, msgspec.ValidationError):
         return safe(text[:1].lower() + text[1:], 160)

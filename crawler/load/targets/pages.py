@@ -31,7 +31,7 @@ def parse_page(raw: bytes, number: int) -> TargetLine | None:
     """
     try:
         page = _DECODER.decode(raw)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise ValueError(json_problem(error)) from None
     if page.status is None:
         return None

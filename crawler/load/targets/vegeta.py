@@ -35,7 +35,7 @@ def parse_vegeta(raw: bytes, number: int) -> TargetLine | None:
         return None
     try:
         found = _DECODER.decode(raw)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise ValueError(json_problem(error)) from None
     headers = found.header or {}
     return TargetLine(

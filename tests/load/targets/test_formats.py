@@ -150,8 +150,9 @@ def test_a_request_that_is_no_http_is_broken(request_: bytes, says: str) -> None
         (ELASTIC, "GET", "/o?1", NEW_YEAR),
         (DOTTED, "GET", "/o?1", NEW_YEAR),
         (PINO, "GET", "/p", NEW_YEAR + 123 * MILLISECOND),
+        (NGINX.replace(b"/n", b"/\xc3\xa4\xff"), "GET", "/ä%FF", NEW_YEAR),
     ],
-    ids=["caddy", "traefik", "envoy", "google", "nginx", "nginx-parts", "elastic", "dotted", "pino"],
+    ids=["caddy", "traefik", "envoy", "google", "nginx", "nginx-parts", "elastic", "dotted", "pino", "bytes"],
 )
 def test_json_logs_are_read(line: bytes, method: str, url: str, moment: int) -> None:
     """The fields are those of nginx, Caddy, Traefik, Envoy, Google, Elastic and pino."""
@@ -164,7 +165,8 @@ def test_json_logs_are_read(line: bytes, method: str, url: str, moment: int) -> 
         (b"[1]", "expected `object`"),
         (b"{", "it is no JSON"),
         (b'{"level":"info","msg":"started"}', "no method and path among its fields: level, msg"),
-        (b'{"request":"-"}', "no method and path"),
+        (b'{"request":"-"}', "is no HTTP"),
+        (b'{"status":400,"request":"\\u0016\\u0003garbage"}', "is no HTTP"),
         (b'{"request":"\\u0016\\u0003 x"}', "is no HTTP"),
         (b'{"method":"CONNECT","uri":"h:443"}', "is no HTTP"),
     ],

@@ -360,3 +360,20 @@ def test_a_line_of_enormous_length_is_broken(make: Make, monkeypatch: pytest.Mon
 
     assert requests(targets) == ["GET /a @127.0.0.1:8000", "GET /b @127.0.0.1:8000"]
     assert targets.skipped == 1
+
+
+def test_the_example_of_the_documents_works(make: Make) -> None:
+    """`docs/load.md` shows a file of targets, with weights, a tag, columns and methods."""
+    page = (Path(__file__).parents[3] / "docs" / "load.md").read_text("utf-8")
+    example = page.split("```text\n", 1)[1].split("```", 1)[0]
+
+    targets = make(example, feed="word,id\nwool,1\nsalt & pepper,2\n")
+
+    assert [text.split(" HTTP")[0] for text in whole(targets)[::2]] == [
+        "GET /",
+        "GET /search?q=wool",
+        "POST /cart/1",
+        "HEAD /health",
+    ]
+    assert whole(targets)[3].startswith("GET /search?q=salt%20%26%20pepper HTTP/1.1")
+    assert set(targets.groups) == {"GET /", "search", "POST /cart/{id}", "HEAD /health"}
