@@ -24,7 +24,6 @@ from crawler.core.text import size
 MOST_REQUESTS = 10_000_000
 MOST_BYTES = 8 << 30
 _FLUSH = 1 << 20
-_WORD = 8  # an array begins at a multiple of it
 
 
 @contextmanager
@@ -117,7 +116,6 @@ class StoreWriter:
         own = {"starts": self.starts, "lengths": self.lengths, "origins": self.origins, "heads": self.heads}
         with room_gate(self.path):
             for name, items in (own | numbers).items():
-                self._file.write(bytes(-self._file.tell() % _WORD))
                 layout[name] = Section(items.typecode, self._file.tell(), len(items))
                 items.tofile(self._file)
             self._file.flush()

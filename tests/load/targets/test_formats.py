@@ -127,6 +127,7 @@ def test_access_logs_are_read(line: bytes, method: str, url: str) -> None:
         (b"CONNECT h:443 HTTP/1.1", "is no HTTP"),
         (b"OPTIONS * HTTP/1.1", "is no HTTP"),
         (b"GET /a b HTTP/1.1", "is no HTTP"),
+        (rb"GET /a\tb HTTP/1.1", "is no HTTP"),
         (b"quit", "is no HTTP"),
     ],
 )
@@ -232,6 +233,16 @@ def test_a_har_is_read_without_its_answers() -> None:
     assert (data, blob) == (None, None)
     assert form is not None
     assert (form.body, form.moment, form.number) == (b"a=1+2", None, 4)
+
+
+def test_a_body_of_a_har_may_be_base64() -> None:
+    """Some tools write bytes that are no text so."""
+    posted = {"text": "/wA=", "encoding": "base64"}
+
+    line = parse_har(msgspec.json.encode({"request": {"method": "PUT", "url": "http://h/", "postData": posted}}), 1)
+
+    assert line is not None
+    assert line.body == b"\xff\x00"
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,28 @@ def test_a_feed_gives_each_use_of_a_target_its_row(make: Make) -> None:
     assert set(targets.groups) == {"GET /u/{id}", "GET /home"}
 
 
+def test_a_value_stays_within_a_form(make: Make) -> None:
+    """The Content-Type decides on the escape; a body of another type takes the value as it is."""
+    line = '{"method":"POST","url":"/","header":{"Content-Type":["%s"]},"body":"YT0ke2lkfQ=="}\n'
+    kinds = ("application/x-www-form-urlencoded", "text/plain")
+
+    form, plain = (whole(make(line % kind, feed="id\n1&b=2\n"))[0] for kind in kinds)
+
+    assert form.endswith("\r\n\r\na=1%26b%3D2")
+    assert plain.endswith("\r\n\r\na=1&b=2")
+
+
+def test_groups_are_the_most_common_first(make: Make) -> None:
+    """Each request counts."""
+    assert make("/a\n/b/1\n/c tag=x\n/b/2\n/d tag=x\n/e tag=x\n").groups == ("x", "GET /b/{id}", "GET /a")
+
+
+@pytest.mark.parametrize("content", ["/packed\n", '{"method":"GET","url":"/packed"}\n'])
+def test_a_byte_order_mark_is_no_part_of_a_file(make: Make, content: str) -> None:
+    """Editors of Windows put it in front."""
+    assert requests(make("\ufeff" + content)) == ["GET /packed @127.0.0.1:8000"]
+
+
 def test_a_gzip_file_is_read(make: Make) -> None:
     """Its name does not matter."""
     assert requests(make(gzip.compress(b"/packed\n", mtime=0))) == ["GET /packed @127.0.0.1:8000"]
@@ -219,6 +241,7 @@ def test_a_single_url_takes_a_feed(tmp_path: Path) -> None:
         ("/a/${id}/b\n", {"feed": "id\n1\n..\n"}, r"feed:3: for .*f:1: a value of . or .. would change the path"),
         ("http://${id}.test/\n", {"url": None, "feed": "id\n1\n"}, "may stand in path and query, not in the host"),
         ("/${id}\n", {"feed": "id\n"}, "--feed: .*feed: no rows"),
+        ("/\n", {"feed": 'id\n1\n"a\nb"\n', "header": ["X: ${id}"]}, "feed:4: for .*f:1: control characters cannot"),
         ("/${id}\n", {"feed": "id,b\n1\n"}, "feed:2: 1 values for 2 columns"),
         ("/a\n/b weight=2\n", {"shuffle": True}, "--shuffle: the file has weights"),
         ("/a\n", {"replay": "1"}, "f:1: it has no time that can be read, and --replay needs one"),
@@ -281,12 +304,13 @@ def test_a_user_s_own_methods_need_no_leave(make: Make) -> None:
 
 def test_a_log_takes_a_feed_for_headers_of_the_command_line(make: Make) -> None:
     """Each line is sent with each row in turn."""
-    log = LOG.splitlines()[0]
+    log = LOG.splitlines()[3]
 
-    targets = make(log, feed="token\na\nb\n", header=["X-Token: ${token}"])
+    first, second = whole(make(log, methods="POST", feed="token\na\nb\n", header=["X-Token: ${token}"]))
 
-    assert ["X-Token: a" in text for text in whole(targets)] == [True, False]
-    assert "X-Token: b" in whole(targets)[1]
+    assert "X-Token: a\r\n" in first
+    assert "X-Token: b\r\n" in second
+    assert all(text.startswith("POST /d?${jndi:x} HTTP/1.1\r\n") for text in (first, second))
 
 
 def test_a_har_is_sent(make: Make) -> None:
