@@ -41,7 +41,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=6)
-    parser.add_argument("--tools", default="crawler,wrk,hey,autocannon,locust,aiohttp")
+    parser.add_argument("--tools", default="crawler,crawler-targets,wrk,hey,autocannon,locust,aiohttp")
     options = parser.parse_args()
     install({"nginx-light": nginx_program() is not None})
     if nginx_program() is None:
@@ -90,6 +90,12 @@ def _claims(runs: dict[str, list[Figures]]) -> list[Claim]:
             pairs = zip(runs["crawler"], runs[name], strict=True)
             ratio = median(ours.rate / max(1.0, theirs.rate) for ours, theirs in pairs)
             claims.append(Claim(f"requests/s beside {name}", f">= {least} x", f"{ratio:.2f} x", ratio >= least))
+    if "crawler-targets" in runs and "crawler" in runs:
+        pairs = list(zip(runs["crawler-targets"], runs["crawler"], strict=True))
+        ratio = median(many.rate / max(1.0, one.rate) for many, one in pairs)
+        claims.append(Claim("requests/s with 10,000 targets", ">= 0.9 x", f"{ratio:.2f} x", ratio >= 0.9))
+        ratio = median(many.cpu / one.cpu for many, one in pairs)
+        claims.append(Claim("CPU per request with 10,000 targets", "<= 1.1 x", f"{ratio:.2f} x", ratio <= 1.1))
     if "wrk" in runs and "crawler" in runs:
         ratio = median(ours.cpu / theirs.cpu for ours, theirs in zip(runs["crawler"], runs["wrk"], strict=True))
         claims.append(Claim("CPU per request beside wrk", "<= 1.5 x", f"{ratio:.2f} x", ratio <= 1.5))

@@ -15,6 +15,7 @@ from benchmarks.support.own_home import from_npm, from_pypi
 from benchmarks.support.programs import available
 
 CONNECTIONS = 64
+TARGETS = 10_000
 
 _LOCUST = """
 from locust import FastHttpUser, constant, task
@@ -79,6 +80,18 @@ def _crawler() -> Loader | str:
     )
 
 
+def _crawler_with_targets() -> Loader | str:
+    def command(url: str, seconds: int, folder: Path) -> list[str]:
+        file = folder / "targets.txt"
+        file.write_text("".join(f"{url}?n={number} tag=g{number % 10}\n" for number in range(TARGETS)), "ascii")
+        return [
+            *(sys.executable, "-m", "crawler", "load", "--targets", str(file), "-c", str(CONNECTIONS)),
+            *("-d", str(seconds), "--quiet", "--json"),
+        ]
+
+    return Loader("crawler-targets", f"crawler load, one process; {TARGETS:,} targets in 10 groups, in turn", command)
+
+
 def _debian(program: str, what: str, *told: str) -> Loader | str:
     if shutil.which(program) is None:
         return f"on Debian: apt-get install {program}"
@@ -136,6 +149,7 @@ def _h2load() -> Loader | str:
 
 _MAKERS: dict[str, Callable[[], Loader | str]] = {
     "crawler": _crawler,
+    "crawler-targets": _crawler_with_targets,
     "wrk": _wrk,
     "hey": _hey,
     "autocannon": _autocannon,

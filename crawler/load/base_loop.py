@@ -99,6 +99,7 @@ class Loop:
         self.heads: Heads = {}
         self.bare_heads: Heads = {}
         self.draw = setup.draw
+        self.given = [0] * len(setup.groups)
         self.took: Callable[[Connection, ResponseReader], object] | None = None
         self.left = 0
         self.origin = 0

@@ -7,8 +7,7 @@ Rules
 Runs on: the loop that loads.
 """
 
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 from crawler.load.base_loop import Loop, LoopSetup
 from crawler.load.exchange import Request
@@ -24,11 +23,10 @@ class ClosedLoop(Loop):
     """One virtual user per connection; with several hosts, per set of connections, one to each host."""
 
     def __init__(self, setup: LoopSetup) -> None:
-        self._given = 0
+        self._asked_for = 0
         self._by_user: dict[tuple[int, int], Connection] = {}
         super().__init__(setup)
         self._usual = Request(setup.exchange.request, bodiless=setup.exchange.bodiless)
-        self.draw = self._drawn if setup.draw is not None else None
         self.chains = setup.hosts == 1 and setup.exchange.per_connection is None
 
     def add(self, connection: Connection) -> None:
@@ -44,7 +42,7 @@ class ClosedLoop(Loop):
     @property
     def scheduled(self) -> int:
         """Return the number of requests that were sent until now; a closed loop schedules what it sends."""
-        return super().scheduled + (self._given - self.left if self.draw is None else 0)
+        return super().scheduled + self._asked_for - self.left
 
     def begin_sending(self) -> None:
         """Let each user send its first request."""
@@ -55,15 +53,17 @@ class ClosedLoop(Loop):
     def begin_phase(self, cells: Sequence[Phase]) -> None:
         """Let the users send the requests of this phase."""
         self.cells = cells
-        self._given = self.left = self.setup.requests or _NO_LIMIT if cells[0].measured else _NO_LIMIT
+        self._asked_for = self.left = self.setup.requests or _NO_LIMIT if cells[0].measured else _NO_LIMIT
 
     def end_phase(self, moment: int) -> None:
         """Count the requests of the phase."""
         super().end_phase(moment)
         if self._current >= 0:
-            if self.draw is None:
-                self.cells[0].scheduled = self.cells[0].sent = self._given - self.left
-            self._given = self.left = 0
+            counts = [self._asked_for - self.left] if self.draw is None else self.given
+            for cell, count in zip(self.cells, counts, strict=True):
+                cell.scheduled = cell.sent = count
+            self.given = [0] * len(self.given)
+            self._asked_for = self.left = 0
 
     def serve(self, connection: Connection, now: int) -> None:
         """Send the user's next request at once; after a failed dial, later."""
@@ -73,13 +73,7 @@ class ClosedLoop(Loop):
         elif self.left:
             self.left -= 1
             request = self._usual if self.draw is None else self.draw()
+            self.given[request.group] += 1
             self._by_user[connection.user, request.host].ask(request, now, now)
         elif not self.in_flight:
             self._advance(now)
-
-    def _drawn(self) -> Request:
-        request = cast("Callable[[], Request]", self.setup.draw)()
-        cell = self.cells[request.group]
-        cell.scheduled += 1
-        cell.sent += 1
-        return request

@@ -1,12 +1,15 @@
 """The requests of a test, open in one process: the one of the command line, or those of files.
 
 Rules
+- Few requests are kept in memory, ready to be sent; many are read from the mapped file, each when it is sent.
 - The requests of the targets and those of the log-in have one numbering of groups and of hosts.
 Runs on: the loop that loads.
 """
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import cycle
+from math import gcd
 from typing import Self
 
 from crawler.load.exchange import Request
@@ -15,6 +18,7 @@ from crawler.load.targets.replay import Replay
 from crawler.load.targets.targets import OpenTargets
 from crawler.load.users.user import User
 
+_KEPT = 32_768  # requests that are made once and kept; of more, each is made when it is sent
 Draw = Callable[[], Request]
 
 
@@ -38,9 +42,11 @@ class OpenRequests:
 
     def draw(self) -> Draw | None:
         """Return a function that gives the process's requests in order; None = all are `usual`."""
-        if self._targets is None:
+        if self._targets is None or self._plan.targets is None:
             return None
-        return _dealt(self._targets, self._targets.dealer(self._plan.index, self._plan.shape.processes))
+        processes = self._plan.shape.processes
+        deal = self._targets.dealer(self._plan.index, processes)
+        return _dealt(self._targets, deal, self._plan.targets.count, processes)
 
     def next_of_user(self) -> Callable[[User], Request]:
         """Return a function that gives each user's next request after the log-in."""
@@ -72,11 +78,11 @@ def _request(opened: OpenTargets, number: int) -> Request:
     return Request(opened.message(number), opened.group(number), opened.origin(number), bool(opened.is_head(number)))
 
 
-def _dealt(opened: OpenTargets, deal: Callable[[], int]) -> Draw:
-    message, group, origin, is_head = opened.message, opened.group, opened.origin, opened.is_head
-
-    def draw() -> Request:
-        number = deal()
-        return Request(message(number), group(number), origin(number), is_head(number))  # type: ignore[arg-type]
-
-    return draw
+def _dealt(opened: OpenTargets, deal: Callable[[], int], count: int, processes: int) -> Draw:
+    if count > _KEPT:
+        return lambda: _request(opened, deal())
+    kept = [_request(opened, number) for number in range(count)]
+    if opened.is_drawn:
+        return map(kept.__getitem__, iter(deal, None)).__next__
+    period = count // gcd(count, processes)  # after which a process's share of the passes begins anew
+    return cycle([kept[deal()] for _ in range(period)]).__next__

@@ -46,7 +46,7 @@ class Pool(Protocol):
         is_paced: requests have a due moment.
         chains: a connection may send its next request right after an answer, without the pool, while `left` is not 0.
         left: requests that are still to be sent.
-        draw: gives each next request; None = all are the same.
+        draw: gives each next request; None = all are the same. `given` counts them by group of targets.
         cells: the records of the current phase, by group of targets.
         limit: the timeout in nanoseconds.
         second: the interval in which requests count now, and `times`, its times in fine buckets.
@@ -62,6 +62,7 @@ class Pool(Protocol):
     chains: bool
     left: int
     draw: Callable[[], Request] | None
+    given: list[int]
     cells: Sequence[Phase]
     limit: int
     second: Interval
@@ -232,8 +233,12 @@ class Connection(asyncio.Protocol):
                     self.sent = self.intended = now
                     if pool.draw is None:
                         self._phase = pool.cells[0]
-                    else:
-                        self._take(pool.draw())
+                    else:  # `_take`, written out
+                        self.request = request = pool.draw()
+                        self._data, group, _, bodiless = request
+                        pool.given[group] += 1
+                        self._phase = pool.cells[group]
+                        self._heads = pool.bare_heads if bodiless else pool.heads
                     self._write(self._data)
                 else:
                     self._is_awaiting = False

@@ -208,6 +208,7 @@ class Account:
         self.heads: Heads = {}
         self.bare_heads: Heads = {}
         self.draw: Callable[[], Request] | None = None
+        self.given = [0]
         self.took: Callable[[Connection, ResponseReader], object] | None = None
         self.second = Interval(begin=0)
         self.times = self.second.times

@@ -79,6 +79,11 @@ class OpenTargets:
     ) -> None:
         self._store.close()
 
+    @property
+    def is_drawn(self) -> bool:
+        """Return whether each request is a random draw by weight; otherwise the passes repeat each other."""
+        return "thresholds" in self._store
+
     def dealer(self, index: int, processes: int) -> Callable[[], int]:
         """Return a function that returns the number of the next request of a process's share, without end."""
         targets, store = self._targets, self._store

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crawler.core.errors import UsageError
-from crawler.load.config import configure_load
+from crawler.load.contradictions import configure_load
 from crawler.load.targets.formats import PARSERS, format_of
 from crawler.load.targets.line import TargetLine
 from crawler.load.targets.make import make_targets
