@@ -38,6 +38,7 @@ class LoadFlags:
     save_histogram: str | None
     csv: str | None
     html: str | None
+    metrics: int | None
     as_json: bool
     quiet: bool
 
@@ -56,6 +57,12 @@ class LoadCommand(KnobCommand):
     "--csv", metavar="FILE", help="Write a row per second: counts, percentiles, failures, the client's share."
 )
 @click.option("--html", metavar="FILE", help="Write the report as one HTML page with charts; it needs no network.")
+@click.option(
+    "--metrics",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="While it runs, serve metrics for Prometheus at http://127.0.0.1:PORT/metrics; 0 = any free port.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
 def command(url: str | None, **parameters: object) -> int:
@@ -69,13 +76,15 @@ def command(url: str | None, **parameters: object) -> int:
     from crawler.load.report import gate_text, load_text
     from crawler.load.result import LoadVerdict
     from crawler.load.run import run
+    from crawler.load.watching import MetricsPort
 
     config, flags = configure_load(given(parameters, LOAD_OPTIONS)), convert(parameters, LoadFlags)
     if url is None and config.targets.targets is None:
         raise UsageError("give the URL of the server to test, or a file of --targets that names it")
     files = NamedFiles({"save-histogram": flags.save_histogram, "csv": flags.csv, "html": flags.html})
+    port = None if flags.metrics is None else MetricsPort(port=flags.metrics, told=_tell_port)
     with _view(url, config, quiet=flags.quiet) as view:
-        result, signum = run(url, config, view.show, view.SECONDS)
+        result, signum = run(url, config, view.show, view.SECONDS, port)
     gates = [(gate.text, *gate.check(result)) for gate in config.gate.gates()]
     if flags.as_json:
         click.echo(result.to_json())
@@ -96,6 +105,10 @@ def command(url: str | None, **parameters: object) -> int:
     if result.verdict is LoadVerdict.FAILING:
         return FAILING
     return 0 if result.total.ok else 1
+
+
+def _tell_port(port: int) -> None:
+    click.echo(f"metrics: http://127.0.0.1:{port}/metrics", err=True)
 
 
 def about_this_program() -> dict[str, str]:

@@ -131,6 +131,11 @@ class Loop:
         return [cells[0] if len(cells) == 1 else added(cells, span.name) for span, cells in named]
 
     @property
+    def measured_cells(self) -> list[Phase]:
+        """Return the records of all groups in all measured phases, as they are now."""
+        return [cell for cells in self._all_cells for cell in cells if cell.measured]
+
+    @property
     def groups(self) -> list[Phase]:
         """Return the measured requests by group of targets; empty when there is one group."""
         measured = [cells for cells in self._all_cells if cells[0].measured]

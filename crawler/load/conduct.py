@@ -13,20 +13,21 @@ from functools import partial
 from pathlib import Path
 
 from crawler.core.errors import InternalError
-from crawler.core.histogram import percentile
 from crawler.core.protocols import Pacer
 from crawler.load.base_loop import Loop, LoopSetup
+from crawler.load.board_writer import BoardWriter
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.dial import Dialer
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.open_loop import OpenLoop
 from crawler.load.pacers import Share
 from crawler.load.plan import Plan, pacer
+from crawler.load.progress import Progress
 from crawler.load.records import LoadRecord
 from crawler.load.referee import TallyBoard
 from crawler.load.requests import OpenRequests
 from crawler.load.schedule import Schedule
-from crawler.load.shared_memory import Progress, SharedBoard
+from crawler.load.shared_memory import SharedBoard
 from crawler.load.users.loop import Behaviour, UserLoop
 from crawler.load.users.script import load_script
 from crawler.load.users.script_loop import ScriptLoop
@@ -64,7 +65,8 @@ async def conduct(plan: Plan, board: SharedBoard | None = None, tallies: TallyBo
     async with Timers() as timers, TaskSet() as tasks:
         with OpenRequests(plan) as requests:
             loop = _loop(plan, requests, timers, tasks)
-            loop.watch = _BoardWriter(plan, board, tallies) if board is not None else loop.watch
+            if board is not None:
+                loop.watch = BoardWriter(plan.index, board, partial(_tally, plan, tallies))
             try:
                 await _called(loop.open)
                 begin = Timers.now()
@@ -138,39 +140,14 @@ def _users(plan: Plan) -> list[tuple[User, list[Stay]]]:
     return [(User(number, plan.shape.seed), plan.stays(number)) for number in numbers]
 
 
+def _tally(plan: Plan, tallies: TallyBoard | None, loop: Loop) -> None:
+    """Tell the referee, if there is one, what this process has counted."""
+    if plan.referee is not None and tallies is not None:
+        tallies.tell(plan.index, plan.referee.counts(loop.phases, loop.groups))
+
+
 async def _called(start: Callable[[Callable[[], None]], None]) -> None:
     """Wait until the callback that `start` is given has been called."""
     done = asyncio.Event()
     start(done.set)
     await done.wait()
-
-
-class _BoardWriter:
-    """The link of a running loop to the board: it writes the progress, and stops the loop when the board says so."""
-
-    def __init__(self, plan: Plan, board: SharedBoard, tallies: TallyBoard | None) -> None:
-        self._index = plan.index
-        self._board = board
-        self._referee = plan.referee
-        self._tallies = tallies
-        self._end = self._ok = 0
-        self._seen = Progress(is_ready=1)
-
-    def __call__(self, loop: Loop) -> None:
-        """Write what the intervals hold so far; percentiles once a second."""
-        seen, done, now = self._seen, loop.log.total, loop.second
-        seen.answered = self._ok + sum(now.times.values())
-        failed = done.failed + now.failed
-        seen.timed_out = done.failures.get("timeout", 0) + now.failures.get("timeout", 0)
-        seen.failed = failed - seen.timed_out
-        seen.in_flight = loop.in_flight
-        if done.end != self._end:
-            self._end = done.end
-            self._ok = done.ok
-            seen.p50, seen.p99 = (percentile(done.times, share) or 0 for share in (0.5, 0.99))
-            seen.lag = percentile(done.lag, 0.99) or 0
-            if self._referee is not None and self._tallies is not None:
-                self._tallies.tell(self._index, self._referee.counts(loop.phases, loop.groups))
-        self._board.tell(self._index, seen)
-        if self._board.stop:
-            loop.stop(at_once=self._board.stop > 1)

@@ -13,7 +13,16 @@ from rich.text import Text
 
 from crawler.core.metrics import RecentRate
 from crawler.core.text import duration, safe
-from crawler.load.shared_memory import Progress
+from crawler.load.progress import Progress
+from crawler.load.result import LoadVerdict
+from crawler.load.verdict import Judgement
+
+_COLOURS = {
+    LoadVerdict.OK: "green",
+    LoadVerdict.SERVER_BOUND: "green",
+    LoadVerdict.FAILING: "bold red",
+    LoadVerdict.NOTHING_OK: "bold red",
+}  # the others warn
 
 
 class LoadTerminal:
@@ -35,12 +44,12 @@ class LoadTerminal:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, seconds: float, progress: Progress) -> None:
+    def show(self, seconds: float, progress: Progress, so_far: Judgement | None = None) -> None:
         """Show one moment."""
         of = f" of {duration(self._planned)}" if self._planned else ""
-        head = Text(f"{safe(self._title, 60)}  {duration(seconds)}{of}", "bold", no_wrap=True, overflow="ellipsis")
+        head = _line(f"{safe(self._title, 60)}  {duration(seconds)}{of}", "bold")
         self._live.update(
-            Group(head, *(Text(line, no_wrap=True) for line in _lines(self._rate, seconds, progress))), refresh=True
+            Group(_verdict(so_far), head, *map(Text, _lines(self._rate, seconds, progress))), refresh=True
         )
 
 
@@ -60,9 +69,10 @@ class LoadLines:
     def __exit__(self, *_: object) -> None:
         self.out.flush()
 
-    def show(self, seconds: float, progress: Progress) -> None:
+    def show(self, seconds: float, progress: Progress, so_far: Judgement | None = None) -> None:
         """Show one moment."""
-        print(f"{duration(seconds)}: {'; '.join(_lines(self._rate, seconds, progress))}", file=self.out, flush=True)
+        lines = [_words(so_far), *_lines(self._rate, seconds, progress)]
+        print(f"{duration(seconds)}: {'; '.join(lines)}", file=self.out, flush=True)
 
 
 class LoadSilence:
@@ -76,16 +86,32 @@ class LoadSilence:
     def __exit__(self, *_: object) -> None:
         """Take nothing down."""
 
-    def show(self, seconds: float, progress: Progress) -> None:
+    def show(self, seconds: float, progress: Progress, so_far: Judgement | None = None) -> None:
         """Show nothing."""
 
 
+def _words(so_far: Judgement | None) -> str:
+    """Return the verdict of the moment."""
+    if so_far is None:
+        return "so far: nothing is measured yet"
+    return f"so far: {so_far.verdict} ({so_far.because})"
+
+
+def _verdict(so_far: Judgement | None) -> Text:
+    return _line(_words(so_far), _COLOURS.get(so_far.verdict, "yellow") if so_far else "dim")
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(text, style, no_wrap=True, overflow="ellipsis")
+
+
 def _lines(rate: RecentRate, seconds: float, progress: Progress) -> list[str]:
-    ended = rate.at(seconds, progress.answered + progress.failed)
+    """Return the figures of one moment, each line short enough for 80 columns."""
+    ended = rate.at(seconds, progress.answered + progress.failed + progress.timed_out)
     bad = f"{progress.failed:,} failed, {progress.timed_out:,} timed out, {progress.in_flight:,} in flight"
     return [
         f"{ended:,.0f} requests/s, {progress.answered:,} ok, {bad}",
-        f"p50 {_ms(progress.p50)}, p99 {_ms(progress.p99)}; the client's loop lag {_ms(progress.lag)}",
+        f"p50 {_ms(progress.times.p50)}, p99 {_ms(progress.times.p99)}; the client's loop lag {_ms(progress.lag.p99)}",
     ]
 
 

@@ -18,10 +18,11 @@ from crawler.load.conduct import work
 from crawler.load.intervals import merge_intervals
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.plan import Plan
+from crawler.load.progress import Progress
 from crawler.load.records import LoadRecord, merge_groups, merge_phases
 from crawler.load.referee import TallyBoard
 from crawler.load.result import LoadResult, LoadSetup
-from crawler.load.shared_memory import Progress, SharedBoard
+from crawler.load.shared_memory import SharedBoard
 from crawler.load.verdict import judge
 from crawler.runtime.loop import Stop
 from crawler.runtime.processes import Lanes

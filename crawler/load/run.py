@@ -6,14 +6,18 @@ Rules
 Runs on: the main thread and its loop.
 """
 
+from contextlib import AsyncExitStack
+
 from crawler.core.keywords import by_keyword, values_of
 from crawler.core.options import in_keywords
 from crawler.load.conduct import conduct
 from crawler.load.config import LOAD_OPTIONS, LoadConfig
 from crawler.load.contradictions import configure_load
+from crawler.load.metrics_server import metrics_server
 from crawler.load.prepare import prepare
-from crawler.load.processes import LoadProcesses, Show, result_of, scratch_folder
+from crawler.load.processes import LoadProcesses, result_of, scratch_folder
 from crawler.load.result import LoadResult
+from crawler.load.watching import MetricsPort, View, Watch
 from crawler.runtime.loop import Stop
 from crawler.runtime.loop import run as run_loop
 
@@ -43,20 +47,24 @@ async def load_test(url: str | None = None, **options: object) -> LoadResult:
             return result_of(asked, [await conduct(plan)], interrupted=False)
 
 
-def run(url: str | None, config: LoadConfig, show: Show, seconds: float) -> tuple[LoadResult, int | None]:
+def run(
+    url: str | None, config: LoadConfig, view: View, seconds: float, metrics: MetricsPort | None = None
+) -> tuple[LoadResult, int | None]:
     """Run a test in processes of its own, and return the result and the signal that ended it early, if one did.
 
-    `show` is called every `seconds`.
+    `view` is called every `seconds`, and `metrics` are served until the test has ended.
 
     Raises:
         UsageError, TargetRefused: nothing was sent.
     """
 
     async def main(stop: Stop) -> tuple[LoadResult, int | None]:
-        with scratch_folder() as folder:
-            asked, plan = await prepare(url, config, folder)
-            async with LoadProcesses(config.shape.processes) as processes:
-                result = await processes.test(asked, plan, stop=stop, show=show, seconds=seconds)
-            return result, stop.signal
+        async with AsyncExitStack() as stack:
+            asked, plan = await prepare(url, config, stack.enter_context(scratch_folder()))
+            watch = Watch(asked, view, seconds)
+            if metrics is not None:
+                metrics.told(await stack.enter_async_context(metrics_server(metrics.port, watch.metrics)))
+            processes = await stack.enter_async_context(LoadProcesses(config.shape.processes))
+            return await processes.test(asked, plan, stop=stop, show=watch.look, seconds=watch.pace), stop.signal
 
     return run_loop(main, drain_seconds=config.shape.grace + config.shape.timeout)

@@ -8,35 +8,13 @@ Runs on: the loop of each process, and the parent's.
 import asyncio
 import mmap
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from crawler.load.progress import WIDTH, Progress
 
-@dataclass(slots=True, kw_only=True)
-class Progress:
-    """The progress of one process, or of all; times in nanoseconds."""
-
-    is_ready: int = 0
-    answered: int = 0
-    failed: int = 0
-    timed_out: int = 0
-    in_flight: int = 0
-    lag: int = 0
-    p50: int = 0
-    p99: int = 0
-
-    @staticmethod
-    def total(rows: "Sequence[Progress]") -> "Progress":
-        """Return the progress of all processes: the sum of each count, the maximum of each time."""
-        columns = zip(fields(Progress), zip(*map(astuple, rows), strict=True), strict=True)
-        return Progress(**{field.name: (max if field.name in _TIMES else sum)(each) for field, each in columns})
-
-
-_TIMES = {"lag", "p50", "p99"}
-_WIDTH = len(fields(Progress))
 _BEGIN, _STOP, _HEAD = 0, 1, 2
 
 
@@ -53,7 +31,7 @@ class SharedBoard:
         """Create the file anew, with zeros; one of an earlier test at this path is gone."""
         path.unlink(missing_ok=True)
         path.touch()
-        os.truncate(path, 8 * (_HEAD + _WIDTH * processes))
+        os.truncate(path, 8 * (_HEAD + WIDTH * processes))
         return cls(path)
 
     def __enter__(self) -> Self:
@@ -85,16 +63,14 @@ class SharedBoard:
 
     def tell(self, index: int, progress: Progress) -> None:
         """Write the progress of this process."""
-        at = _HEAD + index * _WIDTH
-        for offset, value in enumerate(astuple(progress)):
-            self._words[at + offset] = value
+        at = _HEAD + index * WIDTH
+        for offset, word in enumerate(progress.words()):
+            self._words[at + offset] = word
 
     def progress(self) -> list[Progress]:
         """Return the progress of each process."""
         words = self._words[_HEAD:].tolist()
-        names = [field.name for field in fields(Progress)]
-        rows = [words[at : at + _WIDTH] for at in range(0, len(words), _WIDTH)]
-        return [Progress(**dict(zip(names, row, strict=True))) for row in rows]
+        return [Progress.of(words[at : at + WIDTH]) for at in range(0, len(words), WIDTH)]
 
     async def until(self, is_true: Callable[[], bool]) -> None:
         """Wait until this holds, by looking again and again: no event of another process reaches the loop."""

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -207,6 +209,27 @@ def test_a_file_that_cannot_be_written_in_the_end_costs_no_report(site: str) -> 
     assert done.returncode == 5
 
 
+def test_metrics_are_served_while_it_runs_and_no_longer(site: str) -> None:
+    """Standard error tells the port; a scraper sees the counts of both processes, and the report is whole."""
+    command = [sys.executable, "-m", "crawler", "load", site, "--rate", "200", "-d", "4", "-c", "4", "-t", "2"]
+    running = subprocess.Popen([*command, "--metrics", "0", "--quiet"], stdout=-1, stderr=-1, text=True)
+    assert running.stderr is not None
+    url = running.stderr.readline().removeprefix("metrics: ").strip()
+    seen = 0
+
+    while seen < 200:
+        with urlopen(url, timeout=5) as answer:  # noqa: S310
+            text = answer.read().decode()
+        seen = int(re.findall(r'requests_total\{outcome="ok"\} (\d+)', text)[0])
+    report, rest = running.communicate(timeout=60)
+
+    assert url.startswith("http://127.0.0.1:")
+    assert (running.returncode, rest) == (0, "")
+    assert "800 scheduled = 800 ok" in " ".join(report.split())
+    with pytest.raises(URLError):
+        urlopen(url, timeout=5)  # noqa: S310
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "10.255.255.1", "169.254.169.254", "[2001:db8::1]"])
 def test_another_machine_is_refused(host: str) -> None:
     """Exit 7, and the message says what the user must be able to say."""
@@ -286,6 +309,7 @@ def test_a_process_that_is_killed_ends_the_test(site: str) -> None:
         (["--save-histogram", "/no/such/folder/x.hlog"], "No such file"),
         (["--csv", "/no/such/folder/x.csv"], "No such file"),
         (["--html", "/tmp"], "is a folder"),
+        (["--metrics", "70000"], "not in the range"),
         (["--csv", "/tmp/one", "--save-histogram", "/tmp/one"], "writes this file, too"),
         (["--expect-status", "2xx"], "200,204"),
         (["-X", "GE T"], "expected a name"),

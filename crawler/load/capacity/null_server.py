@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
-from crawler.load.shared_memory import Progress, SharedBoard
+from crawler.load.progress import Progress
+from crawler.load.shared_memory import SharedBoard
 from crawler.runtime.loop import Stop
 from crawler.runtime.loop import run as run_loop
 from crawler.runtime.processes import Lanes
