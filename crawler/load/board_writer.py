@@ -9,8 +9,9 @@ Runs on: the loop that loads.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from math import ceil
 
-from crawler.core.histogram import COARSE, FINE, add_to, percentile
+from crawler.core.histogram import COARSE, FINE, add_to, middle
 from crawler.core.reasons import Reason
 from crawler.load.base_loop import Loop
 from crawler.load.counts import new_table
@@ -20,6 +21,7 @@ from crawler.load.quantiles import MAIN_SHARES
 from crawler.load.shared_memory import SharedBoard
 
 _TIMEOUT = "timeout"  # the kind of those that timed out
+_OVER = object()
 
 
 class BoardWriter:
@@ -33,7 +35,7 @@ class BoardWriter:
         self._ok = 0  # in all seconds that have ended, the warm-up included
         self._failures: Counter[str] = Counter()
         self._second: Interval | None = None
-        self._end = 0
+        self._end = self._walked = 0  # the measured time of the sums, and that when the walk began
         self._walk: Iterator[None] = iter(())
 
     def __call__(self, loop: Loop) -> None:
@@ -51,12 +53,11 @@ class BoardWriter:
         if loop.log.total.length != self._end:
             self._end = loop.log.total.length
             _measure(seen, loop.log.total)
-            if loop.is_paced:
-                self._walk = _walk(seen, loop)
-            else:
+            if not loop.is_paced:
                 seen.service = seen.times
             self._each_second(loop)
-        next(self._walk, None)
+        elif loop.is_paced and next(self._walk, _OVER) is _OVER and self._walked != self._end:
+            self._walk, self._walked = _walk(seen, loop), self._end
         self._board.tell(self._index, seen)
         if self._board.stop:
             loop.stop(at_once=self._board.stop > 1)
@@ -74,7 +75,7 @@ def _measure(seen: Progress, done: Interval) -> None:
 
 
 def _walk(seen: Progress, loop: Loop) -> Iterator[None]:
-    """Sum up the groups of an open loop, one per step, and take over the sums in the last."""
+    """Sum up the groups of an open loop, one per step, and take over the sums in the last steps."""
     service, pacing, waited = new_table(), new_table(), 0
     for cell in loop.measured_cells:
         for answers in (cell.fresh, cell.reused):
@@ -82,12 +83,20 @@ def _walk(seen: Progress, loop: Loop) -> Iterator[None]:
         add_to(pacing, (cell.pacing,))
         waited += sum(cell.waiting.values())
         yield
-    seen.service, seen.pacing, seen.waited = _ranks(service, FINE), _ranks(pacing, FINE), waited
+    seen.service = _ranks(service, FINE)
+    yield
+    seen.pacing, seen.waited = _ranks(pacing, FINE), waited
     yield
 
 
 def _ranks(table: Mapping[int, int], bits: int = COARSE) -> Ranks:
-    """Return the percentiles beyond which a value lies."""
-    count = sum(table.values())
-    known = (share for share in MAIN_SHARES if count * (1 - share) >= 1 - 1e-9)
-    return Ranks(*(percentile(table, share, bits) or 0 for share in known))
+    """Return the percentiles beyond which a value lies, in one pass over the table."""
+    count, seen, found = sum(table.values()), 0, list[int]()
+    wanted = [ceil(round(share * count, 6)) for share in MAIN_SHARES if count * (1 - share) >= 1 - 1e-9]
+    for number in sorted(table):
+        seen += table[number]
+        while len(found) < len(wanted) and seen >= wanted[len(found)]:
+            found.append(middle(number, bits))
+        if len(found) == len(wanted):
+            break
+    return Ranks(*found)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from crawler.load.base_loop import Loop
 from crawler.load.board_writer import BoardWriter
+from crawler.load.exchange import Request
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.progress import Progress, Ranks
 from crawler.load.result import LoadSetup, LoadVerdict
@@ -17,9 +19,7 @@ from crawler.load.shared_memory import SharedBoard
 from crawler.load.so_far import verdict_so_far
 from crawler.load.verdict import judge
 from support.load_results import load_setup
-from support.simulation import Simulation, simulated
-
-BAD = b"HTTP/1.1 500 E\r\nContent-Length: 2\r\n\r\nno"
+from support.simulation import REQUEST, Simulation, Targets, simulated
 
 
 class Run:
@@ -111,6 +111,20 @@ def test_counts_since_the_start_never_fall_and_end_at_all(tmp_path: Path) -> Non
     assert counts[-1][0] == pytest.approx(2500, abs=30)
     assert counts[-1][2] / (counts[-1][1] + counts[-1][2]) == pytest.approx(300 / 2500, abs=0.01)
     assert run.seen[int(len(run.seen) / 5)].measured == 0
+
+
+def test_many_groups_are_read_one_by_one_until_all_are(tmp_path: Path) -> None:
+    """A walk over forty groups takes two seconds and is not begun anew meanwhile; in the end nothing is missing."""
+    names = [f"g{number}" for number in range(40)]
+    targets = Targets(requests=[Request(REQUEST, group=number) for number in range(40)], groups=names)
+
+    run = Run(tmp_path, stalling, rate=200, seconds=10, connections=8, targets=targets)
+
+    last = run.seen[-1]
+    waited = sum(sum(phase.waiting.values()) for phase in run.loop.phases)
+    assert 0 < waited * 0.6 < last.waited <= waited
+    assert last.service.p50 == pytest.approx(5 * MILLISECOND, rel=0.02)
+    assert sum(before.waited != after.waited for before, after in pairwise(run.seen)) in range(3, 6)
 
 
 def test_nothing_is_said_before_a_measured_second_has_ended() -> None:
