@@ -49,8 +49,18 @@ def section(title: str, *content: object) -> Html:
     return tag("section", tag("h2", title), *content)
 
 
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[object]], words: Collection[int] = (0,)) -> Html:
-    """Return a table that scrolls in its own frame where it is too wide; the columns in `words` hold text."""
+def table(
+    caption: str,
+    head: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    words: Collection[int] = (0,),
+    *,
+    is_pictured: bool = False,
+) -> Html:
+    """Return a table that scrolls in its own frame where it is too wide; the columns in `words` hold text.
+
+    The second column of a pictured table repeats its figures as a picture, which a narrow page leaves out.
+    """
     kinds = ["word" if number in words else "figure" for number in range(len(head))]
     top = joined(tag("th", text, scope="col", class_=kind) for text, kind in zip(head, kinds, strict=True))
     lines = [
@@ -61,7 +71,8 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[object]], w
         )
         for row in rows
     ]
-    whole = tag("table", tag("caption", caption), tag("thead", tag("tr", top)), tag("tbody", *lines))
+    parts = (tag("caption", caption), tag("thead", tag("tr", top)), tag("tbody", *lines))
+    whole = tag("table", *parts, class_="pictured" if is_pictured else "plain")
     return tag("div", whole, class_="scroll", role="region", aria_label=caption, tabindex=0)
 
 

@@ -122,8 +122,8 @@ th,td{padding:7px 14px;text-align:right;white-space:nowrap;border-top:1px solid 
 th:first-child,td:first-child{padding-left:20px}th:last-child,td:last-child{padding-right:20px}
 thead th{border-top:0;color:var(--muted);font-size:12.5px;font-weight:500;vertical-align:bottom}
 .word{text-align:left}
-tbody th{font-weight:550}
-td.word{white-space:normal;overflow-wrap:anywhere;min-width:150px}
+tbody th{font-weight:550;position:sticky;left:0;background:var(--card)}
+td.word{white-space:normal;overflow-wrap:anywhere;min-width:220px}
 tbody tr:hover{background:var(--hover)}
 .bar,.range{display:block;width:100%;min-width:110px;height:14px;overflow:visible}
 .bar rect{fill:var(--line)}.bar rect+rect{fill:var(--blue)}.bar .k0{fill:var(--k0)}
@@ -147,7 +147,9 @@ _NARROW = """
 @media(max-width:900px){.tiles{grid-template-columns:repeat(6,1fr)}.tile{grid-column:span 2}
 .tile:nth-child(-n+2){grid-column:span 3}.pair{grid-template-columns:minmax(0,1fr)}}
 @media(max-width:640px){main{padding:20px 14px 40px}
-.ratio{grid-template-columns:74px minmax(0,1fr)}.minor{display:none}.how{grid-template-columns:1fr}
+.ratio{grid-template-columns:74px minmax(0,1fr)}
+.pictured tr>:nth-child(2){display:none}tbody th{white-space:normal;min-width:124px}
+.minor{display:none}.how{grid-template-columns:1fr}
 .verdict{padding:18px 18px}.verdict .call{font-size:23px}.call svg{width:25px;height:25px}
 .tiles{grid-template-columns:1fr 1fr;gap:8px}.tile,.tile:nth-child(-n+2){grid-column:auto;padding:12px 14px}
 .tile:first-child{grid-column:1/-1}.tile dd{font-size:22px}

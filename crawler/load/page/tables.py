@@ -46,7 +46,7 @@ def steps_table(result: LoadResult) -> Html | None:
         cells = [_value(one) for one in found]
         rows.append((name, _range(scale, found, most), f"{sum(times.values()):,}", *cells, shown(most)))
     head = ("step", "p50 to p99, then max (log)", "count", "p50", "p90", "p99", "max")
-    return table("Steps of a request", head, rows, words=(0, 1))
+    return table("Steps of a request", head, rows, words=(0, 1), is_pictured=True)
 
 
 def _range(scale: Scale, found: Sequence[Quantile | None], most: int) -> Html:
@@ -79,7 +79,12 @@ def outcomes_table(result: LoadResult) -> Html:
         for name, count in total.outcomes.items()
         if count or name == "ok"
     ]
-    return table(f"Outcome of {counted(total.scheduled, 'request')}", ("outcome", "share", "", "requests"), rows)
+    return table(
+        f"Outcome of {counted(total.scheduled, 'request')}",
+        ("outcome", "", "share", "requests"),
+        rows,
+        is_pictured=True,
+    )
 
 
 def statuses_table(result: LoadResult) -> Html | None:
@@ -91,7 +96,7 @@ def statuses_table(result: LoadResult) -> Html | None:
         return None
     whole = sum(statuses.values())
     rows = [(str(status), *_counted(count, whole, is_bad=status in bad)) for status, count in sorted(statuses.items())]
-    return table("Answers by status", ("status", "share", "", "answers"), rows)
+    return table("Answers by status", ("status", "", "share", "answers"), rows, is_pictured=True)
 
 
 def _counted(count: int, whole: int, *, is_bad: bool) -> tuple[object, str, str]:
@@ -108,7 +113,7 @@ def failures_table(result: LoadResult) -> Html | None:
         return None
     rows = [_failure(kind, one, result.total.scheduled) for kind, one in kinds]
     head = ("kind", "requests", "share", "first at", "last at", "slowest", "slowest example")
-    return table("Failures, with the slowest example of each kind", head, rows, words=(0, 6))
+    return table("Failures by kind", head, rows, words=(0, 6))
 
 
 def _failure(kind: str, one: LoadFailure, scheduled: int) -> list[object]:
@@ -134,7 +139,7 @@ def stages_table(result: LoadResult) -> Html | None:
     if len(result.phases) < 2:
         return None
     rows = [(one.name, *_phase(one, result)[1:], f"{one.seconds:.1f} s") for one in result.phases]
-    return table("Requests by the stage in which they were due", ("stage", *_PHASE_HEAD, "length"), rows)
+    return table("Requests by stage", ("stage", *_PHASE_HEAD, "length"), rows)
 
 
 _PHASE_HEAD = ("requests", "per second", "not ok", "p50", "p99", "p99.9", "max")
