@@ -9,16 +9,16 @@ Runs on: anywhere (pure).
 _LIGHT = """
 --ground:#f6f7f8;--card:#fff;--ink:#171b21;--muted:#59626e;--line:#e3e6ea;--edge:#8a94a1;
 --blue:#1f5fd0;--sky:#cfe0fb;--violet:#7b3fc4;--rose:#c2255c;--teal:#0b7a6f;--mint:#c9ece5;
---good:#18794e;--good-ground:#e4f5ec;--warn:#8a5300;--warn-ground:#fdf1da;--bad:#b3261e;--bad-ground:#fdeae8;
---info:#1f5fd0;--info-ground:#e8f0fe;--hover:#1f5fd01a;--hatch:#59626e33;
+--good:#18794e;--good-ground:#e4f5ec;--warn:#8a5300;--bad:#b3261e;--bad-ground:#fdeae8;
+--info:#1f5fd0;--hover:#1f5fd01a;--hatch:#59626e33;
 --k0:#b3261e;--k1:#d9730d;--k2:#a58a00;--k3:#7b3fc4;--k4:#0b7a6f;--k5:#68737f;
 --h0:#e3edfb;--h1:#c0d6f6;--h2:#98baee;--h3:#6f9be3;--h4:#4b7cd4;--h5:#3560bb;--h6:#264699;--h7:#182d6d;
 """
 _DARK = """
 --ground:#0e1116;--card:#161b22;--ink:#e7eaee;--muted:#9ba6b3;--line:#283039;--edge:#6c7886;
 --blue:#7fb0ff;--sky:#1f3a66;--violet:#c4a1f7;--rose:#ff8fab;--teal:#5fd0bd;--mint:#173f3a;
---good:#6fd6a0;--good-ground:#12301f;--warn:#f2c063;--warn-ground:#33270f;--bad:#ff9a90;--bad-ground:#3a1816;
---info:#8fb8ff;--info-ground:#16294a;--hover:#7fb0ff26;--hatch:#9ba6b333;
+--good:#6fd6a0;--good-ground:#12301f;--warn:#f2c063;--bad:#ff9a90;--bad-ground:#3a1816;
+--info:#8fb8ff;--hover:#7fb0ff26;--hatch:#9ba6b333;
 --k0:#ff7b70;--k1:#f5a04c;--k2:#d8c24a;--k3:#c4a1f7;--k4:#5fd0bd;--k5:#98a4b1;
 --h0:#1b2636;--h1:#1f3557;--h2:#25487d;--h3:#2f60a6;--h4:#427dcb;--h5:#6a9fe4;--h6:#9cc3f5;--h7:#d8e9ff;
 """
