@@ -61,7 +61,7 @@ def run(
     async def main(stop: Stop) -> tuple[LoadResult, int | None]:
         async with AsyncExitStack() as stack:
             asked, plan = await prepare(url, config, stack.enter_context(scratch_folder()))
-            watch = Watch(asked, view, seconds)
+            watch = Watch(asked, view, seconds, has_metrics=metrics is not None)
             if metrics is not None:
                 metrics.told(await stack.enter_async_context(metrics_server(metrics.port, watch.metrics)))
             processes = await stack.enter_async_context(LoadProcesses(config.shape.processes))

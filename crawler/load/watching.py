@@ -1,6 +1,8 @@
 """The watch over a running load test: each look has a verdict, and goes to the display and to the metrics.
 
-Rule: the metrics are looked at at least twice a second, the display at its own pace; neither waits for the other.
+Rules
+- With metrics there are at least two looks a second; the display is shown at its own pace all the same.
+- The text of the metrics is made once per look, so a scraper in a hurry costs next to nothing.
 Runs on: the loop of the process that shows.
 """
 
@@ -28,27 +30,30 @@ class MetricsPort:
 
 
 class Watch:
-    """The latest look at a test, which `view` is shown every `seconds`."""
+    """The latest look at a test, which `view` is shown every `seconds`.
 
-    def __init__(self, asked: LoadSetup, view: View, seconds: float) -> None:
+    Attributes:
+        pace: seconds between two looks.
+    """
+
+    def __init__(self, asked: LoadSetup, view: View, seconds: float, *, has_metrics: bool) -> None:
+        self.pace = min(seconds, _FRESH) if has_metrics else seconds
         self._asked = asked
         self._view = view
-        self._pace = seconds
+        self._seconds = seconds
         self._due = seconds - self.pace / 2
         self._latest: tuple[float, Progress] = (0.0, Progress())
-
-    @property
-    def pace(self) -> float:
-        """Return the seconds between two looks."""
-        return min(self._pace, _FRESH)
+        self._text = ""
 
     def look(self, seconds: float, progress: Progress) -> None:
         """Take a look, and show it if the display's time has come."""
-        self._latest = (seconds, progress)
+        self._latest, self._text = (seconds, progress), ""
         if seconds >= self._due:
-            self._due = seconds + self._pace - self.pace / 2
+            self._due = seconds + self._seconds - self.pace / 2
             self._view(seconds, progress, verdict_so_far(self._asked, progress))
 
     def metrics(self) -> str:
         """Return the latest look as text for Prometheus."""
-        return metrics_text(self._asked, *self._latest, verdict_so_far(self._asked, self._latest[1]))
+        if not self._text:
+            self._text = metrics_text(self._asked, *self._latest, verdict_so_far(self._asked, self._latest[1]))
+        return self._text

@@ -86,7 +86,7 @@ def test_a_label_forges_no_sample(url: str) -> None:
 def test_the_watch_shows_at_the_pace_of_the_display_and_keeps_the_latest() -> None:
     """Looks every half second reach a display of five seconds once in five seconds, and the metrics each time."""
     shown: list[float] = []
-    watch = Watch(load_setup(rate=5), lambda seconds, _progress, _so_far: shown.append(seconds), 5.0)
+    watch = Watch(load_setup(rate=5), lambda seconds, _progress, _so_far: shown.append(seconds), 5.0, has_metrics=True)
 
     for number in range(1, 25):
         watch.look(number / 2, replace(MOMENT, due=number))
@@ -94,6 +94,12 @@ def test_the_watch_shows_at_the_pace_of_the_display_and_keeps_the_latest() -> No
     assert watch.pace == 0.5
     assert shown == [5.0, 10.0]
     assert samples(watch.metrics())["crawler_load_due_requests_total"] == 24
+    assert watch.metrics() is watch.metrics()
+
+
+def test_without_metrics_there_are_no_more_looks_than_the_display_needs() -> None:
+    """A quiet test is left alone."""
+    assert Watch(load_setup(), lambda *_: None, 3600.0, has_metrics=False).pace == 3600.0
 
 
 async def ask(port: int, request: bytes) -> bytes:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crawler.load.base_loop import Loop
 from crawler.load.board_writer import BoardWriter
@@ -152,6 +154,32 @@ def test_a_schedule_that_is_behind_is_told(setup: LoadSetup, due: int) -> None:
     assert kept.verdict is LoadVerdict.OK
     assert behind.verdict is LoadVerdict.RATE_NOT_REACHED
     assert re.fullmatch(r"98\.[345] % of the schedule was sent", behind.because)
+
+
+COUNTS = st.integers(0, 3) | st.integers(0, 10**6)
+RANKS = st.builds(Ranks, *[st.integers(0, 10**11)] * 4)
+SETUPS = st.sampled_from(
+    [
+        load_setup(),
+        load_setup(rate=100, arrivals="regular", allowed_errors=0.5),
+        load_setup(mode="open", arrivals="regular", stages=((4.0, 0.0), (1.0, 100.0))),
+        load_setup(mode="open", arrivals="replay"),
+    ]
+)
+
+
+@given(SETUPS, st.lists(COUNTS, min_size=7, max_size=7), st.lists(RANKS, min_size=4, max_size=4))
+def test_every_progress_has_a_verdict(setup: LoadSetup, counts: list[int], ranks: list[Ranks]) -> None:
+    """The numbers may be any: an error in the display would end the test."""
+    names = ("sent", "ok", "bad", "late", "waited", "limited", "cpu")
+    values: dict[str, Any] = dict(zip(("times", "service", "pacing", "lag"), ranks, strict=True))
+    values |= zip(names, counts, strict=True)
+    progress = Progress(measured=3 * SECOND, **values)
+
+    found = verdict_so_far(setup, progress)
+
+    assert found is not None
+    assert found.because
 
 
 def test_poisson_arrivals_are_not_taken_for_a_lag() -> None:
