@@ -85,6 +85,50 @@ def test_a_percentile_that_is_a_bound_is_a_lower_bound() -> None:
         assert found.at_least
 
 
+def test_a_few_short_bounds_do_not_hide_what_is_known() -> None:
+    """One request that was in flight at the end cannot move a p50 or a p99 of ten thousand, but the maximum."""
+    known = table([1_000_000 + 100 * n for n in range(10_000)])
+    in_flight = table([1000])
+
+    middling, far, longest = (quantile(known, share, in_flight) for share in (0.5, 0.99, 1.0))
+
+    assert middling is not None
+    assert far is not None
+    assert longest is not None
+    assert (middling.at_least, far.at_least, longest.at_least) == (False, False, True)
+
+
+def test_bounds_that_can_move_a_percentile_are_told() -> None:
+    """A twentieth of all may have taken any time: the p90 would be the p95 of the others, and the p99 unknown."""
+    known = table([1_000_000 + 1000 * n for n in range(1900)])
+
+    found = [quantile(known, share, table([1000] * 100)) for share in (0.5, 0.9, 0.99)]
+
+    assert [one is not None and one.at_least for one in found] == [True, True, True]
+    assert [one is not None and one.at_least for one in (quantile(table([5] * 1900), 0.9, table([1] * 100)),)] == [
+        False
+    ]
+
+
+def test_what_is_not_called_a_lower_bound_is_known() -> None:
+    """The percentile is the one that is given, for all times that the requests without an answer may have taken."""
+    chance = Random(17)  # noqa: S311
+    told = 0
+
+    for _ in range(300):
+        known = [round(10 ** chance.uniform(6, 8)) for _ in range(chance.randrange(100, 400))]
+        bounds = [round(10 ** chance.uniform(5, 8)) for _ in range(chance.randrange(1, 6))]
+        share = chance.choice([0.5, 0.8, 0.9])
+        found = quantile(table(known), share, table(bounds))
+        true = quantile(table(known + [bound * chance.randrange(1, 100) for bound in bounds]), share)
+        if found is not None and not found.at_least:
+            assert true is not None
+            assert found.value <= true.value <= 1.003 * found.value
+            told += 1
+
+    assert told > 20
+
+
 def test_far_percentiles_are_a_matter_of_the_sample() -> None:
     """On both sides; none divides by zero."""
     assert needed(0.01) == 1000
