@@ -33,6 +33,7 @@ class Quantile:
     Attributes:
         low, high: its 95 % confidence interval.
         at_least: the value is a lower bound, since requests had no answer.
+        most: the value had those requests never been answered; infinite = it would be theirs.
     """
 
     share: float
@@ -40,6 +41,7 @@ class Quantile:
     low: int
     high: int
     at_least: bool = False
+    most: float = inf
 
 
 def share_of(percent: object) -> float:
@@ -81,18 +83,15 @@ def quantile(known: Mapping[int, int], share: float, bounds: Mapping[int, int] |
     if share in {0, 1}:
         low = high = rank = max(1, rank)
     number = bucket_at(both, rank)
+    most = middle(bucket_at(known, rank), FINE) if rank <= sum(known.values()) else inf
     return Quantile(
         share=share,
         value=middle(number, FINE),
         low=middle(bucket_at(both, low), FINE),
         high=middle(bucket_at(both, high), FINE),
-        at_least=bool(bounds) and _longest(known, rank) > _EXACT * middle(number, FINE),
+        at_least=most > _EXACT * middle(number, FINE),
+        most=most,
     )
-
-
-def _longest(known: Mapping[int, int], rank: int) -> float:
-    """Return the value of this rank if all requests without an answer took for ever."""
-    return middle(bucket_at(known, rank), FINE) if rank <= sum(known.values()) else inf
 
 
 def wanting(known: Mapping[int, int], share: float, bounds: Mapping[int, int]) -> str:

@@ -1,8 +1,8 @@
 """Thresholds of a load test, such as `p99<50ms`, `errors{to 1000/s}<1%` or `status_503<0.1%`, and their check.
 
 Rules
-- Only a known figure passes: a percentile that the sample cannot carry, or of which only a lower bound is known, is not
-  below any limit.
+- Only a known figure passes: a percentile that the sample cannot carry is not below any limit, nor is one that would be
+  above it had the requests without an answer never been answered.
 - A test that was interrupted, ended by another threshold, or limited by its client passes no threshold at all.
 - A scope in braces names one stage (`stage 2`, or its name in the report) or one group of targets. One that names
   nothing is refused before the test.
@@ -14,6 +14,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from crawler.core.errors import UsageError
 from crawler.core.histogram import FINE, mean, middle
@@ -39,6 +40,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 _EXPECTED = "such as p99<50ms, mean<=5ms, max<1s, errors<0.1%, status_503<1%, rate>=1000 or p99{stage 2}<50ms"
 _STAGE = re.compile(r"stage ([1-9]\d{0,3})")
 _NAMED = 10  # scopes in a message
+_EXACT = 1.002  # times a figure: what is within is shown as known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class Threshold:
         part = part_of(self.scope, result.total, result.phases, result.groups)
         if part is None:
             return False, "; ".join([f"no such stage or target; {_list(_scopes(result))}", *doubts])
-        value, is_bound = self._value(part, is_open=result.asked.is_open)
+        value, most = self._value(part, is_open=result.asked.is_open)
         if value is None:
             missing = self._missing(part, is_open=result.asked.is_open) if part.scheduled else "nothing was sent"
             return False, "; ".join([missing, *doubts])
@@ -85,25 +87,27 @@ class Threshold:
             shown = f"{value * 100:.3g} %"
         else:
             shown = f"{value:,.0f}/s" if self.figure == "rate" else f"{value * 1000:.3f} ms"
-        shown = f"{'at least ' if is_bound else ''}{shown}"
-        is_known = not doubts and not (is_bound and self.sign in {"<", "<="})
-        return is_known and self.holds(value), f"{shown}, but {' and '.join(doubts)}" if doubts else shown
+        shown = f"{'at least ' if most > _EXACT * value else ''}{shown}"
+        is_kept = not doubts and self.holds(most if self.sign in {"<", "<="} else value)
+        return is_kept, f"{shown}, but {' and '.join(doubts)}" if doubts else shown
 
-    def _value(self, part: Phase, *, is_open: bool) -> tuple[float | None, bool]:
-        """Return the figure, and whether it is only a lower bound; None = the sample has none."""
+    def _value(self, part: Phase, *, is_open: bool) -> tuple[float | None, float]:
+        """Return the figure, and the most that it can be; None = the sample has none."""
         if self.is_share:
-            return (counted_bad(self, part) / part.scheduled, False) if part.scheduled else (None, False)
+            share = counted_bad(self, part) / part.scheduled if part.scheduled else None
+            return share, share or 0.0
         if self.figure == "rate":
-            return part.rate, False
+            return part.rate, part.rate
         table, bounds = part.response if is_open else part.service(), part.unanswered()
+        if self.share is not None:
+            one = quantile(table, self.share, bounds)
+            return (one.value / 1e9, one.most / 1e9) if one else (None, inf)
         if self.figure == "mean":
             found = mean(table, FINE)
-            return None if found is None else found / 1e9, bool(bounds)
-        if self.figure == "max":
-            worst = max(merged(table, bounds), default=None)
-            return None if worst is None else middle(worst, FINE) / 1e9, bool(bounds)
-        one = quantile(table, self.share or 0.0, bounds)
-        return (one.value / 1e9, one.at_least) if one else (None, False)
+        else:
+            longest = max(merged(table, bounds), default=None)
+            found = None if longest is None else middle(longest, FINE)
+        return (None, inf) if found is None else (found / 1e9, inf if bounds else found / 1e9)
 
     def _missing(self, part: Phase, *, is_open: bool) -> str:
         if self.share is None:

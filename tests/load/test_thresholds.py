@@ -55,6 +55,17 @@ def test_what_is_only_known_from_below_is_not_below() -> None:
     assert parse_threshold("p99>5ms").check(hidden)[0]
 
 
+def test_a_few_requests_in_flight_hide_no_percentile_that_they_cannot_move_so_far() -> None:
+    """Fifty of 2,040: the p90 would be 20 ms at the most, and the p99 could be anything."""
+    found = result(ok=1800, unanswered=50)
+    found.phases[0].reused.whole[bucket(20 * MILLISECOND, FINE)] = 190
+
+    kept = [parse_threshold(gate).check(found)[0] for gate in ("p90<21ms", "p90<19ms", "p99<1s", "p99>5ms")]
+
+    assert kept == [True, False, False, True]
+    assert parse_threshold("p90<21ms").check(found)[1] == "at least 9.998 ms"
+
+
 @pytest.mark.parametrize(
     "change", [{"interrupted": True}, {"verdict": LoadVerdict.CLIENT_BOUND}, {"aborted_by": "errors<1%"}]
 )
