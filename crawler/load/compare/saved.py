@@ -1,0 +1,88 @@
+"""Two saved runs as the sides of a comparison: their files, and the check that they can be compared.
+
+Rule: runs of different loads are refused. A file that is no report of a load test is refused with its name.
+Runs on: the main thread.
+"""
+
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from crawler.core.errors import UsageError
+from crawler.core.text import safe
+from crawler.load.compare.blocks import SavedInterval, blocks_of
+from crawler.load.compare.config import CompareConfig
+from crawler.load.compare.judging import Judged, Rules, judge_blocks
+from crawler.load.compare.result import CompareVerdict, Comparison
+
+_SAME = ("method", "mode", "rate", "arrivals", "stages", "connections", "processes", "keep_alive", "timeout")
+_SPOILT = {"NOTHING-OK", "TOO-SHORT", "CLIENT-BOUND", "FAILING"}
+
+
+class SavedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of a load test, as far as a comparison needs it."""
+
+    verdict: str
+    because: str
+    asked: dict[str, object]
+    intervals: list[SavedInterval] = []
+
+
+def is_saved(name: str) -> bool:
+    """Return whether an argument names a saved run: a file, or a name that ends as one."""
+    return "://" not in name and (Path(name).is_file() or name.endswith(".json"))
+
+
+def read_run(name: str) -> SavedRun:
+    """Return a saved run.
+
+    Raises:
+        UsageError: the file cannot be read, or is no report of a load test with its seconds.
+    """
+    shown = safe(name, 200)
+    try:
+        run = msgspec.json.decode(Path(name).read_bytes(), type=SavedRun)
+    except OSError as error:
+        raise UsageError(f"{shown}: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{shown}: no report of a load test ({safe(str(error), 200)}): make it with --json") from None
+    if not any(interval.measured for interval in run.intervals):
+        raise UsageError(f"{shown}: has no measured seconds (`intervals`): make it anew with `crawler load --json`")
+    return run
+
+
+def compare_saved(a: str, b: str, config: CompareConfig) -> Comparison:
+    """Return the comparison of two saved runs.
+
+    Raises:
+        UsageError: a file cannot be read, or the runs are of different loads.
+    """
+    runs = [read_run(name) for name in (a, b)]
+    for key in _SAME:
+        one, other = (run.asked.get(key) for run in runs)
+        if one != other:
+            raise UsageError(f"{safe(a, 200)} and {safe(b, 200)}: {key} is {one} and {other}: compare runs of one load")
+    asked = runs[0].asked
+    processes = asked.get("processes")
+    count = processes if isinstance(processes, int) else 1
+    sides = [blocks_of(side, run.intervals, count) for side, run in zip("AB", runs, strict=True)]
+    rules = Rules(are_pairs=False, is_open=asked.get("mode") == "open", tolerance=config.blocks.share())
+    spoilt = [(side, run) for side, run in zip("AB", runs, strict=True) if run.verdict in _SPOILT]
+    if spoilt:
+        side, run = spoilt[0]
+        judged = Judged(CompareVerdict.WORTHLESS, safe(f"{side} was {run.verdict}: {run.because}", 300))
+    else:
+        judged = judge_blocks(sides[0], sides[1], rules, Random(config.load.shape.seed).random)  # noqa: S311
+    load = f"{asked.get('mode')} loop" + (f", {asked['rate']}/s" if "rate" in asked else "")
+    return Comparison(
+        verdict=judged.verdict,
+        because=judged.because,
+        a=a,
+        b=b,
+        load=f"{load}, {asked.get('connections')} connections; two saved runs",
+        tolerance=config.blocks.share(),
+        are_pairs=False,
+        metrics=judged.metrics,
+        blocks=tuple(block for side in sides for block in side),
+    )

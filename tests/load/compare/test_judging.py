@@ -1,0 +1,107 @@
+"""The judgement on blocks that are spoilt, few, or fail."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from crawler.load.compare.blocks import Block, block_of, order
+from crawler.load.compare.judging import Judged, Rules, judge_blocks
+from crawler.load.compare.result import CompareVerdict, Judgement
+from crawler.load.nanoseconds import SECOND
+from crawler.load.records import Phase
+from support.compared import alternating, normal
+from support.load_results import load_result
+
+A, B = alternating(normal, 0, 1)
+
+
+def judged(a: Sequence[Block], b: Sequence[Block], *, is_open: bool = False) -> Judged:
+    """The judgement at a tolerance of 10 %."""
+    rules = Rules(are_pairs=True, is_open=is_open, tolerance=0.1, draws=100)
+    return judge_blocks(a, b, rules, Random(1).random)  # noqa: S311
+
+
+def spoilt(blocks: Sequence[Block], fault: str, numbers: range) -> list[Block]:
+    """The blocks, with this fault in some."""
+    return [replace(block, fault=fault) if number in numbers else block for number, block in enumerate(blocks)]
+
+
+@pytest.mark.parametrize("fault", ["client-bound", "failing", "too few answers"])
+def test_too_many_spoilt_blocks_make_a_comparison_worthless(fault: str) -> None:
+    """More than a quarter of one side; the side and the fault are named, and no figure is."""
+    found = judged(A, spoilt(B, fault, range(1, 5)))
+
+    assert found == (CompareVerdict.WORTHLESS, f"4 of 15 blocks of B were {fault}", ())
+
+
+def test_a_few_spoilt_blocks_are_left_out_with_their_neighbours() -> None:
+    """Three of fifteen pairs are not used."""
+    found = judged(A, spoilt(B, "client-bound", range(1, 4)))
+
+    assert found.verdict is CompareVerdict.NO_DIFFERENCE
+    assert found.metrics[-1].blocks == 12
+
+
+def test_the_first_block_of_each_side_counts_for_nothing() -> None:
+    """Its fault, or its figures, change no result."""
+    cold = [replace(A[0], fault="failing"), *A[1:]]
+
+    assert judged(cold, B).metrics == judged(A, B).metrics
+
+
+def test_few_blocks_decide_nothing() -> None:
+    """Five pairs are too few for any interval."""
+    found = judged(A[:6], B[:6])
+
+    assert found[:2] == (CompareVerdict.WORTHLESS, "5 usable blocks on one side; at least 6 are needed")
+
+
+def test_errors_are_compared_as_shares() -> None:
+    """A percentage point more is a regression, though the answers are as quick as before."""
+    worse = [replace(block, errors=0.009) for block in B]
+
+    found = judged(A, worse)
+
+    assert found.verdict is CompareVerdict.REGRESSION
+    assert found.because == "errors 0.9 to 0.9 points higher"
+    assert found.metrics[-1].judgement is Judgement.REGRESSION
+
+
+def test_a_lower_rate_is_worse_and_a_lower_time_better() -> None:
+    """Of a closed loop the rate is judged; of an open one the mean."""
+    slower = [replace(block, rate=block.rate / 2) for block in B]
+    quicker = [replace(block, mean_ms=(block.mean_ms or 0) / 2) for block in B]
+
+    assert judged(A, slower).because.startswith("rate 4")
+    assert judged(A, slower).verdict is CompareVerdict.REGRESSION
+    assert judged(A, quicker, is_open=True).verdict is CompareVerdict.IMPROVEMENT
+    assert [metric.name for metric in judged(A, B, is_open=True).metrics] == ["p50", "p99", "mean", "errors"]
+
+
+def test_a_figure_that_some_block_lacks_is_not_compared() -> None:
+    """Without the p99 of one block there is none to compare."""
+    found = judged(A, [replace(block, p99_ms=None) for block in B])
+
+    assert [metric.name for metric in found.metrics] == ["p50", "rate", "errors"]
+
+
+def test_the_order_alternates_by_seed() -> None:
+    """Each pair of neighbours has one of each side, each four are ABBA or BAAB, and both occur."""
+    found = order(100, Random(1).random)  # noqa: S311
+
+    assert {found[at : at + 4] for at in range(0, 200, 4)} == {"ABBA", "BAAB"}
+    assert order(15, Random(1).random) == found[:30]  # noqa: S311
+
+
+def test_a_load_test_becomes_a_block_with_its_fault() -> None:
+    """Failures come before the verdict of the client, and few answers are no block."""
+    phase = Phase(name="m", end=SECOND, scheduled=100, sent=100, answered=100)
+    for _ in range(100):
+        phase.failed[7] += 1
+
+    failing, empty = block_of("A", 2.0, load_result([phase])), block_of("B", 0.0, load_result([Phase(name="m")]))
+
+    assert (failing.fault, failing.errors, failing.begin_s, failing.p50_ms) == ("failing", 1, 2, None)
+    assert empty.fault == "too few answers"
