@@ -14,6 +14,7 @@
 
     result = await crawler.load_test("http://127.0.0.1:8000/", rate=500, duration=10)
     result = await crawler.find_capacity("http://127.0.0.1:8000/", slo="p99<50ms")
+    result = await crawler.compare("http://127.0.0.1:8000/", "http://127.0.0.1:8001/")
 
 Everything is imported when it is first used, so that `import crawler` costs nothing and a worker process stays light.
 """
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from crawler.library import CrawledPage, crawl
     from crawler.load.capacity.result import CapacityResult
     from crawler.load.capacity.run import find_capacity
+    from crawler.load.compare.result import Comparison
+    from crawler.load.compare.run import compare
     from crawler.load.result import LoadResult
     from crawler.load.run import load_test
     from crawler.load.users.answer import LoadAnswer
@@ -50,6 +53,7 @@ __all__ = [
     "Answer",
     "CapacityResult",
     "ClientRequest",
+    "Comparison",
     "Cookie",
     "CookieJar",
     "CrawledPage",
@@ -72,6 +76,7 @@ __all__ = [
     "UrlError",
     "UsageError",
     "__version__",
+    "compare",
     "crawl",
     "fetch",
     "find_capacity",
@@ -83,6 +88,7 @@ _HOMES = {
     "Answer": "crawler.downloader.fetched",
     "CapacityResult": "crawler.load.capacity.result",
     "ClientRequest": "crawler.downloader.request_options",
+    "Comparison": "crawler.load.compare.result",
     "Cookie": "crawler.http.cookies",
     "CookieJar": "crawler.downloader.cookie_jar",
     "CrawledPage": "crawler.library",
@@ -104,6 +110,7 @@ _HOMES = {
     "StatusError": "crawler.core.errors",
     "UrlError": "crawler.core.errors",
     "UsageError": "crawler.core.errors",
+    "compare": "crawler.load.compare.run",
     "crawl": "crawler.library",
     "fetch": "crawler.downloader.blocking",
     "find_capacity": "crawler.load.capacity.run",

@@ -29,6 +29,7 @@ COMMANDS = {
     "timeline": "Draw what ran when, from the trace of a run.",
     "load": "Load-test a server of this machine.",
     "capacity": "Find the highest rate at which a local server keeps a service level.",
+    "compare": "Tell whether one of two local servers is slower, and by how much.",
     "models": "Do one job under every concurrency model, side by side.",
     "verify": "Audit a run: its output, its frontier, its sums.",
     "robots": "Say which line of a robots.txt decides about a URL.",

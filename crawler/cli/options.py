@@ -33,6 +33,7 @@ _TITLES = {
     "users": "Users",
     "gate": "Thresholds",
     "search": "Search",
+    "blocks": "Comparison",
     "job": "Job",
     "crew": "Models",
 }
