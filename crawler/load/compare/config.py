@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from crawler.core.errors import UsageError
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
-from crawler.load.config import LOAD_OPTIONS, LoadConfig, configure_load
+from crawler.load.config import LOAD_OPTIONS, LoadConfig
+from crawler.load.contradictions import configure_load
 
 _LEAST = 8  # blocks of a side: one is left out, and one pair in four may be spoilt
 _SHARED = ("rate", "connections", "processes", "poisson", "seed", "timeout", "grace", "expect-status", "expect-body")

@@ -19,8 +19,8 @@ from crawler.load.compare.config import COMPARE_OPTIONS, CompareConfig, configur
 from crawler.load.compare.judging import Rules, judge_blocks
 from crawler.load.compare.result import Comparison
 from crawler.load.compare.saved import compare_saved, is_saved
-from crawler.load.plan import prepare
-from crawler.load.processes import LoadProcesses
+from crawler.load.prepare import prepare
+from crawler.load.processes import LoadProcesses, scratch_folder
 from crawler.runtime.loop import Stop
 from crawler.runtime.loop import run as run_loop
 
@@ -84,11 +84,13 @@ async def compare_servers(a: str, b: str, config: CompareConfig, *, stop: Stop, 
     chance = Random(shape.seed).random  # noqa: S311
     urls, begin, blocks = {"A": a, "B": b}, 0.0, list[Block]()
     for url in urls.values():
-        await prepare(url, config.load)  # what can be refused is refused before anything is sent
+        with scratch_folder() as folder:  # what can be refused is refused before anything is sent
+            await prepare(url, config.load, folder)
     async with LoadProcesses(shape.processes) as processes:
         for side in order(config.blocks.blocks, chance):
-            asked, plan = await prepare(urls[side], config.load)
-            result = await processes.test(asked, plan, stop=stop)
+            with scratch_folder() as folder:
+                asked, plan = await prepare(urls[side], config.load, folder)
+                result = await processes.test(asked, plan, stop=stop)
             if stop.draining:
                 break
             blocks.append(block_of(side, begin, result))

@@ -48,10 +48,12 @@ def test_a_late_client_does_not_spoil_a_window_that_holds() -> None:
 
     held = observe(load_result([phase(10)], late, rate=200), SLO)
     missed = observe(load_result([phase(60)], late, rate=200), SLO)
+    slow = observe(load_result([phase(200)], late, rate=200), SLO)
 
     assert (held.outcome, held.verdict) == (Outcome.HELD, LoadVerdict.CLIENT_BOUND)
     assert missed.outcome is Outcome.CLIENT
     assert "is the client's own" in missed.because
+    assert slow.outcome is Outcome.MISSED  # 20 ms of 200 explain nothing
 
 
 def test_a_backlog_that_grows_is_a_miss() -> None:

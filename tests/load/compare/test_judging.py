@@ -10,7 +10,7 @@ from crawler.load.compare.blocks import Block, block_of, order
 from crawler.load.compare.judging import Judged, Rules, judge_blocks
 from crawler.load.compare.result import CompareVerdict, Judgement
 from crawler.load.nanoseconds import SECOND
-from crawler.load.records import Phase
+from crawler.load.records import Example, Phase
 from support.compared import alternating, normal
 from support.load_results import load_result
 
@@ -99,7 +99,7 @@ def test_a_load_test_becomes_a_block_with_its_fault() -> None:
     """Failures come before the verdict of the client, and few answers are no block."""
     phase = Phase(name="m", end=SECOND, scheduled=100, sent=100, answered=100)
     for _ in range(100):
-        phase.failed[7] += 1
+        phase.fail("status_500", Example(at=1, took=7, port=None, detail="500"))
 
     failing, empty = block_of("A", 2.0, load_result([phase])), block_of("B", 0.0, load_result([Phase(name="m")]))
 
