@@ -79,7 +79,8 @@ def _apps(window: str, blocks: str) -> Iterator[Claim]:
     metric = next((each for each in slower["metrics"] if each["name"] == "p50"), None)
     shown = f"{metric['low']:.4f} to {metric['high']:.4f}" if metric else "none"
     yield Claim("the second version is found", "REGRESSION", shown, slower["verdict"] == "REGRESSION")
-    yield Claim("nothing is found in itself", "no regression", same["verdict"], same["verdict"] != "REGRESSION")
+    is_quiet = same["verdict"] in {"NO-DIFFERENCE", "UNDECIDED"}
+    yield Claim("nothing is found in itself", "no regression", same["verdict"], is_quiet)
 
 
 def _held(found: dict[str, Any], truth: float) -> str:
