@@ -92,6 +92,21 @@ def test_an_end_that_its_windows_do_not_confirm_moves_outward() -> None:
     assert (search.high or 0) >= 1100
 
 
+def test_three_windows_of_five_confirm_no_end() -> None:
+    """Two misses of five, for their backlog alone and with clear figures, keep a rate from counting as held."""
+    search, turns = Search(bounds()), cycle([HELD, replace(MISSED, excess=HELD.excess, is_behind=True)])
+
+    def seen(window: Window, number: int) -> Seen:
+        if 900 < (window.rate or 0) <= 1000:
+            return next(turns)
+        return up_to(1000)(window, number)
+
+    told(search, seen)
+
+    assert search.ending is Ending.FOUND
+    assert (search.low or 0) <= 900
+
+
 def test_an_end_is_confirmed_only_by_figures_clear_of_the_limit() -> None:
     """Five windows that hold, but by less than they differ, confirm nothing."""
     search, turns = Search(bounds()), cycle([-0.0001, -0.0001, -0.0001, -0.0001, -0.02])
