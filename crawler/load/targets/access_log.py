@@ -53,7 +53,7 @@ def request_line(text: str) -> tuple[str, str]:
     """
     found = _REQUEST.fullmatch(text)
     if found is None:
-        raise ValueError(f"its request is no HTTP that can be sent: {safe(text, 60)!r}")
+        raise ValueError(f'its request is no HTTP that can be sent: "{safe(text, 60)}"')
     return found[1], found[2]
 
 

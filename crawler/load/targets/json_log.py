@@ -122,7 +122,7 @@ def _request(fields: Mapping[str, object], names: _Names) -> tuple[str, str]:
         if query not in {"", "-", "None"} and "?" not in url:
             url = f"{url}?{query.removeprefix('?')}"
     if not url.startswith(("/", "http://", "https://")):
-        raise ValueError(f"its request is no HTTP that can be sent: {safe(f'{method} {url}', 60)!r}")
+        raise ValueError(f'its request is no HTTP that can be sent: "{safe(method, 20)} {safe(url, 60)}"')
     host = None if names.host is None else fields[names.host]
     if url.startswith("/") and isinstance(host, str) and _HOST_TEXT.fullmatch(host):
         scheme = "https" if names.scheme is not None and fields[names.scheme] == "https" else "http"

@@ -106,7 +106,7 @@ class Serialiser:
         feed, first = self._feed, form.columns[0]
         if feed is None:
             raise UsageError(
-                f"{where}: ${{{first}}}: give --feed FILE with this column, or write $${{ to send it as is"
+                f"{where}: ${{{safe(first, 40)}}}: give --feed FILE with this column, or write $${{ to send it as is"
             )
         for column in form.columns:
             if column not in feed.columns:

@@ -122,7 +122,7 @@ def test_access_logs_are_read(line: bytes, method: str, url: str) -> None:
     ("request_", "says"),
     [
         (b"-", "is no HTTP"),
-        (rb"\x16\x03\x01\x02\x00\x01", "is no HTTP"),
+        (rb"\x16\x03\x01\x02", r'is no HTTP that can be sent: "\\u0016\\u0003\\u0001\\u0002"'),
         (b"GET / HTTP/1.1\\r\\nHost: x", "is no HTTP"),
         (b"CONNECT h:443 HTTP/1.1", "is no HTTP"),
         (b"OPTIONS * HTTP/1.1", "is no HTTP"),
