@@ -137,9 +137,9 @@ class SendingLane:
 
     def _count(self, due: int) -> tuple[Sequence[Phase], Phase]:
         """Count the request that is due, look up the next one, and return the records of its phase, and its own."""
-        loop = self._loop
-        while (end := loop.setup.spans[self._phase_number].end) is not None and due - loop.origin >= end:
-            self._phase_number += 1
+        loop, last = self._loop, len(self._loop.setup.spans) - 1
+        while self._phase_number < last and due - loop.origin >= (loop.setup.spans[self._phase_number].end or 0):
+            self._phase_number += 1  # the last due moment may round up to the end of the last phase
         cells = loop.cells_of(self._phase_number)
         phase = cells[self._request.group]
         phase.scheduled += 1

@@ -277,3 +277,12 @@ def test_memory_does_not_grow_with_the_number_of_requests() -> None:
         return len(phase.fresh.whole) + len(phase.reused.whole) + len(phase.response) + len(loop.heads)
 
     assert size(100_000) <= size(10_000) + 10
+
+
+def test_a_request_that_is_due_at_the_end_belongs_to_the_last_phase() -> None:
+    """Due moments are rounded up to whole nanoseconds, so that of the last request may be the end itself."""
+    loop, server = simulated(lambda _n, _now: MILLISECOND, rate=300, seconds=4.176666667)
+
+    phase = measured(loop)
+
+    assert phase.scheduled == phase.ok == server.received == 1254
