@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from crawler.version import __version__
 
 if TYPE_CHECKING:
-    from crawler.core.errors import CrawlerError, FetchError, StatusError, UrlError, UsageError
+    from crawler.core.errors import CrawlerError, FetchError, LoadTestFailed, StatusError, UrlError, UsageError
     from crawler.core.reasons import Reason
     from crawler.downloader.auth import DigestAuth
     from crawler.downloader.blocking import fetch, iter_fetch
@@ -64,6 +64,7 @@ __all__ = [
     "Fetcher",
     "LoadAnswer",
     "LoadResult",
+    "LoadTestFailed",
     "LoadUser",
     "OpenAnswer",
     "PageSource",
@@ -99,6 +100,7 @@ _HOMES = {
     "Fetcher": "crawler.downloader.client",
     "LoadAnswer": "crawler.load.users.answer",
     "LoadResult": "crawler.load.result",
+    "LoadTestFailed": "crawler.core.errors",
     "LoadUser": "crawler.load.users.script",
     "OpenAnswer": "crawler.downloader.open_answer",
     "PageSource": "crawler.parse.extract",

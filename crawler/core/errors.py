@@ -3,6 +3,7 @@
 CrawlerError
 ├── UsageError         an option or a source is impossible           exit 2
 ├── TargetRefused      a load test of a machine that is not this one    exit 7
+├── LoadTestFailed     a load test has missed a threshold; an AssertionError too   exit 8
 ├── RunInUse           another process works on this run             exit 3
 ├── StorageError       the disk or the run's files; the run ends     exit 5
 │   ├── DiskFull       free some space, then resume                  exit 4
@@ -57,6 +58,20 @@ class TargetRefused(CrawlerError):
     """A load test was asked for against another machine, without the option that allows it."""
 
     exit_code = 7
+
+
+class LoadTestFailed(CrawlerError, AssertionError):
+    """A load test has not passed, raised by `LoadResult.check` and `assert_below`; test frameworks call it a failure.
+
+    Attributes:
+        result: the `crawler.LoadResult`, where a result raised it.
+    """
+
+    exit_code = 8
+
+    def __init__(self, message: str, *, result: Any = None) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 class StorageError(CrawlerError):

@@ -7,17 +7,21 @@ Rules
 Runs on: anywhere (pure).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Self
 
 import msgspec
 
+from crawler.core.errors import LoadTestFailed
 from crawler.core.histogram import FINE, mean, middle
 from crawler.load.client_share import client_shares
 from crawler.load.counts import Table, merged
 from crawler.load.figures import interval_figures, label, phase_figures, times
+from crawler.load.gates import LoadGate, PercentileInterval, missed, not_below
 from crawler.load.intervals import Interval
 from crawler.load.quantiles import Quantile, quantile, share_of, wanting
 from crawler.load.records import ClientCost, Phase, sum_up
@@ -104,6 +108,7 @@ class LoadResult:
         aborted_by: the threshold that could not be met any more, which ended the test (--abort).
         groups: the measured requests by group of targets, named by it; empty when there is one group.
         intervals: the test second by second, with its warm-up.
+        gates: the thresholds of the test, in the order given.
     """
 
     asked: LoadSetup
@@ -117,6 +122,7 @@ class LoadResult:
     aborted_by: str | None = None
     groups: tuple[Phase, ...] = ()
     intervals: tuple[Interval, ...] = ()
+    gates: tuple[LoadGate, ...] = ()
 
     @cached_property
     def total(self) -> Phase:
@@ -191,6 +197,20 @@ class LoadResult:
         found = self.quantile(share_of(percent))
         return found.value / 1e9 if found else None
 
+    def percentile_interval(self, percent: float) -> PercentileInterval | None:
+        """Return a percentile in seconds with its 95 % confidence interval; see `percentile`."""
+        return self._interval(share_of(percent))
+
+    def _interval(self, share: float) -> PercentileInterval | None:
+        found = self.quantile(share)
+        if found is None:
+            return None
+        value, low, high = (nanoseconds / 1e9 for nanoseconds in (found.value, found.low, found.high))
+        samples = sum(self.response.values()) + sum(self.unanswered.values())
+        return PercentileInterval(
+            share=share, value=value, low=low, high=high, samples=samples, at_least=found.at_least
+        )
+
     @property
     def p50(self) -> float | None:
         """Return the median response time in seconds."""
@@ -224,6 +244,48 @@ class LoadResult:
         return None if worst is None else middle(worst, FINE) / 1e9
 
     @property
+    def passed(self) -> bool:
+        """Return whether each threshold is kept, most answers were good, and the test ran to its end."""
+        is_whole = self.total.ok > 0 and not self.interrupted and not self.has_failed
+        return is_whole and all(gate.is_kept for gate in self.gates)
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether the server failed: no good answer, or too few of them for any praise of their times."""
+        return self.verdict in {LoadVerdict.NOTHING_OK, LoadVerdict.FAILING}
+
+    def check(self) -> Self:
+        """Return the result if the test has passed.
+
+        Raises:
+            LoadTestFailed: it has not; the message has each threshold that was missed, and the verdict.
+        """
+        if self.passed:
+            return self
+        verdict = f"{self.verdict} ({self.because})"
+        lines = missed(self.gates) or ["was interrupted" if self.interrupted else f"is {verdict}"]
+        lines += [f"verdict {verdict}"] if len(lines) > 1 else []
+        raise LoadTestFailed(f"the load test of {self.asked.url} {chr(10).join(lines)}", result=self)
+
+    def assert_below(self, percentile: float | str, seconds: float) -> None:
+        """Refuse a percentile of the response time, such as 99 or "p99", that is not surely below a limit.
+
+        Raises:
+            LoadTestFailed: its 95 % interval is not below the limit, or there are too few requests for it, or the
+                server failed, or the test ended early.
+            ValueError: there is no such percentile.
+        """
+        is_named = isinstance(percentile, str) and re.fullmatch(r"p\d+(\.\d+)?", percentile)
+        share = share_of(float(str(percentile)[1:]) if is_named else percentile)
+        found = self._interval(share)
+        problem = f"{label(share)}: {self.wanting(share)}" if found is None else not_below(found, seconds)
+        if problem is None and (self.has_failed or self.interrupted or self.aborted_by):
+            problem = f"{found}, but {'the server failed' if self.has_failed else 'the test ended early'}"
+        if problem is not None:
+            told = f"{problem}\nverdict {self.verdict} ({self.because})"
+            raise LoadTestFailed(f"the load test of {self.asked.url}: {told}", result=self)
+
+    @property
     def client_share(self) -> dict[str, float]:
         """Return the client's own part of each percentile (p50, p90...), at most, from 0 to 1."""
         shares = client_shares(self.total, self.lag, is_open=self.asked.is_open)
@@ -243,6 +305,7 @@ class LoadResult:
             "advice": self.advice,
             "interrupted": self.interrupted,
             **({"aborted_by": self.aborted_by} if self.aborted_by else {}),
+            **({"gates": [asdict(gate) for gate in self.gates]} if self.gates else {}),
             "asked": {key: value for key, value in asdict(self.asked).items() if value not in (None, ())},
             **phase_figures(self.total, is_open=self.asked.is_open),
             "client": {

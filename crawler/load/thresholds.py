@@ -13,13 +13,14 @@ Runs on: anywhere (pure).
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from crawler.core.errors import UsageError
 from crawler.core.histogram import FINE, mean, middle
 from crawler.core.text import safe
 from crawler.load.counts import merged
+from crawler.load.gates import LoadGate
 from crawler.load.quantiles import quantile, share_of, wanting
 from crawler.load.records import Phase
 from crawler.load.result import LoadResult, LoadVerdict
@@ -113,6 +114,13 @@ class Threshold:
         if self.share is None:
             return "no request was ok"
         return wanting(part.response if is_open else part.service(), self.share, part.unanswered())
+
+
+def with_gates(result: LoadResult, thresholds: Iterable[Threshold]) -> LoadResult:
+    """Return the result with each threshold and whether it is kept."""
+    found = [(gate.text, *gate.check(result)) for gate in thresholds]
+    gates = [LoadGate(threshold=text, is_kept=is_kept, figure=figure) for text, is_kept, figure in found]
+    return replace(result, gates=tuple(gates))
 
 
 def counted_bad(threshold: Threshold, part: Phase) -> int:
