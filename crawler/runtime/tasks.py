@@ -17,8 +17,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVarTuple
+from typing import Any, Self, TypeVar, TypeVarTuple
 
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
@@ -381,6 +382,30 @@ async def background(func: Callable[[*Ts], Coroutine[Any, Any, None]], *args: *T
         beside.start(func, *args)
         yield
         beside.cancel_all()
+
+
+async def finished(work: Coroutine[Any, Any, T], ask_to_end: Callable[[], bool]) -> T:
+    """Return the result of `work`; a wait that is cancelled lets it end in order, and is cancelled then.
+
+    `ask_to_end` is called at the first cancellation, and returns whether the work will end by itself soon. If not, or
+    at a second cancellation, the work is cancelled, too. Either way it has ended when this returns.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if task.done():  # it was cancelled from within
+            raise
+        if not ask_to_end():
+            task.cancel()
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                task.cancel()
+        if not task.cancelled():
+            task.exception()  # it has no reader
+        raise
 
 
 async def every(seconds: float, func: Callable[[], object]) -> None:

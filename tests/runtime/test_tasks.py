@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from crawler.runtime.tasks import Alarm, Slots, background, every
+from crawler.runtime.tasks import Alarm, Slots, background, every, finished
 from support.turns import turns
 
 pytestmark = pytest.mark.both_loops
@@ -280,3 +280,63 @@ async def test_an_error_of_a_periodic_call_ends_the_block() -> None:
     with pytest.raises(ValueError, match="no sample"):
         async with background(every, 0.001, sample):
             await asyncio.Event().wait()
+
+
+async def test_work_that_is_finished_gives_its_result_or_its_error() -> None:
+    """Without a cancellation it is an await."""
+
+    async def work(number: int) -> int:
+        await turns(2)
+        return 1 // number
+
+    assert await finished(work(1), lambda: True) == 1
+    with pytest.raises(ZeroDivisionError):
+        await finished(work(0), lambda: True)
+
+
+@pytest.mark.parametrize(("ends", "cancels", "marks"), [(True, 1, ["end"]), (False, 1, []), (True, 2, [])])
+async def test_work_ends_in_order_unless_it_cannot_or_is_cancelled_twice(
+    *, ends: bool, cancels: int, marks: list[str]
+) -> None:
+    """The waiter is cancelled in either case, and the work is over then."""
+    asked, seen, over = asyncio.Event(), list[str](), list[str]()
+
+    async def work() -> None:
+        try:
+            await asked.wait()
+            await turns(3)
+            seen.append("end")
+        finally:
+            over.append("over")
+
+    def ask() -> bool:
+        asked.set()
+        return ends
+
+    waiter = asyncio.ensure_future(finished(work(), ask))
+    for _ in range(cancels):
+        await turns(2)
+        waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+
+    assert (seen, over) == (marks, ["over"])
+
+
+async def test_an_error_after_the_cancellation_is_not_left_without_a_reader() -> None:
+    """The cancellation has the last word."""
+    asked = asyncio.Event()
+
+    async def work() -> None:
+        await asked.wait()
+        raise KeyError
+
+    def ask() -> bool:
+        asked.set()
+        return True
+
+    waiter = asyncio.ensure_future(finished(work(), ask))
+    await turns(2)
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
