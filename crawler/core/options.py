@@ -141,7 +141,7 @@ def _header(value: object) -> tuple[str, str]:
     name, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
     rest = rest.strip(" \t")
     if not colon or not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(rest):
-        raise ValueError("'Name: value', in UTF-8 and without line ends or other control characters")
+        raise ValueError("'Name: value'")
     return name, rest
 
 
