@@ -119,14 +119,15 @@ def _flag(option: Option, *, shows_default: bool, hidden: bool) -> Decorator:
         text += f"  [default: {shown}]"
     if kind is OptionKind.FLAG:
         return click.option(f"--{option.name}/--no-{option.name}", parameter, default=None, help=text, hidden=hidden)
+    # Given as None, `flag_value` would let each option stand alone: then `--save -` has no value, and `-` is a source.
+    alone: dict[str, Any] = {} if option.help.bare is None else {"is_flag": False, "flag_value": option.help.bare}
     return click.option(
         *([f"-{option.help.short}"] if option.help.short else []),
         f"--{option.name}",
         parameter,
         metavar=option.metavar,
         multiple=kind.value.is_repeatable,
-        is_flag=False,
-        flag_value=option.help.bare,
+        **alone,
         default=None,
         help=text,
         hidden=hidden,
