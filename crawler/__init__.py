@@ -43,8 +43,12 @@ if TYPE_CHECKING:
     from crawler.load.capacity.run import find_capacity
     from crawler.load.compare.result import Comparison
     from crawler.load.compare.run import compare
+    from crawler.load.gates import LoadGate, PercentileInterval
+    from crawler.load.keywords import LoadOptions
+    from crawler.load.load_progress import LoadProgress
     from crawler.load.result import LoadResult
-    from crawler.load.run import load_test
+    from crawler.load.run import LoadTest, load_test
+    from crawler.load.targets.in_memory import LoadTarget
     from crawler.load.users.answer import LoadAnswer
     from crawler.load.users.script import LoadUser
     from crawler.parse.extract import PageSource
@@ -63,11 +67,17 @@ __all__ = [
     "Fetched",
     "Fetcher",
     "LoadAnswer",
+    "LoadGate",
+    "LoadOptions",
+    "LoadProgress",
     "LoadResult",
+    "LoadTarget",
+    "LoadTest",
     "LoadTestFailed",
     "LoadUser",
     "OpenAnswer",
     "PageSource",
+    "PercentileInterval",
     "Reason",
     "RetryNotice",
     "RetryPolicy",
@@ -99,11 +109,17 @@ _HOMES = {
     "Fetched": "crawler.downloader.fetched",
     "Fetcher": "crawler.downloader.client",
     "LoadAnswer": "crawler.load.users.answer",
+    "LoadGate": "crawler.load.gates",
+    "LoadOptions": "crawler.load.keywords",
+    "LoadProgress": "crawler.load.load_progress",
     "LoadResult": "crawler.load.result",
+    "LoadTarget": "crawler.load.targets.in_memory",
+    "LoadTest": "crawler.load.run",
     "LoadTestFailed": "crawler.core.errors",
     "LoadUser": "crawler.load.users.script",
     "OpenAnswer": "crawler.downloader.open_answer",
     "PageSource": "crawler.parse.extract",
+    "PercentileInterval": "crawler.load.gates",
     "Reason": "crawler.core.reasons",
     "RetryNotice": "crawler.downloader.hooks",
     "RetryPolicy": "crawler.http.retry",

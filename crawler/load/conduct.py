@@ -105,7 +105,7 @@ def _loop(plan: Plan, requests: OpenRequests, timers: Timers, tasks: TaskSet) ->
     if plan.is_open:
         return OpenLoop(setup, [_schedule(plan, requests, host) for host in range(len(dialers))])
     if plan.users.script is not None:
-        script = load_script(plan.users.script)
+        script = plan.users.function or load_script(plan.users.script)
         return ScriptLoop(setup, _behaviour(plan, requests), _users(plan), script, plan.asked, tasks)
     if plan.has_users:
         return UserLoop(setup, _behaviour(plan, requests), _users(plan))

@@ -57,7 +57,7 @@ async def prepare(url: str | None, config: LoadConfig, folder: Path) -> tuple[Lo
 async def _main(url: str | None, config: LoadConfig, folder: Path) -> Plan:
     """Return the plan without its hosts' addresses, and without the log-in."""
     shape, targets = config.shape, None
-    if config.users.script is not None:
+    if config.users.script is not None and config.users.function is None:
         check_script(config.users.script)
     if wants_targets(url, config):
         targets = await in_thread(make_targets, url, config, folder)
@@ -92,7 +92,7 @@ async def _with_login(plan: Plan, url: str | None, config: LoadConfig, folder: P
     """Return the plan with the requests of the log-in, whose groups and hosts join those of the targets."""
     if config.users.login is None:
         return plan
-    file = TargetsConfig(targets=config.users.login, feed=config.targets.feed)
+    file = TargetsConfig(targets=config.users.login, feed=config.targets.feed, rows=config.targets.rows)
     request = msgspec.structs.replace(config.request, method=None, body=None, body_file=None, chunked=False)
     (inner := folder / "login").mkdir()
     login = await in_thread(make_targets, url, msgspec.structs.replace(config, targets=file, request=request), inner)

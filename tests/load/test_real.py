@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import trustme
@@ -55,7 +56,7 @@ class Counting:
         await self._has_them.wait()
 
 
-async def load(handler: Handler, **options: object) -> LoadResult:
+async def load(handler: Handler, **options: Any) -> LoadResult:
     """Load-test a server with this handler; the account must add up."""
     async with raw_server(handler) as (host, port):
         result = await crawler.load_test(
@@ -241,10 +242,9 @@ async def test_nobody_there_ends_early_and_says_so() -> None:
 @pytest.mark.parametrize("rate", [None, 200.0])
 async def test_a_server_that_is_killed_and_restarted_is_seen_and_met_again(rate: float | None) -> None:
     """Requests fail while it is away, by name, succeed before and after, and all add up."""
-    options = {"duration": 1.5, "connections": 4, **({"rate": rate} if rate else {})}
     first, second = Counting(), Counting()
     async with raw_server(first) as (host, port):
-        test = asyncio.create_task(crawler.load_test(f"http://{host}:{port}/", **options))
+        test = asyncio.create_task(crawler.load_test(f"http://{host}:{port}/", rate=rate, duration=1.5, connections=4))
         await first.has(50)
     await asyncio.sleep(0.3)  # it is away for a while
     async with raw_server(second, host, port):

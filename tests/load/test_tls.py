@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -144,7 +145,7 @@ async def test_the_server_is_asked_for_another_name(files: Files) -> None:
     ("options", "version"),
     [({}, "TLSv1.3"), ({"tls_max": "1.2"}, "TLSv1.2"), ({"tls_min": "1.3"}, "TLSv1.3")],
 )
-async def test_the_version_is_the_one_that_was_asked_for(options: dict[str, str], version: str, files: Files) -> None:
+async def test_the_version_is_the_one_that_was_asked_for(options: dict[str, Any], version: str, files: Files) -> None:
     """The newest that both sides know, within the limits."""
     server = Server()
 

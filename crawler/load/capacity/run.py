@@ -7,10 +7,11 @@ Runs on: the main thread and its loop.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Unpack
 
 from msgspec.structs import replace
 
-from crawler.core.keywords import by_keyword, values_of
+from crawler.core.keywords import by_keyword
 from crawler.core.options import in_keywords
 from crawler.load.capacity.config import CAPACITY_OPTIONS, CapacityConfig, configure_capacity, window_of
 from crawler.load.capacity.null_server import null_server
@@ -18,6 +19,7 @@ from crawler.load.capacity.result import CapacityResult, CapacityRow, result_of,
 from crawler.load.capacity.search import Search
 from crawler.load.capacity.windows import Stage, Window, observe
 from crawler.load.config import LoadConfig, RequestConfig
+from crawler.load.keywords import CapacityOptions, texts_of
 from crawler.load.prepare import prepare
 from crawler.load.processes import LoadProcesses, scratch_folder
 from crawler.load.result import LoadResult
@@ -31,7 +33,7 @@ ShowWindow = Callable[[CapacityRow], object]
 """A display, called with each window that has ended."""
 
 
-async def find_capacity(url: str, *, slo: str | Sequence[str], **options: object) -> CapacityResult:
+async def find_capacity(url: str, *, slo: str | Sequence[str], **options: Unpack[CapacityOptions]) -> CapacityResult:
     """Find the highest rate at which a server of this machine keeps a service level; options as of `crawler capacity`.
 
     `slo="p99<50ms"`, or a list of such limits; `from_rate=50`, `to_rate=2000`, `connections=64`, `headers={...}`...
@@ -42,8 +44,7 @@ async def find_capacity(url: str, *, slo: str | Sequence[str], **options: object
         TargetRefused: the target is not this machine.
     """
     with in_keywords(_KEYWORDS):
-        given = {"slo": [slo] if isinstance(slo, str) else slo, **options}
-        config = configure_capacity(values_of(given, _OPTIONS, "find_capacity"))
+        config = configure_capacity(texts_of({"slo": slo, **options}, _OPTIONS, "find_capacity"))
         return await search_capacity(url, config, stop=Stop(), show=lambda _: None)
 
 

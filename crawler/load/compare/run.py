@@ -9,9 +9,10 @@ Runs on: the main thread and its loop.
 import os
 from collections.abc import Callable
 from random import Random
+from typing import Unpack
 
 from crawler.core.errors import UsageError
-from crawler.core.keywords import by_keyword, values_of
+from crawler.core.keywords import by_keyword
 from crawler.core.options import in_keywords
 from crawler.core.text import duration
 from crawler.load.compare.blocks import Block, block_of, order
@@ -19,6 +20,7 @@ from crawler.load.compare.config import COMPARE_OPTIONS, CompareConfig, configur
 from crawler.load.compare.judging import Rules, judge_blocks
 from crawler.load.compare.result import Comparison
 from crawler.load.compare.saved import compare_saved, is_saved
+from crawler.load.keywords import CompareOptions, texts_of
 from crawler.load.prepare import prepare
 from crawler.load.processes import LoadProcesses, scratch_folder
 from crawler.runtime.loop import Stop
@@ -32,7 +34,11 @@ ShowBlock = Callable[[Block], object]
 
 
 async def compare(
-    a: str | os.PathLike[str], b: str | os.PathLike[str], *, tolerance: float | str = "5%", **options: object
+    a: str | os.PathLike[str],
+    b: str | os.PathLike[str],
+    *,
+    tolerance: float | str = "5%",
+    **options: Unpack[CompareOptions],
 ) -> Comparison:
     """Compare two servers of this machine, or two saved reports of load tests; options as of `crawler compare`.
 
@@ -44,7 +50,7 @@ async def compare(
         TargetRefused: a target is not this machine.
     """
     with in_keywords(_KEYWORDS):
-        given = values_of({"tolerance": f"{tolerance}", **options}, _OPTIONS, "compare")
+        given = texts_of({"tolerance": f"{tolerance}", **options}, _OPTIONS, "compare")
         one, other = os.fspath(a), os.fspath(b)
         if are_saved(one, other):
             return compare_saved(one, other, configure_compare(given, saved=True))

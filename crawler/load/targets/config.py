@@ -12,13 +12,20 @@ import msgspec
 
 from crawler.core.errors import UsageError
 from crawler.core.options import Help, OptionKind
+from crawler.load.targets.feed import Feed
+from crawler.load.targets.line import BrokenLine, TargetLine
 
 FORMATS = ("text", "vegeta", "har", "log", "json-log", "pages")
 _METHODS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class TargetsConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The file of targets and its order."""
+    """The file of targets and its order.
+
+    Attributes:
+        items: the targets that a script gives in the place of a file; `targets` is their name then.
+        rows: the rows that a script gives in the place of a feed; `feed` is their name then.
+    """
 
     targets: Annotated[
         str | None,
@@ -64,6 +71,8 @@ class TargetsConfig(msgspec.Struct, frozen=True, kw_only=True):
             bare="1",
         ),
     ] = None
+    items: tuple[TargetLine | BrokenLine | None, ...] | None = None
+    rows: Feed | None = None
 
     def allowed(self) -> frozenset[str]:
         """Return the methods that are named.

@@ -14,6 +14,7 @@ from crawler.load.config import LoadConfig
 from crawler.load.target import body_of, target
 from crawler.load.targets.formats import IDLE, PARSERS, WRITTEN, format_of
 from crawler.load.targets.har import har_entries
+from crawler.load.targets.in_memory import FACTS
 from crawler.load.targets.line import BrokenLine, FileFacts, LineParser, TargetLine
 from crawler.load.targets.serialise import Serialiser
 from crawler.load.targets.source import TOO_LONG, opened, read_feed
@@ -41,7 +42,7 @@ def make_targets(url: str | None, config: LoadConfig, folder: Path) -> Targets:
         UsageError: the file, a line of it, the feed or a combination of them is impossible.
     """
     asked = config.targets
-    feed = None if asked.feed is None else read_feed(asked.feed)
+    feed = read_feed(asked.feed) if asked.feed is not None and asked.rows is None else asked.rows
     rows = 1 if feed is None else len(feed)
     with _lines(url, config, folder) as (file, lines), StoreWriter(folder / "targets") as writer:
         base = None if url is None or asked.targets is None else target(url)
@@ -52,10 +53,13 @@ def make_targets(url: str | None, config: LoadConfig, folder: Path) -> Targets:
 
 @contextmanager
 def _lines(url: str | None, config: LoadConfig, folder: Path) -> Iterator[tuple[FileFacts, Iterable[Reading]]]:
-    """Yield the facts of the file, and its lines; without a file, the request of the command line."""
+    """Yield the facts of the file, and its lines or items; without a file, the request of the command line."""
     asked = config.targets
     if asked.targets is None:
         yield FileFacts(name="the request", is_written=True), [_single(url or "", config)]
+        return
+    if asked.items is not None:
+        yield FACTS, asked.items
         return
     with ExitStack() as stack:
         source = stack.enter_context(opened(asked.targets, folder))

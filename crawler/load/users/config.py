@@ -4,7 +4,8 @@ Runs on: anywhere (pure).
 """
 
 import re
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 
 import msgspec
 
@@ -16,7 +17,11 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
 class UsersConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The behaviour of the users of a closed loop."""
+    """The behaviour of the users of a closed loop.
+
+    Attributes:
+        function: the `user` that a script gives in the place of a file; `script` is its name then.
+    """
 
     think: Annotated[
         str | None,
@@ -49,6 +54,8 @@ class UsersConfig(msgspec.Struct, frozen=True, kw_only=True):
             metavar="FILE",
         ),
     ] = None
+
+    function: Callable[[Any], Awaitable[object]] | None = None
 
     @property
     def are_told(self) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ class Shop:
 def scripted(tmp_path: Path) -> object:
     """Run a script's users against the shop, and give the result and what the shop has seen."""
 
-    async def run(script: str, **options: object) -> tuple[LoadResult, Shop]:
+    async def run(script: str, **options: Any) -> tuple[LoadResult, Shop]:
         file, shop = tmp_path / "users.py", Shop()
         file.write_text(dedent(script))
         async with raw_server(shop) as (host, port):
