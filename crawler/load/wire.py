@@ -16,6 +16,7 @@ Runs on: the loop that loads; in tests, on a simulated one.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
@@ -271,6 +272,8 @@ class Connection(asyncio.Protocol):
         if not self.is_busy:
             self._phase.closed_by_server += 1
             self._over(self.pool.now())
+        elif isinstance(error, ssl.SSLError):  # such as that a certificate is missing, which TLS 1.3 tells late
+            self._fail(FetchError(Reason.TLS_FAILED, error.reason or str(error)))
         elif self._is_awaiting:
             self._lost(error)
         elif error is not None:

@@ -1,6 +1,7 @@
 """load.wire: one connection of a load test. How answers are framed: tests/conformance/test_framing.py."""
 
 import gzip
+import ssl
 import zlib
 
 import brotli
@@ -208,3 +209,16 @@ def test_an_answer_to_head_is_not_taken_for_one_to_get() -> None:
     assert connection.is_busy
     connection.data_received(HELLO[len(head) :])
     assert pool.phase.ok == 5
+
+
+@pytest.mark.parametrize("begun", [b"", HELLO[:9]])
+def test_an_error_of_tls_is_called_one(begun: bytes) -> None:
+    """Such as the alert of a server that asks for a certificate, which comes after the handshake in TLS 1.3."""
+    pool, connection = used()
+    if begun:
+        connection.data_received(begun)
+
+    connection.connection_lost(ssl.SSLError(1, "tlsv13 alert certificate required"))
+
+    assert pool.account()["failures"] == {"tls_failed": 1}
+    assert pool.asked_again == 0
