@@ -273,7 +273,7 @@ class Connection(asyncio.Protocol):
             self._phase.closed_by_server += 1
             self._over(self.pool.now())
         elif isinstance(error, ssl.SSLError):  # such as that a certificate is missing, which TLS 1.3 tells late
-            self._fail(FetchError(Reason.TLS_FAILED, error.reason or str(error)))
+            self._fail(FetchError(Reason.TLS_FAILED, str(error)))
         elif self._is_awaiting:
             self._lost(error)
         elif error is not None:
