@@ -14,10 +14,11 @@ from pathlib import Path
 
 from crawler.core.errors import InternalError
 from crawler.core.protocols import Pacer
-from crawler.load.base_loop import Loop, LoopSetup
+from crawler.load.base_loop import Loop
 from crawler.load.board_writer import BoardWriter
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.dial import Dialer
+from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.open_loop import OpenLoop
 from crawler.load.pacers import Share

@@ -13,9 +13,10 @@ Runs on: the loop that loads.
 from collections import deque
 from collections.abc import Sequence
 
-from crawler.load.base_loop import Loop, LoopSetup
+from crawler.load.base_loop import Loop
 from crawler.load.counts import note
 from crawler.load.exchange import Request
+from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import Phase
 from crawler.load.schedule import Schedule

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from crawler.core.protocols import Pacer
 from crawler.core.urls import Url
-from crawler.load.base_loop import Span
 from crawler.load.config import RequestConfig, ShapeConfig
 from crawler.load.dial import Endpoint
 from crawler.load.exchange import Exchange
+from crawler.load.loop_setup import Span
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.pacers import Curve, First, Poisson, Regular
 from crawler.load.referee import Referee

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from crawler.load.abort import Outlook, Tally, is_lost, most_requests, projected, tally
-from crawler.load.base_loop import Span
 from crawler.load.config import ShapeConfig
+from crawler.load.loop_setup import Span
 from crawler.load.nanoseconds import SECOND
 from crawler.load.records import Phase, sum_up
 from crawler.load.thresholds import Threshold, part_of, stage_of

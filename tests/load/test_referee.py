@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from crawler.load.base_loop import Loop, Span
+from crawler.load.base_loop import Loop
 from crawler.load.contradictions import configure_load
+from crawler.load.loop_setup import Span
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.plan import spans
 from crawler.load.records import Phase

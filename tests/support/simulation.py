@@ -13,10 +13,11 @@ from itertools import count, cycle
 
 from crawler.core.protocols import Pacer
 from crawler.http.framing import ResponseReader
-from crawler.load.base_loop import Loop, LoopSetup, Span
+from crawler.load.base_loop import Loop
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.exchange import Exchange, Request
 from crawler.load.intervals import Interval
+from crawler.load.loop_setup import LoopSetup, Span
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.open_loop import OpenLoop
 from crawler.load.pacers import Curve, RateStage, Regular

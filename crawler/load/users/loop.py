@@ -14,8 +14,9 @@ from functools import partial
 
 from crawler.core.urls import Url, parse
 from crawler.http.framing import ResponseReader
-from crawler.load.base_loop import Loop, LoopSetup
+from crawler.load.base_loop import Loop
 from crawler.load.exchange import Request
+from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import Phase
 from crawler.load.users.stages import Stay

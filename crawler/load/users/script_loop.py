@@ -13,9 +13,9 @@ from crawler.core.errors import CrawlerError, FetchError
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.http.framing import ResponseReader
-from crawler.load.base_loop import LoopSetup
 from crawler.load.config import RequestConfig
 from crawler.load.exchange import KeepingReader, Request
+from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import Example
 from crawler.load.targets.groups import MOST, OTHER

@@ -6,8 +6,8 @@ from itertools import cycle
 import pytest
 
 from crawler.core.urls import parse
-from crawler.load.base_loop import LoopSetup, Span
 from crawler.load.exchange import Exchange, Request
+from crawler.load.loop_setup import LoopSetup, Span
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.users.loop import Behaviour, UserLoop
 from crawler.load.users.stages import Stay, UserStages
