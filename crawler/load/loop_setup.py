@@ -1,6 +1,6 @@
 """The parts of a load test's loop: clock, rule, connections, phases and requests.
 
-Runs on: anywhere (pure); the loop that loads gives the clock and the connections.
+Runs on: the loop that loads; in tests, on a simulated one.
 """
 
 from collections.abc import Callable, Sequence
