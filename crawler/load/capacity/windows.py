@@ -16,7 +16,7 @@ from enum import StrEnum
 from math import inf, sqrt
 
 from crawler.core.histogram import FINE, middle
-from crawler.core.reasons import Reason
+from crawler.load.blame import is_clients
 from crawler.load.counts import merged
 from crawler.load.figures import percent
 from crawler.load.nanoseconds import SECOND
@@ -27,7 +27,6 @@ from crawler.load.thresholds import Threshold
 
 _SENT = 0.98
 _GROWTH = 0.02
-BUSY = 0.9  # of a core: such a client may hold the server up
 
 
 class Stage(StrEnum):
@@ -106,7 +105,7 @@ def observe(result: LoadResult, slo: Sequence[Threshold]) -> Seen:
     missed += behind
     if not missed:
         outcome = Outcome.HELD
-    elif _is_clients(result, [limit for limit, (_, is_kept, _) in zip(slo, checked, strict=True) if not is_kept]):
+    elif is_clients(result, [limit for limit, (_, is_kept, _) in zip(slo, checked, strict=True) if not is_kept]):
         outcome, missed = Outcome.CLIENT, [result.because, *missed]
     else:
         outcome = Outcome.MISSED
@@ -124,22 +123,6 @@ def observe(result: LoadResult, slo: Sequence[Threshold]) -> Seen:
         waited=sum(result.total.waiting.values()) / max(1, result.total.sent),
         errors=result.error_rate,
     )
-
-
-def _is_clients(result: LoadResult, missed: Sequence[Threshold]) -> bool:
-    """Return whether the client may be to blame for the limits that were missed."""
-    if result.verdict is not LoadVerdict.CLIENT_BOUND:
-        return False
-    if Reason.CLIENT_LIMIT in result.total.failures or max(client.cpu for client in result.clients) >= BUSY:
-        return True
-    parts = result.client_share
-    for limit in missed:
-        if limit.figure == "errors":
-            return False
-        time = result.percentile(float(limit.figure[1:])) if limit.figure.startswith("p") else None
-        if time is not None and time * (1 - parts.get(limit.figure, max(parts.values(), default=0.0))) > limit.limit:
-            return False
-    return True
 
 
 def _excess(limit: Threshold, result: LoadResult) -> float:
