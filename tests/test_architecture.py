@@ -91,9 +91,9 @@ def concurrency_lives_in_runtime(module: Module) -> Iterator[int]:
 
 
 def aiohttp_stays_at_the_edge(module: Module) -> Iterator[int]:
-    """Only site/ and the sessions that users bring know aiohttp, so no worker and no run imports it: it takes long."""
-    of_sessions = {PurePosixPath("downloader/session.py"), PurePosixPath("downloader/session_failures.py")}
-    if module.folder != "site" and module.path not in of_sessions:
+    """Only servers and sessions that users bring know aiohttp, so no worker and no run imports it: it takes long."""
+    edge = {"downloader/session.py", "downloader/session_failures.py", "testing/asgi_server.py"}
+    if module.folder != "site" and module.path.as_posix() not in edge:
         yield from (use.line for use in imports(module) if use.within(["aiohttp"]))
 
 

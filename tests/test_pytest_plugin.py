@@ -63,3 +63,85 @@ def test_the_plugin_is_light(tmp_path: Path) -> None:
     others = [flag for name in ("asyncio", "aiohttp", "anyio", "hypothesispytest") for flag in ("-p", f"no:{name}")]
 
     assert "1 passed" in pytest_of_a_user(tmp_path, LIGHT, *others)
+
+
+LOAD_TESTS = """
+import sys
+
+
+class App:
+    asked = 0
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            self.asked += 1
+            status = 500 if scope["path"] == "/broken" else 200
+            await send({"type": "http.response.start", "status": status, "headers": []})
+            await send({"type": "http.response.body", "body": b"hello"})
+
+
+LOAD = {"rate": 100, "duration": 1.1, "connections": 4}
+
+
+def test_an_application(load_test):
+    app = App()
+    result = load_test(app, "/items", **LOAD, thresholds=["errors<1%"])
+    assert result.outcomes["ok"] == app.asked > 100
+    assert result.passed
+
+
+def test_a_broken_application(load_test):
+    load_test(App(), "/broken", **LOAD)
+
+
+def test_a_missed_threshold(load_test):
+    load_test(App(), **LOAD, thresholds=["p50<1us"])
+"""
+ASYNCHRONOUS = (
+    LOAD_TESTS.partition("def test_")[0]
+    + """
+async def test_an_application(load_test):
+    app = App()
+    result = await load_test.run(app, **LOAD)
+    assert result.outcomes["ok"] == app.asked > 100
+
+
+async def test_a_plain_call(load_test):
+    load_test(App(), **LOAD)
+"""
+)
+
+
+def test_a_load_test_passes_and_fails(tmp_path: Path) -> None:
+    """Without pytest-asyncio; failures have the figures, and end in the test's own line."""
+    shown = pytest_of_a_user(tmp_path, LOAD_TESTS, "-W", "error", "-p", "no:asyncio")
+
+    assert "2 failed, 1 passed" in shown
+    assert "is NOTHING-OK (no request was ok: " in shown
+    assert "missed 1 of 1 threshold\nE         p50<1us: " in shown
+    assert "> " not in "".join(line for line in shown.splitlines() if "load_tester.py" in line)
+
+
+def test_a_load_test_is_awaited_in_an_asynchronous_test(tmp_path: Path) -> None:
+    """A plain call there is refused."""
+    shown = pytest_of_a_user(tmp_path, ASYNCHRONOUS, "-o", "asyncio_mode=auto")
+
+    assert "1 failed, 1 passed" in shown
+    assert "an event loop runs here: write `await load_test.run(...)`" in shown
+
+
+def test_load_tests_beside_others_are_skipped(tmp_path: Path) -> None:
+    """With pytest-xdist, whose workers disturb each other, unless the configuration says `judge`."""
+    code = LOAD_TESTS.partition("def test_a_broken")[0]
+
+    assert "1 skipped" in pytest_of_a_user(tmp_path, code, "-n", "2")
+    assert "4 workers run tests beside each other" in pytest_of_a_user(tmp_path, code, "-n", "4", "-rs")
+    assert "1 passed" in pytest_of_a_user(tmp_path, code, "-n", "2", "-o", "load_test_disturbed=judge")
+    assert "1 passed" in pytest_of_a_user(tmp_path, code, "-n", "1")
+
+
+def test_a_wrong_configuration_is_named(tmp_path: Path) -> None:
+    """It has two values."""
+    shown = pytest_of_a_user(tmp_path, LOAD_TESTS, "-o", "load_test_disturbed=never")
+
+    assert "load_test_disturbed = never: expected skip or judge" in shown

@@ -45,6 +45,9 @@ class LoadTest:
         UsageError: an option is impossible.
     """
 
+    is_apart = False
+    """Even a single process is one of its own."""
+
     def __init__(
         self,
         url: str | None = None,
@@ -94,7 +97,7 @@ class LoadTest:
                 asked, plan = await prepare(self._url, config, folder)
                 if self._progress is not None:
                     steering.show = Teller(asked, plan, self._progress)
-                if config.shape.processes > 1:
+                if config.shape.processes > 1 or (self.is_apart and config.users.function is None):
                     processes = await stack.enter_async_context(LoadProcesses(config.shape.processes))
                     result = await processes.steered_test(asked, plan, steering)
                 else:
