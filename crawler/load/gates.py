@@ -10,6 +10,7 @@ Runs on: anywhere (pure).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from crawler.core.text import counted
 from crawler.load.figures import label
@@ -33,7 +34,8 @@ class PercentileInterval:
 
     Attributes:
         samples: requests that it rests on.
-        at_least: the value is a lower bound, since requests below it had no answer; `high` then is one, too.
+        at_least: the value is a lower bound, since requests had no answer.
+        most: the value had those requests never been answered; infinite = it would be theirs.
     """
 
     share: float
@@ -42,6 +44,7 @@ class PercentileInterval:
     high: float
     samples: int
     at_least: bool = False
+    most: float = inf
 
     def __str__(self) -> str:
         sign = "at least " if self.at_least else ""
@@ -51,12 +54,12 @@ class PercentileInterval:
 
 def not_below(found: PercentileInterval, limit: float) -> str | None:
     """Return in words why a percentile is not below a limit in seconds; None = it is."""
-    if found.at_least:
-        return f"{found}, and some requests had no answer: expected below {_ms(limit)}"
     if found.low >= limit:
         return f"{found}: expected below {_ms(limit)}"
     if found.high >= limit:
         return f"{found}: undecided whether below {_ms(limit)}: test longer, which makes the interval narrower"
+    if found.most >= limit:
+        return f"{found}, and some requests had no answer: expected below {_ms(limit)}"
     return None
 
 

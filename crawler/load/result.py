@@ -205,10 +205,14 @@ class LoadResult:
         found = self.quantile(share)
         if found is None:
             return None
-        value, low, high = (nanoseconds / 1e9 for nanoseconds in (found.value, found.low, found.high))
-        samples = sum(self.response.values()) + sum(self.unanswered.values())
         return PercentileInterval(
-            share=share, value=value, low=low, high=high, samples=samples, at_least=found.at_least
+            share=share,
+            value=found.value / 1e9,
+            low=found.low / 1e9,
+            high=found.high / 1e9,
+            samples=sum(self.response.values()) + sum(self.unanswered.values()),
+            at_least=found.at_least,
+            most=found.most / 1e9,
         )
 
     @property

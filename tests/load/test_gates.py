@@ -101,6 +101,7 @@ def test_a_percentile_that_is_surely_below_passes(p99: float | str) -> None:
     """Its whole interval is below the limit."""
     result().assert_below(p99, 0.011)
     result(slow=20).assert_below(p99, 0.06)
+    result(slow=200, unanswered=5).assert_below("p50", 0.02)  # those few could not move the median
 
 
 @pytest.mark.parametrize(
