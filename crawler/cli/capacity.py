@@ -2,6 +2,8 @@
 
 import click
 
+from crawler.cli.load import about_this_program
+from crawler.cli.named_files import NamedFiles
 from crawler.cli.options import KnobCommand, given, knobs
 from crawler.load.capacity.config import CAPACITY_OPTIONS, configure_capacity
 from crawler.load.capacity.result import CapacityResult, CapacityRow
@@ -27,14 +29,16 @@ class CapacityCommand(KnobCommand):
 @click.command(cls=CapacityCommand, epilog=EXAMPLES)
 @click.argument("url")
 @knobs(options=CAPACITY_OPTIONS)
+@click.option("--html", metavar="FILE", help="Write the report as one HTML page with charts; it needs no network.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
-def command(url: str, *, as_json: bool, quiet: bool, **parameters: object) -> int:
+def command(url: str, *, html: str | None, as_json: bool, quiet: bool, **parameters: object) -> int:
     """Find the highest rate at which URL, a server of this machine, keeps the service level --slo."""
     from crawler.load.capacity.report import HEAD, window_line
     from crawler.load.capacity.run import run
+    from crawler.load.capacity.view import page_of
 
-    config = configure_capacity(given(parameters, CAPACITY_OPTIONS))
+    config, files = configure_capacity(given(parameters, CAPACITY_OPTIONS)), NamedFiles({"html": html})
     is_first = True
 
     def show(row: CapacityRow) -> None:
@@ -45,6 +49,8 @@ def command(url: str, *, as_json: bool, quiet: bool, **parameters: object) -> in
 
     result, signum = run(url, config, show)
     click.echo(result.to_json() if as_json else result.text())
+    if "html" in files:
+        files.write("html", page_of(result, about_this_program()))
     return exit_code(result) if signum is None else 128 + signum
 
 

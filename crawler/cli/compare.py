@@ -2,6 +2,8 @@
 
 import click
 
+from crawler.cli.load import about_this_program
+from crawler.cli.named_files import NamedFiles
 from crawler.cli.options import KnobCommand, given, knobs
 from crawler.load.compare.blocks import Block
 from crawler.load.compare.config import COMPARE_OPTIONS, configure_compare
@@ -27,19 +29,23 @@ class CompareCommand(KnobCommand):
 @click.argument("a")
 @click.argument("b")
 @knobs(options=COMPARE_OPTIONS)
+@click.option("--html", metavar="FILE", help="Write the report as one HTML page with charts; it needs no network.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
-def command(a: str, b: str, *, as_json: bool, quiet: bool, **parameters: object) -> int:
+def command(a: str, b: str, *, html: str | None, as_json: bool, quiet: bool, **parameters: object) -> int:
     """Compare A and B: two URLs of this machine, measured in turn, or two saved reports (crawler load --json)."""
     from crawler.load.compare.run import are_saved, run
     from crawler.load.compare.saved import compare_saved
+    from crawler.load.compare.view import page_of
 
-    options, signum = given(parameters, COMPARE_OPTIONS), None
+    options, signum, files = given(parameters, COMPARE_OPTIONS), None, NamedFiles({"html": html})
     if are_saved(a, b):
         found = compare_saved(a, b, configure_compare(options, saved=True))
     else:
         found, signum = run(a, b, configure_compare(options), lambda block: None if quiet else _show(block))
     click.echo(found.to_json() if as_json else found.text())
+    if "html" in files:
+        files.write("html", page_of(found, about_this_program()))
     return CODES.get(found.verdict, 0) if signum is None else 128 + signum
 
 

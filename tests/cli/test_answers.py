@@ -58,3 +58,26 @@ def test_another_machine_is_refused(capsys: pytest.CaptureFixture[str], command:
 
     assert _run([command, *urls, *(["--slo", "p99<5ms"] if command == "capacity" else [])]) == 7
     assert "--i-may-test 192.0.2.1" in capsys.readouterr().err
+
+
+def test_the_page_of_a_comparison_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The report is printed as ever, and the file has the same verdict."""
+    a, b = saved(tmp_path / "a.json", 1.0), saved(tmp_path / "b.json", 1.2)
+
+    assert _run(["compare", a, b, "--html", str(tmp_path / "page.html")]) == 8
+
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "REGRESSION" in page
+    assert "REGRESSION" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["capacity", "127.0.0.1:9", "--slo", "p99<5ms"], ["compare", "a.json", "b.json"]]
+)
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """Minutes of load would be lost otherwise."""
+    assert _run([*arguments, "--html", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"crawler: --html: {tmp_path}: is a folder; expected a file\n"

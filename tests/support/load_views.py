@@ -19,6 +19,7 @@ def capacity_view() -> CapacityView:
     return CapacityView(
         url="http://127.0.0.1:8000/",
         slo="p99<50ms",
+        limit="p99<50ms",
         limit_ms=50,
         low=873,
         high=911,
@@ -95,4 +96,5 @@ def _metric(
         high=high,
         smallest_change=None if low is None or high is None else (high - low) * 0.8,
         judgement=judgement,
+        sign=judgement if judgement in {"worse", "better"} else "",
     )

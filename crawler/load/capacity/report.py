@@ -27,9 +27,7 @@ def capacity_text(result: CapacityResult) -> str:
         lines += _row("Gate", f"{'kept  ' if result.is_met else 'MISSED'} at least {result.at_least:,.12g}/s")
     asked = result.asked
     lines += _row("Target", safe(f"{asked.method} {asked.url} at {asked.address}", 300))
-    arrivals = f"Poisson, seed {asked.seed}" if asked.arrivals == "poisson" else "constant gaps"
-    processes = "1 process" if asked.processes == 1 else f"{asked.processes} processes"
-    lines += _row("Load", f"open loop, {arrivals}, up to {asked.connections:,} connections, {processes}")
+    lines += _row("Load", load_text(result))
     if result.ceiling is not None:
         share = f"{CEILING_SHARE * 100:.0f} %"
         text = f"this client can send {result.ceiling:,.0f} requests/s on this machine (to a server that does nothing)"
@@ -37,6 +35,14 @@ def capacity_text(result: CapacityResult) -> str:
     if result.idle_ms is not None:
         lines += _row("Idle", f"p50 {result.idle_ms:,.3g} ms")
     return "\n".join([*lines, *_windows(result), *knee_plot(result)])
+
+
+def load_text(result: CapacityResult) -> str:
+    """Return the load of all windows in words."""
+    asked = result.asked
+    arrivals = f"Poisson, seed {asked.seed}" if asked.arrivals == "poisson" else "constant gaps"
+    processes = "1 process" if asked.processes == 1 else f"{asked.processes} processes"
+    return f"open loop, {arrivals}, up to {asked.connections:,} connections, {processes}"
 
 
 def interval_text(result: CapacityResult) -> str:

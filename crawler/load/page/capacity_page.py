@@ -23,8 +23,8 @@ class CapacityRow:
         rate: requests per second that were due.
         p50_ms, p99_ms: response times; None = too few answers.
         error_share: of the requests, from 0 to 1.
-        held: the window met the objective.
-        verdict: on the window's figures.
+        held: the window met the objective; None = it judges no rate, such as a probe.
+        verdict: on the window's figures, with its reason.
         phase: of the search: climb, drain, bisect, confirm.
     """
 
@@ -32,7 +32,7 @@ class CapacityRow:
     p50_ms: float | None
     p99_ms: float | None
     error_share: float
-    held: bool
+    held: bool | None
     verdict: str
     phase: str
 
@@ -43,13 +43,14 @@ class CapacityView:
 
     Attributes:
         low, high: the highest rate that held and the lowest that did not; None = there was none.
-        slo: the objective as the user wrote it; `limit_ms` its limit, where it is one on a time.
+        slo: the objective as the user wrote it; `limit` the part of it that limits the p99, to `limit_ms`.
         because, advice: the finding in a sentence, and the next step.
         is_found: the search found an interval that can be used.
     """
 
     url: str
     slo: str
+    limit: str
     limit_ms: float | None
     low: float | None
     high: float | None
@@ -64,16 +65,17 @@ def capacity_page(view: CapacityView) -> str:
     """Return the page."""
     title = _title(view)
     lines = [tag("p", view.because), *([next_step(view.advice)] if view.advice else [])]
-    held = sum(row.held for row in view.rows)
-    best = max((row for row in view.rows if row.held), key=lambda row: row.rate, default=None)
+    judged = [row.held for row in view.rows if row.held is not None]
+    at_low = sorted((row for row in view.rows if row.held and row.rate == view.low), key=lambda row: row.p99_ms or 0)
     figures = [
         tile("held up to", _rate(view.low), "/s", "the highest rate that met the objective"),
         tile("not held from", _rate(view.high), "/s", "the lowest rate that did not"),
-        tile("objective", view.slo, "", f"{held} of {len(view.rows)} windows met it"),
+        tile("objective met by", f"{sum(judged)}", f" of {len(judged)} windows", view.slo),
     ]
-    if best is not None:
-        figures.append(tile("p99 at the highest rate", _ms(best.p99_ms), "", f"p50 {_ms(best.p50_ms)}"))
-        figures.append(tile("failed there", share(best.error_share), "", "of the requests of that window"))
+    if at_low:
+        usual = at_low[len(at_low) // 2]
+        figures.append(tile("p99 at the rate that held", _ms(usual.p99_ms), "", f"p50 {_ms(usual.p50_ms)}"))
+        figures.append(tile("failed there", share(usual.error_share), "", "of the requests of that window"))
     return document(
         f"{title}: {view.url}",
         tag("h1", "Capacity of ", tag("b", view.url)),
@@ -102,11 +104,11 @@ def _title(view: CapacityView) -> str:
 
 
 def _knees(view: CapacityView) -> Iterable[Html]:
-    known = [row for row in view.rows if row.p99_ms is not None]
+    known = [row for row in view.rows if row.p99_ms is not None and row.held is not None]
     if not known:
         yield tag("p", "No window had enough answers for a p99.", class_="note")
         return
-    x = linear(max(row.rate for row in view.rows), round_number, 8)
+    x = linear(max(row.rate for row in known), round_number, 8)
     values = [value * _MILLISECOND for row in known for value in (row.p50_ms, row.p99_ms, view.limit_ms) if value]
     chart = Chart(
         f"p99 by rate, on a logarithmic scale; objective {view.slo}",
@@ -117,10 +119,10 @@ def _knees(view: CapacityView) -> Iterable[Html]:
     if view.low is not None:
         end = view.high if view.high is not None else x.high
         chart.bands([Band(view.low, end, "")]).tint(view.low, end)
-    chart.line(_medians(view.rows, lambda row: row.p50_ms), "c-service")
-    chart.line(_medians(view.rows, lambda row: row.p99_ms), "c-response")
+    chart.line(_medians(known, lambda row: row.p50_ms), "c-service")
+    chart.line(_medians(known, lambda row: row.p99_ms), "c-response")
     if view.limit_ms:
-        chart.level(view.limit_ms * _MILLISECOND, view.slo)
+        chart.level(view.limit_ms * _MILLISECOND, view.limit)
     for row in known:
         told = (
             f"{_rate(row.rate)}/s, {row.phase}: p99 {_ms(row.p99_ms)}, {share(row.error_share)} failed, {row.verdict}"
@@ -146,7 +148,9 @@ def _windows(rows: Sequence[CapacityRow]) -> Html:
             str(number_),
             row.phase,
             f"{_rate(row.rate)}/s",
-            tag("span", "held" if row.held else "NOT HELD", class_=f"chip {'kept' if row.held else 'missed'}"),
+            NONE
+            if row.held is None
+            else tag("span", "held" if row.held else "NOT HELD", class_=f"chip {'kept' if row.held else 'missed'}"),
             _ms(row.p50_ms),
             _ms(row.p99_ms),
             share(row.error_share),

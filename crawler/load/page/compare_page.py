@@ -2,7 +2,7 @@
 
 Rules
 - Rows are plain values, so any comparison can be drawn: a ratio of 1.05 is 5 % more in B than in A.
-- Judgements are the comparison's own words; the page adds a sign to "worse" and "better", and judges nothing itself.
+- Judgements are the comparison's own words, and so are their signs; the page judges nothing itself.
 Runs on: anywhere (pure).
 """
 
@@ -24,9 +24,10 @@ class CompareRow:
     Attributes:
         unit: "ms", "/s", "%" or another short word.
         a, b: the metric of each side; None = a side has none.
-        ratio: b to a, with its 95 % interval from `low` to `high`.
+        ratio: b to a, with its 95 % interval from `low` to `high`; of shares the difference b - a.
         smallest_change: the smallest change that this comparison could have seen, as a share: 0.02 is 2 %.
-        judgement: such as "worse", "better", "no difference", "cannot tell".
+        judgement: such as "regression", "no difference", "undecided".
+        sign: "worse", "better", or "" for any other judgement.
     """
 
     name: str
@@ -38,6 +39,8 @@ class CompareRow:
     high: float | None
     smallest_change: float | None
     judgement: str
+    sign: str = ""
+    is_ratio: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class CompareView:
         a, b: the two sides as the user named them.
         verdict: in a word or two; `tone` is good, info, warn or bad.
         tolerance: the change that does not matter, as a share.
+        note: what else there is to say of the comparison.
     """
 
     a: str
@@ -70,11 +74,13 @@ class CompareView:
     rows: Sequence[CompareRow]
     blocks: Sequence[BlockRow]
     setup: Mapping[str, str]
+    note: str = ""
 
 
 def compare_page(view: CompareView) -> str:
     """Return the page."""
-    lines = [tag("p", view.because), *([next_step(view.advice)] if view.advice else [])]
+    steps = ((view.advice, "Next"), (view.note, "Note"))
+    lines = [tag("p", view.because), *(next_step(text, name) for text, name in steps if text)]
     sides = facts([("A", view.a), ("B", view.b)])
     return document(
         f"{view.verdict}: {view.a} and {view.b}",
@@ -96,7 +102,7 @@ _HOW = (
 
 
 def _ratios(view: CompareView) -> Html:
-    known = [row for row in view.rows if row.ratio is not None and row.low is not None and row.high is not None]
+    known = [row for row in view.rows if row.is_ratio and None not in (row.ratio, row.low, row.high)]
     if not known:
         return tag("p", "No metric has a ratio.", class_="note")
     ends = [end for row in known for end in (row.low, row.high) if end is not None]
@@ -126,8 +132,7 @@ def _ratio(row: CompareRow, scale: Scale, tolerance: float) -> Html:
         f'<line x1="{low}" x2="{high}" y1="17" y2="17" class="whisker"/><circle cx="{middle}" cy="17" r="5"/>'
     )
     told = f"{row.name}: {_change(row.ratio)}, 95 % from {_change(row.low)} to {_change(row.high)}; {row.judgement}"
-    kind = {"worse": " worse", "better": " better"}.get(row.judgement, "")
-    picture = tag("svg", Html(drawn), role="img", aria_label=told, class_=f"interval-row{kind}")
+    picture = tag("svg", Html(drawn), role="img", aria_label=told, class_=f"interval-row {row.sign}".rstrip())
     return tag("div", tag("span", row.name), picture, class_="ratio")
 
 
@@ -143,9 +148,11 @@ def _metrics(view: CompareView) -> Html:
             row.name,
             _value(row.a, row.unit),
             _value(row.b, row.unit),
-            _change(row.ratio),
-            NONE if row.low is None or row.high is None else f"{_change(row.low)} to {_change(row.high)}",
-            NONE if row.smallest_change is None else f"{row.smallest_change * 100:.2g} %",
+            _shift(row, row.ratio),
+            NONE if row.low is None or row.high is None else f"{_shift(row, row.low)} to {_shift(row, row.high)}",
+            NONE
+            if row.smallest_change is None
+            else f"{row.smallest_change * 100:.2g} {'%' if row.is_ratio else 'points'}",
             row.judgement,
         )
         for row in view.rows
@@ -158,8 +165,8 @@ def _block_charts(view: CompareView) -> Iterable[Html]:
     for row in view.rows[:_MOST_CHARTS]:
         points = [_points(view.blocks, side, row.name) for side in ("A", "B")]
         values = [value for side in points for _, value in side if value is not None]
-        if not values:
-            continue
+        if not any(values):
+            continue  # no error in any block
         chart = Chart(
             f"{row.name} of each block of A and B over time",
             axis,
@@ -183,6 +190,11 @@ def _points(blocks: Sequence[BlockRow], side: str, name: str) -> Points:
 
 def _value(value: float | None, unit: str) -> str:
     return NONE if value is None else f"{number(value)} {unit}".rstrip()
+
+
+def _shift(row: CompareRow, value: float | None) -> str:
+    """Return the change of a metric: of a ratio in percent, of shares in percentage points."""
+    return _change(value) if row.is_ratio or value is None else _change(value + 1).replace("%", "points")
 
 
 def _change(ratio: float | None) -> str:

@@ -22,7 +22,7 @@ def test_the_knee_shows_each_window_and_the_interval() -> None:
 
     page = parsed(capacity_page(view))
 
-    held = sum(row.held for row in view.rows)
+    held = sum(row.held is True for row in view.rows)
     titles = [one.text for one in page.named("title")[1:]]
     (tint,) = classed(page, "tint")
     assert page.named("p")[0].text == "873 to 911 per second"

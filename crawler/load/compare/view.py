@@ -1,0 +1,82 @@
+"""The page of a comparison (`--html`): its result as the view that `page/compare_page.py` draws.
+
+Runs on: anywhere (pure).
+"""
+
+from collections.abc import Mapping
+
+from crawler.core.text import counted
+from crawler.load.compare.blocks import Block
+from crawler.load.compare.result import CompareVerdict, Comparison, Judgement, Metric
+from crawler.load.page.compare_page import BlockRow, CompareRow, CompareView, compare_page
+
+_TONES = {
+    CompareVerdict.REGRESSION: "bad",
+    CompareVerdict.IMPROVEMENT: "good",
+    CompareVerdict.NO_DIFFERENCE: "good",
+    CompareVerdict.UNDECIDED: "info",
+    CompareVerdict.WORTHLESS: "warn",
+}
+_SIGNS = {
+    Judgement.REGRESSION: "worse",
+    Judgement.WORSE: "worse",
+    Judgement.IMPROVEMENT: "better",
+    Judgement.BETTER: "better",
+}
+
+
+def page_of(found: Comparison, about: Mapping[str, str]) -> str:
+    """Return the page of a comparison; `about` says what made it, and when."""
+    return compare_page(view_of(found, about))
+
+
+def view_of(found: Comparison, about: Mapping[str, str]) -> CompareView:
+    """Return the view of a comparison."""
+    usable = [block for block in found.blocks if not block.fault]
+    setup = {
+        "load": found.load,
+        "blocks": f"{counted(len(found.blocks), 'block')}, {len(found.blocks) - len(usable)} of them left out",
+        "pairs": "neighbours of A and B" if found.are_pairs else "none: the runs were at different times of day",
+        "tolerance": f"{found.tolerance * 100:.3g} %, and half a percentage point of errors",
+    }
+    return CompareView(
+        a=found.a,
+        b=found.b,
+        verdict=str(found.verdict),
+        tone=_TONES[found.verdict],
+        because=found.because,
+        advice=found.advice,
+        note="Interrupted: this is what was measured until then." if found.interrupted else "",
+        tolerance=found.tolerance,
+        rows=[_row(metric) for metric in found.metrics],
+        blocks=[BlockRow(side=b.side, begin_s=b.begin_s, seconds=b.seconds, values=_values(b)) for b in usable],
+        setup=setup | dict(about),
+    )
+
+
+def _row(metric: Metric) -> CompareRow:
+    scale = 1 if metric.is_ratio else 100
+    return CompareRow(
+        name=metric.name,
+        unit="/s" if metric.name == "rate" else "ms" if metric.is_ratio else "%",
+        a=metric.a * scale,
+        b=metric.b * scale,
+        ratio=metric.change,
+        low=metric.low,
+        high=metric.high,
+        smallest_change=metric.smallest,
+        judgement=str(metric.judgement),
+        sign=_SIGNS.get(metric.judgement, ""),
+        is_ratio=metric.is_ratio,
+    )
+
+
+def _values(block: Block) -> dict[str, float]:
+    known = {
+        "p50": block.p50_ms,
+        "p99": block.p99_ms,
+        "mean": block.mean_ms,
+        "rate": block.rate,
+        "errors": block.errors * 100,
+    }
+    return {name: value for name, value in known.items() if value is not None}
