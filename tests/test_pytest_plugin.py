@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TESTS = """
 import asyncio
 
@@ -145,3 +147,42 @@ def test_a_wrong_configuration_is_named(tmp_path: Path) -> None:
     shown = pytest_of_a_user(tmp_path, LOAD_TESTS, "-o", "load_test_disturbed=never")
 
     assert "load_test_disturbed = never: expected skip or judge" in shown
+
+
+INTERRUPTED = """
+import os
+import signal
+import sys
+
+SERVER = '''
+import os, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Stop(BaseHTTPRequestHandler):
+    def do_GET(self):
+        open("pid", "w").write(str(os.getpid()))
+        os.kill({parent}, 2)
+        self.send_response(200)
+        self.end_headers()
+
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Stop).serve_forever()
+'''
+
+
+def test_long(load_test):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    load_test([sys.executable, "-c", SERVER.replace("{parent}", str(os.getpid())), "{port}"], rate=20, duration=600)
+"""
+
+
+def test_ctrl_c_ends_a_load_test_and_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler is Python's own, so pytest ends as always; no process and no folder stays."""
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+
+    shown = pytest_of_a_user(tmp_path, INTERRUPTED)
+
+    assert "KeyboardInterrupt" in shown
+    server = int((tmp_path / "pid").read_text())
+    assert not Path(f"/proc/{server}").exists()
+    assert list((tmp_path / "scratch").iterdir()) == []
