@@ -19,7 +19,7 @@ from crawler.http.framing import ResponseReader
 from crawler.load.intervals import IntervalLog, Moment
 from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND, SECOND
-from crawler.load.records import Phase, added
+from crawler.load.records import Example, Phase, added
 from crawler.load.wire import Connection, Heads
 
 _TICK = 5 * MILLISECOND  # how often the loop's lag is sampled
@@ -62,6 +62,7 @@ class Loop:
         self.second = self.log.current
         self.times = self.second.times
         self.is_over = False
+        self.is_hasty = False  # what is left to count is left out
         self.gave_up = False
         self._current = -1  # the phase that runs by the clock
         self._is_ending = False
@@ -69,7 +70,7 @@ class Loop:
         self._ticks = 0
         self._sweep = min(_WATCH, max(1, self.limit // (_SWEEPS * _TICK)))
         self._when_open: Callable[[], None] | None = None
-        self._when_over: Callable[[], None]
+        self._when_over: Callable[[], None] = lambda: None
         self._connections: set[Connection] = set()
 
     @property
@@ -85,9 +86,9 @@ class Loop:
 
     @property
     def groups(self) -> list[Phase]:
-        """Return the measured requests by group of targets; empty when there is one group."""
+        """Return the measured requests by group of targets; empty when they have no groups."""
         measured = [cells for cells in self._all_cells if cells[0].measured]
-        if len(self.group_names) == 1:
+        if self.group_names == [""]:
             return []
         return [added(cells, name) for name, cells in zip(self.group_names, zip(*measured, strict=True), strict=True)]
 
@@ -187,6 +188,7 @@ class Loop:
             self.shed_rest()
             self._end(moment)
         if at_once:
+            self.is_hasty = True
             self._finish()
 
     def _end(self, moment: int) -> None:
@@ -195,8 +197,9 @@ class Loop:
         self.setup.timers.at(moment + self.setup.grace, lambda _: self._finish())
         self._finish_if_idle()
 
-    def shed_rest(self) -> None:
-        """Send nothing more, and count the requests that were due until now."""
+    def shed_rest(self) -> bool:
+        """Send nothing more, and count requests that were due until now; return whether all of them are counted."""
+        return True
 
     def _finish_if_idle(self) -> None:
         if self._is_ending and self.has_ended and not self.in_flight:
@@ -205,9 +208,11 @@ class Loop:
     def _finish(self) -> None:
         if self.is_over:
             return
-        self.is_over = True
         now = self.now()
-        self.shed_rest()
+        if not self.shed_rest():  # in the next turn, so that a wish to stop is heard
+            self.setup.timers.at(now, lambda _: self._finish())
+            return
+        self.is_over = True
         self._close_second(now)
         for connection in self._connections:
             if connection.is_busy:
@@ -278,6 +283,12 @@ class Loop:
                 self.gave_up = True
                 self.stop()
             self.watch(self)
+
+    def fail(self, kind: str, detail: str) -> None:
+        """Count a failure that is no request's."""
+        now = self.now() - self.origin
+        self.cells[0].keep_example(kind, Example(at=now, took=0, port=None, detail=detail))
+        self.second.fail(kind)
 
     # Seconds
 

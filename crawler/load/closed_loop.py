@@ -26,6 +26,7 @@ class ClosedLoop(Loop):
     def __init__(self, setup: LoopSetup) -> None:
         self._asked_for = 0
         self._by_user: dict[tuple[int, int], Connection] = {}
+        self._asked_host: dict[int, int] = {}  # of a user, where there are several: it has the request, or had the last
         super().__init__(setup)
         self._usual = Request(setup.exchange.request, bodiless=setup.exchange.bodiless)
         self.chains = setup.hosts == 1 and setup.exchange.per_connection is None
@@ -68,6 +69,8 @@ class ClosedLoop(Loop):
 
     def serve(self, connection: Connection, now: int) -> None:
         """Send the user's next request at once; after a failed dial, later."""
+        if self.setup.hosts > 1 and self._asked_host.get(connection.user, 0) != connection.host:
+            return  # an idle connection to another host has ended
         if connection.is_failed:
             connection.is_failed = False
             self.setup.timers.at(now + _RETRY_DELAY, lambda _: self.release(connection, self.now()))
@@ -75,6 +78,7 @@ class ClosedLoop(Loop):
             self.left -= 1
             request = self._usual if self.draw is None else self.draw()
             self.given[request.group] += 1
+            self._asked_host[connection.user] = request.host
             self._by_user[connection.user, request.host].ask(request, now, now)
         elif not self.in_flight:
             self._advance(now)

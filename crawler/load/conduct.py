@@ -21,7 +21,7 @@ from crawler.load.dial import Dialer
 from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.open_loop import OpenLoop
-from crawler.load.pacers import Share
+from crawler.load.pacers import Share, Until
 from crawler.load.plan import Plan, pacer
 from crawler.load.progress import Progress
 from crawler.load.records import LoadRecord
@@ -40,6 +40,8 @@ from crawler.runtime.loop import Stop, raise_open_files
 from crawler.runtime.loop import run as run_loop
 from crawler.runtime.tasks import TaskSet
 from crawler.runtime.timers import Timers
+
+_PATIENCE = 1.0  # seconds for scripts to end
 
 
 def work(job: tuple[Plan, Path]) -> LoadRecord:
@@ -69,15 +71,11 @@ async def conduct(plan: Plan, board: SharedBoard | None = None, tallies: TallyBo
             if board is not None:
                 loop.watch = BoardWriter(plan.index, board, partial(_tally, plan, tallies))
             try:
-                await _called(loop.open)
-                begin = Timers.now()
-                if board is not None:
-                    board.tell(plan.index, Progress(is_ready=1))
-                    await board.until(lambda: board.begin != 0)
-                    begin = board.begin
-                await _called(partial(loop.start, begin))
+                await _carry_out(loop, plan.index, board)
             finally:  # cancelled: the connections must not outlive the test
                 loop.stop(at_once=True)
+            if await tasks.end(_PATIENCE):
+                loop.fail("script_error", "the script catches its own cancellation: write `except Exception` there")
             return LoadRecord(
                 phases=loop.phases,
                 groups=loop.groups,
@@ -85,6 +83,21 @@ async def conduct(plan: Plan, board: SharedBoard | None = None, tallies: TallyBo
                 client=loop.setup.gauge.client,
                 gave_up=loop.gave_up,
             )
+
+
+async def _carry_out(loop: Loop, index: int, board: SharedBoard | None) -> None:
+    """Open the connections, wait for the common start, and run the loop to its end, or until the board says stop."""
+    if board is None:
+        await _called(loop.open)
+        await _called(partial(loop.start, Timers.now()))
+        return
+    is_open = list[bool]()
+    loop.open(lambda: is_open.append(True))
+    await board.until(lambda: bool(is_open or board.stop))
+    if not board.stop:
+        board.tell(index, Progress(is_ready=1))
+        await board.until(lambda: board.begin != 0)
+        await _called(partial(loop.start, board.begin))
 
 
 def _loop(plan: Plan, requests: OpenRequests, timers: Timers, tasks: TaskSet) -> Loop:
@@ -115,7 +128,9 @@ def _loop(plan: Plan, requests: OpenRequests, timers: Timers, tasks: TaskSet) ->
 
 def _schedule(plan: Plan, requests: OpenRequests, host: int) -> Schedule:
     """Return this process's share of the schedule of one host."""
-    whole: Pacer = requests.replay() if plan.targets and plan.targets.is_replay else pacer(plan.shape)
+    whole: Pacer = pacer(plan.shape)
+    if plan.targets and plan.targets.is_replay:
+        whole = Until(requests.replay(), plan.spans[-1].end or 0)
     share = Share(whole, plan.index, plan.shape.processes)
     is_only = len(plan.endpoints) == 1
     return Schedule(share, usual=requests.usual, draw=requests.draw(), host=None if is_only else host)

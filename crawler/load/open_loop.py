@@ -22,6 +22,8 @@ from crawler.load.records import Phase
 from crawler.load.schedule import Schedule
 from crawler.load.wire import Connection
 
+_AT_ONCE = 20_000  # requests that are shed in one turn of the loop
+
 
 class OpenLoop(Loop):
     """A schedule of due moments, sent over a limited number of connections to each host.
@@ -34,6 +36,7 @@ class OpenLoop(Loop):
 
     def __init__(self, setup: LoopSetup, schedules: Sequence[Schedule]) -> None:
         super().__init__(setup)
+        self._shed_at = 0
         self.lanes = [SendingLane(self, schedule) for schedule in schedules]
 
     def begin_sending(self) -> None:
@@ -61,11 +64,16 @@ class OpenLoop(Loop):
         """Return whether the time is over, and requests are sent within the grace."""
         return self._is_ending
 
-    def shed_rest(self) -> None:
-        """Send nothing more, and record the requests that were due until now."""
-        now = self.now()
+    def shed_rest(self) -> bool:
+        """Send nothing more, and record requests that were due until now; return whether all of them are recorded."""
+        self._shed_at = self._shed_at or self.now()
+        room = _AT_ONCE
         for lane in self.lanes:
-            lane.shed_rest(now)
+            lane.is_stopped = True
+            room -= lane.shed(self._shed_at, room)
+            if self.is_hasty:
+                lane.due = None
+        return self.has_ended
 
 
 class SendingLane:
@@ -73,6 +81,7 @@ class SendingLane:
 
     Attributes:
         due: the moment of the next request; None = the schedule has not begun, or has ended.
+        is_stopped: nothing more is sent.
     """
 
     def __init__(self, loop: OpenLoop, schedule: Schedule) -> None:
@@ -81,6 +90,7 @@ class SendingLane:
         self._is_armed = False
         self._phase_number = 0
         self._request: Request
+        self.is_stopped = False
         self.due: int | None = None
         self.idle: deque[Connection] = deque()
 
@@ -99,6 +109,8 @@ class SendingLane:
 
     def serve(self, connection: Connection, now: int) -> None:
         """Send the request that has waited longest, or keep the connection for the next one."""
+        if self.is_stopped:
+            return
         if self.due is not None and self.due <= now:
             if self.idle:  # the timer is late: the connections that were free before go first
                 self.idle.append(connection)
@@ -115,7 +127,7 @@ class SendingLane:
 
     def _dispatch(self, now: int) -> None:
         """Send the requests that are due, as far as there are free connections."""
-        while self.due is not None and self.due <= now and self.idle:
+        while self.due is not None and self.due <= now and self.idle and not self.is_stopped:
             connection = self.idle.popleft()
             if not connection.is_over:
                 self._send(connection, now, self.due, was_free=True)
@@ -123,7 +135,7 @@ class SendingLane:
         self._arm()
 
     def _arm(self) -> None:
-        if self.due is not None and self.idle and not self._is_armed:
+        if self.due is not None and self.idle and not self._is_armed and not self.is_stopped:
             self._is_armed = True
             self._loop.setup.timers.at(self.due, self._timer_fired)
 
@@ -147,9 +159,13 @@ class SendingLane:
         self._look_up()
         return cells, phase
 
-    def shed_rest(self, now: int) -> None:
-        """Send nothing more, and record the requests that were due until now."""
-        while self.due is not None and self.due <= now:
+    def shed(self, now: int, most: int) -> int:
+        """Record at most so many requests that were due until now and were not sent; return their number."""
+        count = 0
+        while count < most and self.due is not None and self.due <= now:
             due = self.due
             note(self._count(due)[1].shed, now - due)
-        self.due = None
+            count += 1
+        if self.due is not None and self.due > now:
+            self.due = None
+        return count

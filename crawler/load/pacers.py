@@ -132,3 +132,16 @@ class First:
     def due(self, n: int) -> int | None:
         """Return the nanosecond after the start at which request n is due; None = the schedule has ended."""
         return self._whole.due(n) if n < self._limit else None
+
+
+class Until:
+    """The requests of a schedule that are due before a moment."""
+
+    def __init__(self, whole: Pacer, end: int) -> None:
+        self._whole = whole
+        self._end = end
+
+    def due(self, n: int) -> int | None:
+        """Return the nanosecond after the start at which request n is due; None = the schedule has ended."""
+        due = self._whole.due(n)
+        return None if due is None or due >= self._end else due

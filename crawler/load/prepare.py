@@ -121,7 +121,10 @@ def _referee(plan: Plan, config: LoadConfig) -> Referee | None:
     """Return the referee of `--abort`; None = the option was not given."""
     if not config.gate.abort:
         return None
-    replayed = plan.targets.count if plan.targets is not None and plan.targets.is_replay else None
+    replayed = None
+    if plan.targets is not None and plan.targets.is_replay:
+        with plan.targets.open() as opened:
+            replayed = opened.replay().before(plan.spans[-1].end or 0)
     return Referee(
         gates=config.gate.gates(), shape=plan.shape, spans=plan.spans, is_open=plan.is_open, replayed=replayed
     )

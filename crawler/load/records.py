@@ -240,8 +240,11 @@ def merge_phases(shares: Iterable[list[Phase]]) -> list[Phase]:
     return first
 
 
-def merge_groups(shares: Iterable[list[Phase]]) -> list[Phase]:
-    """Merge the groups of several processes by their names."""
+def merge_groups(shares: Iterable[list[Phase]], most: int, rest: str) -> list[Phase]:
+    """Merge the groups of several processes by their names, `most` at most: the others count together.
+
+    One group is the whole test, and needs no record of its own.
+    """
     found: dict[str, Phase] = {}
     for groups in shares:
         for group in groups:
@@ -249,7 +252,11 @@ def merge_groups(shares: Iterable[list[Phase]]) -> list[Phase]:
                 found[group.name].merge(group)
             else:
                 found[group.name] = group
-    return list(found.values())
+    if len(found) > most:
+        ranked = sorted((group for group in found.values() if group.name != rest), key=lambda group: -group.scheduled)
+        others = [*ranked[most - 1 :], *([found[rest]] if rest in found else [])]
+        return [*ranked[: most - 1], added(others, rest)]
+    return list(found.values()) if len(found) > 1 else []
 
 
 def sum_up(phases: Iterable[Phase]) -> Phase:

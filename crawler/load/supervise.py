@@ -20,6 +20,7 @@ from crawler.load.records import LoadRecord, merge_groups, merge_phases
 from crawler.load.referee import TallyBoard
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.shared_memory import SharedBoard
+from crawler.load.targets.groups import MOST, OTHER
 from crawler.load.verdict import judge
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import Slots, background, every
@@ -125,6 +126,6 @@ def result_of(
         interrupted=interrupted,
         aborted_by=aborted_by,
         gave_up=all(record.gave_up for record in records),
-        groups=tuple(merge_groups([record.groups for record in records])),
+        groups=tuple(merge_groups([record.groups for record in records], MOST, OTHER)),
         intervals=tuple(merge_intervals(record.intervals for record in records)),
     )

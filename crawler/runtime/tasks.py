@@ -22,6 +22,8 @@ from typing import Any, Self, TypeVar, TypeVarTuple
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+_ABANDONED: list[asyncio.Task[object]] = []  # kept, since asyncio complains of a pending task that nothing holds
+
 
 class ScopedTasks:
     """A task group whose first error is the cause: it cancels the others, and leaves the block as itself.
@@ -126,6 +128,7 @@ class TaskSet:
     """Tasks that callbacks start, where nothing can be awaited; their number is the caller's to bound.
 
     Leaving the block cancels what still runs and waits for its end. An error of a task leaves the block as itself.
+    A task whose code catches its own cancellation and goes on is abandoned by `end`: nothing can end it.
     """
 
     def __init__(self) -> None:
@@ -147,6 +150,22 @@ class TaskSet:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if error is None and self._error is not None:
             raise self._error
+
+    async def end(self, patience: float) -> int:
+        """Cancel what still runs, wait for its end at most `patience` seconds, and return how many tasks go on.
+
+        Those are abandoned: neither this block nor the end of the loop waits for them.
+        """
+        for task in self._tasks:
+            task.cancel()
+        if not self._tasks:
+            return 0
+        _, left = await asyncio.wait(self._tasks, timeout=patience)
+        for task in left:
+            asyncio._unregister_task(task)  # noqa: SLF001 - documented for those who extend asyncio
+            self._tasks.discard(task)
+            _ABANDONED.append(task)
+        return len(left)
 
     def start(self, func: Callable[[*Ts], Coroutine[Any, Any, object]], *args: *Ts) -> None:
         """Run `func(*args)` as a task."""

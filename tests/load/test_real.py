@@ -366,3 +366,35 @@ async def test_every_percentile_is_a_number_or_an_error() -> None:
     assert 0 < (result.percentile(0) or 0) <= (result.p50 or 0)
     with pytest.raises(ValueError, match=r"0.99 is a share: write 99"):
         result.percentile(0.99)
+
+
+async def test_a_replay_that_a_time_ends_sends_nothing_afterwards(tmp_path: Path) -> None:
+    """Of 40 requests within four seconds, those of the first second are sent; the grace is for answers."""
+    log, server = tmp_path / "access.log", Counting()
+    log.write_text(
+        "".join(f'1.2.3.4 - - [14/Nov/2023:22:13:{20 + n // 10} +0000] "GET /r HTTP/1.1" 200 5\n' for n in range(40))
+    )
+
+    result = await load(server, targets=log, replay=1, duration=1, requests=None, grace=1.5)
+
+    assert result.outcomes["scheduled"] == result.outcomes["ok"] == len(server.requests) == 10
+
+
+async def test_a_test_that_is_stopped_while_it_dials_ends_at_once() -> None:
+    """A listener with a full queue answers no dial; the timeout is not waited for."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        test = crawler.LoadTest(f"http://127.0.0.1:{listener.getsockname()[1]}/", connections=8, duration=1, timeout=30)
+
+        async with asyncio.timeout(5), background(stop_soon, test):
+            result = await test.run()
+
+    assert result.interrupted
+    assert result.outcomes["scheduled"] == 0
+
+
+async def stop_soon(test: crawler.LoadTest) -> None:
+    """Stop a test that dials."""
+    await asyncio.sleep(0.3)
+    test.stop()

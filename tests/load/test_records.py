@@ -115,3 +115,27 @@ def test_the_examples_of_a_failure_are_its_first_its_last_and_its_worst() -> Non
 
     assert (failure.count, failure.first.at, failure.last.at, failure.worst.took) == (3, 1, 9, 50)
     assert phase.outcomes["failed"] == 3
+
+
+def test_groups_of_several_processes_meet_by_their_names() -> None:
+    """A script's processes may see other groups first, or not at all."""
+    one = [Phase(name="a", scheduled=1), Phase(name="b", scheduled=2)]
+    other = [Phase(name="b", scheduled=4), Phase(name="c", scheduled=8)]
+
+    merged_groups = merge_groups([one, other], 100, "other")
+
+    assert {group.name: group.scheduled for group in merged_groups} == {"a": 1, "b": 6, "c": 8}
+
+
+def test_the_rarest_groups_of_many_count_together() -> None:
+    """The limit holds for all processes together, and loses nothing."""
+    shares = [[Phase(name=f"{part}{number}", scheduled=number) for number in range(3)] for part in "ab"]
+
+    merged_groups = merge_groups([*shares, [Phase(name="other", scheduled=100)]], 3, "other")
+
+    assert [(group.name, group.scheduled) for group in merged_groups] == [("a2", 2), ("b2", 2), ("other", 102)]
+
+
+def test_one_group_is_the_whole_test() -> None:
+    """It needs no record of its own."""
+    assert merge_groups([[Phase(name="a")], [Phase(name="a")]], 100, "other") == []

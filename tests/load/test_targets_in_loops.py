@@ -2,9 +2,10 @@
 
 import pytest
 
+from crawler.load.base_loop import Loop
 from crawler.load.exchange import Request
 from crawler.load.nanoseconds import MILLISECOND, SECOND
-from support.simulation import Targets, measured, simulated
+from support.simulation import Server, Simulation, Targets, measured, simulated
 
 A, B, C = (Request(b"GET /%c HTTP/1.1\r\n\r\n" % letter, group=number % 2) for number, letter in enumerate(b"abc"))
 
@@ -125,3 +126,50 @@ def test_a_kept_connection_that_the_server_closes_costs_no_request() -> None:
     assert phase.outcomes["ok"] == 100
     assert phase.asked_again == server.received - 100 > 0
     assert phase.failures == {}
+
+
+def test_an_idle_connection_that_another_host_closes_costs_no_request() -> None:
+    """The user still waits for its answer elsewhere: it gets no second request, and the first one is not lost."""
+    slow, quick = HERE, THERE
+    targets = Targets((slow, slow, slow, quick), ("",), others=[lambda _n, _now: MILLISECOND])
+
+    def closes_idle(_simulation: Simulation, _loop: Loop) -> None:
+        servers[1].hangs_up_after = 30 * MILLISECOND
+
+    servers: list[Server] = []
+    loop, server = simulated(
+        lambda _n, _now: 100 * MILLISECOND,
+        requests=100,
+        seconds=None,
+        connections=4,
+        targets=targets,
+        disturb=closes_idle,
+        servers=servers,
+    )
+
+    phase = measured(loop)
+    assert phase.outcomes["ok"] == 100
+    assert server.received + servers[1].received == 100
+    assert phase.closed_by_server > 10
+
+
+def test_many_requests_that_were_never_sent_are_all_counted() -> None:
+    """A server that is silent, at 50,000/s over four connections: four in flight, and all others shed."""
+    loop, _ = simulated(lambda _n, _now: None, rate=50_000, seconds=1, connections=4, grace=0.1)
+
+    assert measured(loop).outcomes == {"ok": 0, "failed": 0, "timed_out": 0, "shed": 49_996, "in_flight": 4}
+
+
+def test_a_wish_to_end_at_once_ends_the_counting_of_what_was_not_sent() -> None:
+    """The rest is left out, and what is counted adds up."""
+    loop, _ = simulated(
+        lambda _n, _now: None,
+        rate=100_000,
+        seconds=2,
+        connections=4,
+        disturb=lambda simulation, loop: simulation.at(SECOND, lambda _: loop.stop(at_once=True)),
+    )
+
+    phase = measured(loop)
+    assert 20_000 <= phase.outcomes["shed"] <= 40_000
+    assert phase.outcomes["in_flight"] == 4

@@ -151,13 +151,15 @@ def simulated(
     grace: float = 1.0,
     targets: Targets | None = None,
     per_connection: int | None = None,
+    servers: list[Server] | None = None,
     disturb: Callable[[Simulation, Loop], object] = lambda _simulation, _loop: None,
 ) -> tuple[Loop, Server]:
-    """Run a load test against a simulated server and give both; `targets` adds further hosts."""
+    """Run a load test against a simulated server and give both; `targets` adds further hosts, to `servers`."""
     simulation = Simulation()
     server = Server(simulation, latency)
     targets = targets or Targets()
-    servers = [server, *(Server(simulation, one) for one in targets.others)]
+    servers = [] if servers is None else servers
+    servers += [server, *(Server(simulation, one) for one in targets.others)]
     end = None if seconds is None else round((warmup + seconds) * SECOND)
     before = [Span(name="warm-up", begin=0, end=round(warmup * SECOND), measured=False)] if warmup else []
     parts = LoopSetup(

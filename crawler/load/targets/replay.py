@@ -9,6 +9,7 @@ Runs on: anywhere (pure).
 """
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -28,6 +29,10 @@ class Replay:
     def length(self) -> int:
         """Return the nanoseconds from the start to the last request."""
         return self._dues[-1]
+
+    def before(self, end: int) -> int:
+        """Return the number of requests that are due before this moment."""
+        return bisect_left(self._dues, end)
 
     def due(self, n: int) -> int | None:
         """Return the nanosecond after the start at which request n is due; None = the schedule has ended."""

@@ -17,7 +17,6 @@ from crawler.load.config import RequestConfig
 from crawler.load.exchange import KeepingReader, Request
 from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND
-from crawler.load.records import Example
 from crawler.load.targets.groups import MOST, OTHER
 from crawler.load.users.answer import LoadAnswer
 from crawler.load.users.loop import Behaviour, UserLoop
@@ -117,12 +116,6 @@ class ScriptLoop(UserLoop):
         over = OneShot[None]()
         self.setup.timers.at(self.now() + nanoseconds, lambda _: over.set(None))
         await over
-
-    def fail(self, kind: str, detail: str) -> None:
-        """Count a failure that is no request's."""
-        now = self.now() - self.origin
-        self.cells[0].keep_example(kind, Example(at=now, took=0, port=None, detail=detail))
-        self.second.fail(kind)
 
     # What the connections call
 

@@ -171,6 +171,42 @@ async def test_an_impossible_request_is_an_error_of_the_script(scripted: object,
     assert message in result.total.failures["script_error"].first.detail
 
 
+async def test_the_groups_of_all_processes_are_in_the_result(scripted: object) -> None:
+    """Users of one process send to one path, those of the other to another: both paths are groups."""
+    result, _ = await scripted(  # type: ignore[operator]
+        """
+        async def user(u):
+            await u.get("/even" if u.number % 2 == 0 else "/odd")
+        """,
+        processes=2,
+        requests=40,
+    )
+
+    assert sorted((group.name, group.ok) for group in result.groups) == [("GET /even", 20), ("GET /odd", 20)]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_script_that_cannot_be_cancelled_is_left_behind(scripted: object, processes: int) -> None:
+    """The test ends in time all the same, and says what the script should do."""
+    result, _ = await scripted(  # type: ignore[operator]
+        """
+        async def user(u):
+            while True:
+                try:
+                    await u.get("/")
+                    await u.think(0.01)
+                except:
+                    pass
+        """,
+        requests=None,
+        duration=0.3,
+        processes=processes,
+    )
+
+    assert result.outcomes["ok"] > 5
+    assert "except Exception" in result.total.failures["script_error"].last.detail
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [
