@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.load.counts import Table
-from crawler.load.records import Answers, Example, LoadFailure, Phase
+from crawler.load.records import Answers, Example, LoadFailure, Phase, merge_groups
 
 LAWS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "name": lambda one, _: one,
