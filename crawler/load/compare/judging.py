@@ -2,8 +2,9 @@
 
 Rules
 - The first block of each side is left out: caches and connections are cold.
-- A pair with a block that counts for nothing is left out. With more than a quarter of a side's blocks, or
-  fewer than six pairs left, the comparison is worthless.
+- Each metric is judged by the blocks in which it counts; a pair of which one does not count is left out. A metric that
+  has lost more than a quarter of a side's blocks, or has fewer than six pairs left, is not judged, with the reason.
+- A comparison of which neither a time nor the rate can be judged is worthless, unless its errors are a regression.
 - A metric is a regression when its whole interval is beyond the tolerance on the worse side, and shows no difference
   only when the whole interval is within the tolerance. Between the two the run was too short to decide.
 - Errors are compared as a difference of shares; half a percentage point is tolerated.
@@ -16,9 +17,9 @@ from math import exp, log
 from typing import NamedTuple
 
 from crawler.core.text import counted
-from crawler.load.compare.blocks import Block
+from crawler.load.compare.blocks import FEW, Block
 from crawler.load.compare.estimates import DRAWS, Chance, Estimate, paired, trimmed_mean, unpaired
-from crawler.load.compare.result import CompareVerdict, Judgement, Metric
+from crawler.load.compare.result import CompareVerdict, Judgement, Metric, Unjudged
 
 _SPOILT = 0.25
 _PAIRS = 6
@@ -36,34 +37,57 @@ class Rules(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """The verdict, the figure that decided it, and the metrics."""
+    """The verdict, the figure that decided it, the metrics, and those that could not be judged."""
 
     verdict: CompareVerdict
     because: str
     metrics: tuple[Metric, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
 
 
 def judge_blocks(a: Sequence[Block], b: Sequence[Block], rules: Rules, chance: Chance) -> Judged:
     """Return the verdict on the blocks of A and of B, each in order of time; of pairs, both have the same number."""
     a, b = a[1:], b[1:]
+    names, metrics, unjudged = (*_names(rules), "errors"), list[Metric](), list[Unjudged]()
+    for name in names:
+        why = _why_not(name, a, b, rules)
+        if why:
+            unjudged.append(Unjudged(name=name.removesuffix("_ms"), reason=why))
+            continue
+        one, other = _counting(name, a, b, rules)
+        found = _estimated(name, one, other, rules, chance, len(names))
+        metrics.append(_metric(name, one, other, found, rules))
+    is_lost = not any(metric.is_ratio for metric in metrics)
+    if is_lost and not any(metric.judgement is Judgement.REGRESSION for metric in metrics):
+        return Judged(CompareVerdict.WORTHLESS, unjudged[0].reason, (), tuple(unjudged))
+    judged = _decided(metrics)
+    lost = "; ".join(f"{each.name} not judged: {each.reason}" for each in unjudged)
+    return judged._replace(because=f"{judged.because}; {lost}" if lost else judged.because, unjudged=tuple(unjudged))
+
+
+def _why_not(name: str, a: Sequence[Block], b: Sequence[Block], rules: Rules) -> str:
+    """Return the reason why a metric cannot be judged; "" = it can."""
     for side, blocks in (("A", a), ("B", b)):
-        faults = Counter(block.fault for block in blocks if block.fault)
+        faults = Counter(fault for block in blocks if (fault := block.fault_of(name)))
         if faults and faults.total() > _SPOILT * len(blocks):
             kind, count = faults.most_common(1)[0]
-            return Judged(CompareVerdict.WORTHLESS, f"{count} of {counted(len(blocks), 'block')} of {side} were {kind}")
-    if rules.are_pairs:
-        pairs = [pair for pair in zip(a, b, strict=True) if not (pair[0].fault or pair[1].fault)]
-        a, b = [one for one, _ in pairs], [other for _, other in pairs]
-    else:
-        a, b = [block for block in a if not block.fault], [block for block in b if not block.fault]
-    if min(len(a), len(b)) < _PAIRS:
-        few = counted(min(len(a), len(b)), "usable block")
-        return Judged(CompareVerdict.WORTHLESS, f"{few} on one side; at least {_PAIRS} are needed")
-    names = [name for name in _names(rules) if all(getattr(block, name) for block in (*a, *b))]
-    count = len(names) + 1
-    metrics = [_metric(name, a, b, _estimated(name, a, b, rules, chance, count), rules) for name in names]
-    metrics.append(_metric("errors", a, b, _estimated("errors", a, b, rules, chance, count), rules))
-    return _decided(metrics)
+            verb = "had" if kind == FEW else "were"
+            return f"{count} of {counted(len(blocks), 'block')} of {side} {verb} {kind}"
+    one, other = _counting(name, a, b, rules)
+    few = min(len(one), len(other))
+    if few < _PAIRS:
+        return f"{counted(few, 'usable block')} on one side; at least {_PAIRS} are needed"
+    lacking = sum(not getattr(block, name) for block in (*one, *other)) if name != "errors" else 0
+    return f"{lacking} of {counted(len(one) + len(other), 'block')} have none" if lacking else ""
+
+
+def _counting(name: str, a: Sequence[Block], b: Sequence[Block], rules: Rules) -> tuple[list[Block], list[Block]]:
+    """Return the blocks of both sides in which a metric counts."""
+    if not rules.are_pairs:
+        one, other = ([block for block in side if not block.fault_of(name)] for side in (a, b))
+        return one, other
+    pairs = [pair for pair in zip(a, b, strict=True) if not any(block.fault_of(name) for block in pair)]
+    return [one for one, _ in pairs], [other for _, other in pairs]
 
 
 def _names(rules: Rules) -> Sequence[str]:

@@ -28,11 +28,13 @@ def _row(title: str, text: str) -> list[str]:
 
 def _metrics(found: Comparison) -> Iterator[str]:
     if not found.metrics:
-        return
+        return  # the verdict has the reason
     yield columns(("Metric", "A", "B", "change", "interval", "smallest"), _WIDTHS)
     for metric in found.metrics:
         yield _line(metric)
         yield f"{'':{_INDENT}}{metric.judgement}"
+    for lost in found.unjudged:
+        yield from paragraph(f"not judged: {lost.reason}", f"  {lost.name:<{_INDENT - 2}}")
 
 
 def _line(metric: Metric) -> str:
@@ -66,3 +68,8 @@ def _notes(found: Comparison) -> Iterator[str]:
     if spoilt:
         kinds = ", ".join(sorted({block.fault for block in spoilt}))
         yield from _row("", f"{counted(len(spoilt), 'block')} left out: {kinds}")
+    late = [block for block in found.blocks if block.late and not block.fault]
+    if late:
+        yield from _row(
+            "", f"{counted(len(late), 'block')} with a late client: left out where that can explain a metric"
+        )

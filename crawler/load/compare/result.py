@@ -87,6 +87,14 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unjudged:
+    """A metric that could not be judged, and the reason."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """The comparison of A and B.
 
@@ -98,6 +106,7 @@ class Comparison:
         are_pairs: the blocks of A and B alternated; False = two runs at different times.
         blocks: all blocks of both, in order of time, the first ones included.
         interrupted: the user ended it early.
+        unjudged: metrics that could not be judged.
     """
 
     verdict: CompareVerdict
@@ -110,6 +119,7 @@ class Comparison:
     metrics: tuple[Metric, ...]
     blocks: tuple[Block, ...]
     interrupted: bool = False
+    unjudged: tuple[Unjudged, ...] = ()
 
     @property
     def advice(self) -> str:

@@ -116,6 +116,7 @@ async def compare_servers(a: str, b: str, config: CompareConfig, *, stop: Stop, 
         tolerance=rules.tolerance,
         are_pairs=True,
         metrics=judged.metrics,
+        unjudged=judged.unjudged,
         blocks=tuple(blocks),
         interrupted=stop.draining,
     )

@@ -11,13 +11,26 @@ import msgspec
 
 from crawler.core.errors import UsageError
 from crawler.core.text import safe
-from crawler.load.compare.blocks import SavedInterval, blocks_of
+from crawler.load.compare.blocks import BUSY, LATE, SavedInterval, blocks_of
 from crawler.load.compare.config import CompareConfig
 from crawler.load.compare.judging import Judged, Rules, judge_blocks
 from crawler.load.compare.result import CompareVerdict, Comparison
 
 _SAME = ("method", "mode", "rate", "arrivals", "stages", "connections", "processes", "keep_alive", "timeout")
-_SPOILT = {"NOTHING-OK", "TOO-SHORT", "CLIENT-BOUND", "FAILING"}
+_SPOILT = {"NOTHING-OK", "TOO-SHORT"}
+
+
+class SavedProcess(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that sent: its processor time, of a core."""
+
+    cpu: float = 0.0
+
+
+class SavedClient(msgspec.Struct, frozen=True, kw_only=True):
+    """The client of a saved run: its processes, and its own part of each percentile."""
+
+    processes: list[SavedProcess] = []
+    share_at_most: dict[str, float] = {}
 
 
 class SavedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +40,21 @@ class SavedRun(msgspec.Struct, frozen=True, kw_only=True):
     because: str
     asked: dict[str, object]
     intervals: list[SavedInterval] = []
+    client: SavedClient = SavedClient()
+
+    @property
+    def late(self) -> tuple[str, ...]:
+        """Return the metrics that a late client can explain; none = it was late in none, or the limit in all."""
+        parts = {name: self.client.share_at_most.get(name.removesuffix("_ms"), 0.0) for name in LATE}
+        is_late = self.verdict == "CLIENT-BOUND" and all(one.cpu < BUSY for one in self.client.processes)
+        spoilt = [name for name, part in parts.items() if part >= LATE[name]]
+        is_told = spoilt or any(part >= LATE["p50_ms"] for part in self.client.share_at_most.values())
+        return (*spoilt, "rate") if is_late and is_told else ()
+
+    @property
+    def is_spoilt(self) -> bool:
+        """Return whether nothing of the run can be compared."""
+        return self.verdict in _SPOILT or (self.verdict == "CLIENT-BOUND" and not self.late)
 
 
 def is_saved(name: str) -> bool:
@@ -66,9 +94,9 @@ def compare_saved(a: str, b: str, config: CompareConfig) -> Comparison:
     asked = runs[0].asked
     processes = asked.get("processes")
     count = processes if isinstance(processes, int) else 1
-    sides = [blocks_of(side, run.intervals, count) for side, run in zip("AB", runs, strict=True)]
+    sides = [blocks_of(side, run.intervals, count, run.late) for side, run in zip("AB", runs, strict=True)]
     rules = Rules(are_pairs=False, is_open=asked.get("mode") == "open", tolerance=config.blocks.share())
-    spoilt = [(side, run) for side, run in zip("AB", runs, strict=True) if run.verdict in _SPOILT]
+    spoilt = [(side, run) for side, run in zip("AB", runs, strict=True) if run.is_spoilt]
     if spoilt:
         side, run = spoilt[0]
         judged = Judged(CompareVerdict.WORTHLESS, safe(f"{side} was {run.verdict}: {run.because}", 300))
@@ -84,5 +112,6 @@ def compare_saved(a: str, b: str, config: CompareConfig) -> Comparison:
         tolerance=config.blocks.share(),
         are_pairs=False,
         metrics=judged.metrics,
+        unjudged=judged.unjudged,
         blocks=tuple(block for side in sides for block in side),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from crawler.core.text import counted
 from crawler.load.compare.blocks import Block
-from crawler.load.compare.result import CompareVerdict, Comparison, Judgement, Metric
+from crawler.load.compare.result import CompareVerdict, Comparison, Judgement, Metric, Unjudged
 from crawler.load.page.compare_page import BlockRow, CompareRow, CompareView, compare_page
 
 _TONES = {
@@ -32,10 +32,10 @@ def page_of(found: Comparison, about: Mapping[str, str]) -> str:
 
 def view_of(found: Comparison, about: Mapping[str, str]) -> CompareView:
     """Return the view of a comparison."""
-    usable = [block for block in found.blocks if not block.fault]
+    spoilt = sum(bool(block.fault) for block in found.blocks)
     setup = {
         "load": found.load,
-        "blocks": f"{counted(len(found.blocks), 'block')}, {len(found.blocks) - len(usable)} of them left out",
+        "blocks": f"{counted(len(found.blocks), 'block')}, {spoilt} of them left out",
         "pairs": "neighbours of A and B" if found.are_pairs else "none: the runs were at different times of day",
         "tolerance": f"{found.tolerance * 100:.3g} %, and half a percentage point of errors",
     }
@@ -48,8 +48,8 @@ def view_of(found: Comparison, about: Mapping[str, str]) -> CompareView:
         advice=found.advice,
         note="Interrupted: this is what was measured until then." if found.interrupted else "",
         tolerance=found.tolerance,
-        rows=[_row(metric) for metric in found.metrics],
-        blocks=[BlockRow(side=b.side, begin_s=b.begin_s, seconds=b.seconds, values=_values(b)) for b in usable],
+        rows=[*map(_row, found.metrics), *map(_lost, found.unjudged)],
+        blocks=[BlockRow(side=b.side, begin_s=b.begin_s, seconds=b.seconds, values=_values(b)) for b in found.blocks],
         setup=setup | dict(about),
     )
 
@@ -71,12 +71,28 @@ def _row(metric: Metric) -> CompareRow:
     )
 
 
+def _lost(metric: Unjudged) -> CompareRow:
+    return CompareRow(
+        name=metric.name,
+        unit="",
+        a=None,
+        b=None,
+        ratio=None,
+        low=None,
+        high=None,
+        smallest_change=None,
+        judgement=f"not judged: {metric.reason}",
+    )
+
+
 def _values(block: Block) -> dict[str, float]:
+    """Return the values that count."""
     known = {
-        "p50": block.p50_ms,
-        "p99": block.p99_ms,
-        "mean": block.mean_ms,
+        "p50_ms": block.p50_ms,
+        "p99_ms": block.p99_ms,
+        "mean_ms": block.mean_ms,
         "rate": block.rate,
         "errors": block.errors * 100,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    counting = ((name, value) for name, value in known.items() if not block.fault_of(name))
+    return {name.removesuffix("_ms"): value for name, value in counting if value is not None}

@@ -6,10 +6,12 @@ from random import Random
 
 import pytest
 
+from crawler.core.histogram import FINE, bucket
 from crawler.load.compare.blocks import Block, block_of, order
 from crawler.load.compare.judging import Judged, Rules, judge_blocks
-from crawler.load.compare.result import CompareVerdict, Judgement
-from crawler.load.nanoseconds import SECOND
+from crawler.load.compare.result import CompareVerdict, Judgement, Unjudged
+from crawler.load.counts import note
+from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.records import Example, Phase
 from support.compared import alternating, normal
 from support.load_results import load_result
@@ -28,12 +30,12 @@ def spoilt(blocks: Sequence[Block], fault: str, numbers: range) -> list[Block]:
     return [replace(block, fault=fault) if number in numbers else block for number, block in enumerate(blocks)]
 
 
-@pytest.mark.parametrize("fault", ["client-bound", "failing", "too few answers"])
+@pytest.mark.parametrize("fault", ["were client-bound", "were failing", "had too few answers"])
 def test_too_many_spoilt_blocks_make_a_comparison_worthless(fault: str) -> None:
     """More than a quarter of one side; the side and the fault are named, and no figure is."""
-    found = judged(A, spoilt(B, fault, range(1, 5)))
+    found = judged(A, spoilt(B, fault.partition(" ")[2], range(1, 5)))
 
-    assert found == (CompareVerdict.WORTHLESS, f"4 of 15 blocks of B were {fault}", ())
+    assert found[:3] == (CompareVerdict.WORTHLESS, f"4 of 15 blocks of B {fault}", ())
 
 
 def test_a_few_spoilt_blocks_are_left_out_with_their_neighbours() -> None:
@@ -85,6 +87,47 @@ def test_a_figure_that_some_block_lacks_is_not_compared() -> None:
     found = judged(A, [replace(block, p99_ms=None) for block in B])
 
     assert [metric.name for metric in found.metrics] == ["p50", "rate", "errors"]
+    assert found.unjudged == (Unjudged(name="p99", reason="15 of 30 blocks have none"),)
+    assert found.because.endswith("p99 not judged: 15 of 30 blocks have none")
+
+
+def test_a_late_client_spoils_only_what_it_can_explain() -> None:
+    """The p99 and the rate of most blocks are the client's; the median is judged, and the others say why not."""
+    late = [replace(block, late=("p99_ms", "rate"), p99_ms=500.0) for block in A]
+
+    found = judged(late, B)
+
+    assert found.verdict is CompareVerdict.NO_DIFFERENCE
+    assert [metric.name for metric in found.metrics] == ["p50", "errors"]
+    assert [(lost.name, lost.reason) for lost in found.unjudged] == [
+        ("p99", "15 of 15 blocks of A were client-bound"),
+        ("rate", "15 of 15 blocks of A were client-bound"),
+    ]
+
+
+def test_without_any_time_or_rate_a_comparison_is_worthless() -> None:
+    """Errors alone are none, unless there are more of them."""
+    late = [replace(block, late=("p50_ms", "p99_ms", "mean_ms", "rate")) for block in A]
+    failing = [replace(block, fault="failing", errors=0.1) for block in B]
+
+    assert judged(late, B).verdict is CompareVerdict.WORTHLESS
+    assert judged(failing, failing).verdict is CompareVerdict.WORTHLESS
+    assert judged(A, failing).verdict is CompareVerdict.REGRESSION
+    assert judged(A, failing).because.startswith("errors 10.0 to 10.0 points higher; p50 not judged: 15 of 15 blocks")
+
+
+def test_a_late_block_names_the_metrics_that_the_client_explains() -> None:
+    """One pause in fifty calls is in the p99 alone; a lateness of a tenth of every time is in all but the p99."""
+    phase = Phase(name="m", end=2 * SECOND, scheduled=2000, sent=2000, answered=2000)
+    for _ in range(2000):
+        note(phase.reused.whole, 10 * MILLISECOND)
+    tail = {bucket(1000, FINE): 98, bucket(9 * MILLISECOND, FINE): 2}
+    bulk = {bucket(MILLISECOND, FINE): 100}
+
+    blocks = [block_of("A", 0.0, load_result([phase], lag)) for lag in (tail, bulk, {bucket(1000, FINE): 100})]
+
+    assert [set(block.late) for block in blocks] == [{"p99_ms", "rate"}, {"p50_ms", "mean_ms", "rate"}, set()]
+    assert [block.fault for block in blocks] == ["", "", ""]
 
 
 def test_the_order_alternates_by_seed() -> None:

@@ -70,6 +70,22 @@ async def test_a_run_that_its_client_limited_makes_it_worthless(tmp_path: Path) 
     assert found.because == "B was CLIENT-BOUND: the client used 95 % of a core"
 
 
+async def test_a_run_whose_client_was_late_in_the_tail_is_compared_by_its_median(tmp_path: Path) -> None:
+    """Its p99 is not judged; where the client had no processor time left nothing is."""
+    client = {"processes": [{"cpu": 0.3}], "share_at_most": {"p50": 0.01, "p99": 0.7}}
+    busy = {"processes": [{"cpu": 0.95}], "share_at_most": {"p50": 0.01, "p99": 0.7}}
+    a = saved(tmp_path / "a.json")
+    late = saved(tmp_path / "b.json", 1.1, 2, verdict="CLIENT-BOUND", client=client)
+    spent = saved(tmp_path / "c.json", 1.1, 2, verdict="CLIENT-BOUND", client=busy)
+
+    found, worthless = await crawler.compare(a, late), await crawler.compare(a, spent)
+
+    assert found.verdict is CompareVerdict.REGRESSION
+    assert [metric.name for metric in found.metrics] == ["p50", "errors"]
+    assert "p99 not judged: 39 of 39 blocks of B were client-bound" in found.because
+    assert worthless.verdict is CompareVerdict.WORTHLESS
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -4,7 +4,7 @@ from dataclasses import replace
 from random import Random
 
 from crawler.load.compare.judging import Rules, judge_blocks
-from crawler.load.compare.result import Comparison
+from crawler.load.compare.result import Comparison, Unjudged
 from crawler.load.compare.view import page_of, view_of
 from support.compared import alternating, normal
 from support.html_pages import parsed
@@ -41,15 +41,24 @@ def test_the_view_has_a_row_for_each_metric_and_a_sign_for_each_change() -> None
     assert view.blocks[0].values.keys() == {"p50", "p99", "mean", "rate", "errors"}
 
 
-def test_blocks_that_count_for_nothing_are_not_drawn() -> None:
-    """The setup has their number."""
+def test_values_that_count_for_nothing_are_not_drawn() -> None:
+    """Of a failing block the errors are; of a late one all that the client cannot explain. The setup has the number."""
     found = comparison()
-    spoilt = replace(found, blocks=(replace(found.blocks[0], fault="failing"), *found.blocks[1:]))
+    failing, late = replace(found.blocks[0], fault="failing"), replace(found.blocks[1], late=("p99_ms", "rate"))
 
-    view = view_of(spoilt, {"made": "today"})
+    view = view_of(replace(found, blocks=(failing, late, *found.blocks[2:])), {"made": "today"})
 
-    assert len(view.blocks) == len(found.blocks) - 1
+    assert [set(block.values) for block in view.blocks[:2]] == [{"errors"}, {"p50", "mean", "errors"}]
     assert (view.setup["blocks"], view.setup["made"]) == ("32 blocks, 1 of them left out", "today")
+
+
+def test_a_metric_that_is_not_judged_has_a_row_with_the_reason() -> None:
+    """The row has no figure."""
+    found = replace(comparison(), unjudged=(Unjudged(name="p99", reason="5 of 15 blocks of B were client-bound"),))
+
+    row = view_of(found, {}).rows[-1]
+
+    assert (row.name, row.ratio, row.judgement) == ("p99", None, "not judged: 5 of 15 blocks of B were client-bound")
 
 
 def test_the_page_tells_errors_in_points_and_draws_none_where_there_are_none() -> None:
