@@ -36,7 +36,13 @@ def main() -> int:
 
 def _capacity(count: int) -> Iterator[Claim]:
     rows = []
-    for share, limit, window, begin in ((0.9, 0.005, 2.0, 500.0), (0.9, 0.005, 5.0, 400.0), (0.9, 0.01, 5.0, 600.0)):
+    for share, limit, window, begin in (
+        (0.9, 0.005, 2.0, 500.0),
+        (0.9, 0.005, 5.0, 400.0),
+        (0.9, 0.01, 5.0, 600.0),
+        (0.99, 0.01, 5.0, 50.0),  # the default options
+        (0.99, 0.05, 5.0, 50.0),
+    ):
         truth = knee(1000, limit, share)
         slo = f"p{share * 100:g}<{limit * 1000:g}ms"
         ends = [

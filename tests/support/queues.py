@@ -23,6 +23,8 @@ def ceiling(rate: float) -> Seen:
         outcome=Outcome.HELD,
         because="",
         excess=(),
+        allowed=(),
+        batches=(),
         is_behind=False,
         answered=rate,
         verdict=LoadVerdict.SERVER_BOUND,
@@ -78,17 +80,18 @@ def searched(
         if window.stage is Stage.CEILING:
             seen.append((window, ceiling(client)))
         else:
-            rate, seconds = window.rate, window.seconds
+            rate, length = window.rate, window.seconds
             loop, _ = simulated(
                 server.latency,
                 rate=rate,
-                seconds=seconds,
+                seconds=length,
                 warmup=window.settle,
                 connections=connections,
                 grace=grace,
             )
-            server.base += round((window.settle + seconds + grace) * SECOND)
-            result = load_result(loop.phases, loop.setup.gauge.client.lag, rate=rate, connections=connections)
+            server.base += round((window.settle + length + grace) * SECOND)
+            lag, seconds = loop.setup.gauge.client.lag, loop.log.closed
+            result = load_result(loop.phases, lag, intervals=seconds, rate=rate, connections=connections)
             seen.append((window, observe(result, limits)))
         try:
             window = steps.send(seen[-1][1])

@@ -8,25 +8,23 @@ Rules
 - After each miss the server gets probes only, until their median is that of the idle server again. Otherwise a queue
   that is left from before lowers every later figure. A server that does not recover in `drain` seconds ends the search.
 - Between the last rate that held and the first that did not, the search halves the distance (geometric mean) until they
-  are less than `RATIO` apart. Then each end is confirmed by five windows: 4 of them must agree, and their mean must be
-  clear of the limit by more than they differ. An end that is not confirmed moves outward. 3 of 5 are not enough: where
-  windows vary by as much as the ends are apart, the interval would miss the true capacity in one search of five.
+  are less than `RATIO` apart. Then five windows or more confirm each end (`votes.py`). An end that they do not confirm
+  moves outward.
 Runs on: anywhere (pure).
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, sqrt
-from statistics import mean, stdev
 
+from crawler.load.capacity.votes import AGREE, VOTES, Standing, standing
 from crawler.load.capacity.windows import Outcome, Seen, Stage, Window
 from crawler.load.nanoseconds import MILLISECOND
 
 CEILING_SHARE = 0.5
 RATIO = 1.05
-VOTES, AGREE = 5, 4
-_SURE = 2.13  # standard errors of a mean of five: 95 % of Student's t with four degrees of freedom
+_VOTES = {Standing.HELD: True, Standing.MISSED: False, Standing.SPLIT: None}
 _TRIES = 2  # windows, until a miss counts
 _CLIENT_TRIES = 3  # windows in which the client is the limit, until the search ends
 _WIDEN = 1.5  # by which the next step outward is longer than the last
@@ -162,18 +160,11 @@ class Search:
             step = _wider(step)
 
     def _vote(self, rate: float) -> Generator[Window, Seen, bool | None]:
-        """Return whether five windows hold a rate; None = they do not agree, or not clearly."""
+        """Return whether the windows at a rate hold it; None = they do not agree, or not clearly."""
         seen = list[Seen]()
-        held = missed = 0
-        while len(seen) < VOTES and min(held, missed) <= VOTES - AGREE:
+        while (state := standing(seen)) is Standing.OPEN:
             seen.append((yield from self._run(Stage.CONFIRM, rate)))
-            held += seen[-1].outcome is Outcome.HELD
-            missed += seen[-1].outcome is Outcome.MISSED
-        if held >= AGREE and _are_clear(seen, below=True):
-            return True
-        if missed >= AGREE and _are_clear(seen, below=False):
-            return False
-        return None
+        return _VOTES[state]
 
     def _holds(self, stage: Stage, rate: float) -> Judging:
         """Return whether the server holds this rate; a second window decides about a miss."""
@@ -239,22 +230,6 @@ class Search:
 
     def _never(self) -> _Ended:
         return _Ended(Ending.NEVER_HOLDS, f"it does not hold even at {self._bounds.begin:,.12g}/s, the lowest rate")
-
-
-def _are_clear(seen: Sequence[Seen], *, below: bool) -> bool:
-    """Return whether the mean of every figure is below its limit (or of one above it) by more than the windows differ.
-
-    A window that missed by its backlog or by figures that are not known is as clear as can be.
-    """
-    columns = list(zip(*(one.excess for one in seen), strict=True))
-    sides = [(mean(column), _SURE * stdev(column) / sqrt(len(column))) for column in columns if inf not in column]
-    if below:
-        return len(sides) == len(columns) and all(middle + spread < 0 for middle, spread in sides)
-    return (
-        len(sides) < len(columns)
-        or any(middle - spread > 0 for middle, spread in sides)
-        or all(one.is_behind for one in seen if one.outcome is Outcome.MISSED)
-    )
 
 
 def _plain(rate: float) -> float:

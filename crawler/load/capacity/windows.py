@@ -17,13 +17,14 @@ from math import inf, sqrt
 
 from crawler.core.histogram import FINE, middle
 from crawler.load.blame import is_clients
+from crawler.load.capacity.evidence import Batch, batches_of
 from crawler.load.counts import merged
 from crawler.load.figures import percent
 from crawler.load.nanoseconds import SECOND
 from crawler.load.quantiles import Quantile, quantile
 from crawler.load.records import Phase
 from crawler.load.result import LoadResult, LoadVerdict
-from crawler.load.thresholds import Threshold
+from crawler.load.thresholds import Threshold, counted_bad
 
 _SENT = 0.98
 _GROWTH = 0.02
@@ -75,6 +76,8 @@ class Seen:
         excess: by how much each limit of the service level was passed; below 0 = it was kept. Of a percentile it is the
             share of answers above the limit, less the share that may be there: unlike a percentile, a share does not
             depend on the order in which slow answers come, so windows can be averaged.
+        allowed: the share of answers that may be above each limit; 0 = the limit is none of a percentile.
+        batches: the answers, from which follows how many independent ones they are worth.
         is_behind: the rate was not reached, or the backlog grew.
         verdict, said: of the load test that the window is, and the figure behind it.
         p50, p99: response times; None = the sample does not carry them. service: the median service time.
@@ -85,6 +88,8 @@ class Seen:
     outcome: Outcome
     because: str
     excess: tuple[float, ...]
+    allowed: tuple[float, ...]
+    batches: tuple[Batch, ...]
     is_behind: bool
     answered: float
     verdict: LoadVerdict
@@ -113,6 +118,8 @@ def observe(result: LoadResult, slo: Sequence[Threshold]) -> Seen:
         outcome=outcome,
         because="; ".join(missed or [figure for _, _, figure in checked]),
         excess=tuple(_excess(limit, result) for limit in slo),
+        allowed=tuple(_allowed(limit) for limit in slo),
+        batches=batches_of(result.intervals),
         is_behind=bool(behind),
         answered=result.requests_per_second,
         verdict=result.verdict,
@@ -127,14 +134,19 @@ def observe(result: LoadResult, slo: Sequence[Threshold]) -> Seen:
 
 def _excess(limit: Threshold, result: LoadResult) -> float:
     """Return by how much the result passes a limit; infinite if there is no figure."""
-    if limit.figure == "errors":
-        return result.error_rate - limit.limit
+    if limit.is_share:
+        return counted_bad(limit, result.total) / max(1, result.total.scheduled) - limit.limit
     if limit.figure in {"mean", "max"}:
         value = result.mean if limit.figure == "mean" else result.max
         return inf if value is None else value / limit.limit - 1
     known = merged(result.response, result.unanswered)
     above = sum(count for number, count in known.items() if middle(number, FINE) > limit.limit * SECOND)
-    return above / sum(known.values()) - (1 - float(limit.figure[1:]) / 100) if known else inf
+    return above / sum(known.values()) - _allowed(limit) if known else inf
+
+
+def _allowed(limit: Threshold) -> float:
+    """Return the share of answers that may be above a limit; 0 = it is none of a percentile."""
+    return 0.0 if limit.share is None else 1 - limit.share
 
 
 def _falling_behind(result: LoadResult) -> list[str]:

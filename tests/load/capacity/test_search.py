@@ -6,7 +6,8 @@ from itertools import cycle, pairwise
 
 import pytest
 
-from crawler.load.capacity.search import AGREE, RATIO, Bounds, Ending, Search
+from crawler.load.capacity.search import RATIO, Bounds, Ending, Search
+from crawler.load.capacity.votes import AGREE
 from crawler.load.capacity.windows import Outcome, Seen, Stage, Window
 from crawler.load.quantiles import Quantile
 from support.queues import ceiling

@@ -24,6 +24,16 @@ def test_the_interval_holds_the_capacity_of_a_queue_in_19_of_20_seeds() -> None:
     assert widths[10] < 1.25
 
 
+def test_rare_bursts_near_saturation_raise_no_capacity() -> None:
+    """A p99 of 200 ms at 250/s: slow answers come in bursts, and most windows of the default length have none."""
+    truth = knee(250, 0.2, 0.99)
+
+    found = [searched(exponential_server(250, seed), "p99<200ms")[0] for seed in range(4)]
+
+    assert all(search.ending is Ending.FOUND for search in found)
+    assert all(search.low <= truth <= search.high for search in found if search.low and search.high)
+
+
 class Indebted(QueueServer):
     """A worker of 1 ms that an overload leaves with work: each request that waits over 50 ms makes 20 ms of it."""
 

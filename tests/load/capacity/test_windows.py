@@ -4,7 +4,7 @@ from crawler.core.histogram import FINE, bucket
 from crawler.load.capacity.windows import Outcome, observe
 from crawler.load.counts import Table, note
 from crawler.load.nanoseconds import MILLISECOND, SECOND
-from crawler.load.records import Phase
+from crawler.load.records import Example, Phase
 from crawler.load.result import LoadVerdict
 from crawler.load.thresholds import parse_threshold
 from support.load_results import load_result
@@ -81,3 +81,15 @@ def test_a_window_without_a_figure_misses_clearly() -> None:
 
     assert seen.outcome is Outcome.MISSED
     assert seen.excess[2] == float("inf")
+
+
+def test_a_limit_of_a_status_is_judged_by_its_share() -> None:
+    """Any share of the requests can be limited, not errors alone."""
+    failing = phase(answers=1900)
+    for _ in range(100):
+        failing.fail("status_503", Example(at=1, took=7, port=None, detail="503"))
+
+    seen = observe(load_result([failing], rate=200), (parse_threshold("status_503<1%"), parse_threshold("timeout<1%")))
+
+    assert seen.outcome is Outcome.MISSED
+    assert [round(excess, 6) for excess in seen.excess] == [0.04, -0.01]
