@@ -2,6 +2,7 @@
 
 Rules
 - The search sets the rate and the length of a window, so the options of a load test that set them do not exist here.
+- Nor do users: they belong to a closed loop.
 - A window lasts until its figures are known: a p99 needs 1,000 requests, which take 20 s at 50/s.
 - A window waits at its end as long as the longest limit: a request that has no answer then has missed it.
 - Without a limit of its own for errors, a service level has `errors<1%`: quick failures must not look like speed.
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 
 from crawler.core.errors import UsageError
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
+from crawler.core.text import safe
 from crawler.load.capacity.search import Bounds
 from crawler.load.capacity.windows import JUDGING, Window
 from crawler.load.config import LOAD_OPTIONS, LoadConfig
@@ -79,7 +81,7 @@ class SearchConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     def patience(self) -> float:
         """Return the longest time that the service level allows an answer, in seconds."""
-        return max((limit.limit for limit in self.limits() if limit.figure != "errors"), default=0.0)
+        return max((limit.limit for limit in self.limits() if not limit.is_share), default=0.0)
 
 
 class CapacityConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +98,11 @@ class _Own(msgspec.Struct, frozen=True, kw_only=True):
 OWN_OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(_Own)}
 CAPACITY_OPTIONS: Mapping[str, Option] = {
     **OWN_OPTIONS,
-    **{name: option for name, option in LOAD_OPTIONS.items() if option.group == "request" or name in _SHARED},
+    **{
+        name: option
+        for name, option in LOAD_OPTIONS.items()
+        if name in _SHARED or (option.group in {"request", "targets"} and name != "replay")
+    },
 }
 
 
@@ -130,8 +136,11 @@ def configure_capacity(values: Mapping[str, object]) -> CapacityConfig:
     return CapacityConfig(search=search, load=load)
 
 
-def window_of(config: CapacityConfig, window: Window) -> LoadConfig:
-    """Return the load test of a window; without a rate it is a closed loop. Probes come at constant gaps."""
+def window_of(config: CapacityConfig, window: Window, number: int = 0) -> LoadConfig:
+    """Return the load test of a window; without a rate it is a closed loop. Probes come at constant gaps.
+
+    `number` is that of the window: the arrivals of each are others, or five windows would be one, five times.
+    """
     shape = replace(
         config.load.shape,
         rate=window.rate,
@@ -139,8 +148,14 @@ def window_of(config: CapacityConfig, window: Window) -> LoadConfig:
         warmup=window.settle,
         grace=max(config.load.shape.grace, config.search.patience()),
         poisson=config.load.shape.poisson and window.stage in JUDGING,
+        seed=config.load.shape.seed + number,
     )
     return replace(config.load, shape=shape)
+
+
+def ceiling_of(config: CapacityConfig, window: Window) -> LoadConfig:
+    """Return the load test of the client's own ceiling: plain requests, of which every answer is good."""
+    return LoadConfig(shape=window_of(config, window).shape)
 
 
 def _limit(text: str) -> Threshold:
@@ -148,6 +163,10 @@ def _limit(text: str) -> Threshold:
         limit = parse_threshold(text)
     except UsageError as error:
         raise UsageError(str(error).replace("--threshold", "--slo").replace(" or rate>=1000", "")) from None
+    if limit.scope is not None:
+        raise UsageError(
+            f"--slo {safe(text, 60)!r}: a search has no stages and judges all targets together: leave out the braces"
+        )
     if limit.figure == "rate":
         raise UsageError(f"--slo {text!r}: the search sets the rate; limit what it does to the answers: p99<50ms")
     if limit.sign not in {"<", "<="}:
@@ -157,4 +176,4 @@ def _limit(text: str) -> Threshold:
 
 def _needs(limit: Threshold) -> int:
     """Return the number of requests without which a limit cannot be judged."""
-    return needed(float(limit.figure[1:]) / 100) if limit.figure.startswith("p") else 0
+    return needed(limit.share) if limit.share is not None else 0

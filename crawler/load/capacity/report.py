@@ -27,6 +27,8 @@ def capacity_text(result: CapacityResult) -> str:
         lines += _row("Gate", f"{'kept  ' if result.is_met else 'MISSED'} at least {result.at_least:,.12g}/s")
     asked = result.asked
     lines += _row("Target", safe(f"{asked.method} {asked.url} at {asked.address}", 300))
+    if asked.targets is not None:
+        lines += _row("", safe(asked.targets, 300))
     lines += _row("Load", load_text(result))
     if result.ceiling is not None:
         share = f"{CEILING_SHARE * 100:.0f} %"

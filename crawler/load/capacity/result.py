@@ -159,6 +159,7 @@ class CapacityResult:
                     "seed",
                     "timeout",
                     "good",
+                    "targets",
                 )
                 if asked[key] is not None
             },

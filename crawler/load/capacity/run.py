@@ -2,27 +2,29 @@
 
 Rules
 - The windows are sent from processes of their own, so that neither the caller nor a display delays a request.
+- The requests are made once. Each window begins with the first of them, so all windows send the same mix.
 - A search that is stopped has a result like any other, of the windows until then.
 Runs on: the main thread and its loop.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Unpack
-
-from msgspec.structs import replace
 
 from crawler.core.keywords import by_keyword
 from crawler.core.options import in_keywords
-from crawler.load.capacity.config import CAPACITY_OPTIONS, CapacityConfig, configure_capacity, window_of
+from crawler.load.capacity.config import CAPACITY_OPTIONS, CapacityConfig, ceiling_of, configure_capacity, window_of
 from crawler.load.capacity.null_server import null_server
 from crawler.load.capacity.result import CapacityResult, CapacityRow, result_of, row_of
 from crawler.load.capacity.search import Search
 from crawler.load.capacity.windows import Stage, Window, observe
-from crawler.load.config import LoadConfig, RequestConfig
+from crawler.load.config import ShapeConfig
 from crawler.load.keywords import CapacityOptions, texts_of
+from crawler.load.plan import Plan, spans
 from crawler.load.prepare import prepare
 from crawler.load.processes import LoadProcesses, scratch_folder
-from crawler.load.result import LoadResult
+from crawler.load.result import LoadResult, LoadSetup
 from crawler.runtime.loop import Stop
 from crawler.runtime.loop import run as run_loop
 
@@ -64,23 +66,20 @@ def run(url: str, config: CapacityConfig, show: ShowWindow) -> tuple[CapacityRes
 
 async def search_capacity(url: str, config: CapacityConfig, *, stop: Stop, show: ShowWindow) -> CapacityResult:
     """Run a search until it ends or `stop` ends it; `show` is called with each window that has ended."""
-    with scratch_folder() as folder:
-        asked, _ = await prepare(url, config.load, folder)
     limits, rows = config.search.limits(), list[CapacityRow]()
     search = Search(config.search.bounds())
-    async with LoadProcesses(config.load.shape.processes) as processes:
-
-        async def test(place: str, load: LoadConfig) -> LoadResult:
-            with scratch_folder() as folder:
-                setup, plan = await prepare(place, load, folder)
-                return await processes.test(setup, plan, stop=stop)
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(scratch_folder())
+        asked, plan = await prepare(url, config.load, folder)
+        processes = await stack.enter_async_context(LoadProcesses(config.load.shape.processes))
 
         async def run_window(window: Window) -> LoadResult:
-            load = window_of(config, window)
-            if window.stage is Stage.CEILING:
-                async with null_server() as place:
-                    return await test(place, replace(load, request=RequestConfig()))
-            return await test(url, load)
+            if window.stage is not Stage.CEILING:
+                load = window_of(config, window, len(rows))
+                return await processes.test(*_with_shape(asked, plan, load.shape), stop=stop)
+            async with null_server() as place:
+                with scratch_folder() as inner:
+                    return await processes.test(*await prepare(place, ceiling_of(config, window), inner), stop=stop)
 
         steps = search.steps()
         window = next(steps, None)
@@ -96,3 +95,17 @@ async def search_capacity(url: str, config: CapacityConfig, *, stop: Stop, show:
             except StopIteration:
                 window = None
     return result_of(search, asked, tuple(limit.text for limit in limits), config.search.at_least, rows)
+
+
+def _with_shape(asked: LoadSetup, plan: Plan, shape: ShapeConfig) -> tuple[LoadSetup, Plan]:
+    """Return the setup and the plan of a window; the requests were made once, for all windows."""
+    told = replace(
+        asked,
+        rate=shape.rate,
+        arrivals="poisson" if shape.poisson else "regular",
+        seed=shape.seed if shape.poisson else asked.seed,
+        duration=shape.duration,
+        warmup=shape.warmup,
+        grace=shape.grace,
+    )
+    return told, replace(plan, shape=shape, spans=tuple(spans(shape)))

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from crawler.core.errors import UsageError
 from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
+from crawler.core.text import safe
 from crawler.load.config import LOAD_OPTIONS, LoadConfig
 from crawler.load.contradictions import configure_load
 
@@ -39,7 +40,14 @@ class BlocksConfig(msgspec.Struct, frozen=True, kw_only=True):
         match = _SHARE.fullmatch(self.tolerance.strip())
         share = float(match[1]) / (100 if match[2] else 1) if match else 1.0
         if share >= 1:
-            raise UsageError(f"--tolerance {self.tolerance[:40]!r}: expected a share below 100 %, such as 5% or 0.05")
+            raise UsageError(
+                f"--tolerance {safe(self.tolerance, 40)!r}: expected a share below 100 %, such as 5% or 0.05"
+            )
+        if not share:
+            raise UsageError(
+                f"--tolerance {safe(self.tolerance, 40)!r}: no two runs are exactly alike: give the change that does "
+                "not matter, such as 1%"
+            )
         return share
 
 
@@ -57,7 +65,11 @@ class _Own(msgspec.Struct, frozen=True, kw_only=True):
 OWN_OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(_Own)}
 COMPARE_OPTIONS: Mapping[str, Option] = {
     **OWN_OPTIONS,
-    **{name: option for name, option in LOAD_OPTIONS.items() if option.group == "request" or name in _SHARED},
+    **{
+        name: option
+        for name, option in LOAD_OPTIONS.items()
+        if name in _SHARED or (option.group in {"request", "targets", "users"} and name != "replay")
+    },
 }
 
 
@@ -76,5 +88,13 @@ def configure_compare(values: Mapping[str, object], *, saved: bool = False) -> C
         raise UsageError(f"--blocks {own.blocks.blocks}: at least {_LEAST} are needed; fewer decide nothing")
     others = {name: value for name, value in values.items() if name not in OWN_OPTIONS}
     load = configure_load({**others, "duration": own.blocks.block})
+    for name, file in (
+        ("targets", load.targets.targets),
+        ("feed", load.targets.feed),
+        ("login", load.users.login),
+        ("body-file", load.request.body_file),
+    ):
+        if file == "-":
+            raise UsageError(f"--{name} -: both sides need it, and standard input can be read once: give a file")
     shape = replace(load.shape, warmup=own.blocks.settle)
     return CompareConfig(blocks=own.blocks, load=replace(load, shape=shape))

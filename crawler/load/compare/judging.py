@@ -22,7 +22,7 @@ from crawler.load.compare.estimates import DRAWS, Chance, Estimate, paired, trim
 from crawler.load.compare.result import CompareVerdict, Judgement, Metric, Unjudged
 
 _SPOILT = 0.25
-_PAIRS = 6
+LEAST = 6  # pairs, or blocks of each of two runs
 _ERRORS = 0.005
 _GRAIN = 0.001  # of a ratio: the width of a latency's bucket
 
@@ -75,8 +75,8 @@ def _why_not(name: str, a: Sequence[Block], b: Sequence[Block], rules: Rules) ->
             return f"{count} of {counted(len(blocks), 'block')} of {side} {verb} {kind}"
     one, other = _counting(name, a, b, rules)
     few = min(len(one), len(other))
-    if few < _PAIRS:
-        return f"{counted(few, 'usable block')} on one side; at least {_PAIRS} are needed"
+    if few < LEAST:
+        return f"{counted(few, 'usable block')} on one side; at least {LEAST} are needed"
     lacking = sum(not getattr(block, name) for block in (*one, *other)) if name != "errors" else 0
     return f"{lacking} of {counted(len(one) + len(other), 'block')} have none" if lacking else ""
 

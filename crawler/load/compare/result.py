@@ -124,6 +124,8 @@ class Comparison:
     @property
     def advice(self) -> str:
         """Return the next step."""
+        if self.interrupted and self.verdict is CompareVerdict.WORTHLESS:
+            return "let it run to its end, or take fewer and shorter blocks (--blocks 10, --block 1)"
         return _ADVICE[self.verdict]
 
     def to_json(self) -> str:

@@ -2,12 +2,14 @@
 
 Rules
 - The blocks are sent from processes of their own, so that neither the caller nor a display delays a request.
+- The requests are made once for each side. Each block begins with the first of them, so both sides get the same mix.
 - A comparison that is stopped has a result like any other, of the pairs until then.
 Runs on: the main thread and its loop.
 """
 
 import os
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from random import Random
 from typing import Unpack
 
@@ -88,31 +90,32 @@ async def compare_servers(a: str, b: str, config: CompareConfig, *, stop: Stop, 
     shape = config.load.shape
     rules = Rules(are_pairs=True, is_open=shape.is_open, tolerance=config.blocks.share())
     chance = Random(shape.seed).random  # noqa: S311
-    urls, begin, blocks = {"A": a, "B": b}, 0.0, list[Block]()
-    for url in urls.values():
-        with scratch_folder() as folder:  # what can be refused is refused before anything is sent
-            await prepare(url, config.load, folder)
-    async with LoadProcesses(shape.processes) as processes:
+    begin, blocks, told = 0.0, list[Block](), None
+    async with AsyncExitStack() as stack:
+        sides = {}
+        for side, url in (("A", a), ("B", b)):
+            sides[side] = await prepare(url, config.load, stack.enter_context(scratch_folder()))
+            told = sides[side][0].targets
+        processes = await stack.enter_async_context(LoadProcesses(shape.processes))
         for side in order(config.blocks.blocks, chance):
-            with scratch_folder() as folder:
-                asked, plan = await prepare(urls[side], config.load, folder)
-                result = await processes.test(asked, plan, stop=stop)
+            result = await processes.test(*sides[side], stop=stop)
             if stop.draining:
                 break
             blocks.append(block_of(side, begin, result))
             show(blocks[-1])
             begin += shape.warmup + result.seconds
     pairs = len(blocks) // 2
-    one, other = ([block for block in blocks[: 2 * pairs] if block.side == side] for side in urls)
+    one, other = ([block for block in blocks[: 2 * pairs] if block.side == side] for side in "AB")
     judged = judge_blocks(one, other, rules, chance)
     load = f"open loop, {shape.rate:,.12g}/s" if shape.rate else "closed loop"
+    what = f"{told}; " if told else ""
     each = f"{config.blocks.blocks} blocks of {duration(config.blocks.block)} each, in turn"
     return Comparison(
         verdict=judged.verdict,
         because=judged.because,
         a=a,
         b=b,
-        load=f"{load}, {shape.connections} connections; {each}",
+        load=f"{load}, {shape.connections} connections; {what}{each}",
         tolerance=rules.tolerance,
         are_pairs=True,
         metrics=judged.metrics,

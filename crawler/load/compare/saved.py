@@ -10,13 +10,14 @@ from random import Random
 import msgspec
 
 from crawler.core.errors import UsageError
-from crawler.core.text import safe
+from crawler.core.text import counted, safe
 from crawler.load.compare.blocks import BUSY, LATE, SavedInterval, blocks_of
 from crawler.load.compare.config import CompareConfig
-from crawler.load.compare.judging import Judged, Rules, judge_blocks
+from crawler.load.compare.judging import LEAST, Judged, Rules, judge_blocks
 from crawler.load.compare.result import CompareVerdict, Comparison
+from crawler.load.result import SCHEMA
 
-_SAME = ("method", "mode", "rate", "arrivals", "stages", "connections", "processes", "keep_alive", "timeout")
+_SAME = ("method", "mode", "rate", "arrivals", "stages", "connections", "processes", "keep_alive", "timeout", "targets")
 _SPOILT = {"NOTHING-OK", "TOO-SHORT"}
 
 
@@ -31,6 +32,13 @@ class SavedClient(msgspec.Struct, frozen=True, kw_only=True):
 
     processes: list[SavedProcess] = []
     share_at_most: dict[str, float] = {}
+
+
+class _Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """The kind of a report: load tests have none."""
+
+    kind: str | None = None
+    schema: int | None = None
 
 
 class SavedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,15 +76,27 @@ def read_run(name: str) -> SavedRun:
     Raises:
         UsageError: the file cannot be read, or is no report of a load test with its seconds.
     """
-    shown = safe(name, 200)
+    shown, anew = safe(name, 200), "make it anew with `crawler load --json`"
     try:
-        run = msgspec.json.decode(Path(name).read_bytes(), type=SavedRun)
+        raw = Path(name).read_bytes()
+        known = msgspec.json.decode(raw, type=_Kind)
+        if known.kind is not None:
+            raise UsageError(
+                f"{shown}: the report of `crawler {safe(known.kind, 20)}`; give those of `crawler load --json`"
+            )
+        if known.schema not in {None, SCHEMA}:
+            raise UsageError(f"{shown}: has schema {known.schema}, and this version reads {SCHEMA}: {anew}")
+        run = msgspec.json.decode(raw, type=SavedRun)
     except OSError as error:
         raise UsageError(f"{shown}: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{shown}: no report of a load test ({safe(str(error), 200)}): make it with --json") from None
-    if not any(interval.measured for interval in run.intervals):
-        raise UsageError(f"{shown}: has no measured seconds (`intervals`): make it anew with `crawler load --json`")
+    seconds = sum(interval.measured for interval in run.intervals)
+    if not seconds:
+        raise UsageError(f"{shown}: has no measured seconds (`intervals`): {anew}")
+    if seconds < LEAST + 1:
+        have = counted(seconds, "measured second")
+        raise UsageError(f"{shown}: has {have}, and {LEAST + 1} are needed: test longer, such as -d 30")
     return run
 
 
@@ -87,6 +107,8 @@ def compare_saved(a: str, b: str, config: CompareConfig) -> Comparison:
         UsageError: a file cannot be read, or the runs are of different loads.
     """
     runs = [read_run(name) for name in (a, b)]
+    if Path(a).samefile(b):
+        raise UsageError(f"{safe(a, 200)} and {safe(b, 200)} are one file: give the reports of two runs")
     for key in _SAME:
         one, other = (run.asked.get(key) for run in runs)
         if one != other:

@@ -3,7 +3,7 @@
 import pytest
 
 from crawler.core.errors import UsageError
-from crawler.load.capacity.config import CAPACITY_OPTIONS, configure_capacity, window_of
+from crawler.load.capacity.config import CAPACITY_OPTIONS, ceiling_of, configure_capacity, window_of
 from crawler.load.capacity.windows import Stage, Window
 
 
@@ -25,6 +25,9 @@ def test_the_request_is_told_as_for_a_load_test() -> None:
         ({"slo": ["p99<5ms"], "to": 90, "at-least": 95}, "--at-least 95: above the highest rate to try (--to 90)"),
         ({"slo": ["p99.99<5ms"]}, "it needs 100,000 requests, which take 2,059 s at --from 50: raise --from"),
         ({"slo": ["p99<20s"]}, "--slo: 20 s are not below --timeout 10: raise --timeout"),
+        ({"slo": ["p99{stage 2}<5ms"]}, "--slo 'p99{stage 2}<5ms': a search has no stages and judges all targets"),
+        ({"slo": ["p99<5ms"], "from": 90, "to": 60}, "--to 60: below the lowest rate to try (--from 90)"),
+        ({"slo": ["p99<5ms"], "targets": "a", "body": "b"}, "--targets and --body: each target has its own"),
         ({"slo": ["p99<5ms"], "rate": 5}, "options: there is no option 'rate'"),
         ({"slo": ["p99<5ms"], "body": "a", "body-file": "b"}, "--body and --body-file: give one of them, not both"),
     ],
@@ -65,3 +68,21 @@ def test_a_window_waits_for_the_slowest_answer_that_the_level_allows() -> None:
 
     assert (load.shape.grace, load.shape.rate, load.shape.duration, load.shape.warmup) == (3, 200, 5, 1)
     assert (load.shape.poisson, probe.shape.poisson) == (True, False)
+
+
+def test_each_window_has_arrivals_of_its_own() -> None:
+    """With one seed for all, five windows would be one window, five times."""
+    config = configure_capacity({"slo": ["p99<3s"], "poisson": True, "seed": 7})
+    window = Window(stage=Stage.CONFIRM, rate=200, seconds=5.0)
+
+    assert [window_of(config, window, number).shape.seed for number in (0, 1)] == [7, 8]
+
+
+def test_the_clients_ceiling_is_that_of_plain_requests() -> None:
+    """A body that the user's server has is not in the answer of the one that does nothing."""
+    config = configure_capacity({"slo": ["p99<3s"], "expect-body": "welcome", "targets": "mix.txt", "processes": 2})
+
+    load = ceiling_of(config, Window(stage=Stage.CEILING, rate=None, seconds=2.0, settle=0.5))
+
+    assert (load.gate.expect_body, load.targets.targets) == (None, None)
+    assert (load.shape.processes, load.shape.rate, load.shape.duration) == (2, None, 2)

@@ -24,14 +24,23 @@ class Quick(asyncio.Protocol):
         self.transport.write(answer * data.count(b"\r\n\r\n"))  # type: ignore[attr-defined]
 
 
-async def test_a_search_runs_from_the_ceiling_to_its_answer() -> None:
+async def test_a_search_runs_from_the_ceiling_to_its_answer(tmp_path: Path) -> None:
     """A server that holds all that it is asked for ends at the highest rate to try; every window is in the rows."""
+    mix = tmp_path / "mix.txt"
+    mix.write_text("/a\n/b\n", "utf-8")
     server = await asyncio.get_running_loop().create_server(Quick, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
 
     async with server:
         found = await crawler.find_capacity(
-            f"http://127.0.0.1:{port}/", slo="p50<1s", from_rate=200, to_rate=200, window=0.5, settle=0.1, connections=4
+            f"http://127.0.0.1:{port}/",
+            slo="p50<1s",
+            targets=str(mix),
+            from_rate=200,
+            to_rate=200,
+            window=0.5,
+            settle=0.1,
+            connections=4,
         )
 
     assert (found.verdict, found.low, found.high) == (Ending.HOLDS_THROUGHOUT, 200, None)
@@ -39,6 +48,7 @@ async def test_a_search_runs_from_the_ceiling_to_its_answer() -> None:
     assert found.ceiling is not None
     assert found.ceiling > 400
     assert found.rows[-1].errors == 0
+    assert found.asked.targets == f"2 requests of {mix}, 2 groups"
 
 
 async def test_the_null_server_answers_every_request(tmp_path: Path) -> None:

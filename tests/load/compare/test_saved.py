@@ -14,6 +14,8 @@ from crawler.load.compare.config import COMPARE_OPTIONS, configure_compare
 from crawler.load.compare.result import CompareVerdict
 from crawler.load.compare.run import are_saved
 
+SECOND = {"begin_s": 0.0, "seconds": 1.0, "measured": True, "ok": 100, "failed": 0, "p50_ms": 1.0, "p99_ms": 2.0}
+
 
 def saved(path: Path, factor: float = 1.0, seed: int = 1, **changes: Any) -> str:
     """Write a report of 40 seconds whose latencies are `factor` times the usual, and give its name."""
@@ -92,6 +94,13 @@ async def test_a_run_whose_client_was_late_in_the_tail_is_compared_by_its_median
         ({"intervals": []}, "has no measured seconds (`intervals`): make it anew with `crawler load --json`"),
         ({"asked": {"method": "GET", "mode": "closed"}}, "mode is open and closed: compare runs of one load"),
         ({"intervals": 3}, "no report of a load test"),
+        ({"kind": "capacity"}, "the report of `crawler capacity`; give those of `crawler load --json`"),
+        ({"schema": 1}, "has schema 1, and this version reads 2: make it anew with `crawler load --json`"),
+        (
+            {"asked": {"method": "GET", "mode": "open", "rate": 50.0}},
+            "rate is 100.0 and 50.0: compare runs of one load",
+        ),
+        ({"intervals": [SECOND] * 6}, "has 6 measured seconds, and 7 are needed: test longer, such as -d 30"),
     ],
 )
 async def test_a_file_that_cannot_be_compared_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -103,6 +112,15 @@ async def test_a_file_that_cannot_be_compared_is_refused(tmp_path: Path, changes
 
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+async def test_a_file_beside_itself_is_refused(tmp_path: Path) -> None:
+    """By a link, too: no difference would be found, whatever the truth is."""
+    a = saved(tmp_path / "a.json")
+    (tmp_path / "b.json").symlink_to(a)
+
+    with pytest.raises(UsageError, match=r"a\.json and .*b\.json are one file: give the reports of two runs"):
+        await crawler.compare(a, tmp_path / "b.json")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1]"])
@@ -134,6 +152,11 @@ def test_a_file_and_a_url_are_refused() -> None:
     [
         ({"tolerance": "much"}, "--tolerance 'much': expected a share below 100 %, such as 5% or 0.05"),
         ({"tolerance": "100%"}, "--tolerance '100%': expected a share"),
+        ({"tolerance": "0%"}, "--tolerance '0%': no two runs are exactly alike: give the change that does not matter"),
+        ({"tolerance": "-5%"}, "--tolerance '-5%': expected a share below 100 %"),
+        ({"tolerance": "500%"}, "--tolerance '500%': expected a share below 100 %"),
+        ({"targets": "-"}, "--targets -: both sides need it, and standard input can be read once: give a file"),
+        ({"script": "u.py", "rate": 5}, "--think, --user-cookies, --login, --steps and --script tell what users do"),
         ({"blocks": 7}, "--blocks 7: at least 8 are needed"),
         ({"poisson": True}, "--poisson: a closed loop has no arrivals"),
         ({"duration": 5}, "options: there is no option 'duration'"),
@@ -171,3 +194,15 @@ async def test_two_servers_are_asked_in_turn() -> None:
     assert {sides[at : at + 4] for at in range(0, 16, 4)} <= {"ABBA", "BAAB"}
     assert all(block.errors == 0 and block.rate > 0 for block in found.blocks)
     assert json.loads(found.to_json())["kind"] == "compare"
+
+
+async def test_a_file_of_targets_is_sent_to_both_sides(tmp_path: Path) -> None:
+    """The report names it, and each side gets all of its requests, whatever host the lines name."""
+    mix = tmp_path / "mix.txt"
+    mix.write_text("/a\n/b\nGET http://other.test/c\n", "utf-8")
+
+    async with null_server() as url:
+        found = await crawler.compare(url, url, targets=str(mix), blocks=8, block=0.1, settle=0, connections=2)
+
+    assert all(block.errors == 0 and block.rate > 0 for block in found.blocks)
+    assert f"3 requests of {mix}, 3 groups" in found.load
