@@ -7,6 +7,8 @@ Rules
   many requests under way all the time.
 - A late client only lengthens times, so a window that holds in spite of it holds. One that misses while the client was
   the limit says nothing of the server, unless failures or times that the client's part cannot explain made it miss.
+- A client that sends at constant gaps, and is late by more than a gap (and 1 ms), catches up in a burst. Failures of no
+  more requests than it sent late may come of that, so such a window says nothing, either.
 Runs on: anywhere (pure).
 """
 
@@ -15,12 +17,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf, sqrt
 
-from crawler.core.histogram import FINE, middle
+from crawler.core.histogram import FINE, middle, percentile
 from crawler.load.blame import is_clients
 from crawler.load.capacity.evidence import Batch, batches_of
-from crawler.load.counts import merged
+from crawler.load.counts import Table, merged
 from crawler.load.figures import percent
-from crawler.load.nanoseconds import SECOND
+from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.quantiles import Quantile, quantile
 from crawler.load.records import Phase
 from crawler.load.result import LoadResult, LoadVerdict
@@ -108,10 +110,12 @@ def observe(result: LoadResult, slo: Sequence[Threshold]) -> Seen:
     missed = [f"{text}: {figure}" for text, is_kept, figure in checked if not is_kept]
     behind = _falling_behind(result) if result.asked.is_open else []
     missed += behind
+    lost = [limit for limit, (_, is_kept, _) in zip(slo, checked, strict=True) if not is_kept]
+    burst = "" if behind else _burst(result, lost)
     if not missed:
         outcome = Outcome.HELD
-    elif is_clients(result, [limit for limit, (_, is_kept, _) in zip(slo, checked, strict=True) if not is_kept]):
-        outcome, missed = Outcome.CLIENT, [result.because, *missed]
+    elif burst or is_clients(result, lost):
+        outcome, missed = Outcome.CLIENT, [burst or result.because, *missed]
     else:
         outcome = Outcome.MISSED
     return Seen(
@@ -132,6 +136,27 @@ def observe(result: LoadResult, slo: Sequence[Threshold]) -> Seen:
     )
 
 
+def _burst(result: LoadResult, missed: Sequence[Threshold]) -> str:
+    """Return in words how late the client sent, if its catching up may have made the failures; "" = it did not.
+
+    Requests that were sent late were sent at once. A rate limiter without a burst refuses those, and no more.
+    """
+    rate, pacing = result.asked.rate, result.total.pacing
+    late = percentile(pacing, 0.99, FINE)
+    if not rate or late is None or result.asked.arrivals != "regular":
+        return ""
+    shares = [limit for limit in missed if limit.is_share]
+    is_failing = shares and all(limit.is_share or _is_kept_by_answers(limit, result) for limit in missed)
+    gap = max(MILLISECOND, SECOND / rate)
+    share = sum(count for number, count in pacing.items() if middle(number, FINE) > gap) / sum(pacing.values())
+    if not is_failing or late <= gap or any(_excess(limit, result) > share for limit in shares):
+        return ""
+    return (
+        f"the client sent {percent(share)} of the requests later than the gap between two ({late / 1e6:.3g} ms at the "
+        "p99), and caught up in bursts, which a rate limiter refuses"
+    )
+
+
 def _excess(limit: Threshold, result: LoadResult) -> float:
     """Return by how much the result passes a limit; infinite if there is no figure."""
     if limit.is_share:
@@ -140,8 +165,18 @@ def _excess(limit: Threshold, result: LoadResult) -> float:
         value = result.mean if limit.figure == "mean" else result.max
         return inf if value is None else value / limit.limit - 1
     known = merged(result.response, result.unanswered)
-    above = sum(count for number, count in known.items() if middle(number, FINE) > limit.limit * SECOND)
-    return above / sum(known.values()) - _allowed(limit) if known else inf
+    return _share_above(limit, known) - _allowed(limit) if known else inf
+
+
+def _is_kept_by_answers(limit: Threshold, result: LoadResult) -> bool:
+    """Return whether the good answers alone keep the limit of a percentile, which failures then have missed."""
+    good = result.response
+    return limit.share is not None and bool(good) and _share_above(limit, good) <= _allowed(limit)
+
+
+def _share_above(limit: Threshold, times: Table) -> float:
+    above = sum(count for number, count in times.items() if middle(number, FINE) > limit.limit * SECOND)
+    return above / sum(times.values())
 
 
 def _allowed(limit: Threshold) -> float:

@@ -1,5 +1,7 @@
 """The finding of one window of a capacity search."""
 
+import pytest
+
 from crawler.core.histogram import FINE, bucket
 from crawler.load.capacity.windows import Outcome, observe
 from crawler.load.counts import Table, note
@@ -93,3 +95,36 @@ def test_a_limit_of_a_status_is_judged_by_its_share() -> None:
 
     assert seen.outcome is Outcome.MISSED
     assert [round(excess, 6) for excess in seen.excess] == [0.04, -0.01]
+
+
+def bursting(failed: int, late: int, milliseconds: float = 20) -> Phase:
+    """2,000 requests, of which so many fail, and so many are sent so late."""
+    found = phase(answers=2000 - failed)
+    for _ in range(failed):
+        found.fail("status_503", Example(at=1, took=7, port=None, detail="503"))
+    found.answered = 2000
+    found.pacing.clear()
+    found.pacing |= {bucket(1000, FINE): 2000 - late, bucket(round(milliseconds * MILLISECOND), FINE): late}
+    return found
+
+
+def test_failures_of_a_catch_up_burst_are_the_clients() -> None:
+    """60 requests came 20 ms late, at a gap of 5 ms: as many may have been refused since they came at once."""
+    seen = observe(load_result([bursting(60, 60)], rate=200), SLO)
+
+    assert seen.outcome is Outcome.CLIENT
+    assert seen.because.startswith("the client sent 3.0 % of the requests later than the gap between two (20")
+    assert "errors<1%: 3 %" in seen.because
+
+
+@pytest.mark.parametrize(
+    ("failed", "late", "milliseconds", "arrivals"),
+    [(400, 60, 20, "regular"), (60, 60, 4, "regular"), (60, 10, 20, "regular"), (60, 60, 20, "poisson")],
+)
+def test_failures_that_no_burst_explains_are_the_servers(
+    failed: int, late: int, milliseconds: float, arrivals: str
+) -> None:
+    """More than were late, late by less than a gap, late in few cases, or arrivals that come in bursts as told."""
+    seen = observe(load_result([bursting(failed, late, milliseconds)], rate=200, arrivals=arrivals), SLO)
+
+    assert seen.outcome is Outcome.MISSED
