@@ -91,12 +91,8 @@ def read_run(name: str) -> SavedRun:
         raise UsageError(f"{shown}: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{shown}: no report of a load test ({safe(str(error), 200)}): make it with --json") from None
-    seconds = sum(interval.measured for interval in run.intervals)
-    if not seconds:
+    if not any(interval.measured for interval in run.intervals):
         raise UsageError(f"{shown}: has no measured seconds (`intervals`): {anew}")
-    if seconds < LEAST + 1:
-        have = counted(seconds, "measured second")
-        raise UsageError(f"{shown}: has {have}, and {LEAST + 1} are needed: test longer, such as -d 30")
     return run
 
 
@@ -117,6 +113,10 @@ def compare_saved(a: str, b: str, config: CompareConfig) -> Comparison:
     processes = asked.get("processes")
     count = processes if isinstance(processes, int) else 1
     sides = [blocks_of(side, run.intervals, count, run.late) for side, run in zip("AB", runs, strict=True)]
+    for name, found in zip((a, b), sides, strict=True):
+        if len(found) <= LEAST:
+            have = counted(len(found), "measured second")
+            raise UsageError(f"{safe(name, 200)}: has {have}, and {LEAST + 1} are needed: test longer, such as -d 30")
     rules = Rules(are_pairs=False, is_open=asked.get("mode") == "open", tolerance=config.blocks.share())
     spoilt = [(side, run) for side, run in zip("AB", runs, strict=True) if run.is_spoilt]
     if spoilt:

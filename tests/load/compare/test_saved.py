@@ -10,9 +10,11 @@ import pytest
 import crawler
 from crawler.core.errors import UsageError
 from crawler.load.capacity.null_server import null_server
+from crawler.load.compare.blocks import Block
 from crawler.load.compare.config import COMPARE_OPTIONS, configure_compare
 from crawler.load.compare.result import CompareVerdict
-from crawler.load.compare.run import are_saved
+from crawler.load.compare.run import are_saved, compare_servers
+from crawler.runtime.loop import Stop
 
 SECOND = {"begin_s": 0.0, "seconds": 1.0, "measured": True, "ok": 100, "failed": 0, "p50_ms": 1.0, "p99_ms": 2.0}
 
@@ -206,3 +208,23 @@ async def test_a_file_of_targets_is_sent_to_both_sides(tmp_path: Path) -> None:
 
     assert all(block.errors == 0 and block.rate > 0 for block in found.blocks)
     assert f"3 requests of {mix}, 3 groups" in found.load
+
+
+@pytest.mark.parametrize(("after", "verdict"), [(16, "not WORTHLESS"), (3, "WORTHLESS")])
+async def test_a_comparison_that_is_stopped_says_what_its_blocks_say(after: int, verdict: str) -> None:
+    """Eight pairs decide something, one does not; neither is told to mend a machine that is in order."""
+    stop, shown = Stop(), list[Block]()
+
+    def show(block: Block) -> None:
+        shown.append(block)
+        if len(shown) == after:
+            stop.request_drain()
+
+    config = configure_compare({"block": 0.1, "settle": 0, "connections": 2, "rate": 300})
+    async with null_server() as url:
+        found = await compare_servers(url, url, config, stop=stop, show=show)
+
+    assert found.interrupted
+    assert len(found.blocks) == after
+    assert (found.verdict is CompareVerdict.WORTHLESS) == (verdict == "WORTHLESS") or any(one.fault for one in shown)
+    assert found.verdict is not CompareVerdict.WORTHLESS or found.advice.startswith("let it run to its end")
