@@ -41,8 +41,6 @@ async def served_app(app: AsgiApp) -> AsyncIterator[str]:
             yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         finally:
             listener.close()
-            for connection in protocols.connections:
-                connection.force_close()
             await protocols.shutdown(_GRACE)
 
 

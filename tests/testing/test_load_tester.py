@@ -46,12 +46,13 @@ def _nothing_is_left() -> Iterator[None]:
 
 
 class App:
-    """An application that answers with the number of the requests that it has had; it notes its loop and its end."""
+    """An application that notes its requests, its loop, its phases, and the processes that send to it."""
 
     def __init__(self, status: int = 200) -> None:
         self.paths = list[str]()
         self.loops = set[int]()
         self.phases = list[str]()
+        self.senders = set[int]()
         self._status = status
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
@@ -64,6 +65,7 @@ class App:
             return
         self.loops.add(id(asyncio.get_running_loop()))
         self.paths.append(scope["path"])
+        self.senders = self.senders or children()
         await send({"type": "http.response.start", "status": self._status, "headers": []})
         await send({"type": "http.response.body", "body": b"%d" % len(self.paths)})
 
@@ -79,6 +81,7 @@ def test_an_application_is_served_while_it_is_tested(judged: LoadTester) -> None
 
     assert result.outcomes["ok"] == len(app.paths) > 100
     assert set(app.paths) == {"/items"}
+    assert len(app.senders) == 1
     assert app.phases == ["startup", "shutdown"]
     assert result.asked.url.endswith("/items")
     assert judged(app, **LOAD).total.ok > 0
@@ -92,6 +95,7 @@ async def test_an_asynchronous_test_has_the_application_on_its_own_loop(judged: 
     result = await judged.run(app, **LOAD)
 
     assert result.outcomes["ok"] == len(app.paths) > 100
+    assert len(app.senders) == 1
     assert app.loops == {id(asyncio.get_running_loop())}
 
 
