@@ -16,7 +16,7 @@ import msgspec
 
 from crawler.core.errors import UsageError
 from crawler.core.text import safe
-from crawler.load.targets.line import json_problem
+from crawler.load.targets.line import from_json
 
 _SEPARATORS = ",;\t|"
 _ENCODER = msgspec.msgpack.Encoder()
@@ -107,9 +107,9 @@ def _add_json(feed: Feed, lines: Iterable[str], number: int) -> None:
     for line, text in enumerate(lines, number):
         if text.strip():
             try:
-                row = _JSON.decode(text)
+                row = from_json(_JSON, text)
             except ValueError as error:
-                raise _FeedProblem(line, json_problem(error)) from None
+                raise _FeedProblem(line, str(error)) from None
             columns |= dict.fromkeys(row)
             feed.add(line, [_text(row.get(name)) for name in columns])
     feed.columns = tuple(columns)

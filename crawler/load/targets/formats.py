@@ -59,7 +59,7 @@ def format_of(head: bytes) -> str:
 def _json_format(line: bytes) -> str | None:
     try:
         keys = msgspec.json.decode(line, type=dict[str, msgspec.Raw]).keys()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if {"url", "outcome"} <= keys:
         return "pages"

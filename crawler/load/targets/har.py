@@ -18,7 +18,7 @@ import msgspec
 
 from crawler.core.errors import UsageError
 from crawler.core.text import safe
-from crawler.load.targets.line import TargetLine, checked_headers, checked_method, json_problem
+from crawler.load.targets.line import TargetLine, checked_headers, checked_method, from_json
 from crawler.load.targets.moments import moment_of
 
 _OF_CONNECTIONS = frozenset(
@@ -73,9 +73,9 @@ def har_entries(content: memoryview, name: str) -> Generator[tuple[int, bytes], 
         UsageError: it is no HAR file.
     """
     try:
-        entries = _FILE.decode(content).log.entries
+        entries = from_json(_FILE, content).log.entries
     except ValueError as error:
-        raise UsageError(f"--targets: {name}: it is no HAR file: {json_problem(error)}") from None
+        raise UsageError(f"--targets: {name}: it is no HAR file: {error}") from None
     entries.reverse()
     for number in range(1, len(entries) + 1):
         yield number, bytes(entries.pop())
@@ -87,10 +87,7 @@ def parse_har(raw: bytes, number: int) -> TargetLine | None:
     Raises:
         ValueError: the entry cannot be read.
     """
-    try:
-        entry = _ENTRY.decode(raw)
-    except ValueError as error:
-        raise ValueError(json_problem(error)) from None
+    entry = from_json(_ENTRY, raw)
     request = entry.request
     if _NO_REQUEST.match(request.url):
         return None

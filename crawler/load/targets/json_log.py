@@ -22,7 +22,7 @@ import msgspec
 
 from crawler.core.text import from_octets, safe
 from crawler.load.targets.access_log import request_line
-from crawler.load.targets.line import TargetLine, checked_method, json_problem
+from crawler.load.targets.line import TargetLine, checked_method, from_json
 from crawler.load.targets.moments import moment_of
 
 _METHOD = ("request_method", "requestmethod", "http.request.method", "http_method", "httpmethod", "method", "verb")
@@ -39,6 +39,7 @@ _HOST = ("authority", ":authority", "requesthost", "request_host", "http_host", 
 _SCHEME = ("scheme", "requestscheme", "request_scheme", "url.scheme")
 _REQUEST = ("request", "req", "request_line", "requestline")
 _WITHIN = frozenset({"request", "req", "httprequest", "http", "url", "@fields", "@nginx_fields", "fields", "message"})
+_DEEPEST = 8  # objects within objects; logs have two or three
 _HOST_TEXT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]*[A-Za-z0-9])(?::\d{1,5})?")
 _DECODER = msgspec.json.Decoder(dict[str, object])
 
@@ -52,12 +53,9 @@ def parse_json_log(raw: bytes, number: int) -> TargetLine | None:
     if not raw.strip():
         return None
     try:
-        line = _DECODER.decode(raw)
+        line = from_json(_DECODER, raw)
     except ValueError:
-        try:
-            line = _DECODER.decode(from_octets(raw))  # nginx logs the bytes of a URL as they came
-        except ValueError as error:
-            raise ValueError(json_problem(error)) from None
+        line = from_json(_DECODER, from_octets(raw))  # nginx logs the bytes of a URL as they came
     fields: Mapping[str, object] = line
     if any(isinstance(value, dict) and name.lower() in _WITHIN for name, value in line.items()):
         fields = _flat(line)
@@ -99,7 +97,7 @@ def _flat(line: Mapping[str, object]) -> dict[str, object]:
 def _within(fields: Mapping[str, object], before: str) -> Iterator[tuple[str, object]]:
     for name, value in fields.items():
         if isinstance(value, dict):
-            if name.lower() in _WITHIN:
+            if name.lower() in _WITHIN and before.count(".") < _DEEPEST:
                 yield from _within(value, f"{before}{name}.")
             elif name.lower() == "tls" and before:  # Caddy's, of a request that came over https
                 yield "scheme", "https"

@@ -10,11 +10,13 @@ Runs on: anywhere (pure).
 
 import re
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import msgspec
 
 from crawler.core.text import safe
 
+T = TypeVar("T")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _NO_UTF_8 = "it is no UTF-8: convert the file with iconv"
 _NO_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -120,8 +122,21 @@ def decoded(raw: bytes) -> str:
         raise ValueError(_NO_UTF_8) from None
 
 
-def json_problem(error: ValueError) -> str:
-    """Return the problem of a line that is not the JSON that was expected."""
+def from_json(decoder: msgspec.json.Decoder[T], raw: bytes | memoryview | str) -> T:
+    """Return the value of a line, or of a file, that is JSON.
+
+    Raises:
+        ValueError: it is not the JSON that was expected, in words.
+    """
+    try:
+        return decoder.decode(raw)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(_json_problem(error)) from None
+
+
+def _json_problem(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "its JSON is nested too deep"
     if isinstance(error, UnicodeDecodeError):
         return _NO_UTF_8
     text = str(error)

@@ -9,8 +9,8 @@ Runs on: anywhere (pure).
 import msgspec
 
 from crawler.load.nanoseconds import MILLISECOND
-from crawler.load.targets.line import TargetLine, checked_url, json_problem
-from crawler.load.targets.moments import moment_of
+from crawler.load.targets.line import TargetLine, checked_url, from_json
+from crawler.load.targets.moments import moment_of, within
 
 
 class _Page(msgspec.Struct):
@@ -29,14 +29,11 @@ def parse_page(raw: bytes, number: int) -> TargetLine | None:
     Raises:
         ValueError: the line cannot be read.
     """
-    try:
-        page = _DECODER.decode(raw)
-    except ValueError as error:
-        raise ValueError(json_problem(error)) from None
+    page = from_json(_DECODER, raw)
     if page.status is None:
         return None
     moment = moment_of(page.fetched_at)
     if moment is not None:
         lasted = (page.timing.get("total") or 0.0) + (page.timing.get("parse") or 0.0)
-        moment -= round(lasted * MILLISECOND)
+        moment = within(moment - round(min(lasted, 1e15) * MILLISECOND))  # a longer time is none, and may be infinite
     return TargetLine(method="GET", url=checked_url(page.url), moment=moment, number=number)

@@ -13,8 +13,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from fractions import Fraction
 
+from crawler.core.errors import UsageError
 from crawler.load.nanoseconds import SECOND
 
+_TOO_LONG = 100 * 365 * 86400 * SECOND
 _PLACE = 24  # bits: more than there are requests in a store
 
 
@@ -68,8 +70,14 @@ def spread(moments: "array[int]") -> None:
 
 
 def offsets(moments: "array[int]", factor: float) -> None:
-    """Turn moments, in order, into nanoseconds after the first one, divided by the factor."""
+    """Turn moments, in order, into nanoseconds after the first one, divided by the factor.
+
+    Raises:
+        UsageError: the last one would be too far away for a number of 64 bits.
+    """
     ratio = Fraction(str(factor))
     first = moments[0]
+    if (moments[-1] - first) * ratio.denominator // ratio.numerator >= _TOO_LONG:
+        raise UsageError(f"--replay={factor:g}: the test would last longer than 100 years: check the file's times")
     for number, moment in enumerate(moments):
         moments[number] = (moment - first) * ratio.denominator // ratio.numerator

@@ -8,7 +8,7 @@ Runs on: anywhere (pure).
 
 import msgspec
 
-from crawler.load.targets.line import TargetLine, checked_headers, checked_method, checked_url, json_problem
+from crawler.load.targets.line import TargetLine, checked_headers, checked_method, checked_url, from_json
 from crawler.load.targets.text_lines import weight_of
 
 
@@ -33,10 +33,7 @@ def parse_vegeta(raw: bytes, number: int) -> TargetLine | None:
     """
     if not raw.strip():
         return None
-    try:
-        found = _DECODER.decode(raw)
-    except ValueError as error:
-        raise ValueError(json_problem(error)) from None
+    found = from_json(_DECODER, raw)
     headers = found.header or {}
     return TargetLine(
         method=checked_method(found.method),

@@ -3,9 +3,11 @@
 import msgspec
 import pytest
 
+from crawler.core.errors import UsageError
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.targets.access_log import parse_log
 from crawler.load.targets.config import FORMATS
+from crawler.load.targets.feed import feed_of
 from crawler.load.targets.formats import PARSERS, format_of
 from crawler.load.targets.har import har_entries, parse_har
 from crawler.load.targets.json_log import parse_json_log
@@ -285,6 +287,11 @@ def test_a_page_of_a_run_is_asked_for_when_its_last_try_began() -> None:
         (971211336250000, MOMENT + SECOND // 4),
         ("971211336250000001", MOMENT + SECOND // 4 + 1),
         ("yesterday", None),
+        ("31/Dec/9999:23:59:59 +0000", None),
+        ("9999-12-31T23:59:59Z", None),
+        ("1969-12-31T23:59:59Z", None),
+        ("9999999999999999999", None),
+        (9999999999999999999, None),
         ("10/Xyz/2000:13:55:36 -0700", None),
         ("2000-13-10T20:55:36Z", None),
         ("0.005", None),
@@ -297,6 +304,51 @@ def test_a_page_of_a_run_is_asked_for_when_its_last_try_began() -> None:
 def test_times_are_nanoseconds_since_1970(value: object, moment: int | None) -> None:
     """Common logs, ISO 8601 and numbers in four units; what is no time is None."""
     assert moment_of(value) == moment
+
+
+@pytest.mark.parametrize("total", [1e15, 1e308, 1.7976931348623157e308])
+def test_a_page_that_took_longer_than_all_time_has_no_time(total: float) -> None:
+    """A damaged run stops no replay with a traceback."""
+    line = parse_page(msgspec.json.encode(msgspec.json.decode(PAGE) | {"timing": {"total": total, "parse": total}}), 1)
+
+    assert line is not None
+    assert line.moment is None
+
+
+DEEP = b'{"request":' * 3000 + b"1" + b"}" * 3000
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw"),
+    [
+        ("json-log", DEEP),
+        ("json-log", b'{"method":"GET","url":"/","x":%b}' % DEEP),
+        ("vegeta", b'{"method":"GET","url":%b}' % (b"[" * 3000)),
+        ("har", b'{"request":{"method":"GET","url":"http://h/"},"x":%b}' % DEEP),
+        ("pages", b'{"url":"http://h/","x":%b}' % DEEP),
+    ],
+)
+def test_a_line_that_is_nested_without_end_is_broken(kind: str, raw: bytes) -> None:
+    """No depth ends in a traceback."""
+    with pytest.raises(ValueError, match=r"nested too deep|expected `str`"):
+        PARSERS[kind](raw, 1)
+
+
+def test_a_file_that_is_nested_without_end_is_refused() -> None:
+    """So it is where the depth is in the frame of a HAR file, in a feed, or in the first line of a file."""
+    with pytest.raises(UsageError, match="f: it is no HAR file: its JSON is nested too deep"):
+        list(har_entries(memoryview(b'{"log":{"entries":[],"x":%b}}' % DEEP), "f"))
+    with pytest.raises(UsageError, match="f:2: its JSON is nested too deep"):
+        feed_of("f", ['{"a":1}\n', DEEP.decode()])
+    assert format_of(DEEP + b"\n" + CADDY) == "json-log"
+
+
+def test_a_request_is_looked_for_a_few_objects_deep() -> None:
+    """A line that nests deeper, but can be read, has no request."""
+    deep = b'{"request":' * 900 + b'{"method":"GET","url":"/"}' + b"}" * 900
+
+    with pytest.raises(ValueError, match="no method and path"):
+        parse_json_log(deep, 1)
 
 
 def test_every_format_of_the_option_has_a_parser() -> None:

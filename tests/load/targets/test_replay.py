@@ -138,6 +138,18 @@ def test_a_line_without_a_time_is_broken(replay: Make) -> None:
     assert replay(times, **{"skip-broken": True}).skipped == 1
 
 
+def test_a_year_that_no_schedule_can_hold_breaks_its_line(replay: Make) -> None:
+    """Nanoseconds of the year 9999 do not fit; a slow replay of years that do fit may be too long, too."""
+    log = b"".join(
+        b'::1 - - [10/Oct/%b:20:55:36 +0000] "GET / HTTP/1.1" 200 1\n' % year for year in (b"2000", b"2261", b"9999")
+    )
+
+    with pytest.raises(UsageError, match="f:3: it has no time that can be read"):
+        replay(log)
+    with pytest.raises(UsageError, match=r"--replay=0\.01: the test would last longer than 100 years: check the file"):
+        replay(log, "0.01", **{"skip-broken": True})
+
+
 def test_a_replay_is_a_pacer(replay: Make) -> None:
     """It stands in the place of any other schedule."""
     with replay(["2026-01-02T03:04:05Z"]).open() as opened:
