@@ -1,5 +1,7 @@
-"""Options of a load test that contradict each other, refused before anything is read or sent.
+"""Options of a load test that contradict each other, or ask for too much, refused before anything is read or sent.
 
+Rule: a size beyond all use is refused at once: it would exhaust this machine and not the server. How many files a
+process may open is this machine's own limit, which the test tells.
 Runs on: anywhere (pure).
 """
 
@@ -7,6 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from crawler.core.errors import UsageError
 from crawler.load.config import LoadConfig, ShapeConfig, read_load
+
+MOST_CONNECTIONS = 100_000  # over all processes; one address of a client has 65,535 ports for each of the server's
+MOST_RATE = 10_000_000  # requests per second
+MOST_PROCESSES = 256
 
 
 def configure_load(values: Mapping[str, object]) -> LoadConfig:
@@ -19,6 +25,21 @@ def configure_load(values: Mapping[str, object]) -> LoadConfig:
     for check in _CHECKS:
         check(config)
     return config
+
+
+def _sizes(config: LoadConfig) -> None:
+    shape = config.shape
+    levels = [level for _, level in shape.steps()]
+    if shape.has_user_stages and max(levels) > MOST_CONNECTIONS:
+        raise UsageError(f"--stages: {max(levels):,.0f} users: give {MOST_CONNECTIONS:,} at the most")
+    if shape.connections > MOST_CONNECTIONS:
+        raise UsageError(f"--connections {shape.connections}: give {MOST_CONNECTIONS:,} at the most")
+    if shape.processes > MOST_PROCESSES:
+        raise UsageError(f"--processes {shape.processes}: give {MOST_PROCESSES} at the most, one for each core")
+    if shape.rate is not None and shape.rate > MOST_RATE:
+        raise UsageError(f"--rate {shape.rate:g}: give {MOST_RATE:,}/s at the most")
+    if levels and not shape.has_user_stages and max(levels) > MOST_RATE:
+        raise UsageError(f"--stages: a rate of {max(levels):,.0f}/s: give {MOST_RATE:,}/s at the most")
 
 
 def _shape(config: LoadConfig) -> None:
@@ -126,5 +147,5 @@ def _refuse(told: Mapping[str, bool], why: Callable[[str], str]) -> None:
 
 
 _CHECKS: Iterable[Callable[[LoadConfig], None]] = (
-    *(_shape, _processes, _request, _targets, _replay, _users, _script, _gate),
+    *(_sizes, _shape, _processes, _request, _targets, _replay, _users, _script, _gate),
 )

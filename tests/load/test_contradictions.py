@@ -1,0 +1,41 @@
+"""load.contradictions: sizes beyond all use are refused, as flags and as keywords."""
+
+import pytest
+
+from crawler.core.errors import UsageError
+from crawler.load.contradictions import configure_load
+from crawler.load.keywords import configure_by_keywords
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"stages": "1s:5u,1s:10000000u"}, "--stages: 10,000,000 users: give 100,000 at the most"),
+        ({"stages": "1s:20000000,1s:5"}, "--stages: a rate of 20,000,000/s: give 10,000,000/s at the most"),
+        ({"connections": 1000000}, "--connections 1000000: give 100,000 at the most"),
+        ({"rate": 1e12}, "--rate 1e+12: give 10,000,000/s at the most"),
+        ({"processes": 257, "connections": 300}, "--processes 257: give 256 at the most, one for each core"),
+    ],
+)
+def test_a_size_beyond_all_use_is_refused(options: dict[str, object], says: str) -> None:
+    """One line names the option and the bound; keywords have the same ones."""
+    with pytest.raises(UsageError) as refused:
+        configure_load(options)
+    with pytest.raises(UsageError) as refused_too:
+        configure_by_keywords(options, "load_test")
+
+    assert str(refused.value) == str(refused_too.value) == says
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stages": "1s:100000u"},
+        {"stages": "1s:10000000"},
+        {"connections": 100_000, "rate": 1e7},
+        {"processes": 256, "connections": 256},
+    ],
+)
+def test_the_bounds_themselves_are_taken(options: dict[str, object]) -> None:
+    """Only larger sizes are refused."""
+    assert configure_load(options) == configure_by_keywords(options, "load_test")
