@@ -3,6 +3,7 @@
 Rules
 - The keys are those of vegeta's own schema: `method` and `url`, and `header` (a name to a list of values) and `body`
   (base64). Two are ours, `weight` and `tag`. Any other key is refused: a misspelt one would change what is sent.
+- Headers are sent as written, Host too, as vegeta does. `message.py` refuses those that contradict the framing.
 Runs on: anywhere (pure).
 """
 

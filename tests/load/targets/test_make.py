@@ -108,6 +108,30 @@ def test_vegeta_s_lines_keep_headers_and_bytes(make: Make) -> None:
     assert targets.groups == ("t",)
 
 
+def test_a_vegeta_line_s_host_is_sent(make: Make) -> None:
+    """The user wrote it: one server is asked for several sites. There is no second one."""
+    (request,) = whole(make('{"method":"GET","url":"http://h/","header":{"host":["site.test"]}}'))
+
+    assert [line for line in request.split("\r\n") if line.lower().startswith("host")] == ["host: site.test"]
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ('"Connection":["close"]', "the header Connection: close: give --no-keep-alive"),
+        ('"Connection":["Upgrade"]', "the header Connection: upgrade"),
+        ('"Transfer-Encoding":["chunked"]', "the header Transfer-Encoding: give --chunked"),
+        ('"Content-Length":["5"]', "the header Content-Length contradicts the body"),
+        ('"Upgrade":["h2c"]', "the header Upgrade"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/$${x}"])
+def test_framing_in_a_vegeta_line_is_refused(make: Make, header: str, says: str, path: str) -> None:
+    """The place of the line is told, so that it can be mended."""
+    with pytest.raises(UsageError, match=f"f:2: {says}"):
+        make('{"method":"GET","url":"/"}\n' + f'{{"method":"GET","url":"{path}","header":{{{header}}}}}\n')
+
+
 def test_a_header_of_the_command_line_replaces_the_line_s(make: Make) -> None:
     """There is one of each name."""
     targets = make(b'{"method":"GET","url":"/","header":{"cookie":["old"],"X-B":["b"]}}', header=["Cookie: new"])
