@@ -85,7 +85,7 @@ def command(url: str | None, **parameters: object) -> int:
     port = None if flags.metrics is None else MetricsPort(port=flags.metrics, told=_tell_port)
     with _view(url, config, quiet=flags.quiet) as view:
         result, signum = run(url, config, view.show, view.SECONDS, port)
-    gates = [(gate.text, *gate.check(result)) for gate in config.gate.gates()]
+    gates = [(gate.threshold, gate.is_kept, gate.figure) for gate in result.gates]
     if flags.as_json:
         click.echo(result.to_json())
         click.echo("".join(f"{line}\n" for line in gate_text(gates)), nl=False, err=True)

@@ -89,6 +89,18 @@ def test_a_missed_gate_is_exit_code_8(gates: list[str], code: int, site: str) ->
     assert done.stdout.count("\nGate") == len(gates)
 
 
+def test_the_gates_are_in_the_json(site: str) -> None:
+    """Each in its turn, with its figure; the exit code follows from them."""
+    done = load(site, "-n", 20, "-c", 2, "--json", "--threshold", "errors<1%", "--threshold", "p50<1us")
+
+    gates = json.loads(done.stdout)["gates"]
+    assert done.returncode == 8, done.stderr
+    assert [gate["threshold"] for gate in gates] == ["errors<1%", "p50<1us"]
+    assert not gates[1]["is_kept"]
+    shown = " ".join(done.stderr.split())
+    assert all(gate["figure"] in shown for gate in gates)
+
+
 async def half_failing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer every second request of a connection with an error."""
     for status in cycle((b"200 OK", b"500 Oh")):
