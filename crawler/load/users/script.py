@@ -207,7 +207,7 @@ def load_script(path: str) -> Script:
     sys.path.insert(0, str(Path(path).resolve().parent))  # as `python FILE` does
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"--script {path}: {type(error).__name__}: {safe(str(error), 200)}") from error
     finally:
         sys.path.pop(0)

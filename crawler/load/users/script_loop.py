@@ -74,7 +74,7 @@ class ScriptLoop(UserLoop):
                 await self._script(visitor)
             except FetchError:
                 pass  # counted when it happened
-            except Exception as error:  # noqa: BLE001 - the user's code may raise anything, and it is counted
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
                 said = str(error) if isinstance(error, CrawlerError) else f"{type(error).__name__}: {error}"
                 self.fail("script_error", f"user {user.number}: {safe(said, 100)}")
                 await self.wait(_PAUSE)

@@ -11,6 +11,7 @@ import pytest
 import crawler
 from crawler.core.errors import UsageError
 from crawler.load.result import LoadResult
+from crawler.load.users.script import load_script
 from support.rawserver import raw_server
 
 pytestmark = pytest.mark.both_loops
@@ -207,12 +208,37 @@ async def test_a_script_that_cannot_be_cancelled_is_left_behind(scripted: object
     assert "except Exception" in result.total.failures["script_error"].last.detail
 
 
+async def test_a_script_that_ends_the_program_is_an_error_of_the_script(scripted: object) -> None:
+    """`SystemExit` is counted like any other error, and the user begins again."""
+    result, _ = await scripted(  # type: ignore[operator]
+        """
+        async def user(u):
+            await u.get("/")
+            raise SystemExit(3)
+        """,
+        requests=4,
+    )
+
+    assert result.outcomes["ok"] == 4
+    assert result.total.failures["script_error"].first.detail.endswith(": SystemExit: 3")
+
+
+async def test_an_interrupt_in_a_script_ends_the_test(tmp_path: Path) -> None:
+    """A Ctrl-C that strikes while a script is read is no error of the script."""
+    file = tmp_path / "users.py"
+    file.write_text("raise KeyboardInterrupt\n\n\nasync def user(u):\n    pass\n")
+
+    with pytest.raises(KeyboardInterrupt):
+        load_script(str(file))
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [
         ("def user(u): pass", "has no `async def user"),
         ("async def user(u)", r"users\.py:1: "),
         ("import nothing_of_this_name\nasync def user(u): pass", "ModuleNotFoundError"),
+        ("import sys\nsys.exit(3)\nasync def user(u): pass", "SystemExit: 3"),
     ],
 )
 async def test_a_file_that_is_no_script_is_refused_before_the_test(scripted: object, script: str, message: str) -> None:
