@@ -131,12 +131,11 @@ def _referee(plan: Plan, config: LoadConfig) -> Referee | None:
 
 
 async def _endpoints(origins: Sequence[Url], request: RequestConfig) -> tuple[Endpoint, ...]:
-    allowed = request.i_may_test
+    allowed = None if request.i_may_test is None else request.i_may_test.lower()  # as hosts of URLs are
     if allowed is not None and all(origin.host != allowed for origin in origins):
         hosts = ", ".join(dict.fromkeys(origin.host for origin in origins))
-        raise UsageError(
-            f"--i-may-test {allowed}: {'the host' if len(origins) == 1 else 'a host'} of this test is {hosts}"
-        )
+        of = "the host" if len(origins) == 1 else "a host"
+        raise UsageError(f"--i-may-test {request.i_may_test}: {of} of this test is {hosts}")
     check_tls(request, origins)
     found = []
     for origin in origins:

@@ -60,6 +60,14 @@ async def test_the_user_s_word_is_for_a_host_of_the_test(tmp_path: Path) -> None
         await prepare("http://127.0.0.1:9/", configure_load({"i-may-test": "192.0.2.2"}), tmp_path)
 
 
+async def test_the_case_of_an_allowed_host_does_not_matter(tmp_path: Path) -> None:
+    """Names of hosts have none: the URL and the option may be typed alike, or not."""
+    for name in ("LOCALHOST", "localhost"):
+        asked, _ = await prepare("http://LOCALHOST:1/", configure_load({"i-may-test": name}), tmp_path)
+
+        assert asked.allowed_host == name
+
+
 @pytest.mark.parametrize("port", [1, 22, 5060, 6000, 6666, 10080, 65535])
 async def test_one_s_own_machine_has_all_ports(port: int) -> None:
     """Those that a crawl never asks, too."""
