@@ -34,6 +34,18 @@ def test_the_client_is_named_with_the_percentile_that_it_reaches(
     assert named is None or f"of the service time's {named} is the client's own" in found.because
 
 
+@pytest.mark.parametrize(("length", "verdict"), [(0.9967, "OK"), (0.9901, "OK"), (0.9899, "TOO-SHORT")])
+def test_a_second_less_one_gap_is_long_enough(length: float, verdict: str) -> None:
+    """`-n 300 --rate 300` takes 299 gaps; the verdict never says that 1.00 s is less than 1 s."""
+    phase = Phase(name="measured", end=round(length * SECOND), scheduled=300, sent=300, answered=300)
+    phase.reused.whole[bucket(MILLISECOND, FINE)] = 300
+
+    found = load_result([phase], rate=300)
+
+    assert str(found.verdict) == verdict
+    assert "measured for 1.00 s" not in found.because
+
+
 @pytest.mark.parametrize(("milliseconds", "verdict"), [(10, LoadVerdict.OK), (95, LoadVerdict.SERVER_BOUND)])
 def test_users_who_think_are_no_limit_of_the_server(milliseconds: int, verdict: LoadVerdict) -> None:
     """Ten users send ten requests a second each: with answers of 10 ms they wait for a tenth of their time."""
