@@ -3,7 +3,10 @@
 Rules
 - Only a known figure passes: a percentile that the sample cannot carry is not below any limit, nor is one that would be
   above it had the requests without an answer never been answered.
-- A test that was interrupted, ended by another threshold, or limited by its client passes no threshold at all.
+- A test that was interrupted, or ended by another threshold, passes no threshold at all.
+- A late client only lengthens times, and makes no errors. So an upper limit on a time or a share that is kept by a
+  test that its client limited is kept; the others of such a test are undecided, and pass as little as where the client
+  ran out of files or ports.
 - A scope in braces names one stage (`stage 2`, or its name in the report) or one group of targets. One that names
   nothing is refused before the test.
 - Shares are of all requests that came due. Times are of good answers alone, so they have no scope by status.
@@ -18,12 +21,14 @@ from math import inf
 
 from crawler.core.errors import UsageError
 from crawler.core.histogram import FINE, mean, middle
+from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.load.counts import merged
 from crawler.load.gates import LoadGate
 from crawler.load.quantiles import quantile, share_of, wanting
 from crawler.load.records import Phase
 from crawler.load.result import LoadResult, LoadVerdict
+from crawler.load.threshold_faults import fault_of
 
 _WRITTEN = re.compile(
     r"\s*(p(?:100|\d{1,2}(?:\.\d{1,4})?)|mean|max|errors|rate|timeout|status_[1-5](?:\d\d|xx))\s*"
@@ -38,7 +43,6 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_EXPECTED = "such as p99<50ms, mean<=5ms, max<1s, errors<0.1%, status_503<1%, rate>=1000 or p99{stage 2}<50ms"
 _STAGE = re.compile(r"stage ([1-9]\d{0,3})")
 _NAMED = 10  # scopes in a message
 _EXACT = 1.002  # times a figure: what is within is shown as known
@@ -64,6 +68,11 @@ class Threshold:
         return self.figure in {"errors", "timeout"} or self.figure.startswith("status_")
 
     @property
+    def is_upper(self) -> bool:
+        """Return whether the limit is an upper one."""
+        return self.sign in {"<", "<="}
+
+    @property
     def share(self) -> float | None:
         """Return the share of a percentile, 0.999 for p99.9; None = the figure is another one."""
         return share_of(float(self.figure[1:])) if re.fullmatch(r"p[\d.]+", self.figure) else None
@@ -75,22 +84,29 @@ class Threshold:
     def check(self, result: LoadResult) -> tuple[bool, str]:
         """Return whether the result keeps the threshold, and the figure or the reason why it has none."""
         doubts = ["interrupted"] if result.interrupted else []
-        doubts += ["ended early"] if result.aborted_by else []
         doubts += ["client-bound"] if result.verdict is LoadVerdict.CLIENT_BOUND else []
+        early = ["the test ended early"] if result.aborted_by else []
         part = part_of(self.scope, result.total, result.phases, result.groups)
         if part is None:
-            return False, "; ".join([f"no such stage or target; {_list(_scopes(result))}", *doubts])
+            return False, "; ".join([f"no such stage or target; {_list(_scopes(result))}", *doubts, *early])
         value, most = self._value(part, is_open=result.asked.is_open)
         if value is None:
             missing = self._missing(part, is_open=result.asked.is_open) if part.scheduled else "nothing was sent"
-            return False, "; ".join([missing, *doubts])
+            return False, "; ".join([missing, *doubts, *early])
         if self.is_share:
             shown = f"{value * 100:.3g} %"
         else:
             shown = f"{value:,.0f}/s" if self.figure == "rate" else f"{value * 1000:.3f} ms"
         shown = f"{'at least ' if most > _EXACT * value else ''}{shown}"
-        is_kept = not doubts and self.holds(most if self.sign in {"<", "<="} else value)
-        return is_kept, f"{shown}, but {' and '.join(doubts)}" if doubts else shown
+        holds = self.holds(most if self.is_upper else value)
+        if holds and doubts == ["client-bound"] and self._holds_in_spite_of_the_client(result):
+            doubts = []
+        told = "; ".join([f"{shown}, but {' and '.join(doubts)}" if doubts else shown, *early])
+        return holds and not doubts and not early, told
+
+    def _holds_in_spite_of_the_client(self, result: LoadResult) -> bool:
+        """Return whether a client that is late, or has no time left, can only have made the figure worse."""
+        return self.is_upper and self.figure != "rate" and Reason.CLIENT_LIMIT not in result.total.failures
 
     def _value(self, part: Phase, *, is_open: bool) -> tuple[float | None, float]:
         """Return the figure, and the most that it can be; None = the sample has none."""
@@ -147,8 +163,9 @@ def parse_threshold(text: str) -> Threshold:
     figure, scope, sign, number, unit = match.groups() if match else ("", None, "", "", "")
     is_share = figure in {"errors", "timeout"} or figure.startswith("status_")
     scale = (_SHARES if is_share else _RATES if figure == "rate" else _TIMES).get(unit)
-    if not match or not scale:
-        raise UsageError(f"--threshold {safe(text, 60)!r}: expected a figure, a comparison and a limit, {_EXPECTED}")
+    is_bare = is_share and not unit and float(number) >= 1  # errors<1, where 1 % was meant
+    if not match or not scale or is_bare:
+        raise UsageError(f"--threshold {safe(text, 60)!r}: {safe(fault_of(text), 300)}")
     if figure.startswith("p0.") and float(figure[1:]):
         raise UsageError(f"--threshold {safe(text, 60)!r}: {figure[1:]} is a share: write p{float(figure[1:]) * 100:g}")
     return Threshold(
