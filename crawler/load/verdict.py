@@ -6,7 +6,7 @@ Rules, in this order
   many. The times are those of the others, so no praise of them counts. Where this machine ran out of files or ports it
   is to blame itself (CLIENT-BOUND). Fewer failures, and those that are allowed, are told behind any other verdict.
 - TOO-SHORT: under a second (0.99 s are enough), or under 100 requests that ended, well or not: only the median means
-  anything.
+  anything. A schedule that was for the most part not sent is no short test, but a rate that was not reached.
 - CLIENT-BOUND: this tool was the limit, or part of it. It had no processor time left, its own lateness is a twentieth
   of the median or the p90 or half of the p99 or the p99.9, or this machine ran out of files or ports.
 - RATE-NOT-REACHED: under 99 % of the due requests were sent in time to count.
@@ -38,6 +38,7 @@ _BULK = 0.05  # of the p50 and the p90
 _TAIL = 0.5  # of the p99 and the p99.9: above one half, the tail describes the client rather than the server
 _LATE = MILLISECOND // 10  # a smaller lateness decides nothing, whatever its share
 _REACHED = 0.99
+_MOSTLY = 0.5
 _WAITED = 0.01
 _ALL_TIME = 0.9  # of the users' time
 _KINDS = 3  # of failures
@@ -57,7 +58,7 @@ def judge(asked: LoadSetup, phases: Sequence[Phase], clients: Sequence[ClientCos
     if (failing := _nothing_ok(asked, total) or _failing(asked, total)) is not None:
         return failing
     found = (
-        _too_short(total)
+        (None if _is_mostly_unsent(asked, total) else _too_short(asked, total))
         or _client_bound(asked, total, clients)
         or (_rate_not_reached(total) if asked.is_open else None)
         or _server_bound(asked, total, clients)
@@ -76,14 +77,14 @@ def _nothing_ok(asked: LoadSetup, total: Phase) -> Judgement | None:
     counts |= {name.replace("_", " "): total.outcomes[name] for name in ("shed", "in_flight")}
     most = sorted(((count, kind) for kind, count in counts.items() if count), reverse=True)[:_KINDS]
     because = f"no request was ok: {', '.join(f'{count:,} {kind}' for count, kind in most)}"
-    return Judgement(LoadVerdict.NOTHING_OK, because, _remedy(asked, most[0][1]))
+    return Judgement(LoadVerdict.NOTHING_OK, because, _remedy(asked, most[0][1], total))
 
 
 def _failing(asked: LoadSetup, total: Phase) -> Judgement | None:
     if _failed_share(total) < _FAILING or (asked.allowed_errors or 0) >= error_share(total):
         return None
     kind = max(_blamed(total).items(), key=lambda item: item[1].count)[0]
-    advice = f"{_remedy(asked, kind)}; a --threshold such as errors<5% allows some"
+    advice = f"{_remedy(asked, kind, total)}; a --threshold such as errors<5% allows some"
     return Judgement(LoadVerdict.FAILING, _failures(total), advice)
 
 
@@ -111,12 +112,15 @@ def _failures(total: Phase) -> str:
     return f"{shown} of the requests failed, the first after {first / 1e9:.2f} s: {commonest}"
 
 
-def _remedy(asked: LoadSetup, kind: str) -> str:
+def _remedy(asked: LoadSetup, kind: str, total: Phase) -> str:
     """Return the next step for failures of this kind."""
+    if kind == Reason.TLS_FAILED and any(sign in total.failures[kind].first.detail for sign in _NO_TLS):
+        return "this server speaks http: write http://"
     found = (text for prefix, text in _REMEDIES if kind.startswith(prefix))
     return next(found, "see Outcome, and the server's log").format(address=asked.address)
 
 
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")  # the words of the TLS library for an answer that is no TLS
 _REMEDIES = (
     (Reason.CONNECT_REFUSED, "nothing listens at {address}: is the server running?"),
     ("status_", "see the server's log; --expect-status says which statuses are good answers"),
@@ -128,8 +132,13 @@ _REMEDIES = (
 )
 
 
-def _too_short(total: Phase) -> Judgement | None:
-    advice = f"test longer, such as -d 10; a p99 needs {counted(1000, 'request')}"
+def _is_mostly_unsent(asked: LoadSetup, total: Phase) -> bool:
+    """Return whether the test was long enough by its schedule, most of which was not sent in time."""
+    return asked.is_open and total.scheduled >= _ANSWERS and _sent_share(total) < _MOSTLY
+
+
+def _too_short(asked: LoadSetup, total: Phase) -> Judgement | None:
+    advice = f"{_longer(asked, total)}; a p99 needs {counted(1000, 'request')}"
     if not total.scheduled:
         return Judgement(LoadVerdict.TOO_SHORT, "nothing was sent", advice)
     ended = total.ok + sum(failure.count for failure in total.failures.values())  # also after the end of a phase
@@ -140,6 +149,17 @@ def _too_short(total: Phase) -> Judgement | None:
         because = f"measured for {total.seconds:.2f} s; at least {_SECONDS:.0f} s is needed"
         return Judgement(LoadVerdict.TOO_SHORT, because, advice)
     return None
+
+
+def _longer(asked: LoadSetup, total: Phase) -> str:
+    """Return how to make the test longer, by the option that ended it."""
+    if asked.arrivals == "replay":
+        return "test longer: a longer file, or a slower factor such as --replay=0.5"
+    if asked.requests is not None and (asked.duration is None or total.scheduled >= asked.requests):
+        return f"test longer: more requests than -n {asked.requests}"
+    if asked.stages:
+        return "test longer: longer --stages"
+    return f"test longer, such as -d {10 if asked.duration is None or asked.duration < 10 else asked.duration * 10:g}"
 
 
 def _client_bound(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost]) -> Judgement | None:

@@ -1,10 +1,13 @@
 """load.verdict: the limits between one verdict and the next; what leads to them is in test_honesty."""
 
+from typing import Any
+
 import pytest
 
 from crawler.core.histogram import FINE, bucket
+from crawler.core.reasons import Reason
 from crawler.load.nanoseconds import MILLISECOND, SECOND
-from crawler.load.records import Phase
+from crawler.load.records import Example, Phase
 from crawler.load.result import LoadVerdict
 from support.load_results import load_result
 
@@ -67,3 +70,56 @@ def test_the_time_of_staged_users_follows_their_stages() -> None:
     found = load_result([phase], connections=20, may_pause=True, has_user_stages=True, stages=((10.0, 20.0),))
 
     assert found.because.startswith("the users waited for answers 50.0 % of their time")
+
+
+@pytest.mark.parametrize(
+    ("asked", "longer"),
+    [
+        ({"requests": 50}, "more requests than -n 50"),
+        ({"requests": 50, "duration": 9}, "more requests than -n 50"),
+        ({"requests": 900, "duration": 2}, "such as -d 10"),  # the time has ended it
+        ({"duration": 20}, "such as -d 200"),
+        ({"stages": ((1.0, 50.0),)}, "longer --stages"),
+        ({"mode": "open", "arrivals": "replay"}, "a longer file, or a slower factor such as --replay=0.5"),
+    ],
+)
+def test_a_short_test_is_made_longer_by_the_option_that_ended_it(asked: dict[str, Any], longer: str) -> None:
+    """Fifty good answers in two seconds."""
+    phase = Phase(name="measured", end=2 * SECOND, scheduled=50, sent=50, answered=50)
+    phase.reused.whole[bucket(20 * MILLISECOND, FINE)] = 50
+
+    found = load_result([phase], **asked)
+
+    assert found.verdict is LoadVerdict.TOO_SHORT
+    assert found.advice.startswith("test longer")
+    assert longer in found.advice
+    assert found.advice.endswith("; a p99 needs 1,000 requests")
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "verdict"), [(300, LoadVerdict.RATE_NOT_REACHED), (120, LoadVerdict.TOO_SHORT), (90, "TOO-SHORT")]
+)
+def test_a_schedule_that_was_not_sent_is_no_short_test(scheduled: int, verdict: str) -> None:
+    """Eighty requests were sent, and the others shed: of 300 most, of 120 some."""
+    phase = Phase(name="measured", end=3 * SECOND, scheduled=scheduled, sent=80, answered=80)
+    phase.reused.whole[bucket(20 * MILLISECOND, FINE)] = 80
+    phase.shed[bucket(SECOND, FINE)] = scheduled - 80
+
+    assert load_result([phase], rate=100).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "advice"),
+    [
+        (Reason.TLS_FAILED, "WRONG_VERSION_NUMBER", "this server speaks http: write http://"),
+        (Reason.TLS_FAILED, "[SSL: HTTP_REQUEST] http request (_ssl.c:1006)", "this server speaks http: write http://"),
+        (Reason.TLS_UNTRUSTED, "self-signed certificate", "--ca-file trusts the authority of the server's certificate"),
+    ],
+)
+def test_a_server_without_tls_needs_no_certificate(kind: str, detail: str, advice: str) -> None:
+    """The scheme of the URL is wrong there."""
+    phase = Phase(name="measured", end=3 * SECOND, scheduled=200, sent=200)
+    for _ in range(200):
+        phase.fail(kind, Example(at=1, took=1, port=None, detail=detail))
+
+    assert load_result([phase]).advice.startswith(advice)
