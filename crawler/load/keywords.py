@@ -80,7 +80,18 @@ class LoadOptions(SendingOptions, total=False):
     abort: bool | None
 
 
-class CapacityOptions(SendingOptions, total=False):
+class FileOptions(SendingOptions, total=False):
+    """Options that name a file of targets, where no list in memory is taken."""
+
+    targets: str | Path | None
+    targets_format: str | None
+    skip_broken: bool | None
+    methods: str | Iterable[str] | None
+    feed: str | Path | None
+    shuffle: bool | None
+
+
+class CapacityOptions(FileOptions, total=False):
     """Options of `crawler.find_capacity` besides the service level."""
 
     from_rate: float | None
@@ -91,13 +102,18 @@ class CapacityOptions(SendingOptions, total=False):
     drain: Seconds | None
 
 
-class CompareOptions(SendingOptions, total=False):
+class CompareOptions(FileOptions, total=False):
     """Options of `crawler.compare` besides the tolerance."""
 
     rate: float | None
     blocks: int | None
     block: Seconds | None
     settle: Seconds | None
+    think: Seconds | None
+    cookies: bool | None
+    login: str | Path | None
+    steps: bool | None
+    script: str | Path | None
 
 
 OPTIONS = by_keyword(LOAD_OPTIONS.values())
