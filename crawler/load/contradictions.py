@@ -92,6 +92,17 @@ def _targets(config: LoadConfig) -> None:
                 raise UsageError(f"--targets and --{name}: each target has its own, give it in the file")
 
 
+def _standard_input(config: LoadConfig) -> None:
+    files = {
+        "targets": config.targets.targets,
+        "login": config.users.login,
+        "feed": config.targets.feed,
+        "body-file": config.request.body_file,
+    }
+    if len(named := [f"--{name} -" for name, file in files.items() if file == "-"]) > 1:
+        raise UsageError(f"{' and '.join(named)}: standard input can be one of them alone: give a file for the rest")
+
+
 def _replay(config: LoadConfig) -> None:
     shape = config.shape
     if config.targets.replay is not None:
@@ -147,5 +158,5 @@ def _refuse(told: Mapping[str, bool], why: Callable[[str], str]) -> None:
 
 
 _CHECKS: Iterable[Callable[[LoadConfig], None]] = (
-    *(_sizes, _shape, _processes, _request, _targets, _replay, _users, _script, _gate),
+    *(_sizes, _shape, _processes, _request, _targets, _standard_input, _replay, _users, _script, _gate),
 )

@@ -92,7 +92,13 @@ async def _with_login(plan: Plan, url: str | None, config: LoadConfig, folder: P
     """Return the plan with the requests of the log-in, whose groups and hosts join those of the targets."""
     if config.users.login is None:
         return plan
-    file = TargetsConfig(targets=config.users.login, feed=config.targets.feed, rows=config.targets.rows)
+    file = TargetsConfig(
+        targets=config.users.login,
+        option="login",
+        methods=config.targets.methods,
+        feed=config.targets.feed,
+        rows=config.targets.rows,
+    )
     request = msgspec.structs.replace(config.request, method=None, body=None, body_file=None, chunked=False)
     (inner := folder / "login").mkdir()
     login = await in_thread(make_targets, url, msgspec.structs.replace(config, targets=file, request=request), inner)

@@ -174,12 +174,12 @@ def body_of(asked: RequestConfig) -> bytes | None:
     if name is None:
         return asked.body
     try:
-        return _standard_input() if name == "-" else Path(name).read_bytes()
+        return standard_input() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise UsageError(f"--body-file: {safe(name)}: {error.strerror}") from None
 
 
 @cache
-def _standard_input() -> bytes:
+def standard_input() -> bytes:
     """Return all of standard input, which can be read only once, for each test of this process."""
     return sys.stdin.buffer.read()

@@ -9,7 +9,7 @@ import pytest
 from crawler.core.errors import TargetRefused, UsageError
 from crawler.load.contradictions import configure_load
 from crawler.load.prepare import prepare
-from crawler.load.target import _standard_input, endpoint, exchange, identified, is_own, target
+from crawler.load.target import endpoint, exchange, identified, is_own, standard_input, target
 from crawler.load.targets.make import make_targets
 
 
@@ -159,10 +159,10 @@ def test_standard_input_is_a_body_for_each_test(monkeypatch: pytest.MonkeyPatch)
     """It is read once, and kept."""
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=BytesIO(b"\x00\xff")))
     config = configure_load({"body-file": "-"})
-    _standard_input.cache_clear()
+    standard_input.cache_clear()
 
     requests = [exchange(target("http://h/"), config).request for _ in range(2)]
-    _standard_input.cache_clear()
+    standard_input.cache_clear()
 
     assert requests[0] == requests[1]
     assert requests[0].endswith(b"Content-Length: 2\r\n\r\n\x00\xff")

@@ -23,6 +23,7 @@ class TargetsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The file of targets and its order.
 
     Attributes:
+        option: the name of the option that gives the file, for messages: a log-in is a file of requests, too.
         items: the targets that a script gives in the place of a file; `targets` is their name then.
         rows: the rows that a script gives in the place of a feed; `feed` is their name then.
     """
@@ -54,7 +55,7 @@ class TargetsConfig(msgspec.Struct, frozen=True, kw_only=True):
     feed: Annotated[
         str | None,
         Help(
-            "Rows for ${column} in URL, headers and body: CSV with a header, or JSON lines.",
+            "Rows for ${column} in URL, headers and body: CSV with a header, or JSON lines; - is standard input.",
             OptionKind.TEXT,
             metavar="FILE",
         ),
@@ -71,6 +72,7 @@ class TargetsConfig(msgspec.Struct, frozen=True, kw_only=True):
             bare="1",
         ),
     ] = None
+    option: str = "targets"
     items: tuple[TargetLine | BrokenLine | None, ...] | None = None
     rows: Feed | None = None
 

@@ -66,8 +66,8 @@ _FILE = msgspec.json.Decoder(_File)
 _ENTRY = msgspec.json.Decoder(_Entry)
 
 
-def har_entries(content: memoryview, name: str) -> Generator[tuple[int, bytes], None, None]:
-    """Yield the entries of a file, each as its JSON, with its number from 1.
+def har_entries(content: memoryview, where: str) -> Generator[tuple[int, bytes], None, None]:
+    """Yield the entries of a file, each as its JSON, with its number from 1; `where` is the file, for messages.
 
     Raises:
         UsageError: it is no HAR file.
@@ -75,7 +75,7 @@ def har_entries(content: memoryview, name: str) -> Generator[tuple[int, bytes], 
     try:
         entries = from_json(_FILE, content).log.entries
     except ValueError as error:
-        raise UsageError(f"--targets: {name}: it is no HAR file: {error}") from None
+        raise UsageError(f"{where}: it is no HAR file: {error}") from None
     entries.reverse()
     for number in range(1, len(entries) + 1):
         yield number, bytes(entries.pop())

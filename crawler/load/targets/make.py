@@ -62,7 +62,7 @@ def _lines(url: str | None, config: LoadConfig, folder: Path) -> Iterator[tuple[
         yield FACTS, asked.items
         return
     with ExitStack() as stack:
-        source = stack.enter_context(opened(asked.targets, folder))
+        source = stack.enter_context(opened(asked.targets, asked.option, folder))
         kind = asked.targets_format or format_of(source.head)
         facts = FileFacts(
             name=source.name,
@@ -71,7 +71,7 @@ def _lines(url: str | None, config: LoadConfig, folder: Path) -> Iterator[tuple[
             idle=IDLE.get(kind),
         )
         is_har = kind == "har"
-        records = har_entries(stack.enter_context(source.whole()), source.name) if is_har else source.lines()
+        records = har_entries(stack.enter_context(source.whole()), source.where) if is_har else source.lines()
         stack.enter_context(closing(records))  # entries that were not taken would keep the file mapped
         yield facts, _readings(records, PARSERS[kind])
 

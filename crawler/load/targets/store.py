@@ -99,8 +99,8 @@ class StoreWriter:
     def _check(self, count: int) -> None:
         if self._end > MOST_BYTES or count > MOST_REQUESTS:
             raise UsageError(
-                f"--targets: more than {MOST_REQUESTS:,} requests or {size(MOST_BYTES)} of them, rows of a --feed"
-                " included: take a part of the file"
+                f"more than {MOST_REQUESTS:,} requests or {size(MOST_BYTES)} of them, rows of a --feed"
+                " included: take a part of them"
             )
 
     def _flush(self) -> None:

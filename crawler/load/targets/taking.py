@@ -68,7 +68,7 @@ class Taking:
 
     def _skip(self, number: int, problem: str) -> None:
         if not self._asked.skip_broken:
-            hint = "; --skip-broken leaves such lines out" if number else ""
+            hint = "; --skip-broken leaves such lines out" if number and self._asked.option == "targets" else ""
             raise UsageError(f"{self._file.place(number)}: {problem}{hint}")
         self._skipped += 1
 
@@ -126,7 +126,7 @@ class Taking:
         """
         if not self._targets:
             skipped = f"; {counted(self._skipped, 'line')} cannot be read" if self._skipped else ""
-            raise UsageError(f"--targets: {self._file.name}: no request in it{skipped}")
+            raise UsageError(f"--{self._asked.option}: {self._file.name}: no request in it{skipped}")
         if self._asked.feed is not None and not self._serialiser.has_filled:
             raise UsageError(f"--feed: no ${{column}} in {self._file.name} asks for it: write one, or leave out --feed")
         if self._weights is not None and self._asked.shuffle:

@@ -57,6 +57,12 @@ def test_a_replay_lasts_as_long_as_the_file() -> None:
         ({"targets": "f", "method": "PUT"}, "--targets and --method: each target has its own"),
         ({"targets": "f", "body": "x"}, "--targets and --body: each target has its own"),
         ({"targets": "f", "body-file": "x"}, "--targets and --body-file: each target has its own"),
+        (
+            {"targets": "-", "feed": "-"},
+            "--targets - and --feed -: standard input can be one of them alone: give",
+        ),
+        ({"targets": "-", "login": "-"}, "--targets - and --login -: standard input can be one of them alone"),
+        ({"body-file": "-", "feed": "-"}, "--feed - and --body-file -: standard input can be one of them alone"),
         ({"targets": "f", "replay": 1, "shuffle": True}, "--replay and --shuffle: give one of them"),
         ({"targets": "f", "replay": 1, "feed": "g"}, "--replay and --feed: give one of them"),
         ({"targets": "f", "replay": 1, "rate": 5}, "--replay and --rate: give one of them"),

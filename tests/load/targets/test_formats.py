@@ -337,7 +337,7 @@ def test_a_line_that_is_nested_without_end_is_broken(kind: str, raw: bytes) -> N
 def test_a_file_that_is_nested_without_end_is_refused() -> None:
     """So it is where the depth is in the frame of a HAR file, in a feed, or in the first line of a file."""
     with pytest.raises(UsageError, match="f: it is no HAR file: its JSON is nested too deep"):
-        list(har_entries(memoryview(b'{"log":{"entries":[],"x":%b}}' % DEEP), "f"))
+        list(har_entries(memoryview(b'{"log":{"entries":[],"x":%b}}' % DEEP), "--targets: f"))
     with pytest.raises(UsageError, match="f:2: its JSON is nested too deep"):
         feed_of("f", ['{"a":1}\n', DEEP.decode()])
     assert format_of(DEEP + b"\n" + CADDY) == "json-log"

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.core.errors import UsageError
 from crawler.load.contradictions import configure_load
+from crawler.load.target import standard_input
+from crawler.load.targets.config import TargetsConfig
 from crawler.load.targets.make import make_targets, wants_targets
 from crawler.load.targets.targets import Targets
 
@@ -379,6 +382,49 @@ def test_standard_input_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         targets = make_targets(SERVER, configure_load({"targets": "-"}), tmp_path)
 
         assert targets.count == 2
+
+
+def test_standard_input_is_a_feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets and log-in take the same rows: it is read once for both."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbfid\n1\n2\n")))
+    standard_input.cache_clear()
+
+    twice = [requests(make_targets(ONE, configure_load({"feed": "-"}), tmp_path)) for _ in range(2)]
+    standard_input.cache_clear()
+
+    assert twice == [["GET /users/1 @127.0.0.1:8000", "GET /users/2 @127.0.0.1:8000"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "No such file"),
+        (b"", "it is empty"),
+        (b"# nothing\n", "no request in it"),
+        (b'{"log":{"entries":7}}', "it is no HAR file"),
+        (gzip.compress(b"/a\n" * 9000, mtime=0)[:-9], "its gzip file is damaged"),
+    ],
+)
+def test_an_error_in_a_log_in_names_its_option(tmp_path: Path, content: bytes | None, says: str) -> None:
+    """The targets are another file."""
+    if content is not None:
+        (tmp_path / "l").write_bytes(content)
+    config = configure_load({})
+    login = replace(config, targets=TargetsConfig(targets=str(tmp_path / "l"), option="login"))
+
+    with pytest.raises(UsageError, match=f"--login: .*l: {says}"):
+        make_targets(SERVER, login, tmp_path)
+
+
+def test_no_option_is_named_that_a_log_in_does_not_have(tmp_path: Path) -> None:
+    """A log-in is sent whole, so its broken lines cannot be left out."""
+    (tmp_path / "l").write_bytes(b"ftp://x/\n")
+    login = replace(configure_load({}), targets=TargetsConfig(targets=str(tmp_path / "l"), option="login"))
+
+    with pytest.raises(UsageError, match="l:1: 'ftp://x/' is no URL") as refused:
+        make_targets(SERVER, login, tmp_path)
+
+    assert "--skip-broken" not in str(refused.value)
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
