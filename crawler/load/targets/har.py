@@ -5,6 +5,7 @@ the bodies of answers, which are nearly all of a HAR, cost no memory.
 Rules
 - Headers are sent as they were, cookies included, unless the command line replaces them. Left out are those that belong
   to a connection or follow from the rest: Host, Content-Length, Connection and its like, pseudo headers of HTTP/2.
+- A field that is null is as if absent: some tools write all of them.
 - `data:`, `blob:`, `ws:` and the like are no requests that a server could be sent: None.
 Runs on: anywhere (pure).
 """
@@ -27,7 +28,7 @@ _OF_CONNECTIONS = frozenset(
         *("trailer", "upgrade", "http2-settings", "expect"),
     }
 )
-_NO_REQUEST = re.compile(r"(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:")
+_NO_REQUEST = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 class _Log(msgspec.Struct):
@@ -46,14 +47,14 @@ class _Pair(msgspec.Struct):
 class _Posted(msgspec.Struct, rename="camel"):
     text: str | None = None
     encoding: str | None = None
-    mime_type: str = ""
-    params: list[_Pair] = []
+    mime_type: str | None = None
+    params: list[_Pair] | None = None
 
 
 class _Request(msgspec.Struct, rename="camel"):
     method: str
     url: str
-    headers: list[_Pair] = []
+    headers: list[_Pair] | None = None
     post_data: _Posted | None = None
 
 
@@ -91,9 +92,9 @@ def parse_har(raw: bytes, number: int) -> TargetLine | None:
     request = entry.request
     if _NO_REQUEST.match(request.url):
         return None
-    if not request.url.startswith(("http://", "https://")):
+    if not request.url.lower().startswith(("http://", "https://")):
         raise ValueError(f"{safe(request.url, 60)!r} is no URL")
-    kept = [(pair.name, pair.value) for pair in request.headers if not _is_left_out(pair.name)]
+    kept = [(pair.name, pair.value) for pair in request.headers or () if not _is_left_out(pair.name)]
     return TargetLine(
         method=checked_method(request.method),
         url=request.url,
@@ -112,7 +113,8 @@ def _body(posted: _Posted) -> bytes | None:
     if posted.text:
         return b64decode(posted.text) if posted.encoding == "base64" else posted.text.encode()
     if posted.params:
-        if "x-www-form-urlencoded" not in posted.mime_type.lower():
-            raise ValueError(f"its body is not in the file, only the fields of a form ({safe(posted.mime_type, 40)})")
+        kind = posted.mime_type or ""
+        if "x-www-form-urlencoded" not in kind.lower():
+            raise ValueError(f"its body is not in the file, only the fields of a form ({safe(kind, 40)})")
         return urlencode([(pair.name, pair.value) for pair in posted.params]).encode()
     return None

@@ -111,7 +111,7 @@ def _request(fields: Mapping[str, object], names: _Names) -> tuple[str, str]:
     whole = None if names.request is None else fields[names.request]
     if isinstance(whole, str) and (" " in whole or names.url is None):
         method, url = request_line(whole)
-    elif names.method is None or not isinstance(url, str):
+    elif names.method is None or not isinstance(fields[names.method], str) or not isinstance(url, str):
         shown = ", ".join(safe(name, 30) for name in list(fields)[:12])
         raise ValueError(f"no method and path among its fields: {shown}")
     else:

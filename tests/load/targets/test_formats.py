@@ -172,6 +172,8 @@ def test_json_logs_are_read(line: bytes, method: str, url: str, moment: int) -> 
         (b'{"status":400,"request":"\\u0016\\u0003garbage"}', "is no HTTP"),
         (b'{"request":"\\u0016\\u0003 x"}', "is no HTTP"),
         (b'{"method":"CONNECT","uri":"h:443"}', "is no HTTP"),
+        (b'{"method":5,"uri":"/"}', "no method and path among its fields: method, uri"),
+        (b'{"method":null,"uri":"/"}', "no method and path among its fields: method, uri"),
     ],
 )
 def test_a_json_line_without_a_request_is_broken(line: bytes, says: str) -> None:
@@ -235,6 +237,19 @@ def test_a_har_is_read_without_its_answers() -> None:
     assert (data, blob) == (None, None)
     assert form is not None
     assert (form.body, form.moment, form.number) == (b"a=1+2", None, 4)
+
+
+def test_null_in_a_har_is_as_if_absent() -> None:
+    """So is the letter case of a scheme, which no entry is left out for."""
+    asked = {"method": "POST", "url": "HTTP://h/a", "headers": None}
+    posted = {"text": "x", "mimeType": None, "params": None}
+
+    plain = parse_har(msgspec.json.encode({"request": asked | {"postData": None}}), 1)
+    whole = parse_har(msgspec.json.encode({"request": asked | {"postData": posted}}), 1)
+
+    assert plain == TargetLine(method="POST", url="HTTP://h/a", number=1)
+    assert whole == TargetLine(method="POST", url="HTTP://h/a", body=b"x", number=1)
+    assert parse_har(msgspec.json.encode({"request": asked | {"url": "DATA:x"}}), 1) is None
 
 
 def test_a_body_of_a_har_may_be_base64() -> None:

@@ -344,7 +344,7 @@ def test_a_har_is_sent(make: Make) -> None:
     """Its entries are counted from 1 in messages; those that are no requests are told."""
     entry = '{"request":{"method":"%s","url":"%s"}}'
     har = '{"log":{"entries":[%s]}}'
-    good = [entry % ("GET", "https://h/a"), entry % ("GET", "data:x,y"), entry % ("HEAD", "https://h/b")]
+    good = [entry % ("GET", "HTTPS://h/a"), entry % ("GET", "data:x,y"), entry % ("HEAD", "https://h/b")]
 
     targets = make(har % ",".join(good), url=None)
 
