@@ -153,13 +153,14 @@ async def _endpoints(origins: Sequence[Url], request: RequestConfig) -> tuple[En
 
 
 def _setup(plan: Plan, config: LoadConfig) -> LoadSetup:
-    shape, request, statuses, targets = config.shape, config.request, config.gate.statuses(), plan.targets
+    shape, request, users, targets = config.shape, config.request, config.users, plan.targets
+    statuses = config.gate.statuses()
     good = "status below 400" if statuses is None else f"status {', '.join(map(str, sorted(statuses)))}"
     addresses = [place.address for place in plan.endpoints]
     return LoadSetup(
         url=", ".join(origin.href for origin in plan.origins),
         address=", ".join(f"unix:{one}" if isinstance(one, str) else f"{one[0]}:{one[1]}" for one in addresses),
-        method="" if config.users.script is not None else plan.exchange.request.partition(b" ")[0].decode(),
+        method="" if users.script is not None else plan.exchange.request.partition(b" ")[0].decode(),
         mode="open" if plan.is_open else "closed",
         connections=shape.most_users,
         processes=shape.processes,
@@ -172,7 +173,7 @@ def _setup(plan: Plan, config: LoadConfig) -> LoadSetup:
         arrivals=("replay" if targets and targets.is_replay else "poisson" if shape.poisson else "regular")
         if plan.is_open
         else None,
-        seed=shape.seed if shape.poisson or targets is not None else None,
+        seed=shape.seed if shape.poisson or targets is not None or users.are_told else None,
         stages=shape.steps(),
         duration=shape.duration,
         requests=shape.requests,
@@ -184,9 +185,17 @@ def _setup(plan: Plan, config: LoadConfig) -> LoadSetup:
         shares_machine=any(isinstance(one, str) or is_own(one[0]) for one in addresses),
         hosts=len(plan.origins),
         has_user_stages=shape.has_user_stages,
-        may_pause=config.users.think is not None or config.users.script is not None,
+        may_pause=users.think is not None or users.script is not None,
         targets=_told(targets, config),
-        notes=tuple(_notes(plan)),
+        notes=(targets.note,) if targets is not None and targets.note else (),
+        replay=config.targets.replay,
+        think=None if users.think is None else users.think_time(),
+        user_cookies=users.keeps_cookies,
+        steps=users.steps,
+        login=users.login,
+        feed=config.targets.feed,
+        script=users.script,
+        shuffle=config.targets.shuffle,
     )
 
 
@@ -198,12 +207,3 @@ def _told(targets: Targets | None, config: LoadConfig) -> str | None:
         return None
     of = config.targets.targets or "the request"
     return f"{counted(targets.count, 'request')} of {of}, {counted(len(targets.groups), 'group')}"
-
-
-def _notes(plan: Plan) -> list[str]:
-    """Return what else the report has to say of the requests."""
-    targets = plan.targets
-    notes = [targets.note] if targets is not None and targets.note else []
-    if targets is not None and targets.skipped:
-        notes.append(f"{counted(targets.skipped, 'line')} left out that could not be read")
-    return notes

@@ -11,6 +11,7 @@ from crawler.core.tables import columns, paragraph
 from crawler.core.text import counted, duration, safe, size
 from crawler.load.counts import merged
 from crawler.load.figures import label, percent
+from crawler.load.manner import manner
 from crawler.load.quantiles import MAIN_SHARES, SHARES, Quantile, quantile
 from crawler.load.result import LoadResult
 
@@ -75,6 +76,7 @@ def _load(result: LoadResult) -> Iterator[str]:
     parts += [] if asked.keep_alive else ["no keep-alive"]
     parts += [f"{counted(most, 'request')} per connection"] if (most := asked.requests_per_connection) else []
     parts += [f"warm-up {duration(asked.warmup)}"] if asked.warmup else []
+    parts += manner(asked)
     yield from _row("Load", ", ".join(parts))
     rate_text = f"{result.requests_per_second:,.1f} requests/s over {duration(result.seconds)}"
     yield from _row("Rate", f"{rate_text}, {size(result.total.bytes / max(result.seconds, 1e-9))}/s received")

@@ -60,6 +60,12 @@ class LoadSetup:
         notes: what else the report says of them.
         shares_machine: the server is on this machine, so client and server compete for its processors.
         allowed_errors: the largest share of errors that a threshold allows; None = no threshold names them.
+        replay: so many times as fast as the file of targets; None = it is no replay.
+        think: the shortest and the longest pause of a user after an answer, in seconds; None = there is none.
+        user_cookies: each user keeps its own cookies.
+        steps: each user sends all targets in order.
+        login, feed, script: names of files; None = there is no such file.
+        shuffle: the targets come in a random order.
     """
 
     url: str
@@ -90,6 +96,14 @@ class LoadSetup:
     notes: tuple[str, ...] = ()
     allowed_errors: float | None = None
     requests_per_connection: int | None = None
+    replay: float | None = None
+    think: tuple[float, float] | None = None
+    user_cookies: bool = False
+    steps: bool = False
+    login: str | None = None
+    feed: str | None = None
+    script: str | None = None
+    shuffle: bool = False
 
     @property
     def is_open(self) -> bool:

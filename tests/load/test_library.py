@@ -278,7 +278,7 @@ async def test_broken_targets_can_be_left_out() -> None:
             connections=1,
         )
 
-    assert result.asked.notes[-1] == "1 line left out that could not be read"
+    assert result.asked.notes[-1] == "1 line of the file left out, since they cannot be read"
 
 
 @both_loops

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from crawler.core.histogram import FINE, middle
 from crawler.core.text import counted, duration
 from crawler.load.counts import merged
+from crawler.load.manner import manner
 from crawler.load.page.markup import Html, facts, table, tag
 from crawler.load.page.scales import NONE, Scale, logarithmic, number, round_time, share
 from crawler.load.page.scales import time as shown
@@ -170,6 +171,8 @@ def _asked(result: LoadResult) -> Iterator[tuple[str, object]]:
         yield "load", f"open loop, {rate}{arrivals.get(asked.arrivals or '', '')}"
     else:
         yield "load", "closed loop: each user sends when it is answered"
+    if parts := manner(asked):
+        yield "manner", ", ".join(parts)
     if asked.stages:
         unit = " users" if asked.has_user_stages else "/s"
         yield "stages", ", ".join(f"{duration(seconds)} to {end:g}{unit}" for seconds, end in asked.stages)
