@@ -2,6 +2,7 @@
 
 Rules
 - The knob's kind reads a flag's text. A flag that was not given is not in the result, so a file's value stands.
+- An option of another load tester is answered with the one here that does the same, where the command has it.
 Runs on: the main thread.
 """
 
@@ -37,6 +38,13 @@ _TITLES = {
     "job": "Job",
     "crew": "Models",
 }
+_FOREIGN = {
+    **dict.fromkeys(("--concurrency", "--users", "--vus", "--clients"), ("-c",)),
+    **dict.fromkeys(("--threads", "--workers"), ("-t",)),
+    **dict.fromkeys(("--rps", "--qps", "--rate", "-R"), ("--rate", "--from", "--to")),
+    **dict.fromkeys(("--data", "--payload"), ("--body",)),
+    **dict.fromkeys(("-d", "--duration", "--time", "-z"), ("--duration", "--window", "--blocks", "--block")),
+}  # names of other tools, and of `crawler load`; the names here, of which the command has some
 Values = Mapping[str, object]
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -72,6 +80,18 @@ class KnobCommand(click.Command):
     """Command whose `--help` groups the knobs by subject."""
 
     knobs: Mapping[str, Option] = OPTIONS
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; an option that other tools have is answered with the one that does the same here."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            own = {name for parameter in self.params for name in parameter.opts}
+            meant = [name for name in _FOREIGN.get(error.option_name, ()) if name in own]
+            if not meant:
+                raise
+            said = f"No such option {error.option_name!r}: here it is {' and '.join(meant)}"
+            raise click.NoSuchOption(error.option_name, said, ctx=ctx) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section per group of knobs."""
@@ -153,6 +173,8 @@ def writable(option: str, name: str | None) -> Path | None:
     """
     if name is None:
         return None
+    if name == "-":
+        raise UsageError(f"--{option}: expected a file, got '-': standard output has the report (./- is such a file)")
     path = Path(os.path.realpath(name))  # the target of a link, since it is made and removed here
     try:
         if path.is_dir():

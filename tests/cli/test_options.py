@@ -178,3 +178,47 @@ def test_a_file_that_cannot_be_written_is_refused_at_once(name: str, said: str, 
     """With the system's reason."""
     with pytest.raises(UsageError, match=said):
         writable("html", f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("load http://127.0.0.1:9/ --concurrency 5", "'--concurrency': here it is -c"),
+        ("load http://127.0.0.1:9/ --users=5", "'--users': here it is -c"),
+        ("load http://127.0.0.1:9/ --vus 5", "'--vus': here it is -c"),
+        ("load http://127.0.0.1:9/ --threads 2", "'--threads': here it is -t"),
+        ("load http://127.0.0.1:9/ --rps 5", "'--rps': here it is --rate"),
+        ("load http://127.0.0.1:9/ --qps 5", "'--qps': here it is --rate"),
+        ("load http://127.0.0.1:9/ --data x", "'--data': here it is --body"),
+        ("load http://127.0.0.1:9/ -z 5s", "'-z': here it is --duration"),
+        ("capacity http://127.0.0.1:9/ --rate 5", "'--rate': here it is --from and --to"),
+        ("compare http://127.0.0.1:9/ http://127.0.0.1:8/ -d5", "'-d': here it is --blocks and --block"),
+        ("load http://127.0.0.1:9/ --connection 5", "Did you mean"),  # a misspelt name of our own
+    ],
+)
+def test_an_option_of_another_tool_leads_to_ours(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line with the option of this command that does the same."""
+    assert _run(line.split()) == 2
+
+    errors = capsys.readouterr().err
+    assert f"No such option {told}" in errors or (told == "Did you mean" and told in errors)
+    assert errors.count("\n") == 1
+
+
+def test_a_command_answers_with_options_that_it_has(capsys: pytest.CaptureFixture[str]) -> None:
+    """`crawl` has no option for a time, so there is nothing to lead to."""
+    assert _run(["crawl", "http://127.0.0.1:9/", "--vus", "5"]) == 2
+    assert "here it is" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["csv", "html", "save-histogram"])
+def test_no_report_goes_to_standard_output(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The dash that means it elsewhere is refused, and no file of that name is made."""
+    monkeypatch.chdir(tmp_path)
+
+    assert _run(["load", "http://127.0.0.1:9/", f"--{option}", "-"]) == 2
+
+    assert f"--{option}: expected a file, got '-'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
