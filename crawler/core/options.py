@@ -86,7 +86,7 @@ def _bytes(value: object) -> int:
 
 
 def _rate(value: object) -> float:
-    rate = _number(value)
+    rate = _number(value.strip().removesuffix("/s") if isinstance(value, str) else value)
     if not (math.isfinite(rate) and rate > 0):
         raise ValueError("a number above 0")
     return rate
@@ -243,9 +243,20 @@ def read_option(option: Option, value: object, where: str = "") -> object:
     try:
         return option.help.kind.value.read(value)
     except ValueError as error:
-        shown = " (value hidden)" if option.help.secret else f", got {repr(value)[:80]}"
+        shown = " (value hidden)" if option.help.secret else f", got {repr(_culprit(option, value))[:80]}"
         place = f"{where}: " if where else ""
         raise UsageError(f"{place}--{option.name}: expected {error}{shown}") from None
+
+
+def _culprit(option: Option, value: object) -> object:
+    """Return the value that an option does not take: of a repeatable one, the first such item."""
+    kind = option.help.kind.value
+    for item in value if kind.is_repeatable and isinstance(value, list | tuple) else ():
+        try:
+            kind.read([item])
+        except ValueError:
+            return item
+    return value
 
 
 def plain(value: object) -> object:

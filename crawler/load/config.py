@@ -32,7 +32,12 @@ class ShapeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The shape of the load: rate, time and connections."""
 
     connections: Annotated[
-        int, Help("Connections, over all processes; in a closed loop, one user each.", OptionKind.COUNT, short="c")
+        int,
+        Help(
+            "Connections, over all processes; in a closed loop, one user each. With a smaller -n: as many as -n.",
+            OptionKind.COUNT,
+            short="c",
+        ),
     ] = 64
     duration: Annotated[
         float | None,
@@ -244,6 +249,9 @@ def read_load(values: Mapping[str, object]) -> LoadConfig:
     check_names(values, LOAD_OPTIONS, "options")
     config = turned(LoadConfig(), values, LOAD_OPTIONS)
     shape = config.shape
+    if shape.requests is not None and "connections" not in values and not shape.warmup:
+        config = replace(config, shape=replace(shape, connections=min(shape.connections, shape.requests)))
+        shape = config.shape
     ends = (shape.duration, shape.requests, shape.stages, config.targets.replay)
     if all(end is None for end in ends):
         config = replace(config, shape=replace(shape, duration=10.0))

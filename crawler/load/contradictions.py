@@ -118,10 +118,21 @@ def _replay(config: LoadConfig) -> None:
 
 def _users(config: LoadConfig) -> None:
     users = config.users
-    if users.are_told and config.is_open:
-        raise UsageError(
-            "--think, --user-cookies, --login, --steps and --script tell what users do, and an open loop has none: "
-            "leave out --rate, --replay and stages of rates"
+    if config.is_open:
+        told = {
+            "think": users.think is not None,
+            "user-cookies": users.cookies,
+            "login": users.login is not None,
+            "steps": users.steps,
+            "script": users.script is not None,
+        }
+        opener = "--replay" if config.targets.replay is not None else "--rate" if config.shape.rate else "--stages"
+        _refuse(
+            told,
+            lambda name: (
+                f"--{name}: it tells what users do, and {opener} makes an open loop, which has none: "
+                f"leave out one of them{', or give stages of users, such as 30s:10u' if opener == '--stages' else ''}"
+            ),
         )
     if users.steps and config.targets.targets is None:
         raise UsageError("--steps: the steps are the lines of a file: give --targets, too")

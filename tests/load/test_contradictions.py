@@ -1,4 +1,4 @@
-"""load.contradictions: sizes beyond all use are refused, as flags and as keywords."""
+"""load.contradictions, load.config: bounds, defaults that follow from other options, values as reports write them."""
 
 import pytest
 
@@ -39,3 +39,40 @@ def test_a_size_beyond_all_use_is_refused(options: dict[str, object], says: str)
 def test_the_bounds_themselves_are_taken(options: dict[str, object]) -> None:
     """Only larger sizes are refused."""
     assert configure_load(options) == configure_by_keywords(options, "load_test")
+
+
+@pytest.mark.parametrize(
+    ("options", "connections"),
+    [
+        ({"requests": "1"}, 1),
+        ({"requests": "63", "rate": "9"}, 63),
+        ({"requests": "5000"}, 64),
+        ({"requests": "1", "connections": "64"}, 64),
+        ({"requests": "1", "warmup": "1"}, 64),  # the warm-up is not limited by it
+        ({"duration": "5"}, 64),
+    ],
+)
+def test_a_few_requests_need_few_connections(options: dict[str, str], connections: int) -> None:
+    """Those that no request could use would only be opened and closed."""
+    assert configure_load(options).shape.connections == connections
+
+
+@pytest.mark.parametrize("rate", ["500", "500/s", "500 /s", 500])
+def test_a_rate_is_taken_as_reports_write_it(rate: object) -> None:
+    """With its unit, which is the only one."""
+    assert configure_load({"rate": rate}).shape.rate == 500
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        (["X-A 1"], "--header: expected 'Name: value', got 'X-A 1'"),
+        (["X-A: 1", "X-B 2", "X-C 3"], "--header: expected 'Name: value', got 'X-B 2'"),
+    ],
+)
+def test_the_header_that_is_wrong_is_shown(headers: list[str], message: str) -> None:
+    """Alone, as it was typed."""
+    with pytest.raises(UsageError) as raised:
+        configure_load({"header": headers})
+
+    assert str(raised.value) == message

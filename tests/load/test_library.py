@@ -163,7 +163,7 @@ async def user(_: LoadUser) -> None:
         ({"feed": []}, "feed: feed: no rows"),
         ({"script": lambda u: u}, "script: expected a path, or an `async def user(u)`"),
         ({"script": user, "processes": 2}, "script: a function runs in this process: leave out processes"),
-        ({"script": user, "rate": 5}, "and script tell what users do, and an open loop has none"),
+        ({"script": user, "rate": 5}, "script: it tells what users do, and rate makes an open loop"),
     ],
 )
 def test_a_wrong_keyword_is_refused_at_once(options: dict[str, Any], told: str) -> None:

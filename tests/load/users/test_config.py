@@ -29,8 +29,10 @@ def test_a_think_time_is_one_time_or_two(text: str, seconds: tuple[float, float]
     [
         ({"think": "soon"}, "--think: expected a time"),
         ({"think": "3s-1s"}, "change their order"),
-        ({"think": "1s", "rate": "5"}, "an open loop has none"),
-        ({"user-cookies": True, "stages": "1s:5"}, "an open loop has none"),
+        ({"think": "1s", "rate": "5"}, "^--think: it tells what users do, and --rate makes an open loop"),
+        ({"user-cookies": True, "stages": "1s:5"}, "^--user-cookies: it .* --stages makes .* such as 30s:10u$"),
+        ({"login": "x", "targets": "y", "replay": "2"}, "^--login: it tells what users do, and --replay makes"),
+        ({"steps": True, "targets": "y", "rate": "2"}, "^--steps: .* has none: leave out one of them$"),
         ({"steps": True}, "give --targets"),
         ({"steps": True, "targets": "x", "shuffle": True}, "--steps and --shuffle"),
         ({"stages": "1s:5u,1s:7"}, "some give rates and some users"),
@@ -41,7 +43,7 @@ def test_a_think_time_is_one_time_or_two(text: str, seconds: tuple[float, float]
         ({"stages": "1s:2u", "processes": "3"}, "more than there are users"),
         ({"script": "x.py", "targets": "y"}, "leave out --targets"),
         ({"script": "x.py", "think": "1s"}, "leave out --think"),
-        ({"script": "x.py", "rate": "1"}, "an open loop has none"),
+        ({"script": "x.py", "rate": "1"}, "^--script: it tells what users do"),
     ],
 )
 def test_users_are_told_without_contradiction(options: dict[str, object], message: str) -> None:
