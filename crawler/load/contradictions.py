@@ -11,7 +11,7 @@ from crawler.core.errors import UsageError
 from crawler.load.config import LoadConfig, ShapeConfig, read_load
 
 MOST_CONNECTIONS = 100_000  # over all processes; one address of a client has 65,535 ports for each of the server's
-MOST_RATE = 10_000_000  # requests per second
+MOST_RATE = 1_000_000  # requests per second
 MOST_PROCESSES = 256
 
 

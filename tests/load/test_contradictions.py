@@ -11,9 +11,9 @@ from crawler.load.keywords import configure_by_keywords
     ("options", "says"),
     [
         ({"stages": "1s:5u,1s:10000000u"}, "--stages: 10,000,000 users: give 100,000 at the most"),
-        ({"stages": "1s:20000000,1s:5"}, "--stages: a rate of 20,000,000/s: give 10,000,000/s at the most"),
+        ({"stages": "1s:20000000,1s:5"}, "--stages: a rate of 20,000,000/s: give 1,000,000/s at the most"),
         ({"connections": 1000000}, "--connections 1000000: give 100,000 at the most"),
-        ({"rate": 1e12}, "--rate 1e+12: give 10,000,000/s at the most"),
+        ({"rate": 1e12}, "--rate 1e+12: give 1,000,000/s at the most"),
         ({"processes": 257, "connections": 300}, "--processes 257: give 256 at the most, one for each core"),
     ],
 )
@@ -31,8 +31,8 @@ def test_a_size_beyond_all_use_is_refused(options: dict[str, object], says: str)
     "options",
     [
         {"stages": "1s:100000u"},
-        {"stages": "1s:10000000"},
-        {"connections": 100_000, "rate": 1e7},
+        {"stages": "1s:1000000"},
+        {"connections": 100_000, "rate": 1e6},
         {"processes": 256, "connections": 256},
     ],
 )
