@@ -53,6 +53,7 @@ class App:
         self.loops = set[int]()
         self.phases = list[str]()
         self.senders = set[int]()
+        self._before = children()  # of other tests of this process
         self._status = status
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
@@ -65,7 +66,7 @@ class App:
             return
         self.loops.add(id(asyncio.get_running_loop()))
         self.paths.append(scope["path"])
-        self.senders = self.senders or children()
+        self.senders = self.senders or children() - self._before
         await send({"type": "http.response.start", "status": self._status, "headers": []})
         await send({"type": "http.response.body", "body": b"%d" % len(self.paths)})
 

@@ -158,7 +158,7 @@ def test_a_file_and_a_url_are_refused() -> None:
         ({"tolerance": "-5%"}, "--tolerance '-5%': expected a share below 100 %"),
         ({"tolerance": "500%"}, "--tolerance '500%': expected a share below 100 %"),
         ({"targets": "-"}, "--targets -: both sides need it, and standard input can be read once: give a file"),
-        ({"script": "u.py", "rate": 5}, "--think, --user-cookies, --login, --steps and --script tell what users do"),
+        ({"script": "u.py", "rate": 5}, "--script: it tells what users do"),
         ({"blocks": 7}, "--blocks 7: at least 8 are needed"),
         ({"poisson": True}, "--poisson: a closed loop has no arrivals"),
         ({"duration": 5}, "options: there is no option 'duration'"),
