@@ -18,6 +18,7 @@ from crawler.cli import streams
 from crawler.core.errors import CrawlerError, ReaderGone
 from crawler.core.text import safe
 from crawler.runtime import collector
+from crawler.runtime.endings import end_in_order
 from crawler.version import __version__
 
 COMMANDS = {
@@ -80,6 +81,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; an error is one line, never a traceback."""
+    end_in_order()
     streams.claim()
     sys.warnoptions.append("ignore:resource_tracker")  # after a kill -9, Python's helper tells of what it cleans up
     sys.exit(_run(arguments))
