@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from random import Random
-from typing import Protocol, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 from urllib.parse import urlencode
 
 import msgspec
@@ -83,11 +83,13 @@ class LoadUser:
     Attributes:
         number: of the user, from 0.
         chance: random numbers that are the same in each test with the same seed.
+        state: the script's own, empty at first, kept for as long as the user lives.
     """
 
     def __init__(self, stage: Stage, place: int, user: User, asked: RequestConfig, origins: tuple[Url, ...]) -> None:
         self.number = user.number
         self.chance: Random = user.chance
+        self.state: dict[str, Any] = {}
         self._stage = stage
         self._place = place
         self._user = user

@@ -85,6 +85,26 @@ async def test_each_user_logs_in_and_sends_its_cookie(scripted: object) -> None:
     assert result.total.failures == {}
 
 
+async def test_a_user_keeps_its_state_from_one_run_of_the_script_to_the_next(scripted: object) -> None:
+    """It logs in once, however often the script begins anew, also after an error; no other user sees its state."""
+    result, shop = await scripted(  # type: ignore[operator]
+        """
+        async def user(u):
+            if not u.state:
+                await u.post("/login", content=f"user{u.number}")
+                u.state["name"] = f"user{u.number}"
+            await u.get(f"/of/{u.state['name']}")
+            raise RuntimeError("and so on")
+        """,
+        requests=8,
+    )
+
+    seen = [what for what, _, _ in shop.seen]
+    assert seen.count("POST /login") == 2
+    assert {what for what in seen if what.startswith("GET")} == {"GET /of/user0", "GET /of/user1"}
+    assert result.outcomes["ok"] == 8
+
+
 async def test_a_check_that_fails_is_counted_by_its_name(scripted: object) -> None:
     """The requests were answered; the failures of the check stand beside them, and the verdict says so."""
     result, _ = await scripted(  # type: ignore[operator]
