@@ -6,6 +6,7 @@ Rules
 - An open loop and `-n` know how many requests are left. A closed loop that a time ends does not: for it the requests so
   far are projected, at twice their pace, and nothing is decided in its first second or first tenth. So a server that
   recovers and becomes twice as quick is waited for.
+- How many checks of scripts are left is never known, so only a limit of none for those that fail can be lost.
 - Requests in flight are left. A request that timed out or was shed has ended.
 Strategy: each process counts `Tally`s, whole numbers, that add up; the sum decides. One tally walks through the table
 of times once (a thousand buckets, 0.2 ms), so once a second is enough.
@@ -94,6 +95,8 @@ def tally(threshold: Threshold, so_far: Phase, *, is_open: bool) -> Tally:
 def is_lost(threshold: Threshold, so_far: Tally, outlook: Outlook) -> bool:
     """Return whether no continuation of the test can meet the threshold."""
     is_below = threshold.sign in {"<", "<="}
+    if threshold.figure == "checks":
+        return is_below and not threshold.limit and so_far.against > 0
     if threshold.is_share:
         whole = so_far.ended + outlook.left
         best = so_far.against if is_below else so_far.against + outlook.left

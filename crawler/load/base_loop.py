@@ -19,7 +19,7 @@ from crawler.http.framing import ResponseReader
 from crawler.load.intervals import IntervalLog, Moment
 from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND, SECOND
-from crawler.load.records import Example, Phase, added
+from crawler.load.records import Phase, added
 from crawler.load.wire import Connection, Heads
 
 _TICK = 5 * MILLISECOND  # how often the loop's lag is sampled
@@ -283,12 +283,6 @@ class Loop:
                 self.gave_up = True
                 self.stop()
             self.watch(self)
-
-    def fail(self, kind: str, detail: str) -> None:
-        """Count a failure that is no request's."""
-        now = self.now() - self.origin
-        self.cells[0].keep_example(kind, Example(at=now, took=0, port=None, detail=detail))
-        self.second.fail(kind)
 
     # Seconds
 

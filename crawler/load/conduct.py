@@ -74,8 +74,8 @@ async def conduct(plan: Plan, board: SharedBoard | None = None, tallies: TallyBo
                 await _carry_out(loop, plan.index, board)
             finally:  # cancelled: the connections must not outlive the test
                 loop.stop(at_once=True)
-            if await tasks.end(_PATIENCE):
-                loop.fail("script_error", "the script catches its own cancellation: write `except Exception` there")
+            if await tasks.end(_PATIENCE) and isinstance(loop, ScriptLoop):
+                loop.checked("script_error", "the script catches its own cancellation: write `except Exception` there")
             return LoadRecord(
                 phases=loop.phases,
                 groups=loop.groups,

@@ -185,8 +185,8 @@ class GateConfig(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: Annotated[
         tuple[str, ...],
         Help(
-            "Exit 8 unless this holds: p99<50ms, mean, max, errors<0.1%, status_503, rate>=1000, p99{stage 2}<9ms;"
-            " repeatable.",
+            "Exit 8 unless this holds: p99<50ms, mean, max, errors<0.1%, status_503, rate>=1000, p99{stage 2}<9ms,"
+            " checks<1% of a script; repeatable.",
             OptionKind.TEXTS,
             flag="threshold",
             metavar="GATE",
@@ -215,9 +215,9 @@ class GateConfig(msgspec.Struct, frozen=True, kw_only=True):
         """
         return tuple(map(parse_threshold, self.thresholds))
 
-    def allowed_errors(self) -> float | None:
-        """Return the largest share of errors that a threshold allows; None = no threshold names them."""
-        gates = [gate for gate in self.gates() if gate.figure == "errors" and gate.scope is None]
+    def allowed(self, figure: str) -> float | None:
+        """Return the largest share, of errors or of checks, that a threshold allows; None = no threshold names them."""
+        gates = [gate for gate in self.gates() if gate.figure == figure and gate.scope is None]
         below = [nextafter(gate.limit, 0) for gate in gates if gate.sign == "<"]
         return min([*below, *(gate.limit for gate in gates if gate.sign == "<=")], default=None)
 

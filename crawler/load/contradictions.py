@@ -159,6 +159,9 @@ def _script(config: LoadConfig) -> None:
 def _gate(config: LoadConfig) -> None:
     if config.gate.abort and not config.gate.thresholds:
         raise UsageError("--abort: there is nothing to be met: give a --threshold, too")
+    for gate in config.gate.gates():
+        if gate.figure == "checks" and config.users.script is None:
+            raise UsageError(f"--threshold {gate.text}: only a script makes checks: give --script, too")
 
 
 def _refuse(told: Mapping[str, bool], why: Callable[[str], str]) -> None:

@@ -8,7 +8,7 @@ Runs on: anywhere (pure).
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 
 from crawler.load.figures import interval_figures, interval_percentile
@@ -19,12 +19,12 @@ from crawler.load.result import LoadResult
 COLUMNS = (
     *("begin_s", "seconds", "phase", "measured", "scheduled", "ok", "failed", "timed_out"),
     *("p50_ms", "p90_ms", "p99_ms", "p99.9_ms", "max_ms"),
-    *("in_flight", "users", "lag_p99_ms", "cpu", "failures"),
+    *("in_flight", "users", "lag_p99_ms", "cpu", "failures", "checks"),
 )
 
 
 def csv_text(result: LoadResult) -> str:
-    """Return the rows with their header; the kinds of failures are one column, `kind=count;kind=count`."""
+    """Return the rows with their header; kinds of failures are one column, `kind=count;kind=count`."""
     out = StringIO()
     rows = csv.DictWriter(out, COLUMNS, extrasaction="raise")
     rows.writeheader()
@@ -41,8 +41,13 @@ def _row(interval: Interval, phases: Sequence[Phase]) -> dict[str, object]:
         "measured": "yes" if interval.measured else "no",
         "timed_out": interval.failures.get("timeout", 0),
         "p99.9_ms": None if far is None else far / 1e6,
-        "failures": ";".join(f"{kind}={count}" for kind, count in sorted(interval.failures.items())),
+        "failures": _kinds(interval.failures),
+        "checks": _kinds(interval.checks),
     }
+
+
+def _kinds(counts: Mapping[str, int]) -> str:
+    return ";".join(f"{kind}={count}" for kind, count in sorted(counts.items()))
 
 
 def phase_at(interval: Interval, phases: Sequence[Phase]) -> str:

@@ -11,7 +11,7 @@ from crawler.core.histogram import FINE, mean, middle, percentile
 from crawler.load.counts import merged
 from crawler.load.intervals import Interval
 from crawler.load.quantiles import SHARES, needed, quantile
-from crawler.load.records import Answers, Phase
+from crawler.load.records import Answers, LoadFailure, Phase
 
 
 def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
@@ -48,6 +48,8 @@ def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
         "failed_ms": times(phase.failed),
         "failures": failures,
         "statuses": {str(status): n for status, n in sorted(statuses.items())},
+        "checked": phase.checked,
+        "checks": {name: _check_figures(check) for name, check in phase.checks.items()},
         "bytes": phase.bytes,
         "connections": {
             "opened": phase.opened,
@@ -59,6 +61,13 @@ def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
         },
         "new_connections": _answer_figures(phase.fresh),
         "reused_connections": _answer_figures(phase.reused),
+    }
+
+
+def _check_figures(check: LoadFailure) -> dict[str, object]:
+    examples = (("first", check.first), ("last", check.last))
+    return {"count": check.count} | {
+        name: {"at_s": example.at / 1e9, "detail": example.detail} for name, example in examples
     }
 
 
@@ -106,6 +115,7 @@ def interval_figures(interval: Interval) -> dict[str, object]:
         "ok": interval.ok,
         "failed": interval.failed,
         "failures": dict(sorted(interval.failures.items())),
+        "checks": dict(sorted(interval.checks.items())),
         **{f"{label(share)}_ms": _ms(interval_percentile(interval.times, share)) for share in (0.5, 0.9, 0.99)},
         "max_ms": _ms(most(interval.times)),
         "in_flight": interval.in_flight,

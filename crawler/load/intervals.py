@@ -30,6 +30,7 @@ class Interval:
         scheduled: requests that came due within it; in a closed loop, those that were sent.
         times: response times of good answers (closed loop: service times), in coarse buckets of nanoseconds.
         failures: requests without a good answer, by kind (`status_503`, `timeout`...).
+        checked: checks of scripts; `checks`: those that failed, by name.
         in_flight: requests under way at its end, over all processes.
         users: connections that took part at its end; with stages of users, the users.
         lag: how late the event loops called their timers, in coarse buckets of nanoseconds.
@@ -42,6 +43,8 @@ class Interval:
     scheduled: int = 0
     times: Table = field(default_factory=new_table)
     failures: dict[str, int] = field(default_factory=dict)
+    checked: int = 0
+    checks: dict[str, int] = field(default_factory=dict)
     in_flight: int = 0
     users: int = 0
     lag: Table = field(default_factory=new_table)
@@ -65,6 +68,10 @@ class Interval:
     def fail(self, kind: str) -> None:
         """Count one request without a good answer."""
         self.failures[kind] = self.failures.get(kind, 0) + 1
+
+    def fail_check(self, name: str) -> None:
+        """Count one check that failed, which is no request."""
+        self.checks[name] = self.checks.get(name, 0) + 1
 
     def coarsened(self) -> "Interval":
         """Return a copy with coarse buckets of an interval whose times and lags were noted in fine ones."""
@@ -90,8 +97,10 @@ class Interval:
         self.cpu_seconds += other.cpu_seconds
         add_to(self.times, [other.times])
         add_to(self.lag, [other.lag])
-        for kind, count in other.failures.items():
-            self.failures[kind] = self.failures.get(kind, 0) + count
+        self.checked += other.checked
+        for mine, others in ((self.failures, other.failures), (self.checks, other.checks)):
+            for kind, count in others.items():
+                mine[kind] = mine.get(kind, 0) + count
 
 
 class Moment(NamedTuple):

@@ -59,7 +59,7 @@ class Example:
 
 @dataclass(slots=True, kw_only=True)
 class LoadFailure:
-    """All failures of one kind: how many, and three of them."""
+    """All failures of one kind, or all that failed of one check: how many, and three of them."""
 
     count: int
     first: Example
@@ -93,6 +93,8 @@ class Phase:
         opened, closed_by_server: connections.
         surplus: connections given up because the server sent more than the answer.
         asked_again: requests sent once more, since their kept connection had ended before the first byte of an answer.
+        checked: checks that scripts made, errors of scripts, and runs that ended well without a check.
+        checks: those of them that failed, by the name of the check; `script_error` are the errors.
     """
 
     name: str
@@ -120,6 +122,8 @@ class Phase:
     closed_by_server: int = 0
     surplus: int = 0
     asked_again: int = 0
+    checked: int = 0
+    checks: dict[str, LoadFailure] = field(default_factory=dict)
 
     def fail(self, kind: str, example: Example) -> None:
         """Count a request that failed."""
@@ -128,13 +132,11 @@ class Phase:
 
     def keep_example(self, kind: str, example: Example) -> None:
         """Keep an example of this kind of failure."""
-        self._add_failure(kind, LoadFailure(count=1, first=example, last=example, worst=example))
+        _add_failure(self.failures, kind, LoadFailure(count=1, first=example, last=example, worst=example))
 
-    def _add_failure(self, kind: str, failure: LoadFailure) -> None:
-        if kind in self.failures:
-            self.failures[kind].merge(failure)
-        else:
-            self.failures[kind] = replace(failure)
+    def fail_check(self, name: str, example: Example) -> None:
+        """Count a check that failed; it is no request, so no outcome and no failure of one."""
+        _add_failure(self.checks, name, LoadFailure(count=1, first=example, last=example, worst=example))
 
     @property
     def seconds(self) -> float:
@@ -167,6 +169,11 @@ class Phase:
         """Return whether the conservation law holds."""
         return self.scheduled == sum(self.outcomes.values())
 
+    @property
+    def failed_checks(self) -> int:
+        """Return the number of checks that failed, errors of scripts included."""
+        return sum(failure.count for failure in self.checks.values())
+
     def service(self) -> Table:
         """Return the service times of all good answers: from sending to the end of the answer."""
         return merged(self.fresh.whole, self.fresh.split, self.reused.whole, self.reused.split)
@@ -177,10 +184,18 @@ class Phase:
 
     def merge(self, other: "Phase") -> None:
         """Add another share of the same phase, or another phase to a sum."""
-        _add_fields(self, other, but=("name", "measured", "begin", "end", "failures"))
+        _add_fields(self, other, but=("name", "measured", "begin", "end", "failures", "checks"))
         self.begin, self.end = min(self.begin, other.begin), max(self.end, other.end)
-        for kind, failure in other.failures.items():
-            self._add_failure(kind, failure)
+        for mine, others in ((self.failures, other.failures), (self.checks, other.checks)):
+            for kind, failure in others.items():
+                _add_failure(mine, kind, failure)
+
+
+def _add_failure(kinds: dict[str, LoadFailure], kind: str, failure: LoadFailure) -> None:
+    if kind in kinds:
+        kinds[kind].merge(failure)
+    else:
+        kinds[kind] = replace(failure)
 
 
 def _add_fields(total: Phase | Answers, share: Phase | Answers, but: Sequence[str] = ()) -> None:

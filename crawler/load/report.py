@@ -25,7 +25,14 @@ _MOST_GROUPS = 20
 def load_text(result: LoadResult, gates: Sequence[tuple[str, bool, str]] = ()) -> str:
     """Return the report; each gate is a threshold, whether it was kept, and the figure."""
     lines = [*_verdict(result), *gate_text(gates), *_load(result), *_times(result)]
-    lines += [*_outcomes(result), *_connections(result), *_steps(result), *_phases(result), *_groups(result)]
+    lines += [
+        *_outcomes(result),
+        *_checks(result),
+        *_connections(result),
+        *_steps(result),
+        *_phases(result),
+        *_groups(result),
+    ]
     lines += _client(result)
     return "\n".join(lines)
 
@@ -169,6 +176,19 @@ def _outcomes(result: LoadResult) -> Iterator[str]:
         yield from _row("  failed", f"{kind} {failure.count:,}: {when}{port}; {safe(worst.detail)}")
     if len(kinds) > _MANY:
         yield from _row("", f"and {counted(len(kinds) - _MANY, 'more kind')}: see the JSON")
+
+
+def _checks(result: LoadResult) -> Iterator[str]:
+    total = result.total
+    if not total.checked:
+        return
+    yield from _row("Checks", f"{total.failed_checks:,} of {total.checked:,} failed")
+    checks = sorted(total.checks.items(), key=lambda item: -item[1].count)
+    for name, check in checks[:_MANY]:
+        when = f"first {check.first.at / 1e9:.2f} s, last {check.last.at / 1e9:.2f} s"
+        yield from _row("  failed", f"{safe(name)} {check.count:,}: {when}; {safe(check.first.detail)}")
+    if len(checks) > _MANY:
+        yield from _row("", f"and {counted(len(checks) - _MANY, 'more check')}: see the JSON")
 
 
 def _connections(result: LoadResult) -> Iterator[str]:

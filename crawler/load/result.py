@@ -59,7 +59,8 @@ class LoadSetup:
         targets: in words, which requests are sent; None = always the same.
         notes: what else the report says of them.
         shares_machine: the server is on this machine, so client and server compete for its processors.
-        allowed_errors: the largest share of errors that a threshold allows; None = no threshold names them.
+        allowed_errors, allowed_checks: the largest share of errors, or of failed checks, that a threshold allows;
+            None = no threshold names them.
         replay: so many times as fast as the file of targets; None = it is no replay.
         think: the shortest and the longest pause of a user after an answer, in seconds; None = there is none.
         user_cookies: each user keeps its own cookies.
@@ -95,6 +96,7 @@ class LoadSetup:
     targets: str | None = None
     notes: tuple[str, ...] = ()
     allowed_errors: float | None = None
+    allowed_checks: float | None = None
     requests_per_connection: int | None = None
     replay: float | None = None
     think: tuple[float, float] | None = None
@@ -337,6 +339,11 @@ class LoadResult:
             "groups": [phase_figures(group, is_open=self.asked.is_open) for group in self.groups],
             "intervals": [interval_figures(interval) for interval in self.intervals],
         }
+
+
+def check_share(phase: Phase) -> float:
+    """Return the share of the checks of scripts that failed, errors of the scripts included."""
+    return phase.failed_checks / phase.checked if phase.checked else 0.0
 
 
 def error_share(phase: Phase) -> float:

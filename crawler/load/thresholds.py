@@ -9,7 +9,8 @@ Rules
   ran out of files or ports.
 - A scope in braces names one stage (`stage 2`, or its name in the report) or one group of targets. One that names
   nothing is refused before the test.
-- Shares are of all requests that came due. Times are of good answers alone, so they have no scope by status.
+- Shares are of all requests that came due; that of `checks` is of all checks of a script, its errors included. Times
+  are of good answers alone, so they have no scope by status.
 Runs on: anywhere (pure).
 """
 
@@ -31,7 +32,7 @@ from crawler.load.result import LoadResult, LoadVerdict
 from crawler.load.threshold_faults import fault_of
 
 _WRITTEN = re.compile(
-    r"\s*(p(?:100|\d{1,2}(?:\.\d{1,4})?)|mean|max|errors|rate|timeout|status_[1-5](?:\d\d|xx))\s*"
+    r"\s*(p(?:100|\d{1,2}(?:\.\d{1,4})?)|mean|max|errors|checks|rate|timeout|status_[1-5](?:\d\d|xx))\s*"
     r"(?:\{(.+)\}\s*)?(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(\S*)\s*"
 )
 _TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -64,8 +65,8 @@ class Threshold:
 
     @property
     def is_share(self) -> bool:
-        """Return whether the figure is a share of the requests."""
-        return self.figure in {"errors", "timeout"} or self.figure.startswith("status_")
+        """Return whether the figure is a share of the requests, or of the checks."""
+        return _is_share(self.figure)
 
     @property
     def is_upper(self) -> bool:
@@ -91,7 +92,7 @@ class Threshold:
             return False, "; ".join([f"no such stage or target; {_list(_scopes(result))}", *doubts, *early])
         value, most = self._value(part, is_open=result.asked.is_open)
         if value is None:
-            missing = self._missing(part, is_open=result.asked.is_open) if part.scheduled else "nothing was sent"
+            missing = self._missing(part, is_open=result.asked.is_open)
             return False, "; ".join([missing, *doubts, *early])
         if self.is_share:
             shown = f"{value * 100:.3g} %"
@@ -111,7 +112,8 @@ class Threshold:
     def _value(self, part: Phase, *, is_open: bool) -> tuple[float | None, float]:
         """Return the figure, and the most that it can be; None = the sample has none."""
         if self.is_share:
-            share = counted_bad(self, part) / part.scheduled if part.scheduled else None
+            whole = part.checked if self.figure == "checks" else part.scheduled
+            share = counted_bad(self, part) / whole if whole else None
             return share, share or 0.0
         if self.figure == "rate":
             return part.rate, part.rate
@@ -127,6 +129,10 @@ class Threshold:
         return (None, inf) if found is None else (found / 1e9, inf if bounds else found / 1e9)
 
     def _missing(self, part: Phase, *, is_open: bool) -> str:
+        if self.figure == "checks":
+            return "no check was made"
+        if not part.scheduled:
+            return "nothing was sent"
         if self.share is None:
             return "no request was ok"
         return wanting(part.response if is_open else part.service(), self.share, part.unanswered())
@@ -140,7 +146,9 @@ def with_gates(result: LoadResult, thresholds: Iterable[Threshold]) -> LoadResul
 
 
 def counted_bad(threshold: Threshold, part: Phase) -> int:
-    """Return the number of requests that a threshold of a share counts."""
+    """Return the number of requests, or of checks, that a threshold of a share counts."""
+    if threshold.figure == "checks":
+        return part.failed_checks
     ended = part.outcomes
     if threshold.figure == "errors":
         return ended["failed"] + ended["timed_out"] + ended["shed"]
@@ -161,9 +169,8 @@ def parse_threshold(text: str) -> Threshold:
     """
     match = _WRITTEN.fullmatch(text)
     figure, scope, sign, number, unit = match.groups() if match else ("", None, "", "", "")
-    is_share = figure in {"errors", "timeout"} or figure.startswith("status_")
-    scale = (_SHARES if is_share else _RATES if figure == "rate" else _TIMES).get(unit)
-    is_bare = is_share and not unit and float(number) >= 1  # errors<1, where 1 % was meant
+    scale = (_SHARES if _is_share(figure) else _RATES if figure == "rate" else _TIMES).get(unit)
+    is_bare = _is_share(figure) and not unit and float(number) >= 1  # errors<1, where 1 % was meant
     if not match or not scale or is_bare:
         raise UsageError(f"--threshold {safe(text, 60)!r}: {safe(fault_of(text), 300)}")
     if figure.startswith("p0.") and float(figure[1:]):
@@ -171,6 +178,10 @@ def parse_threshold(text: str) -> Threshold:
     return Threshold(
         text=text.strip(), figure=figure, sign=sign, limit=float(number) * scale, scope=scope.strip() if scope else None
     )
+
+
+def _is_share(figure: str) -> bool:
+    return figure in {"errors", "timeout", "checks"} or figure.startswith("status_")
 
 
 def check_scopes(gates: Iterable[Threshold], stages: Sequence[str], groups: Sequence[str]) -> None:

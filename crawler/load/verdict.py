@@ -5,6 +5,7 @@ Rules, in this order
 - FAILING: of the requests that ended, one in a hundred or more got no good answer in time, and no threshold allows as
   many. The times are those of the others, so no praise of them counts. Where this machine ran out of files or ports it
   is to blame itself (CLIENT-BOUND). Fewer failures, and those that are allowed, are told behind any other verdict.
+  The checks of scripts are judged in the same way, apart from the requests.
 - TOO-SHORT: under a second (0.99 s are enough), or under 100 requests that ended, well or not: only the median means
   anything. A schedule that was for the most part not sent is no short test, but a rate that was not reached.
 - CLIENT-BOUND: this tool was the limit, or part of it. It had no processor time left, its own lateness is a twentieth
@@ -16,7 +17,7 @@ Rules, in this order
 Runs on: anywhere (pure).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from crawler.core.histogram import FINE, middle
@@ -27,7 +28,7 @@ from crawler.load.counts import merged
 from crawler.load.figures import label, percent
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import ClientCost, LoadFailure, Phase, sum_up
-from crawler.load.result import LoadSetup, LoadVerdict, error_share
+from crawler.load.result import LoadSetup, LoadVerdict, check_share, error_share
 
 _SECONDS = 1.0
 _ALMOST = 0.99  # of it: `-n 300 --rate 300` ends a gap before the second
@@ -55,7 +56,10 @@ class Judgement(NamedTuple):
 def judge(asked: LoadSetup, phases: Sequence[Phase], clients: Sequence[ClientCost]) -> Judgement:
     """Return the first verdict that applies."""
     total = sum_up(phases)
+    checks = _failed_checks(total)
     if (failing := _nothing_ok(asked, total) or _failing(asked, total)) is not None:
+        return failing._replace(because=f"{failing.because}; {checks}") if checks else failing
+    if (failing := _checks_failing(asked, total)) is not None:
         return failing
     found = (
         (None if _is_mostly_unsent(asked, total) else _too_short(asked, total))
@@ -64,10 +68,12 @@ def judge(asked: LoadSetup, phases: Sequence[Phase], clients: Sequence[ClientCos
         or _server_bound(asked, total, clients)
         or _ok(total, clients)
     )
-    told = _failures(total)
+    failures = _failures(total)
     if asked.allowed_errors is not None and _failed_share(total) >= _FAILING:
-        told += f" (--threshold allows {asked.allowed_errors * 100:.4g} % of errors)"
-    return found._replace(because=f"{found.because}; {told}") if told else found
+        failures += f" (--threshold allows {asked.allowed_errors * 100:.4g} % of errors)"
+    if asked.allowed_checks is not None and check_share(total) >= _FAILING:
+        checks += f" (--threshold allows {asked.allowed_checks * 100:.4g} %)"
+    return found._replace(because="; ".join(filter(None, [found.because, failures, checks])))
 
 
 def _nothing_ok(asked: LoadSetup, total: Phase) -> Judgement | None:
@@ -81,11 +87,21 @@ def _nothing_ok(asked: LoadSetup, total: Phase) -> Judgement | None:
 
 
 def _failing(asked: LoadSetup, total: Phase) -> Judgement | None:
-    if _failed_share(total) < _FAILING or (asked.allowed_errors or 0) >= error_share(total):
+    is_allowed = asked.allowed_errors is not None and error_share(total) <= asked.allowed_errors
+    if _failed_share(total) < _FAILING or is_allowed:
         return None
     kind = max(_blamed(total).items(), key=lambda item: item[1].count)[0]
     advice = f"{_remedy(asked, kind, total)}; a --threshold such as errors<5% allows some"
     return Judgement(LoadVerdict.FAILING, _failures(total), advice)
+
+
+def _checks_failing(asked: LoadSetup, total: Phase) -> Judgement | None:
+    share = check_share(total)
+    if share < _FAILING or (asked.allowed_checks is not None and share <= asked.allowed_checks):
+        return None
+    most = max(total.checks.values(), key=lambda check: check.count)
+    advice = f"see the script: {most.first.detail}; a --threshold such as checks<5% allows some"
+    return Judgement(LoadVerdict.FAILING, _failed_checks(total), advice)
 
 
 def _blamed(total: Phase) -> dict[str, LoadFailure]:
@@ -101,15 +117,22 @@ def _failed_share(total: Phase) -> float:
 
 def _failures(total: Phase) -> str:
     """Return the failures in words, such as: 5.0 % failed, the first at 0.52 s, most by status_500 (500 requests)."""
-    failures = _blamed(total)
+    return _in_words(_blamed(total), _failed_share(total), "requests")
+
+
+def _failed_checks(total: Phase) -> str:
+    """Return the checks that failed in words, such as: 5.0 % of the checks failed, the first after 0.52 s: ..."""
+    return _in_words(total.checks, check_share(total), "checks")
+
+
+def _in_words(failures: Mapping[str, LoadFailure], share: float, of: str) -> str:
     if not failures:
         return ""
     kind, most = max(failures.items(), key=lambda item: item[1].count)
     first = min(failure.first.at for failure in failures.values())
     commonest = f"{'mostly ' if len(failures) > 1 else ''}{kind}, {counted(most.count, 'time')}"
-    share = _failed_share(total)
     shown = percent(share) if share >= 0.001 else f"{share * 100:.1g} %"
-    return f"{shown} of the requests failed, the first after {first / 1e9:.2f} s: {commonest}"
+    return f"{shown} of the {of} failed, the first after {first / 1e9:.2f} s: {commonest}"
 
 
 def _remedy(asked: LoadSetup, kind: str, total: Phase) -> str:

@@ -220,3 +220,19 @@ def test_a_closed_loop_is_projected_at_twice_its_pace() -> None:
     assert projected(100, 2.0, 5.0, growth=3.0) == 901
     assert projected(100, 6.0, 5.0) == 1
     assert projected(0, 2.0, 5.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("gate", "failed", "lost"), [("checks<1%", 99, False), ("checks<=0%", 1, True), ("checks<=0%", 0, False)]
+)
+def test_only_a_limit_of_none_is_lost_for_checks(gate: str, failed: int, *, lost: bool) -> None:
+    """No plan says how many checks follow."""
+    made = Phase(name="measured", end=SECOND, scheduled=1, checked=100)
+    for _ in range(failed):
+        made.fail_check("the cart", Example(at=1, took=0, port=None, detail=""))
+    threshold = parse_threshold(gate)
+
+    so_far = tally(threshold, made, is_open=False)
+
+    assert so_far.against == failed
+    assert is_lost(threshold, so_far, Outlook(0, 1.0, 1.0)) is lost

@@ -24,6 +24,7 @@ def test_each_second_is_a_row_with_every_column() -> None:
     second = Interval(
         begin=SECOND, measured=True, scheduled=160, times=times, failures={"timeout": 2, "status_503": 5}, in_flight=1
     )
+    second.checks = {"the cart": 2, "script_error": 1}
     second.users, second.cpu_seconds, second.lag = 4, 0.25, Table(int, {bucket(MILLISECOND): 200})
     result = load_result(
         [Phase(name="measured", end=3 * SECOND)], intervals=(Interval(begin=0, measured=False), second)
@@ -36,14 +37,17 @@ def test_each_second_is_a_row_with_every_column() -> None:
     assert list(full.values())[:8] == ["1.0", "1.0", "measured", "yes", "160", "153", "7", "2"]
     assert [round(float(full[name])) for name in ("p50_ms", "p90_ms", "p99_ms", "max_ms")] == [2, 2, 80, 80]
     assert full["p99.9_ms"] == ""
-    assert [full[name] for name in ("in_flight", "users", "cpu", "failures")] == [
+    assert [full[name] for name in ("in_flight", "users", "cpu", "failures", "checks")] == [
         "1",
         "4",
         "0.25",
         "status_503=5;timeout=2",
+        "script_error=1;the cart=2",
     ]
     assert round(float(full["lag_p99_ms"]), 1) == 1.0
-    assert (empty["measured"], empty["ok"], empty["p50_ms"], empty["failures"]) == ("no", "0", "", "")
+    assert (empty["measured"], empty["ok"], empty["p50_ms"], empty["failures"], empty["checks"]) == (
+        *("no", "0", "", "", ""),
+    )
 
 
 def test_the_rows_add_up_to_the_test() -> None:

@@ -311,7 +311,7 @@ async def test_an_error_of_a_function_is_counted() -> None:
         result = await crawler.load_test(f"http://{host}:{port}/", script=user, duration=0.5, connections=1)
 
     assert result.outcomes["ok"] > 1
-    assert result.intervals[0].failures["script_error"] > 1
+    assert result.intervals[0].checks["script_error"] > 1
 
 
 # Thresholds

@@ -70,7 +70,7 @@ def merged(*shares: Phase) -> Phase:
 
 def without_ties(phase: Phase) -> Phase:
     """Leave out which of two equally early, late or slow examples is kept."""
-    for failure in phase.failures.values():
+    for failure in (*phase.failures.values(), *phase.checks.values()):
         failure.first, failure.last, failure.worst = (
             Example(at=at, took=took, port=None, detail="")
             for at, took in ((failure.first.at, 0), (failure.last.at, 0), (0, failure.worst.took))

@@ -75,3 +75,35 @@ def test_one_is_not_several(count: int, words: str) -> None:
 
     assert words in row(text, "Outcome")
     assert "open loop, 50,000/s, constant gaps" in row(text, "Load")
+
+
+def test_checks_have_a_row_of_their_own() -> None:
+    """Three of 40, of two kinds, the commonest first; the outcomes of the requests do not have them."""
+    phase = Phase(name="measured", end=SECOND, scheduled=40, sent=40, answered=40, checked=40)
+    phase.reused.whole[bucket(MILLISECOND, FINE)] = 40
+    for name, at in (("script_error", 500), ("the cart", 100), ("the cart", 900)):
+        phase.fail_check(name, Example(at=at * MILLISECOND, took=0, port=None, detail=f"user {at}: no"))
+
+    result = load_result([phase])
+    text = load_text(result)
+
+    assert row(text, "Checks") == "3 of 40 failed"
+    kinds = re.findall(r"^  failed +(.*)", text, re.MULTILINE)
+    assert kinds == [
+        "the cart 2: first 0.10 s, last 0.90 s; user 100: no",
+        "script_error 1: first 0.50 s, last 0.50 s; user 500: no",
+    ]
+    assert "40 ok + 0 failed" in row(text, "Outcome")
+    assert result.to_dict()["failures"] == {}
+    assert result.to_dict()["checked"] == 40
+    assert result.to_dict()["checks"]["the cart"] == {  # type: ignore[index]
+        "count": 2,
+        "first": {"at_s": 0.1, "detail": "user 100: no"},
+        "last": {"at_s": 0.9, "detail": "user 900: no"},
+    }
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_test_without_checks_has_no_row_of_them() -> None:
+    """Most tests have none."""
+    assert "Checks" not in load_text(load_result([Phase(name="measured", end=SECOND)]))

@@ -258,3 +258,18 @@ def test_a_message_names_ten_scopes() -> None:
     """Of a hundred targets."""
     with pytest.raises(UsageError, match=r"there are: g0, g1, .*, g9 and 90 more$"):
         check_scopes([parse_threshold("p99{x}<1s")], (), [f"g{number}" for number in range(100)])
+
+
+@pytest.mark.parametrize(
+    ("gate", "is_kept", "figure"),
+    [("checks<6%", True, "5 %"), ("checks<5%", False, "5 %"), ("checks{stage 2}<1%", False, "no check was made")],
+)
+def test_checks_are_a_share_of_their_own(gate: str, is_kept: bool, figure: str) -> None:
+    """Five of a hundred checks of the first stage, beside requests that were all answered; the second made none."""
+    first, second = (Phase(name=name, end=SECOND, scheduled=10, answered=10) for name in ("to 1/s", "to 2/s"))
+    first.checked = 100
+    first.reused.whole[bucket(MILLISECOND, FINE)] = second.reused.whole[bucket(MILLISECOND, FINE)] = 10
+    for _ in range(5):
+        first.fail_check("the cart", Example(at=1, took=0, port=None, detail="user 0: the cart"))
+
+    assert parse_threshold(gate).check(load_result([first, second])) == (is_kept, figure)

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from crawler.core.histogram import FINE, bucket
-from crawler.core.reasons import Reason
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.records import Example, Phase
-from crawler.load.result import LoadVerdict
+from crawler.load.result import LoadResult, LoadVerdict
 from support.load_results import load_result
 
 
@@ -72,54 +71,55 @@ def test_the_time_of_staged_users_follows_their_stages() -> None:
     assert found.because.startswith("the users waited for answers 50.0 % of their time")
 
 
+def checked(made: int, failed: int, **changes: Any) -> LoadResult:
+    """A good test of a second whose script made so many checks, of which so many failed."""
+    phase = Phase(name="measured", end=SECOND, scheduled=300, sent=300, answered=300, checked=made)
+    phase.reused.whole[bucket(MILLISECOND, FINE)] = 300
+    for moment in range(failed):
+        phase.fail_check("the cart", Example(at=moment * MILLISECOND, took=0, port=None, detail="user 4: the cart"))
+    return load_result([phase], rate=300, **changes)
+
+
 @pytest.mark.parametrize(
-    ("asked", "longer"),
+    ("made", "failed", "allowed", "verdict"),
     [
-        ({"requests": 50}, "more requests than -n 50"),
-        ({"requests": 50, "duration": 9}, "more requests than -n 50"),
-        ({"requests": 900, "duration": 2}, "such as -d 10"),  # the time has ended it
-        ({"duration": 20}, "such as -d 200"),
-        ({"stages": ((1.0, 50.0),)}, "longer --stages"),
-        ({"mode": "open", "arrivals": "replay"}, "a longer file, or a slower factor such as --replay=0.5"),
+        (1000, 10, None, LoadVerdict.FAILING),
+        (1000, 9, None, LoadVerdict.OK),
+        (1000, 100, 0.1, LoadVerdict.OK),
+        (1000, 101, 0.1, LoadVerdict.FAILING),
+        (1000, 100, 0.0, LoadVerdict.FAILING),
     ],
 )
-def test_a_short_test_is_made_longer_by_the_option_that_ended_it(asked: dict[str, Any], longer: str) -> None:
-    """Fifty good answers in two seconds."""
-    phase = Phase(name="measured", end=2 * SECOND, scheduled=50, sent=50, answered=50)
-    phase.reused.whole[bucket(20 * MILLISECOND, FINE)] = 50
+def test_checks_that_fail_decide_from_one_in_a_hundred_on(
+    made: int, failed: int, allowed: float | None, verdict: LoadVerdict
+) -> None:
+    """A threshold may allow more; what failed is told in any case, and no request is called failed."""
+    found = checked(made, failed, allowed_checks=allowed)
 
-    found = load_result([phase], **asked)
-
-    assert found.verdict is LoadVerdict.TOO_SHORT
-    assert found.advice.startswith("test longer")
-    assert longer in found.advice
-    assert found.advice.endswith("; a p99 needs 1,000 requests")
-
-
-@pytest.mark.parametrize(
-    ("scheduled", "verdict"), [(300, LoadVerdict.RATE_NOT_REACHED), (120, LoadVerdict.TOO_SHORT), (90, "TOO-SHORT")]
-)
-def test_a_schedule_that_was_not_sent_is_no_short_test(scheduled: int, verdict: str) -> None:
-    """Eighty requests were sent, and the others shed: of 300 most, of 120 some."""
-    phase = Phase(name="measured", end=3 * SECOND, scheduled=scheduled, sent=80, answered=80)
-    phase.reused.whole[bucket(20 * MILLISECOND, FINE)] = 80
-    phase.shed[bucket(SECOND, FINE)] = scheduled - 80
-
-    assert load_result([phase], rate=100).verdict == verdict
+    assert found.verdict is verdict
+    words = f"{failed / made * 100:.1f} % of the checks failed, the first after 0.00 s: the cart, {failed} times"
+    assert words in found.because
+    assert "of the requests failed" not in found.because
+    assert ("see the script: user 4: the cart; " in found.advice) is (verdict is LoadVerdict.FAILING)
+    assert ("(--threshold allows 10 %)" in found.because) is (allowed == 0.1 and verdict is LoadVerdict.OK)
 
 
-@pytest.mark.parametrize(
-    ("kind", "detail", "advice"),
-    [
-        (Reason.TLS_FAILED, "WRONG_VERSION_NUMBER", "this server speaks http: write http://"),
-        (Reason.TLS_FAILED, "[SSL: HTTP_REQUEST] http request (_ssl.c:1006)", "this server speaks http: write http://"),
-        (Reason.TLS_UNTRUSTED, "self-signed certificate", "--ca-file trusts the authority of the server's certificate"),
-    ],
-)
-def test_a_server_without_tls_needs_no_certificate(kind: str, detail: str, advice: str) -> None:
-    """The scheme of the URL is wrong there."""
-    phase = Phase(name="measured", end=3 * SECOND, scheduled=200, sent=200)
-    for _ in range(200):
-        phase.fail(kind, Example(at=1, took=1, port=None, detail=detail))
+def test_no_check_leaves_no_word() -> None:
+    """Neither where there is none, nor where all held."""
+    assert "check" not in checked(0, 0).because + checked(100, 0).because
 
-    assert load_result([phase]).advice.startswith(advice)
+
+def test_failed_requests_come_before_failed_checks_which_are_told_behind() -> None:
+    """The verdict is about the requests; neither hides the other."""
+    phase = Phase(name="measured", end=SECOND, scheduled=400, sent=400, answered=400, checked=100)
+    phase.reused.whole[bucket(MILLISECOND, FINE)] = 300
+    for _ in range(100):
+        phase.fail("status_500", Example(at=1, took=1, port=None, detail="answered with status 500"))
+    phase.fail_check("the cart", Example(at=0, took=0, port=None, detail="user 4: the cart"))
+
+    found = load_result([phase], rate=300)
+
+    assert found.verdict is LoadVerdict.FAILING
+    assert "25.0 % of the requests failed" in found.because
+    assert "; 1.0 % of the checks failed" in found.because
+    assert "--expect-status" in found.advice

@@ -72,7 +72,14 @@ def merged_columns(intervals: Sequence[Interval], limit: int) -> list[Interval]:
 
 
 def _merged(group: Sequence[Interval]) -> Interval:
-    whole = replace(group[0], times=merged(group[0].times), lag=merged(group[0].lag), failures=dict(group[0].failures))
+    first = group[0]
+    whole = replace(
+        first,
+        times=merged(first.times),
+        lag=merged(first.lag),
+        failures=dict(first.failures),
+        checks=dict(first.checks),
+    )
     for other in group[1:]:
         whole.append(other)
     return whole

@@ -13,6 +13,7 @@ from crawler.load.page.distributions import heat_map, percentile_curve
 from crawler.load.page.head import client_note, load_verdict, tiles
 from crawler.load.page.markup import Html, document, joined, section, tag
 from crawler.load.page.tables import (
+    checks_table,
     failures_table,
     groups_table,
     outcomes_table,
@@ -107,7 +108,7 @@ def _parts(result: LoadResult) -> Iterator[Html]:
     if any(spread):
         yield section("How the times are spread", *filter(None, spread))
     steps = [steps_table(result), tag("div", outcomes_table(result), statuses_table(result) or "", class_="pair")]
-    yield section("Steps and outcomes", *filter(None, [*steps, failures_table(result)]))
+    yield section("Steps and outcomes", *filter(None, [*steps, failures_table(result), checks_table(result)]))
     parts = [("Targets", groups_table(result)), ("Stages", stages_table(result))]
     yield from (section(title, part) for title, part in parts if part)
 

@@ -1,4 +1,4 @@
-"""The tables of the page: steps, statuses, failures, targets, stages, and the setup.
+"""The tables of the page: steps, statuses, failures, checks, targets, stages, and the setup.
 
 Rules
 - A figure that the sample cannot carry is a dash.
@@ -122,6 +122,27 @@ def _failure(kind: str, one: LoadFailure, scheduled: int) -> list[object]:
     moments = [f"{example.at / 1e9:.2f} s" for example in (one.first, one.last)]
     part = share(one.count / scheduled) if scheduled else NONE
     return [kind, f"{one.count:,}", part, *moments, shown(one.worst.took), f"{one.worst.detail}{port}"]
+
+
+def checks_table(result: LoadResult) -> Html | None:
+    """Return the checks of the script that failed, with examples; None = none did."""
+    total = result.total
+    checks = sorted(total.checks.items(), key=lambda item: -item[1].count)
+    if not checks:
+        return None
+    rows = [
+        (
+            name,
+            f"{check.count:,}",
+            share(check.count / total.checked) if total.checked else NONE,
+            *(f"{example.at / 1e9:.2f} s" for example in (check.first, check.last)),
+            check.first.detail,
+        )
+        for name, check in checks
+    ]
+    head = ("check", "count", "share", "first at", "last at", "first example")
+    title = f"Checks that failed: {total.failed_checks:,} of {total.checked:,}"
+    return table(title, head, rows, words=(0, 5))
 
 
 def groups_table(result: LoadResult) -> Html | None:

@@ -4,7 +4,8 @@ Rules
 - `u` sends over the connections of the load test, so its requests are timed, counted and limited like all others.
 - A user has one request under way at most. It sends only to hosts that were judged before the test.
 - Requests of one `name`, or of one path without its variable parts, are one group of the report.
-- An error of the script is a failure of the kind `script_error`; the user begins again a moment later.
+- Checks are counted apart from requests. An error of the script counts as a check, `script_error`, that failed; the
+  user begins again a moment later.
 Runs on: the loop that loads.
 """
 
@@ -72,8 +73,8 @@ class Stage(Protocol):
         """Wait."""
         ...
 
-    def fail(self, kind: str, detail: str) -> None:
-        """Count a failure of a check."""
+    def checked(self, what: str, trouble: str | None) -> None:
+        """Count a check; `trouble` is an example of its failure, None = it held."""
         ...
 
 
@@ -82,6 +83,7 @@ class LoadUser:
 
     Attributes:
         number: of the user, from 0.
+        checks_made: so far.
         chance: random numbers that are the same in each test with the same seed.
         state: the script's own, empty at first, kept for as long as the user lives.
     """
@@ -90,6 +92,7 @@ class LoadUser:
         self.number = user.number
         self.chance: Random = user.chance
         self.state: dict[str, Any] = {}
+        self.checks_made = 0
         self._stage = stage
         self._place = place
         self._user = user
@@ -161,9 +164,9 @@ class LoadUser:
         await self._stage.wait(self._user.thinks(nanoseconds(least), nanoseconds(high)))
 
     def check(self, is_right: object, what: str) -> None:
-        """Count a failure named after `what` unless this is true; the script goes on."""
-        if not is_right:
-            self._stage.fail(f"check: {safe(what, 60)}", f"user {self.number}: {safe(what, 100)}")
+        """Count a check named `what`, which fails unless this is true; the script goes on."""
+        self.checks_made += 1
+        self._stage.checked(safe(what, 60), None if is_right else f"user {self.number}: {safe(what, 100)}")
 
 
 def _body(parts: RequestParts) -> tuple[bytes | None, str | None]:

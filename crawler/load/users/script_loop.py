@@ -3,11 +3,14 @@
 Rules
 - A user's script begins anew whenever it ends, while the user takes part. A user that leaves stops at its next request,
   and goes on there if it comes back.
+- Checks count in the phase as a whole, in none of its groups. A run of the script that ends well without one counts as
+  a check that held.
 - A script that ends without a request and without thinking waits a moment, or it would stop the loop for all.
 Runs on: the loop that loads; one task per user, none per request.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from crawler.core.errors import CrawlerError, FetchError
 from crawler.core.reasons import Reason
@@ -17,6 +20,7 @@ from crawler.load.config import RequestConfig
 from crawler.load.exchange import KeepingReader, Request
 from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND
+from crawler.load.records import Example, Phase
 from crawler.load.targets.groups import MOST, OTHER
 from crawler.load.users.answer import LoadAnswer
 from crawler.load.users.loop import Behaviour, UserLoop
@@ -51,6 +55,11 @@ class ScriptLoop(UserLoop):
         self._numbers: dict[str, int] = {}
         self._answers: dict[int, LoadAnswer] = {}
 
+    @property
+    def groups(self) -> list[Phase]:
+        """Return the measured requests by group; checks belong to none."""
+        return [replace(group, checked=0, checks={}) for group in super().groups]
+
     def go_on(self, place: int, _moment: int = 0) -> None:
         """Let a user go on with its script, or begin it."""
         user, _ = self._users[place]
@@ -69,14 +78,16 @@ class ScriptLoop(UserLoop):
         user, _ = self._users[place]
         visitor = LoadUser(self, place, user, self._asked, tuple(self.behaviour.origins))
         while not self.is_over:
-            before, began = user.step, self.now()
+            before, began, made = user.step, self.now(), visitor.checks_made
             try:
                 await self._script(visitor)
+                if visitor.checks_made == made:
+                    self.checked("", None)
             except FetchError:
                 pass  # counted when it happened
             except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
                 said = str(error) if isinstance(error, CrawlerError) else f"{type(error).__name__}: {error}"
-                self.fail("script_error", f"user {user.number}: {safe(said, 100)}")
+                self.checked("script_error", f"user {user.number}: {safe(said, 100)}")
                 await self.wait(_PAUSE)
             if user.step == before and self.now() - began < MILLISECOND:
                 await self.wait(_PAUSE)
@@ -116,6 +127,19 @@ class ScriptLoop(UserLoop):
         over = OneShot[None]()
         self.setup.timers.at(self.now() + nanoseconds, lambda _: over.set(None))
         await over
+
+    def checked(self, what: str, trouble: str | None) -> None:
+        """Count a check; `trouble` is an example of its failure, None = it held."""
+        closed = self.log.closed
+        second = (
+            closed[-1] if self.is_over and closed else self.second
+        )  # a check of the last answer comes after the end
+        self.cells[0].checked += 1
+        second.checked += 1
+        if trouble is not None:
+            at = self.now() - self.origin
+            self.cells[0].fail_check(what, Example(at=at, took=0, port=None, detail=trouble))
+            second.fail_check(what)
 
     # What the connections call
 

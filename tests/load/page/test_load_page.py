@@ -146,3 +146,19 @@ def test_a_missed_gate_takes_the_green_from_a_good_verdict(run: LoadResult) -> N
     assert 'class="verdict info"' in kept
     assert 'class="verdict warn"' in missed
     assert 'class="verdict bad"' in load_page(run)  # it is FAILING
+
+
+def test_checks_that_fail_have_a_table(run: LoadResult) -> None:
+    """Beside the failures of requests; a name is text, whatever it looks like."""
+    phase = Phase(name="measured", end=10**9, checked=8)
+    phase.fail_check(HOSTILE[0], Example(at=10**8, took=0, port=None, detail="user 1: no"))
+
+    text = load_page(load_result([phase]))
+
+    page = parsed(text)
+    places = [cell.text for cell in page.named("caption", "td", "th")]
+    begin = places.index("Checks that failed: 1 of 8") + 1
+    assert places[begin : begin + 6] == ["check", "count", "share", "first at", "last at", "first example"]
+    assert places[begin + 7 : begin + 12] == ["1", "12.5 %", "0.10 s", "0.10 s", "user 1: no"]
+    assert HOSTILE[0] not in text
+    assert "Checks that failed" not in load_page(run)

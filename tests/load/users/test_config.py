@@ -43,6 +43,7 @@ def test_a_think_time_is_one_time_or_two(text: str, seconds: tuple[float, float]
         ({"stages": "1s:2u", "processes": "3"}, "more than there are users"),
         ({"script": "x.py", "targets": "y"}, "leave out --targets"),
         ({"script": "x.py", "think": "1s"}, "leave out --think"),
+        ({"threshold": ["checks<1%"]}, "only a script makes checks: give --script, too"),
         ({"script": "x.py", "rate": "1"}, "^--script: it tells what users do"),
     ],
 )

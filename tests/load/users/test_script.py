@@ -106,7 +106,7 @@ async def test_a_user_keeps_its_state_from_one_run_of_the_script_to_the_next(scr
 
 
 async def test_a_check_that_fails_is_counted_by_its_name(scripted: object) -> None:
-    """The requests were answered; the failures of the check stand beside them, and the verdict says so."""
+    """The requests were answered, so no outcome, group or second has a failure; the verdict says what failed."""
     result, _ = await scripted(  # type: ignore[operator]
         """
         async def user(u):
@@ -115,8 +115,54 @@ async def test_a_check_that_fails_is_counted_by_its_name(scripted: object) -> No
         """
     )
 
-    assert result.outcomes["ok"] == 12
-    assert result.total.failures["check: the text is there"].count in {11, 12}
+    total = result.total
+    assert (total.outcomes["ok"], total.failures) == (12, {})
+    assert total.checks["the text is there"].count == total.checked == total.failed_checks
+    assert total.checked in {11, 12}
+    assert total.checks["the text is there"].first.detail in {f"user {number}: the text is there" for number in (0, 1)}
+    assert not any(group.failures or group.checks or group.checked for group in result.groups)
+    assert sum(second.failed for second in result.intervals) == 0
+    assert sum(second.checks.get("the text is there", 0) for second in result.intervals) == total.failed_checks
+    assert str(result.verdict) == "FAILING"
+    assert result.because.startswith("100 % of the checks failed, the first after 0.")
+    assert result.advice.startswith("see the script: user ")
+
+
+@pytest.mark.parametrize(
+    ("threshold", "verdict", "is_kept"), [("checks<60%", "TOO-SHORT", True), ("checks<40%", "FAILING", False)]
+)
+async def test_a_threshold_decides_how_many_checks_may_fail(
+    scripted: object, threshold: str, verdict: str, is_kept: bool
+) -> None:
+    """Every second check fails: the threshold is a gate, and the verdict follows it."""
+    result, _ = await scripted(  # type: ignore[operator]
+        """
+        async def user(u):
+            await u.get("/")
+            u.check(True, "holds")
+            u.check(False, "fails")
+        """,
+        thresholds=[threshold],
+    )
+
+    assert [(gate.is_kept, gate.figure) for gate in result.gates] == [(is_kept, "50 %")]
+    assert str(result.verdict) == verdict
+    assert ("; 50.0 % of the checks failed" in result.because) is is_kept
+    assert ("(--threshold allows 60 %)" in result.because) is is_kept
+
+
+async def test_a_script_that_fails_before_its_first_request_is_no_test_that_was_too_short(scripted: object) -> None:
+    """Nothing was sent, and the next step is in the script."""
+    result, _ = await scripted(  # type: ignore[operator]
+        "async def user(u): raise ValueError('no')", requests=None, duration=0.3
+    )
+
+    assert result.outcomes["scheduled"] == 0
+    assert str(result.verdict) == "FAILING"
+    assert result.because.startswith("100 % of the checks failed, the first after 0.")
+    assert "script_error" in result.because
+    assert result.advice.startswith("see the script: user ")
+    assert ": ValueError: no" in result.advice
 
 
 async def test_an_answer_that_does_not_come_is_an_error_of_the_script(scripted: object) -> None:
@@ -153,7 +199,7 @@ async def test_an_error_of_the_script_is_counted_and_the_user_begins_again(scrip
         """
     )
 
-    failure = result.total.failures["script_error"]
+    failure = result.total.checks["script_error"]
     assert failure.count >= 10
     assert failure.first.detail in {f"user {number}: ValueError: no {number}" for number in range(2)}
     assert result.outcomes["ok"] == 12
@@ -189,7 +235,7 @@ async def test_an_impossible_request_is_an_error_of_the_script(scripted: object,
         requests=4,
     )
 
-    assert message in result.total.failures["script_error"].first.detail
+    assert message in result.total.checks["script_error"].first.detail
 
 
 async def test_the_groups_of_all_processes_are_in_the_result(scripted: object) -> None:
@@ -225,7 +271,7 @@ async def test_a_script_that_cannot_be_cancelled_is_left_behind(scripted: object
     )
 
     assert result.outcomes["ok"] > 5
-    assert "except Exception" in result.total.failures["script_error"].last.detail
+    assert "except Exception" in result.total.checks["script_error"].last.detail
 
 
 async def test_a_script_that_ends_the_program_is_an_error_of_the_script(scripted: object) -> None:
@@ -240,7 +286,7 @@ async def test_a_script_that_ends_the_program_is_an_error_of_the_script(scripted
     )
 
     assert result.outcomes["ok"] == 4
-    assert result.total.failures["script_error"].first.detail.endswith(": SystemExit: 3")
+    assert result.total.checks["script_error"].first.detail.endswith(": SystemExit: 3")
 
 
 async def test_an_interrupt_in_a_script_ends_the_test(tmp_path: Path) -> None:
