@@ -70,6 +70,7 @@ def _measure(seen: Progress, done: Interval) -> None:
     seen.late = done.failures.get(_TIMEOUT, 0)
     seen.limited = done.failures.get(Reason.CLIENT_LIMIT, 0)
     seen.bad = done.failed - seen.late - seen.limited
+    seen.checked, seen.unmet = done.checked, sum(done.checks.values())
     seen.cpu = round(done.cpu_seconds * 1e15 / done.length) if done.length else 0
     seen.times, seen.lag = _ranks(done.times), _ranks(done.lag)
 

@@ -34,6 +34,7 @@ class Progress:
         measured: time of the measured seconds that have ended, to which all fields below refer.
         sent, ok, bad, late: requests of these seconds: sent, answered well, failed, timed out.
         waited: those that had found every connection busy.
+        checked, unmet: checks of scripts, and those of them that failed.
         limited: failures that this machine caused, being out of files or ports.
         cpu: processor time, in millionths of a core.
         times: response times (closed loop: service times); `service`, `pacing` and `lag` as in a Phase and a client.
@@ -52,6 +53,8 @@ class Progress:
     late: int = 0
     waited: int = 0
     limited: int = 0
+    checked: int = 0
+    unmet: int = 0
     cpu: int = 0
     times: Ranks = UNKNOWN
     service: Ranks = UNKNOWN

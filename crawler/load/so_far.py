@@ -20,7 +20,7 @@ from crawler.load.nanoseconds import SECOND, nanoseconds
 from crawler.load.progress import Progress, Ranks
 from crawler.load.quantiles import MAIN_SHARES
 from crawler.load.records import ClientCost, Example, LoadFailure, Phase
-from crawler.load.result import LoadSetup, LoadVerdict
+from crawler.load.result import LoadSetup, LoadVerdict, check_share
 from crawler.load.verdict import Judgement, judge
 
 _LAGS = 100_000  # a table of lags of any size has the same percentiles
@@ -42,6 +42,8 @@ def _reason(found: Judgement, phase: Phase) -> str:
         return "no request was ok"
     if found.verdict is LoadVerdict.FAILING:
         failed = sum(failure.count for kind, failure in phase.failures.items() if kind != Reason.CLIENT_LIMIT)
+        if failed * 100 < phase.ok + failed or not failed:
+            return f"{percent(check_share(phase))} of the checks"
         return f"{percent(failed / (phase.ok + failed))} of the requests"
     if found.verdict is LoadVerdict.RATE_NOT_REACHED:
         return f"{percent(phase.sent / phase.scheduled)} of the schedule was sent"
@@ -68,6 +70,9 @@ def _phase(asked: LoadSetup, progress: Progress) -> Phase:
         for kind, count in kinds.items()
         if count
     }
+    if progress.unmet:
+        phase.checks = {"check": LoadFailure(count=progress.unmet, first=example, last=example, worst=example)}
+    phase.checked = progress.checked
     return phase
 
 

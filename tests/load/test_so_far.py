@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from crawler.load.base_loop import Loop
 from crawler.load.board_writer import BoardWriter
 from crawler.load.exchange import Request
+from crawler.load.intervals import Interval, IntervalLog, Moment
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.progress import Progress, Ranks
 from crawler.load.result import LoadSetup, LoadVerdict
@@ -203,3 +204,24 @@ def test_the_rows_of_processes_become_one() -> None:
     assert (total.due, total.ok, total.measured, total.cpu) == (7, 7, 4, 20)
     assert (total.times, total.lag) == (Ranks(2, 2, 5, 4), Ranks(p99=9))
     assert Progress.of(one.words()) == one
+
+
+@pytest.mark.parametrize(
+    ("sent", "allowed", "verdict"), [(300, None, "FAILING"), (0, None, "FAILING"), (300, 0.3, "SERVER-BOUND")]
+)
+def test_failed_checks_are_seen_while_the_test_runs(sent: int, allowed: float | None, verdict: str) -> None:
+    """A quarter of them, beside requests that were all answered, or before the first of them."""
+    second = Interval(begin=0, measured=True, checked=40)
+    for _ in range(10):
+        second.fail_check("the cart")
+    log = IntervalLog()
+    log.current = second
+    log.close(Moment(now=2 * SECOND, measured=True, scheduled=sent, in_flight=0, users=1, cpu=0.0))
+    seen = Progress(measured=2 * SECOND, sent=sent, ok=sent, checked=log.total.checked)
+    seen.unmet = sum(log.total.checks.values())
+
+    found = verdict_so_far(load_setup(allowed_checks=allowed), Progress.of(Progress.total([seen]).words()))
+
+    assert found is not None
+    assert str(found.verdict) == verdict
+    assert (found.because == "25.0 % of the checks") is (verdict == "FAILING")
