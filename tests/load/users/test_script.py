@@ -151,6 +151,25 @@ async def test_a_threshold_decides_how_many_checks_may_fail(
     assert ("(--threshold allows 60 %)" in result.because) is is_kept
 
 
+async def test_a_check_that_fails_is_seen_while_the_test_runs(scripted: object) -> None:
+    """The processes tell of their checks, so the display does not praise a test that will be FAILING."""
+    seen: list[str] = []
+
+    await scripted(  # type: ignore[operator]
+        """
+        async def user(u):
+            await u.get("/")
+            u.check(False, "fails")
+            await u.think(0.001)
+        """,
+        requests=None,
+        duration=2.5,
+        progress=lambda now: seen.append(str(now.verdict)),
+    )
+
+    assert seen[-1] == "FAILING"
+
+
 async def test_a_script_that_fails_before_its_first_request_is_no_test_that_was_too_short(scripted: object) -> None:
     """Nothing was sent, and the next step is in the script."""
     result, _ = await scripted(  # type: ignore[operator]
