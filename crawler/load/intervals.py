@@ -148,8 +148,10 @@ class IntervalLog:
         done.in_flight, done.users = moment.in_flight, moment.users
         done.cpu_seconds = moment.cpu - (self._cpu or 0.0)
         self._scheduled, self._cpu = moment.scheduled, moment.cpu
-        if done.length or done.ok or done.failed:
+        if done.length or not self.closed:
             self.closed.append(done)
+        else:  # the test ended with the interval before
+            self.closed[-1].append(done)
         if done.measured:
             self.total.append(done)
         if len(self.closed) >= MOST and done.length == self._length:

@@ -12,8 +12,10 @@ Runs on: anywhere (pure): chance comes in as a function.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from crawler.core.histogram import FINE, mean, percentile
 from crawler.core.reasons import Reason
@@ -62,14 +64,14 @@ class Block:
 class SavedInterval(msgspec.Struct, frozen=True, kw_only=True):
     """A second of a run, as `crawler load --json` saves it."""
 
-    begin_s: float
-    seconds: float
+    begin_s: Annotated[float, Meta(ge=0)]
+    seconds: Annotated[float, Meta(gt=0)]
     measured: bool
-    ok: int
-    failed: int
-    p50_ms: float | None = None
-    p99_ms: float | None = None
-    cpu: float | None = None
+    ok: Annotated[int, Meta(ge=0)]
+    failed: Annotated[int, Meta(ge=0)]
+    p50_ms: Annotated[float, Meta(gt=0)] | None = None
+    p99_ms: Annotated[float, Meta(gt=0)] | None = None
+    cpu: Annotated[float, Meta(ge=0)] | None = None
 
 
 def order(pairs: int, chance: Chance) -> str:

@@ -17,7 +17,11 @@ from crawler.load.compare.judging import LEAST, Judged, Rules, judge_blocks
 from crawler.load.compare.result import CompareVerdict, Comparison
 from crawler.load.result import SCHEMA
 
-_SAME = ("method", "mode", "rate", "arrivals", "stages", "connections", "processes", "keep_alive", "timeout", "targets")
+_SAME = (
+    *("method", "mode", "rate", "arrivals", "stages", "has_user_stages", "connections", "processes", "hosts"),
+    *("keep_alive", "requests_per_connection", "timeout", "good", "targets", "shuffle", "replay"),
+    *("think", "user_cookies", "steps", "login", "feed", "script"),
+)
 _SPOILT = {"NOTHING-OK", "TOO-SHORT"}
 
 

@@ -96,6 +96,9 @@ async def test_a_run_whose_client_was_late_in_the_tail_is_compared_by_its_median
         ({"intervals": []}, "has no measured seconds (`intervals`): make it anew with `crawler load --json`"),
         ({"asked": {"method": "GET", "mode": "closed"}}, "mode is open and closed: compare runs of one load"),
         ({"intervals": 3}, "no report of a load test"),
+        ({"intervals": [{**SECOND, "seconds": 0}] * 9}, "no report of a load test"),
+        ({"intervals": [{**SECOND, "p50_ms": -1}] * 9}, "no report of a load test"),
+        ({"asked": {"method": "GET", "mode": "open", "rate": 100.0, "think": [1, 2]}}, "compare runs of one load"),
         ({"kind": "capacity"}, "the report of `crawler capacity`; give those of `crawler load --json`"),
         ({"schema": 1}, "has schema 1, and this version reads 2: make it anew with `crawler load --json`"),
         (
