@@ -5,7 +5,7 @@ Runs on: the loop, before the test; files of targets are read on a thread.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -109,18 +109,19 @@ async def _with_login(plan: Plan, url: str | None, config: LoadConfig, folder: P
         plan,
         login=login,
         login_groups=_places(login.groups, groups),
-        login_hosts=_places(login.origins, origins),
+        login_hosts=_places(login.origins, origins, lambda url: url.origin),
         groups=tuple(groups),
         origins=tuple(origins),
     )
 
 
-def _places(items: Sequence[T], known: list[T]) -> dict[int, int]:
+def _places(items: Sequence[T], known: list[T], key: Callable[[T], object] = lambda item: item) -> dict[int, int]:
     """Return the place of each item among those that are known, to which new ones are added."""
+    places = {key(item): place for place, item in enumerate(known)}
     for item in items:
-        if item not in known:
+        if places.setdefault(key(item), len(known)) == len(known):
             known.append(item)
-    return {number: known.index(item) for number, item in enumerate(items)}
+    return {number: places[key(item)] for number, item in enumerate(items)}
 
 
 def _referee(plan: Plan, config: LoadConfig) -> Referee | None:

@@ -11,6 +11,7 @@ Runs on: the event loop.
 """
 
 import asyncio
+import ctypes
 import heapq
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -21,8 +22,6 @@ from typing import Any, Self, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-_ABANDONED: list[asyncio.Task[object]] = []  # kept, since asyncio complains of a pending task that nothing holds
 
 
 class ScopedTasks:
@@ -164,7 +163,8 @@ class TaskSet:
         for task in left:
             asyncio._unregister_task(task)  # noqa: SLF001 - documented for those who extend asyncio
             self._tasks.discard(task)
-            _ABANDONED.append(task)
+            # Its code catches everything, so its coroutine must never be closed, not even by the interpreter's end.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
         return len(left)
 
     def start(self, func: Callable[[*Ts], Coroutine[Any, Any, object]], *args: *Ts) -> None:

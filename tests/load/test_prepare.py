@@ -108,3 +108,17 @@ async def test_lines_that_were_left_out_are_told_once(tmp_path: Path) -> None:
 
     assert text.count("left out") == 1
     assert "1 line of the file left out" in text
+
+
+async def test_a_log_in_of_the_same_server_is_no_second_host(tmp_path: Path) -> None:
+    """The path of the URL is no part of the host."""
+    file, folder = tmp_path / "login.txt", tmp_path / "requests"
+    file.write_text("POST /login\n")
+    folder.mkdir()
+
+    asked, plan = await prepare("http://127.0.0.1:9/items", configure_load({"login": str(file)}), folder)
+
+    assert [origin.href for origin in plan.origins] == ["http://127.0.0.1:9/items"]
+    assert (asked.hosts, len(plan.endpoints)) == (1, 1)
+    assert plan.groups == ("GET /items", "POST /login")
+    assert (plan.login_hosts, plan.login_groups) == ({0: 0}, {0: 1})
