@@ -74,7 +74,10 @@ async def test_a_server_that_does_not_end_is_killed_with_its_children(monkeypatc
     [
         (["a-server", "--port", "8000"], "a-server --port 8000: no {port} in it: write it where the server"),
         (["/no/such/server", "{port}"], "/no/such/server {port}: No such file or directory"),
-        ([sys.executable, "-c", "print('so {port}'); 1/0"], "ended with exit code 1 before it accepted a connection"),
+        (
+            [sys.executable, "-c", "print('so {port}', flush=True); 1/0"],
+            "ended with exit code 1 before it accepted a connection",
+        ),
     ],
 )
 async def test_a_command_that_serves_nothing_is_refused(command: list[str], told: str) -> None:
