@@ -90,6 +90,8 @@ def _targets(config: LoadConfig) -> None:
         for name, value in (("method", request.method), ("body", request.body), ("body-file", request.body_file)):
             if value is not None:
                 raise UsageError(f"--targets and --{name}: each target has its own, give it in the file")
+    elif config.targets.methods is not None and config.users.login is None:
+        raise UsageError("--methods: give a file of --targets, too")
 
 
 def _standard_input(config: LoadConfig) -> None:

@@ -207,5 +207,8 @@ def _told(targets: Targets | None, config: LoadConfig) -> str | None:
         return f"script {config.users.script}"
     if targets is None:
         return None
-    of = config.targets.targets or "the request"
-    return f"{counted(targets.count, 'request')} of {of}, {counted(len(targets.groups), 'group')}"
+    asked = config.targets
+    file, feed = ("standard input" if name == "-" else name for name in (asked.targets, asked.feed))
+    if file is None:
+        return None if feed is None else f"{counted(targets.count, 'request')}, one for each row of {feed}"
+    return f"{counted(targets.count, 'request')} of {file}, {counted(len(targets.groups), 'group')}"

@@ -47,7 +47,8 @@ class TargetsConfig(msgspec.Struct, frozen=True, kw_only=True):
     methods: Annotated[
         str | None,
         Help(
-            "Send these methods of a log, HAR or run, too: POST,PUT; otherwise only GET, HEAD, OPTIONS and TRACE.",
+            "Of a log, HAR or run, send these methods besides GET, HEAD, OPTIONS and TRACE, and leave out the rest: "
+            "POST,PUT.",
             OptionKind.TEXT,
             metavar="NAME,...",
         ),
@@ -100,7 +101,6 @@ class TargetsConfig(msgspec.Struct, frozen=True, kw_only=True):
             for name, value in (
                 ("targets-format", self.targets_format),
                 ("skip-broken", self.skip_broken),
-                ("methods", self.methods),
                 ("shuffle", self.shuffle),
                 ("replay", self.replay),
             ):

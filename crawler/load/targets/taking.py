@@ -2,7 +2,9 @@
 
 Rules
 - A line that cannot be read refuses the file, with its number. `--skip-broken` leaves such lines out, and counts them.
-- A recorded request may change something: a method other than GET, HEAD, OPTIONS and TRACE has to be named.
+- A recorded request may change something: a method other than GET, HEAD, OPTIONS and TRACE has to be named. Once some
+  are named, the lines of all others are left out, and counted; without that they refuse the file. A log-in is sent
+  whole or not at all.
 - A feed without a column that asks for it is refused.
 Runs on: a thread or the main thread, before the test, blocking.
 """
@@ -36,6 +38,11 @@ class Taking:
     ) -> None:
         self._asked, self._seed, self._rows = config.targets, config.shape.seed, rows
         self._file, self._serialiser, self._writer = file, serialiser, writer
+        if file.is_written and self._is_targets and self._asked.methods is not None:
+            raise UsageError(
+                f"--methods: {file.name} is no log, HAR file or run: its requests are sent as written, so leave out"
+                " --methods"
+            )
         self._allowed = None if file.is_written else SAFE | self._asked.allowed()
         self._unsafe: Counter[str] = Counter()
         self._names: dict[str, int] = {}
@@ -43,6 +50,11 @@ class Taking:
         self._groups, self._moments = array("H"), array("q")
         self._weights: array[float] | None = None
         self._targets = self._skipped = self._idle = 0
+
+    @property
+    def _is_targets(self) -> bool:
+        """Return whether the lines are those of --targets, not the one of a URL or those of a log-in."""
+        return self._asked.targets is not None and self._asked.option == "targets"
 
     def take(self, lines: Iterable[TargetLine | BrokenLine | None]) -> None:
         """Serialise the lines, one after the other.
@@ -68,18 +80,21 @@ class Taking:
 
     def _skip(self, number: int, problem: str) -> None:
         if not self._asked.skip_broken:
-            hint = "; --skip-broken leaves such lines out" if number and self._asked.option == "targets" else ""
+            hint = "; --skip-broken leaves such lines out" if number and self._is_targets else ""
             raise UsageError(f"{self._file.place(number)}: {problem}{hint}")
         self._skipped += 1
 
     def _refuse_unsafe(self) -> None:
-        if self._unsafe:
-            counts = ", ".join(f"{count:,} {method}" for method, count in self._unsafe.most_common())
+        if self._unsafe and not (self._is_targets and self._asked.methods is not None):
             names = ",".join(sorted(self._asked.allowed() | set(self._unsafe)))
+            hint = ", and --methods GET if such lines are to be left out" if self._is_targets else ""
             raise UsageError(
-                f"{self._file.name}: {counts}: such requests may change something on the server; if it may be changed,"
-                f" give --methods {names}"
+                f"{self._file.name}: {self._unsafe_counts()}: such requests may change something on the server; give"
+                f" --methods {names} if it may be changed{hint}"
             )
+
+    def _unsafe_counts(self) -> str:
+        return ", ".join(f"{count:,} {method}" for method, count in self._unsafe.most_common())
 
     def _serialise(self, line: TargetLine) -> None:
         writer, serialiser = self._writer, self._serialiser
@@ -126,6 +141,7 @@ class Taking:
         """
         if not self._targets:
             skipped = f"; {counted(self._skipped, 'line')} cannot be read" if self._skipped else ""
+            skipped += f"; --methods leaves out {self._unsafe_counts()}" if self._unsafe else ""
             raise UsageError(f"--{self._asked.option}: {self._file.name}: no request in it{skipped}")
         if self._asked.feed is not None and not self._serialiser.has_filled:
             raise UsageError(f"--feed: no ${{column}} in {self._file.name} asks for it: write one, or leave out --feed")
@@ -142,6 +158,8 @@ class Taking:
             notes.append(f"{counted(self._idle, noun)} {problem} left out")
         if self._skipped:
             notes.append(f"{counted(self._skipped, 'line')} of the file left out, since they cannot be read")
+        if self._unsafe:
+            notes.append(f"{counted(self._unsafe.total(), 'line')} left out by --methods: {self._unsafe_counts()}")
         numbers["groups"] = array("B", map(places.__getitem__, self._groups))
         layout = self._writer.finish(numbers)
         return Targets(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crawler.core.errors import UsageError
 from crawler.load.contradictions import configure_load
-from crawler.load.targets.formats import PARSERS, format_of
+from crawler.load.targets.formats import PARSERS, WRITTEN, format_of
 from crawler.load.targets.line import TargetLine
 from crawler.load.targets.make import make_targets
 
@@ -51,7 +51,9 @@ def test_a_line_is_read_or_has_a_problem(kind: str, raw: bytes) -> None:
 @settings(max_examples=400, deadline=None)
 def test_a_file_is_sent_or_refused(content: bytes, kind: str | None, url: str | None, skips: bool) -> None:
     """Each request that comes of it has one head of whole lines, and goes to the server of the command line."""
-    options = {"methods": "POST", "skip-broken": skips} | ({} if kind is None else {"targets-format": kind})
+    options: dict[str, object] = {"skip-broken": skips} | ({} if kind is None else {"targets-format": kind})
+    if (kind or format_of(content)) not in WRITTEN:
+        options["methods"] = "POST"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "f"
         path.write_bytes(content)

@@ -302,16 +302,59 @@ LOG = """\
 """
 
 
-@pytest.mark.parametrize("methods", [None, "GET", "POST"])
-def test_a_log_s_unsafe_methods_have_to_be_named(make: Make, methods: str | None) -> None:
-    """The message counts them, and has the flag that allows all of them."""
-    allowed = {} if methods is None else {"methods": methods}
+def test_a_log_s_unsafe_methods_have_to_be_named(make: Make) -> None:
+    """The message counts them, and has the flag that sends them, and the one that leaves them out."""
+    with pytest.raises(UsageError, match="2 POST, 1 DELETE: such requests may change something") as refused:
+        make(LOG)
 
-    with pytest.raises(UsageError, match="may change something") as refused:
-        make(LOG, **allowed)
+    assert "give --methods DELETE,POST if it may be changed" in str(refused.value)
+    assert str(refused.value).endswith("--methods GET if such lines are to be left out")
 
-    assert ("2 POST, 1 DELETE" in str(refused.value)) == (methods != "POST")
-    assert str(refused.value).endswith({"GET": "DELETE,GET,POST"}.get(methods or "", "DELETE,POST"))
+
+@pytest.mark.parametrize(
+    ("methods", "sent", "note"),
+    [
+        ("GET", ["GET"], "3 lines left out by --methods: 2 POST, 1 DELETE"),
+        ("POST", ["GET", "POST", "POST"], "1 line left out by --methods: 1 DELETE"),
+        ("DELETE,POST", ["GET", "POST", "DELETE", "POST"], ""),
+    ],
+)
+def test_methods_that_are_not_named_are_left_out(make: Make, methods: str, sent: list[str], note: str) -> None:
+    """Once some are named, the lines of others are counted, and refuse nothing."""
+    targets = make(LOG, methods=methods)
+
+    assert [text.split(" ")[0] for text in requests(targets)] == sent
+    assert targets.note == note
+
+
+def test_a_log_of_which_nothing_is_left_is_refused(make: Make) -> None:
+    """The message says why it has no request."""
+    with pytest.raises(UsageError, match="f: no request in it; --methods leaves out 1 DELETE"):
+        make(LOG.splitlines()[2], methods="POST")
+
+
+@pytest.mark.parametrize("content", ["/a\n", '{"method":"GET","url":"/a"}\n'])
+def test_methods_of_a_user_s_own_lines_are_refused(make: Make, content: str) -> None:
+    """Each line has its method, and nothing is done that the option could stop."""
+    with pytest.raises(UsageError, match=r"--methods: .*f is no log, HAR file or run: .* leave out --methods"):
+        make(content, methods="POST")
+
+
+@pytest.mark.parametrize("methods", [None, "POST"])
+def test_a_log_in_is_sent_whole_or_not_at_all(tmp_path: Path, methods: str | None) -> None:
+    """No line of it is left out; its own methods need no leave where the user wrote it."""
+    (tmp_path / "l").write_text(LOG)
+    (tmp_path / "mine").write_text("POST /login\n")
+    log, mine = (
+        replace(
+            configure_load({}), targets=TargetsConfig(targets=str(tmp_path / name), option="login", methods=methods)
+        )
+        for name in ("l", "mine")
+    )
+
+    with pytest.raises(UsageError, match=r"1 DELETE: such requests may .* give --methods DELETE,POST if it may be cha"):
+        make_targets(SERVER, log, tmp_path)
+    assert make_targets(SERVER, mine, tmp_path).count == 1
 
 
 def test_a_log_s_requests_are_sent_as_they_were(make: Make) -> None:
