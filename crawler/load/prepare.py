@@ -102,6 +102,8 @@ async def _with_login(plan: Plan, url: str | None, config: LoadConfig, folder: P
     request = msgspec.structs.replace(config.request, method=None, body=None, body_file=None, chunked=False)
     (inner := folder / "login").mkdir()
     login = await in_thread(make_targets, url, msgspec.structs.replace(config, targets=file, request=request), inner)
+    if config.targets.feed is not None and not login.has_columns and not (plan.targets and plan.targets.has_columns):
+        raise UsageError("--feed: no ${column} in targets or log-in asks for it: write one, or leave out --feed")
     groups, origins = list(plan.groups), list(plan.origins)
     if plan.targets is None:
         groups = [group_name(plan.exchange.request.partition(b" ")[0].decode(), origins[0].target)]

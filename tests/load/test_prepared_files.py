@@ -61,6 +61,23 @@ async def test_an_error_in_a_log_in_names_its_option(tmp_path: Path) -> None:
         await prepare("http://127.0.0.1:9/", configure_load({"login": str(tmp_path / "l")}), tmp_path)
 
 
+@pytest.mark.parametrize(("page", "login"), [("/a", "/l?${id}"), ("/a?${id}", "/l"), ("/a", "/l")])
+async def test_a_feed_is_for_targets_or_log_in(tmp_path: Path, page: str, login: str) -> None:
+    """Often the log-in alone has a column; a feed that neither asks for is refused."""
+    for name, text in (("t", f"{page}\n"), ("l", f"{login}\n"), ("f", "id\n1\n2\n")):
+        (tmp_path / name).write_text(text, "utf-8")
+    options = {"targets": str(tmp_path / "t"), "login": str(tmp_path / "l"), "feed": str(tmp_path / "f")}
+    config = configure_load(options)
+
+    if "$" not in page + login:
+        with pytest.raises(UsageError, match=r"--feed: no .*column} in targets or log-in asks for it"):
+            await prepare("http://127.0.0.1:9/", config, tmp_path)
+    else:
+        (tmp_path / "new").mkdir()
+        _, plan = await prepare("http://127.0.0.1:9/", config, tmp_path / "new")
+        assert (plan.targets is not None, plan.login is not None) == (True, True)
+
+
 async def test_methods_of_a_log_in_can_be_named(tmp_path: Path) -> None:
     """A recorded log-in nearly always posts."""
     (tmp_path / "l").write_bytes(LOG % b"POST")

@@ -5,7 +5,7 @@ Rules
 - A recorded request may change something: a method other than GET, HEAD, OPTIONS and TRACE has to be named. Once some
   are named, the lines of all others are left out, and counted; without that they refuse the file. A log-in is sent
   whole or not at all.
-- A feed without a column that asks for it is refused.
+- A feed without a column that asks for it is refused. With a log-in, one column in either of the files is enough.
 Runs on: a thread or the main thread, before the test, blocking.
 """
 
@@ -36,6 +36,7 @@ class Taking:
     def __init__(
         self, config: LoadConfig, file: FileFacts, serialiser: Serialiser, writer: StoreWriter, rows: int
     ) -> None:
+        self._is_alone = config.users.login is None
         self._asked, self._seed, self._rows = config.targets, config.shape.seed, rows
         self._file, self._serialiser, self._writer = file, serialiser, writer
         if file.is_written and self._is_targets and self._asked.methods is not None:
@@ -143,7 +144,7 @@ class Taking:
             skipped = f"; {counted(self._skipped, 'line')} cannot be read" if self._skipped else ""
             skipped += f"; --methods leaves out {self._unsafe_counts()}" if self._unsafe else ""
             raise UsageError(f"--{self._asked.option}: {self._file.name}: no request in it{skipped}")
-        if self._asked.feed is not None and not self._serialiser.has_filled:
+        if self._is_alone and self._asked.feed is not None and not self._serialiser.has_filled:
             raise UsageError(f"--feed: no ${{column}} in {self._file.name} asks for it: write one, or leave out --feed")
         if self._weights is not None and self._asked.shuffle:
             raise UsageError("--shuffle: the file has weights, so its order is random: leave out --shuffle")
@@ -171,6 +172,7 @@ class Taking:
             is_replay=self._asked.replay is not None,
             skipped=self._skipped,
             note="; ".join(notes),
+            has_columns=self._serialiser.has_filled,
             rows=self._rows,
             seed=self._seed,
         )

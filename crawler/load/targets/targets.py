@@ -29,6 +29,7 @@ class Targets:
         origins: URLs of the servers, each with the path "/".
         skipped: lines that were left out because they cannot be read.
         note: for the report: what the user has to know of the file, in words; "" = nothing.
+        has_columns: a request has one that the feed fills in.
         rows: requests of each target, one for each row of the feed.
     """
 
@@ -40,6 +41,7 @@ class Targets:
     is_replay: bool = False
     skipped: int = 0
     note: str = ""
+    has_columns: bool = False
     rows: int = 1
     seed: int = 1
 
