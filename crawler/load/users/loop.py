@@ -144,21 +144,28 @@ class UserLoop(Loop):
         connection.ask(request, now, now)
 
     def serve(self, connection: Connection, now: int) -> None:
-        """Let a user whose request has ended think; after a failed dial, wait."""
+        """Let a user whose request has ended go on; after a failed dial, later."""
         user = self._users[connection.user][0]
         if user.asked_host != connection.host:
             return  # a connection has ended between two requests
         user.asked_host = NO_HOST
         if not self.left and not self.in_flight:
             self._advance(now)
-            return
-        pause = 0 if user.logged_in < self.behaviour.logins else user.thinks(*self.behaviour.think)
+        pause = self.pause_of(user)
         if connection.is_failed:
             pause = max(pause, _RETRY_DELAY)
         if pause:
-            self.setup.timers.at(now + pause, partial(self.go_on, connection.user))
+            self.setup.timers.at(now + pause, lambda _: self.ended(connection))
         else:
-            self.go_on(connection.user)
+            self.ended(connection)
+
+    def pause_of(self, user: User) -> int:
+        """Return the nanoseconds for which a user thinks after its answer; not after one of the log-in."""
+        return 0 if user.logged_in < self.behaviour.logins else user.thinks(*self.behaviour.think)
+
+    def ended(self, connection: Connection) -> None:
+        """Let a user go on whose request has ended and who has thought."""
+        self.go_on(connection.user)
 
     def url(self, request: Request) -> Url:
         """Return the URL of a request, for its cookies."""
@@ -168,7 +175,7 @@ class UserLoop(Loop):
             if len(self._urls) >= _MOST_URLS:
                 self._urls.clear()
             host = self.behaviour.origins[request.host].origin
-            url = self._urls[key] = parse(host + key[1].decode("latin-1"))
+            url = self._urls[key] = parse(host + key[1].decode("latin-1"), any_port=True)
         return url
 
     def take_answer(self, connection: Connection, reader: ResponseReader) -> None:

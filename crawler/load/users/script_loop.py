@@ -26,7 +26,7 @@ from crawler.load.users.answer import LoadAnswer
 from crawler.load.users.loop import Behaviour, UserLoop
 from crawler.load.users.script import LoadUser, Script
 from crawler.load.users.stages import Stay
-from crawler.load.users.user import NO_HOST, User
+from crawler.load.users.user import User
 from crawler.load.wire import Connection
 from crawler.runtime.one_shot import OneShot
 from crawler.runtime.tasks import TaskSet
@@ -96,14 +96,11 @@ class ScriptLoop(UserLoop):
 
     def group_of(self, name: str) -> int:
         """Return the number of a group of the report, which may be a new one; the last one is for all that follow."""
-        number = self._numbers.get(name)
-        if number is None:
-            if len(self._numbers) >= MOST - 1:
-                name = OTHER
-            number = self._numbers.get(name)
-            if number is None:
-                number = self._numbers[name] = self.add_group(name)
-        return number
+        if name not in self._numbers and len(self._numbers) >= MOST - 1:
+            name = OTHER
+        if name not in self._numbers:
+            self._numbers[name] = self.add_group(name)
+        return self._numbers[name]
 
     async def ask(self, place: int, request: Request) -> LoadAnswer:
         """Send a request of a user, and return the answer.
@@ -131,9 +128,7 @@ class ScriptLoop(UserLoop):
     def checked(self, what: str, trouble: str | None) -> None:
         """Count a check; `trouble` is an example of its failure, None = it held."""
         closed = self.log.closed
-        second = (
-            closed[-1] if self.is_over and closed else self.second
-        )  # a check of the last answer comes after the end
+        second = closed[-1] if self.is_over and closed else self.second  # the last answer is checked after the end
         self.cells[0].checked += 1
         second.checked += 1
         if trouble is not None:
@@ -143,14 +138,12 @@ class ScriptLoop(UserLoop):
 
     # What the connections call
 
-    def serve(self, connection: Connection, now: int) -> None:
-        """Give the answer to the script that waits for it."""
-        user = self._users[connection.user][0]
-        if user.asked_host != connection.host:
-            return  # a connection has ended between two requests
-        user.asked_host = NO_HOST
-        if not self.left and not self.in_flight:
-            self._advance(now)
+    def pause_of(self, user: User) -> int:
+        """Return 0: a script decides itself when it thinks."""
+        return 0
+
+    def ended(self, connection: Connection) -> None:
+        """Give the answer, or the reason why there is none, to the script that waits for it."""
         reply = self._replies.pop(connection.user)
         if (answer := self._answers.pop(connection.user, None)) is not None:
             reply.set(answer)

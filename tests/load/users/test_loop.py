@@ -116,6 +116,16 @@ def test_each_user_sends_back_its_own_cookie() -> None:
     }
 
 
+def test_cookies_are_kept_on_every_port() -> None:
+    """One's own machine has all ports, those that a crawl never asks, too."""
+    users = Users()
+    origin = parse("http://127.0.0.1:6000/", any_port=True)
+
+    loop = users.run(Behaviour(origins=[origin], next=lambda _: HOME, wall=lambda: 0.0), [ALWAYS], None, requests=3)
+
+    assert measured(loop).outcomes["ok"] == 3
+
+
 def test_a_number_of_requests_ends_the_test() -> None:
     """Users that think when it is reached are not waited for."""
     users = Users()

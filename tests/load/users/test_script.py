@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -269,6 +270,19 @@ async def test_the_groups_of_all_processes_are_in_the_result(scripted: object) -
     )
 
     assert sorted((group.name, group.ok) for group in result.groups) == [("GET /even", 20), ("GET /odd", 20)]
+
+
+async def test_a_script_whose_server_is_down_waits_before_it_dials_again(tmp_path: Path) -> None:
+    """A tenth of a second, like every user of a closed loop: two users dial some twelve times in half a second."""
+    file = tmp_path / "users.py"
+    file.write_text('async def user(u):\n    await u.get("/")\n')
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+
+        result = await crawler.load_test(url, script=file, connections=2, duration=0.5)
+
+    assert 2 <= result.total.failures["connect_refused"].count <= 12
 
 
 @pytest.mark.parametrize("processes", [1, 2])
