@@ -7,7 +7,6 @@ Runs on: the loop that loads, of the caller or of a worker process.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -46,8 +45,17 @@ _PATIENCE = 1.0  # seconds for scripts to end
 
 def work(job: tuple[Plan, Path]) -> LoadRecord:
     """Run one process's share on a loop of its own, in a worker process."""
-    plan, path = job
     raise_open_files()
+
+    async def main(_: Stop) -> LoadRecord:
+        collect_less_often()
+        return await conduct(*job)
+
+    return run_loop(main)
+
+
+async def conduct(plan: Plan, path: Path) -> LoadRecord:
+    """Run one process's share on this loop, and return its record; the board of the test is at `path`."""
     with ExitStack() as stack:
         board = stack.enter_context(SharedBoard(path))
         tallies = stack.enter_context(TallyBoard.beside(path, plan.shape.processes)) if plan.referee else None
@@ -55,21 +63,10 @@ def work(job: tuple[Plan, Path]) -> LoadRecord:
             raise InternalError(
                 "a process of this test was ended from outside, so its figures are lost: run the test again"
             )
-
-        async def main(_: Stop) -> LoadRecord:
-            collect_less_often()
-            return await conduct(plan, board, tallies)
-
-        return run_loop(main)
-
-
-async def conduct(plan: Plan, board: SharedBoard | None = None, tallies: TallyBoard | None = None) -> LoadRecord:
-    """Run one process's share on this loop, and return its record."""
-    async with Timers() as timers, TaskSet() as tasks:
-        with OpenRequests(plan) as requests:
+        requests = stack.enter_context(OpenRequests(plan))
+        async with Timers() as timers, TaskSet() as tasks:
             loop = _loop(plan, requests, timers, tasks)
-            if board is not None:
-                loop.watch = BoardWriter(plan.index, board, partial(_tally, plan, tallies))
+            loop.watch = BoardWriter(plan.index, board, partial(_tally, plan, tallies))
             try:
                 await _carry_out(loop, plan.index, board)
             finally:  # cancelled: the connections must not outlive the test
@@ -85,19 +82,17 @@ async def conduct(plan: Plan, board: SharedBoard | None = None, tallies: TallyBo
             )
 
 
-async def _carry_out(loop: Loop, index: int, board: SharedBoard | None) -> None:
+async def _carry_out(loop: Loop, index: int, board: SharedBoard) -> None:
     """Open the connections, wait for the common start, and run the loop to its end, or until the board says stop."""
-    if board is None:
-        await _called(loop.open)
-        await _called(partial(loop.start, Timers.now()))
-        return
     is_open = list[bool]()
     loop.open(lambda: is_open.append(True))
     await board.until(lambda: bool(is_open or board.stop))
     if not board.stop:
         board.tell(index, Progress(is_ready=1))
         await board.until(lambda: board.begin != 0)
-        await _called(partial(loop.start, board.begin))
+        is_over = asyncio.Event()
+        loop.start(board.begin, is_over.set)
+        await is_over.wait()
 
 
 def _loop(plan: Plan, requests: OpenRequests, timers: Timers, tasks: TaskSet) -> Loop:
@@ -160,10 +155,3 @@ def _tally(plan: Plan, tallies: TallyBoard | None, loop: Loop) -> None:
     """Tell the referee, if there is one, what this process has counted."""
     if plan.referee is not None and tallies is not None:
         tallies.tell(plan.index, plan.referee.counts(loop.phases, loop.groups))
-
-
-async def _called(start: Callable[[Callable[[], None]], None]) -> None:
-    """Wait until the callback that `start` is given has been called."""
-    done = asyncio.Event()
-    start(done.set)
-    await done.wait()

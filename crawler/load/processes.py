@@ -15,8 +15,7 @@ from crawler.load.conduct import work
 from crawler.load.plan import Plan
 from crawler.load.records import LoadRecord
 from crawler.load.result import LoadResult, LoadSetup
-from crawler.load.supervise import Show, Steering, show_nothing, supervise
-from crawler.runtime.loop import Stop
+from crawler.load.supervise import Steering, supervise
 from crawler.runtime.processes import Lanes
 from crawler.runtime.worker_lane import Limits
 
@@ -51,15 +50,9 @@ class LoadProcesses:
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
 
-    async def test(
-        self, asked: LoadSetup, plan: Plan, *, stop: Stop | None = None, show: Show = show_nothing, seconds: float = 1.0
-    ) -> LoadResult:
-        """Run one test and return its result; `show` is called every `seconds`, and `stop` ends the test early."""
-        return await self.steered_test(asked, plan, Steering(stop=stop or Stop(), show=show, seconds=seconds))
-
-    async def steered_test(self, asked: LoadSetup, plan: Plan, steering: Steering) -> LoadResult:
+    async def test(self, asked: LoadSetup, plan: Plan, steering: Steering | None = None) -> LoadResult:
         """Run one test and return its result."""
-        return await supervise(asked, plan, self._board, self._send, steering)
+        return await supervise(asked, plan, self._board, self._send, steering or Steering())
 
     async def _send(self, plan: Plan, board: Path) -> LoadRecord:
         return await self._lanes.run(work, (plan, board))

@@ -3,16 +3,13 @@
 Rules
 - A process writes once a second. A count that is late only makes the referee more patient, since none ever falls.
 - A stage or a group of targets is judged by its own counts; all requests that are left may still come to one group.
-Strategy: a mapped file of 64-bit words, six for each threshold of each process, each with one writer.
+Strategy: shared words, six for each threshold of each process, each with one writer.
 Runs on: the loop of each process, which writes, and the parent's, which judges.
 """
 
-import mmap
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from crawler.load.abort import Outlook, Tally, is_lost, most_requests, projected, tally
@@ -20,6 +17,7 @@ from crawler.load.config import ShapeConfig
 from crawler.load.loop_setup import Span
 from crawler.load.nanoseconds import SECOND
 from crawler.load.records import Phase, sum_up
+from crawler.load.shared_memory import SharedWords
 from crawler.load.thresholds import Threshold, part_of, stage_of
 
 _WIDTH = len(Tally._fields) + 1  # the last word: the requests of the whole test that have ended
@@ -94,37 +92,23 @@ class Referee:
         return max(1.0, self.shape.most_users * min(elapsed, begin) / max(area, 1e-9))
 
 
-class TallyBoard:
+class TallyBoard(SharedWords):
     """The words of all processes, in a file that `make` creates and the processes open."""
 
     def __init__(self, path: Path, processes: int) -> None:
-        with path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 0)
-        self._words = memoryview(self._map).cast("q")
+        super().__init__(path)
         self._width = len(self._words) // processes
 
     @classmethod
     def make(cls, board: Path, gates: int, processes: int) -> Self:
-        """Create the file beside the board's, with zeros."""
-        path = _beside(board)
-        path.touch()
-        os.truncate(path, 0)
-        os.truncate(path, 8 * _WIDTH * gates * processes)
-        return cls(path, processes)
+        """Create the file beside the board's, and open it."""
+        cls.create(_beside(board), _WIDTH * gates * processes)
+        return cls.beside(board, processes)
 
     @classmethod
     def beside(cls, board: Path, processes: int) -> Self:
         """Open the file beside the board's."""
         return cls(_beside(board), processes)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._words.release()
-        self._map.close()
 
     def tell(self, index: int, words: Sequence[int]) -> None:
         """Write the words of a process."""

@@ -14,6 +14,7 @@ from typing import Unpack
 
 from crawler.core.errors import UsageError
 from crawler.core.options import in_keywords
+from crawler.load.conduct import conduct
 from crawler.load.config import LoadConfig
 from crawler.load.keywords import KEYWORDS, LoadOptions, configure_by_keywords
 from crawler.load.load_progress import LoadProgress, Teller, check_callback
@@ -21,7 +22,7 @@ from crawler.load.metrics_server import metrics_server
 from crawler.load.prepare import prepare
 from crawler.load.processes import LoadProcesses, scratch_folder
 from crawler.load.result import LoadResult
-from crawler.load.supervise import Steering, send_here, supervise
+from crawler.load.supervise import Steering, supervise
 from crawler.load.thresholds import with_gates
 from crawler.load.watching import MetricsPort, View, Watch
 from crawler.runtime.loop import Stop
@@ -99,9 +100,9 @@ class LoadTest:
                     steering.show = Teller(asked, plan, self._progress)
                 if config.shape.processes > 1 or (self.is_apart and config.users.function is None):
                     processes = await stack.enter_async_context(LoadProcesses(config.shape.processes))
-                    result = await processes.steered_test(asked, plan, steering)
+                    result = await processes.test(asked, plan, steering)
                 else:
-                    result = await supervise(asked, plan, folder / "board", send_here, steering)
+                    result = await supervise(asked, plan, folder / "board", conduct, steering)
                 self.result = with_gates(result, config.gate.gates())
             return self.result
 
@@ -141,7 +142,8 @@ def run(
             if metrics is not None:
                 metrics.told(await stack.enter_async_context(metrics_server(metrics.port, watch.metrics)))
             processes = await stack.enter_async_context(LoadProcesses(config.shape.processes))
-            result = await processes.test(asked, plan, stop=stop, show=watch.look, seconds=watch.pace)
+            steering = Steering(stop=stop, show=watch.look, seconds=watch.pace)
+            result = await processes.test(asked, plan, steering)
             return with_gates(result, config.gate.gates()), stop.signal
 
     return run_loop(main, drain_seconds=config.shape.grace + config.shape.timeout)

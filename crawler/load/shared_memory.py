@@ -18,21 +18,20 @@ from crawler.load.progress import WIDTH, Progress
 _BEGIN, _STOP, _HEAD = 0, 1, 2
 
 
-class SharedBoard:
-    """The shared numbers, in a file that `make` creates and the processes open by its path."""
+class SharedWords:
+    """The words of a mapped file that is there, as a context manager."""
 
     def __init__(self, path: Path) -> None:
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), 0)
         self._words = memoryview(self._map).cast("q")
 
-    @classmethod
-    def make(cls, path: Path, processes: int) -> "SharedBoard":
+    @staticmethod
+    def create(path: Path, words: int) -> None:
         """Create the file anew, with zeros; one of an earlier test at this path is gone."""
         path.unlink(missing_ok=True)
         path.touch()
-        os.truncate(path, 8 * (_HEAD + WIDTH * processes))
-        return cls(path)
+        os.truncate(path, 8 * words)
 
     def __enter__(self) -> Self:
         return self
@@ -42,6 +41,16 @@ class SharedBoard:
     ) -> None:
         self._words.release()
         self._map.close()
+
+
+class SharedBoard(SharedWords):
+    """The shared numbers, in a file that `make` creates and the processes open by its path."""
+
+    @classmethod
+    def make(cls, path: Path, processes: int) -> Self:
+        """Create the file, and open it."""
+        cls.create(path, _HEAD + WIDTH * processes)
+        return cls(path)
 
     @property
     def begin(self) -> int:

@@ -7,11 +7,10 @@ Runs on: the loop of the caller, which may be the one that loads.
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from crawler.load.conduct import conduct
 from crawler.load.intervals import merge_intervals
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.plan import Plan
@@ -54,14 +53,6 @@ class Steering:
     show: Show = show_nothing
     seconds: float = 1.0
     has_begun: bool = False
-
-
-async def send_here(plan: Plan, path: Path) -> LoadRecord:
-    """Send one share of a test from this loop."""
-    with ExitStack() as stack:
-        board = stack.enter_context(SharedBoard(path))
-        tallies = stack.enter_context(TallyBoard.beside(path, plan.shape.processes)) if plan.referee else None
-        return await conduct(plan, board, tallies)
 
 
 async def supervise(asked: LoadSetup, plan: Plan, path: Path, send: Sender, steering: Steering) -> LoadResult:

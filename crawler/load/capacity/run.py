@@ -25,6 +25,7 @@ from crawler.load.plan import Plan, spans
 from crawler.load.prepare import prepare
 from crawler.load.processes import LoadProcesses, scratch_folder
 from crawler.load.result import LoadResult, LoadSetup
+from crawler.load.supervise import Steering
 from crawler.runtime.loop import Stop
 from crawler.runtime.loop import run as run_loop
 
@@ -67,7 +68,7 @@ def run(url: str, config: CapacityConfig, show: ShowWindow) -> tuple[CapacityRes
 async def search_capacity(url: str, config: CapacityConfig, *, stop: Stop, show: ShowWindow) -> CapacityResult:
     """Run a search until it ends or `stop` ends it; `show` is called with each window that has ended."""
     limits, rows = config.search.limits(), list[CapacityRow]()
-    search = Search(config.search.bounds())
+    search, steering = Search(config.search.bounds()), Steering(stop=stop)
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(scratch_folder())
         asked, plan = await prepare(url, config.load, folder)
@@ -76,10 +77,10 @@ async def search_capacity(url: str, config: CapacityConfig, *, stop: Stop, show:
         async def run_window(window: Window) -> LoadResult:
             if window.stage is not Stage.CEILING:
                 load = window_of(config, window, len(rows))
-                return await processes.test(*_with_shape(asked, plan, load.shape), stop=stop)
+                return await processes.test(*_with_shape(asked, plan, load.shape), steering)
             async with null_server() as place:
                 with scratch_folder() as inner:
-                    return await processes.test(*await prepare(place, ceiling_of(config, window), inner), stop=stop)
+                    return await processes.test(*await prepare(place, ceiling_of(config, window), inner), steering)
 
         steps = search.steps()
         window = next(steps, None)

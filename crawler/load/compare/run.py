@@ -25,6 +25,7 @@ from crawler.load.compare.saved import compare_saved, is_saved
 from crawler.load.keywords import CompareOptions, texts_of
 from crawler.load.prepare import prepare
 from crawler.load.processes import LoadProcesses, scratch_folder
+from crawler.load.supervise import Steering
 from crawler.runtime.loop import Stop
 from crawler.runtime.loop import run as run_loop
 
@@ -98,7 +99,7 @@ async def compare_servers(a: str, b: str, config: CompareConfig, *, stop: Stop, 
             told = sides[side][0].targets
         processes = await stack.enter_async_context(LoadProcesses(shape.processes))
         for side in order(config.blocks.blocks, chance):
-            result = await processes.test(*sides[side], stop=stop)
+            result = await processes.test(*sides[side], Steering(stop=stop))
             if stop.draining:
                 break
             blocks.append(block_of(side, begin, result))
