@@ -41,8 +41,8 @@ from crawler.engine.visit import Visits
 from crawler.engine.workbench import Workbench
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
-from crawler.frontier.reading import shared_lock
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite.frontier import SqliteFrontier
+from crawler.frontier.sqlite.reading import shared_lock
 from crawler.parse.document import Wants
 from crawler.parse.early import EarlyParser
 from crawler.parse.follow import follow, follow_lists

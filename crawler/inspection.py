@@ -1,6 +1,6 @@
 """ASSEMBLES the views of a finished or stopped run: an audit, its hosts, the reason why a URL was fetched or not.
 
-Runs on: the main thread. Nothing in the run's folder is changed (`frontier/reading.py`).
+Runs on: the main thread. Nothing in the run's folder is changed (`frontier/sqlite/reading.py`).
 """
 
 from dataclasses import replace
@@ -16,9 +16,8 @@ from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.host_reports import HostReports
-from crawler.frontier.reading import reading
 from crawler.frontier.robots_rows import robots_copies
-from crawler.frontier.sqlite_errors import reading_gate
+from crawler.frontier.sqlite.at_rest import at_rest
 from crawler.frontier.url_history import FrontierHistory
 from crawler.report.hosts import HostRow, host_row
 from crawler.report.summary import MOST_HOSTS, summarize
@@ -39,7 +38,8 @@ def verify(folder: RunFolder, facts: RunFacts) -> AuditVerdict:
         RunInUse: another process works on it.
         StorageDamaged: the frontier cannot be read at all.
     """
-    with FrontierAudit(folder.frontier) as audit:
+    with at_rest(folder.frontier) as frontier:
+        audit = FrontierAudit(frontier)
         hosts = audit.reports.hosts(agent_of(facts.config), MOST_HOSTS)
         account = summarize(
             audit.totals(),
@@ -68,8 +68,8 @@ def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
     """
     if not folder.frontier.exists():
         return None
-    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
-        return robots_copies(db, "origin = ?", url.origin).get(url.origin)
+    with at_rest(folder.frontier) as frontier, frontier.gate():
+        return robots_copies(frontier.tables, "origin = ?", url.origin).get(url.origin)
 
 
 def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
@@ -79,8 +79,8 @@ def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
         RunInUse: another process works on it.
         StorageDamaged: the frontier cannot be read.
     """
-    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
-        return [host_row(report) for report in HostReports(db, agent_of(facts.config)).all()]
+    with at_rest(folder.frontier) as frontier, frontier.gate():
+        return [host_row(report) for report in HostReports(frontier.tables, agent_of(facts.config)).all()]
 
 
 def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bool = False) -> Answer:
@@ -94,8 +94,9 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
     """
     config, follows, now = facts.config, facts.command == "crawl", SystemClock().wall()
     policy, agent = policy_of(config, follows=follows), agent_of(config)
-    with reading_gate(folder.frontier.name), reading(folder.frontier) as (db, _):
-        histories = FrontierHistory(db, policy, agent, datetime.fromtimestamp(now, UTC).year)
+    with at_rest(folder.frontier) as frontier, frontier.gate():
+        year = datetime.fromtimestamp(now, UTC).year
+        histories = FrontierHistory(frontier.tables, frontier.keys, policy, agent, year)
         history = histories.of(url)
         if is_guess and (history.row is None or history.row.reason is Reason.HTTP_INSTEAD):
             over_http = parse(f"http{url.href.removeprefix('https')}")

@@ -25,7 +25,7 @@ from crawler.core.visits import Retry, Visit
 from crawler.engine.group_commit import GroupCommit
 from crawler.engine.outcomes import Judge
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite.frontier import SqliteFrontier
 from crawler.parse.follow import follow
 from crawler.parse.page_reader import PageReader, Task
 from crawler.runtime.clock import SystemClock

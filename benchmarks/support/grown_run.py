@@ -23,7 +23,7 @@ from crawler.core.reasons import Reason
 from crawler.core.urls import parse
 from crawler.core.visits import State, Visit
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite.frontier import SqliteFrontier
 from crawler.run.folder import RunFolder
 
 FORMS = ("local", "uniform")

@@ -2,7 +2,7 @@
 
 Rules
 - A find and a row have the same fields here, so a further fact about the path of a URL is added in this file, in the
-  table of `frontier/schema.py`, and where finds are merged (`core/merging.py`).
+  table of `frontier/columns.py`, and where finds are merged (`core/merging.py`).
 - Two facts stay apart. `guess` is about the spelling of the URL: it ranks no way, and a hop does not pass it on.
   `named` is a fact of the host, stored in the host's row.
 Runs on: anywhere (pure).

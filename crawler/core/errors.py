@@ -19,7 +19,7 @@ CrawlerError
 
 Rules
 - An HTTP status is data, never an error, unless a script asks for one by `raise_for_status`.
-- Foreign exceptions enter through one gate per library (`downloader/failures.py`, `frontier/sqlite_errors.py`).
+- Foreign exceptions enter through one gate per library (`downloader/failures.py`, `frontier/sqlite/errors.py`).
 - An error that crosses from one process to another arrives with all its fields.
 Runs on: anywhere (pure).
 """

@@ -108,7 +108,7 @@ class ChiefHosts(msgspec.Struct, frozen=True):
 
 
 class StoredUrl(msgspec.Struct, frozen=True, kw_only=True):
-    """The row of a URL: columns of `frontier/schema.py`.
+    """The row of a URL: columns of `frontier/columns.py`.
 
     Attributes:
         is_suspect: the process died repeatedly while it was in flight, so it runs alone.

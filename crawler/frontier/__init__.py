@@ -1,1 +1,1 @@
-"""REMEMBERS every URL and its state. Blocking; lives on the storage thread."""
+"""REMEMBERS every URL and its state: decisions, and the stores below them. Blocking; lives on the storage thread."""

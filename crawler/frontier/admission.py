@@ -10,7 +10,6 @@ order of the group, and written as sets (`frontier/url_rows.py`).
 Runs on: the storage thread, inside a transaction.
 """
 
-import sqlite3
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -31,7 +30,7 @@ from crawler.frontier.host_rows import HostRows
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.scope_index import ScopeIndex
 from crawler.frontier.seen import SeenCache
-from crawler.frontier.seen_keys import SeenKeys
+from crawler.frontier.tables import Tables, UrlKeys
 from crawler.frontier.tally import Tally
 from crawler.frontier.url_rows import LoadedUrl, UrlRows
 
@@ -53,11 +52,11 @@ class Admission:
 
     def __init__(
         self,
-        db: sqlite3.Connection,
+        db: Tables,
         tally: Tally,
         hosts: HostRows,
         scope_index: ScopeIndex,
-        keys: SeenKeys,
+        keys: UrlKeys,
         policy: FrontierPolicy,
     ) -> None:
         self._db = db
@@ -157,11 +156,11 @@ class Admission:
         self._tally.add("reading", "guessed", batch.guessed)
         self._tally.add("reading", "unwrapped", batch.unwrapped)
         cursor = [("seeds_offset", batch.cursor), ("seeds_line", batch.line), ("seeds_finished", int(batch.last))]
-        self._db.executemany("REPLACE INTO meta VALUES (?, ?)", cursor)
+        self._db.put("meta", ("key",), ("value",), cursor)
 
     def _reject(self, rejected: RejectedLine) -> None:
-        row = (rejected.line, rejected.reason, rejected.message, rejected.text)
-        self._db.execute("INSERT INTO rejected VALUES (?, ?, ?, ?)", row)
+        row = (rejected.line, str(rejected.reason), rejected.message, rejected.text)
+        self._db.insert("rejected", ("line", "reason", "message", "text"), [row])
         self._tally.add("line", rejected.reason)
 
     # --- finds ---------------------------------------------------------------------------------------------------
@@ -267,15 +266,15 @@ class Admission:
     def _lead(self, request: Request, target: Url) -> None:
         """Store the target of a visited URL; pass a better way on to it that was found during the visit."""
         source = self._rows.of(request.id)
-        self._rows.lead(source, self._rows.find(target))
-        if source.leads_to is not None and replace(source.row.way, lastmod=request.way.lastmod) != request.way:
+        self._rows.lead(source, target)
+        if replace(source.row.way, lastmod=request.way.lastmod) != request.way:
             self._lead_on(source, request.url)
 
     def _lead_on(self, source: LoadedUrl, parsed: Url) -> None:
         """Queue the target of a visited redirect, which a better way has reached; `parsed` is the URL of `source`."""
         if source.leads_to is None:
             return
-        find = hop(parsed, source.row.way, parse(self._rows.of(source.leads_to).href))
+        find = hop(parsed, source.row.way, parse(source.leads_to))
         if self._judge and not find.way.seed:
             refusal = self._judge.refusal(find.url, find.way.depth, is_sitemap=find.way.sitemap)
             find = replace(find, refusal=refusal or find.refusal)

@@ -7,16 +7,16 @@ Rules
 Runs on: the thread that has the connection.
 """
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 
 from crawler.core.frontier_reports import LEAST_IN_VAIN, ChiefHosts, HostReport, HostRobots, HostsInVain
 from crawler.core.scope import Scope, ScopeMode
 from crawler.core.urls import Host, parse
-from crawler.frontier import schema
+from crawler.frontier.columns import SUSPECT, WAITING
 from crawler.frontier.host_rows import ANSWERED, HostRows
 from crawler.frontier.robots_rows import robots_copies
+from crawler.frontier.tables import Row, Tables
 from crawler.robots.rules import RobotsRules
 
 _COLUMNS = "id, name, pages, failed, ready, first_at, last_at"
@@ -29,23 +29,23 @@ _DOWN = f"SELECT id FROM host WHERE down IS NOT NULL {_BUSIEST} LIMIT ?"  # noqa
 _TROUBLED = "SELECT host FROM trouble GROUP BY host ORDER BY sum(n) DESC, host LIMIT ?"
 _COSTLY = "SELECT id FROM host WHERE waited >= ? ORDER BY waited DESC, name LIMIT ?"
 _BUSY = f"SELECT id FROM host WHERE {_OURS} {_BUSIEST} LIMIT ?"  # noqa: S608
-_NOT_READY = " UNION ".join(f"SELECT host FROM url WHERE {rows}" for rows in (schema.WAITING, schema.SUSPECT))  # noqa: S608
+_NOT_READY = " UNION ".join(f"SELECT host FROM url WHERE {rows}" for rows in (WAITING, SUSPECT))  # noqa: S608
 _PENDING = f"ready > 0 OR id IN ({_NOT_READY})"
 _TRIED = "(failures > 0 OR waited > 0)"
 _WAITING = f"SELECT count(*) FROM host WHERE {_TRIED} AND down IS NULL AND NOT ({ANSWERED}) AND ({_PENDING})"  # noqa: S608
-_IN_VAIN = "SELECT count(*), total(waited) FROM host WHERE waited >= ?"
+_IN_VAIN = "SELECT count(*), coalesce(sum(waited), 0) FROM host WHERE waited >= ?"
 
 
 class HostReports:
     """The reader of the hosts in the database `db`; a robots.txt addresses `agent`."""
 
-    def __init__(self, db: sqlite3.Connection, agent: str) -> None:
+    def __init__(self, db: Tables, agent: str) -> None:
         self._db = db
         self._agent = agent
         self._hosts = HostRows(db, Scope(ScopeMode.ALL))  # asked for states alone
         self._not_ready = Counter[int]()  # pending URLs that wait for a retry or are suspects, by host
-        for rows in (schema.WAITING, f"{schema.SUSPECT} AND not_before IS NULL"):
-            for host_id, n in db.execute(f"SELECT host, count(*) FROM url WHERE {rows} GROUP BY host"):  # noqa: S608
+        for rows in (WAITING, f"{SUSPECT} AND not_before IS NULL"):
+            for host_id, n in db.rows(f"SELECT host, count(*) FROM url WHERE {rows} GROUP BY host"):  # noqa: S608
                 self._not_ready[host_id] += n
 
     def of(self, host: Host) -> HostReport | None:
@@ -62,10 +62,10 @@ class HostReports:
         chosen = self._ids(_DOWN, few) | self._ids(_TROUBLED, few) | self._ids(_COSTLY, LEAST_IN_VAIN, few)
         ids = list(chosen | self._ids(_BUSY, most))[:most]
         marks = ", ".join("?" * len(ids))
-        (count,) = self._db.execute(f"SELECT count(*) FROM host WHERE {_OURS}").fetchone()  # noqa: S608
-        (given_up,) = self._db.execute("SELECT count(*) FROM host WHERE down IS NOT NULL").fetchone()
-        (waiting,) = self._db.execute(_WAITING).fetchone()
-        hosts, seconds = self._db.execute(_IN_VAIN, (LEAST_IN_VAIN,)).fetchone()
+        (count,) = self._one(f"SELECT count(*) FROM host WHERE {_OURS}")  # noqa: S608
+        (given_up,) = self._one("SELECT count(*) FROM host WHERE down IS NOT NULL")
+        (waiting,) = self._one(_WAITING)
+        hosts, seconds = self._one(_IN_VAIN, LEAST_IN_VAIN)
         return ChiefHosts(
             tuple(self._reports(f"WHERE id IN ({marks}) {_BUSIEST}", *ids)),
             more=count - len(ids),
@@ -74,11 +74,16 @@ class HostReports:
             in_vain=HostsInVain(hosts=hosts, seconds=seconds),
         )
 
+    def _one(self, query: str, *values: object) -> Row:
+        row = self._db.row(query, *values)
+        assert row is not None  # noqa: S101 - aggregates
+        return row
+
     def _ids(self, query: str, *values: float) -> dict[int, None]:
-        return dict.fromkeys(host_id for (host_id,) in self._db.execute(query, values))
+        return dict.fromkeys(host_id for (host_id,) in self._db.rows(query, *values))
 
     def _reports(self, which: str, *values: object) -> Iterator[HostReport]:
-        for host_id, name, *counts in self._db.execute(f"SELECT {_COLUMNS} FROM host {which}", values):  # noqa: S608
+        for host_id, name, *counts in list(self._db.rows(f"SELECT {_COLUMNS} FROM host {which}", *values)):  # noqa: S608
             pages, failed, ready, first_at, last_at = counts
             troubles = "SELECT reason, n FROM trouble WHERE host = ? ORDER BY n DESC, reason"
             robots = None
@@ -96,6 +101,6 @@ class HostReports:
                 first_at=first_at,
                 last_at=last_at,
                 state=self._hosts.states([Host(name)])[Host(name)],
-                troubles=dict(self._db.execute(troubles, (host_id,)).fetchall()),
+                troubles=dict(self._db.rows(troubles, host_id)),
                 robots=robots,
             )

@@ -6,10 +6,9 @@ Rules
 Runs on: the storage thread; what changes rows, inside a transaction.
 """
 
-import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec.structs import astuple, fields
@@ -18,11 +17,13 @@ from crawler.core.leases_and_commits import HostState
 from crawler.core.reasons import Reason
 from crawler.core.scope import Scope
 from crawler.core.urls import Host
-from crawler.frontier import schema
+from crawler.frontier.columns import AMONG
+from crawler.frontier.tables import Tables
 
 _REMEMBERED = 100_000
 _LONG_AGO = 3600.0  # seconds; older failures are forgotten when a later life asks again
 _STATE = tuple(field.name for field in fields(HostState) if field.name != "answered")
+_INSERT = "INSERT INTO host (name, site) VALUES (?, ?) ON CONFLICT (name) DO NOTHING RETURNING id"
 ANSWERED = "pages > failed OR EXISTS (SELECT 1 FROM robots WHERE robots.host = host.id)"
 
 
@@ -42,7 +43,7 @@ class HostRows:
         given_up: hosts that an earlier life of the run gave up and this one has not leased yet; their rows say why.
     """
 
-    def __init__(self, db: sqlite3.Connection, scope: Scope) -> None:
+    def __init__(self, db: Tables, scope: Scope) -> None:
         self._db = db
         self._scope = scope
         self._ids: dict[Host, int] = {}
@@ -51,18 +52,16 @@ class HostRows:
         self._pages: dict[int, _PageCounts] = {}
         self._troubles: Counter[tuple[int, Reason]] = Counter()
         self._gained: set[int] = set()
-        self.given_up = {Host(name) for (name,) in db.execute("SELECT name FROM host WHERE down IS NOT NULL")}
+        self.given_up = {Host(name) for (name,) in db.rows("SELECT name FROM host WHERE down IS NOT NULL")}
 
     def id(self, host: Host) -> int:
         """Return the id of the row of a host; a row is made when there is none."""
         found = self._ids.get(host)
         if found is None:
             row = (host, self._scope.site(host))
-            made = self._db.execute("INSERT INTO host (name, site) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", row)
-            if made.rowcount:
-                found = cast("int", made.lastrowid)
-            else:
-                (found,) = self._db.execute("SELECT id FROM host WHERE name = ?", (host,)).fetchone()
+            made = self._db.row(_INSERT, *row) or self._db.row("SELECT id FROM host WHERE name = ?", host)
+            assert made is not None  # noqa: S101 - a row that is there is never deleted
+            found = int(made[0])
             if len(self._ids) >= _REMEMBERED:
                 self._ids.clear()
             self._ids[host] = found
@@ -71,7 +70,7 @@ class HostRows:
     def name_by_user(self, host_id: int) -> None:
         """Note that the user named this host."""
         if host_id not in self._named:
-            self._db.execute("UPDATE host SET named = 1 WHERE id = ? AND NOT named", (host_id,))
+            self._db.change("UPDATE host SET named = 1 WHERE id = ? AND named = 0", host_id)
             if len(self._named) >= _REMEMBERED:
                 self._named.clear()
             self._named.add(host_id)
@@ -97,9 +96,8 @@ class HostRows:
 
     def note(self, states: Mapping[Host, HostState]) -> None:
         """Store the states that politeness has of these hosts."""
-        columns = ", ".join(f"{name} = ?" for name in _STATE)
         rows = [(*(getattr(state, name) for name in _STATE), self.id(host)) for host, state in states.items()]
-        self._db.executemany(f"UPDATE host SET {columns} WHERE id = ?", rows)  # noqa: S608
+        self._db.update("host", _STATE, "id", rows)
 
     def give_another_chance(self, hosts: Collection[Host], now: float) -> None:
         """Let this life of the run ask these hosts again, which an earlier life gave up.
@@ -108,20 +106,17 @@ class HostRows:
         """
         self.given_up.difference_update(hosts)
         since = now - _LONG_AGO
-        self._db.executemany(
+        self._db.change_each(
             "UPDATE host SET down = NULL, rest_until = 0, robots_attempts = 0,"
-            " failures = iif(failing_since > :since, failures, 0),"
-            " failing_since = iif(failing_since > :since, failing_since, NULL) WHERE name = :host",
-            [{"since": since, "host": host} for host in hosts],
+            " failures = CASE WHEN failing_since > ? THEN failures ELSE 0 END,"
+            " failing_since = CASE WHEN failing_since > ? THEN failing_since END WHERE name = ?",
+            [(since, since, host) for host in hosts],
         )
 
     def states(self, hosts: Iterable[Host]) -> dict[Host, HostState]:
         """Return the stored states of these hosts, without those that have no row."""
         columns = f"name, {', '.join(_STATE)}, {ANSWERED}"
-        found = self._db.execute(
-            f"SELECT {columns} FROM host WHERE name {schema.AMONG}",  # noqa: S608
-            (schema.values(hosts),),
-        )
+        found = self._db.rows(f"SELECT {columns} FROM host WHERE name {AMONG}", self._db.among(hosts))  # noqa: S608
         states = {}
         for name, *values, answered in found:
             state: dict[str, Any] = dict(zip(_STATE, values, strict=True))
@@ -133,7 +128,7 @@ class HostRows:
         """Return the names of the hosts in these rows."""
         if not host_ids:
             return frozenset()
-        rows = self._db.execute(f"SELECT name FROM host WHERE id {schema.AMONG}", (schema.values(host_ids),))  # noqa: S608
+        rows = self._db.rows(f"SELECT name FROM host WHERE id {AMONG}", self._db.among(host_ids))  # noqa: S608
         return frozenset(Host(name) for (name,) in rows)
 
     def gain(self, host_id: int) -> None:
@@ -147,27 +142,21 @@ class HostRows:
 
     def ready(self, host_ids: Iterable[int]) -> dict[int, int]:
         """Return the number of ready rows of each of these hosts, without hosts that have none."""
-        return dict(
-            self._db.execute(
-                f"SELECT id, ready FROM host WHERE id {schema.AMONG} AND ready > 0",  # noqa: S608
-                (schema.values(host_ids),),
-            )
-        )
+        query = f"SELECT id, ready FROM host WHERE id {AMONG} AND ready > 0"  # noqa: S608
+        return dict(self._db.rows(query, self._db.among(host_ids)))
 
     def write(self) -> None:
         """Write the counts into the transaction."""
-        self._db.executemany(
+        self._db.change_each(
             "UPDATE host SET ready = ready + ? WHERE id = ?", [(n, host_id) for host_id, n in self._ready.items() if n]
         )
-        self._db.executemany(
+        self._db.change_each(
             "UPDATE host SET pages = pages + ?, failed = failed + ?, first_at = coalesce(first_at, ?), last_at = ?"
             " WHERE id = ?",
             [(*astuple(pages), host_id) for host_id, pages in self._pages.items()],
         )
-        self._db.executemany(
-            "INSERT INTO trouble VALUES (?, ?, ?) ON CONFLICT (host, reason) DO UPDATE SET n = n + excluded.n",
-            [(host_id, reason, n) for (host_id, reason), n in self._troubles.items()],
-        )
+        troubles = [(host_id, str(reason), n) for (host_id, reason), n in self._troubles.items()]
+        self._db.add("trouble", ("host", "reason"), "n", troubles)
         self._clear()
 
     def forget(self) -> None:

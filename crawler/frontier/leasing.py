@@ -15,7 +15,6 @@ Rules
 Runs on: the storage thread.
 """
 
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,13 +23,14 @@ from crawler.core.leases_and_commits import Wanted
 from crawler.core.messages import Request
 from crawler.core.throttle import LONG_REST
 from crawler.core.urls import parse
-from crawler.frontier import schema
+from crawler.frontier.columns import AMONG, PARKED_DEATHS, READY, SUSPECT, WAITING, WAY, way_of
 from crawler.frontier.host_rows import HostRows
 from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.tables import Tables
 
 _NO_LIMIT = 1 << 30
 
-_WAY = ", ".join(f"url.{column}" for column in schema.WAY)
+_WAY = ", ".join(f"url.{column}" for column in WAY)
 _COLUMNS = (
     f"SELECT url.host, url.id, url.url, url.attempts, url.guess, host.named, source.url, {_WAY}"  # noqa: S608
     " FROM url JOIN host ON host.id = url.host LEFT JOIN url AS source ON source.id = url.referrer"
@@ -46,7 +46,7 @@ class Leasing:
         is_list_read: every line of the list is committed.
     """
 
-    def __init__(self, db: sqlite3.Connection, hosts: HostRows, policy: FrontierPolicy) -> None:
+    def __init__(self, db: Tables, hosts: HostRows, policy: FrontierPolicy) -> None:
         self._db = db
         self._hosts = hosts
         self._host_pages = policy.host_pages if policy.host_pages is not None else _NO_LIMIT
@@ -92,9 +92,9 @@ class Leasing:
         rests = "due > ? AND pages < ?"
         queries = (
             f"SELECT min(due) FROM host WHERE ready > 0 AND {rests}",  # noqa: S608
-            f"SELECT min(due) FROM host JOIN url ON url.host = host.id WHERE {schema.SUSPECT} AND {rests}",  # noqa: S608
+            f"SELECT min(due) FROM host JOIN url ON url.host = host.id WHERE {SUSPECT} AND {rests}",  # noqa: S608
         )
-        dues = [self._db.execute(query, (now + LONG_REST, self._host_pages)).fetchone()[0] for query in queries]
+        dues = [self._one(query, now + LONG_REST, self._host_pages) for query in queries]
         return min((float(due) - LONG_REST for due in dues if due is not None), default=None)
 
     def _lease(self, row: Sequence[Any], *, alone: bool = False) -> Request:
@@ -150,9 +150,9 @@ class Leasing:
 
     def take_parked(self) -> tuple[Request, ...]:
         """Lease the URLs that ran alone at repeated deaths, as far as their hosts have pages left."""
-        parked = f"SELECT id FROM url WHERE {schema.SUSPECT} AND deaths >= ?"  # noqa: S608 - from the index of suspects
-        rows = self._db.execute(f"{_COLUMNS} WHERE url.id IN ({parked})", (schema.PARKED_DEATHS,))
-        return tuple(self._lease(row, alone=True) for row in rows.fetchall() if self._pages_left(row[0]) > 0)
+        parked = f"SELECT id FROM url WHERE {SUSPECT} AND deaths >= ?"  # noqa: S608 - from the index of suspects
+        rows = self._db.rows(f"{_COLUMNS} WHERE url.id IN ({parked})", PARKED_DEATHS)
+        return tuple(self._lease(row, alone=True) for row in list(rows) if self._pages_left(row[0]) > 0)
 
     def is_anything_left(self) -> bool:
         """Return whether some pending URL may be leased, now or later."""
@@ -181,14 +181,12 @@ class Leasing:
         """Return hosts to open that have a URL to lease, earliest due first."""
         if count <= 0 or now < self._all_open_until:
             return []
-        rows = self._db.execute(
+        rows = self._db.rows(
             "SELECT id, ready FROM host WHERE ready > 0 AND due <= ? AND pages < ?"  # noqa: S608
-            f" AND (? OR EXISTS (SELECT 1 FROM url WHERE host = host.id AND {_ANY} AND depth <= ? AND {schema.READY}))"
+            f" AND (? OR EXISTS (SELECT 1 FROM url WHERE host = host.id AND {_ANY} AND depth <= ? AND {READY}))"
             " ORDER BY due, id LIMIT ?",
-            (
-                *(now + LONG_REST, self._host_pages, self._level == _NO_LIMIT, self._level),
-                count + len(self._open) + len(self._per_host),
-            ),
+            *(now + LONG_REST, self._host_pages, self._level == _NO_LIMIT, self._level),
+            count + len(self._open) + len(self._per_host),
         )
         found = [host_id for host_id, ready in rows if host_id not in self._open and self._has_more(host_id, ready)]
         if len(found) < count:
@@ -203,44 +201,50 @@ class Leasing:
         share -= len(again)
         if self._host_pages != _NO_LIMIT:
             share = min(share, self._pages_left(host_id) - len(put_off))
-        rows = self._db.execute(
-            f"SELECT id FROM url WHERE host = ? AND {_ANY} AND depth <= ? AND {schema.READY}"  # noqa: S608
+        rows = self._db.rows(
+            f"SELECT id FROM url WHERE host = ? AND {_ANY} AND depth <= ? AND {READY}"  # noqa: S608
             " ORDER BY attempts > 0, depth, id LIMIT ?",
-            (host_id, self._level, max(0, share) + self._per_host[host_id] + len(put_off)),
+            *(host_id, self._level, max(0, share) + self._per_host[host_id] + len(put_off)),
         )
         ids = [url_id for (url_id,) in rows if url_id not in self._leased and url_id not in put_off]
         return again + ids[: max(0, share)]
 
     def _due(self, url_ids: Iterable[int]) -> list[int]:
         """Return those of these URLs that are ready and not leased yet."""
-        is_ready = f"SELECT 1 FROM url WHERE id = ? AND {schema.READY}"  # noqa: S608
+        is_ready = f"SELECT 1 FROM url WHERE id = ? AND {READY}"  # noqa: S608
         waiting = sorted(url_id for url_id in url_ids if url_id not in self._leased)
-        return [url_id for url_id in waiting if self._db.execute(is_ready, (url_id,)).fetchone()]
+        return [url_id for url_id in waiting if self._db.row(is_ready, url_id)]
 
     def _read(self, url_ids: list[int]) -> list[Request]:
         if not url_ids:
             return []
-        rows = self._db.execute(f"{_COLUMNS} WHERE url.id {schema.AMONG}", (schema.values(url_ids),))
+        rows = self._db.rows(f"{_COLUMNS} WHERE url.id {AMONG}", self._db.among(url_ids))
         found = {row[1]: row for row in rows}
         return [self._lease(found[url_id]) for url_id in url_ids]
 
+    def _one(self, query: str, *values: object) -> Any:
+        """Return the only value of a query."""
+        row = self._db.row(query, *values)
+        assert row is not None  # noqa: S101 - an aggregate, or a row that is never deleted
+        return row[0]
+
     def _pages_left(self, host_id: int) -> int:
-        (pages,) = self._db.execute("SELECT pages FROM host WHERE id = ?", (host_id,)).fetchone()
-        return self._host_pages - int(pages) - self._per_host[host_id]
+        pages = int(self._one("SELECT pages FROM host WHERE id = ?", host_id))
+        return self._host_pages - pages - self._per_host[host_id]
 
     # --- when no URL is ready ------------------------------------------------------------------------------------
 
     def _suspect(self, now: float) -> list[Request]:
         """Lease one URL in flight at repeated deaths; that with the fewest comes first, so that a kill hits another."""
-        row = self._db.execute(
-            f"SELECT id FROM url WHERE {schema.SUSPECT} AND not_before IS NULL AND depth <= ? AND {_OPEN}"  # noqa: S608
+        found = self._db.row(
+            f"SELECT id FROM url WHERE {SUSPECT} AND not_before IS NULL AND depth <= ? AND {_OPEN}"  # noqa: S608
             " AND (SELECT due FROM host WHERE host.id = url.host) <= ? ORDER BY depth, deaths, id LIMIT 1",
-            (self._level, self._host_pages, now + LONG_REST),
-        ).fetchone()
-        if row is None:
+            *(self._level, self._host_pages, now + LONG_REST),
+        )
+        if found is None:
             return []
-        self._alone = row[0]
-        return [self._lease(self._db.execute(f"{_COLUMNS} WHERE url.id = ?", row).fetchone(), alone=True)]
+        self._alone = found[0]
+        return [self._lease(row, alone=True) for row in self._db.rows(f"{_COLUMNS} WHERE url.id = ?", *found)]
 
     def _descend(self) -> bool:
         """Go on to the next depth with a pending URL; return False while this depth waits for a retry or the seeds."""
@@ -264,14 +268,14 @@ class Leasing:
 
     def _lowest_depth(self) -> int | None:
         """Return the least depth of a pending URL whose host is not closed; None = there is no such URL."""
-        least = f"SELECT min(depth) FROM url WHERE url.host = host.id AND (attempts > 0) = %d AND {schema.READY}"  # noqa: S608
+        least = f"SELECT min(depth) FROM url WHERE url.host = host.id AND (attempts > 0) = %d AND {READY}"  # noqa: S608
         of_hosts = f"SELECT min(({least})) FROM host WHERE ready > 0 AND pages < ?"  # noqa: S608
         queries = (
             *(of_hosts % were_tried for were_tried in (0, 1)),
-            f"SELECT min(depth) FROM url WHERE {schema.SUSPECT} AND {_OPEN}",  # noqa: S608
-            f"SELECT min(depth) FROM url WHERE {schema.WAITING} AND {_OPEN}",  # noqa: S608
+            f"SELECT min(depth) FROM url WHERE {SUSPECT} AND {_OPEN}",  # noqa: S608
+            f"SELECT min(depth) FROM url WHERE {WAITING} AND {_OPEN}",  # noqa: S608
         )
-        depths = [self._db.execute(query, (self._host_pages,)).fetchone()[0] for query in queries]
+        depths = [self._one(query, self._host_pages) for query in queries]
         return min((depth for depth in depths if depth is not None), default=None)
 
 
@@ -280,7 +284,7 @@ def _request(row: Sequence[Any], *, alone: bool = False) -> Request:
     return Request(
         url=parse(url),
         id=url_id,
-        way=schema.way_of(way),
+        way=way_of(way),
         attempts=attempts,
         named=bool(named),
         guess=guess,

@@ -3,27 +3,29 @@
 Runs on: the thread that has the connection.
 """
 
-import sqlite3
 from collections.abc import Mapping
 
 from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.urls import parse
 from crawler.frontier.host_rows import HostRows
+from crawler.frontier.tables import Tables
+
+_COPY = ("fetched_at", "expires_at", "status", "body")
 
 
-def robots_copies(db: sqlite3.Connection, condition: str, *values: object) -> dict[str, RobotsCopy]:
+def robots_copies(db: Tables, condition: str, *values: object) -> dict[str, RobotsCopy]:
     """Return the stored copies by origin: those of the rows that `condition` on the columns of `robots` chooses."""
-    rows = db.execute(f"SELECT origin, fetched_at, expires_at, status, body FROM robots WHERE {condition}", values)  # noqa: S608
+    rows = db.rows(f"SELECT origin, {', '.join(_COPY)} FROM robots WHERE {condition}", *values)  # noqa: S608
     return {
         origin: RobotsCopy(fetched_at=fetched_at, expires_at=expires_at, status=status, body=body)
         for origin, fetched_at, expires_at, status, body in rows
     }
 
 
-def write_robots(db: sqlite3.Connection, hosts: HostRows, copies: Mapping[str, RobotsCopy]) -> None:
+def write_robots(db: Tables, hosts: HostRows, copies: Mapping[str, RobotsCopy]) -> None:
     """Store these copies, by origin, in the place of older ones."""
     rows = [
         (origin, hosts.id(parse(origin).host_port), copy.fetched_at, copy.expires_at, copy.status, copy.body)
         for origin, copy in copies.items()
     ]
-    db.executemany("REPLACE INTO robots VALUES (?, ?, ?, ?, ?, ?)", rows)
+    db.put("robots", ("origin",), ("host", *_COPY), rows)

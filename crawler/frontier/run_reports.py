@@ -7,7 +7,6 @@ Rules
 Runs on: the storage thread of a run, or the main thread of a process that reads a frontier at rest.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -18,15 +17,16 @@ from crawler.core.visits import State
 from crawler.frontier.broken_links import broken_links
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.lost_seeds import lost_seeds
+from crawler.frontier.tables import Tables
 from crawler.frontier.tally import Tally
 
 EXAMPLES = 3
 
 
 class RunReports:
-    """The reports of the run in the database `db`; each is read within `gate`, which maps the errors of sqlite3."""
+    """The reports of the run in the database `db`; each is read within `gate`, which maps its errors."""
 
-    def __init__(self, db: sqlite3.Connection, tally: Tally, gate: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, db: Tables, tally: Tally, gate: Callable[[], AbstractContextManager[None]]) -> None:
         self._db = db
         self._tally = tally
         self._gate = gate
@@ -34,7 +34,7 @@ class RunReports:
     def rejected(self) -> Iterator[RejectedLine]:
         """Yield the lines of the list that did not become a URL of their own, in order."""
         with self._gate():
-            rows = self._db.execute("SELECT line, reason, message, text FROM rejected ORDER BY line")
+            rows = self._db.scan("SELECT line, reason, message, text FROM rejected ORDER BY line")
             for line, reason, message, text in rows:
                 yield RejectedLine(line=line, reason=Reason(reason), message=message, text=text)
 
@@ -48,12 +48,12 @@ class RunReports:
 
     def examples(self) -> dict[str, tuple[str, ...]]:
         """Return the first URLs that are skipped, or not read, for each reason, in the order of discovery."""
-        query = "SELECT url FROM url WHERE state = ? AND +reason = ? ORDER BY id LIMIT ?"  # + keeps it to ids' order
+        query = "SELECT url FROM url WHERE state = ? AND reason || '' = ? ORDER BY id LIMIT ?"  # no index has that
         with self._gate():
             totals = self._tally.totals()
             kinds = ((State.SKIPPED, totals.skipped), (State.DONE, totals.unread))
             return {
-                reason: tuple(url for (url,) in self._db.execute(query, (state, reason, EXAMPLES)))
+                reason: tuple(url for (url,) in self._db.rows(query, state, reason, EXAMPLES))
                 for state, reasons in kinds
                 for reason in reasons
             }

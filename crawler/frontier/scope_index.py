@@ -8,7 +8,6 @@ Rules
 Runs on: the storage thread, inside a transaction.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from itertools import groupby
 
@@ -18,6 +17,7 @@ from crawler.core.sessions import LinkingDocument
 from crawler.core.traps import Family, families
 from crawler.core.urls import Url
 from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.tables import Tables
 
 _REMEMBERED = 200_000  # counters in memory; the rest is looked up again
 
@@ -36,7 +36,7 @@ class ScopeIndex:
         opened: how often this life has opened a place: what `covers` has said holds until then.
     """
 
-    def __init__(self, db: sqlite3.Connection, policy: FrontierPolicy, year: int) -> None:
+    def __init__(self, db: Tables, policy: FrontierPolicy, year: int) -> None:
         self._db = db
         self._scope = policy.scope
         self._has_traps = policy.traps
@@ -49,7 +49,7 @@ class ScopeIndex:
 
     def _read_places(self) -> None:
         self._covered.clear()
-        self._places = {name for (name,) in self._db.execute("SELECT name FROM place")}
+        self._places = {name for (name,) in self._db.rows("SELECT name FROM place")}
 
     def open_for(self, seed: Url) -> str | None:
         """Store the place that this seed brings in, and return it; None = it was in already."""
@@ -61,7 +61,7 @@ class ScopeIndex:
         self._places.add(place)
         self._covered.clear()
         self.opened += 1
-        self._db.execute("INSERT INTO place VALUES (?)", (place,))
+        self._db.insert_missing("place", ("name",), [(place,)])
         return place
 
     def covers(self, url: Url) -> bool:
@@ -108,7 +108,7 @@ class ScopeIndex:
         for family in families(url, self._year, document):
             counter = host_id, family.key
             if counter not in self._counts:
-                row = self._db.execute("SELECT n FROM family WHERE host = ? AND key = ?", counter).fetchone()
+                row = self._db.row("SELECT n FROM family WHERE host = ? AND key = ?", *counter)
                 self._counts[counter] = row[0] if row else 0
             sizes.append((family, self._counts[counter]))
         return tuple(sizes)
@@ -116,7 +116,7 @@ class ScopeIndex:
     def write(self) -> None:
         """Write the counts into the transaction."""
         rows = [(*counter, self._counts[counter]) for counter in self._changed]
-        self._db.executemany("REPLACE INTO family VALUES (?, ?, ?)", rows)
+        self._db.put("family", ("host", "key"), ("n",), rows)
         self._changed.clear()
         if len(self._counts) > _REMEMBERED:
             self._counts.clear()

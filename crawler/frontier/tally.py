@@ -6,28 +6,32 @@ Rules
 Runs on: the storage thread.
 """
 
-import sqlite3
 from collections import Counter, defaultdict
 
 from crawler.core.leases_and_commits import Totals
 from crawler.core.visits import State
+from crawler.frontier.tables import Tables
 
 _NUMBERED = {"status", "latency"}  # kinds of which every name is a number; the second has hundreds
 
 
 class Tally:
-    """The sums of the run in the database `db`."""
+    """The sums of the run in the database `db`, of all its workers; this process adds to those of `worker`."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Tables, worker: int) -> None:
         self._db = db
+        self._worker = worker
         self._committed: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._numbered: defaultdict[str, dict[int, int]] = defaultdict(dict)  # the kinds whose names are numbers
         self._added: Counter[tuple[str, str]] = Counter()
-        for kind, name, n in db.execute("SELECT kind, name, n FROM tally"):
-            if kind in _NUMBERED:
-                self._numbered[kind][int(name)] = n
-            else:
-                self._committed[kind][name] = n
+        self.read()
+
+    def read(self) -> None:
+        """Read the committed sums of all workers."""
+        self._committed.clear()
+        self._numbered.clear()
+        for kind, name, n in self._db.rows("SELECT kind, name, n FROM tally"):
+            self._take(kind, name, n)
 
     @property
     def pending(self) -> int:
@@ -45,21 +49,22 @@ class Tally:
 
     def write(self) -> None:
         """Write the additions into the transaction."""
-        self._db.executemany(
-            "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET n = n + excluded.n",
-            [(kind, name, n) for (kind, name), n in self._added.items() if n],
-        )
+        rows = [(self._worker, kind, str(name), n) for (kind, name), n in self._added.items() if n]
+        self._db.add("tally", ("worker", "kind", "name"), "n", rows)
 
     def keep(self) -> None:
         """Take over the additions of the committed transaction."""
         for (kind, name), n in self._added.items():
-            if kind in _NUMBERED:
-                counts = self._numbered[kind]
-                counts[int(name)] = counts.get(int(name), 0) + int(n)
-            else:
-                sums = self._committed[kind]
-                sums[name] = sums.get(name, 0) + n
+            self._take(kind, name, n)
         self._added.clear()
+
+    def _take(self, kind: str, name: str, n: float) -> None:
+        if kind in _NUMBERED:
+            counts = self._numbered[kind]
+            counts[int(name)] = counts.get(int(name), 0) + int(n)
+        else:
+            sums = self._committed[kind]
+            sums[name] = sums.get(name, 0) + n
 
     def forget(self) -> None:
         """Drop the additions of the transaction that was rolled back."""

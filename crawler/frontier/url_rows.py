@@ -2,15 +2,12 @@
 
 Rules
 - A row that was read stands for the row on disk until the transaction ends: whatever changes it changes it here.
-- Rows have the ids that SQLite would give them: one more than the highest. The lock is exclusive and no row is ever
-  deleted, so that is known without asking.
 - Values are plain numbers and strings: sqlite3 takes a microsecond for each member of an enum.
 - The end of a visit is written without reading the row, as most visits need no more. What is read afterwards is read
   behind it.
 Runs on: the storage thread, inside a transaction.
 """
 
-import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -21,34 +18,33 @@ from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, key_of
 from crawler.core.visits import BadLink, Retry, State
-from crawler.frontier import schema
-from crawler.frontier.seen_keys import SeenKeys
+from crawler.frontier.columns import AMONG, WAY, columns_of, way_of
 from crawler.frontier.shapes import row_of, shape_of
+from crawler.frontier.tables import Tables, UrlKeys
 
 _PENDING, _DONE, _FAILED, _SKIPPED = map(int, State)
 _VISITED = (_DONE, _FAILED)
-_KEPT = ("state", "reason", "referrer", *schema.WAY, "line", "guess")
+_KEPT = ("state", "reason", "referrer", *WAY, "line", "guess")
 _WRITTEN = (*_KEPT, "shape")
 _COLUMNS = ", ".join(f"url.{column}" for column in ("id", "url", "host", "leads_to", *_KEPT))
 _BY_ID = f"SELECT {_COLUMNS} FROM url WHERE id = ?"  # noqa: S608
-_BY_IDS = f"SELECT {_COLUMNS} FROM url WHERE id {schema.AMONG}"  # noqa: S608
+_BY_IDS = f"SELECT {_COLUMNS} FROM url WHERE id {AMONG}"  # noqa: S608
 _LEFT_OUT = (
     f"SELECT {_COLUMNS} FROM url JOIN host ON host.id = url.host"  # noqa: S608
     f" WHERE host.site = ? AND url.reason = '{Reason.OUT_OF_SCOPE}'"
 )
-_INSERT = f"INSERT INTO url (id, url, host, {', '.join(_WRITTEN)}) VALUES (?, ?, ?{', ?' * len(_WRITTEN)})"  # noqa: S608
-_CHANGE = f"UPDATE url SET {', '.join(f'{column} = ?' for column in _WRITTEN)} WHERE id = ?"  # noqa: S608
-_FINISH = "UPDATE url SET state = ?, reason = ?, status = ?, attempts = ?, deaths = 0, not_before = NULL WHERE id = ?"
-_POSTPONE = "UPDATE url SET attempts = ?, not_before = ?, deaths = 0, reason = ? WHERE id = ?"
+_INSERTED = ("id", "url", "host", *_WRITTEN)
+_ENDED = ("state", "reason", "status", "attempts", "deaths", "not_before")
+_PUT_OFF = ("attempts", "not_before", "reason", "deaths")
 
 
 class LoadedUrl(msgspec.Struct, eq=False):
-    """A row in memory; the columns as in `frontier/schema.py`, and what its finds made of it as `row`."""
+    """A row in memory; the columns as in `frontier/columns.py`, and what its finds made of it as `row`."""
 
     id: int
     href: str
     host_id: int
-    leads_to: int | None
+    leads_to: str | None
     state: int
     reason: str | None
     referrer: int | None
@@ -68,7 +64,7 @@ class LoadedUrl(msgspec.Struct, eq=False):
 class UrlRows:
     """The rows of the database `db` that the open transaction has read or changed; `keys` finds them."""
 
-    def __init__(self, db: sqlite3.Connection, keys: SeenKeys) -> None:
+    def __init__(self, db: Tables, keys: UrlKeys) -> None:
         self._db = db
         self._keys = keys
         self._rows: dict[str, LoadedUrl] = {}
@@ -77,13 +73,12 @@ class UrlRows:
         self._inserted: dict[int, tuple[bytes, LoadedUrl]] = {}
         self._changed: dict[int, LoadedUrl] = {}
         self._ends: list[tuple[Any, ...]] = []
-        self._leads: list[tuple[int | None, int]] = []
+        self._leads: list[tuple[str, int]] = []
         self._delays: list[tuple[Any, ...]] = []
         self._attempts: list[tuple[Any, ...]] = []
         self._edges: list[tuple[int, int]] = []
-        self._bad_links: list[tuple[str, Reason, int]] = []
+        self._bad_links: list[tuple[str, str, int]] = []
         self._has_left_out = False  # a change that is not written yet leaves a URL out of scope
-        self._last_id: int | None = None  # unknown
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -93,7 +88,7 @@ class UrlRows:
         No row of the transaction may have been changed yet.
         """
         keys = {key_of(href): href for href in hrefs}
-        known = [(url_id, keys.pop(key), row_of(shape)) for key, url_id, shape in self._keys.shapes(list(keys))]
+        known = [(url_id, keys.pop(key), row_of(shape)) for key, url_id, shape in self._keys.shapes(dict(keys))]
         self._absent.update((href, key) for key, href in keys.items())
         return known
 
@@ -105,7 +100,7 @@ class UrlRows:
         if self._ends or self._delays:
             self.write()
         if known := [url_id for _, url_id, _ in self._keys.shapes(keys)]:
-            for columns in self._db.execute(_BY_IDS, (schema.values(known),)):
+            for columns in self._db.rows(_BY_IDS, self._db.among(known)):
                 self._keep(columns)
         rows = self._rows
         self._absent.update((href, key) for key, href in keys.items() if href not in rows)
@@ -123,14 +118,16 @@ class UrlRows:
         found = self._by_id.get(url_id)
         if found is None:
             self.write()
-            found = self._keep(self._db.execute(_BY_ID, (url_id,)).fetchone())
+            columns = self._db.row(_BY_ID, url_id)
+            assert columns is not None  # noqa: S101 - no row is ever deleted
+            found = self._keep(columns)
         return found
 
     def left_out(self, site: str) -> Sequence[LoadedUrl]:
         """Return the URLs of a site that were left out of scope."""
         if self._has_left_out:
             self.write()
-        found = [self._keep(columns) for columns in self._db.execute(_LEFT_OUT, (site,))]
+        found = [self._keep(columns) for columns in self._db.rows(_LEFT_OUT, site)]
         return [url for url in found if url.reason == Reason.OUT_OF_SCOPE]
 
     def loaded(self) -> Collection[LoadedUrl]:
@@ -146,7 +143,7 @@ class UrlRows:
         if (known := self._rows.get(href)) is not None:
             return known
         url = LoadedUrl(
-            url_id, href, host_id, leads_to, state, reason, referrer, UrlRow(schema.way_of(way), line, guess, None)
+            url_id, href, host_id, leads_to, state, reason, referrer, UrlRow(way_of(way), line, guess, None)
         )
         if state == _SKIPPED and not url.is_over:
             url.row = url.row._replace(refusal=Reason(reason))
@@ -157,10 +154,7 @@ class UrlRows:
 
     def insert(self, href: str, host_id: int, row: UrlRow, referrer: int | None) -> LoadedUrl:
         """Return a new row of a URL that `find` has just missed."""
-        if self._last_id is None:
-            self._last_id = self._db.execute("SELECT coalesce(max(id), 0) FROM url").fetchone()[0]
-        self._last_id += 1
-        url = LoadedUrl(self._last_id, href, host_id, None, _PENDING, None, referrer, row)
+        url = LoadedUrl(self._db.new_url(), href, host_id, None, _PENDING, None, referrer, row)
         self._rows[href] = self._by_id[url.id] = url
         self._inserted[url.id] = self._absent.pop(href), url
         return url
@@ -180,19 +174,19 @@ class UrlRows:
         """Give a visited URL its final state."""
         if (url := self._rows.get(request.url.href)) is not None:
             url.state, url.reason = int(state), str(reason)
-        self._ends.append((int(state), str(reason), status, attempts, request.id))
+        self._ends.append((int(state), str(reason), status, attempts, 0, None, request.id))
 
-    def lead(self, source: LoadedUrl, target: LoadedUrl | None) -> None:
+    def lead(self, source: LoadedUrl, target: Url) -> None:
         """Note where a visited URL leads."""
-        source.leads_to = None if target is None else target.id
-        self._leads.append((source.leads_to, source.id))
+        source.leads_to = target.href
+        self._leads.append((target.href, source.id))
 
     def postpone(self, retry: Retry) -> None:
         """Let a URL wait for another try."""
         request = retry.request
         if (url := self._rows.get(request.url.href)) is not None:
             url.reason = str(retry.reason)
-        self._delays.append((request.attempts, retry.not_before, str(retry.reason), request.id))
+        self._delays.append((request.attempts, retry.not_before, str(retry.reason), 0, request.id))
         self._attempts.append((request.id, retry.at, str(retry.reason), retry.not_before))
 
     def connect(self, source: int, targets: Iterable[int]) -> None:
@@ -201,26 +195,30 @@ class UrlRows:
 
     def note_bad_links(self, source: int, links: Iterable[BadLink]) -> None:
         """Note the links of a page that are no URL."""
-        self._bad_links.extend((bad.text, bad.reason, source) for bad in links)
+        self._bad_links.extend((bad.text, str(bad.reason), source) for bad in links)
 
     # --- writing -------------------------------------------------------------------------------------------------
 
     def write(self) -> None:
         """Write every change into the transaction."""
-        inserts = [(url.id, url.href, url.host_id, *_written(url)) for _, url in self._inserted.values()]
-        changes = [(*_written(url), url.id) for url in self._changed.values()]
-        for statement, rows in (
-            (_INSERT, inserts),
-            (_FINISH, self._ends),
-            ("UPDATE url SET leads_to = ? WHERE id = ?", self._leads),
-            (_POSTPONE, self._delays),
-            (_CHANGE, changes),  # last, as it holds the states that the others have left
-            ("INSERT OR IGNORE INTO attempt VALUES (?, ?, ?, ?)", self._attempts),
-            ("INSERT OR IGNORE INTO edge VALUES (?, ?)", self._edges),
-            ("INSERT OR IGNORE INTO bad_link VALUES (?, ?, ?)", self._bad_links),
-        ):
-            if rows:
-                self._db.executemany(statement, rows)
+        db, keys = self._db, self._keys
+        if inserts := [
+            (url.id, url.href, url.host_id, *_written(url), *keys.values(key)) for key, url in self._inserted.values()
+        ]:
+            db.insert("url", (*_INSERTED, *keys.columns), inserts)
+        if self._ends:
+            db.update("url", _ENDED, "id", self._ends)
+        if self._leads:
+            db.update("url", ("leads_to",), "id", self._leads)
+        if self._delays:
+            db.update("url", _PUT_OFF, "id", self._delays)
+            db.insert_missing("attempt", ("url", "at", "reason", "not_before"), self._attempts)
+        if changes := [(*_written(url), url.id) for url in self._changed.values()]:
+            db.update("url", _WRITTEN, "id", changes)  # last, as it holds the states that the others have left
+        if self._edges:
+            db.insert_missing("edge", ("source", "target"), self._edges)
+        if self._bad_links:
+            db.insert_missing("bad_link", ("text", "reason", "source"), self._bad_links)
         self._keys.write(
             added=((key, url.id) for key, url in self._inserted.values()),
             changed=[(_written(url)[-1], key_of(url.href)) for url in self._changed.values()],
@@ -241,7 +239,6 @@ class UrlRows:
         self._keys.forget()
         self._let_go()
         self._forget_changes()
-        self._last_id = None
 
     def _forget_changes(self) -> None:
         self._has_left_out = False
@@ -254,4 +251,4 @@ class UrlRows:
 def _written(url: LoadedUrl) -> tuple[Any, ...]:
     row = url.row
     shape = shape_of(row.way, row.guess, row.refusal)
-    return url.state, url.reason, url.referrer, *schema.columns_of(row.way), row.line, int(row.guess), shape
+    return url.state, url.reason, url.referrer, *columns_of(row.way), row.line, int(row.guess), shape

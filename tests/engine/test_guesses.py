@@ -9,10 +9,10 @@ from crawler.core.errors import FetchError
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
 from crawler.core.scheme_guesses import NO_ANSWER
-from crawler.frontier.audit import FrontierAudit
 from crawler.testing import FakeFetcher
 from support import virtual
 from support.crawls import crawl, records
+from support.frontiers import audited
 
 PAGE = (200, b"<title>here</title>")
 
@@ -41,7 +41,7 @@ def had(folder: Path) -> dict[str, str]:
 
 def problems(folder: Path) -> list[str]:
     """Return the findings of an audit."""
-    with FrontierAudit(folder / "frontier.sqlite") as audit:
+    with audited(folder / "frontier.sqlite") as audit:
         return list(audit.problems())
 
 

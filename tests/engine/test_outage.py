@@ -11,6 +11,7 @@ from crawler.core.errors import NO_NAME_SERVER, NoNameServer
 from crawler.core.messages import Request, Response
 from crawler.core.protocols import Room
 from crawler.frontier.host_reports import HostReports
+from crawler.frontier.sqlite.tables import SqliteTables
 from crawler.runtime.loop import Stop
 from crawler.testing import FakeFetcher
 from support.crawls import urls
@@ -50,7 +51,7 @@ def test_a_run_waits_a_minute_for_a_name_server(
     assert (ending.error is not None) == (stopped_by == NO_NAME_SERVER)
     assert seconds <= ending.totals.seconds <= seconds + 4
     with closing(sqlite3.connect(tmp_path / "frontier.sqlite")) as db:
-        chief = HostReports(db, "crawler").chief(10)
+        chief = HostReports(SqliteTables(db), "crawler").chief(10)
     assert (chief.waiting, chief.in_vain.hosts) == (0, 0)
 
 

@@ -18,6 +18,7 @@ from crawler.core.messages import Request, Response
 from crawler.core.protocols import Room
 from crawler.engine.scheduler import Scheduler
 from crawler.frontier.host_reports import HostReports
+from crawler.frontier.sqlite.tables import SqliteTables
 from crawler.runtime.loop import Stop
 from crawler.runtime.slots import Work
 from crawler.testing import FakeFetcher
@@ -260,7 +261,7 @@ def test_a_dial_that_is_broken_off_counts_as_waited_in_vain(tmp_path: Path, *, r
 
     assert (ending.totals.pending, ending.stopped_by) == (2, "--max-time 1")
     with closing(sqlite3.connect(tmp_path / "frontier.sqlite")) as db:
-        chief = HostReports(db, "crawler").chief(10)
+        chief = HostReports(SqliteTables(db), "crawler").chief(10)
     assert [(host.state.failures, host.state.cause) for host in chief.hosts] == [(0, "put off")] * 2
     assert chief.waiting == chief.in_vain.hosts == 2
     assert chief.in_vain.seconds == pytest.approx(6.0, abs=0.2)

@@ -15,7 +15,7 @@ from crawler import build
 from crawler.engine.journal import Journal
 from crawler.frontier.host_rows import HostRows
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite.frontier import SqliteFrontier
 from crawler.run.disk import write_all
 from crawler.run.folder import RunFolder
 from crawler.sinks import jsonl

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.frontier import seen_keys
+from crawler.frontier.sqlite import seen_keys
 from support.frontiers import Run, let_go
 
 

@@ -26,12 +26,11 @@ from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Host, parse
 from crawler.core.visits import State, Visit
 from crawler.engine.outcomes import http_instead
-from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.seen import SeenCache
-from crawler.frontier.sqlite import SqliteFrontier
-from support.frontiers import batch_of
+from crawler.frontier.sqlite.frontier import SqliteFrontier
+from support.frontiers import audited, batch_of
 from support.ways import a_find, packed
 
 NOW = 1_700_000_000.0
@@ -84,7 +83,7 @@ class Life:
     def problems(self) -> list[str]:
         """Return the faults that an audit finds."""
         self.frontier.close()
-        with FrontierAudit(self._path) as audit:
+        with audited(self._path) as audit:
             return list(audit.problems())
 
 
@@ -316,7 +315,7 @@ def test_links_that_bring_nothing_new_are_not_looked_up(begin: Callable[[Frontie
     life.frontier._db.set_trace_callback(None)
 
     assert [text for text in statements if text.startswith(("WITH", "SELECT id", "SELECT url"))] == []
-    assert sum(text.startswith("INSERT OR IGNORE INTO edge") for text in statements) == len(urls)
+    assert sum(text.startswith("INSERT INTO edge") for text in statements) == len(urls)
 
 
 def test_a_redirect_that_the_list_names_late_leads_to_a_seed(begin: Callable[[FrontierPolicy], Life]) -> None:

@@ -11,9 +11,10 @@ from crawler.core.errors import StorageDamaged, UrlError
 from crawler.core.leases_and_commits import Group, RejectedLine, SeedBatch, Wanted
 from crawler.core.reasons import Reason
 from crawler.core.visits import State, Visit
-from crawler.frontier.audit import FrontierAudit, _Ids
+from crawler.frontier.audit import _Ids
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite.frontier import SqliteFrontier
+from support.frontiers import audited
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
@@ -48,7 +49,7 @@ def change(path: Path, statement: str) -> None:
 
 def problems(path: Path) -> list[str]:
     """Return the faults that an audit finds."""
-    with FrontierAudit(path) as audit:
+    with audited(path) as audit:
         return list(audit.problems())
 
 
@@ -59,7 +60,7 @@ def test_a_sound_frontier_has_no_problems(path: Path) -> None:
 
 def test_an_audit_answers_about_states_and_files(path: Path) -> None:
     """Rows by state, the account, rejected lines, what is committed of each file, and that the end was in order."""
-    with FrontierAudit(path) as audit:
+    with audited(path) as audit:
         assert audit.counts() == dict.fromkeys(State, 1)
         assert audit.totals().failures == {"tls_expired": 1}
         assert [line.line for line in audit.reports.rejected()] == [5]
@@ -90,13 +91,13 @@ def test_a_line_is_disputed_by_its_row(
     path: Path, line: tuple[str, str, str, int], dispute: tuple[str, str] | None
 ) -> None:
     """A line must say what the row of its URL says: spelling, outcome, reason and attempts."""
-    with FrontierAudit(path) as audit:
+    with audited(path) as audit:
         assert audit.dispute(*line) == dispute
 
 
 def test_a_second_line_and_a_missing_line_are_seen(path: Path) -> None:
     """The lines are remembered: one that comes again is one too many, one that never came is missing."""
-    with FrontierAudit(path) as audit:
+    with audited(path) as audit:
         audit.dispute("http://h/1", "failed", "tls_expired", 0)
 
         assert audit.dispute("http://h/1", "failed", "tls_expired", 0) == ("twice in the output", "")
@@ -105,7 +106,7 @@ def test_a_second_line_and_a_missing_line_are_seen(path: Path) -> None:
 
 def test_a_line_with_a_url_that_is_none_is_an_error(path: Path) -> None:
     """A text that is no URL cannot be looked up."""
-    with FrontierAudit(path) as audit, pytest.raises(UrlError):
+    with audited(path) as audit, pytest.raises(UrlError):
         audit.dispute("hptp://h/", "done", "ok", 1)
 
 
@@ -132,7 +133,7 @@ def test_an_empty_run_is_sound(tmp_path: Path) -> None:
     frontier.open(NOW)
     frontier.close()
 
-    with FrontierAudit(path) as audit:
+    with audited(path) as audit:
         assert list(audit.problems()) == []
         assert audit.counts() == dict.fromkeys(State, 0)
 
@@ -192,7 +193,7 @@ def test_a_column_of_another_kind_is_damage(path: Path, statement: str) -> None:
     """A column may hold anything once somebody wrote into it; the audit says so instead of failing itself."""
     change(path, statement)
 
-    with FrontierAudit(path) as audit, pytest.raises(StorageDamaged, match=r"^frontier\.sqlite: damaged \("):
+    with pytest.raises(StorageDamaged, match=r"^frontier\.sqlite: damaged \("), audited(path) as audit:
         [audit.totals(), audit.files(), list(audit.reports.rejected())]
 
 
@@ -200,7 +201,7 @@ def test_a_missing_frontier_is_damage_and_stays_missing(tmp_path: Path) -> None:
     """Looking for a frontier makes none."""
     with (
         pytest.raises(StorageDamaged, match=r"^frontier\.sqlite is missing"),
-        FrontierAudit(tmp_path / "frontier.sqlite"),
+        audited(tmp_path / "frontier.sqlite"),
     ):
         pass
 

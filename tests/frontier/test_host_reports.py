@@ -17,7 +17,7 @@ from crawler.core.visits import Retry, State, Visit
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite.frontier import SqliteFrontier
 from support.frontiers import batch_of
 from support.ways import a_find
 
@@ -60,7 +60,7 @@ def frontier(tmp_path: Path) -> SqliteFrontier:
 
 def reports(frontier: SqliteFrontier) -> HostReports:
     """The reports on its hosts."""
-    return HostReports(frontier._db, "crawler")
+    return HostReports(frontier._tables, "crawler")
 
 
 def test_a_host_is_told_with_its_sums(frontier: SqliteFrontier) -> None:

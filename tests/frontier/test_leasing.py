@@ -16,7 +16,7 @@ from crawler.core.urls import Host, parse
 from crawler.core.visits import Retry, State, Visit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite.frontier import SqliteFrontier
 from support.frontiers import batch_of
 from support.ways import a_find
 

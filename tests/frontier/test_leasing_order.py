@@ -9,7 +9,7 @@ from crawler.core.leases_and_commits import (
     HostState,
 )
 from crawler.core.reasons import Reason
-from crawler.frontier.sqlite import LONGEST_WAIT
+from crawler.frontier.sqlite.frontier import LONGEST_WAIT
 from support.frontiers import NOW, A, B, C, Run, again, done, found, urls
 
 

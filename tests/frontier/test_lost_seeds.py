@@ -6,9 +6,9 @@ from pathlib import Path
 from crawler.core.frontier_reports import LostSeeds
 from crawler.core.messages import Request, Response
 from crawler.core.reasons import Reason
-from crawler.frontier.audit import FrontierAudit
 from crawler.testing import FakeFetcher, refused
 from support.crawls import crawl
+from support.frontiers import audited
 
 HOST = "http://h:8000"
 
@@ -39,7 +39,7 @@ async def test_a_seed_without_a_page_is_lost(tmp_path: Path) -> None:
 
     await crawl(tmp_path / "run", lines, fetcher, retries=0)
 
-    with FrontierAudit(tmp_path / "run" / "frontier.sqlite") as audit:
+    with audited(tmp_path / "run" / "frontier.sqlite") as audit:
         lost = audit.reports.lost_seeds()
     assert lost == (
         LostSeeds(reason=Reason.HTTP_STATUS, status=404, seeds=2, example=f"{HOST}/gone"),
@@ -56,7 +56,7 @@ async def test_a_seed_before_too_many_redirects_is_lost(tmp_path: Path) -> None:
 
     await crawl(tmp_path / "run", [f"{HOST}/0", f"{HOST}/kept"], FakeFetcher({**hops, f"{HOST}/kept": (304, b"")}))
 
-    with FrontierAudit(tmp_path / "run" / "frontier.sqlite") as audit:
+    with audited(tmp_path / "run" / "frontier.sqlite") as audit:
         lost = {(kind.reason, kind.status, kind.seeds) for kind in audit.reports.lost_seeds()}
     assert lost == {(Reason.HOP_LIMIT, None, 1), (Reason.HTTP_STATUS, 304, 1)}
 
@@ -68,5 +68,5 @@ async def test_what_only_a_link_leads_to_is_no_seed(tmp_path: Path) -> None:
 
     await crawl(tmp_path / "run", [f"{HOST}/"], fetcher, command="crawl")
 
-    with FrontierAudit(tmp_path / "run" / "frontier.sqlite") as audit:
+    with audited(tmp_path / "run" / "frontier.sqlite") as audit:
         assert audit.reports.lost_seeds() == ()

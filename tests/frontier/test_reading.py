@@ -12,10 +12,10 @@ import pytest
 
 from crawler.core.errors import DiskFull, RunInUse, StorageError
 from crawler.core.leases_and_commits import Group, SeedBatch
-from crawler.frontier import reading as reading_file
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.reading import reading, shared_lock
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite import reading as reading_file
+from crawler.frontier.sqlite.frontier import SqliteFrontier
+from crawler.frontier.sqlite.reading import reading, shared_lock
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from crawler.core.errors import RunInUse
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite.frontier import SqliteFrontier
 path = Path(sys.argv[1])
 frontier = SqliteFrontier(path, MappedBoard(path.with_name("board"), 8), create=False)
 try:
@@ -127,7 +127,9 @@ def test_a_run_that_somebody_works_on_is_in_use(closed: Path) -> None:
 
 def test_readers_do_not_exclude_each_other(closed: Path) -> None:
     """Two may look at a run at the same time."""
-    script = "import sys, pathlib, crawler.frontier.reading as r\nwith r.reading(pathlib.Path(sys.argv[1])): pass"
+    script = (
+        "import sys, pathlib, crawler.frontier.sqlite.reading as r\nwith r.reading(pathlib.Path(sys.argv[1])): pass"
+    )
 
     with reading(closed):
         ended = subprocess.run([sys.executable, "-c", script, closed], check=False, timeout=20)

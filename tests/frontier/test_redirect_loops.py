@@ -18,7 +18,7 @@ from crawler.engine.outcomes import Judge
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.redirect_loops import LONGEST
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite.frontier import SqliteFrontier
 from support.frontiers import batch_of
 
 NOW = 1_700_000_000.0

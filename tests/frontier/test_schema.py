@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple
 
 from crawler.core.discovery import Way
-from crawler.frontier import schema
+from crawler.frontier.columns import WAY, way_of
+from crawler.frontier.sqlite import schema
 
 WAYS = st.builds(
     Way,
@@ -26,10 +27,10 @@ def test_a_way_comes_out_of_its_row_as_it_was(way: Way) -> None:
     """Every field has a column, and keeps its type."""
     db = sqlite3.connect(":memory:")
     schema.create(db)
-    columns, marks = ", ".join(schema.WAY), ", ?" * len(schema.WAY)
+    columns, marks = ", ".join(WAY), ", ?" * len(WAY)
     db.execute(f"INSERT INTO url (shape, url, host, {columns}) VALUES ('0', 'u', 1{marks})", astuple(way))  # noqa: S608
 
-    stored = schema.way_of(db.execute(f"SELECT {columns} FROM url").fetchone())  # noqa: S608
+    stored = way_of(db.execute(f"SELECT {columns} FROM url").fetchone())  # noqa: S608
     db.close()
 
     assert stored == way

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.core.urls import key_of
-from crawler.frontier import schema, seen_keys
-from crawler.frontier.seen_keys import SeenKeys
+from crawler.frontier.sqlite import schema, seen_keys
+from crawler.frontier.sqlite.seen_keys import SeenKeys
+from crawler.frontier.sqlite.tables import SqliteTables
 
 
 class Rows:
@@ -17,7 +18,7 @@ class Rows:
     def __init__(self) -> None:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         schema.create(self.db)
-        self.keys = SeenKeys(self.db)
+        self.keys = SeenKeys(SqliteTables(self.db))
         self.known: dict[bytes, tuple[int, str]] = {}
 
     def add(self, count: int, *, fails: bool = False) -> None:
@@ -51,12 +52,12 @@ class Rows:
 
     def reopen(self) -> None:
         """Begin another life with what is stored."""
-        self.keys = SeenKeys(self.db)
+        self.keys = SeenKeys(SqliteTables(self.db))
 
     def found(self) -> dict[bytes, tuple[int, str]]:
         """Return what the keys of all URLs find, and of some that are unknown."""
         asked = [*self.known, *(key_of(f"http://h/{-number}") for number in range(5))]
-        return {key: (url_id, shape) for key, url_id, shape in self.keys.shapes(asked)}
+        return {key: (url_id, shape) for key, url_id, shape in self.keys.shapes(dict.fromkeys(asked, ""))}
 
     @property
     def moved(self) -> int:

@@ -19,10 +19,9 @@ from crawler.core.leases_and_commits import (
 )
 from crawler.core.reasons import Reason
 from crawler.core.visits import State
-from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.sqlite import SqliteFrontier
-from support.frontiers import BROKEN, NOW, A, Run, again, batch_of, deaths, done, ended, found, urls
+from crawler.frontier.sqlite.frontier import SqliteFrontier
+from support.frontiers import BROKEN, NOW, A, Run, again, audited, batch_of, deaths, done, ended, found, urls
 from support.ways import a_request
 
 ROOT = Path(__file__).parent.parent.parent
@@ -282,8 +281,8 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-@pytest.mark.parametrize("audited", [True, False], ids=["audited", "opened"])
-def test_what_is_no_frontier_is_damage(run: Run, damage: Any, audited: bool) -> None:
+@pytest.mark.parametrize("is_audited", [True, False], ids=["audited", "opened"])
+def test_what_is_no_frontier_is_damage(run: Run, damage: Any, is_audited: bool) -> None:
     """A frontier that is broken, missing or somebody else's is told as such, with its name and what to do."""
     run.add(*(f"http://a/{n}" for n in range(300)))
     run.end()
@@ -291,7 +290,7 @@ def test_what_is_no_frontier_is_damage(run: Run, damage: Any, audited: bool) -> 
     opener = SqliteFrontier(run.path, run.board, create=False)
 
     with pytest.raises(StorageDamaged, match=r"^frontier\.sqlite: .|frontier\.sqlite is missing") as caught:
-        FrontierAudit(run.path).__enter__() if audited else opener.open(NOW)
+        audited(run.path).__enter__() if is_audited else opener.open(NOW)
 
     assert caught.value.exit_code == 5
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
@@ -359,7 +358,7 @@ def test_any_folder_name_works(tmp_path: Path, name: str) -> None:
     run.end()
 
     assert run.path.exists()
-    with FrontierAudit(run.path) as audit:
+    with audited(run.path) as audit:
         assert audit.counts()[State.PENDING] == 1
     assert run.begin().totals.pending == 1
     run.end()

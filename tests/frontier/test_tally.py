@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.core.leases_and_commits import Totals
-from crawler.frontier import schema
+from crawler.frontier.sqlite import schema
+from crawler.frontier.sqlite.tables import SqliteTables
 from crawler.frontier.tally import Tally
 
 
@@ -27,13 +28,13 @@ def commit(tally: Tally) -> None:
 
 def test_a_new_run_has_counted_nothing(db: sqlite3.Connection) -> None:
     """All sums begin at nothing."""
-    assert Tally(db).totals() == Totals()
-    assert Tally(db).pending == 0
+    assert Tally(SqliteTables(db), 1).totals() == Totals()
+    assert Tally(SqliteTables(db), 1).pending == 0
 
 
 def test_sums_become_totals(db: sqlite3.Connection) -> None:
     """Each kind of sum has its place in the account."""
-    tally = Tally(db)
+    tally = Tally(SqliteTables(db), 1)
     for state, n in (("PENDING", 4), ("DONE", 3), ("FAILED", 2), ("SKIPPED", 1)):
         tally.add("state", state, n)
     for kind, name in (("skipped", "robots_denied"), ("failed", "suspect"), ("status", "404"), ("latency", "300")):
@@ -63,24 +64,24 @@ def test_sums_become_totals(db: sqlite3.Connection) -> None:
 
 def test_sums_go_on_in_the_next_life(db: sqlite3.Connection) -> None:
     """A sum that was written is read back, added to, and equal to that of the earlier life."""
-    first = Tally(db)
+    first = Tally(SqliteTables(db), 1)
     first.add("state", "DONE", 5)
     first.add("sum", "seconds", 0.5)
     commit(first)
 
-    second = Tally(db)
+    second = Tally(SqliteTables(db), 1)
     assert second.totals() == first.totals()
     second.add("state", "DONE")
     second.add("sum", "seconds", 0.25)
     commit(second)
 
     assert (second.totals().done, second.totals().seconds) == (6, 0.75)
-    assert Tally(db).totals() == second.totals()
+    assert Tally(SqliteTables(db), 1).totals() == second.totals()
 
 
 def test_a_sum_is_known_after_its_commit_only(db: sqlite3.Connection) -> None:
     """A sum that is added or written may still be rolled back, so no reader sees it before."""
-    tally = Tally(db)
+    tally = Tally(SqliteTables(db), 1)
 
     tally.add("state", "DONE")
     assert tally.totals() == Totals()
@@ -94,7 +95,7 @@ def test_a_sum_is_known_after_its_commit_only(db: sqlite3.Connection) -> None:
 @pytest.mark.parametrize("written", [True, False])
 def test_a_rollback_is_forgotten(db: sqlite3.Connection, written: bool) -> None:
     """A sum that a failed transaction added is not in memory, not on disk, and not in the next transaction."""
-    tally = Tally(db)
+    tally = Tally(SqliteTables(db), 1)
     db.execute("BEGIN")
     tally.add("state", "DONE", 7)
     if written:
@@ -105,16 +106,16 @@ def test_a_rollback_is_forgotten(db: sqlite3.Connection, written: bool) -> None:
     tally.add("state", "DONE", 1)
     commit(tally)
 
-    assert tally.totals().done == Tally(db).totals().done == 1
+    assert tally.totals().done == Tally(SqliteTables(db), 1).totals().done == 1
 
 
 def test_what_adds_up_to_nothing_is_not_shown(db: sqlite3.Connection) -> None:
     """A reason that no URL has any more is not listed with 0."""
-    tally = Tally(db)
+    tally = Tally(SqliteTables(db), 1)
     tally.add("skipped", "url_too_long", 2)
     commit(tally)
 
     tally.add("skipped", "url_too_long", -2)
     commit(tally)
 
-    assert tally.totals().skipped == Tally(db).totals().skipped == {}
+    assert tally.totals().skipped == Tally(SqliteTables(db), 1).totals().skipped == {}

@@ -1,6 +1,5 @@
 """frontier.history: what is stored about one URL; what a user makes of it is in journeys/test_why.py."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from crawler.core.urls import parse
 from crawler.core.visits import State, Visit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
-from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.sqlite.frontier import SqliteFrontier
 from crawler.frontier.url_history import FrontierHistory
 from support.frontiers import batch_of
 from support.ways import a_find
@@ -47,8 +46,7 @@ def finish(frontier: SqliteFrontier, url: str, *finds: Find) -> None:
 
 def history(frontier: SqliteFrontier, policy: FrontierPolicy = POLICY) -> FrontierHistory:
     """Return the history to ask."""
-    db: sqlite3.Connection = frontier._db
-    return FrontierHistory(db, policy, "crawler", 2026)
+    return FrontierHistory(frontier._tables, frontier._keys, policy, "crawler", 2026)
 
 
 def test_the_narrowest_place_is_told(frontier: SqliteFrontier) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from crawler.core.messages import Request, Response, Timing
-from crawler.frontier.audit import FrontierAudit
 from crawler.report.summary import MOST_HOSTS, as_json, summarize
 from crawler.run.folder import RunFolder
 from crawler.testing import FakeFetcher, refused
 from support.audits import HOST, LINES
 from support.crawls import crawl
+from support.frontiers import audited
 
 
 @pytest.fixture(scope="package")
@@ -26,7 +26,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     fetcher = FakeFetcher({f"{HOST}/1": (404, b"gone"), f"{HOST}/2": refused(), f"{HOST}/3": later}, (200, b"body"))
     ending = asyncio.run(crawl(folder, LINES, fetcher, retries=1))
-    with FrontierAudit(folder / "frontier.sqlite") as audit:
+    with audited(folder / "frontier.sqlite") as audit:
         hosts, lost = audit.reports.hosts("crawler", MOST_HOSTS), audit.reports.lost_seeds()
     summary = summarize(ending.totals, peak_rss_mb=1.0, stopped_by=None, hosts=hosts, lost_seeds=lost)
     RunFolder(folder).write_summary(as_json(summary))

@@ -1,7 +1,8 @@
 """A frontier in a folder, and the moves of an engine that works with it."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,8 @@ from crawler.core.urls import Host
 from crawler.core.visits import Page, Retry, State, Visit
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.seen_keys import SeenKeys
-from crawler.frontier.sqlite import SqliteFrontier
-from crawler.frontier.tally import Tally
+from crawler.frontier.sqlite.at_rest import SqliteAtRest, at_rest
+from crawler.frontier.sqlite.frontier import SqliteFrontier
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
@@ -119,17 +119,23 @@ class Run:
 
     def problems(self) -> list[str]:
         """Return the findings of an audit while the frontier runs, and sums in memory that differ from the disk."""
-        audit = FrontierAudit(self.path)
-        audit._db, audit._tally = self.frontier._db, Tally(self.frontier._db)
-        audit._keys = SeenKeys(self.frontier._db)
+        at_rest = SqliteAtRest(self.frontier._db, self.path.name, is_closed=False)
+        audit, keys = FrontierAudit(at_rest), self.frontier._keys
         wrong = list(audit.problems())
-        if any(self.frontier._keys.find(key) != url_id for key, url_id in audit._keys._young.items()):
+        if any(keys.shapes({key: ""})[0][1] != url_id for key, url_id in at_rest.keys._young.items()):
             wrong.append("keys in memory and on disk differ")
         return wrong if audit._tally.totals() == self.frontier._tally.totals() else [*wrong, "memory and disk differ"]
 
     def one(self, query: str) -> Any:
         """The only value of a query."""
         return self.frontier._db.execute(query).fetchone()[0]
+
+
+@contextmanager
+def audited(path: Path) -> Iterator[FrontierAudit]:
+    """Open the frontier in this file for its audit."""
+    with at_rest(path) as frontier:
+        yield FrontierAudit(frontier)
 
 
 def found(url: str, **fields: Any) -> Find:

@@ -21,8 +21,8 @@ from shutil import copyfile, copyfileobj
 from tempfile import TemporaryDirectory
 
 from crawler.core.errors import DiskFull, RunInUse, StorageDamaged
-from crawler.frontier import schema
-from crawler.frontier.sqlite_errors import storage_gate
+from crawler.frontier.sqlite import schema
+from crawler.frontier.sqlite.errors import storage_gate
 
 _SHARED_FIRST = 0x4000_0002
 _SHARED_SIZE = 510

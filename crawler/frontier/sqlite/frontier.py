@@ -22,8 +22,8 @@ from crawler.core.leases_and_commits import (
     Wanted,
 )
 from crawler.core.visits import Visit
-from crawler.frontier import schema
 from crawler.frontier.admission import Admission
+from crawler.frontier.columns import AMONG, READY, SUSPECT_DEATHS, WAITING
 from crawler.frontier.host_rows import HostRows
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.leasing import Leasing
@@ -32,12 +32,15 @@ from crawler.frontier.redirect_loops import mark_circles
 from crawler.frontier.robots_rows import robots_copies, write_robots
 from crawler.frontier.run_reports import RunReports
 from crawler.frontier.scope_index import ScopeIndex
-from crawler.frontier.seen_keys import SeenKeys
-from crawler.frontier.sqlite_errors import storage_gate
+from crawler.frontier.sqlite import schema
+from crawler.frontier.sqlite.errors import storage_gate
+from crawler.frontier.sqlite.seen_keys import SeenKeys
+from crawler.frontier.sqlite.tables import SqliteTables
 from crawler.frontier.tally import Tally
 
 LONGEST_WAIT = 3600.0  # seconds; the longest delay that a retry may have
-_OF_HOSTS = f"host IN (SELECT id FROM host WHERE name {schema.AMONG})"  # noqa: S608
+_OF_HOSTS = f"host IN (SELECT id FROM host WHERE name {AMONG})"  # noqa: S608
+_WORKER = 1  # the only one of a run in a file
 _WAKE_AT_ONCE = 5000  # retries that come due in one transaction: about 50 ms
 
 
@@ -71,16 +74,17 @@ class SqliteFrontier:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA cache_size = -65536")  # KiB; the index of keys is what needs it
-        self._tally = Tally(self._db)
-        self._hosts = HostRows(self._db, self._policy.scope)
-        self._scope_index = ScopeIndex(self._db, self._policy, datetime.fromtimestamp(now, UTC).year)
-        self._keys = SeenKeys(self._db)
-        self._admission = Admission(self._db, self._tally, self._hosts, self._scope_index, self._keys, self._policy)
-        self._leasing = Leasing(self._db, self._hosts, self._policy)
-        self.reports = RunReports(self._db, self._tally, lambda: storage_gate(self._path.name))
+        db = self._tables = SqliteTables(self._db)
+        self._tally = Tally(db, _WORKER)
+        self._hosts = HostRows(db, self._policy.scope)
+        self._scope_index = ScopeIndex(db, self._policy, datetime.fromtimestamp(now, UTC).year)
+        self._keys = SeenKeys(db)
+        self._admission = Admission(db, self._tally, self._hosts, self._scope_index, self._keys, self._policy)
+        self._leasing = Leasing(db, self._hosts, self._policy)
+        self.reports = RunReports(db, self._tally, lambda: storage_gate(self._path.name))
         self._count_deaths()
         suspects = self._leasing.take_parked()
-        stored = dict(self._db.execute("SELECT key, value FROM meta WHERE key LIKE 'seeds_%'"))
+        stored = dict(db.rows("SELECT key, value FROM meta WHERE key LIKE 'seeds_%'"))
         cursor = SeedCursor(
             offset=stored.get("seeds_offset", 0),
             line=stored.get("seeds_line", 0),
@@ -88,13 +92,13 @@ class SqliteFrontier:
         )
         self._leasing.is_list_read = cursor.finished
         latest = now + LONGEST_WAIT  # the clock may have been set back between two lives
-        self._db.execute(f"UPDATE url SET not_before = ? WHERE {schema.WAITING} AND not_before > ?", (latest, latest))  # noqa: S608
-        self._db.execute("UPDATE host SET due = rest_until WHERE down IS NOT NULL")  # given up, and now asked again
-        self._db.execute("UPDATE host SET due = ? WHERE due > ?", (latest, latest))
+        db.change(f"UPDATE url SET not_before = ? WHERE {WAITING} AND not_before > ?", latest, latest)  # noqa: S608
+        db.change("UPDATE host SET due = rest_until WHERE down IS NOT NULL")  # given up, and now asked again
+        db.change("UPDATE host SET due = ? WHERE due > ?", latest, latest)
         return Opened(
             totals=self._tally.totals(),
             cursor=cursor,
-            files=dict(self._db.execute("SELECT name, length FROM file")),
+            files=dict(db.rows("SELECT name, length FROM file")),
             suspects=suspects,
         )
 
@@ -127,7 +131,7 @@ class SqliteFrontier:
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                for undone in (self._hosts, self._scope_index, self._tally, self._admission):
+                for undone in (self._tables, self._hosts, self._scope_index, self._tally, self._admission):
                     undone.forget()
                 raise
             self._tally.keep()
@@ -138,18 +142,19 @@ class SqliteFrontier:
     def _count_deaths(self) -> None:
         """Count a death for each URL that was in flight when the last life ended."""
         generation, ids = self._board.open()
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'board_counted'").fetchone()
+        db = self._tables
+        row = db.row("SELECT value FROM meta WHERE key = 'board_counted'")
         counted = row[0] if row else 0
         with self._transaction():
             if generation > counted:
-                died = (schema.values(ids),)
-                self._db.execute(f"UPDATE url SET deaths = deaths + 1 WHERE id {schema.AMONG} AND state = 0", died)  # noqa: S608
-                self._db.execute(
+                died = db.among(ids)
+                db.change(f"UPDATE url SET deaths = deaths + 1 WHERE id {AMONG} AND state = 0", died)  # noqa: S608
+                db.change(
                     "UPDATE host SET ready = (SELECT count(*) FROM url WHERE url.host = host.id"  # noqa: S608
-                    f" AND {schema.READY}) WHERE id IN (SELECT host FROM url WHERE id {schema.AMONG})",
+                    f" AND {READY}) WHERE id IN (SELECT host FROM url WHERE id {AMONG})",
                     died,
                 )
-                self._db.execute("REPLACE INTO meta VALUES ('board_counted', ?)", (generation,))
+                db.put("meta", ("key",), ("value",), [("board_counted", generation)])
         self._board.clear(max(generation, counted) + 1)  # a board that was deleted starts again at 0
 
     # --- leasing -------------------------------------------------------------------------------------------------
@@ -170,7 +175,7 @@ class SqliteFrontier:
             return Lease(
                 requests=tuple(requests),
                 hosts=self._hosts.states(fresh) if fresh else {},
-                robots=robots_copies(self._db, _OF_HOSTS, schema.values(fresh)) if fresh else {},
+                robots=robots_copies(self._tables, _OF_HOSTS, self._tables.among(fresh)) if fresh else {},
                 is_exhausted=not len(self._leasing) and not self._leasing.is_anything_left(),
                 next_due=min(moments, default=None),
                 gained=self._hosts.names(self._leasing.take_gained()),
@@ -178,21 +183,17 @@ class SqliteFrontier:
 
     def _first_retry(self) -> float | None:
         """Return the moment of the first waiting retry; None = none waits."""
-        (moment,) = self._db.execute(f"SELECT min(not_before) FROM url WHERE {schema.WAITING}").fetchone()  # noqa: S608
-        return None if moment is None else float(moment)
+        row = self._tables.row(f"SELECT min(not_before) FROM url WHERE {WAITING}")  # noqa: S608
+        return None if row is None or row[0] is None else float(row[0])
 
     def _wake(self, now: float) -> None:
         """Let the retries whose time has come be ready, as many as one transaction takes."""
-        due = self._db.execute(
-            f"SELECT id, host, deaths FROM url WHERE {schema.WAITING} AND not_before <= ?"  # noqa: S608
-            " ORDER BY not_before LIMIT ?",
-            (now, _WAKE_AT_ONCE),
-        ).fetchall()
+        query = f"SELECT id, host, deaths FROM url WHERE {WAITING} AND not_before <= ? ORDER BY not_before LIMIT ?"  # noqa: S608
+        due = list(self._tables.rows(query, now, _WAKE_AT_ONCE))
         with self._transaction():
-            self._db.executemany("UPDATE url SET not_before = NULL WHERE id = ?", [(row[0],) for row in due])
-            self._db.executemany(
-                "UPDATE host SET ready = ready + 1 WHERE id = ?",
-                [(row[1],) for row in due if row[2] < schema.SUSPECT_DEATHS],
+            self._tables.change_each("UPDATE url SET not_before = NULL WHERE id = ?", [(row[0],) for row in due])
+            self._tables.change_each(
+                "UPDATE host SET ready = ready + 1 WHERE id = ?", [(row[1],) for row in due if row[2] < SUSPECT_DEATHS]
             )
         self._leasing.gain({row[1] for row in due})
 
@@ -201,15 +202,16 @@ class SqliteFrontier:
     def mark_circles(self, visits: Sequence[Visit]) -> Sequence[Visit]:
         """Return the visits to be committed, in order; each redirect that closes a circle has failed."""
         with storage_gate(self._path.name):
-            return mark_circles(self._db, self._keys, visits)
+            return mark_circles(self._tables, self._keys, visits)
 
     def commit(self, group: Group) -> Committed:
         """Commit the group in one transaction."""
         with self._transaction():
             self._admission.enter(group)
             self._hosts.note(group.hosts)
-            write_robots(self._db, self._hosts, group.robots)
-            self._db.executemany("REPLACE INTO file VALUES (?, ?)", group.files.items())
+            write_robots(self._tables, self._hosts, group.robots)
+            files = [(_WORKER, name, length) for name, length in group.files.items()]
+            self._tables.put("file", ("worker", "name"), ("length",), files)
             self._tally.add("sum", "seconds", group.seconds)
         self._leasing.is_list_read |= any(batch.last for batch in group.seeds)
         self._leasing.forget(visit.request for visit in group.visits)

@@ -1,0 +1,40 @@
+"""A frontier that is opened for reading, as reports and the audit ask it.
+
+Runs on: anywhere (pure); an implementation on the main thread, blocking.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from crawler.frontier.tables import Tables, UrlKeys
+
+
+class FrontierAtRest(Protocol):
+    """The frontier of one run.
+
+    Attributes:
+        name: of its store, for findings.
+        is_closed: the last life of the run ended in order; otherwise the files that a life writes last are missing.
+    """
+
+    name: str
+    is_closed: bool
+
+    @property
+    def tables(self) -> Tables:
+        """Return its tables."""
+        ...
+
+    @property
+    def keys(self) -> UrlKeys:
+        """Return the index that finds the rows of URLs."""
+        ...
+
+    def gate(self) -> AbstractContextManager[None]:
+        """Map the errors of its connection within the block."""
+        ...
+
+    def problems(self) -> Iterator[str]:
+        """Yield the faults of its own structures."""
+        ...
