@@ -8,7 +8,8 @@ CrawlerError
 ├── StorageError       the disk or the run's files; the run ends     exit 5
 │   ├── DiskFull       free some space, then resume                  exit 4
 │   ├── ReaderGone     the reader of standard output is gone         exit 141
-│   └── StorageDamaged a file of the run is not as committed         exit 5
+│   ├── StorageDamaged a file of the run is not as committed         exit 5
+│   └── LeaseLost      others have taken over this worker's hosts; it begins again   (ends one life)
 ├── WorkersMissing     no worker process can be started               exit 6
 ├── UrlError           a text that is no URL we fetch                (ends one line or link)
 ├── FetchError         one request had no usable response            (ends one attempt)
@@ -94,6 +95,13 @@ class ReaderGone(StorageError):
 
 class StorageDamaged(StorageError):
     """A file of the run is not as it was committed."""
+
+
+class LeaseLost(StorageError):
+    """This worker was silent for longer than its lease, and its hosts went to others; what was committed is safe.
+
+    It may begin again as a new life; the files of the old one are cut back to what was committed.
+    """
 
 
 class WorkersMissing(CrawlerError):

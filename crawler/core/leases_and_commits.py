@@ -70,6 +70,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         gone: hosts that the engine has evicted: their state is sent again when they are opened again.
         new_hosts: the number of other hosts that may be opened, earliest due first, each with at most `new_share` URLs.
         awaited: lease only these URLs, as far as they are due, since every page of the budget is reserved; None = any.
+        is_idle: this worker has slots to spare and nothing due, so it could work on more hosts.
+        pages: the lines of output that this worker would like to be allowed, with those that it has written.
     """
 
     shares: Mapping[Host, int] = field(default_factory=dict)
@@ -77,6 +79,25 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     new_hosts: int = 0
     new_share: int = 0
     awaited: AbstractSet[int] | None = None
+    is_idle: bool = False
+    pages: int = 0
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a run that one of its workers has for now.
+
+    Attributes:
+        until: the moment of `runtime.clock.boot_time` at which its lease of all its hosts ends. No request may be sent
+            later, unless the lease is renewed before.
+        pages: the lines of output that it may write in all, with those that it has written; None = no limit.
+        rate: requests per second; None = no limit.
+        surplus: the number of hosts that it is to hand back, so that idle workers have some.
+    """
+
+    until: float
+    pages: int | None = None
+    rate: float | None = None
+    surplus: int = 0
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +109,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
         is_exhausted: no URL is leased, and no pending URL may be, now or later.
         next_due: the moment of the first waiting retry, or of the first host that rests; None = none waits.
         gained: hosts with leases that may have more URLs to lease than at the last lease.
+        share: this worker's part of the run; None = the run is this process's alone.
     """
 
     requests: tuple[Request, ...] = ()
@@ -96,6 +118,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     is_exhausted: bool = False
     next_due: float | None = None
     gained: frozenset[Host] = frozenset()
+    share: Share | None = None
 
 
 class RejectedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,12 +231,14 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         files: file name to committed length: each file is rewound to it.
         suspects: URLs that were in flight at repeated deaths and are failed now, as visits still to be committed.
+        own_lines: the lines of output of this worker, in all its lives; None = the run has no other worker.
     """
 
     totals: Totals
     cursor: SeedCursor
     files: Mapping[str, int] = field(default_factory=dict)
     suspects: tuple[Request, ...] = ()
+    own_lines: int | None = None
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,8 +246,10 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         gained: hosts with leases that may have more URLs to lease than at the last lease.
+        until: as in `Share`, since a commit renews the lease of all hosts; None = the run is this process's alone.
     """
 
     group: Group
     totals: Totals
     gained: frozenset[Host] = frozenset()
+    until: float | None = None

@@ -17,7 +17,7 @@ Runs on: anywhere (pure).
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from crawler.core.finds import Find
 from crawler.core.urls import Host, Url
@@ -50,6 +50,14 @@ def in_session(target: str) -> InSession | None:
         return InSession(_CHOSEN.sub(_unless_drawn, page), ())
     values = tuple(found[2] for found in _CHOSEN.finditer(target) if _is_id(found))
     return InSession(_CHOSEN.sub(_unless_drawn, target), values) if values else None
+
+
+class Document(Protocol):
+    """A document that tells whether the ids in its links are a session's."""
+
+    def is_in(self, found: InSession, host: Host) -> bool:
+        """Return whether the ids of a URL of this host, under names that people give, are those of a session."""
+        ...
 
 
 class LinkingDocument:

@@ -16,7 +16,7 @@ import msgspec
 
 from crawler.core.calendars import MOST_DATES, date_in
 from crawler.core.reasons import Reason
-from crawler.core.sessions import LinkingDocument, in_session
+from crawler.core.sessions import Document, in_session
 from crawler.core.urls import Url
 
 MOST_CHARACTERS = 2083  # as Scrapy; it was Internet Explorer's limit, so sites kept to it
@@ -77,7 +77,7 @@ def refusal(url: Url) -> Reason | None:
     return None
 
 
-def families(url: Url, this_year: int, document: LinkingDocument | None = None) -> tuple[Family, ...]:
+def families(url: Url, this_year: int, document: Document | None = None) -> tuple[Family, ...]:
     """Return the families of its host that a found URL belongs to; the first is that of all its URLs.
 
     Args:

@@ -23,10 +23,11 @@ from crawler.core.leases_and_commits import Group, RejectedLine, SeedBatch
 from crawler.core.merging import UrlRow, first, hop, merged
 from crawler.core.messages import Request
 from crawler.core.reasons import Reason
-from crawler.core.sessions import LinkingDocument
-from crawler.core.urls import Url, parse
+from crawler.core.sessions import Document, LinkingDocument, in_session
+from crawler.core.urls import Host, Url, parse
 from crawler.core.visits import Retry, State, Visit
 from crawler.frontier.host_rows import HostRows
+from crawler.frontier.letters import Letter, Post, Witness
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.scope_index import ScopeIndex
 from crawler.frontier.seen import SeenCache
@@ -50,7 +51,7 @@ class _Links(NamedTuple):
 class Admission:
     """The writer of the rows of URLs in the database `db`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of `frontier.decisions.Decisions`, in its order
         self,
         db: Tables,
         tally: Tally,
@@ -58,22 +59,26 @@ class Admission:
         scope_index: ScopeIndex,
         keys: UrlKeys,
         policy: FrontierPolicy,
+        post: Post,
     ) -> None:
         self._db = db
         self._tally = tally
         self._hosts = hosts
         self._scope_index = scope_index
+        self._post = post
         self._judge = policy.judge
         self._edges = policy.edges
         self._rows = UrlRows(db, keys)
         self._seen = SeenCache(follows=policy.follows, ids=policy.edges)
         self._links: dict[int, list[_Links]] = {}  # of the visits of the group, by id
         self._finished: list[Request] = []
+        self._sent: list[tuple[Find, Reason | None]] = []
         self._onward: deque[tuple[Find, int]] = deque()
-        self._document: LinkingDocument | None = None  # whose links are being entered
+        self._document: Document | None = None  # whose links are being entered
 
     def enter(self, group: Group) -> None:
         """Take in a group: the lines of the list, the visits, the retries, and the finds that no page led to."""
+        self._post.claim(_hosts_of(group))
         self._rows.load(self._expected(group))
         for batch in group.seeds:
             self.import_lines(batch)
@@ -95,8 +100,6 @@ class Admission:
             yield from chain.from_iterable(links.unsettled for links in self._links[visit.request.id])
             if visit.target is not None or visit.reason is Reason.HTTP_INSTEAD:
                 yield visit.request.url.href
-            if visit.target is not None:
-                yield visit.target.href
         yield from (find.url.href for find in group.finds)
 
     def _judge_links(self, visits: Sequence[Visit]) -> None:
@@ -121,14 +124,19 @@ class Admission:
             if not self._rows.is_loaded(request.url)
         ]
         self._seen.keep(rows)
+        if not self._edges:  # each edge needs a letter of its own
+            for find, refusal in self._sent:
+                self._seen.merge(find, refusal)
         self._rows.keep()
         self._finished.clear()
+        self._sent.clear()
 
     def forget(self) -> None:
         """Drop the writes of the transaction that was rolled back."""
         self._rows.forget()
         self._links.clear()
         self._finished.clear()
+        self._sent.clear()
         self._onward.clear()
         self._document = None
 
@@ -138,18 +146,10 @@ class Admission:
         """Account for some lines of the list, each exactly once, and move the cursor behind them."""
         for rejected in batch.rejected:
             self._reject(rejected)
-        new = 0
         for find in batch.finds:
-            if self.admit(find):
-                new += 1
-                continue
-            known = self._rows.find(find.url)
-            line = known and known.row.line
-            is_own = line in (None, find.line)  # a row that something else found takes the first line that names it
-            message = "already found through a redirect or link" if is_own else f"same URL as line {line}"
-            text = find.url.href
-            self._reject(RejectedLine(line=find.line or 0, reason=Reason.DUPLICATE, message=message, text=text))
-        self._tally.add("line", "url", new)
+            is_new = self.admit(find)
+            if not self._post.is_away(find.url.host_port):
+                self._account(find, is_new=is_new)
         self._tally.add("line", "read", batch.lines)
         self._tally.add("line", "blank", batch.blank)
         self._tally.add("line", "comment", batch.comments)
@@ -157,6 +157,18 @@ class Admission:
         self._tally.add("reading", "unwrapped", batch.unwrapped)
         cursor = [("seeds_offset", batch.cursor), ("seeds_line", batch.line), ("seeds_finished", int(batch.last))]
         self._db.put("meta", ("key",), ("value",), cursor)
+
+    def _account(self, find: Find, *, is_new: bool) -> None:
+        """Account for a line of the list that was found."""
+        if is_new:
+            self._tally.add("line", "url")
+            return
+        known = self._rows.find(find.url)
+        line = known and known.row.line
+        is_own = line in (None, find.line)  # a row that something else found takes the first line that names it
+        message = "already found through a redirect or link" if is_own else f"same URL as line {line}"
+        text = find.url.href
+        self._reject(RejectedLine(line=find.line or 0, reason=Reason.DUPLICATE, message=message, text=text))
 
     def _reject(self, rejected: RejectedLine) -> None:
         row = (rejected.line, str(rejected.reason), rejected.message, rejected.text)
@@ -201,7 +213,13 @@ class Admission:
             self._enter(links.run.of(href), links.refusal, referrer=source)
 
     def _enter(self, find: Find, refusal: Reason | None, referrer: int | None) -> bool:
-        """Insert the find, refused or not, or merge it into its row; return True when it is new."""
+        """Insert the find, refused or not, or merge it into its row; return True when it is new.
+
+        If its host is away, it leaves as a letter.
+        """
+        if self._post.is_away(find.url.host_port):
+            self._send(find, refusal, referrer)
+            return False
         if find.way.seed and (opened := self._scope_index.open_for(find.url)) is not None:
             self._let_in(opened)
         url = self._rows.find(find.url)
@@ -219,9 +237,16 @@ class Admission:
 
     def _let_in(self, place: str) -> None:
         """Let the URLs be pending that were left out of scope and lie in the place that a seed has opened."""
-        for url in self._rows.left_out(place.partition("/")[0]):
-            if self._scope_index.covers(left_out := parse(url.href)):
-                self._stand(url, left_out, url.row, url.row._replace(refusal=None))
+        site = place.partition("/")[0]
+        self._post.tell_site(site)
+        self._look_again(self._rows.left_out(site))
+
+    def _look_again(self, left_out: Iterable[LoadedUrl]) -> None:
+        """Let those of these URLs be pending that are in scope by now."""
+        for url in left_out:
+            parsed = parse(url.href)
+            if self._scope_index.covers(parsed) and not self._post.is_away(parsed.host_port):
+                self._stand(url, parsed, url.row, url.row._replace(refusal=None))
                 self._rows.change(url)
 
     def _merge(self, url: LoadedUrl, find: Find, refusal: Reason | None, referrer: int | None) -> None:
@@ -260,6 +285,30 @@ class Admission:
         else:
             self._hosts.count_ready(url.host_id, n)
             self._tally.add("state", State.PENDING.name, n)
+
+    # --- letters ---------------------------------------------------------------------------------------------------
+
+    def _send(self, find: Find, refusal: Reason | None, referrer: int | None) -> None:
+        """Let a find leave for the worker of its host."""
+        host, witness = find.url.host_port, self._document
+        ids = in_session(find.url.target) if witness else None
+        self._post.send(host, Letter(find, referrer, witness is None or bool(ids and witness.is_in(ids, host))))
+        self._sent.append((find, refusal))
+
+    def receive(self, letters: Sequence[tuple[int, Letter]]) -> None:
+        """Take in what others have found of hosts, each named by its row, that this transaction may change."""
+        self._rows.load(letter.find.url.href for _, letter in letters if letter.find)
+        for host_id, letter in letters:
+            if letter.find is None:
+                self._look_again(self._rows.left_out_of(host_id))
+                continue
+            find, self._document = letter.find, Witness(letter.in_session)
+            is_new = self._enter(find, self._refusal(find), letter.referrer)
+            self._document = None
+            if find.line is not None:
+                self._account(find, is_new=is_new)
+        self._pass_on()
+        self._rows.write()
 
     # --- redirects -----------------------------------------------------------------------------------------------
 
@@ -352,3 +401,15 @@ class Admission:
         self._rows.postpone(retry)
         self._hosts.count_trouble(host_id, retry.reason)
         self._tally.add("sum", "retries")
+
+
+def _hosts_of(group: Group) -> set[Host]:
+    """Return the hosts of a group: those of its visits, and all of which it has found something."""
+    finds = chain((find for batch in group.seeds for find in batch.finds), group.finds)
+    linked = chain.from_iterable(runs_of(visit.finds) for visit in group.visits)
+    return {
+        *(visit.request.url.host_port for visit in group.visits),
+        *(retry.request.url.host_port for retry in group.retries),
+        *(find.url.host_port for find in finds),
+        *(run.find.url.host_port for run in linked),
+    }

@@ -23,6 +23,7 @@ from crawler.frontier.tables import Tables
 _REMEMBERED = 100_000
 _LONG_AGO = 3600.0  # seconds; older failures are forgotten when a later life asks again
 _STATE = tuple(field.name for field in fields(HostState) if field.name != "answered")
+_QUOTED = ", ".join(f'"{name}"' for name in _STATE)  # WINDOW is a word of SQL
 _INSERT = "INSERT INTO host (name, site) VALUES (?, ?) ON CONFLICT (name) DO NOTHING RETURNING id"
 ANSWERED = "pages > failed OR EXISTS (SELECT 1 FROM robots WHERE robots.host = host.id)"
 
@@ -115,7 +116,7 @@ class HostRows:
 
     def states(self, hosts: Iterable[Host]) -> dict[Host, HostState]:
         """Return the stored states of these hosts, without those that have no row."""
-        columns = f"name, {', '.join(_STATE)}, {ANSWERED}"
+        columns = f"name, {_QUOTED}, {ANSWERED}"
         found = self._db.rows(f"SELECT {columns} FROM host WHERE name {AMONG}", self._db.among(hosts))  # noqa: S608
         states = {}
         for name, *values, answered in found:

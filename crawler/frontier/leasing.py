@@ -16,40 +16,38 @@ Runs on: the storage thread.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crawler.core.leases_and_commits import Wanted
 from crawler.core.messages import Request
 from crawler.core.throttle import LONG_REST
 from crawler.core.urls import parse
-from crawler.frontier.columns import AMONG, PARKED_DEATHS, READY, SUSPECT, WAITING, WAY, way_of
+from crawler.frontier.columns import AMONG, PARKED_DEATHS, READY, SUSPECT, WAY, way_of
 from crawler.frontier.host_rows import HostRows
 from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.queues import NO_LIMIT, Limits, Queues
 from crawler.frontier.tables import Tables
-
-_NO_LIMIT = 1 << 30
 
 _WAY = ", ".join(f"url.{column}" for column in WAY)
 _COLUMNS = (
     f"SELECT url.host, url.id, url.url, url.attempts, url.guess, host.named, source.url, {_WAY}"  # noqa: S608
     " FROM url JOIN host ON host.id = url.host LEFT JOIN url AS source ON source.id = url.referrer"
 )
-_ANY = "(attempts > 0) IN (0, 1)"  # both, and SQLite searches url_ready by depth
-_OPEN = "(SELECT pages FROM host WHERE host.id = url.host) < ?"
 
 
 class Leasing:
-    """The leases of one life of the run in the database `db`.
+    """The leases of one life of the run in the database `db`, from these `queues`.
 
     Attributes:
         is_list_read: every line of the list is committed.
     """
 
-    def __init__(self, db: Tables, hosts: HostRows, policy: FrontierPolicy) -> None:
+    def __init__(self, db: Tables, queues: Queues, hosts: HostRows, policy: FrontierPolicy) -> None:
         self._db = db
+        self._queues = queues
         self._hosts = hosts
-        self._host_pages = policy.host_pages if policy.host_pages is not None else _NO_LIMIT
+        self._host_pages = policy.host_pages if policy.host_pages is not None else NO_LIMIT
         self._by_level = policy.by_level
         self._level = -1 if policy.by_level else 0
         self._leased: dict[int, int] = {}  # url id -> host id
@@ -75,7 +73,7 @@ class Leasing:
             self._open -= gone
             self.gain(set(self._hosts.ready(gone)))
         if self.is_list_read and not self._by_level:
-            self._go_to(_NO_LIMIT)
+            self._go_to(NO_LIMIT)
         if wanted.awaited is not None:
             requests = self._read(self._due(wanted.awaited))
         else:
@@ -89,13 +87,11 @@ class Leasing:
 
     def next_rested(self, now: float) -> float | None:
         """Return the moment when the first host that rests for long may be leased again; None = no host does."""
-        rests = "due > ? AND pages < ?"
-        queries = (
-            f"SELECT min(due) FROM host WHERE ready > 0 AND {rests}",  # noqa: S608
-            f"SELECT min(due) FROM host JOIN url ON url.host = host.id WHERE {SUSPECT} AND {rests}",  # noqa: S608
-        )
-        dues = [self._one(query, now + LONG_REST, self._host_pages) for query in queries]
-        return min((float(due) - LONG_REST for due in dues if due is not None), default=None)
+        due = self._queues.next_rested(now + LONG_REST, self._host_pages)
+        return None if due is None else due - LONG_REST
+
+    def _limits(self, now: float) -> Limits:
+        return Limits(level=self._level, pages=self._host_pages, due=now + LONG_REST)
 
     def _lease(self, row: Sequence[Any], *, alone: bool = False) -> Request:
         """Mark the URL of a row of _COLUMNS as leased, and return the request for it."""
@@ -115,7 +111,7 @@ class Leasing:
             host_id = self._leased.pop(request.id, None)
             if host_id is None:
                 continue
-            if request.alone or self._host_pages != _NO_LIMIT:
+            if request.alone or self._host_pages != NO_LIMIT:
                 self.gain({host_id})  # it took the place of a ready one
             self._per_host[host_id] -= 1
             if request.alone:
@@ -144,7 +140,7 @@ class Leasing:
 
     def put_off(self, requests: Iterable[Request]) -> None:
         """Keep the places of these requests, which wait for another try, among the pages of their hosts."""
-        if self._host_pages != _NO_LIMIT:
+        if self._host_pages != NO_LIMIT:
             for request in requests:
                 self._put_off[self._hosts.id(request.url.host_port)].add(request.id)
 
@@ -156,7 +152,7 @@ class Leasing:
 
     def is_anything_left(self) -> bool:
         """Return whether some pending URL may be leased, now or later."""
-        return self._lowest_depth() is not None
+        return self._queues.is_anything_left(self._host_pages)
 
     # --- ready URLs ----------------------------------------------------------------------------------------------
 
@@ -168,10 +164,7 @@ class Leasing:
         ready = self._hosts.ready(shares)
         opened = [host_id for host_id in shares if self._has_more(host_id, ready.get(host_id, 0))]
         new = self._closed_hosts(wanted.new_hosts if wanted.new_share else 0, now)
-        ids = [
-            url_id for host_id in opened + new for url_id in self._take(host_id, shares.get(host_id, wanted.new_share))
-        ]
-        return self._read(ids)
+        return self._read(self._take({host_id: shares.get(host_id, wanted.new_share) for host_id in opened + new}))
 
     def _has_more(self, host_id: int, ready: int) -> bool:
         """Return whether some of the ready URLs of a host are not leased yet."""
@@ -181,33 +174,33 @@ class Leasing:
         """Return hosts to open that have a URL to lease, earliest due first."""
         if count <= 0 or now < self._all_open_until:
             return []
-        rows = self._db.rows(
-            "SELECT id, ready FROM host WHERE ready > 0 AND due <= ? AND pages < ?"  # noqa: S608
-            f" AND (? OR EXISTS (SELECT 1 FROM url WHERE host = host.id AND {_ANY} AND depth <= ? AND {READY}))"
-            " ORDER BY due, id LIMIT ?",
-            *(now + LONG_REST, self._host_pages, self._level == _NO_LIMIT, self._level),
-            count + len(self._open) + len(self._per_host),
-        )
+        rows = self._queues.new_hosts(self._limits(now), count, self._open | self._per_host.keys())
         found = [host_id for host_id, ready in rows if host_id not in self._open and self._has_more(host_id, ready)]
         if len(found) < count:
             rested = self.next_rested(now)
             self._all_open_until = float("inf") if rested is None else rested
         return found[:count]
 
-    def _take(self, host_id: int, share: int) -> list[int]:
-        """Return the first `share` ready URLs of a host that are not leased yet and fit into its pages."""
-        put_off = self._put_off.get(host_id, set())
-        again = self._due(put_off)[:share]
-        share -= len(again)
-        if self._host_pages != _NO_LIMIT:
-            share = min(share, self._pages_left(host_id) - len(put_off))
-        rows = self._db.rows(
-            f"SELECT id FROM url WHERE host = ? AND {_ANY} AND depth <= ? AND {READY}"  # noqa: S608
-            " ORDER BY attempts > 0, depth, id LIMIT ?",
-            *(host_id, self._level, max(0, share) + self._per_host[host_id] + len(put_off)),
-        )
-        ids = [url_id for (url_id,) in rows if url_id not in self._leased and url_id not in put_off]
-        return again + ids[: max(0, share)]
+    def _take(self, shares: Mapping[int, int]) -> list[int]:
+        """Return the first ready URLs of each host that are not leased yet and fit into its pages, so many of each."""
+        taken: dict[int, list[int]] = {}
+        wanted: dict[int, int] = {}
+        for host_id, share in shares.items():
+            put_off = self._put_off.get(host_id, set())
+            again = taken[host_id] = self._due(put_off)[:share]
+            more = share - len(again)
+            if self._host_pages != NO_LIMIT:
+                more = min(more, self._pages_left(host_id) - len(put_off))
+            wanted[host_id] = max(0, more)
+        asked = {
+            host_id: more + self._per_host[host_id] + len(self._put_off.get(host_id, ()))
+            for host_id, more in wanted.items()
+        }
+        for host_id, first in self._queues.first_urls(asked, self._level).items():
+            put_off = self._put_off.get(host_id, set())
+            fresh = [url_id for url_id in first if url_id not in self._leased and url_id not in put_off]
+            taken[host_id] += fresh[: wanted[host_id]]
+        return [url_id for url_ids in taken.values() for url_id in url_ids]
 
     def _due(self, url_ids: Iterable[int]) -> list[int]:
         """Return those of these URLs that are ready and not leased yet."""
@@ -235,22 +228,18 @@ class Leasing:
     # --- when no URL is ready ------------------------------------------------------------------------------------
 
     def _suspect(self, now: float) -> list[Request]:
-        """Lease one URL in flight at repeated deaths; that with the fewest comes first, so that a kill hits another."""
-        found = self._db.row(
-            f"SELECT id FROM url WHERE {SUSPECT} AND not_before IS NULL AND depth <= ? AND {_OPEN}"  # noqa: S608
-            " AND (SELECT due FROM host WHERE host.id = url.host) <= ? ORDER BY depth, deaths, id LIMIT 1",
-            *(self._level, self._host_pages, now + LONG_REST),
-        )
-        if found is None:
+        """Lease one URL that was in flight at repeated deaths."""
+        url_id = self._queues.suspect(self._limits(now))
+        if url_id is None:
             return []
-        self._alone = found[0]
-        return [self._lease(row, alone=True) for row in self._db.rows(f"{_COLUMNS} WHERE url.id = ?", *found)]
+        self._alone = url_id
+        return [self._lease(row, alone=True) for row in self._db.rows(f"{_COLUMNS} WHERE url.id = ?", url_id)]
 
     def _descend(self) -> bool:
         """Go on to the next depth with a pending URL; return False while this depth waits for a retry or the seeds."""
-        if self._level == _NO_LIMIT:
+        if self._level == NO_LIMIT:
             return False
-        lowest = self._lowest_depth()
+        lowest = self._queues.lowest_depth(self._host_pages)
         if lowest is None or lowest <= self._level or (lowest > 0 and not self.is_list_read):
             return False
         self._go_to(lowest)
@@ -265,18 +254,6 @@ class Leasing:
         """Ask every host again, as the limit on all of them has ended."""
         self._gained.update(self._open)
         self._all_open_until = float("-inf")
-
-    def _lowest_depth(self) -> int | None:
-        """Return the least depth of a pending URL whose host is not closed; None = there is no such URL."""
-        least = f"SELECT min(depth) FROM url WHERE url.host = host.id AND (attempts > 0) = %d AND {READY}"  # noqa: S608
-        of_hosts = f"SELECT min(({least})) FROM host WHERE ready > 0 AND pages < ?"  # noqa: S608
-        queries = (
-            *(of_hosts % were_tried for were_tried in (0, 1)),
-            f"SELECT min(depth) FROM url WHERE {SUSPECT} AND {_OPEN}",  # noqa: S608
-            f"SELECT min(depth) FROM url WHERE {WAITING} AND {_OPEN}",  # noqa: S608
-        )
-        depths = [self._one(query, self._host_pages) for query in queries]
-        return min((depth for depth in depths if depth is not None), default=None)
 
 
 def _request(row: Sequence[Any], *, alone: bool = False) -> Request:

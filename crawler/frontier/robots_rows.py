@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.urls import parse
 from crawler.frontier.host_rows import HostRows
+from crawler.frontier.letters import Post
 from crawler.frontier.tables import Tables
 
 _COPY = ("fetched_at", "expires_at", "status", "body")
@@ -22,10 +23,13 @@ def robots_copies(db: Tables, condition: str, *values: object) -> dict[str, Robo
     }
 
 
-def write_robots(db: Tables, hosts: HostRows, copies: Mapping[str, RobotsCopy]) -> None:
-    """Store these copies, by origin, in the place of older ones."""
+def write_robots(db: Tables, hosts: HostRows, copies: Mapping[str, RobotsCopy], post: Post) -> None:
+    """Store these copies, by origin, in the place of older ones, unless their hosts are away."""
+    names = {origin: parse(origin).host_port for origin in copies}
+    post.claim(names.values())
     rows = [
-        (origin, hosts.id(parse(origin).host_port), copy.fetched_at, copy.expires_at, copy.status, copy.body)
+        (origin, hosts.id(names[origin]), copy.fetched_at, copy.expires_at, copy.status, copy.body)
         for origin, copy in copies.items()
+        if not post.is_away(names[origin])
     ]
     db.put("robots", ("origin",), ("host", *_COPY), rows)

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from crawler.core.finds import Run
 from crawler.core.reasons import Reason
-from crawler.core.sessions import LinkingDocument
+from crawler.core.sessions import Document, LinkingDocument
 from crawler.core.traps import Family, families
 from crawler.core.urls import Url
 from crawler.frontier.policy import FrontierPolicy
@@ -86,7 +86,7 @@ class ScopeIndex:
         """Return the narrowest place that a seed brought in and that holds a URL; None = the URL is out of scope."""
         return next((place for place in reversed(self._scope.places(url)) if place in self._places), None)
 
-    def trap(self, url: Url, host_id: int, document: LinkingDocument | None) -> Reason | None:
+    def trap(self, url: Url, host_id: int, document: Document | None) -> Reason | None:
         """Count a URL that is no seed, or return the reason when its family is too large already.
 
         `document` links to it; None = no document does, so none shows whether an id is a session's.
@@ -102,7 +102,7 @@ class ScopeIndex:
             self._changed.add(counter)
         return None
 
-    def families(self, url: Url, host_id: int, document: LinkingDocument | None = None) -> Families:
+    def families(self, url: Url, host_id: int, document: Document | None = None) -> Families:
         """Return the families of a URL that is no seed, and the size of each."""
         sizes = []
         for family in families(url, self._year, document):

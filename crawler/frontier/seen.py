@@ -16,8 +16,8 @@ Runs on: the storage thread.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from crawler.core.discovery import START
-from crawler.core.finds import Run
-from crawler.core.merging import UrlRow, merged
+from crawler.core.finds import Find, Run
+from crawler.core.merging import UrlRow, first, merged
 from crawler.core.reasons import Reason
 
 _REMEMBERED = 200_000  # URLs of one half: 70 MB are both, at 70 characters each
@@ -80,6 +80,15 @@ class SeenCache:
                 self._older_ids, self._ids = self._ids, {}
         for url_id, href, row in rows:
             self._put(url_id, href, None if row is None else self._shared(row))
+
+    def merge(self, find: Find, refusal: Reason | None) -> None:
+        """Take in a find that is on its way to the row of its URL."""
+        if not self._most:
+            return
+        href = find.url.href
+        known = self._rows.get(href, self._older.get(href, _UNKNOWN))
+        if known is not None and (row := first(find, refusal) if known is _UNKNOWN else merged(known, find, refusal)):
+            self.keep([(0, href, row)])
 
     def _renew(self, href: str) -> UrlRow | None:
         """Return the row of a URL from the older half, and keep it in the younger one."""

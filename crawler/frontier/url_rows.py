@@ -29,10 +29,9 @@ _WRITTEN = (*_KEPT, "shape")
 _COLUMNS = ", ".join(f"url.{column}" for column in ("id", "url", "host", "leads_to", *_KEPT))
 _BY_ID = f"SELECT {_COLUMNS} FROM url WHERE id = ?"  # noqa: S608
 _BY_IDS = f"SELECT {_COLUMNS} FROM url WHERE id {AMONG}"  # noqa: S608
-_LEFT_OUT = (
-    f"SELECT {_COLUMNS} FROM url JOIN host ON host.id = url.host"  # noqa: S608
-    f" WHERE host.site = ? AND url.reason = '{Reason.OUT_OF_SCOPE}'"
-)
+_OUTSIDE = f"url.reason = '{Reason.OUT_OF_SCOPE}'"
+_LEFT_OUT = f"SELECT {_COLUMNS} FROM url JOIN host ON host.id = url.host WHERE host.site = ? AND {_OUTSIDE}"  # noqa: S608
+_LEFT_OUT_OF = f"SELECT {_COLUMNS} FROM url WHERE host = ? AND {_OUTSIDE}"  # noqa: S608
 _INSERTED = ("id", "url", "host", *_WRITTEN)
 _ENDED = ("state", "reason", "status", "attempts", "deaths", "not_before")
 _PUT_OFF = ("attempts", "not_before", "reason", "deaths")
@@ -125,9 +124,16 @@ class UrlRows:
 
     def left_out(self, site: str) -> Sequence[LoadedUrl]:
         """Return the URLs of a site that were left out of scope."""
+        return self._outside(_LEFT_OUT, site)
+
+    def left_out_of(self, host_id: int) -> Sequence[LoadedUrl]:
+        """Return the URLs of a host that were left out of scope."""
+        return self._outside(_LEFT_OUT_OF, host_id)
+
+    def _outside(self, query: str, value: str | int) -> Sequence[LoadedUrl]:
         if self._has_left_out:
             self.write()
-        found = [self._keep(columns) for columns in self._db.rows(_LEFT_OUT, site)]
+        found = [self._keep(columns) for columns in self._db.rows(query, value)]
         return [url for url in found if url.reason == Reason.OUT_OF_SCOPE]
 
     def loaded(self) -> Collection[LoadedUrl]:

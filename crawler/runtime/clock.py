@@ -24,3 +24,11 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Let other tasks run for at least this long; zero or less is one turn of the loop."""
         await asyncio.sleep(seconds)
+
+
+def boot_time() -> float:
+    """Return seconds since some moment of the past, those included in which the machine slept.
+
+    A deadline that others keep for us goes on while the lid is shut, and `time.monotonic` may not.
+    """
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

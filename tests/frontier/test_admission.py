@@ -184,7 +184,7 @@ def test_a_link_that_was_first_seen_as_nofollow_is_counted_by_the_traps(
 
     assert list(life.rows().values()).count("PENDING") == 5
     assert list(life.rows().values()).count(Reason.TRAP_SESSION_ID) == 4
-    assert life.frontier._tally.totals().skipped == {Reason.TRAP_SESSION_ID: 4}
+    assert life.frontier._decisions.tally.totals().skipped == {Reason.TRAP_SESSION_ID: 4}
 
 
 TALKS = [f"{A}talk?sid={number:08x}-a1b2-4c3d-8e4f-{number:012x}" for number in range(12)]
@@ -249,7 +249,7 @@ def test_a_later_document_lets_in_what_was_taken_for_a_session(begin: Callable[[
     life.finish(leased[f"{A}index"], *map(link, TALKS[:11]))
 
     assert [life.rows()[url] for url in TALKS] == ["PENDING"] * 11 + [Reason.TRAP_SESSION_ID]
-    assert life.frontier._tally.totals().skipped == {Reason.TRAP_SESSION_ID: 8}
+    assert life.frontier._decisions.tally.totals().skipped == {Reason.TRAP_SESSION_ID: 8}
 
 
 @pytest.mark.parametrize("kind", [Reason.NOFOLLOW, Reason.DEPTH_LIMIT, Reason.HOP_LIMIT])
@@ -269,7 +269,7 @@ def test_a_followed_link_waits_for_its_place(
 
     assert life.rows()[f"{B}x"] == "PENDING"
     assert life.lease()[f"{B}x"].way.depth == 2
-    assert life.frontier._tally.totals().skipped == {}
+    assert life.frontier._decisions.tally.totals().skipped == {}
 
 
 def test_a_page_that_opens_a_place_has_the_links_behind_that_in_scope(begin: Callable[[FrontierPolicy], Life]) -> None:
@@ -281,7 +281,7 @@ def test_a_page_that_opens_a_place_has_the_links_behind_that_in_scope(begin: Cal
     life.finish(page, link(f"{B}before"), onward(page, f"{B}start"), link(f"{B}after"))
 
     assert life.rows() == {A: "DONE", f"{B}before": "PENDING", f"{B}start": "PENDING", f"{B}after": "PENDING"}
-    assert life.frontier._tally.totals().skipped == {}
+    assert life.frontier._decisions.tally.totals().skipped == {}
 
 
 def test_each_link_of_a_page_lies_in_a_folder_of_its_own(begin: Callable[[FrontierPolicy], Life]) -> None:
@@ -620,10 +620,10 @@ def test_the_index_of_keys_settles_links_that_are_not_remembered(begin: Callable
     statements: list[str] = []
     life.frontier._db.set_trace_callback(statements.append)
 
-    life.frontier._admission._seen = SeenCache(follows=True, ids=True)
+    life.frontier._decisions.admission._seen = SeenCache(follows=True, ids=True)
     life.finish(requests["http://h/1"], link("http://h/1", 3), link("http://h/3", 4), link("http://h/", 1))
     reads = [statement for statement in statements if "url.leads_to" in statement]
-    life.frontier._admission._seen = SeenCache(follows=True, ids=True)
+    life.frontier._decisions.admission._seen = SeenCache(follows=True, ids=True)
     life.finish(requests["http://h/2"], link("http://h/3", 1), link("http://h/4", 1))
 
     assert reads == []

@@ -232,7 +232,7 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def the_account_is_the_models(self) -> None:
         """Every URL is in one state, every sum is right, and every number that is kept equals what is counted."""
-        totals = self.run.frontier._tally.totals()
+        totals = self.run.frontier._decisions.tally.totals()
         counted = [sum(row.state is state for row in self.rows.values()) for state in State]
         assert [totals.pending, totals.done, totals.failed, sum(totals.skipped.values())] == counted
         assert totals.discovered == len(self.rows)
@@ -257,7 +257,7 @@ class Lives(RuleBasedStateMachine):
             self.leased = {request.url.href: request for request in self.run.lease().requests}
             if not self.leased:
                 break
-        assert self.run.frontier._tally.totals().pending == 0
+        assert self.run.frontier._decisions.tally.totals().pending == 0
         refused = [row for row in self.rows.values() if row.state is State.SKIPPED and not row.is_denied]
         assert [row.turns for row in self.rows.values() if row not in refused] == [1] * (len(self.rows) - len(refused))
 

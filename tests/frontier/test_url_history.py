@@ -46,7 +46,7 @@ def finish(frontier: SqliteFrontier, url: str, *finds: Find) -> None:
 
 def history(frontier: SqliteFrontier, policy: FrontierPolicy = POLICY) -> FrontierHistory:
     """Return the history to ask."""
-    return FrontierHistory(frontier._tables, frontier._keys, policy, "crawler", 2026)
+    return FrontierHistory(frontier._tables, frontier._decisions.keys, policy, "crawler", 2026)
 
 
 def test_the_narrowest_place_is_told(frontier: SqliteFrontier) -> None:

@@ -120,11 +120,15 @@ class Run:
     def problems(self) -> list[str]:
         """Return the findings of an audit while the frontier runs, and sums in memory that differ from the disk."""
         at_rest = SqliteAtRest(self.frontier._db, self.path.name, is_closed=False)
-        audit, keys = FrontierAudit(at_rest), self.frontier._keys
+        audit, keys = FrontierAudit(at_rest), self.frontier._decisions.keys
         wrong = list(audit.problems())
         if any(keys.shapes({key: ""})[0][1] != url_id for key, url_id in at_rest.keys._young.items()):
             wrong.append("keys in memory and on disk differ")
-        return wrong if audit._tally.totals() == self.frontier._tally.totals() else [*wrong, "memory and disk differ"]
+        return (
+            wrong
+            if audit._tally.totals() == self.frontier._decisions.tally.totals()
+            else [*wrong, "memory and disk differ"]
+        )
 
     def one(self, query: str) -> Any:
         """The only value of a query."""

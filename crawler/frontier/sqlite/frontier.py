@@ -22,24 +22,18 @@ from crawler.core.leases_and_commits import (
     Wanted,
 )
 from crawler.core.visits import Visit
-from crawler.frontier.admission import Admission
 from crawler.frontier.columns import AMONG, READY, SUSPECT_DEATHS, WAITING
-from crawler.frontier.host_rows import HostRows
+from crawler.frontier.decisions import Decisions
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.leasing import Leasing
 from crawler.frontier.policy import FrontierPolicy
-from crawler.frontier.redirect_loops import mark_circles
-from crawler.frontier.robots_rows import robots_copies, write_robots
 from crawler.frontier.run_reports import RunReports
-from crawler.frontier.scope_index import ScopeIndex
 from crawler.frontier.sqlite import schema
 from crawler.frontier.sqlite.errors import storage_gate
+from crawler.frontier.sqlite.queues import SqliteQueues
 from crawler.frontier.sqlite.seen_keys import SeenKeys
 from crawler.frontier.sqlite.tables import SqliteTables
-from crawler.frontier.tally import Tally
 
 LONGEST_WAIT = 3600.0  # seconds; the longest delay that a retry may have
-_OF_HOSTS = f"host IN (SELECT id FROM host WHERE name {AMONG})"  # noqa: S608
 _WORKER = 1  # the only one of a run in a file
 _WAKE_AT_ONCE = 5000  # retries that come due in one transaction: about 50 ms
 
@@ -48,9 +42,6 @@ class SqliteFrontier:
     """The frontier in the file `path`, with the URLs in flight on `board`.
 
     `create`: the run is new, so the tables are made, in one transaction, unless they are there.
-
-    Attributes:
-        reports: the reports about the run; from `open` on.
     """
 
     def __init__(self, path: Path, board: MappedBoard, *, create: bool, policy: FrontierPolicy | None = None) -> None:
@@ -75,28 +66,30 @@ class SqliteFrontier:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA cache_size = -65536")  # KiB; the index of keys is what needs it
         db = self._tables = SqliteTables(self._db)
-        self._tally = Tally(db, _WORKER)
-        self._hosts = HostRows(db, self._policy.scope)
-        self._scope_index = ScopeIndex(db, self._policy, datetime.fromtimestamp(now, UTC).year)
-        self._keys = SeenKeys(db)
-        self._admission = Admission(db, self._tally, self._hosts, self._scope_index, self._keys, self._policy)
-        self._leasing = Leasing(db, self._hosts, self._policy)
-        self.reports = RunReports(db, self._tally, lambda: storage_gate(self._path.name))
+        self._decisions = Decisions(
+            db,
+            SeenKeys(db),
+            SqliteQueues(db),
+            self._policy,
+            worker=_WORKER,
+            year=datetime.fromtimestamp(now, UTC).year,
+            gate=lambda: storage_gate(self._path.name),
+        )
         self._count_deaths()
-        suspects = self._leasing.take_parked()
+        suspects = self._decisions.leasing.take_parked()
         stored = dict(db.rows("SELECT key, value FROM meta WHERE key LIKE 'seeds_%'"))
         cursor = SeedCursor(
             offset=stored.get("seeds_offset", 0),
             line=stored.get("seeds_line", 0),
             finished=bool(stored.get("seeds_finished", 0)),
         )
-        self._leasing.is_list_read = cursor.finished
+        self._decisions.leasing.is_list_read = cursor.finished
         latest = now + LONGEST_WAIT  # the clock may have been set back between two lives
         db.change(f"UPDATE url SET not_before = ? WHERE {WAITING} AND not_before > ?", latest, latest)  # noqa: S608
         db.change("UPDATE host SET due = rest_until WHERE down IS NOT NULL")  # given up, and now asked again
         db.change("UPDATE host SET due = ? WHERE due > ?", latest, latest)
         return Opened(
-            totals=self._tally.totals(),
+            totals=self._decisions.tally.totals(),
             cursor=cursor,
             files=dict(db.rows("SELECT name, length FROM file")),
             suspects=suspects,
@@ -125,17 +118,15 @@ class SqliteFrontier:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                for part in (self._hosts, self._scope_index, self._tally):
-                    part.write()
+                self._decisions.write()
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                for undone in (self._tables, self._hosts, self._scope_index, self._tally, self._admission):
-                    undone.forget()
+                self._tables.forget()
+                self._decisions.forget()
                 raise
-            self._tally.keep()
-            self._admission.keep()
+            self._decisions.keep()
 
     # --- opening -------------------------------------------------------------------------------------------------
 
@@ -166,19 +157,21 @@ class SqliteFrontier:
             if first is not None and first <= now:
                 self._wake(now)
                 first = self._first_retry()
-            requests = self._leasing.next(wanted, now)
+            leasing, hosts = self._decisions.leasing, self._decisions.hosts
+            requests = leasing.next(wanted, now)
             fresh = {request.url.host_port for request in requests} - wanted.shares.keys()
-            if given_up := fresh & self._hosts.given_up:
+            if given_up := fresh & hosts.given_up:
                 with self._transaction():
-                    self._hosts.give_another_chance(given_up, now)
-            moments = [moment for moment in (first, self._leasing.next_rested(now)) if moment is not None]
+                    hosts.give_another_chance(given_up, now)
+            states, robots = self._decisions.stored(fresh)
+            moments = [moment for moment in (first, leasing.next_rested(now)) if moment is not None]
             return Lease(
                 requests=tuple(requests),
-                hosts=self._hosts.states(fresh) if fresh else {},
-                robots=robots_copies(self._tables, _OF_HOSTS, self._tables.among(fresh)) if fresh else {},
-                is_exhausted=not len(self._leasing) and not self._leasing.is_anything_left(),
+                hosts=states,
+                robots=robots,
+                is_exhausted=not len(leasing) and not leasing.is_anything_left(),
                 next_due=min(moments, default=None),
-                gained=self._hosts.names(self._leasing.take_gained()),
+                gained=hosts.names(leasing.take_gained()),
             )
 
     def _first_retry(self) -> float | None:
@@ -195,33 +188,25 @@ class SqliteFrontier:
             self._tables.change_each(
                 "UPDATE host SET ready = ready + 1 WHERE id = ?", [(row[1],) for row in due if row[2] < SUSPECT_DEATHS]
             )
-        self._leasing.gain({row[1] for row in due})
+        self._decisions.leasing.gain({row[1] for row in due})
 
     # --- committing ----------------------------------------------------------------------------------------------
 
     def mark_circles(self, visits: Sequence[Visit]) -> Sequence[Visit]:
         """Return the visits to be committed, in order; each redirect that closes a circle has failed."""
         with storage_gate(self._path.name):
-            return mark_circles(self._tables, self._keys, visits)
+            return self._decisions.mark_circles(visits)
 
     def commit(self, group: Group) -> Committed:
         """Commit the group in one transaction."""
         with self._transaction():
-            self._admission.enter(group)
-            self._hosts.note(group.hosts)
-            write_robots(self._tables, self._hosts, group.robots)
-            files = [(_WORKER, name, length) for name, length in group.files.items()]
-            self._tables.put("file", ("worker", "name"), ("length",), files)
-            self._tally.add("sum", "seconds", group.seconds)
-        self._leasing.is_list_read |= any(batch.last for batch in group.seeds)
-        self._leasing.forget(visit.request for visit in group.visits)
-        self._leasing.forget(retry.request for retry in group.retries)
-        self._leasing.take_back(group.returned)
-        self._leasing.put_off(retry.request for retry in group.retries)
-        self._leasing.put_off(request for request in group.returned if request.attempts)
-        self._leasing.gain(self._hosts.take_gained())
-        gained = self._hosts.names(self._leasing.take_gained())
-        return Committed(group=group, totals=self._tally.totals(), gained=gained)
+            self._decisions.enter(group)
+        return self._decisions.committed(group)
+
+    @property
+    def reports(self) -> RunReports:
+        """Return the reports about the run, as of the last commit; from `open` on."""
+        return self._decisions.reports
 
     def close(self) -> None:
         """End in order: empty the board and release the lock."""
@@ -230,4 +215,4 @@ class SqliteFrontier:
         self._db.close()
 
     def __repr__(self) -> str:
-        return f"<SqliteFrontier {self._path.name}, {self._leasing!r}>"
+        return f"<SqliteFrontier {self._path.name}, {self._decisions.leasing!r}>"

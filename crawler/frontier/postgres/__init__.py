@@ -1,0 +1,1 @@
+"""The frontier in a PostgreSQL database, which many workers share (extra `crawler[postgres]`). Blocking."""

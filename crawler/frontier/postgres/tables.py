@@ -1,0 +1,119 @@
+"""The tables of a run in PostgreSQL (`frontier/tables.py` says what each method does).
+
+Rules
+- Sets of rows travel as one array for each column, in one statement: a sixth of the time of a statement for each row.
+- Rows of a set are sorted by their keys where others may write the same ones, so that no two wait for each other.
+- A text has no NUL in PostgreSQL; it becomes U+FFFD.
+Runs on: the thread that has the connection.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from crawler.frontier.postgres.connection import Connection
+from crawler.frontier.postgres.schema import TYPES
+from crawler.frontier.tables import Row
+
+_BLOCK = 1000  # numbers that one draw from the sequence gives
+_FREE_TEXT = {"rejected", "bad_link"}
+
+
+class PostgresTables:
+    """The tables of the run that `db` works with."""
+
+    def __init__(self, db: Connection) -> None:
+        self.db = db
+        self._next_url = self._last_url = 0
+
+    def rows(self, query: str, *values: object) -> list[Row]:
+        """Return the rows of a query."""
+        return self.db.rows(query, *values)
+
+    def scan(self, query: str, *values: object) -> Iterator[Row]:
+        """Yield the rows of a query, however many."""
+        return self.db.scan(query, *values)
+
+    def row(self, query: str, *values: object) -> Row | None:
+        """Return the first row of a query; None = it has none."""
+        return self.db.row(query, *values)
+
+    def among(self, values: Iterable[int | str]) -> object:
+        """Return the parameter for AMONG that stands for these values."""
+        return list(values)
+
+    def change(self, statement: str, *values: object) -> int:
+        """Execute a statement; return the number of rows that it changed."""
+        return self.db.execute(statement, *values).rowcount
+
+    def change_each(self, statement: str, rows: Iterable[Row]) -> None:
+        """Execute a statement once for each of these rows of values."""
+        if found := list(rows):
+            self.db.execute_each(statement, found)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Insert new rows."""
+        self._send(_insert(table, tuple(columns)), table, rows)
+
+    def insert_missing(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Insert those rows whose keys are not there."""
+        self._send(_insert(table, tuple(columns), "ON CONFLICT DO NOTHING"), table, sorted(set(rows)))
+
+    def put(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Insert rows, each in the place of the one with its keys."""
+        last = {row[: len(keys)]: row for row in rows}
+        self._send(_put(table, tuple(keys), tuple(columns)), table, [last[key] for key in sorted(last)])
+
+    def add(self, table: str, keys: Sequence[str], column: str, rows: Iterable[Row]) -> None:
+        """Add to the number in this column of the rows with these keys."""
+        self._send(_add(table, tuple(keys), column), table, sorted(rows))
+
+    def update(self, table: str, columns: Sequence[str], key: str, rows: Iterable[Row]) -> None:
+        """Set these columns of the rows with these keys."""
+        last = {row[-1]: row for row in rows}
+        self._send(_update(table, tuple(columns), key), table, list(last.values()))
+
+    def new_url(self) -> int:
+        """Return the number of a new row of `url`; a number may be given to no row, and never to two."""
+        if self._next_url >= self._last_url:
+            ((first,),) = self.db.rows("SELECT nextval('url_number')")
+            self._next_url, self._last_url = first, first + _BLOCK
+        self._next_url += 1
+        return self._next_url - 1
+
+    def _send(self, statement: str, table: str, rows: Iterable[Row]) -> None:
+        found = rows if isinstance(rows, list) else list(rows)
+        if not found:
+            return
+        if table in _FREE_TEXT:
+            found = [tuple(v.replace("\0", "\ufffd") if isinstance(v, str) else v for v in row) for row in found]
+        self.db.execute(statement, *map(list, zip(*found, strict=True)))
+
+
+def _arrays(table: str, columns: Iterable[str]) -> str:
+    return ", ".join(f"?::{TYPES[table, column]}[]" for column in columns)
+
+
+@lru_cache(maxsize=1000)
+def _insert(table: str, columns: tuple[str, ...], otherwise: str = "") -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    return f"INSERT INTO {table} ({names}) SELECT * FROM unnest({_arrays(table, columns)}) {otherwise}"  # noqa: S608
+
+
+@lru_cache(maxsize=1000)
+def _put(table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    changes = ", ".join(f'"{column}" = excluded."{column}"' for column in columns)
+    return _insert(table, (*keys, *columns), f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}")
+
+
+@lru_cache(maxsize=1000)
+def _add(table: str, keys: tuple[str, ...], column: str) -> str:
+    change = f"{column} = {table}.{column} + excluded.{column}"
+    return _insert(table, (*keys, column), f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {change}")
+
+
+@lru_cache(maxsize=1000)
+def _update(table: str, columns: tuple[str, ...], key: str) -> str:
+    changes = ", ".join(f'"{column}" = given."{column}"' for column in columns)
+    names = ", ".join(f'"{column}"' for column in (*columns, key))
+    given = f"unnest({_arrays(table, (*columns, key))}) AS given ({names})"
+    return f'UPDATE {table} SET {changes} FROM {given} WHERE {table}."{key}" = given."{key}"'  # noqa: S608
