@@ -43,17 +43,19 @@ class Decisions:
         keys: UrlKeys,
         queues: Queues,
         policy: FrontierPolicy,
+        tally: Tally,
         *,
         worker: int,
         year: int,
         gate: Callable[[], AbstractContextManager[None]],
         post: Post | None = None,
+        ids: dict[Host, int] | None = None,
     ) -> None:
         self._db = db
         self._worker = worker
         self._post = post or NoPost()
-        self.tally = Tally(db, worker)
-        self.hosts = HostRows(db, policy.scope)
+        self.tally = tally
+        self.hosts = HostRows(db, policy.scope, ids)
         self.scope_index = ScopeIndex(db, policy, year)
         self.keys = keys
         self.admission = Admission(db, self.tally, self.hosts, self.scope_index, keys, policy, self._post)

@@ -40,14 +40,16 @@ class _PageCounts(msgspec.Struct):
 class HostRows:
     """The writer of the hosts in the database `db`; `scope` tells which of them come into scope together.
 
+    `ids` are the rows that are known already; what is learned is added.
+
     Attributes:
         given_up: hosts that an earlier life of the run gave up and this one has not leased yet; their rows say why.
     """
 
-    def __init__(self, db: Tables, scope: Scope) -> None:
+    def __init__(self, db: Tables, scope: Scope, ids: dict[Host, int] | None = None) -> None:
         self._db = db
         self._scope = scope
-        self._ids: dict[Host, int] = {}
+        self._ids = {} if ids is None else ids
         self._named: set[int] = set()  # hosts of which that is stored
         self._ready: Counter[int] = Counter()
         self._pages: dict[int, _PageCounts] = {}

@@ -17,13 +17,14 @@ Runs on: the storage thread.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from crawler.core.leases_and_commits import Wanted
 from crawler.core.messages import Request
 from crawler.core.throttle import LONG_REST
-from crawler.core.urls import parse
-from crawler.frontier.columns import AMONG, PARKED_DEATHS, READY, SUSPECT, WAY, way_of
+from crawler.core.urls import Host, parse
+from crawler.frontier.columns import AMONG, READY, WAY, way_of
 from crawler.frontier.host_rows import HostRows
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.queues import NO_LIMIT, Limits, Queues
@@ -66,12 +67,19 @@ class Leasing:
     def __repr__(self) -> str:
         return f"<Leasing {len(self._leased)} URLs of {len(self._per_host)} hosts>"
 
-    def next(self, wanted: Wanted, now: float) -> list[Request]:
-        """Lease the URLs that may be asked for; see `core.protocols.Frontier.lease`."""
-        if wanted.gone:
-            gone = set(map(self._hosts.id, wanted.gone))
+    @property
+    def busy(self) -> AbstractSet[int]:
+        """Return the hosts that the engine knows, and those of which something is leased."""
+        return self._open | self._per_host.keys()
+
+    def close(self, hosts: Iterable[Host]) -> None:
+        """Note that the engine has evicted these hosts."""
+        if gone := set(map(self._hosts.id, hosts)):
             self._open -= gone
             self.gain(set(self._hosts.ready(gone)))
+
+    def next(self, wanted: Wanted, now: float) -> list[Request]:
+        """Lease the URLs that may be asked for; see `core.protocols.Frontier.lease`."""
         if self.is_list_read and not self._by_level:
             self._go_to(NO_LIMIT)
         if wanted.awaited is not None:
@@ -90,7 +98,8 @@ class Leasing:
         due = self._queues.next_rested(now + LONG_REST, self._host_pages)
         return None if due is None else due - LONG_REST
 
-    def _limits(self, now: float) -> Limits:
+    def limits(self, now: float) -> Limits:
+        """Return the limits on what may be leased now."""
         return Limits(level=self._level, pages=self._host_pages, due=now + LONG_REST)
 
     def _lease(self, row: Sequence[Any], *, alone: bool = False) -> Request:
@@ -127,6 +136,10 @@ class Leasing:
         self.gain({self._hosts.id(request.url.host_port) for request in requests})
         self.forget(requests)
 
+    def look_again(self) -> None:
+        """Ask every host again, also those of which nothing was heard: others may have found URLs."""
+        self._all_open_until = float("-inf")
+
     def gain(self, host_ids: set[int]) -> None:
         """Note that these hosts may have more URLs to lease."""
         self._gained |= host_ids
@@ -146,9 +159,9 @@ class Leasing:
 
     def take_parked(self) -> tuple[Request, ...]:
         """Lease the URLs that ran alone at repeated deaths, as far as their hosts have pages left."""
-        parked = f"SELECT id FROM url WHERE {SUSPECT} AND deaths >= ?"  # noqa: S608 - from the index of suspects
-        rows = self._db.rows(f"{_COLUMNS} WHERE url.id IN ({parked})", PARKED_DEATHS)
-        return tuple(self._lease(row, alone=True) for row in list(rows) if self._pages_left(row[0]) > 0)
+        parked = self._db.among(self._queues.parked())
+        rows = list(self._db.rows(f"{_COLUMNS} WHERE url.id {AMONG}", parked))
+        return tuple(self._lease(row, alone=True) for row in rows if self._pages_left(row[0]) > 0)
 
     def is_anything_left(self) -> bool:
         """Return whether some pending URL may be leased, now or later."""
@@ -174,7 +187,7 @@ class Leasing:
         """Return hosts to open that have a URL to lease, earliest due first."""
         if count <= 0 or now < self._all_open_until:
             return []
-        rows = self._queues.new_hosts(self._limits(now), count, self._open | self._per_host.keys())
+        rows = self._queues.new_hosts(self.limits(now), count, self.busy)
         found = [host_id for host_id, ready in rows if host_id not in self._open and self._has_more(host_id, ready)]
         if len(found) < count:
             rested = self.next_rested(now)
@@ -229,7 +242,7 @@ class Leasing:
 
     def _suspect(self, now: float) -> list[Request]:
         """Lease one URL that was in flight at repeated deaths."""
-        url_id = self._queues.suspect(self._limits(now))
+        url_id = self._queues.suspect(self.limits(now))
         if url_id is None:
             return []
         self._alone = url_id

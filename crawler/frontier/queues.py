@@ -3,7 +3,7 @@
 Runs on: anywhere (pure); an implementation on the thread that has its connection.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol
 
@@ -39,8 +39,8 @@ class Queues(Protocol):
         """
         ...
 
-    def give_back(self, hosts: Iterable[int]) -> None:
-        """Let other workers have these hosts, of which nothing is leased any more."""
+    def parked(self) -> Sequence[int]:
+        """Return the URLs that have died alone so often that they are given up, of hosts that are this worker's."""
         ...
 
     def suspect(self, limits: Limits) -> int | None:

@@ -8,6 +8,7 @@ Rules
 Runs on: the storage thread, inside a transaction.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from itertools import groupby
 
@@ -41,7 +42,8 @@ class ScopeIndex:
         self._scope = policy.scope
         self._has_traps = policy.traps
         self._year = year
-        self._counts: dict[tuple[int, bytes], int] = {}
+        self._counts: defaultdict[int, dict[bytes, int]] = defaultdict(dict)  # by host and family
+        self._remembered = 0
         self._changed: set[tuple[int, bytes]] = set()
         self._covered: dict[object, bool] = {}  # folders of URLs, or hosts with ports where those are enough
         self.opened = 0
@@ -97,32 +99,43 @@ class ScopeIndex:
         if reason := full_family(found):
             return reason
         for family, n in found:
-            counter = host_id, family.key
-            self._counts[counter] = n + family.weight
-            self._changed.add(counter)
+            self._counts[host_id][family.key] = n + family.weight
+            self._changed.add((host_id, family.key))
         return None
 
     def families(self, url: Url, host_id: int, document: Document | None = None) -> Families:
         """Return the families of a URL that is no seed, and the size of each."""
-        sizes = []
+        sizes, counts = [], self._counts[host_id]
         for family in families(url, self._year, document):
-            counter = host_id, family.key
-            if counter not in self._counts:
-                row = self._db.row("SELECT n FROM family WHERE host = ? AND key = ?", *counter)
-                self._counts[counter] = row[0] if row else 0
-            sizes.append((family, self._counts[counter]))
+            if family.key not in counts:
+                row = self._db.row("SELECT n FROM family WHERE host = ? AND key = ?", host_id, family.key)
+                counts[family.key] = row[0] if row else 0
+                self._remembered += 1
+            sizes.append((family, counts[family.key]))
         return tuple(sizes)
 
     def write(self) -> None:
         """Write the counts into the transaction."""
-        rows = [(*counter, self._counts[counter]) for counter in self._changed]
+        rows = [(host_id, key, self._counts[host_id][key]) for host_id, key in self._changed]
         self._db.put("family", ("host", "key"), ("n",), rows)
         self._changed.clear()
-        if len(self._counts) > _REMEMBERED:
+        if self._remembered > _REMEMBERED:
             self._counts.clear()
+            self._remembered = 0
+
+    def drop(self, host_ids: Iterable[int]) -> None:
+        """Forget the counts of hosts that others may change from now on."""
+        for host_id in host_ids:
+            self._remembered -= len(self._counts.pop(host_id, ()))
+
+    def read_again(self) -> None:
+        """Read the places again, since others have opened some."""
+        self.opened += 1
+        self._read_places()
 
     def forget(self) -> None:
         """Drop the counts and places of the transaction that was rolled back."""
         self._counts.clear()
+        self._remembered = 0
         self._changed.clear()
         self._read_places()

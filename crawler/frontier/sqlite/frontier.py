@@ -32,6 +32,7 @@ from crawler.frontier.sqlite.errors import storage_gate
 from crawler.frontier.sqlite.queues import SqliteQueues
 from crawler.frontier.sqlite.seen_keys import SeenKeys
 from crawler.frontier.sqlite.tables import SqliteTables
+from crawler.frontier.tally import Tally
 
 LONGEST_WAIT = 3600.0  # seconds; the longest delay that a retry may have
 _WORKER = 1  # the only one of a run in a file
@@ -71,6 +72,7 @@ class SqliteFrontier:
             SeenKeys(db),
             SqliteQueues(db),
             self._policy,
+            Tally(db, _WORKER),
             worker=_WORKER,
             year=datetime.fromtimestamp(now, UTC).year,
             gate=lambda: storage_gate(self._path.name),
@@ -158,6 +160,7 @@ class SqliteFrontier:
                 self._wake(now)
                 first = self._first_retry()
             leasing, hosts = self._decisions.leasing, self._decisions.hosts
+            leasing.close(wanted.gone)
             requests = leasing.next(wanted, now)
             fresh = {request.url.host_port for request in requests} - wanted.shares.keys()
             if given_up := fresh & hosts.given_up:

@@ -6,7 +6,7 @@ Runs on: the thread that has the connection.
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from crawler.frontier.columns import READY, SUSPECT, WAITING
+from crawler.frontier.columns import PARKED_DEATHS, READY, SUSPECT, WAITING
 from crawler.frontier.queues import NO_LIMIT, Limits
 from crawler.frontier.tables import Tables
 
@@ -24,6 +24,7 @@ _SUSPECT = (
     f"SELECT id FROM url WHERE {SUSPECT} AND not_before IS NULL AND depth <= ? AND {_OPEN}"  # noqa: S608
     " AND (SELECT due FROM host WHERE host.id = url.host) <= ? ORDER BY depth, deaths, id LIMIT 1"
 )
+_PARKED = f"SELECT id FROM url WHERE {SUSPECT} AND deaths >= ?"  # noqa: S608 - from the index of suspects
 _RESTS = "due > ? AND pages < ?"
 _RESTED = (
     f"SELECT min(due) FROM host WHERE ready > 0 AND {_RESTS}",  # noqa: S608
@@ -56,8 +57,9 @@ class SqliteQueues:
         values = limits.due, limits.pages, limits.level == NO_LIMIT, limits.level, count + len(known)
         return list(self._db.rows(_NEW_HOSTS, *values))
 
-    def give_back(self, hosts: Iterable[int]) -> None:
-        """Keep them: there is no other worker."""
+    def parked(self) -> Sequence[int]:
+        """Return the URLs that have died alone so often that they are given up."""
+        return [url_id for (url_id,) in self._db.rows(_PARKED, PARKED_DEATHS)]
 
     def suspect(self, limits: Limits) -> int | None:
         """Return the URL that runs alone next; that with the fewest deaths first, so that a kill hits another."""
