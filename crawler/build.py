@@ -19,7 +19,7 @@ from crawler.core.errors import UsageError
 from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.messages import Request
 from crawler.core.metrics import Sample
-from crawler.core.protocols import Board, Clock, Fetcher, Observer, Parser, Reports, Sink
+from crawler.core.protocols import Board, Clock, Fetcher, Frontier, Observer, Parser, Reports, Sink
 from crawler.core.rate_limits import RateGate, Throttles
 from crawler.core.scope import LinkJudge, Scope
 from crawler.core.urls import Url
@@ -86,6 +86,18 @@ class HttpClient(WithJar, AbstractAsyncContextManager["HttpClient"], Protocol):
     """A fetcher over connections, to be opened."""
 
 
+class Store(Protocol):
+    """The place of a frontier that several workers share."""
+
+    def clock(self) -> Clock:
+        """Return a clock that tells the time of the place."""
+        ...
+
+    def frontier(self, board: MappedBoard, policy: FrontierPolicy) -> Frontier:
+        """Return the frontier of this worker, to be opened."""
+        ...
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Surroundings of one run, which tests may replace.
 
@@ -96,6 +108,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         jitter: returns a random number in [0, 1).
         thread: makes the storage thread.
         reading: returns the task that is done for each document, given the usual one.
+        store: where the frontier is that several workers share; None = the run has one of its own, in its folder.
         http: the client that is opened; None = one with connections of its own.
         around: returns the fetcher that is used, given the opened client.
         keeps_headers: visits have the headers of their responses.
@@ -108,12 +121,13 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     jitter: Callable[[], float] = random.random
     thread: StorageThread = GroupThread
     reading: Callable[[Task], Task] = lambda task: task
+    store: Store | None = None
     http: HttpClient | None = None
     around: Callable[[HttpClient], Fetcher] = lambda client: client
     keeps_headers: bool = False
 
 
-def run(folder: RunFolder, facts: RunFacts, show: Show) -> tuple[Summary, int | None]:
+def run(folder: RunFolder, facts: RunFacts, show: Show, store: Store | None = None) -> tuple[Summary, int | None]:
     """Run a crawl or fetch in `folder` to its end; returns its summary and the signal that ended it early, if one did.
 
     Raises:
@@ -124,7 +138,7 @@ def run(folder: RunFolder, facts: RunFacts, show: Show) -> tuple[Summary, int | 
     malloc.keep_little()
 
     async def main(stop: Stop) -> tuple[Summary, int | None]:
-        return await _conduct(folder, facts, show, stop), stop.signal
+        return await _conduct(folder, facts, show, stop, store), stop.signal
 
     summary, signal = loop.run(main)
     folder.write_summary(as_json(summary))
@@ -147,9 +161,10 @@ def check_files(config: RunConfig, reading: Callable[[Task], Task] = lambda task
     policy_of(config, follows=True)
 
 
-async def _conduct(folder: RunFolder, facts: RunFacts, show: Show, stop: Stop) -> Summary:
+async def _conduct(folder: RunFolder, facts: RunFacts, show: Show, stop: Stop, store: Store | None) -> Summary:
     async with AsyncExitStack() as stack:
-        environment = Environment(stop=stop, say=show.note, observe=show.observe)
+        clock = SystemClock() if store is None else store.clock()
+        environment = Environment(stop=stop, say=show.note, observe=show.observe, clock=clock, store=store)
         crawl = await assemble(stack, folder, facts, environment)
         lag = await stack.enter_async_context(loop.LagProbe())
         await stack.enter_async_context(sampled(crawl, lag, show.seconds, show.sample))
@@ -177,12 +192,18 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
     is_throttled = config.fetch.limit_rate is not None  # then answers are slow because we make them so
     places = places_for(limit, now=clock.monotonic, is_relieved=not is_throttled)
     board = MappedBoard(folder.board, places.most + BOUNDS.max_items + BOUNDS.group_items)
-    frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, policy=policy_of(config, follows=follows))
+    policy = policy_of(config, follows=follows)
+    frontier: Frontier
+    if environment.store is not None:
+        frontier = environment.store.frontier(board, policy)
+    else:
+        frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, policy=policy)
     lines: Sink = StdoutSink() if config.output.to_stdout else JsonlSink(folder.path)
     sinks = [FilesSink(folder.path), lines] if config.output.files else [lines]  # a line names its file
 
     def derive(reports: Reports) -> None:
-        folder.write_rejected(reports.rejected(), facts.sources)
+        if facts.worker in (None, 1):  # it has the list
+            folder.write_rejected(reports.rejected(), facts.sources)
         if follows and config.scope.check:
             folder.write_broken(reports.broken())
 

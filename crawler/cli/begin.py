@@ -4,6 +4,7 @@ Runs on: the main thread.
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
@@ -70,20 +71,29 @@ def begin(command: str, parameters: Mapping[str, object]) -> int:
     check_sources(sources)
     folder = RunFolder(Path(flags.output) if flags.output else _default_folder(sources[0]))
     trace = trace_file(flags.trace, folder.path)
-    with terminable(), folder.beginning():
-        facts = RunFacts(
-            command=command,
-            sources=folder.copy_seeds(sources, config.lists.column),
-            config=config,
-            secrets=secrets.stored,
-            needs=secrets.needs,
-            seeds_bytes=folder.seeds.stat().st_size,
-        )
-        folder.write_facts(facts)
-    if not flags.quiet:
-        for note in notes(config, Seeds(folder.seeds, facts.tables), follows=command == "crawl"):
-            click.echo(note, err=True)
-    return carry_out(folder, facts, flags, trace)
+    with ExitStack() as stack:
+        database = None
+        if config.shared.frontier is not None:
+            from crawler.sharing import SharedStore, begin_shared, reachable
+
+            database = stack.enter_context(reachable(config.shared.frontier))
+        with terminable(), folder.beginning():
+            facts = RunFacts(
+                command=command,
+                sources=folder.copy_seeds(sources, config.lists.column),
+                config=config,
+                secrets=secrets.stored,
+                needs=secrets.needs,
+                seeds_bytes=folder.seeds.stat().st_size,
+            )
+            if database is not None:
+                facts = begin_shared(database, folder, facts)
+            folder.write_facts(facts)
+        if not flags.quiet:
+            for note in notes(config, Seeds(folder.seeds, facts.tables), follows=command == "crawl"):
+                click.echo(note, err=True)
+        store = None if database is None else SharedStore(database, facts)
+        return carry_out(folder, facts, flags, trace, store)
 
 
 def _default_folder(source: str) -> Path:

@@ -25,6 +25,8 @@ COMMANDS = {
     "crawl": "Follow links from seeds.",
     "fetch": "Fetch the listed URLs, follow no links.",
     "resume": "Go on with an interrupted run.",
+    "join": "Take part in a run that lives in a database.",
+    "workers": "Show the workers of a run that lives in a database.",
     "why": "Tell why a URL was fetched, or was not.",
     "hosts": "Show the hosts of a run: pages, pace, robots.txt, errors.",
     "timeline": "Draw what ran when, from the trace of a run.",

@@ -28,6 +28,7 @@ _TITLES = {
     "cookies": "Requests",
     "parse": "Documents",
     "fetch": "Requests",
+    "shared": "Many machines",
     "shape": "Load",
     "request": "Request",
     "targets": "Many targets",

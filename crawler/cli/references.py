@@ -1,7 +1,7 @@
 """References to secrets: `env:NAME` and `file:PATH` stand for a secret option's value, and only they are stored.
 
 Rules
-- A harmless header, by its name, and a proxy without a password are stored as they are.
+- A harmless header, by its name, and a proxy or database without a password are stored as they are.
 - A secret that was typed in is never stored; a resume must be given it again.
 Runs on: the main thread.
 """
@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -80,6 +81,8 @@ def _may_store(name: str, text: str) -> bool:
         return True
     if name == "header":
         return bool(_HARMLESS_HEADER.fullmatch(head))
+    if name == "frontier":
+        return ":" not in urlsplit(rest).netloc.rpartition("@")[0]
     return name == "proxy" and "@" not in rest
 
 

@@ -73,4 +73,9 @@ def command(folder: str, **parameters: object) -> int:
         keep_options(run_folder, facts)
     if config.output.to_stdout and not flags.quiet:
         click.echo("lines that were printed just before the interruption may come again", err=True)
-    return carry_out(run_folder, facts, flags, trace)
+    if facts.worker is None:
+        return carry_out(run_folder, facts, flags, trace)
+    from crawler.sharing import SharedStore, reachable
+
+    with reachable(config.shared.frontier or "") as database:
+        return carry_out(run_folder, facts, flags, trace, SharedStore(database, facts))

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import click
 
-from crawler.build import Show, check_files, run
+from crawler.build import Show, Store, check_files, run
 from crawler.cli.notes import cookies_note
 from crawler.cli.options import RunFlags
 from crawler.cli.tracefile import Tracing
@@ -32,8 +32,13 @@ from crawler.report.summary import Summary, as_json, as_text, list_problem
 from crawler.run.folder import RunFacts, RunFolder
 
 
-def carry_out(folder: RunFolder, facts: RunFacts, flags: RunFlags, trace: Path | None = None) -> int:
-    """Run to the end and return the exit code; `trace` is the file that `flags` name, if it can be written."""
+def carry_out(
+    folder: RunFolder, facts: RunFacts, flags: RunFlags, trace: Path | None = None, store: Store | None = None
+) -> int:
+    """Run to the end and return the exit code; `trace` is the file that `flags` name, if it can be written.
+
+    `store` is where the frontier is that several workers share.
+    """
     config, quiet = facts.config, flags.quiet
     command = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])}"
     tracing = Tracing(trace, command, config.engine.concurrency) if trace else None
@@ -45,7 +50,7 @@ def carry_out(folder: RunFolder, facts: RunFacts, flags: RunFlags, trace: Path |
     try:
         with _view(title, quiet=quiet, to_stdout=config.output.to_stdout) as view:
             show = Show(sample=view.sample, note=view.note, seconds=view.SECONDS, observe=observe)
-            summary, signum = run(folder, facts, show)
+            summary, signum = run(folder, facts, show, store)
     except ReaderGone as error:
         log(folder, f"ended early: {error}")
         if not quiet:

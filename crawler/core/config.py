@@ -361,6 +361,36 @@ class OutputConfig(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(self.save.split(","))
 
 
+class SharedConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The database in which a run lives that several workers share."""
+
+    frontier: Annotated[
+        str | None,
+        Help(
+            "Keep the run in this PostgreSQL database, where other workers may join it; or in embedded:DIR, a private "
+            "one that is started there.",
+            OptionKind.TEXT,
+            metavar="DSN",
+            secret=True,
+        ),
+    ] = None
+    name: Annotated[
+        str | None,
+        Help(
+            "Name of the run in that database; without it, the name of the output folder.",
+            OptionKind.TEXT,
+            metavar="NAME",
+        ),
+    ] = None
+    lease: Annotated[
+        float,
+        Help(
+            "A worker that is silent for longer loses its hosts to the others.",
+            OptionKind.TIME_LIMIT,
+        ),
+    ] = 30.0
+
+
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All options of a crawl or fetch."""
 
@@ -373,6 +403,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     parse: ParseConfig = msgspec.field(default_factory=ParseConfig)
     fetch: FetchConfig = msgspec.field(default_factory=FetchConfig)
     cookies: CookieConfig = msgspec.field(default_factory=CookieConfig)
+    shared: SharedConfig = msgspec.field(default_factory=SharedConfig)
 
 
 OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(RunConfig)}
@@ -394,6 +425,8 @@ def configure(values: Mapping[str, object], *, base: RunConfig | None = None, wh
         raise UsageError("--save: give jsonl or -, not both: lines go to pages.jsonl, or to standard output")
     if config.scope.discover_sitemaps and not config.politeness.robots:
         raise UsageError("--discover-sitemaps and --no-robots: give one of them, the sitemaps are named in robots.txt")
+    if config.shared.frontier and config.output.to_stdout:
+        raise UsageError("--save - and --frontier: give one of them: lines of a lost lease are cut off again")
     if config.fetch.basic_auth and config.fetch.bearer:
         raise UsageError("--user and --bearer: give one of them, not both")
     return config

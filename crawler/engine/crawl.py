@@ -76,7 +76,8 @@ class Crawl:
         self._is_imported = opened.cursor.finished
         self.budget.begin(opened.totals, now)
         self.metrics.begin(opened.totals, now)
-        if self._is_imported and not (opened.totals.pending or opened.suspects):
+        is_alone = opened.own_lines is None  # others may be about to find more
+        if is_alone and self._is_imported and not (opened.totals.pending or opened.suspects):
             self.say("already complete: nothing is left to fetch")
         async with background(self.journal.watch), self.places:
             async with background(self.leases.run), background(self._follow_stop):

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 import tomli_w
@@ -41,6 +41,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
         secrets: secret options by name, as references (`env:NAME`) or where they hold nothing secret.
         needs: secret options that were typed in: a resume must be given them again.
         seeds_bytes: the size of `seeds.txt`, which does not change once it is whole.
+        worker: the number of this folder's worker in a run that several share; None = the run is this folder's alone.
     """
 
     command: str
@@ -49,6 +50,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Mapping[str, object] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     seeds_bytes: int = 0
+    worker: int | None = None
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -63,6 +65,7 @@ class _Run(msgspec.Struct, rename="kebab"):
     sources: tuple[SeedList, ...]
     seeds_bytes: int
     needs: tuple[str, ...]
+    worker: int | None = None
 
 
 class RunFolder:
@@ -164,15 +167,7 @@ class RunFolder:
 
     def write_facts(self, facts: RunFacts) -> None:
         """Write `config.toml`: from here on the run can be resumed."""
-        head = f"# A run of crawler {__version__}. `crawler resume` reads this file; `--config` takes it too.\n\n"
-        run: dict[str, object] = {
-            "command": facts.command,
-            "sources": [msgspec.to_builtins(source) for source in facts.sources],
-            "seeds-bytes": facts.seeds_bytes,
-            "needs": list(facts.needs),
-        }
-        options = {**plain_values(facts.config), **facts.secrets}
-        write_whole(self.config, [(head + tomli_w.dumps({**options, "run": run})).encode()])
+        write_whole(self.config, [facts_text(facts).encode()])
 
     def read_facts(self) -> RunFacts:
         """Read the facts that the run was started with; no secret is looked up.
@@ -187,19 +182,9 @@ class RunFolder:
             raise UsageError(f"{self.path}: seeds.txt is missing; put it back, or start a new run")
         try:
             data = read_toml(self.config)
-            run = msgspec.convert(data.pop("run", None), _Run)
-        except (UsageError, msgspec.ValidationError) as error:
+        except UsageError as error:
             raise StorageDamaged(f"{self.config} is damaged ({error}); restore it, or start a new run") from None
-        secrets = {name: value for name, value in data.items() if name in OPTIONS and OPTIONS[name].help.secret}
-        options = {name: value for name, value in data.items() if name not in secrets}
-        return RunFacts(
-            command=run.command,
-            sources=run.sources,
-            config=configure(options, where=str(self.config)),
-            secrets=secrets,
-            needs=run.needs,
-            seeds_bytes=run.seeds_bytes,
-        )
+        return facts_from(data, str(self.config))
 
     def seeds_damage(self, facts: RunFacts) -> str | None:
         """Return the damage of `seeds.txt` as a sentence; None = it is as long as it was when it was whole."""
@@ -225,6 +210,45 @@ class RunFolder:
     def write_rejected(self, lines: Iterable[RejectedLine], sources: Sequence[SeedList]) -> None:
         """Write `rejected.jsonl`, derived from the frontier: every line that did not become a URL of its own."""
         write_whole(self.rejected, (_ENCODER.encode(rejected_entry(line, sources)) + b"\n" for line in lines))
+
+
+def facts_text(facts: RunFacts) -> str:
+    """Return the content of `config.toml`."""
+    head = f"# A run of crawler {__version__}. `crawler resume` reads this file; `--config` takes it too.\n\n"
+    run: dict[str, object] = {
+        "command": facts.command,
+        "sources": [msgspec.to_builtins(source) for source in facts.sources],
+        "seeds-bytes": facts.seeds_bytes,
+        "needs": list(facts.needs),
+    }
+    if facts.worker is not None:
+        run["worker"] = facts.worker
+    options = {**plain_values(facts.config), **facts.secrets}
+    return head + tomli_w.dumps({**options, "run": run})
+
+
+def facts_from(data: dict[str, Any], where: str) -> RunFacts:
+    """Return the facts in the decoded content of a `config.toml`, which stands in `where`.
+
+    Raises:
+        UsageError: an option is none.
+        StorageDamaged: this is no such content.
+    """
+    try:
+        run = msgspec.convert(data.pop("run", None), _Run)
+    except msgspec.ValidationError as error:
+        raise StorageDamaged(f"{where} is damaged ({error}); restore it, or start a new run") from None
+    secrets = {name: value for name, value in data.items() if name in OPTIONS and OPTIONS[name].help.secret}
+    options = {name: value for name, value in data.items() if name not in secrets}
+    return RunFacts(
+        command=run.command,
+        sources=run.sources,
+        config=configure(options, where=where),
+        secrets=secrets,
+        needs=run.needs,
+        seeds_bytes=run.seeds_bytes,
+        worker=run.worker,
+    )
 
 
 def _head(out: BinaryIO, start: int) -> list[str]:

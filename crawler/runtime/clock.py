@@ -26,6 +26,22 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+class SharedClock(SystemClock):
+    """A clock whose `wall` follows another machine's, which is `ahead` seconds ahead of this one's now.
+
+    It goes on with `monotonic`, so nobody who sets this machine's clock moves it.
+    """
+
+    __slots__ = ("_since_boot",)
+
+    def __init__(self, ahead: float) -> None:
+        self._since_boot = time.time() + ahead - time.monotonic()
+
+    def wall(self) -> float:
+        """Return seconds since 1970-01-01 UTC, as the other machine tells them."""
+        return time.monotonic() + self._since_boot
+
+
 def boot_time() -> float:
     """Return seconds since some moment of the past, those included in which the machine slept.
 

@@ -14,7 +14,13 @@ from crawler.core.errors import UsageError
 from crawler.core.options import OptionKind
 from crawler.version import __version__
 
-SECRETS = {"header": ["X-Key: hunter2"], "user": "me:hunter2", "bearer": "hunter2", "proxy": "http://u:hunter2@p:3128"}
+SECRETS = {
+    "header": ["X-Key: hunter2"],
+    "user": "me:hunter2",
+    "bearer": "hunter2",
+    "proxy": "http://u:hunter2@p:3128",
+    "frontier": "postgresql://u:hunter2@db/crawls",
+}
 
 LINES = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=10)
 VALUES: dict[OptionKind, st.SearchStrategy[object]] = {

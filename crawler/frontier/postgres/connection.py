@@ -87,8 +87,9 @@ class Connection:
         return found
 
     def scan(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a query within the open transaction, a thousand at a time."""
-        with self._db.cursor(f"scan_{id(values)}") as cursor:
+        """Yield the rows of a query, a thousand at a time."""
+        is_alone = self._db.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        with self._db.cursor(f"scan_{id(values)}", withhold=is_alone) as cursor:
             cursor.itersize = 1000
             cursor.execute(spelled(query), values or None)
             yield from cursor

@@ -152,8 +152,10 @@ class PostgresFrontier:
         """Take over what the committed transaction wrote."""
         self._decisions.keep()
         self._decisions.scope_index.drop(self._hosts.borrowed)
+        self._decisions.scope_index.drop(self._given)
+        self._hosts.owned -= self._given  # some of these may be taken again
         self._hosts.owned |= self._taken
-        self._taken = set()
+        self._taken, self._given = set(), set()
         self._hosts.end()
 
     def _read_places(self, *, may_open: bool) -> None:
@@ -181,8 +183,6 @@ class PostgresFrontier:
         self._session.read(lambda: leasing.close(wanted.gone))
         portion = self._session.transact(lambda: self._beat(wanted, now), self._undo)
         self._end_transaction()
-        self._hosts.owned -= self._given
-        self._decisions.scope_index.drop(self._given)
         leasing.gain(hosts.take_gained())
         leasing.look_again()
         if not len(leasing):

@@ -12,10 +12,14 @@ from crawler.frontier.postgres.connection import Connection, shown
 from crawler.frontier.postgres.errors import database_gate
 from crawler.frontier.postgres.workers import WorkerRow
 
+_LINES = (
+    "(SELECT coalesce(sum(n), 0)::bigint FROM tally"
+    " WHERE tally.worker = worker.id AND kind = 'state' AND name IN ('DONE', 'FAILED'))"
+)
+_SINCE = "extract(epoch FROM clock_timestamp() - %s)::double precision"
 _WORKERS = (
-    "SELECT id, place, CASE WHEN life IS NOT NULL THEN extract(epoch FROM clock_timestamp() - lease_until) END,"
-    " extract(epoch FROM clock_timestamp() - seen), hosts, (SELECT coalesce(sum(n), 0) FROM tally"
-    " WHERE worker = worker.id AND kind = 'state' AND name IN ('DONE', 'FAILED')), groups FROM worker ORDER BY id"
+    f"SELECT id, place, CASE WHEN life IS NOT NULL THEN {_SINCE % 'lease_until'} END, {_SINCE % 'seen'},"  # noqa: S608
+    f" hosts, {_LINES}, groups FROM worker ORDER BY id"
 )
 
 
@@ -49,7 +53,7 @@ def only_run(dsn: str) -> str:
         return there[0]
     if not there:
         raise UsageError(f"{shown(dsn)}: there is no run; `crawler crawl ... --frontier {shown(dsn)}` begins one")
-    raise UsageError(f"{shown(dsn)}: there are several runs; name one with --run: {', '.join(there[:10])}")
+    raise UsageError(f"{shown(dsn)}: there are several runs; name one with --name: {', '.join(there[:10])}")
 
 
 def begin_run(dsn: str, run: str, facts: Mapping[str, str], *, max_pages: int | None, place: str) -> int:
@@ -60,7 +64,7 @@ def begin_run(dsn: str, run: str, facts: Mapping[str, str], *, max_pages: int | 
     """
     with connected(dsn) as db:
         if run in schema.runs(db):
-            raise UsageError(f"{shown(dsn)}: there is a run {run} already: take part by `crawler join`, or give --run")
+            raise UsageError(f"{shown(dsn)}: there is a run {run} already: take part by `crawler join`, or give --name")
         db.begin()
         try:
             schema.create(db, schema.schema_of(run))

@@ -152,7 +152,7 @@ def schema_of(run: str) -> str:
         UsageError: a run cannot have this name.
     """
     if not _NAME.fullmatch(run):
-        raise UsageError(f"--run: {safe(run, 60)!r}: up to 48 small letters, digits and _ make the name of a run")
+        raise UsageError(f"--name: {safe(run, 60)!r}: up to 48 small letters, digits and _ make the name of a run")
     return PREFIX + run
 
 

@@ -9,6 +9,7 @@ Runs on: the thread that has the connection.
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 from crawler.frontier.postgres.connection import Connection
 from crawler.frontier.postgres.schema import TYPES
@@ -52,25 +53,26 @@ class PostgresTables:
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         """Insert new rows."""
-        self._send(_insert(table, tuple(columns)), table, rows)
+        self._send(_insert(table, tuple(columns)), table, columns, rows)
 
     def insert_missing(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         """Insert those rows whose keys are not there."""
-        self._send(_insert(table, tuple(columns), "ON CONFLICT DO NOTHING"), table, sorted(set(rows)))
+        self._send(_insert(table, tuple(columns), "ON CONFLICT DO NOTHING"), table, columns, sorted(set(rows)))
 
     def put(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Iterable[Row]) -> None:
         """Insert rows, each in the place of the one with its keys."""
         last = {row[: len(keys)]: row for row in rows}
-        self._send(_put(table, tuple(keys), tuple(columns)), table, [last[key] for key in sorted(last)])
+        statement = _put(table, tuple(keys), tuple(columns))
+        self._send(statement, table, (*keys, *columns), [last[key] for key in sorted(last)])
 
     def add(self, table: str, keys: Sequence[str], column: str, rows: Iterable[Row]) -> None:
         """Add to the number in this column of the rows with these keys."""
-        self._send(_add(table, tuple(keys), column), table, sorted(rows))
+        self._send(_add(table, tuple(keys), column), table, (*keys, column), sorted(rows))
 
     def update(self, table: str, columns: Sequence[str], key: str, rows: Iterable[Row]) -> None:
         """Set these columns of the rows with these keys."""
         last = {row[-1]: row for row in rows}
-        self._send(_update(table, tuple(columns), key), table, list(last.values()))
+        self._send(_update(table, tuple(columns), key), table, (*columns, key), last.values())
 
     def new_url(self) -> int:
         """Return the number of a new row of `url`; a number may be given to no row, and never to two."""
@@ -80,13 +82,23 @@ class PostgresTables:
         self._next_url += 1
         return self._next_url - 1
 
-    def _send(self, statement: str, table: str, rows: Iterable[Row]) -> None:
-        found = rows if isinstance(rows, list) else list(rows)
-        if not found:
-            return
-        if table in _FREE_TEXT:
-            found = [tuple(v.replace("\0", "\ufffd") if isinstance(v, str) else v for v in row) for row in found]
-        self.db.execute(statement, *map(list, zip(*found, strict=True)))
+    def _send(self, statement: str, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        arrays = [
+            _array(values, TYPES[table, column], has_any_text=table in _FREE_TEXT)
+            for column, values in zip(columns, zip(*rows, strict=True), strict=False)  # of no rows there is no column
+        ]
+        if arrays:
+            self.db.execute(statement, *arrays)
+
+
+def _array(values: Iterable[Any], kind: str, *, has_any_text: bool) -> list[Any]:
+    """Return the values of a column as an array, all of one type."""
+    if kind == "double precision":
+        return [None if value is None else float(value) for value in values]
+    if kind == "text":
+        found = [None if value is None else str(value) for value in values]
+        return [value and value.replace("\0", "\ufffd") for value in found] if has_any_text else found
+    return list(values)
 
 
 def _arrays(table: str, columns: Iterable[str]) -> str:

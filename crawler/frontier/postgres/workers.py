@@ -33,7 +33,7 @@ _ENDED = "UPDATE worker SET life = NULL, hosts = 0, wants = 0, rate = 0, pages =
 
 
 class Portion(NamedTuple):
-    """What a worker may use for now; see `core.leases_and_commits.Share`."""
+    """The part of a run that a worker may use for now; see `core.leases_and_commits.Share`."""
 
     pages: int | None
     rate: float | None

@@ -1,0 +1,109 @@
+"""ASSEMBLES the frontier of a run that several workers share: it is begun, joined and opened here.
+
+Rules
+- What every worker must know stands in the database: the options, but no secret.
+- A private database (`embedded:DIR`) runs for as long as the block that uses it.
+Runs on: the main thread.
+"""
+
+import socket
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from crawler.core.config import SharedConfig
+from crawler.core.errors import UsageError
+from crawler.core.protocols import Clock, Frontier
+from crawler.frontier.in_flight import MappedBoard
+from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.postgres import runs
+from crawler.frontier.postgres.connection import is_dsn
+from crawler.frontier.postgres.frontier import PostgresFrontier
+from crawler.frontier.postgres.session import Session
+from crawler.frontier.postgres.workers import Membership, WorkerRow
+from crawler.run.folder import RunFacts, RunFolder, facts_from, facts_text
+from crawler.runtime.clock import SharedClock
+
+EMBEDDED = "embedded:"
+_FACTS = "config.toml"
+
+
+@contextmanager
+def reachable(frontier: str) -> Iterator[str]:
+    """Yield the name of the database, which `embedded:DIR` starts within the block.
+
+    Raises:
+        UsageError: it names none.
+    """
+    if frontier.startswith(EMBEDDED):
+        raise UsageError("--frontier: embedded databases are not there yet")
+    if not is_dsn(frontier):
+        raise UsageError("--frontier: expected postgresql://USER@HOST/DB or embedded:DIR")
+    yield frontier
+
+
+def begin_shared(dsn: str, folder: RunFolder, facts: RunFacts) -> RunFacts:
+    """Make the run in the database; return its facts, with the number of its first worker."""
+    shared = facts.config.shared
+    run = shared.name or _name_of(folder.path)
+    facts = replace(facts, config=replace(facts.config, shared=replace(shared, name=run)))
+    secrets = {name: value for name, value in facts.secrets.items() if name != "frontier"}
+    needs = tuple(name for name in facts.needs if name != "frontier")
+    common = replace(facts, sources=(), seeds_bytes=0, secrets=secrets, needs=needs)
+    max_pages = facts.config.budget.max_pages
+    worker = runs.begin_run(dsn, run, {_FACTS: facts_text(common)}, max_pages=max_pages, place=_place(folder))
+    return replace(facts, worker=worker)
+
+
+def facts_of(dsn: str, run: str | None) -> RunFacts:
+    """Return the facts of a run, for one more worker; None = the only one there is."""
+    run = run or runs.only_run(dsn)
+    text = runs.facts_of(dsn, run).get(_FACTS, "")
+    return facts_from(tomllib.loads(text), f"run {run}")
+
+
+def join_shared(dsn: str, folder: RunFolder, facts: RunFacts) -> RunFacts:
+    """Make one more worker of a run, which works in this folder; return its facts."""
+    return replace(facts, worker=runs.join_run(dsn, facts.config.shared.name or "", _place(folder)))
+
+
+def workers_of(dsn: str, run: str | None) -> list[WorkerRow]:
+    """Return the workers of a run; None = the only one there is."""
+    return runs.workers_of(dsn, run or runs.only_run(dsn))
+
+
+class SharedStore:
+    """The place of a run's frontier for one of its workers: `build.Store`."""
+
+    def __init__(self, dsn: str, facts: RunFacts) -> None:
+        self._dsn = dsn
+        self._facts = facts
+
+    @property
+    def _shared(self) -> SharedConfig:
+        return self._facts.config.shared
+
+    def clock(self) -> Clock:
+        """Return a clock that tells the database's time."""
+        return SharedClock(runs.clock_ahead(self._dsn, time.time()))
+
+    def frontier(self, board: MappedBoard, policy: FrontierPolicy) -> Frontier:
+        """Return the frontier of this worker, to be opened."""
+        worker, config = self._facts.worker or 0, self._facts.config
+        session = Session(self._dsn, self._shared.name or "", worker, self._shared.lease)
+        rate, pages = config.politeness.rate, config.budget.max_pages
+        return PostgresFrontier(session, Membership(worker, max_pages=pages, rate=rate), board, policy)
+
+
+def _name_of(folder: Path) -> str:
+    """Return a name for a run like that of its folder."""
+    kept = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in folder.name.lower())
+    return kept[:48] or "run"
+
+
+def _place(folder: RunFolder) -> str:
+    return f"{socket.gethostname()}:{folder.path.absolute()}"
