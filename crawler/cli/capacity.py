@@ -2,7 +2,7 @@
 
 import click
 
-from crawler.cli.load import about_this_program
+from crawler.cli.load import FAILING, NOTHING_OK, about_this_program
 from crawler.cli.named_files import NamedFiles
 from crawler.cli.options import KnobCommand, given, knobs
 from crawler.load.capacity.config import CAPACITY_OPTIONS, configure_capacity
@@ -18,6 +18,7 @@ Examples:
 """
 LEVEL_MISSED = 8
 NO_ANSWER = 11
+SERVER_FAILS = {Ending.NOTHING_OK: NOTHING_OK, Ending.FAILING: FAILING}
 
 
 class CapacityCommand(KnobCommand):
@@ -55,7 +56,12 @@ def command(url: str, *, html: str | None, as_json: bool, quiet: bool, **paramet
 
 
 def exit_code(result: CapacityResult) -> int:
-    """Return 0 where the demanded rate holds, 8 where it does not, 11 where only the client was measured."""
+    """Return 0 where the demanded rate holds, 8 where it does not, 11 where only the client was measured.
+
+    A server that fails while it is idle has the code of a load test: 1 for no good answer, 10 for failures.
+    """
+    if result.verdict in SERVER_FAILS:
+        return SERVER_FAILS[result.verdict]
     if result.verdict in {Ending.NEVER_HOLDS, Ending.DOES_NOT_RECOVER}:
         return LEVEL_MISSED
     if result.at_least is not None and result.is_met:

@@ -27,6 +27,7 @@ Examples:
   crawler load http://127.0.0.1:8000 --targets access.log --replay=2
   crawler load 'http://127.0.0.1:8000/users/${id}' --feed users.csv
 """
+NOTHING_OK = 1
 THRESHOLD_MISSED = 8
 FAILING = 10
 
@@ -104,7 +105,7 @@ def command(url: str | None, **parameters: object) -> int:
         return THRESHOLD_MISSED
     if result.verdict is LoadVerdict.FAILING:
         return FAILING
-    return 0 if result.total.ok else 1
+    return 0 if result.total.ok else NOTHING_OK
 
 
 def _tell_port(port: int) -> None:

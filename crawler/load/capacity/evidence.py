@@ -63,3 +63,11 @@ def most_share(share: float, answers: float) -> float:
         return 1.0
     seen = share * answers + 1
     return float(seen * (1 - 1 / (9 * seen) + _Z / (3 * sqrt(seen))) ** 3 / answers)
+
+
+def least_share(share: float, answers: float) -> float:
+    """Return the lower 99 % limit of a share that was seen in so many independent answers (Wilson and Hilferty)."""
+    seen = share * answers
+    if seen <= 0:
+        return 0.0
+    return float(seen * max(0.0, 1 - 1 / (9 * seen) - _Z / (3 * sqrt(seen))) ** 3 / answers)

@@ -18,6 +18,8 @@ from crawler.version import __version__
 SCHEMA = 1
 _WAITED, _AS_IDLE = 0.01, 1.2
 _ADVICE = {
+    Ending.NOTHING_OK: "see what is wrong with the server",
+    Ending.FAILING: "see what is wrong with the server",
     Ending.FOUND: "run `crawler load --rate` at the lower end for longer before you promise it",
     Ending.HOLDS_THROUGHOUT: "the limit is higher: raise --to",
     Ending.NEVER_HOLDS: "a lower --from, or a looser --slo",
@@ -80,6 +82,7 @@ class CapacityResult:
 
     Attributes:
         verdict: the end of the search; `because` is the figure that decided it, `advice` the next step.
+        remedy: the next step that fits what was seen; "" = the one that fits every such verdict.
         low: the highest rate that held; None = none did. high: the lowest above it that did not; None = none is known.
         slo: the limits that had to hold.
         at_least: the rate that was demanded.
@@ -99,6 +102,7 @@ class CapacityResult:
     idle_ms: float | None
     asked: LoadSetup
     rows: tuple[CapacityRow, ...]
+    remedy: str = ""
 
     @property
     def advice(self) -> str:
@@ -108,7 +112,7 @@ class CapacityResult:
                 f"more connections than -c {self.asked.connections}: at {self.high:,.12g}/s they were all busy, and "
                 "the server answered as quickly as when it was idle"
             )
-        return _ADVICE[self.verdict]
+        return self.remedy or _ADVICE[self.verdict]
 
     @property
     def is_met(self) -> bool:
@@ -188,6 +192,7 @@ def result_of(
         idle_ms=_milliseconds(search.idle.p50) if search.idle else None,
         asked=asked,
         rows=tuple(rows),
+        remedy=search.advice,
     )
 
 

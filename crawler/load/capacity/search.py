@@ -1,9 +1,11 @@
-"""The search for a capacity: climb until the service level breaks, drain, bisect, confirm both ends.
+"""The search for a capacity: look at the idle server, climb until the service level breaks, bisect, confirm both ends.
 
 Strategy: a generator that yields the next window and is sent what was seen in it. It touches no clock and no network,
 so the same search runs against real servers and in simulations whose capacity is known.
 Rules
-- The client's own ceiling comes first. Above `CEILING_SHARE` of it the search ends: there it would measure the client.
+- The idle server comes first. One that does not answer, or that fails more probes than the level allows by more than
+  chance, ends the search with the verdict of a load test and its next step: no rate mends it.
+- The client's own ceiling comes next. Above `CEILING_SHARE` of it the search ends: there it would measure the client.
 - A rate is doubled until a window misses. A miss counts when a second window misses, too: one hiccup decides nothing.
 - After each miss the server gets probes only, until their median is that of the idle server again. Otherwise a queue
   that is left from before lowers every later figure. A server that does not recover in `drain` seconds ends the search.
@@ -21,6 +23,7 @@ from math import inf, sqrt
 from crawler.load.capacity.votes import AGREE, VOTES, Standing, standing
 from crawler.load.capacity.windows import Outcome, Seen, Stage, Window
 from crawler.load.nanoseconds import MILLISECOND
+from crawler.load.result import LoadVerdict
 
 CEILING_SHARE = 0.5
 RATIO = 1.05
@@ -40,6 +43,8 @@ Judging = Generator[Window, Seen, bool]
 class Ending(StrEnum):
     """The end of a search."""
 
+    NOTHING_OK = "NOTHING-OK"
+    FAILING = "FAILING"
     FOUND = "FOUND"
     HOLDS_THROUGHOUT = "HOLDS-THROUGHOUT"
     NEVER_HOLDS = "NEVER-HOLDS"
@@ -50,11 +55,12 @@ class Ending(StrEnum):
 
 
 class _Ended(Exception):
-    """The search has ended early."""
+    """The search has ended early; `advice` is a next step of its own, "" = that of every such ending."""
 
-    def __init__(self, ending: Ending, because: str) -> None:
+    def __init__(self, ending: Ending, because: str, advice: str = "") -> None:
         super().__init__(because)
         self.ending = ending
+        self.advice = advice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +89,7 @@ class Search:
         high: the lowest rate above it that did not; None = none is known.
         ceiling: requests per second that the client can send on this machine.
         because: the reason for the ending.
+        advice: the next step that fits what was seen; "" = the one that fits every such ending.
     """
 
     def __init__(self, bounds: Bounds) -> None:
@@ -92,27 +99,32 @@ class Search:
         self.idle: Seen | None = None
         self.ending = Ending.INTERRUPTED
         self.because = "ended early"
+        self.advice = ""
         self._bounds = bounds
         self._windows = 0
+        self._missed: Seen | None = None  # the last window that missed
 
     def steps(self) -> Steps:
         """Yield the windows to run, one after the other; each is answered by what was seen in it."""
         try:
+            yield from self._look_idle()
             seen = yield _CEILING
             self.ceiling = seen.answered * (1 - seen.errors)
-            yield from self._look_idle()
             yield from self._climb()
             yield from self._bisect()
             yield from self._confirm()
             self.ending = Ending.FOUND
             self.because = f"at least {AGREE} of {VOTES} windows agreed at either end"
         except _Ended as ended:
-            self.ending, self.because = ended.ending, str(ended)
+            self.ending, self.because, self.advice = ended.ending, str(ended), ended.advice
 
     def _look_idle(self) -> Steps:
-        self.idle = yield self._probing(_IDLE_PROBES)
-        if self.idle.p50 is None:
-            raise _Ended(Ending.NEVER_HOLDS, f"the idle server does not answer well: {self.idle.said}")
+        self.idle = seen = yield self._probing(_IDLE_PROBES)
+        if seen.is_failing:
+            ending = Ending.NOTHING_OK if seen.verdict is LoadVerdict.NOTHING_OK else Ending.FAILING
+            raise _Ended(ending, f"the idle server: {seen.said}", seen.advice)
+        if seen.p50 is None:
+            raise _Ended(Ending.NEVER_HOLDS, f"the idle server does not answer well: {seen.said}")
 
     @property
     def _top(self) -> float:
@@ -164,6 +176,8 @@ class Search:
         seen = list[Seen]()
         while (state := standing(seen)) is Standing.OPEN:
             seen.append((yield from self._run(Stage.CONFIRM, rate)))
+            if seen[-1].outcome is Outcome.MISSED:
+                self._missed = seen[-1]
         return _VOTES[state]
 
     def _holds(self, stage: Stage, rate: float) -> Judging:
@@ -172,6 +186,7 @@ class Search:
             seen = yield from self._run(stage, rate)
             if seen.outcome is Outcome.HELD:
                 return True
+            self._missed = seen
         return False
 
     def _run(self, stage: Stage, rate: float) -> Generator[Window, Seen, Seen]:
@@ -229,7 +244,11 @@ class Search:
         )
 
     def _never(self) -> _Ended:
-        return _Ended(Ending.NEVER_HOLDS, f"it does not hold even at {self._bounds.begin:,.12g}/s, the lowest rate")
+        because = f"it does not hold even at {self._bounds.begin:,.12g}/s, the lowest rate"
+        if self._missed is not None:
+            said = f"; {self._missed.said}" if self._missed.is_failing else ""
+            because += f": {self._missed.because}{said}"
+        return _Ended(Ending.NEVER_HOLDS, because)
 
 
 def _plain(rate: float) -> float:

@@ -18,8 +18,9 @@ from enum import StrEnum
 from math import inf, sqrt
 
 from crawler.core.histogram import FINE, middle, percentile
+from crawler.core.reasons import Reason
 from crawler.load.blame import is_clients
-from crawler.load.capacity.evidence import Batch, batches_of
+from crawler.load.capacity.evidence import Batch, batches_of, least_share
 from crawler.load.counts import Table, merged
 from crawler.load.figures import percent
 from crawler.load.nanoseconds import MILLISECOND, SECOND
@@ -81,7 +82,8 @@ class Seen:
         allowed: the share of answers that may be above each limit; 0 = the limit is none of a percentile.
         batches: the answers, from which follows how many independent ones they are worth.
         is_behind: the rate was not reached, or the backlog grew.
-        verdict, said: of the load test that the window is, and the figure behind it.
+        is_failing: requests failed, and by more than chance more of them than the service level allows.
+        verdict, said, advice: of the load test that the window is, the figure behind it, and the next step.
         p50, p99: response times; None = the sample does not carry them. service: the median service time.
         waited: the share of the requests that found every connection busy.
         errors: the share of requests without a good answer.
@@ -93,9 +95,11 @@ class Seen:
     allowed: tuple[float, ...]
     batches: tuple[Batch, ...]
     is_behind: bool
+    is_failing: bool
     answered: float
     verdict: LoadVerdict
     said: str
+    advice: str
     p50: Quantile | None
     p99: Quantile | None
     service: Quantile | None
@@ -125,15 +129,29 @@ def observe(result: LoadResult, slo: Sequence[Threshold]) -> Seen:
         allowed=tuple(_allowed(limit) for limit in slo),
         batches=batches_of(result.intervals),
         is_behind=bool(behind),
+        is_failing=_is_failing(result, slo),
         answered=result.requests_per_second,
         verdict=result.verdict,
         said=result.because,
+        advice=result.advice.replace("--threshold", "--slo"),
         p50=result.quantile(0.5),
         p99=result.quantile(0.99),
         service=quantile(result.service, 0.5),
         waited=sum(result.total.waiting.values()) / max(1, result.total.sent),
         errors=result.error_rate,
     )
+
+
+def _is_failing(result: LoadResult, slo: Sequence[Threshold]) -> bool:
+    """Return whether more requests failed than the level allows, and more than chance explains.
+
+    Requests of which only the end was not waited for have not failed, and those of a client without files are its own.
+    """
+    if result.verdict not in {LoadVerdict.NOTHING_OK, LoadVerdict.FAILING} or not result.total.scheduled:
+        return False
+    failed = sum(each.count for kind, each in result.total.failures.items() if kind != Reason.CLIENT_LIMIT)
+    allowed = max((limit.limit for limit in slo if limit.figure == "errors"), default=0.0)
+    return least_share(failed / result.total.scheduled, result.total.scheduled) > allowed
 
 
 def _burst(result: LoadResult, missed: Sequence[Threshold]) -> str:

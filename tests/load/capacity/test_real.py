@@ -1,6 +1,8 @@
 """A capacity search on a real server of this machine, and the server that does nothing."""
 
 import asyncio
+import socket
+from contextlib import closing
 from pathlib import Path
 
 import crawler
@@ -44,11 +46,24 @@ async def test_a_search_runs_from_the_ceiling_to_its_answer(tmp_path: Path) -> N
         )
 
     assert (found.verdict, found.low, found.high) == (Ending.HOLDS_THROUGHOUT, 200, None)
-    assert [row.stage for row in found.rows] == ["ceiling", "idle", "climb"]
+    assert [row.stage for row in found.rows] == ["idle", "ceiling", "climb"]
     assert found.ceiling is not None
     assert found.ceiling > 400
     assert found.rows[-1].errors == 0
     assert found.asked.targets == f"2 requests of {mix}, 2 groups"
+
+
+async def test_a_server_that_is_dead_is_told_as_a_load_test_tells_it() -> None:
+    """The search says what is wrong with the server, and has measured nothing else."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+
+    found = await crawler.find_capacity(f"http://127.0.0.1:{port}/", slo="p50<1s")
+
+    assert found.verdict is Ending.NOTHING_OK
+    assert "connect_refused" in found.because
+    assert found.advice == f"nothing listens at 127.0.0.1:{port}: is the server running?"
+    assert [row.stage for row in found.rows] == ["idle"]
 
 
 async def test_the_null_server_answers_every_request(tmp_path: Path) -> None:

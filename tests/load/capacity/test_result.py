@@ -87,10 +87,12 @@ def test_nothing_is_drawn_of_one_rate() -> None:
         (Ending.CLIENT_BOUND, {"high": None, "at_least": 700.0}, 0),
         (Ending.CLIENT_BOUND, {"high": None, "at_least": 900.0}, 11),
         (Ending.UNSTEADY, {}, 11),
+        (Ending.NOTHING_OK, {"low": None, "high": None}, 1),
+        (Ending.FAILING, {"low": None, "high": None, "at_least": 100.0}, 10),
     ],
 )
 def test_the_exit_code_says_whether_the_level_holds(verdict: Ending, changes: dict[str, object], code: int) -> None:
-    """8 is the server's fault, 11 means that no answer was to be had."""
+    """1 and 10 are those of a load test, 8 is the server's fault, 11 means that no answer was to be had."""
     assert exit_code(found(verdict, **changes)) == code
 
 

@@ -10,6 +10,7 @@ from crawler.load.capacity.search import RATIO, Bounds, Ending, Search
 from crawler.load.capacity.votes import AGREE
 from crawler.load.capacity.windows import Outcome, Seen, Stage, Window
 from crawler.load.quantiles import Quantile
+from crawler.load.result import LoadVerdict
 from support.queues import ceiling
 
 HELD = replace(ceiling(100), p50=Quantile(share=0.5, value=1_000_000, low=900_000, high=1_100_000), excess=(-0.005,))
@@ -54,7 +55,7 @@ def test_a_sharp_limit_is_found_within_five_percent(limit: float) -> None:
     assert search.high is not None
     assert search.low <= limit < search.high
     assert search.high / search.low <= RATIO + 0.001
-    assert [window.stage for window in windows[:3]] == [Stage.CEILING, Stage.IDLE, Stage.CLIMB]
+    assert [window.stage for window in windows[:3]] == [Stage.IDLE, Stage.CEILING, Stage.CLIMB]
 
 
 def test_each_miss_is_followed_by_a_drain() -> None:
@@ -131,18 +132,45 @@ def test_a_server_that_misses_at_the_lowest_rate_ends_the_search() -> None:
     told(search, up_to(99))
 
     assert (search.ending, search.low, search.high) == (Ending.NEVER_HOLDS, None, 100)
-    assert search.because == "it does not hold even at 100/s, the lowest rate"
+    assert search.because == "it does not hold even at 100/s, the lowest rate: too slow"
 
 
-def test_a_server_that_does_not_answer_ends_the_search_before_any_load() -> None:
-    """Idle probes without an answer are no ground to climb from."""
+def test_failures_at_the_lowest_rate_are_told_with_their_kind() -> None:
+    """A server that fails under load alone has a capacity: it is below the lowest rate."""
     search = Search(bounds())
+    failing = replace(
+        MISSED, because="errors<1%: 38 %", is_failing=True, said="38 % of the requests failed: status_503"
+    )
 
-    windows = told(search, lambda *_: replace(MISSED, p50=None, said="no request was ok: 40 connect_refused"))
+    told(search, lambda window, _: HELD if window.stage in {Stage.IDLE, Stage.DRAIN} else failing)
 
     assert search.ending is Ending.NEVER_HOLDS
-    assert "40 connect_refused" in search.because
-    assert [window.stage for window in windows] == [Stage.CEILING, Stage.IDLE]
+    assert search.because.endswith("the lowest rate: errors<1%: 38 %; 38 % of the requests failed: status_503")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ending"), [(LoadVerdict.NOTHING_OK, Ending.NOTHING_OK), (LoadVerdict.FAILING, Ending.FAILING)]
+)
+def test_a_server_that_fails_while_idle_ends_the_search_before_any_load(verdict: LoadVerdict, ending: Ending) -> None:
+    """The verdict, its figure and the next step are those of a load test; nothing else is sent."""
+    search = Search(bounds())
+    dead = replace(MISSED, is_failing=True, verdict=verdict, said="40 connect_refused", advice="is the server running?")
+
+    windows = told(search, lambda *_: dead)
+
+    assert (search.ending, search.because) == (ending, "the idle server: 40 connect_refused")
+    assert search.advice == "is the server running?"
+    assert [window.stage for window in windows] == [Stage.IDLE]
+
+
+def test_an_idle_server_without_a_median_ends_the_search() -> None:
+    """Probes of which the end was not waited for have not failed, and are no ground to climb from."""
+    search = Search(bounds())
+
+    told(search, lambda *_: replace(MISSED, p50=None, said="no request was ok: 40 in flight"))
+
+    assert search.ending is Ending.NEVER_HOLDS
+    assert "40 in flight" in search.because
 
 
 def test_the_highest_rate_to_try_is_tried_and_not_passed() -> None:
@@ -214,9 +242,8 @@ def test_a_search_that_is_left_half_way_has_what_was_known() -> None:
     search = Search(bounds())
     steps = search.steps()
     next(steps)
-    steps.send(ceiling(1e6))
-    for _ in range(3):
-        steps.send(HELD)
+    for seen in (HELD, ceiling(1e6), HELD, HELD):
+        steps.send(seen)
 
     assert (search.ending, search.low, search.high) == (Ending.INTERRUPTED, 200, None)
 

@@ -97,6 +97,38 @@ def test_a_limit_of_a_status_is_judged_by_its_share() -> None:
     assert [round(excess, 6) for excess in seen.excess] == [0.04, -0.01]
 
 
+@pytest.mark.parametrize(
+    ("failed", "answers", "slo", "is_failing"),
+    [
+        (40, 0, "errors<1%", True),
+        (3, 37, "errors<1%", True),
+        (2, 38, "errors<1%", False),  # as one server in fifteen would, whose share is 1 %
+        (3, 37, "errors<5%", False),
+        (0, 40, "errors<1%", False),
+    ],
+)
+def test_failures_beyond_chance_and_the_level_are_the_servers_state(
+    failed: int, answers: int, slo: str, is_failing: bool
+) -> None:
+    """The lower 99 % limit of their share decides; the next step names the option of a search."""
+    found = phase(answers=answers, scheduled=40)
+    for _ in range(failed):
+        found.fail("status_503", Example(at=1, took=7, port=None, detail="503"))
+    found.in_flight.clear()
+
+    seen = observe(load_result([found], rate=10), (parse_threshold(slo),))
+
+    assert seen.is_failing is is_failing
+    assert "--threshold" not in seen.advice
+
+
+def test_requests_under_way_at_the_end_have_not_failed() -> None:
+    """A server slower than the wait for it is slow, and not broken."""
+    seen = observe(load_result([phase(answers=0, scheduled=40)], rate=10), SLO)
+
+    assert (seen.verdict, seen.is_failing) == (LoadVerdict.NOTHING_OK, False)
+
+
 def bursting(failed: int, late: int, milliseconds: float = 20) -> Phase:
     """2,000 requests, of which so many fail, and so many are sent so late."""
     found = phase(answers=2000 - failed)
