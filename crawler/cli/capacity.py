@@ -1,12 +1,18 @@
 """`crawler capacity`: the highest rate at which a server of this machine keeps a service level."""
 
+import os
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
 import click
 
 from crawler.cli.load import FAILING, NOTHING_OK, about_this_program
 from crawler.cli.named_files import NamedFiles
 from crawler.cli.options import KnobCommand, given, knobs
 from crawler.load.capacity.config import CAPACITY_OPTIONS, configure_capacity
-from crawler.load.capacity.result import CapacityResult, CapacityRow
+from crawler.load.capacity.display import SearchSilence, SearchView
+from crawler.load.capacity.live import SearchLines, SearchTerminal
+from crawler.load.capacity.result import CapacityResult
 from crawler.load.capacity.search import Ending
 
 EXAMPLES = """\b
@@ -35,24 +41,32 @@ class CapacityCommand(KnobCommand):
 @click.option("--quiet", is_flag=True, help="Show nothing while it runs.")
 def command(url: str, *, html: str | None, as_json: bool, quiet: bool, **parameters: object) -> int:
     """Find the highest rate at which URL, a server of this machine, keeps the service level --slo."""
-    from crawler.load.capacity.report import HEAD, window_line
     from crawler.load.capacity.run import run
     from crawler.load.capacity.view import page_of
 
     config, files = configure_capacity(given(parameters, CAPACITY_OPTIONS)), NamedFiles({"html": html})
-    is_first = True
-
-    def show(row: CapacityRow) -> None:
-        nonlocal is_first
-        if not quiet:
-            click.echo(f"{HEAD}\n{window_line(row)}" if is_first else window_line(row), err=True)
-            is_first = False
-
-    result, signum = run(url, config, show)
-    click.echo(result.to_json() if as_json else result.text())
+    with _view(quiet=quiet) as view:
+        result, signum = run(url, config, view)
+    click.echo(result.to_json() if as_json else result.text(has_windows=quiet or not _is_one_place()))
     if "html" in files:
         files.write("html", page_of(result, about_this_program()))
     return exit_code(result) if signum is None else 128 + signum
+
+
+def _view(*, quiet: bool) -> AbstractContextManager[SearchView]:
+    from rich.console import Console
+
+    if quiet:
+        return nullcontext(SearchSilence())
+    return SearchTerminal(Console(stderr=True)) if sys.stderr.isatty() else nullcontext(SearchLines(sys.stderr))
+
+
+def _is_one_place() -> bool:
+    """Return whether standard output and standard error are one terminal, file or pipe."""
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):  # one of them is no file
+        return False
 
 
 def exit_code(result: CapacityResult) -> int:

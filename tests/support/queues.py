@@ -22,6 +22,7 @@ def ceiling(rate: float) -> Seen:
     return Seen(
         outcome=Outcome.HELD,
         because="",
+        why="",
         excess=(),
         allowed=(),
         batches=(),

@@ -12,11 +12,11 @@ from crawler.load.capacity.result import CapacityResult, CapacityRow
 from crawler.load.capacity.search import CEILING_SHARE
 
 _INDENT = 13
-_WIDTHS = (8, 11, 13, 10, 10, 9, 14)
+_WIDTHS = (8, 10, 11, 9, 9, 8, 25)
 
 
-def capacity_text(result: CapacityResult) -> str:
-    """Return the report."""
+def capacity_text(result: CapacityResult, *, has_windows: bool = True) -> str:
+    """Return the report; without the windows where the display has just shown them in the same place."""
     slo = ", ".join(result.slo)
     lines = [
         *_row("Capacity", f"{interval_text(result)} ({slo})"),
@@ -36,7 +36,7 @@ def capacity_text(result: CapacityResult) -> str:
         lines += _row("Client", f"{text}; the search goes up to {share} of that")
     if result.idle_ms is not None:
         lines += _row("Idle", f"p50 {result.idle_ms:,.3g} ms")
-    return "\n".join([*lines, *_windows(result), *knee_plot(result)])
+    return "\n".join([*lines, *(_windows(result) if has_windows else ()), *knee_plot(result)])
 
 
 def load_text(result: CapacityResult) -> str:
@@ -65,7 +65,7 @@ def window_line(row: CapacityRow) -> str:
         _ms(row.p50_ms),
         _ms(row.p99_ms),
         f"{row.errors * 100:.{1 if 0 < row.errors < 0.1 else 0}f} %",
-        f"  {row.outcome}",
+        f"  {row.outcome}{': ' if row.why else ''}{row.why}",
     )
     return columns(cells, _WIDTHS, left=(0, 6))
 

@@ -38,6 +38,7 @@ class CapacityRow:
     Attributes:
         rate: requests per second; None = as many as the client could send.
         outcome: "held", "missed" or "client-bound"; "" = the window judges no rate.
+        because: the figures that decided it. why: the reason of a miss that tells the most, in a few words.
         answered: requests per second that ended.
         service_ms: the median service time. waited: the share of the requests that found every connection busy.
         errors: the share of requests without a good answer.
@@ -55,6 +56,7 @@ class CapacityRow:
     service_ms: float | None
     waited: float
     errors: float
+    why: str = ""
 
 
 def row_of(window: Window, seen: Seen) -> CapacityRow:
@@ -73,6 +75,7 @@ def row_of(window: Window, seen: Seen) -> CapacityRow:
         service_ms=_milliseconds(seen.service),
         waited=seen.waited,
         errors=seen.errors,
+        why=seen.why if is_judged and seen.outcome is not Outcome.HELD else "",
     )
 
 
@@ -170,11 +173,11 @@ class CapacityResult:
             "windows": [asdict(row) for row in self.rows],
         }
 
-    def text(self) -> str:
-        """Return the report for a terminal of 80 columns."""
+    def text(self, *, has_windows: bool = True) -> str:
+        """Return the report for a terminal of 80 columns; `has_windows`: with the table of windows."""
         from crawler.load.capacity.report import capacity_text  # noqa: PLC0415 - the report reads this class
 
-        return capacity_text(self)
+        return capacity_text(self, has_windows=has_windows)
 
 
 def result_of(

@@ -7,7 +7,7 @@ Rules
 Runs on: the main thread and its loop.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Unpack
@@ -15,10 +15,12 @@ from typing import Unpack
 from crawler.core.keywords import by_keyword
 from crawler.core.options import in_keywords
 from crawler.load.capacity.config import CAPACITY_OPTIONS, CapacityConfig, ceiling_of, configure_capacity, window_of
+from crawler.load.capacity.display import SearchSilence, SearchView
+from crawler.load.capacity.estimate import seconds_left
 from crawler.load.capacity.null_server import null_server
 from crawler.load.capacity.result import CapacityResult, CapacityRow, result_of, row_of
 from crawler.load.capacity.search import Search
-from crawler.load.capacity.windows import Stage, Window, observe
+from crawler.load.capacity.windows import Seen, Stage, Window, observe
 from crawler.load.config import ShapeConfig
 from crawler.load.keywords import CapacityOptions, texts_of
 from crawler.load.plan import Plan, spans
@@ -31,9 +33,6 @@ from crawler.runtime.loop import run as run_loop
 
 _OPTIONS = by_keyword(CAPACITY_OPTIONS.values())
 _KEYWORDS = {option.name: keyword for keyword, option in _OPTIONS.items()}
-
-ShowWindow = Callable[[CapacityRow], object]
-"""A display, called with each window that has ended."""
 
 
 async def find_capacity(url: str, *, slo: str | Sequence[str], **options: Unpack[CapacityOptions]) -> CapacityResult:
@@ -48,10 +47,10 @@ async def find_capacity(url: str, *, slo: str | Sequence[str], **options: Unpack
     """
     with in_keywords(_KEYWORDS):
         config = configure_capacity(texts_of({"slo": slo, **options}, _OPTIONS, "find_capacity"))
-        return await search_capacity(url, config, stop=Stop(), show=lambda _: None)
+        return await search_capacity(url, config, stop=Stop(), view=SearchSilence())
 
 
-def run(url: str, config: CapacityConfig, show: ShowWindow) -> tuple[CapacityResult, int | None]:
+def run(url: str, config: CapacityConfig, view: SearchView) -> tuple[CapacityResult, int | None]:
     """Run a search, and return its result and the signal that ended it early, if one did.
 
     Raises:
@@ -59,16 +58,17 @@ def run(url: str, config: CapacityConfig, show: ShowWindow) -> tuple[CapacityRes
     """
 
     async def main(stop: Stop) -> tuple[CapacityResult, int | None]:
-        return await search_capacity(url, config, stop=stop, show=show), stop.signal
+        return await search_capacity(url, config, stop=stop, view=view), stop.signal
 
     shape = config.load.shape
     return run_loop(main, drain_seconds=shape.grace + shape.timeout)
 
 
-async def search_capacity(url: str, config: CapacityConfig, *, stop: Stop, show: ShowWindow) -> CapacityResult:
-    """Run a search until it ends or `stop` ends it; `show` is called with each window that has ended."""
-    limits, rows = config.search.limits(), list[CapacityRow]()
-    search, steering = Search(config.search.bounds()), Steering(stop=stop)
+async def search_capacity(url: str, config: CapacityConfig, *, stop: Stop, view: SearchView) -> CapacityResult:
+    """Run a search until it ends or `stop` ends it; `view` shows each window."""
+    limits, rows, history = config.search.limits(), list[CapacityRow](), list[Seen]()
+    bounds = config.search.bounds()
+    search, steering = Search(bounds), Steering(stop=stop, show=view.look, seconds=view.seconds)
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(scratch_folder())
         asked, plan = await prepare(url, config.load, folder)
@@ -85,12 +85,14 @@ async def search_capacity(url: str, config: CapacityConfig, *, stop: Stop, show:
         steps = search.steps()
         window = next(steps, None)
         while window is not None:
+            view.begin(window, seconds_left(bounds, history))
             result = await run_window(window)
             if stop.draining:
                 break
             seen = observe(result, limits)
+            history.append(seen)
             rows.append(row_of(window, seen))
-            show(rows[-1])
+            view.end(rows[-1])
             try:
                 window = steps.send(seen)
             except StopIteration:

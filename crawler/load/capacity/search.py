@@ -102,7 +102,7 @@ class Search:
         self.advice = ""
         self._bounds = bounds
         self._windows = 0
-        self._missed: Seen | None = None  # the last window that missed
+        self._missed: Seen | None = None  # the last window that made a rate miss
 
     def steps(self) -> Steps:
         """Yield the windows to run, one after the other; each is answered by what was seen in it."""
@@ -142,7 +142,7 @@ class Search:
             rate = min(2 * rate, self._top)
         self.high = rate
         if self.low is None:
-            raise self._never()
+            raise self._never(self._missed)
 
     def _bisect(self) -> Steps:
         while (middle := _plain(sqrt(self._low * self._high))) and self._high / self._low > RATIO:
@@ -158,7 +158,7 @@ class Search:
                 self.high, is_confirmed = self._low, True
             if self._low <= self._bounds.begin:
                 self.low = None
-                raise self._never()
+                raise self._never() if vote is False else self._unproven()
             self.low = max(self._bounds.begin, _plain(self._low / step))
             step = _wider(step)
         step = RATIO
@@ -176,8 +176,6 @@ class Search:
         seen = list[Seen]()
         while (state := standing(seen)) is Standing.OPEN:
             seen.append((yield from self._run(Stage.CONFIRM, rate)))
-            if seen[-1].outcome is Outcome.MISSED:
-                self._missed = seen[-1]
         return _VOTES[state]
 
     def _holds(self, stage: Stage, rate: float) -> Judging:
@@ -243,12 +241,16 @@ class Search:
             "of that the search would measure the client",
         )
 
-    def _never(self) -> _Ended:
+    def _never(self, missed: Seen | None = None) -> _Ended:
+        """Return the ending; `missed` is the window that decided it."""
         because = f"it does not hold even at {self._bounds.begin:,.12g}/s, the lowest rate"
-        if self._missed is not None:
-            said = f"; {self._missed.said}" if self._missed.is_failing else ""
-            because += f": {self._missed.because}{said}"
+        if missed is not None:
+            because += f": {missed.because}{f'; {missed.said}' if missed.is_failing else ''}"
         return _Ended(Ending.NEVER_HOLDS, because)
+
+    def _unproven(self) -> _Ended:
+        rate = f"{self._bounds.begin:,.12g}/s"
+        return _Ended(Ending.UNSTEADY, f"the windows at {rate}, the lowest rate, do not agree, or prove too little")
 
 
 def _plain(rate: float) -> float:

@@ -1,10 +1,7 @@
 """The windows of a capacity search: what is sent in each, and what its result says of the rate.
 
 Rules
-- A window holds its rate when every limit of the service level is kept, 98 % of the due requests were sent in time, and
-  the backlog did not grow by more than 2 % of them (of few: by more than a standard deviation of a Poisson count).
-- The backlog is what was due and has not ended. It counts instead of the answers, since a slow server that keeps up has
-  many requests under way all the time.
+- A window holds its rate when every limit of the service level is kept, and the rate was reached (`misses.py`).
 - A late client only lengthens times, so a window that holds in spite of it holds. One that misses while the client was
   the limit says nothing of the server, unless failures or times that the client's part cannot explain made it miss.
 - A client that sends at constant gaps, and is late by more than a gap (and 1 ms), catches up in a burst. Failures of no
@@ -15,22 +12,19 @@ Runs on: anywhere (pure).
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import inf, sqrt
+from math import inf
 
 from crawler.core.histogram import FINE, middle, percentile
 from crawler.core.reasons import Reason
 from crawler.load.blame import is_clients
 from crawler.load.capacity.evidence import Batch, batches_of, least_share
+from crawler.load.capacity.misses import in_few_words, misses
 from crawler.load.counts import Table, merged
 from crawler.load.figures import percent
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.quantiles import Quantile, quantile
-from crawler.load.records import Phase
 from crawler.load.result import LoadResult, LoadVerdict
 from crawler.load.thresholds import Threshold, counted_bad
-
-_SENT = 0.98
-_GROWTH = 0.02
 
 
 class Stage(StrEnum):
@@ -75,6 +69,7 @@ class Seen:
 
     Attributes:
         because: the figure that decided the outcome.
+        why: the reason of a miss that tells the most, in a few words; "" = it held.
         answered: requests per second that ended.
         excess: by how much each limit of the service level was passed; below 0 = it was kept. Of a percentile it is the
             share of answers above the limit, less the share that may be there: unlike a percentile, a share does not
@@ -91,6 +86,7 @@ class Seen:
 
     outcome: Outcome
     because: str
+    why: str
     excess: tuple[float, ...]
     allowed: tuple[float, ...]
     batches: tuple[Batch, ...]
@@ -110,13 +106,12 @@ class Seen:
 def observe(result: LoadResult, slo: Sequence[Threshold]) -> Seen:
     """Return what the result of a window says of its rate."""
     figures = replace(result, verdict=LoadVerdict.OK)  # whether its client was the limit is judged below
-    checked = [(limit.text, *limit.check(figures)) for limit in slo]
-    missed = [f"{text}: {figure}" for text, is_kept, figure in checked if not is_kept]
-    behind = _falling_behind(result) if result.asked.is_open else []
-    missed += behind
-    lost = [limit for limit, (_, is_kept, _) in zip(slo, checked, strict=True) if not is_kept]
-    burst = "" if behind else _burst(result, lost)
-    if not missed:
+    found = misses(figures, slo)
+    missed = [miss.sentence for miss in found]
+    lost = [miss.limit for miss in found if miss.limit is not None]
+    is_behind = len(lost) < len(found)
+    burst = "" if is_behind else _burst(result, lost)
+    if not found:
         outcome = Outcome.HELD
     elif burst or is_clients(result, lost):
         outcome, missed = Outcome.CLIENT, [burst or result.because, *missed]
@@ -124,11 +119,12 @@ def observe(result: LoadResult, slo: Sequence[Threshold]) -> Seen:
         outcome = Outcome.MISSED
     return Seen(
         outcome=outcome,
-        because="; ".join(missed or [figure for _, _, figure in checked]),
+        because="; ".join(missed or [limit.check(figures)[1] for limit in slo]),
+        why=in_few_words(found),
         excess=tuple(_excess(limit, result) for limit in slo),
         allowed=tuple(_allowed(limit) for limit in slo),
         batches=batches_of(result.intervals),
-        is_behind=bool(behind),
+        is_behind=is_behind,
         is_failing=_is_failing(result, slo),
         answered=result.requests_per_second,
         verdict=result.verdict,
@@ -200,22 +196,3 @@ def _share_above(limit: Threshold, times: Table) -> float:
 def _allowed(limit: Threshold) -> float:
     """Return the share of answers that may be above a limit; 0 = it is none of a percentile."""
     return 0.0 if limit.share is None else 1 - limit.share
-
-
-def _falling_behind(result: LoadResult) -> list[str]:
-    """Return in words in which way the rate was not reached; nothing if it was."""
-    total = result.total
-    if not total.scheduled:
-        return ["nothing was sent"]
-    found = []
-    if total.sent < _SENT * total.scheduled:
-        found.append(f"only {percent(total.sent / total.scheduled)} were sent in time")
-    growth = _backlog(total) - sum(_backlog(phase) for phase in result.phases if not phase.measured)
-    if growth > max(_GROWTH * total.scheduled, sqrt(total.scheduled)):
-        found.append(f"the backlog grew by {growth:,} requests")
-    return found
-
-
-def _backlog(phase: Phase) -> int:
-    """Return how many of the phase's requests had been due, and had not ended, at its end."""
-    return phase.scheduled - phase.answered

@@ -41,8 +41,8 @@ def found(verdict: Ending = Ending.FOUND, **changes: object) -> CapacityResult:
             row(None, "", 1.0),
             row(400, "held", 2.0),
             row(800, "held", 20.0),
-            row(840, "missed", 90.0),
-            row(1600, "missed", 900.0, errors=0.51),
+            row(840, "missed", 90.0, why="p99 90 ms"),
+            row(1600, "missed", 900.0, errors=0.51, why="errors 51 %"),
         ),
     }
     return CapacityResult(verdict=verdict, **{**facts, **changes})  # type: ignore[arg-type]
@@ -54,8 +54,20 @@ def test_the_text_begins_with_the_interval_and_fits_a_terminal() -> None:
 
     assert lines[0] == "Capacity     800 to 840 requests/s (p99<50ms, errors<1%)"
     assert lines[1] == "Verdict      FOUND (at least 4 of 5 windows agreed at either end)"
-    assert any(line.split() == ["climb", "1,600/s", "1,600/s", "1.000", "900.0", "51", "%", "missed"] for line in lines)
+    assert any(
+        line.split() == ["climb", "1,600/s", "1,600/s", "1.000", "900.0", "51", "%", "missed:", "errors", "51", "%"]
+        for line in lines
+    )
     assert max(map(len, lines)) <= 80
+
+
+def test_the_windows_are_left_out_where_they_were_just_shown() -> None:
+    """A terminal that has shown each window as it ended gets the answer alone, and the knee."""
+    text = found().text(has_windows=False)
+
+    assert "climb" not in text
+    assert text.splitlines()[0].startswith("Capacity     800 to 840")
+    assert "o held, x missed" in text
 
 
 def test_the_knee_is_drawn() -> None:
@@ -121,6 +133,7 @@ def test_the_json_has_the_documented_keys() -> None:
         "service_ms": 1,
         "waited": 0,
         "errors": 0,
+        "why": "p99 90 ms",
     }
 
 

@@ -237,6 +237,16 @@ def test_a_server_without_a_steady_answer_ends_the_search() -> None:
     assert len(windows) < 300
 
 
+def test_a_lowest_rate_whose_windows_do_not_agree_is_not_said_to_miss() -> None:
+    """It may hold: a lower rate is no better advice than a longer window."""
+    search, turns = Search(bounds()), cycle([HELD, MISSED])
+
+    told(search, lambda window, _: next(turns) if window.stage is Stage.CONFIRM else up_to(150)(window, 0))
+
+    assert (search.ending, search.low) == (Ending.UNSTEADY, None)
+    assert search.because == "the windows at 100/s, the lowest rate, do not agree, or prove too little"
+
+
 def test_a_search_that_is_left_half_way_has_what_was_known() -> None:
     """The attributes hold at any moment."""
     search = Search(bounds())
