@@ -22,7 +22,7 @@ from crawler.core.text import safe
 from crawler.load.capacity.search import Bounds
 from crawler.load.capacity.windows import JUDGING, Window
 from crawler.load.config import LOAD_OPTIONS, LoadConfig
-from crawler.load.contradictions import configure_load
+from crawler.load.contradictions import MOST_RATE, configure_load
 from crawler.load.quantiles import needed
 from crawler.load.thresholds import Threshold, parse_threshold
 
@@ -115,11 +115,7 @@ def configure_capacity(values: Mapping[str, object]) -> CapacityConfig:
     check_names(values, CAPACITY_OPTIONS, "options")
     search = turned(_Own(), {name: value for name, value in values.items() if name in OWN_OPTIONS}, OWN_OPTIONS).search
     limits = search.limits()
-    for name, rate in (("to", search.to_rate), ("at-least", search.at_least)):
-        if rate is not None and rate < search.from_rate:
-            raise UsageError(f"--{name} {rate:g}: below the lowest rate to try (--from {search.from_rate:g})")
-    if search.to_rate is not None and search.at_least is not None and search.at_least > search.to_rate:
-        raise UsageError(f"--at-least {search.at_least:g}: above the highest rate to try (--to {search.to_rate:g})")
+    _check_rates(search)
     if search.seconds(search.from_rate) > max(_LONGEST, search.window):
         limit, seconds = max(limits, key=_needs), search.seconds(search.from_rate)
         raise UsageError(
@@ -134,6 +130,19 @@ def configure_capacity(values: Mapping[str, object]) -> CapacityConfig:
             "the answers are waited for"
         )
     return CapacityConfig(search=search, load=load)
+
+
+def _check_rates(search: SearchConfig) -> None:
+    """Refuse rates beyond all use, and those that contradict each other."""
+    for name, rate in (("from", search.from_rate), ("to", search.to_rate), ("at-least", search.at_least)):
+        if rate is None:
+            continue
+        if rate > MOST_RATE:
+            raise UsageError(f"--{name} {rate:,.12g}: give {MOST_RATE:,}/s at the most")
+        if rate < search.from_rate:
+            raise UsageError(f"--{name} {rate:g}: below the lowest rate to try (--from {search.from_rate:g})")
+    if search.to_rate is not None and search.at_least is not None and search.at_least > search.to_rate:
+        raise UsageError(f"--at-least {search.at_least:g}: above the highest rate to try (--to {search.to_rate:g})")
 
 
 def window_of(config: CapacityConfig, window: Window, number: int = 0) -> LoadConfig:
