@@ -1,4 +1,4 @@
-"""The report of a comparison as text, for 80 columns: the verdict first, then an interval for each metric.
+"""The report of a comparison as text, for 80 columns: a sentence, the verdict, then an interval for each metric.
 
 Runs on: anywhere (pure).
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from crawler.core.tables import columns, paragraph
 from crawler.core.text import counted, safe
 from crawler.load.compare.result import Comparison, Metric
+from crawler.load.compare.sentence import sentence
 
 _INDENT = 13
 _WIDTHS = (_INDENT, 10, 10, 9, 20, 10)
@@ -15,7 +16,8 @@ _WIDTHS = (_INDENT, 10, 10, 9, 20, 10)
 
 def compare_text(found: Comparison) -> str:
     """Return the report."""
-    lines = [*_row("Verdict", f"{found.verdict} ({found.because})"), *_row("Next", found.advice)]
+    lines = paragraph(sentence(found))
+    lines += [*_row("Verdict", f"{found.verdict} ({found.because})"), *_row("Next", found.advice)]
     if found.interrupted:
         lines += _row("", "interrupted: this is what was measured until then")
     lines += [*_row("A", safe(found.a, 300)), *_row("B", safe(found.b, 300)), *_row("Load", found.load)]

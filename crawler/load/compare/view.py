@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from crawler.core.text import counted
 from crawler.load.compare.blocks import Block
 from crawler.load.compare.result import CompareVerdict, Comparison, Judgement, Metric, Unjudged
+from crawler.load.compare.sentence import sentence
 from crawler.load.page.compare_page import BlockRow, CompareRow, CompareView, compare_page
 
 _TONES = {
@@ -44,6 +45,7 @@ def view_of(found: Comparison, about: Mapping[str, str]) -> CompareView:
         b=found.b,
         verdict=str(found.verdict),
         tone=_TONES[found.verdict],
+        sentence=sentence(found),
         because=found.because,
         advice=found.advice,
         note="Interrupted: this is what was measured until then." if found.interrupted else "",

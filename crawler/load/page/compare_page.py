@@ -62,6 +62,7 @@ class CompareView:
         verdict: in a word or two; `tone` is good, info, warn or bad.
         tolerance: the change that does not matter, as a share.
         note: what else there is to say of the comparison.
+        sentence: the answer in one plain sentence.
     """
 
     a: str
@@ -75,12 +76,17 @@ class CompareView:
     blocks: Sequence[BlockRow]
     setup: Mapping[str, str]
     note: str = ""
+    sentence: str = ""
 
 
 def compare_page(view: CompareView) -> str:
     """Return the page."""
     steps = ((view.advice, "Next"), (view.note, "Note"))
-    lines = [tag("p", view.because), *(next_step(text, name) for text, name in steps if text)]
+    lines = [
+        tag("p", tag("b", view.sentence)),
+        tag("p", view.because),
+        *(next_step(text, name) for text, name in steps if text),
+    ]
     sides = facts([("A", view.a), ("B", view.b)])
     return document(
         f"{view.verdict}: {view.a} and {view.b}",
