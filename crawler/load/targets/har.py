@@ -5,6 +5,7 @@ the bodies of answers, which are nearly all of a HAR, cost no memory.
 Rules
 - Headers are sent as they were, cookies included, unless the command line replaces them. Left out are those that belong
   to a connection or follow from the rest: Host, Content-Length, Connection and its like, pseudo headers of HTTP/2.
+- An entry without a Cookie header whose `cookies` are listed sends those: an export may hold them there alone.
 - A field that is null is as if absent: some tools write all of them.
 - `data:`, `blob:`, `ws:` and the like are no requests that a server could be sent: None.
 Runs on: anywhere (pure).
@@ -55,6 +56,7 @@ class _Request(msgspec.Struct, rename="camel"):
     method: str
     url: str
     headers: list[_Pair] | None = None
+    cookies: list[_Pair] | None = None
     post_data: _Posted | None = None
 
 
@@ -95,6 +97,8 @@ def parse_har(raw: bytes, number: int) -> TargetLine | None:
     if not request.url.lower().startswith(("http://", "https://")):
         raise ValueError(f"{safe(request.url, 60)!r} is no URL")
     kept = [(pair.name, pair.value) for pair in request.headers or () if not _is_left_out(pair.name)]
+    if request.cookies and not any(name.lower() == "cookie" for name, _ in kept):
+        kept.append(("Cookie", _cookies(request.cookies)))
     return TargetLine(
         method=checked_method(request.method),
         url=request.url,
@@ -107,6 +111,14 @@ def parse_har(raw: bytes, number: int) -> TargetLine | None:
 
 def _is_left_out(name: str) -> bool:
     return name.startswith(":") or name.lower() in _OF_CONNECTIONS
+
+
+def _cookies(cookies: list[_Pair]) -> str:
+    """Return the Cookie header of these cookies (RFC 6265, 4.2.1)."""
+    for cookie in cookies:
+        if ";" in cookie.name + cookie.value or "=" in cookie.name:
+            raise ValueError(f"its cookie {safe(cookie.name, 40)!r} cannot be sent: it holds a separator")
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in cookies)
 
 
 def _body(posted: _Posted) -> bytes | None:

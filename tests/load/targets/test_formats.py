@@ -252,6 +252,32 @@ def test_null_in_a_har_is_as_if_absent() -> None:
     assert parse_har(msgspec.json.encode({"request": asked | {"url": "DATA:x"}}), 1) is None
 
 
+def of_request(**fields: object) -> TargetLine:
+    """The target of a GET with these fields in a HAR."""
+    line = parse_har(msgspec.json.encode({"request": {"method": "GET", "url": "http://h/"} | fields}), 1)
+    assert line is not None
+    return line
+
+
+def test_cookies_of_a_har_are_sent_where_no_header_has_them() -> None:
+    """A Cookie header is what was sent, so beside it the list adds nothing."""
+    listed = [{"name": "sid", "value": "a=b"}, {"name": "lang", "value": "en", "path": "/"}]
+
+    alone = of_request(cookies=listed)
+    beside = of_request(cookies=listed, headers=[{"name": "cookie", "value": "sid=c"}])
+
+    assert alone.headers == (("Cookie", "sid=a=b; lang=en"),)
+    assert beside.headers == (("cookie", "sid=c"),)
+    assert of_request(cookies=None).headers == of_request(cookies=[]).headers == ()
+
+
+@pytest.mark.parametrize("cookie", [{"name": "a", "value": "1; b=2"}, {"name": "a=b", "value": "1"}])
+def test_a_cookie_of_a_har_cannot_become_two(cookie: dict[str, str]) -> None:
+    """A separator within one is a broken file."""
+    with pytest.raises(ValueError, match="it holds a separator"):
+        of_request(cookies=[cookie])
+
+
 def test_a_body_of_a_har_may_be_base64() -> None:
     """Some tools write bytes that are no text so."""
     posted = {"text": "/wA=", "encoding": "base64"}
