@@ -12,7 +12,7 @@ Rules
 Runs on: the loop that loads.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from crawler.core.histogram import FINE, bucket
 from crawler.http.framing import ResponseReader
@@ -91,6 +91,10 @@ class Loop:
         if self.group_names == [""]:
             return []
         return [added(cells, name) for name, cells in zip(self.group_names, zip(*measured, strict=True), strict=True)]
+
+    def sum_of(self, groups: Collection[int], name: str) -> Phase:
+        """Return the requests of these groups in all phases, the warm-up included."""
+        return added([cells[number] for cells in self._all_cells for number in groups], name)
 
     def add_group(self, name: str) -> int:
         """Return the number of a new group of targets."""

@@ -79,6 +79,7 @@ async def conduct(plan: Plan, path: Path) -> LoadRecord:
                 intervals=loop.log.closed,
                 client=loop.setup.gauge.client,
                 gave_up=loop.gave_up,
+                logins=loop.sum_of(plan.login_groups.values(), "log-in") if plan.login is not None else None,
             )
 
 

@@ -64,6 +64,12 @@ def phase_figures(phase: Phase, *, is_open: bool) -> dict[str, object]:
     }
 
 
+def login_figures(logins: Phase) -> dict[str, object]:
+    """Return the figures of the requests of a log-in."""
+    failures = {kind: failure.count for kind, failure in logins.failures.items()}
+    return {"requests": logins.scheduled, "ok": logins.ok, "failures": failures}
+
+
 def _check_figures(check: LoadFailure) -> dict[str, object]:
     examples = (("first", check.first), ("last", check.last))
     return {"count": check.count} | {

@@ -110,11 +110,20 @@ async def _with_login(plan: Plan, url: str | None, config: LoadConfig, folder: P
     return replace(
         plan,
         login=login,
-        login_groups=_places(login.groups, groups),
+        login_groups=_own_groups(login.groups, groups),
         login_hosts=_places(login.origins, origins, lambda url: url.origin),
         groups=tuple(groups),
         origins=tuple(origins),
     )
+
+
+def _own_groups(names: Sequence[str], known: list[str]) -> dict[int, int]:
+    """Return the place of each group of the log-in, added to those that are known under a name of its own."""
+    places = {}
+    for number, name in enumerate(names):
+        places[number] = len(known)
+        known.append(f"{name} (log-in)" if name in known else name)
+    return places
 
 
 def _places(items: Sequence[T], known: list[T], key: Callable[[T], object] = lambda item: item) -> dict[int, int]:

@@ -237,6 +237,7 @@ class LoadRecord:
 
     Attributes:
         groups: the measured requests by group of targets; empty when there is one group.
+        logins: the requests of the log-in, in the warm-up, too; None = there is no log-in.
     """
 
     phases: list[Phase]
@@ -244,6 +245,7 @@ class LoadRecord:
     gave_up: bool = False
     groups: list[Phase] = field(default_factory=list)
     intervals: list[Interval] = field(default_factory=list)
+    logins: Phase | None = None
 
 
 def merge_phases(shares: Iterable[list[Phase]]) -> list[Phase]:

@@ -14,6 +14,7 @@ from crawler.load.figures import label, percent
 from crawler.load.manner import manner
 from crawler.load.quantiles import MAIN_SHARES, SHARES, Quantile, quantile
 from crawler.load.result import LoadResult
+from crawler.load.verdict import failed_logins
 
 _INDENT = 13
 _LATENCY, _STEPS, _PHASES = (_INDENT, *(9,) * 6), (20, 8, 9, 9, 9), (16, 7, 12, 8, 8, 9, 9)  # widths of columns
@@ -27,6 +28,7 @@ def load_text(result: LoadResult, gates: Sequence[tuple[str, bool, str]] = ()) -
     lines = [*_verdict(result), *gate_text(gates), *_load(result), *_times(result)]
     lines += [
         *_outcomes(result),
+        *_logins(result),
         *_checks(result),
         *_connections(result),
         *_steps(result),
@@ -176,6 +178,13 @@ def _outcomes(result: LoadResult) -> Iterator[str]:
         yield from _row("  failed", f"{kind} {failure.count:,}: {when}{port}; {safe(worst.detail)}")
     if len(kinds) > _MANY:
         yield from _row("", f"and {counted(len(kinds) - _MANY, 'more kind')}: see the JSON")
+
+
+def _logins(result: LoadResult) -> Iterator[str]:
+    if (logins := result.logins) is None:
+        return
+    failed = failed_logins(logins).removeprefix("log-in ")
+    yield from _row("Log-in", failed or f"{logins.ok:,} of {counted(logins.scheduled, 'request')} ok")
 
 
 def _checks(result: LoadResult) -> Iterator[str]:

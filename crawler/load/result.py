@@ -20,7 +20,7 @@ from crawler.core.errors import LoadTestFailed
 from crawler.core.histogram import FINE, mean, middle
 from crawler.load.client_share import client_shares
 from crawler.load.counts import Table, merged
-from crawler.load.figures import interval_figures, label, phase_figures, times
+from crawler.load.figures import interval_figures, label, login_figures, phase_figures, times
 from crawler.load.gates import LoadGate, PercentileInterval, missed, not_below
 from crawler.load.intervals import Interval
 from crawler.load.quantiles import Quantile, quantile, share_of, wanting
@@ -123,6 +123,7 @@ class LoadResult:
         gave_up: the test ended itself, since no connection could be opened.
         aborted_by: the threshold that could not be met any more, which ended the test (--abort).
         groups: the measured requests by group of targets, named by it; empty when there is one group.
+        logins: the requests of the log-in, in the warm-up, too; None = there was no log-in.
         intervals: the test second by second, with its warm-up.
         gates: the thresholds of the test, in the order given.
     """
@@ -137,6 +138,7 @@ class LoadResult:
     gave_up: bool = False
     aborted_by: str | None = None
     groups: tuple[Phase, ...] = ()
+    logins: Phase | None = None
     intervals: tuple[Interval, ...] = ()
     gates: tuple[LoadGate, ...] = ()
 
@@ -328,6 +330,7 @@ class LoadResult:
             **({"gates": [asdict(gate) for gate in self.gates]} if self.gates else {}),
             "asked": {key: value for key, value in asdict(self.asked).items() if value not in (None, ())},
             **phase_figures(self.total, is_open=self.asked.is_open),
+            **({"logins": login_figures(self.logins)} if self.logins else {}),
             "client": {
                 "processes": [{"cpu": client.cpu, "cpu_seconds": client.cpu_seconds} for client in self.clients],
                 "cpu_us_per_request": self.cpu_per_request,

@@ -15,7 +15,7 @@ from crawler.load.intervals import merge_intervals
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.plan import Plan
 from crawler.load.progress import Progress
-from crawler.load.records import LoadRecord, merge_groups, merge_phases
+from crawler.load.records import LoadRecord, added, merge_groups, merge_phases
 from crawler.load.referee import TallyBoard
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.shared_memory import SharedBoard
@@ -106,7 +106,9 @@ def result_of(
     """Merge the records of all processes, and return their result with its verdict."""
     phases = merge_phases([record.phases for record in records])
     clients = [record.client for record in records]
-    verdict, because, advice = judge(asked, phases, clients)
+    shares = [record.logins for record in records if record.logins is not None]
+    logins = added(shares, "log-in") if shares else None
+    verdict, because, advice = judge(asked, phases, clients, logins)
     return LoadResult(
         asked=asked,
         phases=tuple(phases),
@@ -118,5 +120,6 @@ def result_of(
         aborted_by=aborted_by,
         gave_up=all(record.gave_up for record in records),
         groups=tuple(merge_groups([record.groups for record in records], MOST, OTHER)),
+        logins=logins,
         intervals=tuple(merge_intervals(record.intervals for record in records)),
     )

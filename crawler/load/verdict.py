@@ -5,7 +5,8 @@ Rules, in this order
 - FAILING: of the requests that ended, one in a hundred or more got no good answer in time, and no threshold allows as
   many. The times are those of the others, so no praise of them counts. Where this machine ran out of files or ports it
   is to blame itself (CLIENT-BOUND). Fewer failures, and those that are allowed, are told behind any other verdict.
-  The checks of scripts are judged in the same way, apart from the requests.
+  The checks of scripts and the requests of a log-in are judged in the same way, apart from the requests. A log-in that
+  failed is told first, and its next step given: users who are not logged in measure something else.
 - TOO-SHORT: under a second (0.99 s are enough), or under 100 requests that ended, well or not: only the median means
   anything. A schedule that was for the most part not sent is no short test, but a rate that was not reached.
 - CLIENT-BOUND: this tool was the limit, or part of it. It had no processor time left, its own lateness is a twentieth
@@ -53,9 +54,22 @@ class Judgement(NamedTuple):
     advice: str
 
 
-def judge(asked: LoadSetup, phases: Sequence[Phase], clients: Sequence[ClientCost]) -> Judgement:
-    """Return the first verdict that applies."""
-    total = sum_up(phases)
+def judge(
+    asked: LoadSetup, phases: Sequence[Phase], clients: Sequence[ClientCost], logins: Phase | None = None
+) -> Judgement:
+    """Return the first verdict that applies; `logins` are the requests of a log-in."""
+    found = _judged(asked, sum_up(phases), clients)
+    if logins is None or not (failed := failed_logins(logins)):
+        return found
+    is_lost = _failed_share(logins) >= _FAILING
+    is_allowed = asked.allowed_errors is not None and error_share(logins) <= asked.allowed_errors
+    if is_allowed or not is_lost:
+        return found._replace(because=f"{found.because}; {failed}")
+    verdict = found.verdict if found.verdict is LoadVerdict.NOTHING_OK else LoadVerdict.FAILING
+    return Judgement(verdict, f"{failed}; {found.because}", _login_remedy(asked, logins))
+
+
+def _judged(asked: LoadSetup, total: Phase, clients: Sequence[ClientCost]) -> Judgement:
     checks = _failed_checks(total)
     if (failing := _nothing_ok(asked, total) or _failing(asked, total)) is not None:
         return failing._replace(because=f"{failing.because}; {checks}") if checks else failing
@@ -123,6 +137,26 @@ def _failures(total: Phase) -> str:
 def _failed_checks(total: Phase) -> str:
     """Return the checks that failed in words, such as: 5.0 % of the checks failed, the first after 0.52 s: ..."""
     return _in_words(total.checks, check_share(total), "checks")
+
+
+def failed_logins(logins: Phase) -> str:
+    """Return the requests of a log-in that failed in words, such as: log-in failed: status_401, 20 of 20; "" = none."""
+    failures = _blamed(logins)
+    if not failures:
+        return ""
+    kind = max(failures, key=lambda name: failures[name].count)
+    count = sum(failure.count for failure in failures.values())
+    return f"log-in failed: {'mostly ' if len(failures) > 1 else ''}{kind}, {count:,} of {logins.scheduled:,}"
+
+
+def _login_remedy(asked: LoadSetup, logins: Phase) -> str:
+    """Return the next step for a log-in that failed: an answer speaks of what was sent, its lack of the server."""
+    failures = _blamed(logins)
+    kind = max(failures, key=lambda name: failures[name].count)
+    if not kind.startswith("status_"):
+        return _remedy(asked, kind, logins)
+    row = "" if asked.feed is None else f", filled in from {asked.feed}"
+    return f"mend the log-in first: see what {asked.login} sends{row}, and the server's log"
 
 
 def _in_words(failures: Mapping[str, LoadFailure], share: float, of: str) -> str:

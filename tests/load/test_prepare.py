@@ -122,3 +122,17 @@ async def test_a_log_in_of_the_same_server_is_no_second_host(tmp_path: Path) -> 
     assert (asked.hosts, len(plan.endpoints)) == (1, 1)
     assert plan.groups == ("GET /items", "POST /login")
     assert (plan.login_hosts, plan.login_groups) == ({0: 0}, {0: 1})
+
+
+async def test_a_log_in_has_a_group_of_its_own_beside_targets_of_its_name(tmp_path: Path) -> None:
+    """Its failures can be told apart from those of the same request later."""
+    (tmp_path / "login.txt").write_text("POST /login\n")
+    (tmp_path / "mix.txt").write_text("POST /login\n/a\n")
+    options = {"login": str(tmp_path / "login.txt"), "targets": str(tmp_path / "mix.txt")}
+    (tmp_path / "requests").mkdir()
+
+    _, plan = await prepare("http://127.0.0.1:9/", configure_load(options), tmp_path / "requests")
+
+    assert set(plan.groups[:2]) == {"GET /a", "POST /login"}
+    assert plan.groups[2:] == ("POST /login (log-in)",)
+    assert plan.login_groups == {0: 2}

@@ -7,6 +7,7 @@ import pytest
 from crawler.core.histogram import FINE, bucket
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.records import Example, Phase
+from crawler.load.report import load_text
 from crawler.load.result import LoadResult, LoadVerdict
 from support.load_results import load_result
 
@@ -123,3 +124,59 @@ def test_failed_requests_come_before_failed_checks_which_are_told_behind() -> No
     assert "25.0 % of the requests failed" in found.because
     assert "; 1.0 % of the checks failed" in found.because
     assert "--expect-status" in found.advice
+
+
+def logins(failed: int, kind: str = "status_401", ok: int = 0) -> Phase:
+    """The requests of a log-in, of which so many failed."""
+    found = Phase(name="log-in", scheduled=failed + ok, sent=failed + ok)
+    for _ in range(failed):
+        found.fail(kind, Example(at=1, took=7, port=None, detail="no"))
+    found.reused.whole[bucket(MILLISECOND, FINE)] = ok
+    return found
+
+
+def logged_in(found: Phase, **changes: Any) -> LoadResult:
+    """A closed loop of 100,000 good answers, behind this log-in."""
+    phase = Phase(name="measured", end=10 * SECOND, scheduled=100_000, sent=100_000, answered=100_000)
+    phase.reused.whole[bucket(MILLISECOND, FINE)] = 100_000
+    return load_result([phase], login="login.txt", logins=found, **changes)
+
+
+def test_a_log_in_that_fails_is_told_first_however_many_requests_follow() -> None:
+    """20 of 100,020 requests are few, but users who are not logged in measure something else."""
+    found = logged_in(logins(20))
+
+    assert found.verdict is LoadVerdict.FAILING
+    assert found.because.startswith("log-in failed: status_401, 20 of 20; ")
+    assert found.advice == "mend the log-in first: see what login.txt sends, and the server's log"
+    assert "\nLog-in       failed: status_401, 20 of 20\n" in load_text(found)
+    assert found.to_dict()["logins"] == {"requests": 20, "ok": 0, "failures": {"status_401": 20}}
+
+
+def test_the_row_of_a_log_in_is_blamed_where_there_is_a_feed() -> None:
+    """A password of the file may be the wrong one."""
+    assert "sends, filled in from people.csv, and" in logged_in(logins(20), feed="people.csv").advice
+
+
+def test_a_log_in_that_is_never_answered_has_the_next_step_of_that_failure() -> None:
+    """The next step of a closed port is to start the server: the file is not to blame."""
+    found = logged_in(logins(20, "connect_refused"))
+
+    assert found.advice == "nothing listens at h:80: is the server running?"
+
+
+def test_a_log_in_that_fails_for_few_or_may_fail_is_told_behind_the_verdict() -> None:
+    """One of 200 is under 1 %; a threshold may allow more."""
+    few, allowed = logged_in(logins(1, ok=199)), logged_in(logins(2, ok=98), allowed_errors=0.05)
+
+    assert few.verdict is allowed.verdict is LoadVerdict.SERVER_BOUND
+    assert few.because.endswith("; log-in failed: status_401, 1 of 200")
+    assert allowed.because.endswith("; log-in failed: status_401, 2 of 100")
+
+
+def test_a_log_in_that_works_changes_no_verdict() -> None:
+    """The report has the number of its requests."""
+    found = logged_in(logins(0, ok=20))
+
+    assert found.because == "the client waited for the server; the client used 10.0 % of a core"
+    assert "\nLog-in       20 of 20 requests ok\n" in load_text(found)

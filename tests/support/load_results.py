@@ -35,11 +35,12 @@ def load_result(
     *,
     intervals: Sequence[Interval] = (),
     groups: Sequence[Phase] = (),
+    logins: Phase | None = None,
     **changes: Any,
 ) -> LoadResult:
     """These phases with their verdict, of a client with time to spare and this lag; keywords change the setup."""
     setup, clients = load_setup(**changes), (ClientCost(seconds=10, cpu_seconds=1, lag=Table(int, lag or {})),)
-    verdict, because, advice = judge(setup, phases, clients)
+    verdict, because, advice = judge(setup, phases, clients, logins)
     return LoadResult(
         asked=setup,
         phases=tuple(phases),
@@ -48,5 +49,6 @@ def load_result(
         because=because,
         advice=advice,
         groups=tuple(groups),
+        logins=logins,
         intervals=tuple(intervals),
     )
