@@ -12,11 +12,14 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import hypothesis
 import pytest
 import uvloop
+
+if TYPE_CHECKING:
+    from support.databases import DatabaseServer
 
 FULL: Final = os.environ.get("CRAWLER_TEST_FULL") == "1"
 PROGRAMS: Final = dict(line.split() for line in Path(__file__).with_name("debian.txt").read_text().splitlines())
@@ -46,6 +49,22 @@ def _no_defaults_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("no-defaults")))
         yield
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator["DatabaseServer"]:
+    """A private PostgreSQL server, one for all tests of this process, so no test stops it."""
+    from support.databases import running_server  # noqa: PLC0415 - few tests need it, and psycopg takes 0.1 s
+
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database(database_server: "DatabaseServer") -> Iterator[str]:
+    """The DSN of a fresh empty database."""
+    with database_server.database() as dsn:
+        yield dsn
 
 
 class DebugLoop(asyncio.SelectorEventLoop):
