@@ -19,7 +19,7 @@ from crawler.runtime import collector
 
 EXAMPLES = """\b
 Examples:
-  crawler join postgresql://me@db/crawls                   # the only run there
+  crawler join postgresql://me@db/crawls              # the only run there
   crawler join postgresql://me@db/crawls --name docs -o w2
 """
 

@@ -49,7 +49,7 @@ def test_what_ends_a_run_is_logged_as_one_line(
 ) -> None:
     """The error goes on to the command line as it is; in the log it is made safe."""
 
-    def broken(_folder: RunFolder, _facts: RunFacts, _show: Show) -> None:
+    def broken(_folder: RunFolder, _facts: RunFacts, _show: Show, _store: object) -> None:
         raise StorageError(f"pages.jsonl: {evil}")
 
     monkeypatch.setattr(run, "run", broken)
