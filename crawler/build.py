@@ -30,9 +30,11 @@ from crawler.downloader.told_cookies import WithJar
 from crawler.engine.crawl import Crawl
 from crawler.engine.group_commit import GroupCommit
 from crawler.engine.journal import BOUNDS, Journal, StorageThread
+from crawler.engine.lease_term import LeasedFetcher, LeaseTerm
 from crawler.engine.leases import LeaseRefiller
 from crawler.engine.outage import NameOutage
 from crawler.engine.outcomes import Judge
+from crawler.engine.own_share import OwnShare
 from crawler.engine.politeness import Politeness
 from crawler.engine.robots_cache import RobotsCache, fetch_robots
 from crawler.engine.scheduler import Scheduler
@@ -54,7 +56,7 @@ from crawler.report.summary import MOST_HOSTS, Summary, as_json, summarize
 from crawler.robots.rules import RobotsOutcome
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.runtime import collector, loop, malloc, resident
-from crawler.runtime.clock import SystemClock
+from crawler.runtime.clock import SystemClock, boot_time
 from crawler.runtime.loop import Stop
 from crawler.runtime.slots import Places, dials_for, files_for, idle_for, most_slots, places_for, wanted_dials
 from crawler.runtime.tasks import Alarm, ByteBudget, background, every
@@ -108,10 +110,12 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         jitter: returns a random number in [0, 1).
         thread: makes the storage thread.
         reading: returns the task that is done for each document, given the usual one.
-        store: where the frontier is that several workers share; None = the run has one of its own, in its folder.
         http: the client that is opened; None = one with connections of its own.
         around: returns the fetcher that is used, given the opened client.
         keeps_headers: visits have the headers of their responses.
+        frontier: makes the frontier of a run that several workers share, given the board; None = the run is this
+            process's alone, in its folder.
+        boot_time: returns the seconds on which the leases of such a run end.
     """
 
     stop: Stop = msgspec.field(default_factory=Stop)
@@ -121,10 +125,11 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     jitter: Callable[[], float] = random.random
     thread: StorageThread = GroupThread
     reading: Callable[[Task], Task] = lambda task: task
-    store: Store | None = None
     http: HttpClient | None = None
     around: Callable[[HttpClient], Fetcher] = lambda client: client
     keeps_headers: bool = False
+    frontier: Callable[[MappedBoard, FrontierPolicy], Frontier] | None = None
+    boot_time: Callable[[], float] = boot_time
 
 
 def run(folder: RunFolder, facts: RunFacts, show: Show, store: Store | None = None) -> tuple[Summary, int | None]:
@@ -163,8 +168,9 @@ def check_files(config: RunConfig, reading: Callable[[Task], Task] = lambda task
 
 async def _conduct(folder: RunFolder, facts: RunFacts, show: Show, stop: Stop, store: Store | None) -> Summary:
     async with AsyncExitStack() as stack:
-        clock = SystemClock() if store is None else store.clock()
-        environment = Environment(stop=stop, say=show.note, observe=show.observe, clock=clock, store=store)
+        environment = Environment(stop=stop, say=show.note, observe=show.observe)
+        if store is not None:
+            environment = structs.replace(environment, clock=store.clock(), frontier=store.frontier)
         crawl = await assemble(stack, folder, facts, environment)
         lag = await stack.enter_async_context(loop.LagProbe())
         await stack.enter_async_context(sampled(crawl, lag, show.seconds, show.sample))
@@ -192,12 +198,7 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
     is_throttled = config.fetch.limit_rate is not None  # then answers are slow because we make them so
     places = places_for(limit, now=clock.monotonic, is_relieved=not is_throttled)
     board = MappedBoard(folder.board, places.most + BOUNDS.max_items + BOUNDS.group_items)
-    policy = policy_of(config, follows=follows)
-    frontier: Frontier
-    if environment.store is not None:
-        frontier = environment.store.frontier(board, policy)
-    else:
-        frontier = SqliteFrontier(folder.frontier, board, create=folder.is_new, policy=policy)
+    policy, frontier = policy_of(config, follows=follows), environment.frontier
     lines: Sink = StdoutSink() if config.output.to_stdout else JsonlSink(folder.path)
     sinks = [FilesSink(folder.path), lines] if config.output.files else [lines]  # a line names its file
 
@@ -207,12 +208,17 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
         if follows and config.scope.check:
             folder.write_broken(reports.broken())
 
-    storage = GroupCommit(frontier, sinks, clock, derive)
+    kept: Frontier
+    if frontier is None:
+        kept, term = SqliteFrontier(folder.frontier, board, create=folder.is_new, policy=policy), None
+    else:
+        kept, term = frontier(board, policy), LeaseTerm(environment.boot_time)
+    storage = GroupCommit(kept, sinks, clock, derive)
     journal = await stack.enter_async_context(Journal(storage, board, clock, environment.thread))
     if environment.observe is not None:
         journal.observe(environment.observe)
     task = environment.reading(structs.replace(_task(config, follows=follows), keep=config.output.files))
-    http = await stack.enter_async_context(environment.http or http_for(config, clock))
+    http = await stack.enter_async_context(environment.http or http_for(config, clock, term=term))
     workers = config.parse.workers if config.parse.workers is not None else (os.cpu_count() or 1)
     parser: Parser
     if workers:
@@ -220,15 +226,23 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
         parser = EarlyParser(await stack.enter_async_context(lanes(task, workers, limits)), task)
     else:
         parser = InlineParser(task)
-    plugs = _Plugs(environment.around(http), parser, journal, board, places)
+    fetcher = environment.around(http)
+    leased = None if term is None else LeasedFetcher(fetcher, term)
+    plugs = _Plugs(leased or fetcher, parser, journal, board, places, leased)
     return _compose(plugs, Seeds(folder.seeds, facts.tables), config, environment, follows=follows)
 
 
-def http_for(config: RunConfig, clock: Clock, jar: CookieJar | None = None) -> HttpFetcher:
-    """Return the usual client of a crawl; `jar` keeps its cookies, or one of its own where they are to be kept."""
+def http_for(
+    config: RunConfig, clock: Clock, jar: CookieJar | None = None, term: LeaseTerm | None = None
+) -> HttpFetcher:
+    """Return the usual client of a crawl; `jar` keeps its cookies, or one of its own where they are to be kept.
+
+    It sends nothing after the end of the `term`.
+    """
     if jar is None and config.cookies.cookies:
         jar = CookieJar()
-    return HttpFetcher(config.fetch, clock=clock, jar=jar, idle_limit=idle_for())
+    check = None if term is None else term.check
+    return HttpFetcher(config.fetch, clock=clock, jar=jar, idle_limit=idle_for(), check=check)
 
 
 class _Plugs(msgspec.Struct, frozen=True):
@@ -239,6 +253,7 @@ class _Plugs(msgspec.Struct, frozen=True):
     journal: Journal
     board: Board
     places: Places
+    leased: LeasedFetcher | None
 
 
 def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Environment, *, follows: bool) -> Crawl:
@@ -246,7 +261,9 @@ def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Enviro
     judge = Judge(config.engine.retries, LinkJudge(config.scope) if follows else None)
     politeness = _politeness(plugs, judge, config, environment)
     budget, outage, wake = Budget(config.budget), NameOutage(clock, say), Alarm()
-    leases = LeaseRefiller(journal, politeness.workbench, politeness.robots, budget, clock, wake)
+    rate = RateGate(config.politeness.rate)
+    share = None if plugs.leased is None else OwnShare(plugs.leased, budget, rate, politeness)
+    leases = LeaseRefiller(journal, politeness.workbench, politeness.robots, budget, clock, wake, share)
     visits = Visits(
         politeness=politeness,
         parser=plugs.parser,
@@ -265,7 +282,7 @@ def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Enviro
     scheduler = Scheduler(
         workbench=politeness.workbench,
         places=plugs.places,
-        rate=RateGate(config.politeness.rate),
+        rate=rate,
         budget=budget,
         leases=leases,
         board=plugs.board,
@@ -273,6 +290,7 @@ def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Enviro
         visits=visits,
         clock=clock,
         wake=wake,
+        share=share,
     )
     return Crawl(
         journal=journal,
@@ -286,6 +304,7 @@ def _compose(plugs: _Plugs, seeds: Seeds, config: RunConfig, environment: Enviro
         stop=environment.stop,
         say=say,
         wake=wake,
+        share=share,
     )
 
 

@@ -92,12 +92,14 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         pages: the lines of output that it may write in all, with those that it has written; None = no limit.
         rate: requests per second; None = no limit.
         surplus: the number of hosts that it is to hand back, so that idle workers have some.
+        totals: the sums of all workers as of now; None = as of this worker's last commit.
     """
 
     until: float
     pages: int | None = None
     rate: float | None = None
     surplus: int = 0
+    totals: "Totals | None" = None
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,12 +52,21 @@ class RateGate:
     def __init__(self, rate: float | None) -> None:
         self._gap = 1 / rate if rate else 0.0
         self._next = 0.0
+        self._is_closed = False
 
     def due(self, now: float) -> float:
-        """Return the moment of the next start; `now` or before = at once."""
+        """Return the moment of the next start; `now` or before = at once, infinite = not at this rate."""
+        if self._is_closed:
+            return float("inf")
         return self._next if self._gap else now
 
     def pass_through(self, now: float, n: int = 1) -> None:
         """Count `n` starts; a delay of less than one gap is made up for, a pause is not."""
         on_time = now - self._next < self._gap
         self._next = (self._next if on_time else now) + n * self._gap
+
+    def change(self, rate: float | None) -> None:
+        """Go on at another rate, one gap of it after the last start; 0 = nothing may start until the next change."""
+        gap = 1 / rate if rate else 0.0
+        self._next += gap - self._gap
+        self._gap, self._is_closed = gap, rate == 0

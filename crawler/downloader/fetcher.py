@@ -19,6 +19,7 @@ Runs on: the event loop.
 """
 
 import math
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -61,6 +62,7 @@ class HttpFetcher:
             sent, and none is kept.
         idle_limit: kept-alive connections waiting for a request, at the most; they count towards open files.
         unix_socket: the path of the one that takes every request; None = none.
+        check: is called just before each request is written, and may refuse that by a FetchError; None = any may be.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class HttpFetcher:
         jar: CookieJar | None = None,
         idle_limit: int = IDLE_CONNECTIONS,
         unix_socket: str | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self._config = config
         self._timeouts = timeouts_of(config, clock)
@@ -82,6 +85,7 @@ class HttpFetcher:
         self._idle = IdleConnections(idle_limit)
         self._servers = parse_servers(config.resolver)
         self._policy = AddressPolicy(allow_nets=parse_nets(config.allow_nets))
+        self._check = check
         self._rate = ByteRate(config.limit_rate, self._now) if config.limit_rate else None
 
     def __repr__(self) -> str:
@@ -193,6 +197,8 @@ class HttpFetcher:
     def _ask(self, request: Request, connection: HttpConnection, trace: AttemptTrace) -> float:
         """Send the request, but for a body that comes in pieces; return when."""
         message, sent = self._headers.message(request, connection.proxy), trace.now()
+        if self._check is not None:
+            self._check()
         connection.ask(message, trace.deadline, without_body=request.method == "HEAD", timeouts=trace.timeouts)
         return sent
 

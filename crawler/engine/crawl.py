@@ -23,6 +23,7 @@ from crawler.engine import outcomes
 from crawler.engine.journal import Journal
 from crawler.engine.leases import LeaseRefiller
 from crawler.engine.outage import NameOutage
+from crawler.engine.own_share import OwnShare
 from crawler.engine.scheduler import Scheduler
 from crawler.engine.seeds import Seeds, import_seeds
 from crawler.runtime.loop import Stop
@@ -58,12 +59,15 @@ class Crawl:
     stop: Stop
     say: Callable[[str], None]
     wake: Alarm
+    share: OwnShare | None = None
     metrics: Metrics = field(default_factory=Metrics, init=False)
     _is_imported: bool = field(default=False, init=False)
     _stopped_by: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.journal.on_commit(self._committed)
+        if self.share is not None:
+            self.share.on_totals(self._summed)
 
     async def run(self) -> Ending:
         """Go on until the end, a spent budget or a stop.
@@ -74,13 +78,13 @@ class Crawl:
         opened = await self.journal.open()
         now = self.clock.monotonic()
         self._is_imported = opened.cursor.finished
-        self.budget.begin(opened.totals, now)
+        self.budget.begin(opened.totals, now, opened.own_lines)
         self.metrics.begin(opened.totals, now)
         is_alone = opened.own_lines is None  # others may be about to find more
         if is_alone and self._is_imported and not (opened.totals.pending or opened.suspects):
             self.say("already complete: nothing is left to fetch")
         async with background(self.journal.watch), self.places:
-            async with background(self.leases.run), background(self._follow_stop):
+            async with background(self.leases.run), background(self._follow_stop), background(self._follow_term):
                 async with background(self._import, opened):
                     await self.scheduler.run(self._is_over)
                 await self.places.wind_down()
@@ -94,12 +98,18 @@ class Crawl:
 
     async def _import(self, opened: Opened) -> None:
         for request in opened.suspects:
+            while not self.budget.reserve(request.id) and self.share is not None:
+                await self.share.granted()
             if self.budget.reserve(request.id):
                 await self.journal.put(outcomes.suspect(request, self.clock.wall()))
         if not self._is_imported:
             await import_seeds(self.seeds, opened.cursor, self.journal)
             self._is_imported = True
         self.wake.set()
+
+    async def _follow_term(self) -> None:
+        if self.share is not None:
+            await self.share.follow_term()
 
     async def _follow_stop(self) -> None:
         await self.stop.wait_draining()
@@ -122,10 +132,16 @@ class Crawl:
     def _committed(self, committed: Committed) -> None:
         self.metrics.committed(committed)
         for retry in committed.group.retries:
-            self.budget.put_off(retry.request.id)
+            self.budget.put_off(retry.request.id, retry.request.url.host_port)
         for visit in committed.group.visits:
             if visit.record is not None:
                 self.budget.write(visit.request.id, visit.record.bytes or 0)
             else:
                 self.budget.give_back(visit.request.id)
+        if self.share is not None:
+            self.share.committed(committed)
         self.wake.set()
+
+    def _summed(self, totals: Totals) -> None:
+        self.metrics.totals = totals
+        self.budget.heed(totals)

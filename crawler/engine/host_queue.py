@@ -27,6 +27,7 @@ class HostQueue(msgspec.Struct):
         is_held: kept off the heap while slots are scarce.
         is_idle: on the heap of hosts that may soon be forgotten.
         awaits_robots: its robots.txt is being fetched, so nothing else is asked of it.
+        is_leaving: it is to be handed back, so nothing more is asked of it.
         is_gone: it was forgotten, so its entries on any heap are stale.
     """
 
@@ -41,6 +42,7 @@ class HostQueue(msgspec.Struct):
     is_held: bool = False
     is_idle: bool = False
     awaits_robots: bool = False
+    is_leaving: bool = False
     is_gone: bool = False
 
     @property
@@ -56,7 +58,9 @@ class HostQueue(msgspec.Struct):
     @property
     def may_give(self) -> bool:
         """A request may be taken as soon as the host is due."""
-        return bool(self.fresh or self.again) and self.in_flight < self.throttle.limit and not self.awaits_robots
+        if self.awaits_robots or self.is_leaving:
+            return False
+        return bool(self.fresh or self.again) and self.in_flight < self.throttle.limit
 
     @property
     def missing(self) -> int:

@@ -7,6 +7,7 @@ Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
 
 import heapq
+from collections.abc import Container
 
 from crawler.core.urls import Host
 from crawler.engine.host_queue import HeapEntry, HostQueue
@@ -31,10 +32,12 @@ class IdleHosts:
         """Let a host leave at once, unless it becomes busy before `leaving` is asked."""
         self._withdrawn[queue.host] = queue
 
-    def leaving(self, now: float) -> list[HostQueue]:
-        """Return the hosts that may leave now, and watch them no longer."""
-        gone = [queue for queue in self._withdrawn.values() if not queue.is_busy]
-        self._withdrawn.clear()
+    def leaving(self, now: float, keep: Container[Host]) -> list[HostQueue]:
+        """Return the hosts that may leave now, but for those to keep, and watch them no longer."""
+        idle = [queue for queue in self._withdrawn.values() if not queue.is_busy]
+        gone = [queue for queue in idle if queue.host not in keep]
+        self._withdrawn = {queue.host: queue for queue in idle if queue.host in keep}
+        kept = []
         for queue in gone:
             queue.is_gone = True
         while self._heap and self._heap[0][0] <= now:
@@ -42,9 +45,13 @@ class IdleHosts:
             queue.is_idle = False
             if queue.is_gone or queue.is_busy:
                 continue
-            if queue.throttle.due > now:
+            if queue.host in keep:
+                kept.append(queue)
+            elif queue.throttle.due > now:
                 self.add(queue)
             else:
                 queue.is_gone = True
                 gone.append(queue)
+        for queue in kept:
+            self.add(queue)
         return gone

@@ -10,16 +10,23 @@ Rules
 - There is nothing to lease when a lease that was asked for after the last commit gave nothing, and neither did any host
   that runs low. A host that gained URLs since is asked for again.
 - The end is judged on an answer asked for after the last acknowledged commit, with nothing leased.
+- Where several workers share the run, a lease is asked for each second, also when there is nothing to lease: it renews
+  the term of all leases, and brings what the other workers have left or found.
 Runs on: the loop.
 """
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from crawler.core.budget import Budget
 from crawler.core.leases_and_commits import Committed, Lease, Wanted
+from crawler.core.messages import Request
 from crawler.core.protocols import Clock
+from crawler.core.urls import Host
 from crawler.engine.journal import Journal
+from crawler.engine.own_share import OwnShare
 from crawler.engine.robots_cache import RobotsCache
 from crawler.engine.workbench import Workbench
 from crawler.runtime.tasks import Alarm
@@ -29,6 +36,7 @@ _NEW_HOSTS = 1000  # that one lease opens
 _MOST_HOSTS = 20_000  # with something queued, dead ones too, which take a minute each
 _FEW_UNTRIED = 500
 _REFILL = 1.0  # seconds
+_HEARTBEAT = 1.0  # seconds between two leases, at the most
 _STOCK = 40_000
 
 
@@ -36,7 +44,7 @@ _STOCK = 40_000
 class LeaseRefiller:
     """Leases from the `journal` to the `workbench`; stored robots.txt copies go to `robots`.
 
-    Every lease sets `wake`.
+    Every lease sets `wake`. `share` None = the run is this process's alone.
     """
 
     journal: Journal
@@ -45,6 +53,7 @@ class LeaseRefiller:
     budget: Budget
     clock: Clock
     wake: Alarm
+    share: OwnShare | None = None
     _refill: Alarm = field(default_factory=Alarm, init=False)
     _commits: int = field(default=0, init=False)
     _judged: int = field(default=-1, init=False)
@@ -62,8 +71,14 @@ class LeaseRefiller:
         """Nothing is pending that could be leased, now or later."""
         return self._judged == self._commits and self._last.is_exhausted
 
-    def taken(self) -> None:
-        """Note that the stock has shrunk."""
+    def taken(self, request: Request) -> None:
+        """Note that this request has left the stock, to be dispatched."""
+        if self.share is not None:
+            self.share.dispatched(request)
+        self._look()
+
+    def _look(self) -> None:
+        """Lease soon if the stock has become small."""
         is_stale = self.workbench.low > 0 and self.clock.monotonic() - self._leased_at > _REFILL
         if self._may_have_more and (is_stale or self._is_low):
             self._refill.set()
@@ -91,24 +106,32 @@ class LeaseRefiller:
     async def run(self) -> None:
         """Lease whenever it makes sense, until cancelled."""
         while True:
-            before, self._is_idle = self._commits, False
+            before = self._commits
             self._leased_at = self.clock.monotonic()
             wanted = self._wanted(self._leased_at)
+            self._is_idle = False
             lease = await self.journal.lease(wanted)
             self._last, self._judged = lease, before
             self._may_open_more = 0 < wanted.new_hosts <= len(lease.hosts)
             self.workbench.add(lease.requests, lease.hosts, self.clock.monotonic())
             self.workbench.gained(lease.gained)
             self._dry = not lease.requests and self._commits == before
+            if self.share is not None and lease.share is not None and self.share.heed(lease.share):
+                self._dry = False
             if self.robots is not None:
                 self.robots.remember(lease.robots)
             self.wake.set()
-            self.taken()
-            due = lease.next_due
-            await self._refill.wait(None if due is None else max(0.01, due - self.clock.wall()))
+            self._look()
+            due = None if lease.next_due is None else max(0.01, lease.next_due - self.clock.wall())
+            await self._refill.wait(due if self.share is None else min(due or _HEARTBEAT, _HEARTBEAT))
 
     def _wanted(self, now: float) -> Wanted:
-        gone = self.workbench.forget(now)
+        if self.share is None:
+            return self._order(self.workbench.forget(now))
+        order = self._order(self.share.give_up(now))
+        return replace(order, is_idle=self._is_idle, pages=self.share.pages())
+
+    def _order(self, gone: tuple[Host, ...]) -> Wanted:
         if (awaited := self._awaited) is not None:
             return Wanted(gone=gone, awaited=frozenset(awaited))
         hosts = self.workbench.hosts

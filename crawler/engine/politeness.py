@@ -223,6 +223,11 @@ class Politeness:
         self.workbench.lay_back(request, now)
         self._remember(host, throttle)
 
+    def hand_back(self, count: int) -> None:
+        """Ask no more of so many hosts, and return their requests once nothing of them is in flight."""
+        for host in self.workbench.hand_back(count):
+            self._remember(host, self.workbench.throttle(host))
+
     def _hear(self, throttle: HostThrottle, heard: Heard) -> None:
         throttle.hear(heard, self.clock.monotonic(), self.jitter())
 

@@ -6,10 +6,12 @@ Rules
 - A new origin is first asked for its robots.txt, as a request of its host like any other.
 - A page of the budget is reserved before its URL is dispatched. Without a page, the URL is set aside until one is free.
 - While the loop lags, nothing is dialled: its lag would count as latency of the hosts.
+- Where several workers share the run, nothing is started when the term of the leases is about to end.
 Runs on: the loop. Nothing polls: the scheduler wakes on an event or at the next due time.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +20,7 @@ from crawler.core.budget import Budget
 from crawler.core.protocols import Board, Clock
 from crawler.core.rate_limits import RateGate
 from crawler.engine.leases import LeaseRefiller
+from crawler.engine.own_share import OwnShare
 from crawler.engine.politeness import Politeness
 from crawler.engine.visit import Visits
 from crawler.engine.workbench import Taken, Workbench
@@ -43,6 +46,7 @@ class Scheduler:
     visits: Visits
     clock: Clock
     wake: Alarm
+    share: OwnShare | None = None
     _moment: float | None = field(default=None, init=False)
     _is_busy: bool = field(default=False, init=False)
 
@@ -70,7 +74,7 @@ class Scheduler:
             if (dial := self.workbench.next_dial(now)) is not None and dial <= now:
                 self.places.evict(now)
             has_room = self.places.free > 0 or self._may_dial(now)
-            if not self._awaits_pages and has_room and self._has_nothing_due(now):
+            if not self._is_held_back and has_room and self._has_nothing_due(now):
                 self.leases.idle()
             if self._is_busy:
                 await self._yield()
@@ -98,7 +102,7 @@ class Scheduler:
         """Return the next work to start, and whether it begins in a slot; None = nothing can be started now."""
         if self.workbench.has_aside and not self.budget.is_full:
             self.workbench.recall(now)
-        if self.rate.due(now) > now or self._awaits_pages:
+        if self.rate.due(now) > now or self._is_held_back:
             return None
         while taken := self.workbench.take(now, self.places.free, may_dial=self._may_dial(now)):
             if work := self._dispatch(taken, now):
@@ -115,7 +119,7 @@ class Scheduler:
         if not self.budget.reserve(request.id):
             self.workbench.set_aside(request)
             return None
-        self.leases.taken()
+        self.leases.taken(request)
         self.board.enter(request.id)
         host = request.url.host_port
         if refusal := self.politeness.refusal(request):
@@ -126,8 +130,10 @@ class Scheduler:
         return partial(self.visits.visit, request, now - taken.since)
 
     @property
-    def _awaits_pages(self) -> bool:
-        """Every page of the budget is held by a URL in flight, so nothing can be started."""
+    def _is_held_back(self) -> bool:
+        """Nothing can be started: every page is held by a URL in flight, or the term of the leases is about to end."""
+        if self.share is not None and not self.share.may_start:
+            return True
         return self.budget.is_full and not self.budget.awaited
 
     def _may_dial(self, now: float) -> bool:
@@ -146,7 +152,7 @@ class Scheduler:
         """Return the seconds until something is due by itself; None = only an event can change anything."""
         now, places = self.clock.monotonic(), self.places
         moments = []
-        if not self._awaits_pages:
+        if not self._is_held_back:
             due = self.workbench.next_due(now, places.free, may_dial=self._may_dial(now))
             if due is not None:
                 moments.append(max(due, self.rate.due(now)))
@@ -158,4 +164,5 @@ class Scheduler:
                 moments.append(now + _BUSY)
         if self.budget.deadline is not None:
             moments.append(self.budget.deadline)
-        return max(0.0, min(moments) - now) if moments else None
+        first = min(moments, default=math.inf)
+        return None if first == math.inf else max(0.0, first - now)

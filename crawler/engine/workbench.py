@@ -23,7 +23,7 @@ Runs on: anywhere (pure). Time comes in as `now`, seconds, monotonic.
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import NamedTuple
 
 from crawler.core.leases_and_commits import HostState
@@ -53,12 +53,14 @@ class Workbench:
     Attributes:
         queued: number of requests that wait here.
         hosts: number of hosts with something queued or in flight; hosts that only rest are not counted.
+        leaving: hosts that are to be handed back, and are not forgotten yet.
     """
 
     def __init__(self, throttle_of: Callable[[Host, HostState], HostThrottle], capacity: int) -> None:
         self.capacity = capacity
         self.queued = 0
         self.hosts = 0
+        self.leaving: dict[Host, None] = {}
         self._throttle_of = throttle_of
         self._hosts: dict[Host, HostQueue] = {}
         self._heaps: dict[Standing, list[HeapEntry]] = {standing: [] for standing in Standing}
@@ -221,9 +223,12 @@ class Workbench:
             self._offer(queue)
 
     def withdraw(self, host: Host, now: float) -> list[Request]:
-        """Take back the requests of a host that rests for long and has none in flight; it may be forgotten then."""
+        """Take back the requests of a host that rests for long, or is to go, and has none in flight.
+
+        It may be forgotten then.
+        """
         queue = self._hosts[host]
-        if queue.in_flight or queue.throttle.due - now <= LONG_REST:
+        if queue.in_flight or not (queue.is_leaving or queue.throttle.due - now > LONG_REST):
             return []
         self.queued -= queue.waiting
         self.hosts -= queue.is_busy
@@ -231,6 +236,23 @@ class Workbench:
         self._low.forget(host)
         self._idle.withdraw(queue)
         return queue.withdraw()
+
+    def hand_back(self, count: int) -> list[Host]:
+        """Give no more of so many hosts that have requests, those with none in flight first.
+
+        Return those of them that can be withdrawn now; the others can be once their requests in flight have ended.
+        """
+        count -= len(self.leaving)
+        if count <= 0:
+            return []
+        busy = sorted(
+            (queue for queue in self._hosts.values() if queue.is_busy and not queue.is_leaving), key=_in_flight
+        )
+        for queue in busy[:count]:
+            queue.is_leaving = True
+            self.leaving[queue.host] = None
+            self._low.forget(queue.host)
+        return [queue.host for queue in busy[:count] if not queue.in_flight]
 
     # --- due times, and what to lease ----------------------------------------------------------------------------
 
@@ -261,12 +283,13 @@ class Workbench:
         """Note that these hosts may have more URLs to lease than before."""
         self._low.gained(hosts)
 
-    def forget(self, now: float) -> tuple[Host, ...]:
-        """Drop the idle hosts whose rest is over, or long, and return them."""
-        gone = self._idle.leaving(now)
+    def forget(self, now: float, keep: Container[Host] = ()) -> tuple[Host, ...]:
+        """Drop the idle hosts whose rest is over, or long, but for those to keep, and return them."""
+        gone = self._idle.leaving(now, keep)
         for queue in gone:
             del self._hosts[queue.host]
             self._low.forget(queue.host)
+            self.leaving.pop(queue.host, None)
         return tuple(queue.host for queue in gone)
 
     # --- the heaps -----------------------------------------------------------------------------------------------
@@ -287,3 +310,7 @@ class Workbench:
             queue = self._hosts[host]
             queue.is_held = False
             self._offer(queue)
+
+
+def _in_flight(queue: HostQueue) -> int:
+    return queue.in_flight

@@ -13,11 +13,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, TypeVarTuple
 
 from crawler.build import Environment
-from crawler.core.protocols import Fetcher
+from crawler.core.protocols import Fetcher, Frontier
 from crawler.engine.crawl import Crawl, Ending
+from crawler.frontier.in_flight import MappedBoard
+from crawler.frontier.policy import FrontierPolicy
 from crawler.runtime.loop import Stop
 from crawler.runtime.threads import Call, GroupThread, Inbox, InboxBounds, InboxRoom
 from support.crawls import assembled
+
+MakeFrontier = Callable[[MappedBoard, FrontierPolicy], Frontier]
 
 X = TypeVar("X")
 Ts = TypeVarTuple("Ts")
@@ -171,6 +175,7 @@ def crawl(
     jitter: float = 0.5,
     say: Callable[[str], None] = lambda _: None,
     look: Callable[[Crawl], object] = lambda _crawl: None,
+    frontier: MakeFrontier | None = None,
     **options: object,
 ) -> Ending:
     """Run a fetch in virtual time; see `crawls.assembled`. `look` is called before it begins.
@@ -179,7 +184,14 @@ def crawl(
         Stall: it would hang for ever.
     """
     environment = Environment(
-        stop=stop or Stop(), say=say, clock=_Clock(), jitter=lambda: jitter, thread=_Thread, around=lambda _: fetcher
+        stop=stop or Stop(),
+        say=say,
+        clock=_Clock(),
+        jitter=lambda: jitter,
+        thread=_Thread,
+        around=lambda _: fetcher,
+        frontier=frontier,
+        boot_time=lambda: asyncio.get_running_loop().time(),
     )
 
     async def main() -> Ending:

@@ -1,0 +1,80 @@
+"""A frontier in a folder that behaves as if several workers shared its run: each lease brings a share of it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from crawler.core.leases_and_commits import Committed, Group, Lease, Opened, Share, Wanted
+from crawler.core.visits import Visit
+from crawler.frontier.in_flight import MappedBoard
+from crawler.frontier.policy import FrontierPolicy
+from crawler.frontier.run_reports import RunReports
+from crawler.frontier.sqlite.frontier import SqliteFrontier
+
+
+def loop_time() -> float:
+    """The moment of the loop, which is virtual."""
+    return asyncio.get_running_loop().time()
+
+
+class SharedFrontier:
+    """The frontier in `folder`, with leases of hosts that last `term` seconds.
+
+    Attributes:
+        renews: says whether a call renews the term at this moment.
+        share: returns the share for a lease, given the order and the end of the term.
+        wanted: every order, with its moment.
+        groups: every group that was committed.
+    """
+
+    def __init__(self, folder: Path, *, term: float = 6.0) -> None:
+        self.renews: Callable[[float], bool] = lambda _now: True
+        self.share: Callable[[Wanted, float], Share] = lambda _wanted, until: Share(until=until)
+        self.until = 0.0
+        self.wanted: list[tuple[float, Wanted]] = []
+        self.groups: list[Group] = []
+        self._folder = folder
+        self._term = term
+
+    def make(self, board: MappedBoard, policy: FrontierPolicy) -> "SharedFrontier":
+        """Begin a life."""
+        path = self._folder / "frontier.sqlite"
+        self.inner = SqliteFrontier(path, board, create=not path.exists(), policy=policy)
+        return self
+
+    def open(self, now: float) -> Opened:
+        """Open it; this worker's lines are all there are."""
+        opened = self.inner.open(now)
+        return replace(opened, own_lines=opened.totals.done + opened.totals.failed)
+
+    def lease(self, wanted: Wanted, now: float) -> Lease:
+        """Lease, and renew the term."""
+        self.wanted.append((loop_time(), wanted))
+        self._renew()
+        return replace(self.inner.lease(wanted, now), share=self.share(wanted, self.until))
+
+    def mark_circles(self, visits: Sequence[Visit]) -> Sequence[Visit]:
+        """Mark them as the frontier in the file does."""
+        return self.inner.mark_circles(visits)
+
+    def commit(self, group: Group) -> Committed:
+        """Commit, and renew the term."""
+        committed = self.inner.commit(group)
+        self.groups.append(group)
+        self._renew()
+        return replace(committed, until=self.until)
+
+    def _renew(self) -> None:
+        if self.renews(now := loop_time()):
+            self.until = now + self._term
+
+    @property
+    def reports(self) -> RunReports:
+        """Return the reports of the frontier in the file."""
+        return self.inner.reports
+
+    def close(self) -> None:
+        """End in order."""
+        self.inner.close()
