@@ -32,6 +32,7 @@ from crawler.engine.group_commit import GroupCommit
 from crawler.engine.journal import BOUNDS, Journal, StorageThread
 from crawler.engine.lease_term import LeasedFetcher, LeaseTerm
 from crawler.engine.leases import LeaseRefiller
+from crawler.engine.lives import in_lives
 from crawler.engine.outage import NameOutage
 from crawler.engine.outcomes import Judge
 from crawler.engine.own_share import OwnShare
@@ -167,10 +168,17 @@ def check_files(config: RunConfig, reading: Callable[[Task], Task] = lambda task
 
 
 async def _conduct(folder: RunFolder, facts: RunFacts, show: Show, stop: Stop, store: Store | None) -> Summary:
-    async with AsyncExitStack() as stack:
+    async def live() -> Summary:
         environment = Environment(stop=stop, say=show.note, observe=show.observe)
         if store is not None:
             environment = structs.replace(environment, clock=store.clock(), frontier=store.frontier)
+        return await _live(folder, facts, show, environment)
+
+    return await in_lives(live, show.note)
+
+
+async def _live(folder: RunFolder, facts: RunFacts, show: Show, environment: Environment) -> Summary:
+    async with AsyncExitStack() as stack:
         crawl = await assemble(stack, folder, facts, environment)
         lag = await stack.enter_async_context(loop.LagProbe())
         await stack.enter_async_context(sampled(crawl, lag, show.seconds, show.sample))

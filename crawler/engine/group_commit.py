@@ -5,13 +5,17 @@ then commit one frontier transaction that also holds the files' lengths.
 Rules
 - A crash between two steps leaves the last commit as the truth: `open` cuts each file back to its committed length.
 - Files that are derived from the frontier are written at an orderly end, before the lock is given back.
+- Where several workers share the run, an error of the frontier ends this life. Nothing is written or asked for after
+  it: other workers may have taken over its hosts, or the store may be away and let every call wait.
 Runs on: the storage thread.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from crawler.core.errors import StorageError
 from crawler.core.events import GroupDone
 from crawler.core.leases_and_commits import Committed, Lease, Opened, Wanted
 from crawler.core.protocols import Clock, Frontier, Reports, Sink
@@ -31,12 +35,15 @@ class GroupCommit:
     clock: Clock
     derive: Callable[[Reports], None]
     _is_open: bool = field(default=False, init=False)
+    _is_shared: bool = field(default=False, init=False)
+    _error: StorageError | None = field(default=None, init=False)
     _since: float = field(default=0.0, init=False)  # the end of the commit before
 
     def open(self) -> Opened:
         """Lock and open the frontier, then cut each file back to its committed length."""
         opened = self.frontier.open(self.clock.wall())
         self._is_open = True
+        self._is_shared = opened.own_lines is not None
         for sink in self.sinks:
             sink.rewind(opened.files)
         self._since = self.clock.monotonic()
@@ -46,7 +53,8 @@ class GroupCommit:
         """Write the derived files, close the sinks and give the lock back; after a failure, too."""
         if self._is_open:
             try:
-                self.derive(self.frontier.reports)
+                if not (self._is_shared and self._error):
+                    self.derive(self.frontier.reports)
             finally:
                 for sink in self.sinks:
                     sink.close()
@@ -55,10 +63,25 @@ class GroupCommit:
     def lease(self, wanted: Wanted, now: float) -> tuple[Lease, float, float]:
         """Return the lease, and the monotonic moments at which it began and ended; `now` is of the wall clock."""
         began = self.clock.monotonic()
-        return self.frontier.lease(wanted, now), began, self.clock.monotonic()
+        with self._in_force():
+            return self.frontier.lease(wanted, now), began, self.clock.monotonic()
 
     def commit(self, entries: Sequence[Entry]) -> "Done":
         """Make the entries durable; without any, only account for the working time."""
+        with self._in_force():
+            return self._commit(entries)
+
+    @contextmanager
+    def _in_force(self) -> Iterator[None]:
+        if self._is_shared and self._error:
+            raise self._error
+        try:
+            yield
+        except StorageError as error:
+            self._error = error
+            raise
+
+    def _commit(self, entries: Sequence[Entry]) -> "Done":
         began = self.clock.monotonic()
         visits = self.frontier.mark_circles([entry for entry in entries if isinstance(entry, Visit)])
         files: dict[str, int] = {}

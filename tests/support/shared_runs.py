@@ -27,16 +27,19 @@ class SharedFrontier:
         share: returns the share for a lease, given the order and the end of the term.
         wanted: every order, with its moment.
         groups: every group that was committed.
+        fails: is called before each "lease" and "commit", and may raise an error.
     """
 
-    def __init__(self, folder: Path, *, term: float = 6.0) -> None:
+    def __init__(self, folder: Path, *, term: float = 6.0, now: Callable[[], float] = loop_time) -> None:
         self.renews: Callable[[float], bool] = lambda _now: True
         self.share: Callable[[Wanted, float], Share] = lambda _wanted, until: Share(until=until)
+        self.fails: Callable[[str], object] = lambda _call: None
         self.until = 0.0
         self.wanted: list[tuple[float, Wanted]] = []
         self.groups: list[Group] = []
         self._folder = folder
         self._term = term
+        self._now = now
 
     def make(self, board: MappedBoard, policy: FrontierPolicy) -> "SharedFrontier":
         """Begin a life."""
@@ -51,7 +54,8 @@ class SharedFrontier:
 
     def lease(self, wanted: Wanted, now: float) -> Lease:
         """Lease, and renew the term."""
-        self.wanted.append((loop_time(), wanted))
+        self.wanted.append((self._now(), wanted))
+        self.fails("lease")
         self._renew()
         return replace(self.inner.lease(wanted, now), share=self.share(wanted, self.until))
 
@@ -61,13 +65,14 @@ class SharedFrontier:
 
     def commit(self, group: Group) -> Committed:
         """Commit, and renew the term."""
+        self.fails("commit")
         committed = self.inner.commit(group)
         self.groups.append(group)
         self._renew()
         return replace(committed, until=self.until)
 
     def _renew(self) -> None:
-        if self.renews(now := loop_time()):
+        if self.renews(now := self._now()):
             self.until = now + self._term
 
     @property
