@@ -219,14 +219,15 @@ class PostgresFrontier:
         self._given = set(self._hosts.owned - leasing.busy)
         if self._given:
             self._queues.give_back(self._given)
+        held, others = len(self._hosts.owned - self._given), self._membership.others(db)
         if wanted.awaited is None and wanted.new_share:
-            limits = leasing.limits(now)
-            self._taken = self._queues.take(life, limits, wanted.new_hosts)
+            limits, room = leasing.limits(now), others.room(held)
+            self._taken = self._queues.take(life, limits, wanted.new_hosts if room is None else room)
             if not self._taken and not leasing.busy:
                 self._taken = self._queues.take_suspects(life, limits)
         held = len(self._hosts.owned - self._given | self._taken)
         is_hungry = wanted.is_idle and not self._taken
-        return self._membership.beat(db, wanted, held=held, is_hungry=is_hungry)
+        return self._membership.beat(db, wanted, others, held=held, is_hungry=is_hungry)
 
     def _first_retry(self) -> float | None:
         row = self._session.tables.row(f"SELECT min(not_before) FROM url WHERE {WAITING}")  # noqa: S608

@@ -97,18 +97,22 @@ class Membership:
             db.change("UPDATE meta SET value = value + ? WHERE key = 'pages_left'", max(0, pages - lines))
         db.change(_ENDED, lines, worker)
 
-    def beat(self, db: PostgresTables, wanted: Wanted, *, held: int, is_hungry: bool) -> Portion:
+    def others(self, db: PostgresTables) -> "Others":
+        """Return what the other workers that live have and lack."""
+        query = f"SELECT hosts, wants FROM worker WHERE id != ? AND {_LIVE}"  # noqa: S608
+        return Others([(hosts, bool(wants)) for hosts, wants in db.rows(query, self.worker)])
+
+    def beat(self, db: PostgresTables, wanted: Wanted, others: "Others", *, held: int, is_hungry: bool) -> Portion:
         """Tell the others what this worker has and lacks; return what it may use."""
-        rows = db.rows(f"SELECT id, hosts, wants, rate, pages FROM worker WHERE {_LIVE} OR id = ?", self.worker)  # noqa: S608
-        others = [row for row in rows if row[0] != self.worker]
-        ((_, _, _, own_rate, own_pages),) = [row for row in rows if row[0] == self.worker]
-        pages = self._pages(db, own_pages, wanted.pages, len(rows))
-        rate = self._part_of_rate(db, len(rows))
+        ((own_rate, own_pages),) = db.rows("SELECT rate, pages FROM worker WHERE id = ?", self.worker)
+        workers = len(others.rows) + 1
+        pages = self._pages(db, own_pages, wanted.pages, workers)
+        rate = self._part_of_rate(db, workers)
         noted = own_rate if rate is None else max(rate, self._told_rate)
         self._told_rate = rate or 0.0
         statement = "UPDATE worker SET hosts = ?, wants = ?, rate = ?, pages = ? WHERE id = ?"
         db.change(statement, held, int(is_hungry), noted, own_pages if pages is None else pages, self.worker)
-        return Portion(pages, rate, _surplus(held, [(hosts, wants) for _, hosts, wants, _, _ in others]))
+        return Portion(pages, rate, others.surplus(held))
 
     def _pages(self, db: PostgresTables, granted: int, wanted: int, workers: int) -> int | None:
         """Return the grant after this beat: as much as is wanted, and at most a fair part of what is left."""
@@ -141,8 +145,23 @@ def _lines(db: PostgresTables, worker: int) -> int:
     return int(lines)
 
 
-def _surplus(held: int, others: Sequence[tuple[int, int]]) -> int:
-    """Return the number of hosts that a worker which holds so many hands to idle ones; `others` hold and want."""
-    fair = ceil((held + sum(hosts for hosts, _ in others)) / (len(others) + 1))
-    lacking = sum(max(0, fair - hosts) for hosts, wants in others if wants)
-    return max(0, min(held - fair, lacking))
+class Others(NamedTuple):
+    """The other workers that live: the number of hosts of each, and whether it could work on more."""
+
+    rows: Sequence[tuple[int, bool]]
+
+    def _fair(self, held: int) -> int:
+        """Return the even share of the hosts that are held, when this worker holds so many."""
+        return ceil((held + sum(hosts for hosts, _ in self.rows)) / (len(self.rows) + 1))
+
+    def surplus(self, held: int) -> int:
+        """Return the number of hosts that a worker which holds so many hands to idle ones."""
+        fair = self._fair(held)
+        lacking = sum(max(0, fair - hosts) for hosts, is_hungry in self.rows if is_hungry)
+        return max(0, min(held - fair, lacking))
+
+    def room(self, held: int) -> int | None:
+        """Return how many hosts a worker that holds so many may take; None = as many as it likes: no poorer one lacks any."""
+        if not any(is_hungry and hosts < held for hosts, is_hungry in self.rows):
+            return None
+        return max(1 - held, 0)
