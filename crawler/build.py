@@ -222,7 +222,9 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
     else:
         kept, term = frontier(board, policy), LeaseTerm(environment.boot_time)
     storage = GroupCommit(kept, sinks, clock, derive)
-    journal = await stack.enter_async_context(Journal(storage, board, clock, environment.thread))
+    journal = await stack.enter_async_context(
+        Journal(storage, board, clock, environment.thread, lingers=term is not None)
+    )
     if environment.observe is not None:
         journal.observe(environment.observe)
     task = environment.reading(structs.replace(_task(config, follows=follows), keep=config.output.files))

@@ -40,10 +40,19 @@ class Closable(Protocol):
 class Journal:
     """Everything durable of one run, from `open` to the end of the block; `board` names the URLs in flight.
 
-    `thread` makes the storage thread.
+    `thread` makes the storage thread. `lingers`: a visit waits a moment for others, as a commit costs more than that.
     """
 
-    def __init__(self, storage: GroupCommit, board: Board, clock: Clock, thread: StorageThread = GroupThread) -> None:
+    def __init__(
+        self,
+        storage: GroupCommit,
+        board: Board,
+        clock: Clock,
+        thread: StorageThread = GroupThread,
+        *,
+        lingers: bool = False,
+    ) -> None:
+        self._lingers = lingers
         self._storage = storage
         self._board = board
         self._clock = clock
@@ -87,7 +96,7 @@ class Journal:
         """Hand over an entry; waits while the inbox is full. `held` is closed once the visit or retry is committed."""
         if held is not None and isinstance(entry, Visit | Retry):
             self._held[entry.request.id] = held
-        await self._thread.put(entry, lingers=isinstance(entry, RobotsNote))
+        await self._thread.put(entry, lingers=self._lingers or isinstance(entry, RobotsNote))
 
     def note(self, entry: HostNote | LooseFinds | LeaseReturn) -> None:
         """Hand over a small entry at once; it is committed before everything that is put later."""

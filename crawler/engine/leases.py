@@ -37,6 +37,7 @@ _MOST_HOSTS = 20_000  # with something queued, dead ones too, which take a minut
 _FEW_UNTRIED = 500
 _REFILL = 1.0  # seconds
 _HEARTBEAT = 1.0  # seconds between two leases, at the most
+_PAUSE = 0.1  # seconds between two leases, at the least: each is a transaction that others wait for
 _STOCK = 40_000
 
 
@@ -55,6 +56,7 @@ class LeaseRefiller:
     wake: Alarm
     share: OwnShare | None = None
     _refill: Alarm = field(default_factory=Alarm, init=False)
+    _rest: Alarm = field(default_factory=Alarm, init=False)  # is never set
     _commits: int = field(default=0, init=False)
     _judged: int = field(default=-1, init=False)
     _dry: bool = field(default=False, init=False)
@@ -123,7 +125,11 @@ class LeaseRefiller:
             self.wake.set()
             self._look()
             due = None if lease.next_due is None else max(0.01, lease.next_due - self.clock.wall())
-            await self._refill.wait(due if self.share is None else min(due or _HEARTBEAT, _HEARTBEAT))
+            if self.share is None:
+                await self._refill.wait(due)
+            else:
+                await self._rest.wait(_PAUSE)
+                await self._refill.wait(min(due or _HEARTBEAT, _HEARTBEAT))
 
     def _wanted(self, now: float) -> Wanted:
         if self.share is None:

@@ -161,7 +161,7 @@ class Others(NamedTuple):
         return max(0, min(held - fair, lacking))
 
     def room(self, held: int) -> int | None:
-        """Return how many hosts a worker that holds so many may take; None = as many as it likes: no poorer one lacks any."""
+        """Return how many hosts a worker that holds so many may take; None = as many as it likes."""
         if not any(is_hungry and hosts < held for hosts, is_hungry in self.rows):
             return None
         return max(1 - held, 0)
