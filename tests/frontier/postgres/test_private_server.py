@@ -97,7 +97,9 @@ def test_it_has_what_a_frontier_asks_for(room: Path, kind: list[Path]) -> None:
 
 
 def test_only_its_user_gets_in(room: Path, kind: list[Path]) -> None:
-    """The folder opens for nobody else, and no file of it is root's."""
+    """The folder opens for nobody else, even if it was there before, and no file of it is root's."""
+    (room / "server").mkdir(0o755)
+
     with private_server(room / "server", kind):
         assert (room / "server").stat().st_mode & 0o777 == 0o700
         owners = {path.stat().st_uid for path in (room / "server").rglob("*")}
@@ -180,9 +182,11 @@ def test_the_id_of_a_killed_server_may_be_in_use(room: Path, kind: list[Path]) -
     user = state.stat().st_uid if os.geteuid() == 0 else None
     with subprocess.Popen(["sleep", "600"], user=user) as other:
         state.write_text("\n".join([str(other.pid), *state.read_text().splitlines()[1:]]))
-        with private_server(room / "server", kind) as dsn:
-            note(dsn, 1)
-        other.kill()
+        try:
+            with private_server(room / "server", kind) as dsn:
+                note(dsn, 1)
+        finally:
+            other.kill()
 
 
 def test_what_a_broken_start_left_is_made_anew(room: Path, kind: list[Path]) -> None:
