@@ -1,5 +1,6 @@
 """Database servers that a test may stop and start, fresh databases in them, and a proxy that cuts connections."""
 
+import atexit
 import os
 import secrets
 import shutil
@@ -38,15 +39,15 @@ def _is_open(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
 
 
-def _copied(path: Path) -> Path:
-    room = tempfile.TemporaryDirectory(prefix="pg-programs-", dir="/tmp")
-    _rooms.append(room)
-    Path(room.name).chmod(0o755)
-    shutil.copytree(path.parent, Path(room.name) / "pginstall", ignore=shutil.ignore_patterns("include"))
-    return Path(room.name) / "pginstall" / path.name
-
-
-_rooms: list[tempfile.TemporaryDirectory[str]] = []
+def _copied(programs: Path) -> Path:
+    """Copy the wheel, in which the programs find their libraries, until this process ends."""
+    room = Path(tempfile.mkdtemp(prefix="pg-programs-", dir="/tmp"))
+    atexit.register(shutil.rmtree, room)
+    room.chmod(0o711)
+    package = programs.parents[1]
+    for folder in package, package.with_name(f"{package.name}.libs"):
+        shutil.copytree(folder, room / folder.name, ignore=shutil.ignore_patterns("include"))
+    return room / programs.relative_to(package.parent)
 
 
 class DatabaseServer:
