@@ -23,6 +23,7 @@ from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.postgres import runs
 from crawler.frontier.postgres.connection import is_dsn
 from crawler.frontier.postgres.frontier import PostgresFrontier
+from crawler.frontier.postgres.private_server import private_server
 from crawler.frontier.postgres.session import Session
 from crawler.frontier.postgres.workers import Membership, WorkerRow
 from crawler.run.folder import RunFacts, RunFolder, facts_from, facts_text
@@ -37,13 +38,16 @@ def reachable(frontier: str) -> Iterator[str]:
     """Yield the name of the database, which `embedded:DIR` starts within the block.
 
     Raises:
-        UsageError: it names none.
+        UsageError: it names none, or there is no server that can serve the folder.
+        StorageError: the server does not start.
     """
-    if frontier.startswith(EMBEDDED):
-        raise UsageError("--frontier: embedded databases are not there yet")
-    if not is_dsn(frontier):
+    if frontier.startswith(EMBEDDED) and frontier != EMBEDDED:
+        with private_server(Path(frontier.removeprefix(EMBEDDED))) as dsn:
+            yield dsn
+    elif is_dsn(frontier):
+        yield frontier
+    else:
         raise UsageError("--frontier: expected postgresql://USER@HOST/DB or embedded:DIR")
-    yield frontier
 
 
 def begin_shared(dsn: str, folder: RunFolder, facts: RunFacts) -> RunFacts:
