@@ -68,6 +68,11 @@ class Leasing:
         return f"<Leasing {len(self._leased)} URLs of {len(self._per_host)} hosts>"
 
     @property
+    def level(self) -> int:
+        """Return the depth below which nothing is leased now."""
+        return self._level
+
+    @property
     def busy(self) -> AbstractSet[int]:
         """Return the hosts that the engine knows, and those of which something is leased."""
         return self._open | self._per_host.keys()
@@ -187,7 +192,7 @@ class Leasing:
         """Return hosts to open that have a URL to lease, earliest due first."""
         if count <= 0 or now < self._all_open_until:
             return []
-        rows = self._queues.new_hosts(self.limits(now), count, self.busy)
+        rows = self._queues.new_hosts(self.limits(now), count + len(self._per_host), self._open)
         found = [host_id for host_id, ready in rows if host_id not in self._open and self._has_more(host_id, ready)]
         if len(found) < count:
             rested = self.next_rested(now)

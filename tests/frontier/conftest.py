@@ -1,12 +1,25 @@
 """Fixtures of the tests of the frontier."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from crawler.frontier.sqlite import seen_keys
 from support.frontiers import Run, let_go
+from support.stores import PostgresStore, use
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_store(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run the test on both stores."""
+    if request.param == "sqlite":
+        yield
+        return
+    store = PostgresStore(request.getfixturevalue("database_server").dsn)
+    with closing(store), use(store):
+        yield
 
 
 @pytest.fixture

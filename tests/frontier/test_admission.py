@@ -29,22 +29,22 @@ from crawler.engine.outcomes import http_instead
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.seen import SeenCache
-from crawler.frontier.sqlite.frontier import SqliteFrontier
-from support.frontiers import audited, batch_of
+from support.frontiers import batch_of
+from support.stores import audit_of, connection, frontier_in, only_sqlite, rows
 from support.ways import a_find, packed
 
 NOW = 1_700_000_000.0
+pytestmark = pytest.mark.usefixtures("each_store")
 
 
 class Life:
     """A frontier, and whoever works with it."""
 
     def __init__(self, folder: Path, policy: FrontierPolicy) -> None:
-        self._path = folder / "frontier.sqlite"
         self._line = 0
         self._open: tuple[Host, ...] = ()
         board = MappedBoard(folder / "frontier.board", 1000)
-        self.frontier = SqliteFrontier(self._path, board, create=True, policy=policy)
+        self.frontier = frontier_in(folder, board, policy)
         self.frontier.open(NOW)
 
     def read(self, *urls: str, last: bool = True, guess: Guess = Guess.WRITTEN) -> None:
@@ -77,14 +77,14 @@ class Life:
 
     def rows(self) -> dict[str, str]:
         """Return the fate of each URL: its reason for being skipped, or its state."""
-        rows = self.frontier._db.execute("SELECT url, state, reason FROM url")
-        return {url: reason if state == State.SKIPPED else State(state).name for url, state, reason in rows}
+        found = rows(self.frontier, "SELECT url, state, reason FROM url")
+        return {url: reason if state == State.SKIPPED else State(state).name for url, state, reason in found}
 
     def problems(self) -> list[str]:
         """Return the faults that an audit finds."""
+        found = list(audit_of(self.frontier).problems())
         self.frontier.close()
-        with audited(self._path) as audit:
-            return list(audit.problems())
+        return found
 
 
 @pytest.fixture
@@ -303,6 +303,7 @@ def test_each_link_of_a_page_lies_in_a_folder_of_its_own(begin: Callable[[Fronti
 
 def test_links_that_bring_nothing_new_are_not_looked_up(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A page of known links costs no more statements than one without links."""
+    only_sqlite("its statements are traced")
     life = begin(replace(HOST, edges=True))
     life.read(A, f"{A}2", f"{A}3")
     leased = life.lease()
@@ -310,9 +311,9 @@ def test_links_that_bring_nothing_new_are_not_looked_up(begin: Callable[[Frontie
     links = [link(url, refusal=Reason.NOFOLLOW if "nofollow" in url else None) for url in urls]
     life.finish(leased[A], *links)
     statements: list[str] = []
-    life.frontier._db.set_trace_callback(statements.append)
+    connection(life.frontier).set_trace_callback(statements.append)
     life.finish(leased[f"{A}2"], *links)
-    life.frontier._db.set_trace_callback(None)
+    connection(life.frontier).set_trace_callback(None)
 
     assert [text for text in statements if text.startswith(("WITH", "SELECT id", "SELECT url"))] == []
     assert sum(text.startswith("INSERT INTO edge") for text in statements) == len(urls)
@@ -361,7 +362,7 @@ def test_a_better_way_is_passed_on_along_a_long_chain(begin: Callable[[FrontierP
 
     life.finish(leased[f"{A}near"], link(chain[0]))
 
-    depths = life.frontier._db.execute("SELECT depth FROM url WHERE depth > 0 ORDER BY id").fetchall()
+    depths = rows(life.frontier, "SELECT depth FROM url WHERE depth > 0 ORDER BY id")
     assert [depth for (depth,) in depths] == [1 + n // 11 for n in range(1000)]
 
 
@@ -380,7 +381,7 @@ def test_a_way_found_during_a_turn_is_passed_on_along_a_chain(begin: Callable[[F
 
     life.finish(leased[chain[0]], onward(leased[chain[0]], chain[1]))
 
-    ways = life.frontier._db.execute("SELECT depth, hops FROM url WHERE depth > 0 ORDER BY id").fetchall()
+    ways = rows(life.frontier, "SELECT depth, hops FROM url WHERE depth > 0 ORDER BY id")
     assert ways == [(1, hops) for hops in range(len(set(chain)))]
 
 
@@ -530,7 +531,7 @@ def test_nothing_is_its_own_referrer(begin: Callable[[FrontierPolicy], Life]) ->
 
     life.finish(sitemap, Find(url=sitemap.url))
 
-    own = life.frontier._db.execute("SELECT url FROM url WHERE referrer = id").fetchall()
+    own = rows(life.frontier, "SELECT url FROM url WHERE referrer = id")
     assert own == []
 
 
@@ -612,13 +613,14 @@ def test_the_order_of_answers_makes_no_difference(
 
 def test_the_index_of_keys_settles_links_that_are_not_remembered(begin: Callable[[FrontierPolicy], Life]) -> None:
     """A link to a known URL costs no read of its row; one that is better does, and makes it better."""
+    only_sqlite("its statements are traced")
     life = begin(FrontierPolicy(follows=True, edges=True))
     life.read("http://h/")
     life.finish(life.lease()["http://h/"], link("http://h/1", 3), link("http://h/2", 3), link("http://h/3", 3))
     requests = life.lease()
     life.give_back(requests["http://h/3"])
     statements: list[str] = []
-    life.frontier._db.set_trace_callback(statements.append)
+    connection(life.frontier).set_trace_callback(statements.append)
 
     life.frontier._decisions.admission._seen = SeenCache(follows=True, ids=True)
     life.finish(requests["http://h/1"], link("http://h/1", 3), link("http://h/3", 4), link("http://h/", 1))
@@ -627,5 +629,5 @@ def test_the_index_of_keys_settles_links_that_are_not_remembered(begin: Callable
     life.finish(requests["http://h/2"], link("http://h/3", 1), link("http://h/4", 1))
 
     assert reads == []
-    assert life.frontier._db.execute("SELECT count(*) FROM edge").fetchone() == (3 + 3 + 2,)
+    assert rows(life.frontier, "SELECT count(*) FROM edge") == [(3 + 3 + 2,)]
     assert {url: request.way.depth for url, request in life.lease().items()} == {"http://h/3": 1, "http://h/4": 1}

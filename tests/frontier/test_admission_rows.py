@@ -14,6 +14,9 @@ from crawler.core.leases_and_commits import (
 from crawler.core.reasons import Reason
 from crawler.core.visits import State
 from support.frontiers import REFUSED, Run, done, ended, found
+from support.stores import rows
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,7 @@ def test_finds_of_one_url_are_merged(run: Run, merge: Merge, together: bool) -> 
         run.commit(visits=visits[:1])
         run.commit(visits=visits[1:])
 
-    row = run.frontier._db.execute(
-        "SELECT state, depth, hops, seed, foreign_hop FROM url WHERE url = 'http://b/x'"
-    ).fetchall()
+    row = rows(run.frontier, "SELECT state, depth, hops, seed, foreign_hop FROM url WHERE url = 'http://b/x'")
     assert row == [(merge.state, merge.depth, merge.hops, merge.seed, merge.foreign)]
     assert [request.way.foreign for request in run.lease().requests] == [merge.foreign][: merge.state is State.PENDING]
     assert run.problems() == []
@@ -109,11 +110,11 @@ def test_what_is_finished_stays_so(run: Run, state: State, reason: Reason) -> No
     run.add("http://a/1", "http://b/x", depth=5)
     one, x = run.lease().requests
     run.commit(visits=(ended(x, state, reason),))
-    before = run.frontier._db.execute("SELECT * FROM url WHERE id = ?", (x.id,)).fetchone()
+    before = rows(run.frontier, "SELECT * FROM url WHERE id = ?", x.id)
 
     run.commit(visits=(done(one, found("http://b/x", depth=0, seed=True), found("http://b/x", **REFUSED)),))
 
-    assert run.frontier._db.execute("SELECT * FROM url WHERE id = ?", (x.id,)).fetchone() == before
+    assert rows(run.frontier, "SELECT * FROM url WHERE id = ?", x.id) == before
     assert run.lease().requests == ()
     assert run.problems() == []
 

@@ -16,11 +16,12 @@ from crawler.core.urls import Host, parse
 from crawler.core.visits import Retry, State, Visit
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
-from crawler.frontier.sqlite.frontier import SqliteFrontier
 from support.frontiers import batch_of
+from support.stores import frontier_in, rows
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
+pytestmark = pytest.mark.usefixtures("each_store")
 
 
 class Life:
@@ -31,12 +32,12 @@ class Life:
         self.policy = policy
         self.line = 0
         self.open: tuple[Host, ...] = ()
-        self.begin(create=True)
+        self.begin()
 
-    def begin(self, *, create: bool = False) -> None:
+    def begin(self) -> None:
         """Open the run."""
         board = MappedBoard(self.folder / "frontier.board", 1000)
-        self.frontier = SqliteFrontier(self.folder / "frontier.sqlite", board, create=create, policy=self.policy)
+        self.frontier = frontier_in(self.folder, board, self.policy)
         self.frontier.open(NOW)
 
     def again(self) -> None:
@@ -189,10 +190,11 @@ def test_an_edge_is_kept_once_for_each_pair(tmp_path: Path) -> None:
     for page in (a, b):
         run.finish(page, link("http://a/x"), link("http://a/"), link("http://a/x", 1, refusal=Reason.NOFOLLOW))
 
-    rows = run.frontier._db.execute(
-        "SELECT s.url, t.url FROM edge JOIN url AS s ON s.id = source JOIN url AS t ON t.id = target ORDER BY 1, 2"
-    ).fetchall()
-    assert rows == [(f"http://{source}/", f"http://a/{path}") for source in "ab" for path in ("", "x")]
+    found = rows(
+        run.frontier,
+        "SELECT s.url, t.url FROM edge JOIN url AS s ON s.id = source JOIN url AS t ON t.id = target ORDER BY 1, 2",
+    )
+    assert found == [(f"http://{source}/", f"http://a/{path}") for source in "ab" for path in ("", "x")]
 
 
 def test_a_trap_closes_its_family_alone(tmp_path: Path) -> None:

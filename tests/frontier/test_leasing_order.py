@@ -11,6 +11,9 @@ from crawler.core.leases_and_commits import (
 from crawler.core.reasons import Reason
 from crawler.frontier.sqlite.frontier import LONGEST_WAIT
 from support.frontiers import NOW, A, B, C, Run, again, done, found, urls
+from support.stores import only_sqlite
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 
 def test_leases_go_breadth_first_over_hosts(run: Run) -> None:
@@ -144,6 +147,7 @@ def test_a_retry_waits_through_a_death(run: Run) -> None:
 
 def test_a_clock_that_was_set_back_delays_nobody_for_long(run: Run) -> None:
     """Stored moments further away than the longest wait are clamped when the run is opened."""
+    only_sqlite("a shared run has the time of its database")
     run.add("http://a/1", "http://b/1")
     one, two = run.lease().requests
     run.commit(

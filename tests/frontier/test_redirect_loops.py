@@ -18,11 +18,12 @@ from crawler.engine.outcomes import Judge
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.redirect_loops import LONGEST
-from crawler.frontier.sqlite.frontier import SqliteFrontier
 from support.frontiers import batch_of
+from support.stores import frontier_in
 
 NOW = 1_700_000_000.0
 CIRCLE = {"http://a/": "http://b/", "http://b/": "http://c:81/x", "http://c:81/x": "http://a/"}
+pytestmark = pytest.mark.usefixtures("each_store")
 INTO = {**CIRCLE, "http://x/": "http://y/", "http://y/": "http://b/"}
 
 
@@ -32,14 +33,12 @@ class Run:
     def __init__(self, folder: Path, site: dict[str, str]) -> None:
         self.folder, self.site = folder, site
         self.lines: list[tuple[str, str, str]] = []
-        self.open(create=True)
+        self.open()
 
-    def open(self, *, create: bool = False) -> None:
+    def open(self) -> None:
         """Begin a life."""
         board = MappedBoard(self.folder / "frontier.board", 1000)
-        self.frontier = SqliteFrontier(
-            self.folder / "frontier.sqlite", board, create=create, policy=FrontierPolicy(edges=True, follows=True)
-        )
+        self.frontier = frontier_in(self.folder, board, FrontierPolicy(edges=True, follows=True))
         self.frontier.open(NOW)
 
     def seeds(self, urls: Sequence[str]) -> None:

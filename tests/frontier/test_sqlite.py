@@ -22,6 +22,7 @@ from crawler.core.visits import State
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.sqlite.frontier import SqliteFrontier
 from support.frontiers import BROKEN, NOW, A, Run, again, audited, batch_of, deaths, done, ended, found, urls
+from support.stores import connection
 from support.ways import a_request
 
 ROOT = Path(__file__).parent.parent.parent
@@ -104,14 +105,14 @@ def test_a_group_is_committed_whole_or_not_at_all(run: Run, trigger: str) -> Non
     run.add("http://a/1", "http://a/2", "http://b/1")
     group = a_full_group(run)
     before = run.commit().totals
-    rows = list(run.frontier._db.iterdump())
-    run.frontier._db.executescript(trigger)
+    rows = list(connection(run.frontier).iterdump())
+    connection(run.frontier).executescript(trigger)
 
     with pytest.raises(StorageError):
         run.commit(**group)
 
-    run.frontier._db.execute("DROP TRIGGER no")
-    assert list(run.frontier._db.iterdump()) == rows
+    connection(run.frontier).execute("DROP TRIGGER no")
+    assert list(connection(run.frontier).iterdump()) == rows
     assert run.commit().totals == before
     lease = run.lease()
     assert (lease.requests, run.leased) == ((), 3)
@@ -125,10 +126,10 @@ def test_a_group_is_committed_whole_or_not_at_all(run: Run, trigger: str) -> Non
 
 def test_a_failed_commit_leaves_nothing_in_memory(run: Run) -> None:
     """Scope, ids and named hosts are as before, so the commit that is repeated stores all of them."""
-    run.frontier._db.executescript(BROKEN["INSERT file"])
+    connection(run.frontier).executescript(BROKEN["INSERT file"])
     with pytest.raises(StorageError):
         run.commit(seeds=(batch_of("http://a/1", "http://a/2", named=True),), files={"pages.jsonl": 0})
-    run.frontier._db.execute("DROP TRIGGER no")
+    connection(run.frontier).execute("DROP TRIGGER no")
 
     run.add("http://a/1", "http://a/2")
 
@@ -141,7 +142,7 @@ def test_a_failed_commit_is_not_there_after_a_death(run: Run) -> None:
     """The next life starts from the commit before."""
     run.add("http://a/1", "http://a/2", "http://b/1")
     group = a_full_group(run)
-    run.frontier._db.executescript(BROKEN["INSERT file"])
+    connection(run.frontier).executescript(BROKEN["INSERT file"])
     with pytest.raises(StorageError):
         run.commit(**group)
     run.die()
@@ -335,7 +336,7 @@ def test_a_full_disk_is_told_and_loses_nothing_committed(run: Run) -> None:
     run.add("http://a/0")
     (first,) = run.dispatch()
     pages = run.one("PRAGMA page_count")
-    run.frontier._db.execute(f"PRAGMA max_page_count = {pages + 3}")
+    connection(run.frontier).execute(f"PRAGMA max_page_count = {pages + 3}")
     links = tuple(found(f"http://a/{n}", depth=1) for n in range(1, 2000))
 
     with pytest.raises(DiskFull, match=r"^frontier\.sqlite: no space left .* resume") as caught:
@@ -375,7 +376,7 @@ def test_a_frontier_tells_of_itself(run: Run) -> None:
 def test_a_row_that_is_no_way_is_damage(run: Run) -> None:
     """A text where a number should be ends a run as a damaged file does, and not as a fault of the program."""
     run.add("http://a/")
-    run.frontier._db.execute("UPDATE url SET hops = 'many'")
+    connection(run.frontier).execute("UPDATE url SET hops = 'many'")
 
     with pytest.raises(StorageDamaged, match=r"^frontier\.sqlite: damaged"):
         run.lease()

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from crawler.core.urls import Host
 from crawler.core.visits import Page, Retry, State, Visit
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.sqlite.at_rest import SqliteAtRest, at_rest
-from crawler.frontier.sqlite.frontier import SqliteFrontier
+from crawler.frontier.sqlite.at_rest import at_rest
+from support.stores import audit_of, cut_off, frontier_in, rows
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
@@ -63,7 +63,7 @@ class Run:
         """A life begins."""
         self.folder.mkdir(exist_ok=True)
         self.board = MappedBoard(self.folder / "frontier.board", slots)
-        self.frontier = SqliteFrontier(self.path, self.board, create=not self.path.exists())
+        self.frontier = frontier_in(self.folder, self.board)
         return self.frontier.open(self.now)
 
     def end(self) -> None:
@@ -75,7 +75,7 @@ class Run:
         self._lives += 1
         copy = self.folder.with_name(f"{self.folder.name.partition('-')[0]}-{self._lives}")
         shutil.copytree(self.folder, copy)
-        self.frontier._db.close()
+        cut_off(self.frontier)
         self.board.close()
         self.folder = copy
 
@@ -119,10 +119,9 @@ class Run:
 
     def problems(self) -> list[str]:
         """Return the findings of an audit while the frontier runs, and sums in memory that differ from the disk."""
-        at_rest = SqliteAtRest(self.frontier._db, self.path.name, is_closed=False)
-        audit, keys = FrontierAudit(at_rest), self.frontier._decisions.keys
-        wrong = list(audit.problems())
-        if any(keys.shapes({key: ""})[0][1] != url_id for key, url_id in at_rest.keys._young.items()):
+        audit = audit_of(self.frontier)
+        wrong, young = list(audit.problems()), getattr(audit._keys, "_young", {})  # which SQLite alone has
+        if any(self.frontier._decisions.keys.shapes({key: ""})[0][1] != url_id for key, url_id in young.items()):
             wrong.append("keys in memory and on disk differ")
         return (
             wrong
@@ -132,7 +131,7 @@ class Run:
 
     def one(self, query: str) -> Any:
         """The only value of a query."""
-        return self.frontier._db.execute(query).fetchone()[0]
+        return rows(self.frontier, query)[0][0]
 
 
 @contextmanager
@@ -180,10 +179,11 @@ def urls(lease: Lease | tuple[Request, ...]) -> list[str]:
 
 def let_go(run: Run) -> None:
     """Close what a test left open, without an orderly end."""
-    if hasattr(run, "frontier") and hasattr(run.frontier, "_db"):
-        run.frontier._db.close()
+    if hasattr(run, "frontier"):
+        with suppress(AttributeError):  # it was never opened
+            cut_off(run.frontier)
 
 
 def deaths(run: Run) -> list[int]:
     """Return how often each URL was in flight at a death, in the order of discovery."""
-    return [n for (n,) in run.frontier._db.execute("SELECT deaths FROM url ORDER BY id")]
+    return [n for (n,) in rows(run.frontier, "SELECT deaths FROM url ORDER BY id")]

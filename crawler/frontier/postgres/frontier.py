@@ -87,9 +87,9 @@ class PostgresFrontier:
         if not is_alone:  # hosts that the run has given up stay so while it goes on elsewhere
             self._decisions.hosts.given_up.clear()
         generation, ids = self._board.open()
-        self._session.transact(lambda: self._count_deaths(generation, ids, is_alone=is_alone), self._undo)
+        counted = self._session.transact(lambda: self._count_deaths(generation, ids, is_alone=is_alone), self._undo)
         self._end_transaction()
-        self._board.clear(generation + 1)
+        self._board.clear(max(generation, counted) + 1)  # a board that was deleted starts again at 0
         suspects = self._session.read(self._decisions.leasing.take_parked)
         stored = dict(self._session.read(lambda: db.rows("SELECT key, value FROM meta WHERE key LIKE 'seeds_%'")))
         is_first = self._membership.has_list
@@ -113,13 +113,17 @@ class PostgresFrontier:
         if before is not None:
             self._membership.free_hosts(self._session.tables, before)
 
-    def _count_deaths(self, generation: int, ids: Sequence[int], *, is_alone: bool) -> None:
-        """Count a death for each URL that was in flight when the last life ended, where its host is free still."""
+    def _count_deaths(self, generation: int, ids: Sequence[int], *, is_alone: bool) -> int:
+        """Count a death for each URL that was in flight when the last life ended, where its host is free still.
+
+        Return the generation of the board that was counted last before.
+        """
         db = self._session.tables
-        counted = db.row("SELECT value FROM meta WHERE key = ?", self._counted)
+        row = db.row("SELECT value FROM meta WHERE key = ?", self._counted)
+        counted = row[0] if row else 0
         if is_alone:
             db.change("UPDATE host SET due = rest_until WHERE down IS NOT NULL AND owner IS NULL")
-        if generation > (counted[0] if counted else 0):
+        if generation > counted:
             hosts = db.rows(f"SELECT DISTINCT host FROM url WHERE id {AMONG}", list(ids))  # noqa: S608
             self._hosts.lock([host for (host,) in hosts])
             ours = list(self._hosts.borrowed)
@@ -136,6 +140,7 @@ class PostgresFrontier:
         taken = self._hosts.borrowed.intersection(parked)
         db.change(f"UPDATE host SET owner = ? WHERE id {AMONG}", self._session.life, list(taken))  # noqa: S608
         self._taken = taken
+        return int(counted)
 
     @property
     def _counted(self) -> str:
@@ -181,13 +186,17 @@ class PostgresFrontier:
         """Renew the leases of this worker, and lease pending URLs of its hosts; see `core.protocols.Frontier`."""
         leasing, hosts = self._decisions.leasing, self._decisions.hosts
         self._session.read(lambda: leasing.close(wanted.gone))
-        portion = self._session.transact(lambda: self._beat(wanted, now), self._undo)
-        self._end_transaction()
-        leasing.gain(hosts.take_gained())
-        leasing.look_again()
-        if not len(leasing):
-            self._session.read(self._decisions.tally.read)
-        requests = self._session.read(lambda: leasing.next(wanted, now))
+        level: int | None = None
+        while level != leasing.level:  # hosts are taken for one level at a time
+            level = leasing.level
+            portion = self._session.transact(lambda: self._beat(wanted, now), self._undo)
+            self._end_transaction()
+            leasing.gain(hosts.take_gained())
+            leasing.look_again()
+            if not len(leasing):
+                self._session.read(self._decisions.tally.read)
+            if requests := self._session.read(lambda: leasing.next(wanted, now)):
+                break
         fresh = {request.url.host_port for request in requests} - wanted.shares.keys()
         if given_up := fresh & hosts.given_up:
             self._session.transact(lambda: hosts.give_another_chance(given_up, now), self._undo)

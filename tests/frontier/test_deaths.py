@@ -1,4 +1,4 @@
-"""frontier.sqlite: a death of the process counts for the URLs in flight, and suspects run alone."""
+"""frontier: a death of the process counts for the URLs in flight, and suspects run alone."""
 
 from typing import Any
 
@@ -12,6 +12,8 @@ from crawler.core.reasons import Reason
 from crawler.core.visits import State
 from crawler.frontier.in_flight import MappedBoard
 from support.frontiers import NOW, A, Run, again, deaths, done, ended, urls
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 
 def kill_with(run: Run, *in_flight: str) -> Opened:

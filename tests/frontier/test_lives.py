@@ -1,4 +1,4 @@
-"""frontier.sqlite: a state machine of all that may happen to a frontier, deaths included."""
+"""frontier: a state machine of all that may happen to a frontier, deaths included."""
 
 import shutil
 import tempfile
@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from msgspec.structs import replace
 
 from crawler.core.errors import StorageError
@@ -16,7 +23,8 @@ from crawler.core.messages import Request
 from crawler.core.reasons import Reason
 from crawler.core.urls import Host, parse
 from crawler.core.visits import State
-from support.frontiers import BROKEN, REFUSED, A, B, C, Run, again, done, ended, found, let_go
+from support.frontiers import REFUSED, A, B, C, Run, again, done, ended, found, let_go
+from support.stores import break_table, mend_table
 
 POOL = [f"http://{host}/{n}" for host in "abc" for n in range(5)]
 LINKS = st.lists(st.tuples(st.sampled_from(POOL), st.integers(0, 3), st.booleans()), max_size=4)
@@ -191,17 +199,17 @@ class Lives(RuleBasedStateMachine):
         self.run.now += seconds
 
     @precondition(lambda self: self.leased)
-    @rule(data=st.data(), links=LINKS, broken=st.sampled_from([BROKEN["INSERT file"], BROKEN["INSERT tally"]]))
-    def fail_to_commit(self, data: st.DataObject, links: list[tuple[str, int, bool]], broken: str) -> None:
+    @rule(data=st.data(), links=LINKS, table=st.sampled_from(["file", "tally"]))
+    def fail_to_commit(self, data: st.DataObject, links: list[tuple[str, int, bool]], table: str) -> None:
         """A commit that fails changes nothing at all."""
         request = self.leased[self.some_leased(data)]
         finds = tuple(found(to, depth=depth) for to, depth, _ in links)
-        self.run.frontier._db.execute(broken)
+        break_table(self.run.frontier, "INSERT", table)
 
         with pytest.raises(StorageError):
             self.run.commit(visits=(done(request, *finds),), files={"f": 1})
 
-        self.run.frontier._db.execute("DROP TRIGGER no")
+        mend_table(self.run.frontier, table)
 
     @rule(in_order=st.booleans())
     def end_and_begin_again(self, in_order: bool) -> None:
@@ -264,5 +272,9 @@ class Lives(RuleBasedStateMachine):
 
 # Shrinking a failure would take minutes, and twenty-five steps can be read.
 PHASES = set(Phase) - {Phase.shrink, Phase.explain}
-Lives.TestCase.settings = settings(max_examples=20, stateful_step_count=25, phases=PHASES)
-TestLives = Lives.TestCase
+
+
+@pytest.mark.usefixtures("each_store")
+def test_whatever_happens_nothing_is_lost_and_nothing_is_done_twice() -> None:
+    """The account is that of the model after every step."""
+    run_state_machine_as_test(Lives, settings=settings(max_examples=20, stateful_step_count=25, phases=PHASES))
