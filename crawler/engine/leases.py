@@ -92,7 +92,8 @@ class LeaseRefiller:
     @property
     def _awaited(self) -> AbstractSet[int] | None:
         """The only URLs that may still be leased; None = any."""
-        return self.budget.awaited if self.budget.is_full else None
+        is_spare = self.share is not None and not self.share.lacks_pages
+        return self.budget.awaited if self.budget.is_full and not is_spare else None
 
     @property
     def _is_low(self) -> bool:
@@ -120,6 +121,7 @@ class LeaseRefiller:
             self._dry = not lease.requests and self._commits == before
             if self.share is not None and lease.share is not None and self.share.heed(lease.share):
                 self._dry = False
+                self._refill.set()
             if self.robots is not None:
                 self.robots.remember(lease.robots)
             self.wake.set()

@@ -24,12 +24,18 @@ from crawler.runtime.tasks import Alarm
 
 @dataclass(eq=False, repr=False)
 class OwnShare:
-    """This worker's share, which moves the `budget`, the `rate` and the term of the `fetcher`, and hands hosts back."""
+    """This worker's share, which moves the `budget`, the `rate` and the term of the `fetcher`, and hands hosts back.
+
+    Attributes:
+        lacks_pages: the last share had fewer pages than were asked for, so it is of no use to lease more URLs.
+    """
 
     fetcher: LeasedFetcher
     budget: Budget
     rate: RateGate
     politeness: Politeness
+    lacks_pages: bool = field(default=False, init=False)
+    _asked: int = field(default=0, init=False)  # pages
     _rate: float | None = field(default=0.0, init=False)
     _used: int = field(default=0, init=False)  # pages, when some were last asked for
     _open: dict[Host, set[int]] = field(default_factory=dict, init=False)  # URLs dispatched and not yet committed
@@ -52,6 +58,11 @@ class OwnShare:
         """Return whether a request may be started: the term is not about to end."""
         return self.fetcher.term.may_start
 
+    @property
+    def is_done(self) -> bool:
+        """Return whether every request leased so far has been dispatched, and pages may be had for others."""
+        return not self.lacks_pages and not self.politeness.workbench.queued
+
     async def granted(self) -> None:
         """Wait until pages may have been granted."""
         await self._granted.wait()
@@ -59,7 +70,7 @@ class OwnShare:
     # --- what the frontier says ----------------------------------------------------------------------------------
 
     def heed(self, share: Share) -> bool:
-        """Keep to this share from now on; return whether URLs may be dispatched again that had no page."""
+        """Keep to this share from now on; return whether it makes sense to ask for another at once."""
         self.fetcher.term.renew(share.until)
         if share.rate != self._rate:
             self._rate = share.rate
@@ -71,8 +82,11 @@ class OwnShare:
             self.budget.release(self.politeness.workbench.leaving)
         was_full = self.budget.is_full
         self.budget.grant(share.pages)
+        self.lacks_pages = share.pages is not None and share.pages < self._asked
         self._granted.set()
-        return was_full and not self.budget.is_full
+        if self.budget.is_full:
+            return not self.lacks_pages and self.politeness.workbench.queued > 0
+        return was_full
 
     def committed(self, committed: Committed) -> None:
         """Note what is durable, and the longer term that comes with it."""
@@ -99,7 +113,8 @@ class OwnShare:
         bench, used = self.politeness.workbench, self.budget.used
         ahead = 2 * max(bench.capacity, used - self._used) if bench.queued else 0
         self._used = used
-        return self.budget.ask(ahead)
+        self._asked = self.budget.ask(ahead)
+        return self._asked
 
     def give_up(self, now: float) -> tuple[Host, ...]:
         """Forget the hosts that are idle, and return them: they may be another worker's from now on."""

@@ -74,7 +74,7 @@ class Scheduler:
             if (dial := self.workbench.next_dial(now)) is not None and dial <= now:
                 self.places.evict(now)
             has_room = self.places.free > 0 or self._may_dial(now)
-            if not self._is_held_back and has_room and self._has_nothing_due(now):
+            if self._wants_more and has_room and self._has_nothing_due(now):
                 self.leases.idle()
             if self._is_busy:
                 await self._yield()
@@ -134,7 +134,18 @@ class Scheduler:
         """Nothing can be started: every page is held by a URL in flight, or the term of the leases is about to end."""
         if self.share is not None and not self.share.may_start:
             return True
+        return self._awaits_pages
+
+    @property
+    def _awaits_pages(self) -> bool:
         return self.budget.is_full and not self.budget.awaited
+
+    @property
+    def _wants_more(self) -> bool:
+        """More leased URLs could be of use."""
+        if self.share is None:
+            return not self._awaits_pages
+        return self.share.may_start and (self.share.is_done or not self._awaits_pages)
 
     def _may_dial(self, now: float) -> bool:
         return not self._is_busy and self.places.may_dial(now)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from crawler.core.budget import Budget
 from crawler.core.config import BudgetConfig
 from crawler.core.leases_and_commits import Totals
+from crawler.core.urls import Host
 
 IDS = st.integers(1, 8)
 STEPS = st.lists(st.tuples(st.sampled_from(["reserve", "write", "give_back"]), IDS), max_size=60)
@@ -99,3 +100,107 @@ def test_bytes_and_pages_of_committed_lines_count() -> None:
 def test_time_is_counted_from_the_start_of_this_life() -> None:
     """The deadline is the start plus the limit."""
     assert a_budget(max_time=30, started=5.0).deadline == 35.0
+
+
+# --- shared by several workers -------------------------------------------------------------------------------------
+
+LIMIT = 6
+MOVES = st.lists(
+    st.tuples(
+        st.integers(0, 1), st.sampled_from(["reserve", "write", "give_back", "ask", "hear"]), IDS, st.integers(0, 3)
+    ),
+    max_size=120,
+)
+
+
+class _Worker:
+    """A budget of one worker, and what the book has granted it; an answer of the book may be on its way."""
+
+    def __init__(self) -> None:
+        self.budget = Budget(BudgetConfig(max_pages=LIMIT))
+        self.budget.begin(Totals(), 0.0, 0)
+        self.reserved: set[int] = set()
+        self.written = 0
+        self.grant = 0
+        self.coming: int | None = None
+
+    def ask(self, ahead: int, left: int) -> None:
+        """Ask for pages, of which the book has so many left besides the grant so far."""
+        self.grant = self.coming = min(self.budget.ask(ahead), self.grant + left)
+
+    def move(self, step: str, url_id: int) -> None:
+        """Take another step."""
+        if step == "reserve":
+            if self.budget.reserve(url_id):
+                self.reserved.add(url_id)
+        elif step == "hear" and self.coming is not None:
+            self.budget.grant(self.coming)
+            self.coming = None
+        elif step == "write" and url_id in self.reserved:
+            self.budget.write(url_id, 1)
+            self.reserved.discard(url_id)
+            self.written += 1
+        elif step == "give_back":
+            self.budget.give_back(url_id)
+            self.reserved.discard(url_id)
+
+
+@given(MOVES)
+def test_workers_on_one_book_never_write_more_than_the_limit(moves: list[tuple[int, str, int, int]]) -> None:
+    """The book counts a grant as soon as it is asked, and its answer comes later: no worker is ever above its grant."""
+    workers = [_Worker(), _Worker()]
+    for who, step, url_id, ahead in moves:
+        worker = workers[who]
+        if step == "ask" and worker.coming is None:
+            worker.ask(ahead, LIMIT - sum(each.grant for each in workers))
+        else:
+            worker.move(step, url_id)
+
+        assert all(each.written + len(each.reserved) <= each.grant for each in workers)
+        assert sum(each.grant for each in workers) <= LIMIT
+
+
+def test_a_worker_has_no_page_before_the_first_grant() -> None:
+    """Its earlier lives have written seven lines, and the others thirty: what counts for its grant are its own."""
+    budget = Budget(BudgetConfig(max_pages=100))
+    budget.begin(Totals(done=37), 0.0, 7)
+
+    assert not budget.reserve(1)
+    budget.grant(8)
+    assert [budget.reserve(1), budget.reserve(2)] == [True, False]
+    assert budget.ask(5) == 13
+
+
+def test_the_sums_of_all_workers_say_that_the_pages_are_spent() -> None:
+    """A worker that has written nothing ends with the others."""
+    budget = Budget(BudgetConfig(max_pages=10))
+    budget.begin(Totals(), 0.0, 0)
+
+    assert budget.spent(0.0) is None
+    budget.heed(Totals(done=7, failed=3))
+
+    assert budget.spent(0.0) == "--max-pages 10"
+
+
+def test_a_worker_without_a_limit_of_pages_needs_no_grant() -> None:
+    """It may go on before the first share comes, and with one that sets no limit."""
+    budget = Budget(BudgetConfig())
+    budget.begin(Totals(), 0.0, 0)
+
+    assert budget.reserve(1)
+    budget.grant(None)
+    assert budget.reserve(2)
+
+
+def test_a_host_that_is_given_up_leaves_the_pages_of_its_retries() -> None:
+    """Its URLs are another worker's; those of other hosts keep their pages."""
+    budget = Budget(BudgetConfig(max_pages=2))
+    budget.begin(Totals(), 0.0)
+    for url_id, host in enumerate((Host("a:80"), Host("b:80"))):
+        budget.reserve(url_id)
+        budget.put_off(url_id, host)
+
+    budget.release([Host("a:80")])
+
+    assert set(budget.awaited) == {1}
+    assert [budget.reserve(7), budget.reserve(8)] == [True, False]

@@ -121,3 +121,32 @@ def test_being_a_little_late_costs_no_speed(rate: float, count: int) -> None:
         gate.pass_through(now)
 
     assert all(later - earlier == pytest.approx(1 / rate, rel=1e-6) for earlier, later in pairwise(dues[1:]))
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 4.0, 100.0]), st.floats(0, 3)), min_size=1, max_size=30))
+def test_a_rate_that_changes_allows_no_burst(changes: list[tuple[float, float]]) -> None:
+    """Between two changes starts stay within the rate and one that was late; at a rate of 0 there is none."""
+    gate, now, last = RateGate(4.0), 100.0, float("-inf")
+    for rate, seconds in changes:
+        gate.change(rate)
+        end, starts = now + seconds, list[float]()
+        while gate.due(now) <= end and len(starts) < 1000:
+            now = max(now, gate.due(now))
+            gate.pass_through(now)
+            starts.append(now)
+
+        assert len(starts) <= seconds * rate + 2 + 1e-6
+        assert not starts or starts[0] - last >= (1 / rate) * (1 - 1e-9) - 1e-9
+        now, last = end, starts[-1] if starts else last
+
+
+def test_a_gate_may_open_for_good() -> None:
+    """After a rate of 0, no limit at all lets everything pass at once."""
+    gate = RateGate(2.0)
+    gate.pass_through(100.0)
+    gate.change(0.0)
+    assert gate.due(1e9) == float("inf")
+
+    gate.change(None)
+
+    assert gate.due(101.0) <= 101.0

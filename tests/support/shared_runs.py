@@ -25,6 +25,8 @@ class SharedFrontier:
     Attributes:
         renews: says whether a call renews the term at this moment.
         share: returns the share for a lease, given the order and the end of the term.
+        is_exhausted: says whether the other workers have nothing left either.
+        hides_gone: a host that was given up is another worker's for good.
         wanted: every order, with its moment.
         groups: every group that was committed.
         fails: is called before each "lease" and "commit", and may raise an error.
@@ -34,6 +36,8 @@ class SharedFrontier:
         self.renews: Callable[[float], bool] = lambda _now: True
         self.share: Callable[[Wanted, float], Share] = lambda _wanted, until: Share(until=until)
         self.fails: Callable[[str], object] = lambda _call: None
+        self.is_exhausted: Callable[[], bool] = lambda: True
+        self.hides_gone = False
         self.until = 0.0
         self.wanted: list[tuple[float, Wanted]] = []
         self.groups: list[Group] = []
@@ -57,7 +61,11 @@ class SharedFrontier:
         self.wanted.append((self._now(), wanted))
         self.fails("lease")
         self._renew()
-        return replace(self.inner.lease(wanted, now), share=self.share(wanted, self.until))
+        if self.hides_gone:  # it stays open in the file, so that none of its URLs is leased
+            wanted = replace(wanted, gone=())
+        lease = self.inner.lease(wanted, now)
+        is_exhausted = lease.is_exhausted and self.is_exhausted()
+        return replace(lease, is_exhausted=is_exhausted, share=self.share(wanted, self.until))
 
     def mark_circles(self, visits: Sequence[Visit]) -> Sequence[Visit]:
         """Mark them as the frontier in the file does."""
