@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from crawler.core.errors import UsageError
+from crawler.core.config import FetchConfig
+from crawler.core.errors import FetchError, UsageError
 from crawler.core.reasons import Reason
 from crawler.downloader.client import Fetcher
 from crawler.downloader.fetcher import HttpFetcher
 from crawler.parse.page_reader import PageReader, Task
+from crawler.runtime.clock import SystemClock
 from support.fetching import OK, HandClock, answering, ask, failure, open_fetcher, saying
 from support.rawserver import raw_server
 
@@ -265,3 +267,27 @@ def _after_request(serve: Any) -> Any:
         await serve(reader, writer)
 
     return after
+
+
+async def test_a_request_may_be_refused_just_before_it_is_written() -> None:
+    """Its connection stands by then, and carries nothing of it."""
+    heads: list[bytes] = []
+    opened: list[None] = []
+    may_send = True
+
+    def check() -> None:
+        if not may_send:
+            raise FetchError(Reason.CLIENT_LIMIT, "not now", counted=False)
+
+    async with (
+        raw_server(answering(OK, heads=heads, opened=opened)) as where,
+        HttpFetcher(FetchConfig(), clock=SystemClock(), check=check) as fetcher,
+    ):
+        may_send = False
+        error = await failure(fetcher, ask(where, "/never"))
+        may_send = True
+        await fetcher.fetch(ask(where, "/again"))
+
+    assert (error.reason, error.counted) == (Reason.CLIENT_LIMIT, False)
+    assert [head.split(b" ")[1] for head in heads] == [b"/again"]
+    assert len(opened) == 2

@@ -61,9 +61,8 @@ class SharedFrontier:
         self.wanted.append((self._now(), wanted))
         self.fails("lease")
         self._renew()
-        if self.hides_gone:  # it stays open in the file, so that none of its URLs is leased
-            wanted = replace(wanted, gone=())
-        lease = self.inner.lease(wanted, now)
+        gone = () if self.hides_gone else wanted.gone  # it stays open in the file, so that none of its URLs is leased
+        lease = self.inner.lease(replace(wanted, gone=gone), now)
         is_exhausted = lease.is_exhausted and self.is_exhausted()
         return replace(lease, is_exhausted=is_exhausted, share=self.share(wanted, self.until))
 
