@@ -87,6 +87,7 @@ class Crawl:
             async with background(self.leases.run), background(self._follow_stop), background(self._follow_term):
                 async with background(self._import, opened):
                     await self.scheduler.run(self._is_over)
+                self.leases.is_winding_down = True
                 await self.places.wind_down()
             await self.journal.settle()
         totals, outage = self.metrics.totals, self.outage.error

@@ -46,6 +46,9 @@ class LeaseRefiller:
     """Leases from the `journal` to the `workbench`; stored robots.txt copies go to `robots`.
 
     Every lease sets `wake`. `share` None = the run is this process's alone.
+
+    Attributes:
+        is_winding_down: nothing more will be dispatched, so a lease only renews the term.
     """
 
     journal: Journal
@@ -55,6 +58,7 @@ class LeaseRefiller:
     clock: Clock
     wake: Alarm
     share: OwnShare | None = None
+    is_winding_down: bool = field(default=False, init=False)
     _refill: Alarm = field(default_factory=Alarm, init=False)
     _rest: Alarm = field(default_factory=Alarm, init=False)  # is never set
     _commits: int = field(default=0, init=False)
@@ -136,8 +140,9 @@ class LeaseRefiller:
     def _wanted(self, now: float) -> Wanted:
         if self.share is None:
             return self._order(self.workbench.forget(now))
-        order = self._order(self.share.give_up(now))
-        return replace(order, is_idle=self._is_idle, pages=self.share.pages())
+        gone = self.share.give_up(now)
+        order = Wanted(gone=gone) if self.is_winding_down else self._order(gone)
+        return replace(order, is_idle=self._is_idle, pages=self.share.pages(is_last=self.is_winding_down))
 
     def _order(self, gone: tuple[Host, ...]) -> Wanted:
         if (awaited := self._awaited) is not None:

@@ -108,10 +108,10 @@ class OwnShare:
         """Note a URL whose host stays this worker's until it is committed."""
         self._open.setdefault(request.url.host_port, set()).add(request.id)
 
-    def pages(self) -> int:
-        """Return the pages to ask for: a worker with nothing queued leaves the rest to the others."""
+    def pages(self, *, is_last: bool) -> int:
+        """Return the pages to ask for: a worker with nothing queued, or that ends, leaves the rest to the others."""
         bench, used = self.politeness.workbench, self.budget.used
-        ahead = 2 * max(bench.capacity, used - self._used) if bench.queued else 0
+        ahead = 2 * max(bench.capacity, used - self._used) if bench.queued and not is_last else 0
         self._used = used
         self._asked = self.budget.ask(ahead)
         return self._asked

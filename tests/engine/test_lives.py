@@ -6,15 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from crawler import build
 from crawler.build import Environment
 from crawler.core.errors import LeaseLost, StorageError
+from crawler.core.leases_and_commits import Committed, Group
 from crawler.engine.crawl import Ending
 from crawler.engine.lives import in_lives
+from crawler.frontier.sqlite.frontier import SqliteFrontier
 from crawler.runtime.clock import boot_time
 from crawler.runtime.loop import Stop
 from crawler.testing import FakeFetcher
+from support.commands import add_pages, crawler, write_list
 from support.crawls import assembled, pages, records, urls
 from support.shared_runs import SharedFrontier
+from support.siteserver import HandMadeSite
 
 pytestmark = pytest.mark.both_loops
 
@@ -122,3 +127,26 @@ async def test_a_store_that_is_away_is_asked_once(tmp_path: Path, call: str) -> 
         await _run(tmp_path, fails)
 
     assert fails.calls == 3
+
+
+async def test_a_command_goes_on_with_the_next_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The user is told in a line, and the run is complete."""
+    fails = Failing(LeaseLost("others work on its hosts now"), 1)
+
+    class Losing(SqliteFrontier):
+        def commit(self, group: Group) -> Committed:
+            if group.visits:
+                fails("commit")
+            return super().commit(group)
+
+    monkeypatch.setattr(build, "SqliteFrontier", Losing)
+    folder = tmp_path / "run"
+    async with HandMadeSite() as site:
+        add_pages(site, 20)
+        code = await crawler("fetch", write_list(tmp_path / "list", site, 20), "-o", folder, "--workers", 0)
+
+    assert code == 0
+    assert urls(folder) == {site.url(f"/{number}"): 1 for number in range(20)}
+    assert capsys.readouterr().err.count("beginning again: others work on its hosts now") == 1

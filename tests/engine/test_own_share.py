@@ -13,6 +13,7 @@ from crawler.core.protocols import Parser
 from crawler.core.urls import Host
 from crawler.core.visits import Page
 from crawler.engine.crawl import Crawl
+from crawler.runtime.loop import Stop
 from support.crawls import urls
 from support.shared_runs import SharedFrontier, loop_time
 from support.virtual import START, crawl
@@ -71,6 +72,19 @@ def test_the_rate_is_what_the_last_share_says(tmp_path: Path) -> None:
     assert not [moment for moment in moments if 6.1 < moment < 10.0]
     assert all(later - earlier >= 0.98 for earlier, later in zip(moments, moments[11:], strict=False))
     assert len(moments) == 100
+
+
+def test_a_worker_that_is_stopped_leases_nothing_more(tmp_path: Path) -> None:
+    """While it waits for the answers in flight it renews its term, and leaves everything else to the others."""
+    frontier, web, stop = SharedFrontier(tmp_path), Web(dict.fromkeys(hosts(40), Kind(4.0))), Stop()
+    frontier.share = lambda wanted, until: Share(until=until, pages=wanted.pages)
+    web.on_request = lambda: stop.request_drain() if len(web.asked) == 4 else None
+
+    crawl(tmp_path, pages(hosts(40), 20), web, frontier=frontier.make, stop=stop, concurrency=1, max_pages=99)
+
+    last = [wanted for moment, wanted in frontier.wanted if moment > web.asked[3].at + 0.1]
+    assert len(last) >= 2
+    assert all(wanted.new_hosts == 0 and not wanted.shares and wanted.pages == 4 for wanted in last)
 
 
 class _SlowParser:
