@@ -7,7 +7,7 @@ Runs on: the loop that loads, of the caller or of a worker process.
 """
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +41,7 @@ from crawler.runtime.tasks import TaskSet
 from crawler.runtime.timers import Timers
 
 _PATIENCE = 1.0  # seconds for scripts to end
+_AT_ONCE = 2  # of the board's wishes to stop
 
 
 def work(job: tuple[Plan, Path]) -> LoadRecord:
@@ -69,6 +70,8 @@ async def conduct(plan: Plan, path: Path) -> LoadRecord:
             loop.watch = BoardWriter(plan.index, board, partial(_tally, plan, tallies))
             try:
                 await _carry_out(loop, plan.index, board)
+                if isinstance(loop, ScriptLoop) and board.stop < _AT_ONCE:
+                    await _settle(loop)
             finally:  # cancelled: the connections must not outlive the test
                 loop.stop(at_once=True)
             if await tasks.end(_PATIENCE) and isinstance(loop, ScriptLoop):
@@ -94,6 +97,13 @@ async def _carry_out(loop: Loop, index: int, board: SharedBoard) -> None:
         is_over = asyncio.Event()
         loop.start(board.begin, is_over.set)
         await is_over.wait()
+
+
+async def _settle(loop: ScriptLoop) -> None:
+    """Let the scripts make the checks of their last answers; one that waits for something else is not waited for."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            await loop.settle()
 
 
 def _loop(plan: Plan, requests: OpenRequests, timers: Timers, tasks: TaskSet) -> Loop:

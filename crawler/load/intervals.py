@@ -9,7 +9,7 @@ Rules
 Runs on: anywhere (pure); the intervals travel between processes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -18,6 +18,14 @@ from crawler.load.counts import Table, new_table
 from crawler.load.nanoseconds import SECOND
 
 MOST = 3600  # intervals
+MOST_CHECKS = 100
+"""Names of checks that are told apart. A script may make names of data, and memory must not grow with them."""
+OTHER_CHECKS = "other checks"
+
+
+def check_name(name: str, known: Collection[str]) -> str:
+    """Return the name under which a check counts beside those that are known: its own, or that of all beyond them."""
+    return name if name in known or len(known) < MOST_CHECKS else OTHER_CHECKS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +79,7 @@ class Interval:
 
     def fail_check(self, name: str) -> None:
         """Count one check that failed, which is no request."""
+        name = check_name(name, self.checks)
         self.checks[name] = self.checks.get(name, 0) + 1
 
     def coarsened(self) -> "Interval":
@@ -98,9 +107,11 @@ class Interval:
         add_to(self.times, [other.times])
         add_to(self.lag, [other.lag])
         self.checked += other.checked
-        for mine, others in ((self.failures, other.failures), (self.checks, other.checks)):
-            for kind, count in others.items():
-                mine[kind] = mine.get(kind, 0) + count
+        for kind, count in other.failures.items():
+            self.failures[kind] = self.failures.get(kind, 0) + count
+        for check, count in other.checks.items():
+            name = check_name(check, self.checks)
+            self.checks[name] = self.checks.get(name, 0) + count
 
 
 class Moment(NamedTuple):

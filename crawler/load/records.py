@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from crawler.core.histogram import add_to
 from crawler.load.counts import Table, merged, new_table, note
-from crawler.load.intervals import Interval
+from crawler.load.intervals import Interval, check_name
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,7 +94,8 @@ class Phase:
         surplus: connections given up because the server sent more than the answer.
         asked_again: requests sent once more, since their kept connection had ended before the first byte of an answer.
         checked: checks that scripts made, errors of scripts, and runs that ended well without a check.
-        checks: those of them that failed, by the name of the check; `script_error` are the errors.
+        checks: those of them that failed, by the name of the check; `script_error` are the errors. The names beyond the
+            first hundred count together.
     """
 
     name: str
@@ -136,7 +137,8 @@ class Phase:
 
     def fail_check(self, name: str, example: Example) -> None:
         """Count a check that failed; it is no request, so no outcome and no failure of one."""
-        _add_failure(self.checks, name, LoadFailure(count=1, first=example, last=example, worst=example))
+        failure = LoadFailure(count=1, first=example, last=example, worst=example)
+        _add_failure(self.checks, check_name(name, self.checks), failure)
 
     @property
     def seconds(self) -> float:
@@ -186,9 +188,10 @@ class Phase:
         """Add another share of the same phase, or another phase to a sum."""
         _add_fields(self, other, but=("name", "measured", "begin", "end", "failures", "checks"))
         self.begin, self.end = min(self.begin, other.begin), max(self.end, other.end)
-        for mine, others in ((self.failures, other.failures), (self.checks, other.checks)):
-            for kind, failure in others.items():
-                _add_failure(mine, kind, failure)
+        for kind, failure in other.failures.items():
+            _add_failure(self.failures, kind, failure)
+        for name, failure in other.checks.items():
+            _add_failure(self.checks, check_name(name, self.checks), failure)
 
 
 def _add_failure(kinds: dict[str, LoadFailure], kind: str, failure: LoadFailure) -> None:

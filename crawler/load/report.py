@@ -11,6 +11,7 @@ from crawler.core.tables import columns, paragraph
 from crawler.core.text import counted, duration, safe, size
 from crawler.load.counts import merged
 from crawler.load.figures import label, percent
+from crawler.load.intervals import MOST_CHECKS, OTHER_CHECKS
 from crawler.load.manner import manner
 from crawler.load.quantiles import MAIN_SHARES, SHARES, Quantile, quantile
 from crawler.load.result import LoadResult
@@ -198,6 +199,8 @@ def _checks(result: LoadResult) -> Iterator[str]:
         yield from _row("  failed", f"{safe(name)} {check.count:,}: {when}; {safe(check.first.detail)}")
     if len(checks) > _MANY:
         yield from _row("", f"and {counted(len(checks) - _MANY, 'more check')}: see the JSON")
+    if OTHER_CHECKS in total.checks:
+        yield from _row("", f"there are more than {MOST_CHECKS} names: those beyond are {OTHER_CHECKS!r}")
 
 
 def _connections(result: LoadResult) -> Iterator[str]:

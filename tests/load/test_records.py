@@ -139,3 +139,17 @@ def test_the_rarest_groups_of_many_count_together() -> None:
 def test_one_group_is_the_whole_test() -> None:
     """It needs no record of its own."""
     assert merge_groups([[Phase(name="a")], [Phase(name="a")]], 100, "other") == []
+
+
+def test_names_of_checks_stay_bounded_when_processes_are_merged() -> None:
+    """Two processes with a hundred names each, none in common: those of the second count together."""
+    one, other = Phase(name="p"), Phase(name="p")
+    example = Example(at=1, took=0, port=None, detail="")
+    for number in range(100):
+        one.fail_check(f"a{number}", example)
+        other.fail_check(f"b{number}", example)
+
+    one.merge(other)
+
+    assert len(one.checks) == 101
+    assert one.checks["other checks"].count == 100

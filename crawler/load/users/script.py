@@ -69,8 +69,8 @@ class Stage(Protocol):
         """
         ...
 
-    async def wait(self, nanoseconds: int) -> None:
-        """Wait."""
+    async def wait(self, place: int, nanoseconds: int) -> None:
+        """Let a user wait."""
         ...
 
     def checked(self, what: str, trouble: str | None) -> None:
@@ -161,7 +161,7 @@ class LoadUser:
     async def think(self, least: float, most: float | None = None) -> None:
         """Wait for a time in seconds, or for a random one between two."""
         high = least if most is None else most
-        await self._stage.wait(self._user.thinks(nanoseconds(least), nanoseconds(high)))
+        await self._stage.wait(self._place, self._user.thinks(nanoseconds(least), nanoseconds(high)))
 
     def check(self, is_right: object, what: str) -> None:
         """Count a check named `what`, which fails unless this is true; the script goes on."""

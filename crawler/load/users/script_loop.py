@@ -3,14 +3,15 @@
 Rules
 - A user's script begins anew whenever it ends, while the user takes part. A user that leaves stops at its next request,
   and goes on there if it comes back.
-- Checks count in the phase as a whole, in none of its groups. A run of the script that ends well without one counts as
-  a check that held.
+- Checks count in records of their own, one for each phase beside those of its groups. A run of the script that ends
+  well without one counts as a check that held.
+- At the end of the test each script goes on until it asks for its next request, so the checks of the last answers
+  count. A user who thinks then is hurried, once: a script that only thinks would never end.
 - A script that ends without a request and without thinking waits a moment, or it would stop the loop for all.
 Runs on: the loop that loads; one task per user, none per request.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from crawler.core.errors import CrawlerError, FetchError
 from crawler.core.reasons import Reason
@@ -20,7 +21,7 @@ from crawler.load.config import RequestConfig
 from crawler.load.exchange import KeepingReader, Request
 from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND
-from crawler.load.records import Example, Phase
+from crawler.load.records import Example, Phase, added
 from crawler.load.targets.groups import MOST, OTHER
 from crawler.load.users.answer import LoadAnswer
 from crawler.load.users.loop import Behaviour, UserLoop
@@ -52,13 +53,44 @@ class ScriptLoop(UserLoop):
         self._tasks = tasks
         self._replies: dict[int, OneShot[LoadAnswer]] = {}
         self._absent: dict[int, OneShot[None]] = {}
+        self._pauses: dict[OneShot[None], int] = {}  # of which user
+        self._hurried: set[int] = set()  # users whose pause the end of the test has cut short
+        self._alive = 0  # scripts that have not ended
+        self._settled: OneShot[None] | None = None
+        self._made = [Phase(name=span.name, measured=span.measured, begin=span.begin) for span in setup.spans]
+        self._check_cell = self._made[0]
         self._numbers: dict[str, int] = {}
         self._answers: dict[int, LoadAnswer] = {}
 
     @property
-    def groups(self) -> list[Phase]:
-        """Return the measured requests by group; checks belong to none."""
-        return [replace(group, checked=0, checks={}) for group in super().groups]
+    def phases(self) -> list[Phase]:
+        """Return the phases in order, with their checks."""
+        return [added(pair, pair[0].name) for pair in zip(super().phases, self._made, strict=True)]
+
+    def begin_phase(self, cells: Sequence[Phase]) -> None:
+        """Let the users send the requests of this phase, and count their checks in it."""
+        super().begin_phase(cells)
+        self._check_cell = self._made[self._current]
+
+    async def settle(self) -> None:
+        """Wait, after the end, until each script has ended or waits for what does not come any more."""
+        for pause, place in self._pauses.items():
+            self._hurried.add(place)
+            pause.set(None)
+        self._pauses.clear()
+        if self._is_running:
+            self._settled = OneShot[None]()
+            await self._settled
+
+    @property
+    def _is_running(self) -> bool:
+        """Return whether a script runs: it has what it waited for, or is about to have it."""
+        return self._alive > len(self._replies) + len(self._absent) + len(self._pauses)
+
+    def _note_rest(self) -> None:
+        """Tell whoever waits for the end that no script runs any more."""
+        if self._settled is not None and not self._is_running:
+            self._settled.set(None)
 
     def go_on(self, place: int, _moment: int = 0) -> None:
         """Let a user go on with its script, or begin it."""
@@ -67,6 +99,7 @@ class ScriptLoop(UserLoop):
             absent.set(None)
         elif user.is_idle:
             user.is_idle = False
+            self._alive += 1
             self._tasks.start(self._live, place)
 
     def enter(self, place: int, _moment: int = 0) -> None:
@@ -75,6 +108,13 @@ class ScriptLoop(UserLoop):
         self.go_on(place)
 
     async def _live(self, place: int) -> None:
+        try:
+            await self._run_script(place)
+        finally:
+            self._alive -= 1
+            self._note_rest()
+
+    async def _run_script(self, place: int) -> None:
         user, _ = self._users[place]
         visitor = LoadUser(self, place, user, self._asked, tuple(self.behaviour.origins))
         while not self.is_over:
@@ -88,9 +128,9 @@ class ScriptLoop(UserLoop):
             except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
                 said = str(error) if isinstance(error, CrawlerError) else f"{type(error).__name__}: {error}"
                 self.checked("script_error", f"user {user.number}: {safe(said, 100)}")
-                await self.wait(_PAUSE)
+                await self.wait(place, _PAUSE)
             if user.step == before and self.now() - began < MILLISECOND:
-                await self.wait(_PAUSE)
+                await self.wait(place, _PAUSE)
 
     # What a script calls
 
@@ -113,27 +153,38 @@ class ScriptLoop(UserLoop):
             raise RuntimeError("a user sends one request at a time: await the first one before the next")
         while self.is_over or not user.is_present or not self.left:
             self._absent[place] = absent = OneShot[None]()
+            self._note_rest()
             await absent  # for ever, if the test is over: the task is cancelled then
         user.step += 1
         self._replies[place] = reply = OneShot[LoadAnswer]()
         self.send(place, request)
         return await reply
 
-    async def wait(self, nanoseconds: int) -> None:
-        """Wait."""
+    async def wait(self, place: int, nanoseconds: int) -> None:
+        """Let a user wait; after the end of the test not at all, and the next time for ever."""
+        if self.is_over and place not in self._hurried:
+            self._hurried.add(place)
+            return
         over = OneShot[None]()
-        self.setup.timers.at(self.now() + nanoseconds, lambda _: over.set(None))
+        self._pauses[over] = place
+        if not self.is_over:
+            self.setup.timers.at(self.now() + nanoseconds, lambda _: self._end_pause(over))
+        self._note_rest()
         await over
+
+    def _end_pause(self, over: OneShot[None]) -> None:
+        self._pauses.pop(over, None)
+        over.set(None)
 
     def checked(self, what: str, trouble: str | None) -> None:
         """Count a check; `trouble` is an example of its failure, None = it held."""
         closed = self.log.closed
         second = closed[-1] if self.is_over and closed else self.second  # the last answer is checked after the end
-        self.cells[0].checked += 1
+        self._check_cell.checked += 1
         second.checked += 1
         if trouble is not None:
             at = self.now() - self.origin
-            self.cells[0].fail_check(what, Example(at=at, took=0, port=None, detail=trouble))
+            self._check_cell.fail_check(what, Example(at=at, took=0, port=None, detail=trouble))
             second.fail_check(what)
 
     # What the connections call
