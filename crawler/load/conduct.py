@@ -17,6 +17,7 @@ from crawler.load.base_loop import Loop
 from crawler.load.board_writer import BoardWriter
 from crawler.load.closed_loop import ClosedLoop
 from crawler.load.dial import Dialer
+from crawler.load.intervals import SCRIPT_ERROR
 from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import nanoseconds
 from crawler.load.open_loop import OpenLoop
@@ -28,6 +29,7 @@ from crawler.load.referee import TallyBoard
 from crawler.load.requests import OpenRequests
 from crawler.load.schedule import Schedule
 from crawler.load.shared_memory import SharedBoard
+from crawler.load.users.check_board import CheckBoard
 from crawler.load.users.loop import Behaviour, UserLoop
 from crawler.load.users.script import load_script
 from crawler.load.users.script_loop import ScriptLoop
@@ -67,7 +69,10 @@ async def conduct(plan: Plan, path: Path) -> LoadRecord:
         requests = stack.enter_context(OpenRequests(plan))
         async with Timers() as timers, TaskSet() as tasks:
             loop = _loop(plan, requests, timers, tasks)
-            loop.watch = BoardWriter(plan.index, board, partial(_tally, plan, tallies))
+            writer = BoardWriter(plan.index, board, partial(_tally, plan, tallies))
+            loop.watch = writer
+            if isinstance(loop, ScriptLoop):
+                loop.watch = partial(_write_all, writer, stack.enter_context(CheckBoard.beside(path)), plan.index)
             try:
                 await _carry_out(loop, plan.index, board)
                 if isinstance(loop, ScriptLoop) and board.stop < _AT_ONCE:
@@ -75,7 +80,7 @@ async def conduct(plan: Plan, path: Path) -> LoadRecord:
             finally:  # cancelled: the connections must not outlive the test
                 loop.stop(at_once=True)
             if await tasks.end(_PATIENCE) and isinstance(loop, ScriptLoop):
-                loop.checked("script_error", "the script catches its own cancellation: write `except Exception` there")
+                loop.checked(SCRIPT_ERROR, "the script catches its own cancellation: write `except Exception` there")
             return LoadRecord(
                 phases=loop.phases,
                 groups=loop.groups,
@@ -97,6 +102,13 @@ async def _carry_out(loop: Loop, index: int, board: SharedBoard) -> None:
         is_over = asyncio.Event()
         loop.start(board.begin, is_over.set)
         await is_over.wait()
+
+
+def _write_all(writer: BoardWriter, checks: CheckBoard, index: int, loop: Loop) -> None:
+    """Write the progress of a loop, and the checks of its scripts."""
+    if isinstance(loop, ScriptLoop):
+        checks.tell(index, loop.check_counts)
+    writer(loop)
 
 
 async def _settle(loop: ScriptLoop) -> None:

@@ -21,11 +21,12 @@ MOST = 3600  # intervals
 MOST_CHECKS = 100
 """Names of checks that are told apart. A script may make names of data, and memory must not grow with them."""
 OTHER_CHECKS = "other checks"
+SCRIPT_ERROR = "script_error"
 
 
 def check_name(name: str, known: Collection[str]) -> str:
     """Return the name under which a check counts beside those that are known: its own, or that of all beyond them."""
-    return name if name in known or len(known) < MOST_CHECKS else OTHER_CHECKS
+    return name if name in known or len(known) < MOST_CHECKS or name == SCRIPT_ERROR else OTHER_CHECKS
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,8 +6,8 @@ Rules
 Runs on: anywhere (pure); the numbers stand in memory that the processes share.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -37,6 +37,7 @@ class Progress:
         checked, unmet: checks of scripts, and those of them that failed.
         limited: failures that this machine caused, being out of files or ports.
         cpu: processor time, in millionths of a core.
+        checks: by name, how many checks of scripts passed and failed since the start; not among the numbers.
         times: response times (closed loop: service times); `service`, `pacing` and `lag` as in a Phase and a client.
     """
 
@@ -60,6 +61,7 @@ class Progress:
     service: Ranks = UNKNOWN
     pacing: Ranks = UNKNOWN
     lag: Ranks = UNKNOWN
+    checks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @staticmethod
     def total(rows: "Sequence[Progress]") -> "Progress":
@@ -67,15 +69,15 @@ class Progress:
 
         Of the measured times it is the minimum: all processes have sent at least the requests of that time.
         """
-        columns = zip(fields(Progress), zip(*(row.values() for row in rows), strict=True), strict=True)
-        return Progress(**{field.name: _REDUCED.get(field.name, sum)(each) for field, each in columns})
+        columns = zip(_NAMES, zip(*(row.values() for row in rows), strict=True), strict=True)
+        return Progress(**{name: _REDUCED.get(name, sum)(each) for name, each in columns})
 
     def values(self) -> "tuple[int | Ranks, ...]":
-        """Return the fields in order."""
+        """Return the numbers in order."""
         return tuple(getattr(self, name) for name in _NAMES)
 
     def words(self) -> list[int]:
-        """Return the fields as numbers in a row."""
+        """Return the numbers in a row."""
         return [word for value in self.values() for word in (value if isinstance(value, Ranks) else (value,))]
 
     @staticmethod
@@ -90,7 +92,7 @@ def _highest(rows: Iterable[Ranks]) -> Ranks:
     return Ranks(*map(max, zip(*rows, strict=True)))
 
 
-_NAMES = [field.name for field in fields(Progress)]
+_NAMES = [each.name for each in fields(Progress) if each.name != "checks"]
 _RANKS = {"times", "service", "pacing", "lag"}
 _REDUCED: dict[str, Callable[[Any], Any]] = {"measured": min, "cpu": max, **dict.fromkeys(_RANKS, _highest)}
 WIDTH = len(Progress().words())

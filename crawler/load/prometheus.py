@@ -43,6 +43,13 @@ def _metrics(asked: LoadSetup, seconds: float, progress: Progress, so_far: Judge
     yield _quantiles("client_lag_seconds", "Lateness of the client's own event loops.", progress.lag)
     cpu: list[Sample] = [({}, progress.cpu / 1e6)] if progress.measured else []
     yield _metric("client_cpu_cores", "gauge", "Processor time of the busiest client process, in cores.", cpu)
+    if progress.checks:
+        made = [
+            ({"check": name, "outcome": outcome}, float(count))
+            for name, counts in progress.checks.items()
+            for outcome, count in zip(("passed", "failed"), counts, strict=True)
+        ]
+        yield _metric("checks_total", "counter", "Checks of the script, by name and outcome.", made)
     if so_far is not None:
         states = [({"verdict": str(one)}, float(one is so_far.verdict)) for one in LoadVerdict]
         yield _metric("verdict", "gauge", "1 for the verdict of the moment, 0 for the others.", states)

@@ -20,6 +20,7 @@ from crawler.load.referee import TallyBoard
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.shared_memory import SharedBoard
 from crawler.load.targets.groups import MOST, OTHER
+from crawler.load.users.check_board import CheckBoard
 from crawler.load.verdict import judge
 from crawler.runtime.loop import Stop
 from crawler.runtime.tasks import Slots, background, every
@@ -61,13 +62,17 @@ async def supervise(asked: LoadSetup, plan: Plan, path: Path, send: Sender, stee
     count = plan.shape.processes
     async with AsyncExitStack() as stack:
         board = stack.enter_context(SharedBoard.make(path, count))
+        is_script = plan.users.script is not None
+        checks = stack.enter_context(CheckBoard.make(path, count)) if is_script else None
 
         async def one(index: int) -> None:
             records.append(await send(replace(plan, index=index), path))
 
         def look() -> None:
             if board.begin:
-                steering.show(max(0, Timers.now() - board.begin) / 1e9, Progress.total(board.progress()))
+                progress = Progress.total(board.progress())
+                progress.checks = {} if checks is None else checks.totals()
+                steering.show(max(0, Timers.now() - board.begin) / 1e9, progress)
 
         async def forward() -> None:
             """Forward the user's wish to stop to the processes."""

@@ -66,6 +66,20 @@ def test_each_figure_is_a_metric_in_base_units() -> None:
     assert (len(states), sum(states.values()), states['crawler_load_verdict{verdict="OK"}']) == (len(LoadVerdict), 1, 1)
 
 
+def test_the_checks_of_a_script_are_counters_by_name_and_outcome() -> None:
+    """A name may hold what the format escapes; a test without checks has no such metric."""
+    checks = {"the cart": (7, 2), 'a "b"': (0, 1)}
+
+    text = metrics_text(load_setup(), 3.5, replace(MOMENT, checks=checks))
+
+    assert "# TYPE crawler_load_checks_total counter" in text
+    assert 'crawler_load_checks_total{check="the cart",outcome="passed"} 7' in text
+    assert 'crawler_load_checks_total{check="the cart",outcome="failed"} 2' in text
+    assert 'crawler_load_checks_total{check="a \\"b\\"",outcome="failed"} 1' in text
+    assert samples(text)
+    assert "checks_total" not in metrics_text(load_setup(), 3.5, MOMENT)
+
+
 def test_what_is_not_known_has_no_sample() -> None:
     """Before the first measured second there are counts, and neither percentiles nor a verdict."""
     found = samples(metrics_text(load_setup(), 0.2, Progress(due=3)))

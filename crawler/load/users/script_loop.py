@@ -19,6 +19,7 @@ from crawler.core.text import safe
 from crawler.http.framing import ResponseReader
 from crawler.load.config import RequestConfig
 from crawler.load.exchange import KeepingReader, Request
+from crawler.load.intervals import SCRIPT_ERROR, check_name
 from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND
 from crawler.load.records import Example, Phase, added
@@ -32,11 +33,16 @@ from crawler.load.wire import Connection
 from crawler.runtime.one_shot import OneShot
 from crawler.runtime.tasks import TaskSet
 
+SCRIPT_RUN = "script_run"  # a run that ended well without a check
 _PAUSE = 100 * MILLISECOND  # after a script that failed or did nothing
 
 
 class ScriptLoop(UserLoop):
-    """A closed loop of users who run a script."""
+    """A closed loop of users who run a script.
+
+    Attributes:
+        check_counts: of each name of a check, how many passed and failed since the start.
+    """
 
     def __init__(
         self,
@@ -59,6 +65,7 @@ class ScriptLoop(UserLoop):
         self._settled: OneShot[None] | None = None
         self._made = [Phase(name=span.name, measured=span.measured, begin=span.begin) for span in setup.spans]
         self._check_cell = self._made[0]
+        self.check_counts: dict[str, list[int]] = {}
         self._numbers: dict[str, int] = {}
         self._answers: dict[int, LoadAnswer] = {}
 
@@ -122,12 +129,12 @@ class ScriptLoop(UserLoop):
             try:
                 await self._script(visitor)
                 if visitor.checks_made == made:
-                    self.checked("", None)
+                    self.checked(SCRIPT_RUN, None)
             except FetchError:
                 pass  # counted when it happened
             except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
                 said = str(error) if isinstance(error, CrawlerError) else f"{type(error).__name__}: {error}"
-                self.checked("script_error", f"user {user.number}: {safe(said, 100)}")
+                self.checked(SCRIPT_ERROR, f"user {user.number}: {safe(said, 100)}")
                 await self.wait(place, _PAUSE)
             if user.step == before and self.now() - began < MILLISECOND:
                 await self.wait(place, _PAUSE)
@@ -182,6 +189,8 @@ class ScriptLoop(UserLoop):
         second = closed[-1] if self.is_over and closed else self.second  # the last answer is checked after the end
         self._check_cell.checked += 1
         second.checked += 1
+        counts = self.check_counts.setdefault(check_name(what, self.check_counts), [0, 0])
+        counts[trouble is not None] += 1
         if trouble is not None:
             at = self.now() - self.origin
             self._check_cell.fail_check(what, Example(at=at, took=0, port=None, detail=trouble))
