@@ -74,9 +74,19 @@ class Loop:
         self._connections: set[Connection] = set()
 
     @property
+    def records(self) -> list[list[Phase]]:
+        """Return the records of each phase: those of the groups of targets by their numbers, and others behind them."""
+        return self._all_cells
+
+    @property
+    def current(self) -> int:
+        """Return the number of the phase that runs by the clock: -1 before the start, too high at the end."""
+        return self._current
+
+    @property
     def phases(self) -> list[Phase]:
-        """Return the phases in order, each over all groups of targets."""
-        named = zip(self.setup.spans, self._all_cells, strict=True)
+        """Return the phases in order, each over all of its records."""
+        named = zip(self.setup.spans, self.records, strict=True)
         return [cells[0] if len(cells) == 1 else added(cells, span.name) for span, cells in named]
 
     @property

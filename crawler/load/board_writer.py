@@ -8,7 +8,7 @@ Runs on: the loop that loads.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import ceil
 
 from crawler.core.histogram import COARSE, FINE, add_to, middle
@@ -25,12 +25,11 @@ _OVER = object()
 
 
 class BoardWriter:
-    """A loop's `watch`; `each_second` is called with the loop whenever a measured second has ended."""
+    """A watch of a loop."""
 
-    def __init__(self, index: int, board: SharedBoard, each_second: Callable[[Loop], None] = lambda _: None) -> None:
+    def __init__(self, index: int, board: SharedBoard) -> None:
         self._index = index
         self._board = board
-        self._each_second = each_second
         self._seen = Progress(is_ready=1)
         self._ok = 0  # in all seconds that have ended, the warm-up included
         self._failures: Counter[str] = Counter()
@@ -55,7 +54,6 @@ class BoardWriter:
             _measure(seen, loop.log.total)
             if not loop.is_paced:
                 seen.service = seen.times
-            self._each_second(loop)
         elif loop.is_paced and next(self._walk, _OVER) is _OVER and self._walked != self._end:
             self._walk, self._walked = _walk(seen, loop), self._end
         self._board.tell(self._index, seen)

@@ -7,6 +7,7 @@ Runs on: the loop that loads, of the caller or of a worker process.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from crawler.load.referee import TallyBoard
 from crawler.load.requests import OpenRequests
 from crawler.load.schedule import Schedule
 from crawler.load.shared_memory import SharedBoard
+from crawler.load.tally_walk import TallyWalk
 from crawler.load.users.check_board import CheckBoard
 from crawler.load.users.loop import Behaviour, UserLoop
 from crawler.load.users.script import load_script
@@ -61,7 +63,6 @@ async def conduct(plan: Plan, path: Path) -> LoadRecord:
     """Run one process's share on this loop, and return its record; the board of the test is at `path`."""
     with ExitStack() as stack:
         board = stack.enter_context(SharedBoard(path))
-        tallies = stack.enter_context(TallyBoard.beside(path, plan.shape.processes)) if plan.referee else None
         if board.progress()[plan.index].is_ready:  # a lane repeats a lost job, but a test cannot be repeated
             raise InternalError(
                 "a process of this test was ended from outside, so its figures are lost: run the test again"
@@ -69,10 +70,15 @@ async def conduct(plan: Plan, path: Path) -> LoadRecord:
         requests = stack.enter_context(OpenRequests(plan))
         async with Timers() as timers, TaskSet() as tasks:
             loop = _loop(plan, requests, timers, tasks)
-            writer = BoardWriter(plan.index, board, partial(_tally, plan, tallies))
-            loop.watch = writer
+            watches: list[Callable[[Loop], None]] = [BoardWriter(plan.index, board)]
+            if plan.referee is not None:
+                tallies = stack.enter_context(TallyBoard.beside(path, plan.shape.processes))
+                walk = TallyWalk(plan.referee.gates, is_open=plan.is_open)
+                watches.append(partial(_tell_referee, tallies, walk, plan.index))
             if isinstance(loop, ScriptLoop):
-                loop.watch = partial(_write_all, writer, stack.enter_context(CheckBoard.beside(path)), plan.index)
+                checks = stack.enter_context(CheckBoard.beside(path))
+                watches.append(lambda _: checks.tell(plan.index, loop.check_counts))
+            loop.watch = partial(_look, watches)
             try:
                 await _carry_out(loop, plan.index, board)
                 if isinstance(loop, ScriptLoop) and board.stop < _AT_ONCE:
@@ -102,13 +108,6 @@ async def _carry_out(loop: Loop, index: int, board: SharedBoard) -> None:
         is_over = asyncio.Event()
         loop.start(board.begin, is_over.set)
         await is_over.wait()
-
-
-def _write_all(writer: BoardWriter, checks: CheckBoard, index: int, loop: Loop) -> None:
-    """Write the progress of a loop, and the checks of its scripts."""
-    if isinstance(loop, ScriptLoop):
-        checks.tell(index, loop.check_counts)
-    writer(loop)
 
 
 async def _settle(loop: ScriptLoop) -> None:
@@ -174,7 +173,14 @@ def _users(plan: Plan) -> list[tuple[User, list[Stay]]]:
     return [(User(number, plan.shape.seed), plan.stays(number)) for number in numbers]
 
 
-def _tally(plan: Plan, tallies: TallyBoard | None, loop: Loop) -> None:
-    """Tell the referee, if there is one, what this process has counted."""
-    if plan.referee is not None and tallies is not None:
-        tallies.tell(plan.index, plan.referee.counts(loop.phases, loop.groups))
+def _look(watches: Sequence[Callable[[Loop], None]], loop: Loop) -> None:
+    """Let each watch look at a loop."""
+    for watch in watches:
+        watch(loop)
+
+
+def _tell_referee(tallies: TallyBoard, walk: TallyWalk, index: int, loop: Loop) -> None:
+    """Tell the referee what this process has counted, whenever a walk over its records has ended."""
+    words = walk.step(loop.records, loop.group_names, loop.current)
+    if words is not None:
+        tallies.tell(index, words)

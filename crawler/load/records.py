@@ -176,9 +176,14 @@ class Phase:
         """Return the number of checks that failed, errors of scripts included."""
         return sum(failure.count for failure in self.checks.values())
 
+    @property
+    def service_tables(self) -> list[Table]:
+        """Return the tables of the service times of good answers, which add up to `service`."""
+        return [self.fresh.whole, self.fresh.split, self.reused.whole, self.reused.split]
+
     def service(self) -> Table:
         """Return the service times of all good answers: from sending to the end of the answer."""
-        return merged(self.fresh.whole, self.fresh.split, self.reused.whole, self.reused.split)
+        return merged(*self.service_tables)
 
     def unanswered(self) -> Table:
         """Return the lower bounds of the response times of requests without an answer."""

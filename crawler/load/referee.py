@@ -1,7 +1,8 @@
 """The referee of `--abort`: each process writes its counts, and their sum says which threshold is lost.
 
 Rules
-- A process writes once a second. A count that is late only makes the referee more patient, since none ever falls.
+- A process writes about once a second (`tally_walk.py`). A count that is late only makes the referee more patient,
+  since none ever falls.
 - A stage or a group of targets is judged by its own counts; all requests that are left may still come to one group.
 Strategy: shared words, six for each threshold of each process, each with one writer.
 Runs on: the loop of each process, which writes, and the parent's, which judges.
@@ -12,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from crawler.load.abort import Outlook, Tally, is_lost, most_requests, projected, tally
+from crawler.load.abort import Outlook, Tally, is_lost, most_requests, projected
 from crawler.load.config import ShapeConfig
 from crawler.load.loop_setup import Span
 from crawler.load.nanoseconds import SECOND
-from crawler.load.records import Phase, sum_up
 from crawler.load.shared_memory import SharedWords
-from crawler.load.thresholds import Threshold, part_of, stage_of
+from crawler.load.thresholds import Threshold, stage_of
 
 _WIDTH = len(Tally._fields) + 1  # the last word: the requests of the whole test that have ended
 
@@ -36,15 +36,6 @@ class Referee:
     spans: tuple[Span, ...]
     is_open: bool
     replayed: int | None = None
-
-    def counts(self, phases: Sequence[Phase], groups: Sequence[Phase]) -> list[int]:
-        """Return the words of one process."""
-        total = sum_up(phases)
-        ended, words = sum(total.outcomes.values()), list[int]()
-        for gate in self.gates:
-            part = part_of(gate.scope, total, phases, groups)
-            words += [*(Tally() if part is None else tally(gate, part, is_open=self.is_open)), ended]
-        return words
 
     def lost(self, rows: Sequence[Sequence[int]], elapsed: float) -> Threshold | None:
         """Return the first threshold that is lost, by the words of all processes; None = none is.

@@ -12,11 +12,12 @@ from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.plan import spans
 from crawler.load.records import Phase
 from crawler.load.referee import Referee, TallyBoard
+from crawler.load.tally_walk import Records, TallyWalk
 from crawler.load.thresholds import parse_threshold
 from support.simulation import ANSWER, Server, Simulation, Wire, simulated
 
 Share = tuple[Sequence[Phase], Sequence[Phase]]
-"""The phases of one process, and its groups."""
+"""The phases of one process, and the groups of its only phase, if it has any."""
 
 ERROR = b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno"
 
@@ -39,12 +40,21 @@ class HalfFailing(Server):
         self.simulation.at(self.simulation.now() + 5 * MILLISECOND, lambda _: wire.deliver(answer))
 
 
+def counts(judge: Referee, records: Records, groups: Sequence[str]) -> list[int]:
+    """The words of a process whose records are all read at once."""
+    walk, words = TallyWalk(judge.gates, is_open=judge.is_open), [0] * 6 * len(judge.gates)
+    for current in range(len(records)):
+        for _ in range(20):
+            words = walk.step(records, groups, current) or words
+    return words
+
+
 def ended(judge: Referee, **options: object) -> tuple[float, str | None]:
     """The seconds that a test against this server lasts, and the threshold that ended it."""
     found: list[str] = []
 
     def watch(loop: Loop) -> None:
-        gate = judge.lost([judge.counts(loop.phases, loop.groups)], (loop.now() - loop.origin) / SECOND)
+        gate = judge.lost([counts(judge, loop.records, loop.group_names)], (loop.now() - loop.origin) / SECOND)
         if gate is not None and not found:
             found.append(gate.text)
             loop.stop()
@@ -113,7 +123,11 @@ def phase(name: str, *, ok: int = 0, failed: int = 0) -> Phase:
 
 def judged(judge: Referee, elapsed: float, *processes: Share) -> str | None:
     """The threshold that is lost by the counts of these processes."""
-    gate = judge.lost([judge.counts(phases, groups) for phases, groups in processes], elapsed)
+    rows = [
+        counts(judge, [groups] if groups else [[one] for one in phases], [one.name for one in groups] or [""])
+        for phases, groups in processes
+    ]
+    gate = judge.lost(rows, elapsed)
     return None if gate is None else gate.text
 
 

@@ -22,7 +22,7 @@ from crawler.load.exchange import KeepingReader, Request
 from crawler.load.intervals import SCRIPT_ERROR, check_name
 from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND
-from crawler.load.records import Example, Phase, added
+from crawler.load.records import Example, Phase
 from crawler.load.targets.groups import MOST, OTHER
 from crawler.load.users.answer import LoadAnswer
 from crawler.load.users.loop import Behaviour, UserLoop
@@ -70,9 +70,9 @@ class ScriptLoop(UserLoop):
         self._answers: dict[int, LoadAnswer] = {}
 
     @property
-    def phases(self) -> list[Phase]:
-        """Return the phases in order, with their checks."""
-        return [added(pair, pair[0].name) for pair in zip(super().phases, self._made, strict=True)]
+    def records(self) -> list[list[Phase]]:
+        """Return the records of each phase, that of its checks last."""
+        return [[*cells, made] for cells, made in zip(super().records, self._made, strict=True)]
 
     def begin_phase(self, cells: Sequence[Phase]) -> None:
         """Let the users send the requests of this phase, and count their checks in it."""
