@@ -18,7 +18,7 @@ from crawler.load.result import LoadResult
 from crawler.load.verdict import failed_logins
 
 _INDENT = 13
-_LATENCY, _STEPS, _PHASES = (_INDENT, *(9,) * 6), (20, 8, 9, 9, 9), (16, 7, 12, 8, 8, 9, 9)  # widths of columns
+_LATENCY, _STEPS, _PARTS = (_INDENT, *(9,) * 6), (20, 8, 9, 9, 9), (16, 7, 12, 8, 8, 9, 9)  # widths of columns
 _GROUPS = (32, 10, 10, 8, 9, 9)
 _MANY = 5  # kinds of failures
 _MOST_GROUPS = 20
@@ -33,7 +33,7 @@ def load_text(result: LoadResult, gates: Sequence[tuple[str, bool, str]] = ()) -
         *_checks(result),
         *_connections(result),
         *_steps(result),
-        *_phases(result),
+        *_parts(result),
         *_groups(result),
     ]
     lines += _client(result)
@@ -241,16 +241,18 @@ def _steps(result: LoadResult) -> Iterator[str]:
             yield columns((f"  {name}", count, *cells, _ms(middle(max(table), FINE))), _STEPS)
 
 
-def _phases(result: LoadResult) -> Iterator[str]:
+def _parts(result: LoadResult) -> Iterator[str]:
     if len(result.phases) < 2:
         return
-    yield columns(("Phases", "seconds", "requests/s", "ok", "not ok", "p50, ms", "p99, ms"), _PHASES)
+    yield columns(
+        (result.asked.parts.capitalize(), "seconds", "requests/s", "ok", "not ok", "p50, ms", "p99, ms"), _PARTS
+    )
     for phase in result.phases:
         table = phase.response if result.asked.is_open else phase.service()
         cells = [quantile(table, share, phase.unanswered()) for share in (0.5, 0.99)]
         counts = (f"{phase.ok:,}", f"{phase.scheduled - phase.ok:,}")
         figures = (f"{phase.seconds:.1f}", f"{phase.rate:,.1f}", *counts, *map(_value, cells))
-        yield columns((f"  {phase.name[:14]}", *figures), _PHASES)
+        yield columns((f"  {phase.name[:14]}", *figures), _PARTS)
 
 
 def _groups(result: LoadResult) -> Iterator[str]:

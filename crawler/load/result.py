@@ -112,6 +112,11 @@ class LoadSetup:
         """Return whether a schedule decided when to send."""
         return self.mode == "open"
 
+    @property
+    def parts(self) -> str:
+        """Return the word for the parts of the test: the stages that were told, or a warm-up and what is measured."""
+        return "stages" if self.stages else "phases"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadResult:

@@ -6,6 +6,7 @@ import pytest
 
 from crawler.core.histogram import FINE, bucket
 from crawler.load.nanoseconds import MILLISECOND, SECOND
+from crawler.load.page.load_page import load_page
 from crawler.load.records import Example, Phase
 from crawler.load.report import load_text
 from support.load_results import load_result
@@ -107,3 +108,15 @@ def test_checks_have_a_row_of_their_own() -> None:
 def test_a_test_without_checks_has_no_row_of_them() -> None:
     """Most tests have none."""
     assert "Checks" not in load_text(load_result([Phase(name="measured", end=SECOND)]))
+
+
+@pytest.mark.parametrize(("stages", "word"), [(((1.0, 100.0), (1.0, 200.0)), "Stages"), ((), "Phases")])
+def test_stages_are_called_by_the_name_of_their_option(stages: tuple[tuple[float, float], ...], word: str) -> None:
+    """A warm-up is no stage, so without --stages the parts of a test are phases; text and page use one word."""
+    result = load_result([Phase(name=name, end=SECOND) for name in ("one", "two")], rate=100, stages=stages)
+
+    text, page = load_text(result), load_page(result, (), {})
+
+    assert f"\n{word} " in text
+    assert f">{word}<" in page
+    assert ("Phases" in text) is ("Phases" in page) is (word == "Phases")

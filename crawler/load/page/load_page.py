@@ -17,8 +17,8 @@ from crawler.load.page.tables import (
     failures_table,
     groups_table,
     outcomes_table,
+    parts_table,
     setup_facts,
-    stages_table,
     statuses_table,
     steps_table,
 )
@@ -109,7 +109,7 @@ def _parts(result: LoadResult) -> Iterator[Html]:
         yield section("How the times are spread", *filter(None, spread))
     steps = [steps_table(result), tag("div", outcomes_table(result), statuses_table(result) or "", class_="pair")]
     yield section("Steps and outcomes", *filter(None, [*steps, failures_table(result), checks_table(result)]))
-    parts = [("Targets", groups_table(result)), ("Stages", stages_table(result))]
+    parts = [("Targets", groups_table(result)), (result.asked.parts.capitalize(), parts_table(result))]
     yield from (section(title, part) for title, part in parts if part)
 
 

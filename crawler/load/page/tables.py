@@ -156,12 +156,13 @@ def groups_table(result: LoadResult) -> Html | None:
     return table(f"Measured requests by target{more}", ("target", *_PHASE_HEAD), rows)
 
 
-def stages_table(result: LoadResult) -> Html | None:
-    """Return the figures by stage, the warm-up included; None = there is one phase."""
+def parts_table(result: LoadResult) -> Html | None:
+    """Return the figures by stage, or of the warm-up and what is measured; None = there is one phase."""
     if len(result.phases) < 2:
         return None
     rows = [(one.name, *_phase(one, result)[1:], f"{one.seconds:.1f} s") for one in result.phases]
-    return table("Requests by stage", ("stage", *_PHASE_HEAD, "length"), rows)
+    part = result.asked.parts.removesuffix("s")
+    return table(f"Requests by {part}", (part, *_PHASE_HEAD, "length"), rows)
 
 
 _PHASE_HEAD = ("requests", "per second", "not ok", "p50", "p99", "p99.9", "max")
