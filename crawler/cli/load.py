@@ -121,13 +121,14 @@ def about_this_program() -> dict[str, str]:
 def _view(url: str | None, config: LoadConfig, *, quiet: bool) -> LoadTerminal | LoadLines | LoadSilence:
     from rich.console import Console
 
+    from crawler.load.plan_now import plan_now
     from crawler.load.target import target
 
     if quiet:
         return LoadSilence()
     if not sys.stderr.isatty():
-        return LoadLines(sys.stderr)
+        return LoadLines(sys.stderr, plan_now(config))
     stages = sum(seconds for seconds, _ in config.shape.steps())
     planned = stages or (config.shape.duration + config.shape.warmup if config.shape.duration else None)
     what = config.targets.targets if url is None else target(url).href
-    return LoadTerminal(Console(stderr=True), f"load {what}", planned)
+    return LoadTerminal(Console(stderr=True), f"load {what}", planned, plan_now(config))

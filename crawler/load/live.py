@@ -13,6 +13,7 @@ from rich.text import Text
 
 from crawler.core.metrics import RecentRate
 from crawler.core.text import duration, safe
+from crawler.load.plan_now import PlanNow
 from crawler.load.progress import Progress
 from crawler.load.result import LoadVerdict
 from crawler.load.verdict import Judgement
@@ -30,10 +31,11 @@ class LoadTerminal:
 
     SECONDS = 0.25
 
-    def __init__(self, console: Console, title: str, planned: float | None) -> None:
+    def __init__(self, console: Console, title: str, planned: float | None, plan: PlanNow = lambda _: "") -> None:
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._title = title
         self._planned = planned
+        self._plan = plan
         self._rate = RecentRate()
 
     def __enter__(self) -> Self:
@@ -48,9 +50,9 @@ class LoadTerminal:
         """Show one moment."""
         of = f" of {duration(self._planned)}" if self._planned else ""
         head = _line(f"{safe(self._title, 60)}  {duration(seconds)}{of}", "bold")
-        self._live.update(
-            Group(_verdict(so_far), head, *map(Text, _lines(self._rate, seconds, progress))), refresh=True
-        )
+        figures = _lines(self._rate, seconds, progress)
+        lines = [_line(plan)] if (plan := self._plan(seconds)) else []
+        self._live.update(Group(_verdict(so_far), head, *lines, *map(Text, figures)), refresh=True)
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class LoadLines:
     """One line per moment, for logs and pipes; a context manager."""
 
     out: IO[str]
+    plan: PlanNow = lambda _: ""
     _rate: RecentRate = field(default_factory=RecentRate)
 
     SECONDS = 5.0
@@ -71,7 +74,8 @@ class LoadLines:
 
     def show(self, seconds: float, progress: Progress, so_far: Judgement | None = None) -> None:
         """Show one moment."""
-        lines = [_words(so_far), *_lines(self._rate, seconds, progress)]
+        plan = self.plan(seconds)
+        lines = [_words(so_far), *([plan] if plan else ()), *_lines(self._rate, seconds, progress)]
         print(f"{duration(seconds)}: {'; '.join(lines)}", file=self.out, flush=True)
 
 

@@ -5,7 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from crawler.load.contradictions import configure_load
 from crawler.load.live import LoadLines, LoadTerminal
+from crawler.load.plan_now import plan_now
 from crawler.load.progress import Progress, Ranks
 from crawler.load.result import LoadVerdict
 from crawler.load.verdict import Judgement
@@ -28,6 +30,38 @@ def test_a_line_tells_the_verdict_the_rate_and_the_sums() -> None:
         "p50 1.50 ms, p99 -; the client's loop lag -"
     )
     assert second.startswith("4.0 s: so far: FAILING (12.4 % of the requests); 26 requests/s, ")
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds", "words"),
+    [
+        ({"stages": "10s:100,20s:1100,5s:0"}, 20.0, "stage 2 of 3: target 600/s, to 1,100/s"),
+        ({"stages": "10s:100,20s:1100,5s:0"}, 0.0, "stage 1 of 3: target 0/s, to 100/s"),
+        ({"stages": "10s:100"}, 10.5, "the grace after the last stage"),
+        ({"stages": "10s:10u,60s:40u"}, 29.9, "stage 2 of 2: 20 users, to 40"),
+        ({"rate": 1500, "warmup": 5, "duration": 10}, 4.9, "warm-up: target 1,500/s"),
+        ({"rate": 1500, "warmup": 5, "duration": 10}, 5.0, "target 1,500/s"),
+        ({"rate": 1500, "warmup": 5, "duration": 10}, 15.2, "the grace after the end"),
+        ({"connections": 8, "requests": 100}, 99.0, "8 users"),
+        ({"targets": "a.log", "replay": "2"}, 9.0, "replay at 2 times the pace of the file"),
+    ],
+)
+def test_the_plan_of_a_moment_is_told(options: dict[str, object], seconds: float, words: str) -> None:
+    """The stage with its straight line, the rate, or the users: what was asked for."""
+    assert plan_now(configure_load(options))(seconds) == words
+
+
+def test_the_display_has_the_plan_behind_the_verdict() -> None:
+    """A log has it within its line, a terminal in a line of its own."""
+    log, screen = StringIO(), StringIO()
+    plan = plan_now(configure_load({"stages": "10s:100"}))
+
+    with LoadLines(log, plan) as lines, LoadTerminal(Console(file=screen, force_terminal=True), "t", 10, plan) as view:
+        lines.show(5.0, MOMENT)
+        view.show(5.0, MOMENT)
+
+    assert "nothing is measured yet; stage 1 of 1: target 50/s, to 100/s; 2" in log.getvalue()
+    assert "stage 1 of 1: target 50/s, to 100/s" in screen.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 40])
