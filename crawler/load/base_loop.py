@@ -19,8 +19,9 @@ from crawler.http.framing import ResponseReader
 from crawler.load.intervals import IntervalLog, Moment
 from crawler.load.loop_setup import LoopSetup
 from crawler.load.nanoseconds import MILLISECOND, SECOND
+from crawler.load.pool import Heads
 from crawler.load.records import Phase, added
-from crawler.load.wire import Connection, Heads
+from crawler.load.wire import Connection
 
 _TICK = 5 * MILLISECOND  # how often the loop's lag is sampled
 _WATCH = 10  # ticks between two looks from outside

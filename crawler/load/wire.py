@@ -17,68 +17,22 @@ Runs on: the loop that loads; in tests, on a simulated one.
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable
+from typing import cast
 
 from crawler.core.errors import FetchError
 from crawler.core.reasons import Reason
 from crawler.core.text import safe
 from crawler.http.framing import HEAD_END, ResponseReader, is_blank
 from crawler.http.head import Head
-from crawler.load.counts import Table, note
-from crawler.load.exchange import Exchange, Request
-from crawler.load.intervals import Interval
-from crawler.load.records import Example, Phase
+from crawler.load.counts import note
+from crawler.load.exchange import Request
+from crawler.load.pool import Pool
+from crawler.load.records import Example
 
 _MAX_HEADS = 1024
 _UNKNOWN = (-9, 0)  # a length that nothing has
 _NOTHING = Request(b"")
-
-Heads = dict[bytes, tuple[int, int]]
-"""Heads of good answers: the length of what follows, and the status."""
-
-
-class Pool(Protocol):
-    """The owner of the connections, which decides when each one sends.
-
-    Attributes:
-        dial: opens a connection; ends in `connection_made` or `dial_failed`.
-        heads, bare_heads: heads that were read before, of answers with a body and of those to HEAD.
-        is_paced: requests have a due moment.
-        chains: a connection may send its next request right after an answer, without the pool, while `left` is not 0.
-        left: requests that are still to be sent.
-        draw: gives each next request; None = all are the same. `given` counts them by group of targets.
-        cells: the records of the current phase, by group of targets.
-        limit: the timeout in nanoseconds.
-        second: the interval in which requests count now, and `times`, its times in fine buckets.
-        took: is given each whole answer, good or not, before the connection is released; None = nothing reads them.
-    """
-
-    now: Callable[[], int]
-    dial: Callable[["Connection"], object]
-    exchange: Exchange
-    heads: Heads
-    bare_heads: Heads
-    is_paced: bool
-    chains: bool
-    left: int
-    draw: Callable[[], Request] | None
-    given: list[int]
-    cells: Sequence[Phase]
-    limit: int
-    second: Interval
-    times: Table
-    origin: int
-    took: Callable[["Connection", ResponseReader], object] | None
-
-    def opened(self, connection: "Connection") -> None:
-        """Take a connection that is open and has no request yet."""
-
-    def ask_again(self, connection: "Connection") -> None:
-        """Send the request of a kept connection that has ended over a new one."""
-
-    def release(self, connection: "Connection", now: int) -> None:
-        """Take back a connection without a request; it may be over."""
 
 
 class Connection(asyncio.Protocol):
@@ -97,7 +51,7 @@ class Connection(asyncio.Protocol):
         *("tcp_time", "tls_began", "trouble", "user"),
     )
 
-    def __init__(self, pool: Pool, user: int = 0, host: int = 0) -> None:
+    def __init__(self, pool: "Pool[Connection]", user: int = 0, host: int = 0) -> None:
         self.pool = pool
         self.user = user
         self.host = host

@@ -21,9 +21,10 @@ from crawler.load.loop_setup import LoopSetup, Span
 from crawler.load.nanoseconds import MILLISECOND, SECOND
 from crawler.load.open_loop import OpenLoop
 from crawler.load.pacers import Curve, RateStage, Regular
+from crawler.load.pool import Heads
 from crawler.load.records import Phase, sum_up
 from crawler.load.schedule import Schedule
-from crawler.load.wire import Connection, Heads
+from crawler.load.wire import Connection
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
