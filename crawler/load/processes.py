@@ -5,19 +5,24 @@ Runs on: the main thread and its loop; the work runs in the processes.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from crawler.load.conduct import work
+from crawler.load.config import ShapeConfig
 from crawler.load.plan import Plan
 from crawler.load.records import LoadRecord
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.supervise import Steering, supervise
+from crawler.runtime.loop import Stop
+from crawler.runtime.loop import run as run_loop
 from crawler.runtime.processes import Lanes
 from crawler.runtime.worker_lane import Limits
+
+T = TypeVar("T")
 
 _LONGEST = 30 * 24 * 3600.0  # seconds, for a test without a duration
 _MEMORY = 4 << 30
@@ -28,6 +33,18 @@ def scratch_folder() -> Iterator[Path]:
     """Yield a new folder, which is removed in the end."""
     with tempfile.TemporaryDirectory(prefix="crawler-load-") as folder:
         yield Path(folder)
+
+
+def run_until_signal(shape: ShapeConfig, work: Callable[[Stop], Awaitable[T]]) -> tuple[T, int | None]:
+    """Run this on a loop of its own; return its result, and the signal that ended it early, if one did.
+
+    `shape` is that of the tests that it sends: their grace and their timeout are what a stop may take.
+    """
+
+    async def main(stop: Stop) -> tuple[T, int | None]:
+        return await work(stop), stop.signal
+
+    return run_loop(main, drain_seconds=shape.grace + shape.timeout)
 
 
 class LoadProcesses:

@@ -20,13 +20,12 @@ from crawler.load.keywords import KEYWORDS, LoadOptions, configure_by_keywords
 from crawler.load.load_progress import LoadProgress, Teller, check_callback
 from crawler.load.metrics_server import metrics_server
 from crawler.load.prepare import prepare
-from crawler.load.processes import LoadProcesses, scratch_folder
+from crawler.load.processes import LoadProcesses, run_until_signal, scratch_folder
 from crawler.load.result import LoadResult
 from crawler.load.supervise import Steering, supervise
 from crawler.load.thresholds import with_gates
 from crawler.load.watching import MetricsPort, View, Watch
 from crawler.runtime.loop import Stop
-from crawler.runtime.loop import run as run_loop
 from crawler.runtime.tasks import finished
 
 
@@ -135,7 +134,7 @@ def run(
         UsageError, TargetRefused: nothing was sent.
     """
 
-    async def main(stop: Stop) -> tuple[LoadResult, int | None]:
+    async def main(stop: Stop) -> LoadResult:
         async with AsyncExitStack() as stack:
             asked, plan = await prepare(url, config, stack.enter_context(scratch_folder()))
             watch = Watch(asked, view, seconds, has_metrics=metrics is not None)
@@ -144,6 +143,6 @@ def run(
             processes = await stack.enter_async_context(LoadProcesses(config.shape.processes))
             steering = Steering(stop=stop, show=watch.look, seconds=watch.pace)
             result = await processes.test(asked, plan, steering)
-            return with_gates(result, config.gate.gates()), stop.signal
+            return with_gates(result, config.gate.gates())
 
-    return run_loop(main, drain_seconds=config.shape.grace + config.shape.timeout)
+    return run_until_signal(config.shape, main)

@@ -17,18 +17,18 @@ import msgspec
 from msgspec.structs import replace
 
 from crawler.core.errors import UsageError
-from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
+from crawler.core.options import Help, Option, OptionKind
 from crawler.core.text import safe
 from crawler.load.capacity.search import Bounds
 from crawler.load.capacity.windows import JUDGING, Window
-from crawler.load.config import LOAD_OPTIONS, LoadConfig
+from crawler.load.config import LoadConfig
 from crawler.load.contradictions import MOST_RATE, configure_load
 from crawler.load.quantiles import needed
+from crawler.load.sending_options import sending_options, with_own_options
 from crawler.load.thresholds import Threshold, parse_threshold
 
 _LEAST = 100  # answers: a shorter test has the verdict TOO-SHORT
 _LONGEST = 600.0  # seconds of a window
-_SHARED = ("connections", "processes", "poisson", "seed", "timeout", "grace", "expect-status", "expect-body")
 _ERRORS = "errors<1%"
 
 
@@ -91,19 +91,7 @@ class CapacityConfig(msgspec.Struct, frozen=True, kw_only=True):
     load: LoadConfig = msgspec.field(default_factory=LoadConfig)
 
 
-class _Own(msgspec.Struct, frozen=True, kw_only=True):
-    search: SearchConfig = msgspec.field(default_factory=SearchConfig)
-
-
-OWN_OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(_Own)}
-CAPACITY_OPTIONS: Mapping[str, Option] = {
-    **OWN_OPTIONS,
-    **{
-        name: option
-        for name, option in LOAD_OPTIONS.items()
-        if name in _SHARED or (option.group in {"request", "targets"} and name != "replay")
-    },
-}
+CAPACITY_OPTIONS: Mapping[str, Option] = sending_options(CapacityConfig)
 
 
 def configure_capacity(values: Mapping[str, object]) -> CapacityConfig:
@@ -112,9 +100,8 @@ def configure_capacity(values: Mapping[str, object]) -> CapacityConfig:
     Raises:
         UsageError: an option is unknown, does not take its value, or contradicts another one.
     """
-    check_names(values, CAPACITY_OPTIONS, "options")
-    search = turned(_Own(), {name: value for name, value in values.items() if name in OWN_OPTIONS}, OWN_OPTIONS).search
-    limits = search.limits()
+    config, others = with_own_options(CapacityConfig(), values, CAPACITY_OPTIONS)
+    search, limits = config.search, config.search.limits()
     _check_rates(search)
     if search.seconds(search.from_rate) > max(_LONGEST, search.window):
         limit, seconds = max(limits, key=_needs), search.seconds(search.from_rate)
@@ -122,14 +109,13 @@ def configure_capacity(values: Mapping[str, object]) -> CapacityConfig:
             f"--slo {limit.text!r}: it needs {_needs(limit):,} requests, which take {seconds:,.0f} s "
             f"at --from {search.from_rate:g}: raise --from, or take a lower percentile"
         )
-    others = {name: value for name, value in values.items() if name not in OWN_OPTIONS}
     load = configure_load({**others, "rate": search.from_rate, "duration": search.window})
     if search.patience() >= load.shape.timeout:
         raise UsageError(
             f"--slo: {search.patience():g} s are not below --timeout {load.shape.timeout:g}: raise --timeout, so that "
             "the answers are waited for"
         )
-    return CapacityConfig(search=search, load=load)
+    return replace(config, load=load)
 
 
 def _check_rates(search: SearchConfig) -> None:

@@ -25,11 +25,10 @@ from crawler.load.config import ShapeConfig
 from crawler.load.keywords import CapacityOptions, texts_of
 from crawler.load.plan import Plan, spans
 from crawler.load.prepare import prepare
-from crawler.load.processes import LoadProcesses, scratch_folder
+from crawler.load.processes import LoadProcesses, run_until_signal, scratch_folder
 from crawler.load.result import LoadResult, LoadSetup
 from crawler.load.supervise import Steering
 from crawler.runtime.loop import Stop
-from crawler.runtime.loop import run as run_loop
 
 _OPTIONS = by_keyword(CAPACITY_OPTIONS.values())
 _KEYWORDS = {option.name: keyword for keyword, option in _OPTIONS.items()}
@@ -56,12 +55,7 @@ def run(url: str, config: CapacityConfig, view: SearchView) -> tuple[CapacityRes
     Raises:
         UsageError, TargetRefused: nothing was sent.
     """
-
-    async def main(stop: Stop) -> tuple[CapacityResult, int | None]:
-        return await search_capacity(url, config, stop=stop, view=view), stop.signal
-
-    shape = config.load.shape
-    return run_loop(main, drain_seconds=shape.grace + shape.timeout)
+    return run_until_signal(config.load.shape, lambda stop: search_capacity(url, config, stop=stop, view=view))
 
 
 async def search_capacity(url: str, config: CapacityConfig, *, stop: Stop, view: SearchView) -> CapacityResult:

@@ -11,13 +11,13 @@ import msgspec
 from msgspec.structs import replace
 
 from crawler.core.errors import UsageError
-from crawler.core.options import Help, Option, OptionKind, check_names, options_of, turned
+from crawler.core.options import Help, Option, OptionKind
 from crawler.core.text import safe
-from crawler.load.config import LOAD_OPTIONS, LoadConfig
+from crawler.load.config import LoadConfig
 from crawler.load.contradictions import configure_load
+from crawler.load.sending_options import sending_options, with_own_options
 
 _LEAST = 8  # blocks of a side: one is left out, and one pair in four may be spoilt
-_SHARED = ("rate", "connections", "processes", "poisson", "seed", "timeout", "grace", "expect-status", "expect-body")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)\s*(%?)")
 
 
@@ -58,19 +58,7 @@ class CompareConfig(msgspec.Struct, frozen=True, kw_only=True):
     load: LoadConfig = msgspec.field(default_factory=LoadConfig)
 
 
-class _Own(msgspec.Struct, frozen=True, kw_only=True):
-    blocks: BlocksConfig = msgspec.field(default_factory=BlocksConfig)
-
-
-OWN_OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(_Own)}
-COMPARE_OPTIONS: Mapping[str, Option] = {
-    **OWN_OPTIONS,
-    **{
-        name: option
-        for name, option in LOAD_OPTIONS.items()
-        if name in _SHARED or (option.group in {"request", "targets", "users"} and name != "replay")
-    },
-}
+COMPARE_OPTIONS: Mapping[str, Option] = sending_options(CompareConfig, names={"rate"}, groups={"users"})
 
 
 def configure_compare(values: Mapping[str, object], *, saved: bool = False) -> CompareConfig:
@@ -79,15 +67,14 @@ def configure_compare(values: Mapping[str, object], *, saved: bool = False) -> C
     Raises:
         UsageError: an option is unknown, does not take its value, or contradicts another one.
     """
-    check_names(values, COMPARE_OPTIONS, "options")
+    config, others = with_own_options(CompareConfig(), values, COMPARE_OPTIONS)
+    own = config.blocks
     if saved and (useless := [name for name in values if name not in {"tolerance", "seed"}]):
         raise UsageError(f"--{useless[0]}: two saved runs are compared as they are, and nothing is sent: leave it out")
-    own = turned(_Own(), {name: value for name, value in values.items() if name in OWN_OPTIONS}, OWN_OPTIONS)
-    own.blocks.share()
-    if own.blocks.blocks < _LEAST:
-        raise UsageError(f"--blocks {own.blocks.blocks}: at least {_LEAST} are needed; fewer decide nothing")
-    others = {name: value for name, value in values.items() if name not in OWN_OPTIONS}
-    load = configure_load({**others, "duration": own.blocks.block})
+    own.share()
+    if own.blocks < _LEAST:
+        raise UsageError(f"--blocks {own.blocks}: at least {_LEAST} are needed; fewer decide nothing")
+    load = configure_load({**others, "duration": own.block})
     for name, file in (
         ("targets", load.targets.targets),
         ("feed", load.targets.feed),
@@ -96,5 +83,4 @@ def configure_compare(values: Mapping[str, object], *, saved: bool = False) -> C
     ):
         if file == "-":
             raise UsageError(f"--{name} -: both sides need it, and standard input can be read once: give a file")
-    shape = replace(load.shape, warmup=own.blocks.settle)
-    return CompareConfig(blocks=own.blocks, load=replace(load, shape=shape))
+    return replace(config, load=replace(load, shape=replace(load.shape, warmup=own.settle)))

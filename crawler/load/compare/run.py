@@ -24,10 +24,9 @@ from crawler.load.compare.result import Comparison
 from crawler.load.compare.saved import compare_saved, is_saved
 from crawler.load.keywords import CompareOptions, texts_of
 from crawler.load.prepare import prepare
-from crawler.load.processes import LoadProcesses, scratch_folder
+from crawler.load.processes import LoadProcesses, run_until_signal, scratch_folder
 from crawler.load.supervise import Steering
 from crawler.runtime.loop import Stop
-from crawler.runtime.loop import run as run_loop
 
 _OPTIONS = by_keyword(COMPARE_OPTIONS.values())
 _KEYWORDS = {option.name: keyword for keyword, option in _OPTIONS.items()}
@@ -78,12 +77,7 @@ def run(a: str, b: str, config: CompareConfig, show: ShowBlock) -> tuple[Compari
     Raises:
         UsageError, TargetRefused: nothing was sent.
     """
-
-    async def main(stop: Stop) -> tuple[Comparison, int | None]:
-        return await compare_servers(a, b, config, stop=stop, show=show), stop.signal
-
-    shape = config.load.shape
-    return run_loop(main, drain_seconds=shape.grace + shape.timeout)
+    return run_until_signal(config.load.shape, lambda stop: compare_servers(a, b, config, stop=stop, show=show))
 
 
 async def compare_servers(a: str, b: str, config: CompareConfig, *, stop: Stop, show: ShowBlock) -> Comparison:
