@@ -8,7 +8,7 @@ Runs on: the loop that loads.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import ceil
 
 from crawler.core.histogram import COARSE, FINE, add_to, middle
@@ -18,6 +18,7 @@ from crawler.load.counts import new_table
 from crawler.load.intervals import Interval
 from crawler.load.progress import Progress, Ranks
 from crawler.load.quantiles import MAIN_SHARES
+from crawler.load.records import Phase
 from crawler.load.shared_memory import SharedBoard
 
 _TIMEOUT = "timeout"  # the kind of those that timed out
@@ -25,11 +26,12 @@ _OVER = object()
 
 
 class BoardWriter:
-    """A watch of a loop."""
+    """A watch of a loop; `logins` are the numbers of the groups of a log-in."""
 
-    def __init__(self, index: int, board: SharedBoard) -> None:
+    def __init__(self, index: int, board: SharedBoard, logins: Collection[int] = ()) -> None:
         self._index = index
         self._board = board
+        self._logins = logins
         self._seen = Progress(is_ready=1)
         self._ok = 0  # in all seconds that have ended, the warm-up included
         self._failures: Counter[str] = Counter()
@@ -52,6 +54,7 @@ class BoardWriter:
         if loop.log.total.length != self._end:
             self._end = loop.log.total.length
             _measure(seen, loop.log.total)
+            _count_logins(seen, [cells[group] for cells in loop.records for group in self._logins])
             if not loop.is_paced:
                 seen.service = seen.times
         elif loop.is_paced and next(self._walk, _OVER) is _OVER and self._walked != self._end:
@@ -71,6 +74,13 @@ def _measure(seen: Progress, done: Interval) -> None:
     seen.checked, seen.unmet = done.checked, sum(done.checks.values())
     seen.cpu = round(done.cpu_seconds * 1e15 / done.length) if done.length else 0
     seen.times, seen.lag = _ranks(done.times), _ranks(done.lag)
+
+
+def _count_logins(seen: Progress, cells: Sequence[Phase]) -> None:
+    """Take over the requests of a log-in that have ended."""
+    failed = (failure for cell in cells for kind, failure in cell.failures.items() if kind != Reason.CLIENT_LIMIT)
+    seen.lost_logins = sum(failure.count for failure in failed)
+    seen.logins = seen.lost_logins + sum(cell.ok for cell in cells)
 
 
 def _walk(seen: Progress, loop: Loop) -> Iterator[None]:

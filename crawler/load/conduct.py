@@ -70,7 +70,7 @@ async def conduct(plan: Plan, path: Path) -> LoadRecord:
         requests = stack.enter_context(OpenRequests(plan))
         async with Timers() as timers, TaskSet() as tasks:
             loop = _loop(plan, requests, timers, tasks)
-            watches: list[Callable[[Loop], None]] = [BoardWriter(plan.index, board)]
+            watches: list[Callable[[Loop], None]] = [BoardWriter(plan.index, board, tuple(plan.login_groups.values()))]
             if plan.referee is not None:
                 tallies = stack.enter_context(TallyBoard.beside(path, plan.shape.processes))
                 walk = TallyWalk(plan.referee.gates, is_open=plan.is_open)

@@ -35,6 +35,7 @@ class Progress:
         sent, ok, bad, late: requests of these seconds: sent, answered well, failed, timed out.
         waited: those that had found every connection busy.
         checked, unmet: checks of scripts, and those of them that failed.
+        logins, lost_logins: requests of a log-in that have ended since the start, and those of them that failed.
         limited: failures that this machine caused, being out of files or ports.
         cpu: processor time, in millionths of a core.
         checks: by name, how many checks of scripts passed and failed since the start; not among the numbers.
@@ -56,6 +57,8 @@ class Progress:
     limited: int = 0
     checked: int = 0
     unmet: int = 0
+    logins: int = 0
+    lost_logins: int = 0
     cpu: int = 0
     times: Ranks = UNKNOWN
     service: Ranks = UNKNOWN

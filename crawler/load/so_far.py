@@ -32,7 +32,9 @@ def verdict_so_far(asked: LoadSetup, progress: Progress) -> Judgement | None:
         return None
     phase = _phase(asked, progress)
     client = ClientCost(seconds=1.0, cpu_seconds=progress.cpu / 1e6, lag=_table(_LAGS, progress.lag))
-    found = judge(asked, [phase], [client])
+    found = judge(asked, [phase], [client], _logins(progress) if progress.logins else None)
+    if found.because.startswith("log-in failed"):
+        return found._replace(because=f"log-in failed, {progress.lost_logins:,} of {progress.logins:,}")
     return found._replace(because=_reason(found, phase))
 
 
@@ -74,6 +76,17 @@ def _phase(asked: LoadSetup, progress: Progress) -> Phase:
         phase.checks = {"check": LoadFailure(count=progress.unmet, first=example, last=example, worst=example)}
     phase.checked = progress.checked
     return phase
+
+
+def _logins(progress: Progress) -> Phase:
+    """Return a record with the counts of a log-in; the kinds of its failures are not known yet."""
+    found = Phase(name="log-in", scheduled=progress.logins)
+    found.reused.whole = Table(int, {0: progress.logins - progress.lost_logins})
+    if progress.lost_logins:
+        found.failed = Table(int, {0: progress.lost_logins})
+        example = Example(at=0, took=0, port=None, detail="")
+        found.failures = {"failed": LoadFailure(count=progress.lost_logins, first=example, last=example, worst=example)}
+    return found
 
 
 def _due(asked: LoadSetup, measured: int) -> int:

@@ -207,6 +207,21 @@ def test_the_rows_of_processes_become_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lost", "verdict", "because"),
+    [(20, "FAILING", "log-in failed, 20 of 20"), (0, "SERVER-BOUND", "the client waited")],
+)
+def test_a_log_in_that_fails_is_seen_while_the_test_runs(lost: int, verdict: str, because: str) -> None:
+    """The display does not praise what users do who are not logged in."""
+    seen = Progress(measured=2 * SECOND, sent=5000, ok=5000, logins=20, lost_logins=lost)
+
+    found = verdict_so_far(load_setup(login="login.txt"), Progress.of(Progress.total([seen]).words()))
+
+    assert found is not None
+    assert str(found.verdict) == verdict
+    assert found.because.startswith(because)
+
+
+@pytest.mark.parametrize(
     ("sent", "allowed", "verdict"), [(300, None, "FAILING"), (0, None, "FAILING"), (300, 0.3, "SERVER-BOUND")]
 )
 def test_failed_checks_are_seen_while_the_test_runs(sent: int, allowed: float | None, verdict: str) -> None:

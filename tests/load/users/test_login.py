@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 import crawler
+from crawler.load.contradictions import configure_load
+from crawler.load.prepare import prepare
+from crawler.load.processes import LoadProcesses
+from crawler.load.progress import Progress
 from crawler.load.result import LoadVerdict
+from crawler.load.supervise import Steering
 from support.rawserver import raw_server
 
 
@@ -39,3 +44,17 @@ async def test_a_log_in_that_fails_is_told_with_its_own_counts(tmp_path: Path, p
     assert result.verdict is LoadVerdict.FAILING
     assert result.because.startswith("log-in failed: status_401, 4 of 4; ")
     assert {group.name for group in result.groups} == {"GET /a", "POST /login", "GET /b", "POST /login (log-in)"}
+
+
+async def test_a_log_in_that_fails_is_known_while_the_test_runs(tmp_path: Path) -> None:
+    """The display has its counts as soon as the first second has ended."""
+    login, seen = tmp_path / "login.txt", list[Progress]()
+    login.write_text("POST /login\n")
+    (tmp_path / "requests").mkdir()
+    options = {"login": str(login), "connections": 4, "duration": 1.2}
+
+    async with raw_server(closed_shop) as (host, port), LoadProcesses(1) as processes:
+        asked, plan = await prepare(f"http://{host}:{port}/", configure_load(options), tmp_path / "requests")
+        await processes.test(asked, plan, Steering(show=lambda _, progress: seen.append(progress), seconds=0.02))
+
+    assert (seen[-1].logins, seen[-1].lost_logins) == (4, 4)
