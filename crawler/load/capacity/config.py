@@ -30,6 +30,8 @@ from crawler.load.thresholds import Threshold, parse_threshold
 _LEAST = 100  # answers: a shorter test has the verdict TOO-SHORT
 _LONGEST = 600.0  # seconds of a window
 _ERRORS = "errors<1%"
+_FEW = 0.02  # of failures, for which every window has room
+_CHANCE = 1.3  # times as many, since failures come by chance
 
 
 class SearchConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,13 +73,23 @@ class SearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     def bounds(self) -> Bounds:
         """Return the bounds of the search."""
         return Bounds(
-            begin=self.from_rate, end=self.to_rate, seconds=self.seconds, settle=self.settle, drain=self.drain
+            begin=self.from_rate,
+            end=self.to_rate,
+            seconds=self.seconds,
+            settle=self.settle,
+            drain=self.drain,
+            spare=self.spare(),
         )
 
     def seconds(self, rate: float) -> float:
         """Return the length of a window at this rate; there may be fewer Poisson arrivals than the rate promises."""
         most = max(_LEAST, *(_needs(limit) for limit in self.limits()))
-        return max(self.window, ceil(100 * (1.02 * most + 3 * sqrt(most)) / rate) / 100)
+        return max(self.window, ceil(100 * (max(1.02, self.spare()) * most + 3 * sqrt(most)) / rate) / 100)
+
+    def spare(self) -> float:
+        """Return how many times as many requests are sent, so that enough are ok although as many as may fail do."""
+        allowed = max((limit.limit for limit in self.limits() if limit.figure == "errors"), default=0.0)
+        return 1.0 if allowed <= _FEW else _CHANCE / max(0.1, 1 - allowed)
 
     def patience(self) -> float:
         """Return the longest time that the service level allows an answer, in seconds."""

@@ -72,6 +72,7 @@ class Bounds:
         seconds: the length of a window at a rate, long enough to carry the figures of the service level.
         settle: seconds of each window that do not count.
         drain: seconds in which an overloaded server must recover.
+        spare: times as many probes, of a service level that allows many failures.
     """
 
     begin: float
@@ -79,6 +80,7 @@ class Bounds:
     seconds: Callable[[float], float]
     settle: float
     drain: float
+    spare: float = 1.0
 
 
 class Search:
@@ -220,7 +222,7 @@ class Search:
 
     def _probing(self, probes: int, stage: Stage = Stage.IDLE) -> Window:
         rate = min(_PROBE_RATE, self._bounds.begin)
-        return Window(stage=stage, rate=rate, seconds=probes / rate)
+        return Window(stage=stage, rate=rate, seconds=probes * self._bounds.spare / rate)
 
     @property
     def _low(self) -> float:

@@ -62,6 +62,16 @@ def test_a_window_is_as_long_as_its_figures_need() -> None:
     assert configure_capacity({"slo": ["p50<50ms"]}).search.seconds(50) == 5
 
 
+def test_a_level_that_allows_many_failures_gets_more_requests() -> None:
+    """A p99 needs 1,000 good answers, and a median of probes 20, although three in ten may fail."""
+    search = configure_capacity({"slo": ["p99<50ms", "errors<30%"]}).search
+    usual = configure_capacity({"slo": ["p99<50ms", "errors<2%"]}).search
+
+    assert search.seconds(50) * 50 * 0.7 > 1250
+    assert search.bounds().spare * 22 * 0.7 > 28
+    assert (usual.seconds(50), usual.bounds().spare) == (22.3, 1)
+
+
 def test_a_window_waits_for_the_slowest_answer_that_the_level_allows() -> None:
     """Otherwise a request that is under way at the end would count as a miss."""
     config = configure_capacity({"slo": ["p99<3s"], "poisson": True})
