@@ -33,8 +33,12 @@ from crawler.frontier.tally import Tally
 
 _WAKE_AT_ONCE = 5000  # retries that come due in one transaction
 _DUE = (
-    f"SELECT url.id, host, deaths FROM url JOIN host ON host.id = url.host WHERE {WAITING} AND not_before <= ?"  # noqa: S608
+    f"SELECT url.id, host FROM url JOIN host ON host.id = url.host WHERE {WAITING} AND not_before <= ?"  # noqa: S608
     " AND (owner IS NULL OR owner = ?) ORDER BY not_before LIMIT ?"
+)
+_WAKE = (
+    f"UPDATE url SET not_before = NULL WHERE id {AMONG} AND {WAITING} AND not_before <= ?"  # noqa: S608
+    " RETURNING host, deaths"
 )
 _PARKED = f"SELECT DISTINCT host FROM url WHERE {SUSPECT} AND deaths >= ?"  # noqa: S608
 
@@ -246,14 +250,11 @@ class PostgresFrontier:
         """Let the retries whose time has come be ready, of own hosts and of free ones."""
         db = self._session.tables
         due = db.rows(_DUE, now, self._session.life, _WAKE_AT_ONCE)
-        self._hosts.lock({host for _, host, _ in due})
+        self._hosts.lock({host_id for _, host_id in due})
         ours = self._hosts.owned | self._hosts.borrowed
-        woken = [row for row in due if row[1] in ours]
-        if not woken:
-            return
-        ids = [url_id for url_id, _, _ in woken]
-        db.change(f"UPDATE url SET not_before = NULL WHERE id {AMONG}", ids)  # noqa: S608
-        for _, host_id, deaths in woken:
+        ids = [url_id for url_id, host_id in due if host_id in ours]
+        # Another worker may have woken some of them between the look at the rows and the locks on their hosts.
+        for host_id, deaths in db.rows(_WAKE, ids, now) if ids else ():
             if deaths < SUSPECT_DEATHS:
                 self._decisions.hosts.count_ready(host_id, 1)
             self._decisions.hosts.gain(host_id)
