@@ -403,13 +403,13 @@ class Admission:
         self._tally.add("sum", "retries")
 
 
-def _hosts_of(group: Group) -> set[Host]:
-    """Return the hosts of a group: those of its visits, and all of which it has found something."""
+def _hosts_of(group: Group) -> Iterable[Host]:
+    """Return the hosts of a group: those of its visits, and all of which it has found something, as it found them."""
     finds = chain((find for batch in group.seeds for find in batch.finds), group.finds)
     linked = chain.from_iterable(runs_of(visit.finds) for visit in group.visits)
-    return {
-        *(visit.request.url.host_port for visit in group.visits),
-        *(retry.request.url.host_port for retry in group.retries),
-        *(find.url.host_port for find in finds),
-        *(run.find.url.host_port for run in linked),
-    }
+    return chain(
+        (visit.request.url.host_port for visit in group.visits),
+        (retry.request.url.host_port for retry in group.retries),
+        (find.url.host_port for find in finds),
+        (run.find.url.host_port for run in linked),
+    )

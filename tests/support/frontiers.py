@@ -62,6 +62,7 @@ class Run:
     def begin(self, *, slots: int = 64) -> Opened:
         """A life begins."""
         self.folder.mkdir(exist_ok=True)
+        self.open.clear()
         self.board = MappedBoard(self.folder / "frontier.board", slots)
         self.frontier = frontier_in(self.folder, self.board)
         return self.frontier.open(self.now)

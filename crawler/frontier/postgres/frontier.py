@@ -197,8 +197,7 @@ class PostgresFrontier:
             self._end_transaction()
             leasing.gain(hosts.take_gained())
             leasing.look_again()
-            if not len(leasing):
-                self._session.read(self._decisions.tally.read)
+            self._session.read(self._decisions.tally.read)  # of all workers
             if requests := self._session.read(lambda: leasing.next(wanted, now)):
                 break
         fresh = {request.url.host_port for request in requests} - wanted.shares.keys()
@@ -214,7 +213,7 @@ class PostgresFrontier:
             is_exhausted=not len(leasing) and leasing.is_list_read and not self._session.read(leasing.is_anything_left),
             next_due=min((moment for moment in moments if moment is not None), default=None),
             gained=self._session.read(lambda: hosts.names(leasing.take_gained())),
-            share=Share(until=self._session.until, **portion._asdict()),
+            share=Share(until=self._session.until, totals=self._decisions.tally.totals(), **portion._asdict()),
         )
 
     def _beat(self, wanted: Wanted, now: float) -> Portion:
@@ -233,9 +232,10 @@ class PostgresFrontier:
         if self._given:
             self._queues.give_back(self._given)
         held, others = len(self._hosts.owned - self._given), self._membership.others(db)
-        if wanted.awaited is None and wanted.new_share:
+        if wanted.awaited is None:
             limits, room = leasing.limits(now), others.room(held)
-            self._taken = self._queues.take(life, limits, wanted.new_hosts if room is None else room)
+            count = wanted.new_hosts if wanted.new_share else 0
+            self._taken = self._queues.take(life, limits, count if room is None else min(room, count))
             if not self._taken and not leasing.busy:
                 self._taken = self._queues.take_suspects(life, limits)
         held = len(self._hosts.owned - self._given | self._taken)

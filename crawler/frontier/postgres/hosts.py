@@ -24,9 +24,10 @@ _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Letter)
 
 _FREE = f"SELECT id FROM host WHERE id {AMONG} AND owner IS NULL ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"  # noqa: S608
 _INSERT = (
-    "INSERT INTO host (name, site) SELECT * FROM unnest(?::text[], ?::text[]) ON CONFLICT (name) DO NOTHING"
-    " RETURNING name, id"
+    "INSERT INTO host (id, name, site) SELECT * FROM unnest(?::bigint[], ?::text[], ?::text[])"
+    " ON CONFLICT (name) DO NOTHING RETURNING name, id"
 )
+_NUMBERS = "SELECT nextval(pg_get_serial_sequence('host', 'id')) FROM generate_series(1, ?)"  # in the order of finding
 _READ = (
     "DELETE FROM letter WHERE id IN (SELECT id FROM letter WHERE host = ANY (?) ORDER BY id LIMIT ?)"
     " RETURNING id, host, body"
@@ -54,9 +55,8 @@ class SharedHosts:
 
     def claim(self, hosts: Iterable[Host]) -> None:
         """Find or make the rows of these hosts, and lock those that nobody owns."""
-        hosts = set(hosts)
-        made = self._find(hosts)
-        self._claimed.update(made)
+        hosts = dict.fromkeys(hosts)
+        self._claimed.update(self._find(hosts))
         self.lock({self.ids[host] for host in hosts})
 
     def lock(self, host_ids: Collection[int]) -> None:
@@ -75,10 +75,12 @@ class SharedHosts:
             return []
         query = f"SELECT name, id FROM host WHERE name {AMONG}"  # noqa: S608
         self.ids.update(self._db.rows(query, unknown))
-        new = sorted(host for host in unknown if host not in self.ids)
+        new = [host for host in unknown if host not in self.ids]
         if not new:
             return []
-        made = self._db.rows(_INSERT, new, [self._scope.site(host) for host in new])
+        ids = dict(zip(new, (number for (number,) in self._db.rows(_NUMBERS, len(new))), strict=True))
+        new.sort()  # whoever finds the same hosts at the same moment waits at the first of them
+        made = self._db.rows(_INSERT, [ids[host] for host in new], new, [self._scope.site(host) for host in new])
         self.ids.update(made)
         if others := [host for host in new if host not in self.ids]:  # made by another worker at the same moment
             self.ids.update(self._db.rows(query, others))

@@ -76,7 +76,8 @@ class PostgresQueues:
         found: defaultdict[int, list[int]] = defaultdict(list)
         alike: defaultdict[int, list[int]] = defaultdict(list)  # a statement has one limit for all of its hosts
         for host_id, share in shares.items():
-            alike[1 << share.bit_length()].append(host_id)
+            if host_id in self._hosts.owned:
+                alike[1 << share.bit_length()].append(host_id)
         for limit, host_ids in alike.items():
             for host_id, url_id in self._db.rows(_FIRST, host_ids, level, limit):
                 found[host_id].append(url_id)
