@@ -97,7 +97,8 @@ class Decisions:
     def committed(self, group: Group) -> Committed:
         """Release the leases that a committed group has ended, and return what the engine is to know."""
         leasing = self.leasing
-        leasing.is_list_read |= any(batch.last for batch in group.seeds)
+        if any(batch.last for batch in group.seeds):
+            leasing.end_list()
         leasing.forget(visit.request for visit in group.visits)
         leasing.forget(retry.request for retry in group.retries)
         leasing.take_back(group.returned)

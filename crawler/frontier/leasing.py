@@ -77,6 +77,12 @@ class Leasing:
         """Return the hosts that the engine knows, and those of which something is leased."""
         return self._open | self._per_host.keys()
 
+    def end_list(self) -> None:
+        """Note that every line of the list is committed."""
+        self.is_list_read = True
+        if not self._by_level:
+            self._go_to(NO_LIMIT)
+
     def close(self, hosts: Iterable[Host]) -> None:
         """Note that the engine has evicted these hosts."""
         if gone := set(map(self._hosts.id, hosts)):
@@ -85,8 +91,6 @@ class Leasing:
 
     def next(self, wanted: Wanted, now: float) -> list[Request]:
         """Lease the URLs that may be asked for; see `core.protocols.Frontier.lease`."""
-        if self.is_list_read and not self._by_level:
-            self._go_to(NO_LIMIT)
         if wanted.awaited is not None:
             requests = self._read(self._due(wanted.awaited))
         else:

@@ -102,7 +102,8 @@ class PostgresFrontier:
             line=stored.get("seeds_line", 0) if is_first else 0,
             finished=bool(stored.get("seeds_finished", 0)) if is_first else True,
         )
-        self._decisions.leasing.is_list_read = bool(stored.get("seeds_finished", 0))
+        if stored.get("seeds_finished"):
+            self._decisions.leasing.end_list()
         files = "SELECT name, length FROM file WHERE worker = ?"
         return Opened(
             totals=self._decisions.tally.totals(),
@@ -222,7 +223,8 @@ class PostgresFrontier:
         self._taken, self._given = set(), set()
         self._membership.bury(db)
         finished = db.row("SELECT value FROM meta WHERE key = 'seeds_finished'")
-        leasing.is_list_read |= bool(finished and finished[0])
+        if finished and finished[0]:
+            leasing.end_list()
         if letters := self._hosts.receive():
             self._read_places(may_open=True)
             self._decisions.admission.receive(letters)

@@ -85,7 +85,8 @@ class SqliteFrontier:
             line=stored.get("seeds_line", 0),
             finished=bool(stored.get("seeds_finished", 0)),
         )
-        self._decisions.leasing.is_list_read = cursor.finished
+        if cursor.finished:
+            self._decisions.leasing.end_list()
         latest = now + LONGEST_WAIT  # the clock may have been set back between two lives
         db.change(f"UPDATE url SET not_before = ? WHERE {WAITING} AND not_before > ?", latest, latest)  # noqa: S608
         db.change("UPDATE host SET due = rest_until WHERE down IS NOT NULL")  # given up, and now asked again
