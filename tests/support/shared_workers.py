@@ -76,6 +76,7 @@ class Crew:
     Attributes:
         workers: the first has begun the run, the others join it.
         unexpected: how each process ended that did not end as it should.
+        goes_on: is called with each worker that was stopped, just before it goes on.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Crew:
             for number, command in enumerate(commands, 1)
         ]
         self.unexpected: list[str] = []
+        self.goes_on: Callable[[Worker], object] = lambda _worker: None
         self._may_end: set[int] = {0}
 
     @property
@@ -146,6 +148,7 @@ class Crew:
         now = time.monotonic()
         for worker in self.workers:
             if worker.goes_on_at is not None and now >= worker.goes_on_at:
+                self.goes_on(worker)
                 worker.send(signal.SIGCONT)
                 worker.goes_on_at = None
             if worker.process is not None and (code := worker.process.poll()) is not None:

@@ -8,6 +8,7 @@ Runs on: the thread that made it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -108,9 +109,10 @@ class Connection:
         self.execute("COMMIT")
 
     def roll_back(self) -> None:
-        """Undo the transaction, if there is one and the server is there."""
+        """Undo the transaction, if there is one; a server that loses this connection undoes it by itself."""
         if not self.is_lost and self._db.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            self.execute("ROLLBACK")
+            with suppress(psycopg.OperationalError):  # the error that led here is the one to tell
+                self.execute("ROLLBACK")
 
     def close(self) -> None:
         """End the connection; an open transaction is undone."""
