@@ -17,7 +17,7 @@ from typing import NoReturn, TypeVar
 
 import psycopg
 
-from crawler.core.errors import LeaseLost, RunInUse, StorageDamaged
+from crawler.core.errors import CrawlerError, LeaseLost, RunInUse, StorageDamaged
 from crawler.frontier.postgres import schema
 from crawler.frontier.postgres.connection import Connection, shown
 from crawler.frontier.postgres.errors import AGAIN, database_gate, is_away, named
@@ -62,26 +62,39 @@ class Session:
         return db
 
     def begin(self, work: Callable[[int | None], None]) -> None:
-        """Begin a life of the worker; `work` is called with the life before, whose hosts are to be freed."""
-        db = self.tables.db
-        sent = boot_time()
-        with database_gate(self.name):
-            db.begin()
+        """Begin a life of the worker; `work` is called with the life before, whose hosts are to be freed.
+
+        A life whose COMMIT was cut off may stand already, and is then the one before.
+        """
+        began = boot_time()
+        while True:
+            sent = boot_time()
             try:
-                row = db.row("SELECT life, groups FROM worker WHERE id = ? FOR UPDATE", self._worker)
-                if row is None:
-                    self._miss()
-                before, self._groups = row
-                ((self.life,),) = db.rows("SELECT nextval('life_number')")
-                work(before)
-                db.execute("UPDATE worker SET life = ? WHERE id = ?", self.life, self._worker)
-                self._prove()
-                db.commit()
-            except BaseException:
-                db.roll_back()
-                raise
+                self._begin(work)
+            except psycopg.Error as error:
+                self._recover(error, began)
+                self._pause()
+            else:
+                self.until = sent + self._lease
+                return
+
+    def _begin(self, work: Callable[[int | None], None]) -> None:
+        db = self.tables.db
+        db.begin()
+        try:
+            row = db.row("SELECT life, groups FROM worker WHERE id = ? FOR UPDATE", self._worker)
+            if row is None:
+                self._miss()
+            before, self._groups = row
+            ((self.life,),) = db.rows("SELECT nextval('life_number')")
+            work(before)
+            db.execute("UPDATE worker SET life = ? WHERE id = ?", self.life, self._worker)
+            self._prove()
+        except CrawlerError:
+            db.roll_back()
+            raise
+        db.commit()
         self._groups += 1
-        self.until = sent + self._lease
 
     def _miss(self) -> NoReturn:
         raise StorageDamaged(f"{self.name}: worker {self._worker} is not in this run; start a new one")
@@ -105,17 +118,10 @@ class Session:
                 has_result = True
                 db.commit()
             except psycopg.Error as error:
-                if is_away(error, is_lost=db.is_lost):
-                    has_landed = self._come_back(began, error) and has_result
-                else:
-                    db.roll_back()
-                    has_landed = False
-                    if not isinstance(error, AGAIN) or boot_time() - began > PATIENCE:
-                        undo()
-                        raise named(error, self.name) from error
+                has_landed = self._recover(error, began) and has_result
                 if not has_landed:
                     undo()
-                    time.sleep(_PAUSE * random.random())  # noqa: S311 - two that met do not meet again
+                    self._pause()
                     continue
             except BaseException:
                 db.roll_back()
@@ -143,6 +149,19 @@ class Session:
         if row is not None and row[0] is not None:
             raise RunInUse(f"{self.name}: another process works as worker {self._worker}; stop one of them")
         raise LeaseLost(f"{self.name}: worker {self._worker} was silent for more than {self._lease:g} s")
+
+    def _recover(self, error: psycopg.Error, since: float) -> bool:
+        """Get over an error, or raise it; return whether the group that was being committed has landed."""
+        db = self.tables.db
+        if is_away(error, is_lost=db.is_lost):
+            return self._come_back(since, error)
+        db.roll_back()
+        if not isinstance(error, AGAIN) or boot_time() - since > PATIENCE:
+            raise named(error, self.name) from error
+        return False
+
+    def _pause(self) -> None:
+        time.sleep(_PAUSE * random.random())  # noqa: S311 - two that met do not meet again
 
     def _come_back(self, since: float, error: psycopg.Error) -> bool:
         """Connect again; return whether the group that was being committed has landed."""

@@ -80,3 +80,18 @@ def test_a_transaction_that_is_to_be_tried_again_is_so_over_another_connection(
     session.transact(work, lambda: None)
 
     assert notes(session) == 1
+
+
+@pytest.mark.parametrize("is_forwarded", [True, False], ids=["answer lost", "commit lost"])
+def test_a_life_begins_though_its_commit_was_cut_off(
+    proxy: CuttingProxy, session: Session, *, is_forwarded: bool
+) -> None:
+    """It goes on over another connection, and is the one that stands in the row of its worker."""
+    freed: list[int | None] = []
+    proxy.cut_at_commit(is_forwarded=is_forwarded)
+
+    session.begin(freed.append)
+    session.transact(lambda: note(session), lambda: None)
+
+    assert session.tables.rows("SELECT life FROM worker") == [(session.life,)]
+    assert freed == ([1, 2] if is_forwarded else [1, 1])
