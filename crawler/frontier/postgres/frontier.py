@@ -239,7 +239,7 @@ class PostgresFrontier:
             count = wanted.new_hosts if wanted.new_share else 0
             self._taken = self._queues.take(life, limits, count if room is None else min(room, count))
             if not self._taken and not leasing.busy:
-                self._taken = self._queues.take_suspects(life, limits)
+                self._taken = self._queues.take_suspect(life, limits)
         held = len(self._hosts.owned - self._given | self._taken)
         is_hungry = wanted.is_idle and not self._taken
         return self._membership.beat(db, wanted, others, held=held, is_hungry=is_hungry)

@@ -26,9 +26,10 @@ _AT_LEVEL = f" AND EXISTS (SELECT 1 FROM url WHERE url.host = host.id AND {READY
 _TAKE = "UPDATE host SET owner = ? WHERE id IN (SELECT id FROM host WHERE owner IS NULL AND %s"
 _READY = "ready > 0 AND due <= ? AND pages < ?"
 _LOCKED = " ORDER BY due, id LIMIT ? FOR NO KEY UPDATE SKIP LOCKED) RETURNING id"
-_WITH_SUSPECTS = (
-    f"id IN (SELECT host FROM url WHERE {SUSPECT} AND not_before IS NULL AND depth <= ?)"  # noqa: S608
-    " AND due <= ? AND pages < ?"
+_TAKE_SUSPECT = (
+    "UPDATE host SET owner = ? WHERE id IN (SELECT host.id FROM host JOIN url ON url.host = host.id"  # noqa: S608
+    f" WHERE owner IS NULL AND {SUSPECT} AND not_before IS NULL AND depth <= ? AND host.due <= ? AND host.pages < ?"
+    " ORDER BY depth, deaths, url.id LIMIT 1 FOR NO KEY UPDATE OF host SKIP LOCKED) RETURNING id"
 )
 _SUSPECT = (
     f"SELECT url.id FROM url JOIN host ON host.id = url.host WHERE {SUSPECT} AND not_before IS NULL AND depth <= ?"  # noqa: S608
@@ -40,7 +41,6 @@ _RESTED = (
 )
 _OF_OPEN_HOSTS = "FROM url JOIN host ON host.id = url.host WHERE state = 0 AND pages < ?"
 _PARKED = f"SELECT id FROM url WHERE {SUSPECT} AND deaths >= ? AND host {AMONG}"  # noqa: S608
-_SUSPECTS = 100  # hosts of suspects that one lease takes
 
 
 class PostgresQueues:
@@ -60,10 +60,10 @@ class PostgresQueues:
             where, values = where + _AT_LEVEL, [*values, limits.level]
         return {number for (number,) in self._db.rows(_TAKE % where + _LOCKED, *values, count)}
 
-    def take_suspects(self, life: int, limits: Limits) -> set[int]:
-        """Make some hosts this life's of which a URL is to run alone; return them."""
-        values = life, limits.level, limits.due, limits.pages, _SUSPECTS
-        return {number for (number,) in self._db.rows(_TAKE % _WITH_SUSPECTS + _LOCKED, *values)}
+    def take_suspect(self, life: int, limits: Limits) -> set[int]:
+        """Make the host this life's whose URL is to run alone next; return it. One is enough, as only one URL runs."""
+        values = life, limits.level, limits.due, limits.pages
+        return {number for (number,) in self._db.rows(_TAKE_SUSPECT, *values)}
 
     def give_back(self, hosts: Iterable[int]) -> None:
         """Let other workers have these hosts, of which nothing is leased any more."""
