@@ -36,7 +36,7 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from benchmarks.support.programs import planned_site
+from benchmarks.support.programs import ended_by_sigterm, planned_site
 from benchmarks.support.tables import Claim, at_most, exactly, figure, verdict
 from benchmarks.support.truth import Truth
 from crawler.frontier.postgres.runs import connected
@@ -161,7 +161,7 @@ def main() -> int:
     options = parser.parse_args()
     codes = []
     for name in _PARTS if options.only == "all" else (options.only,):
-        with _scratch(options.keep) as folder:
+        with ended_by_sigterm(), _scratch(options.keep) as folder:
             codes.append(_show(name, options, folder))
     return max(codes)
 
