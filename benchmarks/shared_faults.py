@@ -1,6 +1,6 @@
 """Faults while several workers share one run over PostgreSQL: is anything lost, doubled, wrong or left hanging?
 
-Run with: python benchmarks/shared_faults.py [--only PART] [--faults N] [--pages N] [--workers N] [--seed N]
+Run with: python benchmarks/shared_faults.py [--only PART] [--faults N] [--pages N] [--fetch] [--seed N]
 Four workers crawl the built-in site, 20,000 pages on 50 hosts with redirects, 404s, copies and pages that fail at
 first, over a private PostgreSQL server; leases last two seconds. Runs follow one another until the faults suffice.
 - kills: `kill -9` of a worker's main process, 100 times. Half of the killed are resumed at once, the others long after
@@ -96,8 +96,10 @@ class Scene:
     dsn: str
 
     def victim(self) -> Worker | None:
-        """Return one of the workers that work; None = there is none just now."""
+        """Return one of the workers that work, mostly one that holds hosts; None = there is none just now."""
         working = [worker for worker in self.crew.workers if worker.works]
+        if self.chance.random() < 0.8:  # the others are just starting
+            working = [worker for worker in self.living() if worker.works] or working
         return self.chance.choice(working) if working else None
 
     def living(self) -> list[Worker]:
@@ -151,6 +153,7 @@ def main() -> int:
     parser.add_argument("--only", choices=("all", *_PARTS), default="all")
     parser.add_argument("--faults", type=int, help="of each part; 100 kills, 20 stops and restarts, 40 cuts")
     parser.add_argument("--pages", type=int, default=20_000, help="of all hosts together")
+    parser.add_argument("--fetch", action="store_true", help="fetch a list of all pages, instead of following links")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1, help="another seed hits at other moments")
     parser.add_argument("--seconds", type=float, default=900.0, help="a run that takes longer hangs")
@@ -220,22 +223,12 @@ def _run(part: Part, options: argparse.Namespace, told: Told, server: DatabaseSe
     )
     with planned_site(plan, log=folder / "log") as site, server.database() as dsn, server_room() as room:
         truth = Truth(site)
-        wanted: dict[str, Answer] = {
-            url: truth.known[url].told[:2] for url in truth.reached(truth.fronts, lambda _: True)
-        }
+        seeds = list(truth.known) if options.fetch else truth.fronts
+        wanted: dict[str, Answer] = {url: truth.known[url].told[:2] for url in truth.reached(seeds, lambda _: True)}
         listed = folder / "seeds.txt"
-        listed.write_text("".join(f"{seed}\n" for seed in truth.fronts), "utf-8")
+        listed.write_text("".join(f"{seed}\n" for seed in seeds), "utf-8")
         proxy = StrikingProxy(dsn, room)
-        crew = Crew(
-            folder / "workers",
-            proxy.dsn,
-            ["crawl", str(listed), "--allow-net", "127.0.0.0/8"],
-            size=options.workers,
-            options=("--concurrency", str(CONCURRENCY), "--workers", "0", *part.options),
-            lease=part.lease,
-            environments=part.environments,
-        )
-        crew.may_end(*part.codes)
+        crew = _crew(part, options, proxy.dsn, listed)
         scene = Scene(chance, crew, server, proxy, dsn)
 
         def goes_on(worker: Worker) -> None:
@@ -262,6 +255,22 @@ def _run(part: Part, options: argparse.Namespace, told: Told, server: DatabaseSe
     told.processes += sum(len(worker.groups) for worker in crew.workers)
     told.hits.append(read_log(folder / "log"))
     told.again += asked_again(told.hits[-1])
+
+
+def _crew(part: Part, options: argparse.Namespace, dsn: str, listed: Path) -> Crew:
+    """Return the workers of a run that begins with this list."""
+    begin = ["fetch", str(listed)] if options.fetch else ["crawl", str(listed), "--allow-net", "127.0.0.0/8"]
+    crew = Crew(
+        listed.with_name("workers"),
+        dsn,
+        begin,
+        size=options.workers,
+        options=("--concurrency", str(CONCURRENCY), "--workers", "0", *part.options),
+        lease=part.lease,
+        environments=part.environments,
+    )
+    crew.may_end(*part.codes)
+    return crew
 
 
 def _late(folders: Sequence[Path], began: float) -> int:
