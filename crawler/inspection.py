@@ -1,6 +1,6 @@
-"""ASSEMBLES the views of a finished or stopped run: an audit, its hosts, the reason why a URL was fetched or not.
+"""ASSEMBLES the views of a run whose frontier is opened for reading: its hosts, the reasons about a URL, an audit.
 
-Runs on: the main thread. Nothing in the run's folder is changed (`frontier/sqlite/reading.py`).
+Runs on: the main thread. Nothing of the run is changed (`frontier/at_rest.py`).
 """
 
 from dataclasses import replace
@@ -14,10 +14,10 @@ from crawler.core.frontier_reports import UrlHistory
 from crawler.core.leases_and_commits import RobotsCopy
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
+from crawler.frontier.at_rest import FrontierAtRest
 from crawler.frontier.audit import FrontierAudit
 from crawler.frontier.host_reports import HostReports
 from crawler.frontier.robots_rows import robots_copies
-from crawler.frontier.sqlite.at_rest import at_rest
 from crawler.frontier.url_history import FrontierHistory
 from crawler.report.hosts import HostRow, host_row
 from crawler.report.summary import MOST_HOSTS, summarize
@@ -31,70 +31,64 @@ from crawler.run.verify import verify as compare
 from crawler.runtime.clock import SystemClock
 
 
-def verify(folder: RunFolder, facts: RunFacts) -> AuditVerdict:
+def verify(frontier: FrontierAtRest, folder: RunFolder, facts: RunFacts) -> AuditVerdict:
     """Audit the run in `folder`, which was started with `facts`; see `run.verify`.
 
     Raises:
-        RunInUse: another process works on it.
         StorageDamaged: the frontier cannot be read at all.
     """
-    with at_rest(folder.frontier) as frontier:
-        audit = FrontierAudit(frontier)
-        hosts = audit.reports.hosts(agent_of(facts.config), MOST_HOSTS)
-        account = summarize(
-            audit.totals(),
-            peak_rss_mb=0,
-            stopped_by=None,
-            hosts=hosts,
-            examples=audit.reports.examples(),
-            lost_seeds=audit.reports.lost_seeds(),
-        )
-        summary = to_builtins(account)
-        for of_a_life in ("peak_rss_mb", "stopped_by"):
-            del summary[of_a_life]
-        budget = facts.config.budget
-        most = budget.max_pages_per_host
-        closed = f"--max-pages-per-host {most}" if most is not None and audit.are_hosts_closed(most) else None
-        spent = spent_by_all_lives(budget, audit.totals()) or closed
-        return replace(compare(audit, folder, facts, summary), spent=spent)
+    audit = FrontierAudit(frontier)
+    hosts = audit.reports.hosts(agent_of(facts.config), MOST_HOSTS)
+    account = summarize(
+        audit.totals(),
+        peak_rss_mb=0,
+        stopped_by=None,
+        hosts=hosts,
+        examples=audit.reports.examples(),
+        lost_seeds=audit.reports.lost_seeds(),
+    )
+    summary = to_builtins(account)
+    for of_a_life in ("peak_rss_mb", "stopped_by"):
+        del summary[of_a_life]
+    budget = facts.config.budget
+    most = budget.max_pages_per_host
+    closed = f"--max-pages-per-host {most}" if most is not None and audit.are_hosts_closed(most) else None
+    spent = spent_by_all_lives(budget, audit.totals()) or closed
+    return replace(compare(audit, folder, facts, summary), spent=spent)
 
 
-def stored_robots(folder: RunFolder, url: Url) -> RobotsCopy | None:
-    """Return the stored robots.txt of this URL's origin from the run in `folder`; None = there is none.
+def stored_robots(frontier: FrontierAtRest, url: Url) -> RobotsCopy | None:
+    """Return the stored robots.txt of this URL's origin; None = there is none.
 
     Raises:
-        RunInUse: another process works on it.
         StorageDamaged: the frontier cannot be read.
     """
-    if not folder.frontier.exists():
-        return None
-    with at_rest(folder.frontier) as frontier, frontier.gate():
+    with frontier.gate():
         return robots_copies(frontier.tables, "origin = ?", url.origin).get(url.origin)
 
 
-def hosts(folder: RunFolder, facts: RunFacts) -> list[HostRow]:
-    """Return every host of the run in `folder`, the busiest first.
+def hosts(frontier: FrontierAtRest, facts: RunFacts) -> list[HostRow]:
+    """Return every host of a run with these facts, the busiest first.
 
     Raises:
-        RunInUse: another process works on it.
         StorageDamaged: the frontier cannot be read.
     """
-    with at_rest(folder.frontier) as frontier, frontier.gate():
-        return [host_row(report) for report in HostReports(frontier.tables, agent_of(facts.config)).all()]
+    with frontier.gate():
+        owners = frontier.owners()
+        return [host_row(report, owners) for report in HostReports(frontier.tables, agent_of(facts.config)).all()]
 
 
-def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bool = False) -> Answer:
-    """Explain why this URL, typed as `text`, was fetched or not in the run in `folder`.
+def why(frontier: FrontierAtRest, facts: RunFacts, run: str, url: Url, text: str, *, is_guess: bool = False) -> Answer:
+    """Explain why this URL, typed as `text`, was fetched or not in the run with these facts, which is named `run`.
 
     If its scheme is a guess and the run asked for it over http, explain that URL.
 
     Raises:
-        RunInUse: another process works on it.
         StorageDamaged: the frontier cannot be read.
     """
     config, follows, now = facts.config, facts.command == "crawl", SystemClock().wall()
     policy, agent = policy_of(config, follows=follows), agent_of(config)
-    with at_rest(folder.frontier) as frontier, frontier.gate():
+    with frontier.gate():
         year = datetime.fromtimestamp(now, UTC).year
         histories = FrontierHistory(frontier.tables, frontier.keys, policy, agent, year)
         history = histories.of(url)
@@ -106,7 +100,7 @@ def why(folder: RunFolder, facts: RunFacts, url: Url, text: str, *, is_guess: bo
     asked = Question(
         text=text,
         url=url,
-        folder=str(folder.path),
+        folder=run,
         agent=agent,
         follows=follows,
         listed=None if line is None else place_of(facts.sources, line),

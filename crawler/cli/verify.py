@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from crawler.cli.stored_run import opened_run
 from crawler.core.text import counted, safe
 from crawler.report.why.phrases import resume_command
 from crawler.run.folder import RunFolder
@@ -19,11 +20,9 @@ Examples:
 def command(folder: str) -> int:
     """Audit the run in DIR: lengths, records, accounting. Exit 0 only if clean, 5 if not."""
     from crawler.inspection import verify
-    from crawler.runtime.loop import terminable
 
-    run_folder = RunFolder(Path(folder))
-    with terminable():  # a copy of the frontier may have to be removed
-        verdict = verify(run_folder, run_folder.read_facts())
+    with opened_run(folder) as stored:
+        verdict = verify(stored.frontier, RunFolder(Path(folder)), stored.facts)
     for finding in verdict.findings:
         click.echo(safe(finding, 1000), err=True)
     rest = (

@@ -3,10 +3,11 @@
 Runs on: anywhere (pure); an implementation on the main thread, blocking.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from crawler.core.urls import Host
 from crawler.frontier.tables import Tables, UrlKeys
 
 
@@ -33,6 +34,10 @@ class FrontierAtRest(Protocol):
 
     def gate(self) -> AbstractContextManager[None]:
         """Map the errors of its connection within the block."""
+        ...
+
+    def owners(self) -> Mapping[Host, int] | None:
+        """Return the number of the worker that has each host now; None = one process works on all of them."""
         ...
 
     def problems(self) -> Iterator[str]:

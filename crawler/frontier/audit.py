@@ -49,10 +49,11 @@ class FrontierAudit:
         self.is_closed = at_rest.is_closed
         self.reports = RunReports(self._db, self._tally, at_rest.gate)
 
-    def files(self) -> dict[str, int]:
-        """Return the committed length of each file, by name."""
+    def files(self, worker: int) -> dict[str, int]:
+        """Return the committed length of each file of a worker's folder, by name."""
+        query = "SELECT name, length FROM file WHERE worker = ?"
         with self._gate():
-            return {name: int(length) for name, length in self._db.rows("SELECT name, length FROM file")}
+            return {name: int(length) for name, length in self._db.rows(query, worker)}
 
     def totals(self) -> Totals:
         """Return the account as it is stored."""

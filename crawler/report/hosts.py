@@ -6,7 +6,7 @@ Rules
 Runs on: anywhere (pure).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from crawler.core.frontier_reports import LEAST_IN_VAIN, HostReport
 from crawler.core.tables import WIDTH, columns
 from crawler.core.text import duration, safe
+from crawler.core.urls import Host
 
 _LEAST_NAME = 10
 _SHOWN_ERRORS = 2
@@ -32,6 +33,7 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
         down: the reason for giving the host up; None = it was not given up.
         waiting: the host was tried, has URLs left, and has neither answered nor been given up.
         waited: seconds of requests that got no answer.
+        owner: the number of the worker that has the host; None = none has it, UNSET = the run is one process's alone.
     """
 
     host: str
@@ -48,6 +50,7 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     down: str | None
     waiting: bool
     waited: float
+    owner: int | msgspec.UnsetType | None = msgspec.UNSET
 
     @property
     def is_troubled(self) -> bool:
@@ -69,8 +72,8 @@ SORTS: dict[str, _Key] = {
 """The orders of the table; the sort is stable."""
 
 
-def host_row(report: HostReport) -> HostRow:
-    """Return the row of a host."""
+def host_row(report: HostReport, owners: Mapping[Host, int] | None = None) -> HostRow:
+    """Return the row of a host; `owners` are the workers that have hosts, where several share the run."""
     rate, window, robots = report.pages_per_second, report.state.window, None
     if (copy := report.robots) is not None:
         if copy.status < 300:
@@ -92,6 +95,7 @@ def host_row(report: HostReport) -> HostRow:
         down=report.state.down,
         waiting=report.is_waiting,
         waited=round(report.state.waited, 1),
+        owner=msgspec.UNSET if owners is None else owners.get(report.host),
     )
 
 
@@ -99,7 +103,10 @@ def hosts_text(rows: Sequence[HostRow], width: float = WIDTH) -> list[str]:
     """Return the lines of the table; `width` inf = as wide as its names."""
     if not rows:
         return ["no host has got a request yet"]
+    is_shared = any(row.owner is not msgspec.UNSET for row in rows)
     cells = [_HEAD, *map(_cells, rows)]
+    if is_shared:
+        cells = [(*line, owner) for line, owner in zip(cells, ["worker", *map(_owner, rows)], strict=True)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     room = width - sum(widths[1:])
     gaps = len(widths) - 1
@@ -125,6 +132,10 @@ def _cells(row: HostRow) -> tuple[str, ...]:
         str(row.in_flight or "-"),
         (row.robots or "-") + (f" {row.crawl_delay:g} s" if row.crawl_delay else ""),
     )
+
+
+def _owner(row: HostRow) -> str:
+    return str(row.owner or "-")
 
 
 def _trouble(row: HostRow, width: float) -> list[str]:

@@ -20,6 +20,7 @@ from crawler.core.protocols import Reports
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.recount import FirstFew, Recount, Rows, lines_of
 
+_ALONE = 1  # the number of the only worker of a run in a folder
 _ANEW = "; `crawler resume` writes it anew"
 
 
@@ -35,8 +36,8 @@ class Audit(Rows, Protocol):
         """Yield the faults within the frontier: of its integrity, its indexes, its sums."""
         ...
 
-    def files(self) -> dict[str, int]:
-        """Return the committed length of each file by its name."""
+    def files(self, worker: int) -> dict[str, int]:
+        """Return the committed length of each file of a worker's folder by its name."""
         ...
 
     def totals(self) -> Totals:
@@ -82,7 +83,7 @@ def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[st
         findings.append(damage)
     totals = audit.totals()
     lines = 0
-    committed = audit.files().get(folder.pages.name)
+    committed = audit.files(_ALONE).get(folder.pages.name)
     if committed is not None or not facts.config.output.to_stdout:
         recount = Recount(audit, folder.pages, committed or 0)
         findings += recount.findings(totals)

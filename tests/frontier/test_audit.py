@@ -1,7 +1,6 @@
 """frontier.audit: the frontier's integrity, all its sums counted again, and its rows against lines of output."""
 
 import re
-import sqlite3
 import tracemalloc
 from pathlib import Path
 
@@ -12,19 +11,32 @@ from crawler.core.leases_and_commits import Group, RejectedLine, SeedBatch, Want
 from crawler.core.reasons import Reason
 from crawler.core.visits import State, Visit
 from crawler.frontier.audit import _Ids
-from crawler.frontier.in_flight import MappedBoard
-from crawler.frontier.sqlite.frontier import SqliteFrontier
-from support.frontiers import audited
+from support.runs_at_rest import InDatabase, InFolder, Store, audited, problems
 from support.ways import a_find
 
 NOW = 1_700_000_000.0
 
 
+@pytest.fixture(params=["folder", "database"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """A frontier with a URL in every state, closed in order, in a folder or in a database."""
+    is_folder = request.param == "folder"
+    store = InFolder(tmp_path) if is_folder else InDatabase(request.getfixturevalue("database"), tmp_path)
+    fill(store)
+    return store
+
+
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A frontier with a URL in every state, closed in order."""
-    path = tmp_path / "frontier.sqlite"
-    frontier = SqliteFrontier(path, MappedBoard(tmp_path / "board", 8), create=True)
+def folder(tmp_path: Path) -> InFolder:
+    """The same in a folder."""
+    store = InFolder(tmp_path)
+    fill(store)
+    return store
+
+
+def fill(store: Store) -> None:
+    """Begin a run, commit a URL in every state, and end it in order."""
+    frontier = store.frontier()
     frontier.open(NOW)
     finds = tuple(a_find(f"http://h/{n}", seed=True, line=n + 1) for n in range(4))
     bad = RejectedLine(line=5, reason=Reason.NOT_A_URL, message="no", text="x")
@@ -37,34 +49,26 @@ def path(tmp_path: Path) -> Path:
     )
     frontier.commit(Group(visits=visits, files={"pages.jsonl": 123}))
     frontier.close()
-    return path
 
 
-def change(path: Path, statement: str) -> None:
-    """Change the frontier behind its back."""
-    db = sqlite3.connect(path)
-    db.executescript(statement)
-    db.close()
-
-
-def problems(path: Path) -> list[str]:
-    """Return the faults that an audit finds."""
-    with audited(path) as audit:
-        return list(audit.problems())
-
-
-def test_a_sound_frontier_has_no_problems(path: Path) -> None:
+def test_a_sound_frontier_has_no_problems(store: Store) -> None:
     """A frontier that was closed in order is clean, at every look."""
-    assert problems(path) == problems(path) == []
+    assert problems(store) == problems(store) == []
 
 
-def test_an_audit_answers_about_states_and_files(path: Path) -> None:
-    """Rows by state, the account, rejected lines, what is committed of each file, and that the end was in order."""
-    with audited(path) as audit:
+def test_an_audit_answers_about_states_and_files(store: Store) -> None:
+    """Rows by state, the account, rejected lines, and what is committed of each file."""
+    with audited(store) as audit:
         assert audit.counts() == dict.fromkeys(State, 1)
         assert audit.totals().failures == {"tls_expired": 1}
         assert [line.line for line in audit.reports.rejected()] == [5]
-        assert audit.files() == {"pages.jsonl": 123}
+        assert audit.files(1) == {"pages.jsonl": 123}
+        assert audit.files(2) == {}
+
+
+def test_an_audit_tells_an_end_in_order(folder: InFolder) -> None:
+    """The file that SQLite leaves beside a frontier tells of a kill."""
+    with audited(folder) as audit:
         assert audit.is_closed
 
 
@@ -88,25 +92,25 @@ def test_an_audit_answers_about_states_and_files(path: Path) -> None:
     ],
 )
 def test_a_line_is_disputed_by_its_row(
-    path: Path, line: tuple[str, str, str, int], dispute: tuple[str, str] | None
+    store: Store, line: tuple[str, str, str, int], dispute: tuple[str, str] | None
 ) -> None:
     """A line must say what the row of its URL says: spelling, outcome, reason and attempts."""
-    with audited(path) as audit:
+    with audited(store) as audit:
         assert audit.dispute(*line) == dispute
 
 
-def test_a_second_line_and_a_missing_line_are_seen(path: Path) -> None:
+def test_a_second_line_and_a_missing_line_are_seen(store: Store) -> None:
     """The lines are remembered: one that comes again is one too many, one that never came is missing."""
-    with audited(path) as audit:
+    with audited(store) as audit:
         audit.dispute("http://h/1", "failed", "tls_expired", 0)
 
         assert audit.dispute("http://h/1", "failed", "tls_expired", 0) == ("twice in the output", "")
         assert list(audit.unshown()) == ["http://h/0"]
 
 
-def test_a_line_with_a_url_that_is_none_is_an_error(path: Path) -> None:
+def test_a_line_with_a_url_that_is_none_is_an_error(store: Store) -> None:
     """A text that is no URL cannot be looked up."""
-    with audited(path) as audit, pytest.raises(UrlError):
+    with audited(store) as audit, pytest.raises(UrlError):
         audit.dispute("hptp://h/", "done", "ok", 1)
 
 
@@ -128,12 +132,12 @@ def test_a_million_lines_are_remembered_in_a_bit_each() -> None:
 
 def test_an_empty_run_is_sound(tmp_path: Path) -> None:
     """A run that read nothing yet has a row for nothing."""
-    path = tmp_path / "frontier.sqlite"
-    frontier = SqliteFrontier(path, MappedBoard(tmp_path / "board", 8), create=True)
+    store = InFolder(tmp_path)
+    frontier = store.frontier()
     frontier.open(NOW)
     frontier.close()
 
-    with audited(path) as audit:
+    with audited(store) as audit:
         assert list(audit.problems()) == []
         assert audit.counts() == dict.fromkeys(State, 0)
 
@@ -156,29 +160,40 @@ def test_an_empty_run_is_sound(tmp_path: Path) -> None:
         ("UPDATE url SET line = NULL WHERE line = 2", "3 lines became a URL, but the sum says 4"),
         ("UPDATE url SET host = 99 WHERE state = 0", "1 URLs belong to no host, .*such as http://h/3"),
         ("DELETE FROM host", "4 URLs belong to no host"),
-        ("UPDATE url SET url = (SELECT url FROM url WHERE id = 1) WHERE id = 2", "4 URLs have a row, but 3 have a key"),
-        ("INSERT INTO seen VALUES ('k', 99, '0')", "1 keys tell of another row"),
-        ("INSERT INTO seen VALUES ('k', 1, '7')", "1 keys tell of another row"),
         ("UPDATE url SET shape = '7' WHERE id = 2", "1 URLs are known in another shape"),
         ("UPDATE url SET attempts = 3 WHERE state = 0", "3 further tries are noted, but the sum says 0"),
     ],
 )
-def test_a_sum_that_does_not_add_up_is_a_sentence(path: Path, statement: str, problem: str) -> None:
+def test_a_sum_that_does_not_add_up_is_a_sentence(store: Store, statement: str, problem: str) -> None:
     """The audit says for any change what it counted and what was stored."""
-    change(path, statement)
+    store.change(statement)
 
-    assert any(re.search(rf"^accounting: .*{problem}", found) for found in problems(path))
+    assert any(re.search(rf"^accounting: .*{problem}", found) for found in problems(store))
 
 
-def test_an_index_that_lacks_a_row_is_found(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE url SET url = (SELECT url FROM url WHERE id = 1) WHERE id = 2", "4 URLs have a row, but 3 have a key"),
+        ("INSERT INTO seen VALUES ('k', 99, '0')", "1 keys tell of another row"),
+        ("INSERT INTO seen VALUES ('k', 1, '7')", "1 keys tell of another row"),
+    ],
+)
+def test_an_index_of_keys_that_is_wrong_is_a_sentence(folder: InFolder, statement: str, problem: str) -> None:
+    """Each row has one key, which tells of that row."""
+    folder.change(statement)
+
+    assert any(re.search(rf"^accounting: .*{problem}", found) for found in problems(folder))
+
+
+def test_an_index_that_lacks_a_row_is_found(folder: InFolder) -> None:
     """Damage that no query would notice is found by SQLite's own check."""
-    change(
-        path,
+    folder.change(
         "PRAGMA writable_schema = ON;"
         " UPDATE sqlite_master SET sql = replace(sql, 'host, attempts', 'attempts, host') WHERE name = 'url_ready'",
     )
 
-    assert any(found.startswith("frontier.sqlite: ") for found in problems(path))
+    assert any(found.startswith("frontier.sqlite: ") for found in problems(folder))
 
 
 @pytest.mark.parametrize(
@@ -186,33 +201,40 @@ def test_an_index_that_lacks_a_row_is_found(path: Path) -> None:
     [
         "UPDATE tally SET n = 'many'",
         "UPDATE file SET length = 'long'",
-        "UPDATE rejected SET reason = 'because'",
     ],
 )
-def test_a_column_of_another_kind_is_damage(path: Path, statement: str) -> None:
+def test_a_column_of_another_kind_is_damage(folder: InFolder, statement: str) -> None:
     """A column may hold anything once somebody wrote into it; the audit says so instead of failing itself."""
-    change(path, statement)
+    folder.change(statement)
 
-    with pytest.raises(StorageDamaged, match=r"^frontier\.sqlite: damaged \("), audited(path) as audit:
-        [audit.totals(), audit.files(), list(audit.reports.rejected())]
+    with pytest.raises(StorageDamaged, match=r"^frontier\.sqlite: damaged \("), audited(folder) as audit:
+        [audit.totals(), audit.files(1), list(audit.reports.rejected())]
+
+
+def test_a_reason_that_is_none_is_damage(store: Store) -> None:
+    """In a database, too, a text may be any."""
+    store.change("UPDATE rejected SET reason = 'because'")
+
+    with pytest.raises(StorageDamaged, match=r": damaged \('because'"), audited(store) as audit:
+        list(audit.reports.rejected())
 
 
 def test_a_missing_frontier_is_damage_and_stays_missing(tmp_path: Path) -> None:
     """Looking for a frontier makes none."""
     with (
         pytest.raises(StorageDamaged, match=r"^frontier\.sqlite is missing"),
-        audited(tmp_path / "frontier.sqlite"),
+        audited(InFolder(tmp_path)),
     ):
         pass
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_run_can_go_on_after_an_audit(path: Path) -> None:
+def test_the_run_can_go_on_after_an_audit(folder: InFolder) -> None:
     """The lock ends with the audit."""
-    problems(path)
+    problems(folder)
 
-    frontier = SqliteFrontier(path, MappedBoard(path.with_name("board"), 8), create=False)
+    frontier = folder.frontier()
 
     assert frontier.open(NOW).totals.pending == 1
     frontier.close()

@@ -9,6 +9,7 @@ import pytest
 
 from crawler import inspection
 from crawler.core.records import MAX_DATA, MAX_LINE
+from crawler.frontier.sqlite.at_rest import at_rest
 from crawler.run import recount
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.recount import FirstFew, lines_of
@@ -168,7 +169,8 @@ def test_the_longest_line_that_a_run_writes_is_read(tmp_path: Path, monkeypatch:
     asyncio.run(crawl(tmp_path, [seed], fetcher, command="crawl", extract="builtins:full", traps=False, delay=0))
     facts = RunFacts(command="crawl", sources=(SeedList("list", 1),), seeds_bytes=len(seed) + 1)
 
-    verdict = inspection.verify(RunFolder(tmp_path), facts)
+    with at_rest(tmp_path / "frontier.sqlite") as frontier:
+        verdict = inspection.verify(frontier, RunFolder(tmp_path), facts)
 
     assert MAX_DATA + 20_000 < max(map(len, lines_of(tmp_path / "pages.jsonl"))) < MAX_LINE
     assert verdict == AuditVerdict(lines=2, findings=(), pending=0)

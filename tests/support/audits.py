@@ -6,6 +6,7 @@ from pathlib import Path
 
 from crawler import inspection
 from crawler.core.config import configure
+from crawler.frontier.sqlite.at_rest import at_rest
 from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.seed_lists import SeedList
 from crawler.run.verify import AuditVerdict
@@ -18,7 +19,8 @@ def verify(folder: Path, **options: object) -> AuditVerdict:
     """Audit a run that was begun with these options."""
     size = sum(len(line) + 1 for line in LINES)
     facts = RunFacts(command="fetch", sources=(SeedList("list", 1),), config=configure(options), seeds_bytes=size)
-    return inspection.verify(RunFolder(folder), facts)
+    with at_rest(folder / "frontier.sqlite") as frontier:
+        return inspection.verify(frontier, RunFolder(folder), facts)
 
 
 def findings(folder: Path, about: str) -> list[str]:

@@ -83,10 +83,13 @@ class DatabaseServer:
         return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """Give the DSN of a fresh empty database, which is dropped after the block whoever is still connected."""
+    def database(self, like: str | None = None) -> Iterator[str]:
+        """Give the DSN of a fresh database, which is dropped after the block whoever is still connected.
+
+        It is empty, or a copy of the one with the DSN `like`, to which nobody is connected.
+        """
         name = f"test_{secrets.token_hex(6)}"
-        self._execute(f"CREATE DATABASE {name}")
+        self._execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {like.rpartition('/')[2]}" if like else ""))
         try:
             yield f"{self.dsn.rpartition('/')[0]}/{name}"
         finally:

@@ -37,6 +37,9 @@ class SqliteAtRest:
         """Map the errors of sqlite3 within the block."""
         return reading_gate(self.name)
 
+    def owners(self) -> None:
+        """Return None: one process works on all hosts."""
+
     def problems(self) -> Iterator[str]:
         """Yield the faults of the file, and of the index of keys."""
         for (answer,) in self.tables.rows("PRAGMA integrity_check(10)"):

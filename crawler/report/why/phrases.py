@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from crawler.core import traps
 from crawler.core.frontier_reports import StoredUrl
 from crawler.core.reasons import Reason
+from crawler.core.run_names import is_database
 from crawler.core.text import counted, safe
 
 SHAPES = {
@@ -64,7 +65,12 @@ _OF_ALL_LIVES = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"}
 
 
 def resume_command(folder: str, stopped_by: str | None) -> str:
-    """Return the command that resumes a run, with a larger budget if a budget of the whole run is spent."""
+    """Return the command that resumes a run, with a larger budget if a budget of the whole run is spent.
+
+    `folder` may also name a database: one more worker goes on there.
+    """
+    if is_database(folder):
+        return f"crawler join {shlex.quote(safe(folder))}"
     budget, _, spent = (stopped_by or "").partition(" ")
     more = f" {budget} N, N above {spent}" if budget in _OF_ALL_LIVES else ""
     return f"crawler resume {shlex.quote(safe(folder))}{more}"
