@@ -6,19 +6,23 @@ Rules
 Runs on: the main thread, blocking.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from crawler.core.errors import UrlError
 from crawler.core.leases_and_commits import Totals
 from crawler.core.reasons import Reason
-from crawler.core.urls import parse
+from crawler.core.urls import Url, parse
 from crawler.core.visits import State
 from crawler.frontier.at_rest import FrontierAtRest
-from crawler.frontier.columns import READY, WAY, way_of
+from crawler.frontier.columns import AMONG, READY, WAY, way_of
 from crawler.frontier.run_reports import RunReports
 from crawler.frontier.shapes import shape_of
 from crawler.frontier.tables import Row
 from crawler.frontier.tally import Tally
+from crawler.run.recount import PageLine
 
+_FOUND = f"SELECT id, url, state, reason, attempts FROM url WHERE id {AMONG}"  # noqa: S608
 _UNREAD = frozenset(reason for reason in Reason if reason.is_unread)
 _STATES = {state.value: state.name.lower() for state in State}
 _NO_WORKER = 0  # nothing is added
@@ -73,31 +77,38 @@ class FrontierAudit:
             is_list_read = self._db.row("SELECT 1 FROM meta WHERE key = 'seeds_finished' AND value = 1")
             return bool(is_list_read) and self._db.row(pending, most) is None
 
-    def dispute(self, url: str, outcome: str, reason: str, attempts: int) -> tuple[str, str] | None:
-        """Return the fault of a line of output, in general and in particular; None = the frontier agrees.
-
-        Raises:
-            UrlError: the line holds no URL.
-        """
-        parsed = parse(url)
+    def sums(self, worker: int) -> Totals:
+        """Return the account of one worker, as it is stored."""
         with self._gate():
-            found = "SELECT id, url, state, reason, attempts FROM url WHERE id = ?"
-            row = self._db.row(found, self._keys.find(parsed))
-        if row is None:
+            return Tally(self._db, worker, is_alone=True).totals()
+
+    def disputes(self, lines: Sequence[PageLine]) -> list[tuple[str, str] | None]:
+        """Return the fault of each line of output, in general and in particular; None = the frontier agrees."""
+        parsed = [_parsed(line.url) for line in lines]
+        with self._gate():
+            ids = {key: url_id for key, url_id, _ in self._keys.shapes({url.key: url.href for url in parsed if url})}
+            rows = {url_id: row for url_id, *row in self._db.rows(_FOUND, self._db.among(ids.values()))}
+        return [
+            ("not a URL", "") if url is None else self._dispute(line, ids.get(url.key, 0), rows)
+            for line, url in zip(lines, parsed, strict=True)
+        ]
+
+    def _dispute(self, line: PageLine, url_id: int, rows: Mapping[int, Sequence[Any]]) -> tuple[str, str] | None:
+        if url_id not in rows:
             return "not in the frontier", ""
-        url_id, spelling, state, *rest = row
         if not self._shown.add(url_id):
             return "twice in the output", ""
-        if url != spelling:
+        spelling, state, *rest = rows[url_id]
+        if line.url != spelling:
             return "another spelling than in the frontier", f"instead of {spelling}"
-        kept = (_STATES.get(state, state), *rest)
-        for field, shown, stored in zip(_COMPARED, (outcome, reason, attempts), kept, strict=True):
+        told, kept = (line.outcome, line.reason, line.attempts), (_STATES.get(state, state), *rest)
+        for field, shown, stored in zip(_COMPARED, told, kept, strict=True):
             if shown != stored:
                 return f"another {field} than in the frontier", f"{shown} instead of {stored}"
         return None
 
     def unshown(self) -> Iterator[str]:
-        """Yield the URLs that are done or failed and have no line that `dispute` was asked about."""
+        """Yield the URLs that are done or failed and have no line that `disputes` was asked about."""
         with self._gate():
             for url_id, url in self._db.scan("SELECT id, url FROM url WHERE state IN (1, 2) ORDER BY id"):
                 if url_id not in self._shown:
@@ -169,10 +180,18 @@ class FrontierAudit:
         if rejected != sums:
             yield f"accounting: rejected lines by reason are {rejected}, but the sums say {sums}"
         (own,) = self._one(
-            "SELECT count(*) FROM url WHERE line IS NOT NULL AND line NOT IN (SELECT line FROM rejected)"
+            "SELECT count(*) FROM url WHERE line IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM rejected WHERE line = url.line)"
         )
         if own != lines.get("url", 0):
             yield f"accounting: {own} lines became a URL, but the sum says {lines.get('url', 0)}"
+
+
+def _parsed(url: str) -> Url | None:
+    try:
+        return parse(url)
+    except UrlError:
+        return None
 
 
 class _Ids:

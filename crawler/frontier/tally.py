@@ -16,21 +16,26 @@ _NUMBERED = {"status", "latency"}  # kinds of which every name is a number; the 
 
 
 class Tally:
-    """The sums of the run in the database `db`, of all its workers; this process adds to those of `worker`."""
+    """The sums of the run in the database `db`, of all its workers; this process adds to those of `worker`.
 
-    def __init__(self, db: Tables, worker: int) -> None:
+    `is_alone`: only those of `worker` are read.
+    """
+
+    def __init__(self, db: Tables, worker: int, *, is_alone: bool = False) -> None:
         self._db = db
         self._worker = worker
+        self._of = ("WHERE worker = ?", worker) if is_alone else ("",)
         self._committed: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._numbered: defaultdict[str, dict[int, int]] = defaultdict(dict)  # the kinds whose names are numbers
         self._added: Counter[tuple[str, str]] = Counter()
         self.read()
 
     def read(self) -> None:
-        """Read the committed sums of all workers."""
+        """Read the committed sums."""
         self._committed.clear()
         self._numbered.clear()
-        for kind, name, n in self._db.rows("SELECT kind, name, n FROM tally"):
+        where, *values = self._of
+        for kind, name, n in self._db.rows(f"SELECT kind, name, n FROM tally {where}", *values):  # noqa: S608
             self._take(kind, name, n)
 
     @property

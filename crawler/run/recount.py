@@ -8,41 +8,33 @@ Runs on: the main thread, blocking.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import msgspec
 from msgspec import Meta
 
-from crawler.core.errors import UrlError
 from crawler.core.leases_and_commits import Totals
 from crawler.core.records import MAX_LINE
 from crawler.core.text import safe
 from crawler.run.disk import size_of
 
+_AT_ONCE = 500  # lines that are compared with their rows in one question
 _SHOWN = 5  # findings of one kind that are told one by one
 
+UNSHOWN = "no line for a URL that is done or failed"
+"""The finding about a URL whose line is missing."""
+
 _Size = Annotated[int, Meta(ge=0)]
-
-
-class Rows(Protocol):
-    """Rows of a frontier, as the recount asks for them; see `frontier.audit`."""
-
-    def dispute(self, url: str, outcome: str, reason: str, attempts: int) -> tuple[str, str] | None:
-        """Return the kind and the detail of a difference between a line and its URL's row; None = there is none."""
-        ...
-
-    def unshown(self) -> Iterator[str]:
-        """Yield the URLs that are done or failed and that no call of `dispute` named."""
-        ...
 
 
 class _LineTiming(msgspec.Struct):
     total: float | None
 
 
-class _PageLine(msgspec.Struct):
+class PageLine(msgspec.Struct):
     """Checked fields of a line of `pages.jsonl`; more may be there."""
 
     url: str
@@ -54,6 +46,18 @@ class _PageLine(msgspec.Struct):
     attempts: _Size
     timing: _LineTiming
     file: str | None = None
+
+
+class Rows(Protocol):
+    """Rows of a frontier, as the recount asks for them; see `frontier.audit`."""
+
+    def disputes(self, lines: Sequence[PageLine]) -> Sequence[tuple[str, str] | None]:
+        """Return the kind and the detail of the difference between each line and its URL's row; None = none."""
+        ...
+
+    def unshown(self) -> Iterator[str]:
+        """Yield the URLs that are done or failed and that no call of `disputes` named."""
+        ...
 
 
 class FirstFew:
@@ -91,14 +95,19 @@ def lines_of(path: Path, until: int | None = None) -> Iterator[bytes]:
 
 
 class Recount:
-    """Audit of the file `pages`, of which `committed` bytes count."""
+    """Audit of the file `pages`, of which `committed` bytes count.
 
-    def __init__(self, rows: Rows, pages: Path, committed: int) -> None:
+    `label` stands before the file's name in findings. `grows`: a worker writes to it just now.
+    """
+
+    def __init__(self, rows: Rows, pages: Path, committed: int, *, label: str = "", grows: bool = False) -> None:
         self._rows = rows
         self._pages = pages
+        self._name = f"{label}{pages.name}"
         self._committed = committed
-        self._few = FirstFew(pages.name)
-        self._decoder = msgspec.json.Decoder(_PageLine)
+        self._grows = grows
+        self._few = FirstFew(self._name)
+        self._decoder = msgspec.json.Decoder(PageLine)
         self._outcomes: Counter[str] = Counter()
         self._statuses: Counter[int] = Counter()
         self._bytes = 0
@@ -106,21 +115,36 @@ class Recount:
         self.lines = 0
 
     def findings(self, totals: Totals) -> Iterator[str]:
-        """Yield everything wrong with the file; read it to its end."""
-        name, size = self._pages.name, size_of(self._pages)
+        """Yield everything wrong with the only file of a run; read it to its end."""
+        yield from self.lines_findings()
+        for url in self._rows.unshown():
+            yield from self._few.tell(None, UNSHOWN, url)
+        yield from self._few.rest()
+        yield from self.sums_findings(totals)
+
+    def lines_findings(self) -> Iterator[str]:
+        """Yield everything wrong with single lines; read the file to its end."""
+        name, size = self._name, size_of(self._pages)
         if size < self._committed:
             yield f"{name}: {size} bytes, but {self._committed} were committed: lines are missing"
-        if size > self._committed:
+        if size > self._committed and not self._grows:
             yield f"{name}: {size - self._committed} bytes after the last commit; `crawler resume` cuts them off"
-        for raw in lines_of(self._pages, self._committed):
-            self.lines += 1
-            if (problem := self._check(raw)) is not None:
-                yield from self._few.tell(self.lines, *problem)
-        for url in self._rows.unshown():
-            yield from self._few.tell(None, "no line for a URL that is done or failed", url)
-        yield from self._few.rest()
-        # The sums that the lines do not confirm.
-        finished = totals.done + totals.failed
+        raws = lines_of(self._pages, self._committed)
+        while batch := [self._decoded(raw) for raw in islice(raws, _AT_ONCE)]:
+            disputes = iter(self._rows.disputes([line for line in batch if isinstance(line, PageLine)]))
+            for line in batch:
+                self.lines += 1
+                problem = self._check(line, next(disputes)) if isinstance(line, PageLine) else line
+                if problem is not None:
+                    yield from self._few.tell(self.lines, *problem)
+
+    def rest(self) -> Iterator[str]:
+        """Yield the number of each kind of finding that was not told in full."""
+        return self._few.rest()
+
+    def sums_findings(self, totals: Totals) -> Iterator[str]:
+        """Yield the sums that the lines do not confirm."""
+        name, finished = self._name, totals.done + totals.failed
         if self.lines != finished:
             yield f"{name}: {self.lines} lines, but {finished} URLs are done or failed"
         for outcome, n in (("done", totals.done), ("failed", totals.failed)):
@@ -134,8 +158,8 @@ class Recount:
         if self._timed != (n := sum(totals.latency.values())):
             yield f"{name}: {self._timed} lines have a latency, but the sum says {n}"
 
-    def _check(self, raw: bytes) -> tuple[str, str] | None:
-        """Return the kind of a line's fault and its detail; None = it has none."""
+    def _decoded(self, raw: bytes) -> PageLine | tuple[str, str]:
+        """Return a line and count it; or its fault and the detail, if it is none."""
         if not raw.endswith(b"\n"):
             return "cut off", f"{len(raw)} bytes without an end"
         try:
@@ -147,17 +171,17 @@ class Recount:
         if line.status is not None:
             self._statuses[line.status] += 1
             self._timed += line.timing.total is not None
-        try:
-            dispute = self._rows.dispute(line.url, line.outcome, line.reason, line.attempts)
-        except UrlError:
-            return "not a URL", line.url
+        return line
+
+    def _check(self, line: PageLine, dispute: tuple[str, str] | None) -> tuple[str, str] | None:
+        """Return the kind of a line's fault and its detail; None = it has none."""
         if dispute is not None:
             return dispute[0], f"{safe(line.url, 200)} {dispute[1]}".rstrip()
         if (line.sha256 is None) != (line.bytes is None):
             return "a digest without bytes, or bytes without a digest", line.url
         return self._check_file(line) if line.file is not None else None
 
-    def _check_file(self, line: _PageLine) -> tuple[str, str] | None:
+    def _check_file(self, line: PageLine) -> tuple[str, str] | None:
         """Return the fault of the file that a line names, as `_check` does."""
         path = self._pages.parent / str(line.file)
         if ".." in path.parts or not path.is_relative_to(self._pages.parent):

@@ -5,12 +5,14 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from msgspec import convert
 
-from crawler.core.errors import StorageDamaged, UrlError
+from crawler.core.errors import StorageDamaged
 from crawler.core.leases_and_commits import Group, RejectedLine, SeedBatch, Wanted
 from crawler.core.reasons import Reason
 from crawler.core.visits import State, Visit
 from crawler.frontier.audit import _Ids
+from crawler.run.recount import PageLine
 from support.runs_at_rest import InDatabase, InFolder, Store, audited, problems
 from support.ways import a_find
 
@@ -49,6 +51,12 @@ def fill(store: Store) -> None:
     )
     frontier.commit(Group(visits=visits, files={"pages.jsonl": 123}))
     frontier.close()
+
+
+def a_line(url: str, outcome: str, reason: str, attempts: int) -> PageLine:
+    """A line of output with these facts."""
+    told = {"url": url, "outcome": outcome, "reason": reason, "attempts": attempts, "timing": {"total": None}}
+    return convert({**told, "status": None, "bytes": None, "sha256": None}, PageLine)
 
 
 def test_a_sound_frontier_has_no_problems(store: Store) -> None:
@@ -96,22 +104,25 @@ def test_a_line_is_disputed_by_its_row(
 ) -> None:
     """A line must say what the row of its URL says: spelling, outcome, reason and attempts."""
     with audited(store) as audit:
-        assert audit.dispute(*line) == dispute
+        assert audit.disputes([a_line(*line)]) == [dispute]
 
 
 def test_a_second_line_and_a_missing_line_are_seen(store: Store) -> None:
     """The lines are remembered: one that comes again is one too many, one that never came is missing."""
     with audited(store) as audit:
-        audit.dispute("http://h/1", "failed", "tls_expired", 0)
+        line = a_line("http://h/1", "failed", "tls_expired", 0)
 
-        assert audit.dispute("http://h/1", "failed", "tls_expired", 0) == ("twice in the output", "")
+        assert audit.disputes([line, line]) == [None, ("twice in the output", "")]
+        assert audit.disputes([line]) == [("twice in the output", "")]
         assert list(audit.unshown()) == ["http://h/0"]
 
 
-def test_a_line_with_a_url_that_is_none_is_an_error(store: Store) -> None:
-    """A text that is no URL cannot be looked up."""
-    with audited(store) as audit, pytest.raises(UrlError):
-        audit.dispute("hptp://h/", "done", "ok", 1)
+def test_a_line_with_a_url_that_is_none_is_a_fault(store: Store) -> None:
+    """A text that is no URL cannot be looked up; the lines beside it are."""
+    lines = [a_line("hptp://h/", "done", "ok", 1), a_line("http://h/0", "done", "ok", 0)]
+
+    with audited(store) as audit:
+        assert audit.disputes(lines) == [("not a URL", ""), None]
 
 
 def test_a_million_lines_are_remembered_in_a_bit_each() -> None:

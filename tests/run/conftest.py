@@ -2,12 +2,14 @@
 
 import asyncio
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from crawler.core.messages import Request, Response, Timing
 from crawler.report.summary import MOST_HOSTS, as_json, summarize
+from crawler.run import recount
 from crawler.run.folder import RunFolder
 from crawler.testing import FakeFetcher, refused
 from support.audits import HOST, LINES
@@ -37,3 +39,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(original: Path, tmp_path: Path) -> Path:
     """A copy of it to be tampered with."""
     return Path(shutil.copytree(original, tmp_path / "run"))
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _few_at_once() -> Iterator[None]:
+    """Two lines are compared at once, or no file here would be large enough."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recount, "_AT_ONCE", 2)
+        yield
