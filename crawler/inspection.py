@@ -3,6 +3,7 @@
 Runs on: the main thread. Nothing of the run is changed (`frontier/at_rest.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from msgspec import to_builtins
 from crawler.build import agent_of, policy_of
 from crawler.core.budget import spent_by_all_lives
 from crawler.core.frontier_reports import UrlHistory
-from crawler.core.leases_and_commits import RobotsCopy
+from crawler.core.leases_and_commits import RobotsCopy, Totals
 from crawler.core.reasons import Reason
 from crawler.core.urls import Url, parse
 from crawler.frontier.at_rest import FrontierAtRest
@@ -28,6 +29,8 @@ from crawler.run.folder import RunFacts, RunFolder
 from crawler.run.seed_lists import place_of
 from crawler.run.verify import AuditVerdict
 from crawler.run.verify import verify as compare
+from crawler.run.verify_shared import verify_shared as compare_all
+from crawler.run.worker_folders import Part
 from crawler.runtime.clock import SystemClock
 
 
@@ -50,11 +53,34 @@ def verify(frontier: FrontierAtRest, folder: RunFolder, facts: RunFacts) -> Audi
     summary = to_builtins(account)
     for of_a_life in ("peak_rss_mb", "stopped_by"):
         del summary[of_a_life]
+    return replace(compare(audit, folder, facts, summary), spent=_spent(audit, facts))
+
+
+def verify_shared(frontier: FrontierAtRest, facts: RunFacts, parts: Sequence[Part]) -> AuditVerdict:
+    """Audit a run with these facts whose workers have these parts in it; see `run.verify_shared`.
+
+    Raises:
+        StorageError: the frontier cannot be read.
+    """
+    audit = FrontierAudit(frontier)
+    return replace(compare_all(audit, parts), spent=_spent(audit, facts))
+
+
+def _spent(audit: FrontierAudit, facts: RunFacts) -> str | None:
+    """Return the budget that keeps a run from going on, in its option's words; None = none does."""
     budget = facts.config.budget
     most = budget.max_pages_per_host
     closed = f"--max-pages-per-host {most}" if most is not None and audit.are_hosts_closed(most) else None
-    spent = spent_by_all_lives(budget, audit.totals()) or closed
-    return replace(compare(audit, folder, facts, summary), spent=spent)
+    return spent_by_all_lives(budget, audit.totals()) or closed
+
+
+def totals(frontier: FrontierAtRest) -> Totals:
+    """Return the account of a run, of all its workers.
+
+    Raises:
+        StorageError: the frontier cannot be read.
+    """
+    return FrontierAudit(frontier).totals()
 
 
 def stored_robots(frontier: FrontierAtRest, url: Url) -> RobotsCopy | None:

@@ -25,7 +25,7 @@ from crawler.frontier.postgres.connection import is_dsn
 from crawler.frontier.postgres.frontier import PostgresFrontier
 from crawler.frontier.postgres.private_server import private_server
 from crawler.frontier.postgres.session import Session
-from crawler.frontier.postgres.workers import Membership, WorkerRow
+from crawler.frontier.postgres.workers import Membership
 from crawler.run.folder import RunFacts, RunFolder, facts_from, facts_text
 from crawler.runtime.clock import SharedClock
 
@@ -73,11 +73,6 @@ def facts_of(dsn: str, run: str | None) -> RunFacts:
 def join_shared(dsn: str, folder: RunFolder, facts: RunFacts) -> RunFacts:
     """Make one more worker of a run, which works in this folder; return its facts."""
     return replace(facts, worker=runs.join_run(dsn, facts.config.shared.name or "", _place(folder)))
-
-
-def workers_of(dsn: str, run: str | None) -> list[WorkerRow]:
-    """Return the workers of a run; None = the only one there is."""
-    return runs.workers_of(dsn, run or runs.only_run(dsn))
 
 
 class SharedStore:

@@ -96,7 +96,7 @@ def _in_database(where: str, run: str | None) -> Iterator[StoredRun]:
     with database(where) as dsn:
         facts = facts_of(dsn, run)
         with at_rest(dsn, facts.config.shared.name or "") as frontier:
-            name = shown(where) if is_dsn(where) else where
+            name = (shown(where) if is_dsn(where) else where) + (f" --name {run}" if run else "")
             yield StoredRun(name=name, facts=facts, frontier=frontier, folder=None)
 
 

@@ -1,47 +1,50 @@
 """`crawler workers`: the workers of a run that lives in a database."""
 
-import click
-import msgspec
+import time
 
-from crawler.cli.references import look_up
-from crawler.core.tables import columns
-from crawler.core.text import safe
-from crawler.runtime import collector
+import click
+
+from crawler.cli.stored_run import RUN, StoredRun, name_option, opened_run
+from crawler.core.errors import UsageError
+from crawler.report.indented import indented
+from crawler.report.workers import Look, shared_run, workers_text
 
 EXAMPLES = """\b
 Examples:
   crawler workers postgresql://me@db/crawls
-  crawler workers postgresql://me@db/crawls --name docs --json
+  crawler workers postgresql://me@db/crawls --name docs --json | jq .run
 """
-_HEADS = ("worker", "state", "hosts", "lines", "groups", "seen", "  place")
-_WIDTHS = (8, 14, 7, 10, 8, 11, 0)
-_LEFT = (0, 1, 6)
+_BETWEEN = 1.0  # seconds between two looks, of which the rates are made
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("dsn", metavar="DSN")
-@click.option("--name", metavar="NAME", help="Name of the run, where the database has several.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def command(dsn: str, name: str | None, *, as_json: bool) -> None:
-    """Show who takes part in the run that lives in the database DSN, what each holds, and who is late."""
-    with collector.paused():
-        from crawler.sharing import reachable, workers_of
+@click.argument("run", metavar=RUN)
+@name_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(run: str, *, run_name: str | None, as_json: bool) -> None:
+    """Show who takes part in a run that workers share, what each holds, who is late, and the sums of the run.
 
-    with reachable(str(look_up({"frontier": dsn}).values["frontier"])) as database:
-        found = workers_of(database, name)
-    if as_json:
-        for worker in found:
-            click.echo(msgspec.json.encode(worker._asdict()))
-        return
-    click.echo(columns(_HEADS, _WIDTHS, left=_LEFT))
-    for worker in found:
-        figures = (str(worker.hosts), str(worker.lines), str(worker.groups), f"{worker.seen:.0f} s ago")
-        cells = (str(worker.id), _state(worker.late), *figures, f"  {safe(worker.place)}")
-        click.echo(columns(cells, _WIDTHS, left=_LEFT))
+    While workers are at work it looks twice, a second apart, to tell their rates.
+    """
+    with opened_run(run, run_name) as stored:
+        found, before = _look(stored), None
+    if not found.workers:
+        raise UsageError(f"{stored.name}: one process works on this run alone: see its summary.json")
+    if any(worker.is_live for worker in found.workers):
+        time.sleep(_BETWEEN)
+        with opened_run(run, run_name) as stored:
+            found, before = _look(stored), found
+    shared = shared_run(found, before)
+    click.echo(indented(shared) if as_json else "\n".join(workers_text(shared)), nl=not as_json)
 
 
-def _state(late: float | None) -> str:
-    """Return the state of a worker in a word or two."""
-    if late is None:
-        return "ended"
-    return "works" if late <= 0 else f"late by {late:.0f} s"
+def _look(stored: StoredRun) -> Look:
+    from crawler.inspection import totals
+
+    return Look(
+        at=time.monotonic(),
+        name=stored.facts.config.shared.name or "",
+        workers=stored.frontier.workers(),
+        totals=totals(stored.frontier),
+        letters=stored.frontier.letters(),
+    )

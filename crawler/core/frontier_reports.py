@@ -7,6 +7,7 @@ Runs on: anywhere (pure).
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 from msgspec import field
@@ -105,6 +106,33 @@ class ChiefHosts(msgspec.Struct, frozen=True):
     given_up: int = 0
     waiting: int = 0
     in_vain: HostsInVain = field(default_factory=HostsInVain)
+
+
+class WorkerReport(NamedTuple):
+    """One of the workers that share a run, for its operator; moments are seconds ago.
+
+    Attributes:
+        id: its number, from 1.
+        place: the machine and folder in which it works, `HOST:PATH`.
+        late: seconds since its lease was over; negative = it is not; None = it has ended.
+        seen: when it told of itself last.
+        hosts: how many it has.
+        lines: of output, in all its lives.
+        groups: how many transactions it has committed.
+    """
+
+    id: int
+    place: str
+    late: float | None
+    seen: float
+    hosts: int
+    lines: int
+    groups: int
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether its lease holds."""
+        return self.late is not None and self.late <= 0
 
 
 class StoredUrl(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,10 +3,11 @@
 Runs on: anywhere (pure); an implementation on the main thread, blocking.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from crawler.core.frontier_reports import WorkerReport
 from crawler.core.urls import Host
 from crawler.frontier.tables import Tables, UrlKeys
 
@@ -38,6 +39,14 @@ class FrontierAtRest(Protocol):
 
     def owners(self) -> Mapping[Host, int] | None:
         """Return the number of the worker that has each host now; None = one process works on all of them."""
+        ...
+
+    def workers(self) -> Sequence[WorkerReport]:
+        """Return the workers that share the run, in order; none where one process works alone."""
+        ...
+
+    def letters(self) -> int:
+        """Return the number of finds that are on their way to the worker of their host."""
         ...
 
     def problems(self) -> Iterator[str]:

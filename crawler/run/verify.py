@@ -44,6 +44,10 @@ class Audit(Rows, Protocol):
         """Return the account as it is stored."""
         ...
 
+    def sums(self, worker: int) -> Totals:
+        """Return the account of one worker, as it is stored."""
+        ...
+
     @property
     def reports(self) -> Reports:
         """Reports about the run, as of its last commit."""
@@ -68,12 +72,16 @@ class AuditVerdict:
         findings: one sentence for each fault; empty = clean.
         pending: number of URLs that a resume would go on with.
         spent: the budget that keeps a resume from them, in its option's words; None = none does.
+        unchecked: one sentence for each worker of a shared run whose lines are not here.
+        elsewhere: number of these lines.
     """
 
     lines: int
     findings: tuple[str, ...]
     pending: int
     spent: str | None = None
+    unchecked: tuple[str, ...] = ()
+    elsewhere: int = 0
 
 
 def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[str, object]) -> AuditVerdict:
@@ -88,7 +96,7 @@ def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[st
         recount = Recount(audit, folder.pages, committed or 0)
         findings += recount.findings(totals)
         lines = recount.lines
-    findings += _compare_rejected(folder.rejected, audit.reports.rejected(), is_closed=audit.is_closed)
+    findings += compare_rejected(folder.rejected, audit.reports.rejected(), is_closed=audit.is_closed)
     if audit.is_closed and folder.summary.exists():
         name = folder.summary.name
         try:
@@ -104,9 +112,14 @@ def verify(audit: Audit, folder: RunFolder, facts: RunFacts, summary: Mapping[st
     return AuditVerdict(lines, tuple(findings), totals.pending)
 
 
-def _compare_rejected(path: Path, committed: Iterable[RejectedLine], *, is_closed: bool) -> Iterator[str]:
-    """Compare the file's lines with the frontier's; a life that was killed may have committed more of them."""
-    few = FirstFew(path.name)
+def compare_rejected(
+    path: Path, committed: Iterable[RejectedLine], *, is_closed: bool, label: str = ""
+) -> Iterator[str]:
+    """Compare the file's lines with the frontier's; a life that was killed may have committed more of them.
+
+    `label` stands before the file's name in findings.
+    """
+    few = FirstFew(f"{label}{path.name}")
     found = missing = 0
     for number, (raw, kept) in enumerate(zip_longest(lines_of(path), committed), 1):
         if raw is None:

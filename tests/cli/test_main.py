@@ -103,8 +103,8 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
         (["xyzzy"], "No such command 'xyzzy'. (see crawler --help)"),
         (["--xyzzy"], "No such option '--xyzzy'. (see crawler --help)"),
         (["fetch", "--xyzzy"], "No such option '--xyzzy'. (see crawler fetch --help)"),
-        (["verify"], "Missing argument 'DIR'. (see crawler verify --help)"),
-        (["verify", "a", "b"], "Got unexpected extra argument (b) (see crawler verify --help)"),
+        (["verify"], "Missing argument 'DIR|DSN'. (see crawler verify --help)"),
+        (["timeline", "a", "b"], "Got unexpected extra argument (b) (see crawler timeline --help)"),
         (["--\x1b[2J"], r"No such option '--\x1b[2J'. (see crawler --help)"),
     ],
 )

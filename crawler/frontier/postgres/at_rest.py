@@ -7,12 +7,16 @@ Rules
 Runs on: the main thread, blocking.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
+import msgspec
+
 from crawler.core.errors import StorageDamaged, UrlError
+from crawler.core.frontier_reports import WorkerReport
 from crawler.core.text import counted, safe
 from crawler.core.urls import Host, parse
+from crawler.frontier.letters import Letter
 from crawler.frontier.postgres.connection import Connection, shown
 from crawler.frontier.postgres.errors import database_gate
 from crawler.frontier.postgres.keys import PostgresKeys
@@ -23,6 +27,15 @@ from crawler.frontier.tables import Row
 _PATIENT = ("SET idle_in_transaction_session_timeout TO 0", "SET statement_timeout TO 0")
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _OWNERS = "SELECT name, worker.id FROM host JOIN worker ON worker.life = host.owner"
+_LINES = (
+    "(SELECT coalesce(sum(n), 0)::bigint FROM tally"
+    " WHERE tally.worker = worker.id AND kind = 'state' AND name IN ('DONE', 'FAILED'))"
+)
+_SINCE = "extract(epoch FROM clock_timestamp() - %s)::double precision"
+_WORKERS = (
+    f"SELECT id, place, CASE WHEN life IS NOT NULL THEN {_SINCE % 'lease_until'} END, {_SINCE % 'seen'},"  # noqa: S608
+    f" hosts, {_LINES}, groups FROM worker ORDER BY id"
+)
 _KEYS = "SELECT url.key, url.url, host.name FROM url JOIN host ON host.id = url.host"
 _LOST_HOSTS = (
     "SELECT count(*), min(name) FROM host WHERE owner IS NOT NULL"
@@ -52,6 +65,15 @@ class PostgresAtRest:
         """Return the number of the worker that has each host now; the others are free."""
         return dict(self.tables.rows(_OWNERS))
 
+    def workers(self) -> Sequence[WorkerReport]:
+        """Return the workers that share the run, in order."""
+        return [WorkerReport(*row) for row in self.tables.rows(_WORKERS)]
+
+    def letters(self) -> int:
+        """Return the number of finds that are on their way to the worker of their host."""
+        (count,) = self._one("SELECT count(*) FROM letter")
+        return int(count)
+
     def problems(self) -> Iterator[str]:
         """Yield the faults of its keys, and of its workers' sums, hosts and letters."""
         yield from self._compare_keys()
@@ -61,6 +83,9 @@ class PostgresAtRest:
         (letters,) = self._one(_LOST_LETTERS)
         if letters:
             yield f"accounting: {counted(letters, 'letter')} to a host that has no row"
+        unread = sum(not _is_letter(body) for (body,) in self.tables.scan("SELECT body FROM letter"))
+        if unread:
+            yield f"accounting: {counted(unread, 'letter')} that cannot be read"
         for table, what in (("tally", "sums"), ("file", "files")):
             for (worker,) in self.tables.rows(_NO_WORKERS.format(table)):
                 yield f"accounting: {what} of worker {worker}, which has no row"
@@ -82,6 +107,14 @@ class PostgresAtRest:
     def _one(self, query: str) -> Row:
         (row,) = self.tables.rows(query)
         return row
+
+
+def _is_letter(body: bytes) -> bool:
+    try:
+        msgspec.msgpack.decode(body, type=Letter)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 @contextmanager

@@ -10,17 +10,6 @@ from crawler.core.errors import UsageError
 from crawler.frontier.postgres import schema
 from crawler.frontier.postgres.connection import Connection, shown
 from crawler.frontier.postgres.errors import database_gate
-from crawler.frontier.postgres.workers import WorkerRow
-
-_LINES = (
-    "(SELECT coalesce(sum(n), 0)::bigint FROM tally"
-    " WHERE tally.worker = worker.id AND kind = 'state' AND name IN ('DONE', 'FAILED'))"
-)
-_SINCE = "extract(epoch FROM clock_timestamp() - %s)::double precision"
-_WORKERS = (
-    f"SELECT id, place, CASE WHEN life IS NOT NULL THEN {_SINCE % 'lease_until'} END, {_SINCE % 'seen'},"  # noqa: S608
-    f" hosts, {_LINES}, groups FROM worker ORDER BY id"
-)
 
 
 @contextmanager
@@ -98,12 +87,6 @@ def facts_of(dsn: str, run: str) -> dict[str, str]:
     """Return the facts of a run."""
     with connected(dsn, run) as db:
         return dict(db.rows("SELECT name, value FROM facts"))
-
-
-def workers_of(dsn: str, run: str) -> list[WorkerRow]:
-    """Return the workers of a run."""
-    with connected(dsn, run) as db:
-        return [WorkerRow(*row) for row in db.rows(_WORKERS)]
 
 
 def clock_ahead(dsn: str, wall: float) -> float:

@@ -40,23 +40,6 @@ class Portion(NamedTuple):
     surplus: int
 
 
-class WorkerRow(NamedTuple):
-    """One worker of a run, for its operator; moments are seconds ago.
-
-    Attributes:
-        place: the machine and folder in which it works.
-        late: seconds since its lease was over; negative = it is not; None = it has ended.
-    """
-
-    id: int
-    place: str
-    late: float | None
-    seen: float
-    hosts: int
-    lines: int
-    groups: int
-
-
 class Membership:
     """The part of one worker in a run with these budgets.
 

@@ -40,6 +40,14 @@ class SqliteAtRest:
     def owners(self) -> None:
         """Return None: one process works on all hosts."""
 
+    def workers(self) -> tuple[()]:
+        """Return nothing: the run is one process's alone."""
+        return ()
+
+    def letters(self) -> int:
+        """Return 0: each find has its row at once."""
+        return 0
+
     def problems(self) -> Iterator[str]:
         """Yield the faults of the file, and of the index of keys."""
         for (answer,) in self.tables.rows("PRAGMA integrity_check(10)"):

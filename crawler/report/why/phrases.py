@@ -67,10 +67,11 @@ _OF_ALL_LIVES = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"}
 def resume_command(folder: str, stopped_by: str | None) -> str:
     """Return the command that resumes a run, with a larger budget if a budget of the whole run is spent.
 
-    `folder` may also name a database: one more worker goes on there.
+    `folder` may also name a database, and the run by ` --name NAME` behind it: one more worker goes on there.
     """
     if is_database(folder):
-        return f"crawler join {shlex.quote(safe(folder))}"
+        database, option, name = folder.partition(" --name ")
+        return f"crawler join {shlex.quote(safe(database))}{option}{name}"
     budget, _, spent = (stopped_by or "").partition(" ")
     more = f" {budget} N, N above {spent}" if budget in _OF_ALL_LIVES else ""
     return f"crawler resume {shlex.quote(safe(folder))}{more}"

@@ -37,6 +37,7 @@ def test_a_run_that_nobody_touched_is_sound(store: InDatabase) -> None:
         ("UPDATE host SET name = 'c:80' WHERE name = 'a:80'", "2 URLs not to be found by its key, such as http://a/1"),
         ("UPDATE host SET owner = 77", "2 hosts owned by a worker that has ended, such as a:80"),
         ("INSERT INTO letter (host, depth, body) VALUES (99, 0, '')", "1 letter to a host that has no row"),
+        ("INSERT INTO letter (host, depth, body) VALUES (1, 0, 'x')", "1 letter that cannot be read"),
         ("INSERT INTO tally VALUES (7, 'state', 'DONE', 0)", "sums of worker 7, which has no row"),
         ("INSERT INTO file VALUES (7, 'pages.jsonl', 0)", "files of worker 7, which has no row"),
     ],
