@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from crawler.frontier.postgres.runs import workers_of
+from crawler.frontier.postgres.runs import connected
 from crawler.site.plan import SitePlan
 from support.databases import cutting_proxy, running_server
 from support.faults import digests, site_process
@@ -50,9 +50,10 @@ class Shared:
 
     def _wait_until_all_work(self) -> None:
         until = time.monotonic() + SECONDS
-        while sum(row.late is not None for row in workers_of(self.dsn, "run")) < len(self.crew.workers):
-            assert time.monotonic() < until, "a worker does not begin"
-            time.sleep(0.05)  # another process's step sends us no event
+        with connected(self.dsn, "run") as db:
+            while db.rows("SELECT count(*) FROM worker WHERE life IS NOT NULL") < [(len(self.crew.workers),)]:
+                assert time.monotonic() < until, "a worker does not begin"
+                time.sleep(0.05)  # another process's step sends us no event
 
 
 @contextmanager

@@ -3,17 +3,16 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from crawler.frontier.audit import FrontierAudit
+from crawler.frontier.postgres.at_rest import PostgresAtRest
 from crawler.frontier.postgres.connection import Connection
-from crawler.frontier.postgres.errors import database_gate
-from crawler.frontier.postgres.keys import PostgresKeys
 from crawler.frontier.postgres.runs import connected
-from crawler.frontier.postgres.tables import PostgresTables
-from crawler.site.log import Hit
+from crawler.run.recount import PageLine
 
 Answer = tuple[int | None, str | None]  # status, SHA-256
 
@@ -99,36 +98,10 @@ def _compare_files(db: Connection, lines: Mapping[Path, Sequence[object]]) -> It
 
 
 def _audit(db: Connection, lines: Sequence[Mapping[str, object]]) -> Iterator[str]:
-    audit = FrontierAudit(_AtRest(db))
+    audit = FrontierAudit(PostgresAtRest(db, "database"))
     yield from audit.problems()
-    for line in lines:
-        asked = str(line["url"]), str(line["outcome"]), str(line["reason"]), int(str(line["attempts"]))
-        if (fault := audit.dispute(*asked)) is not None:
-            yield f"{line['url']}: {' '.join(fault)}"
+    told = [msgspec.convert(line, PageLine) for line in lines]
+    for line, fault in zip(told, audit.disputes(told), strict=True):
+        if fault is not None:
+            yield f"{line.url}: {' '.join(fault)}"
     yield from (f"{url}: has no line" for url in audit.unshown())
-
-
-class _AtRest:
-    """The tables of a run, as the audit asks for them."""
-
-    name = "database"
-    is_closed = True
-
-    def __init__(self, db: Connection) -> None:
-        self.tables = PostgresTables(db)
-        self.keys = PostgresKeys(self.tables, {})
-
-    def gate(self) -> AbstractContextManager[None]:
-        return database_gate(self.name)
-
-    def problems(self) -> Iterator[str]:
-        return iter(())
-
-
-def asked_again(hits: Sequence[Hit]) -> int:
-    """Return how many requests for a page came after it had been answered for good."""
-    good = Counter((hit.host, hit.target) for hit in hits if hit.status in _GOOD and hit.target != "/robots.txt")
-    return sum(n - 1 for n in good.values())
-
-
-_GOOD = frozenset({200, 301, 302, 303, 307, 308, 404, 410})

@@ -3,8 +3,7 @@
 import itertools
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,10 +14,9 @@ from crawler.frontier.decisions import Decisions
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.postgres import runs
+from crawler.frontier.postgres.at_rest import PostgresAtRest
 from crawler.frontier.postgres.frontier import PostgresFrontier
-from crawler.frontier.postgres.keys import PostgresKeys
 from crawler.frontier.postgres.session import Session
-from crawler.frontier.postgres.tables import PostgresTables
 from crawler.frontier.postgres.workers import Membership
 from crawler.frontier.sqlite.at_rest import SqliteAtRest
 from crawler.frontier.sqlite.frontier import SqliteFrontier
@@ -138,26 +136,7 @@ def audit_of(frontier: AnyFrontier, name: str = "frontier.sqlite") -> FrontierAu
     """Return the audit of a frontier while it works, over its own connection."""
     if isinstance(frontier, SqliteFrontier):
         return FrontierAudit(SqliteAtRest(frontier._db, name, is_closed=False))
-    return FrontierAudit(_Open(frontier._session.tables, name))
-
-
-class _Open:
-    """A run in PostgreSQL that works: `frontier.at_rest.FrontierAtRest`."""
-
-    is_closed = False
-
-    def __init__(self, tables: PostgresTables, name: str) -> None:
-        self.tables, self.name = tables, name
-        self.keys = PostgresKeys(tables, {})
-
-    def gate(self) -> AbstractContextManager[None]:
-        """Map no error."""
-        return nullcontext()
-
-    def problems(self) -> Iterator[str]:
-        """Yield the letters that are left."""
-        for (n,) in self.tables.rows("SELECT count(*) FROM letter HAVING count(*) > 0"):
-            yield f"{n} letters are left"
+    return FrontierAudit(PostgresAtRest(frontier._session.tables.db, name))
 
 
 _NUMBERS = itertools.count(1)
