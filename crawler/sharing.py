@@ -18,12 +18,13 @@ from msgspec.structs import replace
 from crawler.core.config import SharedConfig
 from crawler.core.errors import UsageError
 from crawler.core.protocols import Clock, Frontier
+from crawler.core.text import safe
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.frontier.postgres import runs
 from crawler.frontier.postgres.connection import is_dsn
 from crawler.frontier.postgres.frontier import PostgresFrontier
-from crawler.frontier.postgres.private_server import private_server
+from crawler.frontier.postgres.private_server import is_made, private_server
 from crawler.frontier.postgres.session import Session
 from crawler.frontier.postgres.workers import Membership
 from crawler.run.folder import RunFacts, RunFolder, facts_from, facts_text
@@ -34,15 +35,21 @@ _FACTS = "config.toml"
 
 
 @contextmanager
-def reachable(frontier: str) -> Iterator[str]:
+def reachable(frontier: str, *, may_make: bool = False) -> Iterator[str]:
     """Yield the name of the database, which `embedded:DIR` starts within the block.
 
+    `may_make`: a private database that is not there is made.
+
     Raises:
-        UsageError: it names none, or there is no server that can serve the folder.
+        UsageError: it names none, there is none in the folder, or there is no server that can serve it.
         StorageError: the server does not start.
     """
     if frontier.startswith(EMBEDDED) and frontier != EMBEDDED:
-        with private_server(Path(frontier.removeprefix(EMBEDDED))) as dsn:
+        folder = Path(frontier.removeprefix(EMBEDDED))
+        if not (may_make or is_made(folder)):
+            shown = safe(str(folder), 200)
+            raise UsageError(f"{shown}: no run is there: `crawler crawl ... --frontier embedded:{shown}` begins one")
+        with private_server(folder) as dsn:
             yield dsn
     elif is_dsn(frontier):
         yield frontier

@@ -76,7 +76,7 @@ def begin(command: str, parameters: Mapping[str, object]) -> int:
         if config.shared.frontier is not None:
             from crawler.sharing import SharedStore, begin_shared, reachable
 
-            database = stack.enter_context(reachable(config.shared.frontier))
+            database = stack.enter_context(reachable(config.shared.frontier, may_make=True))
         with terminable(), folder.beginning():
             facts = RunFacts(
                 command=command,

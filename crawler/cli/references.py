@@ -3,6 +3,7 @@
 Rules
 - A harmless header, by its name, and a proxy or database without a password are stored as they are.
 - A secret that was typed in is never stored; a resume must be given it again.
+- The folder of a private database is stored absolute: a resume may come from elsewhere.
 Runs on: the main thread.
 """
 
@@ -19,6 +20,7 @@ from crawler.core.config import OPTIONS, FetchConfig
 from crawler.core.errors import UsageError
 
 _HARMLESS_HEADER = re.compile(r"(accept(-\w+)?|user-agent|referer|from|cache-control|dnt):", re.IGNORECASE)
+_EMBEDDED = "embedded:"
 _REFERENCE = re.compile(r"(env|file):([^\x00-\x1f\x7f]+)")  # no name of a variable or file that one could type
 
 
@@ -44,7 +46,11 @@ def look_up(values: Values) -> Secrets:
     Raises:
         UsageError: a variable is not set, or a file cannot be read.
     """
-    secret = {name: value for name, value in values.items() if name in OPTIONS and OPTIONS[name].help.secret}
+    secret = {
+        name: _absolute(value) if name == "frontier" else value
+        for name, value in values.items()
+        if name in OPTIONS and OPTIONS[name].help.secret
+    }
     resolved = {name: _resolved(name, value) for name, value in secret.items()}
     stored = {name: value for name, value in secret.items() if all(_may_store(name, text) for text in _texts(value))}
     needs = tuple(name for name in secret if name not in stored)
@@ -61,6 +67,13 @@ def told(config: FetchConfig, secrets: Values) -> list[str]:
                 what = f"the value of ${match[2]}" if match[1] == "env" else f"the content of {match[2]}"
                 found.append(f"{what} in header {head[:-1]}" if head else f"{what} as --{name}")
     return found
+
+
+def _absolute(value: object) -> object:
+    """Return the name of a database, whose folder is absolute if it is a private one."""
+    if not isinstance(value, str) or not value.startswith(_EMBEDDED) or value == _EMBEDDED:
+        return value
+    return f"{_EMBEDDED}{Path(value.removeprefix(_EMBEDDED)).expanduser().absolute()}"
 
 
 def _texts(value: object) -> Iterable[str]:

@@ -36,6 +36,17 @@ def test_only_what_holds_no_secret_is_stored(name: str, value: object, *, is_sto
     assert secrets.values["concurrency"] == "3"
 
 
+def test_the_folder_of_a_private_database_is_stored_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resume from elsewhere finds it; another database is stored as it was given."""
+    monkeypatch.chdir(tmp_path)
+
+    secrets = look_up({"frontier": "embedded:db"})
+
+    assert secrets.stored == {"frontier": f"embedded:{tmp_path}/db"}
+    assert secrets.values["frontier"] == f"embedded:{tmp_path}/db"
+    assert look_up({"frontier": "postgresql://me@db/crawls"}).stored == {"frontier": "postgresql://me@db/crawls"}
+
+
 def test_a_reference_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`env:` and `file:` are replaced by what they refer to, in a header behind its name; a last newline goes."""
     monkeypatch.setenv("SECRET", "hunter2")

@@ -75,6 +75,14 @@ def private_server(folder: Path, programs: Sequence[Path] | None = None) -> Iter
         place.close()
 
 
+def is_made(folder: Path) -> bool:
+    """Return whether a folder has the data of a server; True, too, where this user may not look."""
+    try:
+        return (folder / "data" / "PG_VERSION").exists()
+    except PermissionError:
+        return True  # `private_server` tells of it
+
+
 def _with_data(place: ServerFolder, candidates: Sequence[Path]) -> Path:
     """Make the data if there is none, and return the folder of the programs that can serve it."""
     if place.data.exists():
