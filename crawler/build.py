@@ -59,6 +59,7 @@ from crawler.run.folder import RunFacts, RunFolder
 from crawler.runtime import collector, loop, malloc, resident
 from crawler.runtime.clock import SystemClock, boot_time
 from crawler.runtime.loop import Stop
+from crawler.runtime.siblings import Siblings
 from crawler.runtime.slots import Places, dials_for, files_for, idle_for, most_slots, places_for, wanted_dials
 from crawler.runtime.tasks import Alarm, ByteBudget, background, every
 from crawler.runtime.threads import GroupThread
@@ -133,8 +134,12 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     boot_time: Callable[[], float] = boot_time
 
 
-def run(folder: RunFolder, facts: RunFacts, show: Show, store: Store | None = None) -> tuple[Summary, int | None]:
+def run(
+    folder: RunFolder, facts: RunFacts, show: Show, store: Store | None = None, others: Siblings | None = None
+) -> tuple[Summary, int | None]:
     """Run a crawl or fetch in `folder` to its end; returns its summary and the signal that ended it early, if one did.
+
+    `store` is where the frontier is that several workers share; `others` are those that are started beside this one.
 
     Raises:
         RunInUse, StorageError: the run can be resumed once the cause is mended.
@@ -144,7 +149,9 @@ def run(folder: RunFolder, facts: RunFacts, show: Show, store: Store | None = No
     malloc.keep_little()
 
     async def main(stop: Stop) -> tuple[Summary, int | None]:
-        return await _conduct(folder, facts, show, stop, store), stop.signal
+        async with (others or Siblings()).beside(stop, show.note):
+            summary = await _conduct(folder, facts, show, stop, store)
+        return summary, stop.signal
 
     summary, signal = loop.run(main)
     folder.write_summary(as_json(summary))

@@ -56,6 +56,7 @@ def begin(command: str, parameters: Mapping[str, object]) -> int:
     if not sources:
         raise click.UsageError("give a SOURCE: a URL, a file of URLs, or - for standard input; or a --sitemap URL")
     with collector.paused():
+        from crawler.cli.more_workers import more_workers
         from crawler.cli.run import carry_out, check
         from crawler.runtime.loop import terminable
 
@@ -67,7 +68,7 @@ def begin(command: str, parameters: Mapping[str, object]) -> int:
         configure(chosen, where=flags.config_file)
     secrets = look_up({**own, **chosen, **given(parameters)})
     config = configure(secrets.values)
-    check(config, as_json_too=flags.as_json)
+    check(config, flags)
     check_sources(sources)
     folder = RunFolder(Path(flags.output) if flags.output else _default_folder(sources[0]))
     trace = trace_file(flags.trace, folder.path)
@@ -92,8 +93,10 @@ def begin(command: str, parameters: Mapping[str, object]) -> int:
         if not flags.quiet:
             for note in notes(config, Seeds(folder.seeds, facts.tables), follows=command == "crawl"):
                 click.echo(note, err=True)
-        store = None if database is None else SharedStore(database, facts)
-        return carry_out(folder, facts, flags, trace, store)
+        if database is None:
+            return carry_out(folder, facts, flags, trace)
+        others = more_workers(folder, facts, flags.processes, secrets, {})
+        return carry_out(folder, facts, flags, trace, SharedStore(database, facts), others)
 
 
 def _default_folder(source: str) -> Path:

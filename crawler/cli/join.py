@@ -39,6 +39,7 @@ def command(dsn: str, output: str | None, **parameters: object) -> int:
     The run's options hold; those given here hold for this worker.
     """
     with collector.paused():
+        from crawler.cli.more_workers import more_workers
         from crawler.cli.run import carry_out, check
         from crawler.runtime.loop import terminable
         from crawler.sharing import SharedStore, facts_of, join_shared, reachable
@@ -58,7 +59,7 @@ def command(dsn: str, output: str | None, **parameters: object) -> int:
                 raise UsageError(f"the run needs a secret that is not stored: give --{name} {OPTIONS[name].metavar}")
         secrets = look_up({**facts.secrets, **chosen})
         config = configure(secrets.values, base=facts.config, where="the run's options")
-        check(config, as_json_too=flags.as_json)
+        check(config, flags)
         folder = RunFolder(Path(output) if output else _default_folder(config.shared.name or "run"))
         trace = trace_file(flags.trace, folder.path)
         with terminable(), folder.beginning():
@@ -66,7 +67,8 @@ def command(dsn: str, output: str | None, **parameters: object) -> int:
             facts = replace(facts, config=config, secrets=secrets.stored, needs=secrets.needs)
             facts = join_shared(database, folder, facts)
             folder.write_facts(facts)
-        return carry_out(folder, facts, flags, trace, SharedStore(database, facts))
+        others = more_workers(folder, facts, flags.processes, secrets, chosen)
+        return carry_out(folder, facts, flags, trace, SharedStore(database, facts), others)
 
 
 def _default_folder(run: str) -> Path:

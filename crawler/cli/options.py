@@ -53,6 +53,13 @@ RUN_FLAGS: tuple[Decorator, ...] = (
     click.option("--quiet", is_flag=True, help="Show nothing but errors."),
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output."),
     click.option(
+        "--processes",
+        metavar="N",
+        type=click.IntRange(1, 256),
+        default=1,
+        help="Let so many processes work on the run, each as one of its workers; by default one. More need --frontier.",
+    ),
+    click.option(
         "--trace", metavar="FILE", help="Write the times of all steps as a trace for `crawler timeline` and Perfetto."
     ),
 )
@@ -63,6 +70,7 @@ class RunFlags(msgspec.Struct, frozen=True, kw_only=True):
 
     quiet: bool
     as_json: bool
+    processes: int
     trace: str | None
 
 

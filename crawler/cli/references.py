@@ -9,7 +9,7 @@ Runs on: the main thread.
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -55,6 +55,28 @@ def look_up(values: Values) -> Secrets:
     stored = {name: value for name, value in secret.items() if all(_may_store(name, text) for text in _texts(value))}
     needs = tuple(name for name in secret if name not in stored)
     return Secrets({**values, **resolved}, secret, stored, needs)
+
+
+class InVariables(msgspec.Struct, frozen=True):
+    """Texts of an option in which secrets are references, and the environment variables that have the secrets."""
+
+    texts: list[str]
+    variables: dict[str, str]
+
+
+def with_variables(name: str, value: object, needs: Sequence[str]) -> InVariables:
+    """Return what another process is given for an option; `needs` are the options of which a secret was typed in."""
+    texts: list[str] = []
+    variables: dict[str, str] = {}
+    for number, text in enumerate(map(str, value if isinstance(value, list) else [value])):
+        head, rest = _split(name, text)
+        if name not in needs or _may_store(name, text):
+            texts.append(text)
+            continue
+        variable = f"CRAWLER_{name.upper().replace('-', '_')}_{number}"
+        variables[variable] = rest
+        texts.append(f"{head} env:{variable}".strip())
+    return InVariables(texts, variables)
 
 
 def told(config: FetchConfig, secrets: Values) -> list[str]:

@@ -43,6 +43,7 @@ def command(folder: str, **parameters: object) -> int:
     """Go on with the run in DIR. Options given here hold from now on; options that judge URLs cannot change."""
     with collector.paused():
         from crawler.build import keep_options
+        from crawler.cli.more_workers import more_workers
         from crawler.cli.run import carry_out, check
 
     flags, run_folder = convert(parameters, RunFlags), RunFolder(Path(folder))
@@ -65,7 +66,7 @@ def command(folder: str, **parameters: object) -> int:
             click.echo(safe(f"this run sends {', '.join(sent)}", 1000), err=True)
         if config.parse.extract is not None:
             click.echo(safe(f"this run calls extract = {config.parse.extract}"), err=True)
-    check(config, as_json_too=flags.as_json)
+    check(config, flags)
     trace = trace_file(flags.trace, run_folder.path)
     if damage := run_folder.seeds_damage(facts):
         raise StorageDamaged(damage)
@@ -78,4 +79,5 @@ def command(folder: str, **parameters: object) -> int:
     from crawler.sharing import SharedStore, reachable
 
     with reachable(config.shared.frontier or "") as database:
-        return carry_out(run_folder, facts, flags, trace, SharedStore(database, facts))
+        others = more_workers(run_folder, facts, flags.processes, secrets, changed)
+        return carry_out(run_folder, facts, flags, trace, SharedStore(database, facts), others)

@@ -16,12 +16,14 @@ from textwrap import fill
 from typing import Protocol
 
 import click
+from msgspec.structs import replace
 
 from crawler.build import Show, Store, check_files, run
+from crawler.cli.more_workers import check_processes, readers
 from crawler.cli.notes import cookies_note
 from crawler.cli.options import RunFlags
 from crawler.cli.tracefile import Tracing
-from crawler.core.config import RunConfig
+from crawler.core.config import RunConfig, configure
 from crawler.core.errors import NO_NAME_SERVER, NoNameServer, ReaderGone, UsageError
 from crawler.core.metrics import Sample
 from crawler.core.reasons import Reason
@@ -30,15 +32,23 @@ from crawler.live.plain import PlainView, SilentView
 from crawler.report.broken import broken_text
 from crawler.report.summary import Summary, as_json, as_text, list_problem
 from crawler.run.folder import RunFacts, RunFolder
+from crawler.runtime.siblings import Siblings
 
 
 def carry_out(
-    folder: RunFolder, facts: RunFacts, flags: RunFlags, trace: Path | None = None, store: Store | None = None
+    folder: RunFolder,
+    facts: RunFacts,
+    flags: RunFlags,
+    trace: Path | None = None,
+    store: Store | None = None,
+    others: Siblings | None = None,
 ) -> int:
     """Run to the end and return the exit code; `trace` is the file that `flags` name, if it can be written.
 
-    `store` is where the frontier is that several workers share.
+    `store` is where the frontier is that several workers share, and `others` are those that this command starts.
     """
+    if others and facts.config.parse.workers is None:
+        facts = replace(facts, config=configure({"workers": readers(len(others) + 1)}, base=facts.config))
     config, quiet = facts.config, flags.quiet
     command = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])}"
     tracing = Tracing(trace, command, config.engine.concurrency) if trace else None
@@ -50,7 +60,7 @@ def carry_out(
     try:
         with _view(title, quiet=quiet, to_stdout=config.output.to_stdout) as view:
             show = Show(sample=view.sample, note=view.note, seconds=view.SECONDS, observe=observe)
-            summary, signum = run(folder, facts, show, store)
+            summary, signum = run(folder, facts, show, store, others)
     except ReaderGone as error:
         log(folder, f"ended early: {error}")
         if not quiet:
@@ -70,7 +80,13 @@ def carry_out(
     code = exit_code(summary, signum)
     is_taken = flags.as_json or config.output.to_stdout  # standard output is for a program
     if facts.command == "crawl" and config.scope.check and _show_broken(folder, to_stderr=is_taken, quiet=quiet):
-        return code or 1
+        code = code or 1
+    if others is not None and others.failure is not None:
+        if not quiet:
+            click.echo(
+                f"a worker has died: crawler resume {shlex.quote(safe(str(folder.path)))} mends its files", err=True
+            )
+        return code if code > 1 else others.failure
     return code
 
 
@@ -85,14 +101,15 @@ def _show_broken(folder: RunFolder, *, to_stderr: bool, quiet: bool) -> bool:
     return bool(found)
 
 
-def check(config: RunConfig, *, as_json_too: bool) -> None:
+def check(config: RunConfig, flags: RunFlags) -> None:
     """Refuse options that cannot work before anything is made: a missing file, a bad proxy, two users of stdout.
 
     Raises:
         UsageError: it names the option.
     """
-    if as_json_too and config.output.to_stdout:
+    if flags.as_json and config.output.to_stdout:
         raise UsageError("--json and --save -: give one of them, both use standard output; see also summary.json")
+    check_processes(flags.processes, config)
     check_files(config)
 
 

@@ -35,6 +35,7 @@ class Program:
         account: the ids of the user and the group that it runs as; None = those of this process.
         environment: its variables, and no others.
         keeps: file descriptors that it inherits under the same numbers.
+        folder: its working directory.
     """
 
     command: Sequence[str]
@@ -42,16 +43,17 @@ class Program:
     account: tuple[int, int] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     keeps: Sequence[int] = ()
+    folder: str = "/"
 
 
 class BoundChild:
-    """A program that has been started, with the root folder as its working directory."""
+    """A program that has been started."""
 
     def __init__(self, program: Program) -> None:
         account = ",".join(map(str, program.account or ()))
         self._process = subprocess.Popen(  # noqa: S603 - the command is the caller's
             [sys.executable, "-I", "-S", __file__, str(os.getpid()), account, *program.command],
-            cwd="/",
+            cwd=program.folder,
             env=program.environment,
             stdin=subprocess.DEVNULL,
             stdout=program.output,
@@ -76,6 +78,10 @@ class BoundChild:
     def wait(self) -> int:
         """Wait until it ends by itself, and return its exit code."""
         return self._process.wait()
+
+    def interrupt(self) -> None:
+        """Ask the program to end, as by Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
 
     def end(self, seconds: float) -> None:
         """Ask the program to end, and kill it some seconds after these; it has ended then."""

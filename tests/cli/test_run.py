@@ -49,14 +49,14 @@ def test_what_ends_a_run_is_logged_as_one_line(
 ) -> None:
     """The error goes on to the command line as it is; in the log it is made safe."""
 
-    def broken(_folder: RunFolder, _facts: RunFacts, _show: Show, _store: object) -> None:
+    def broken(_folder: RunFolder, _facts: RunFacts, _show: Show, *_others: object) -> None:
         raise StorageError(f"pages.jsonl: {evil}")
 
     monkeypatch.setattr(run, "run", broken)
     facts = RunFacts(command="fetch", sources=())
 
     with pytest.raises(StorageError):
-        run.carry_out(RunFolder(tmp_path), facts, RunFlags(quiet=True, as_json=False, trace=None))
+        run.carry_out(RunFolder(tmp_path), facts, RunFlags(quiet=True, as_json=False, processes=1, trace=None))
 
     begins, ended = (tmp_path / "crawler.log").read_bytes().decode().splitlines()
     assert "fetch begins" in begins
