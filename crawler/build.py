@@ -113,6 +113,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         thread: makes the storage thread.
         reading: returns the task that is done for each document, given the usual one.
         http: the client that is opened; None = one with connections of its own.
+        jar: keeps the cookies of such a client; None = it makes one, where cookies are to be kept.
         around: returns the fetcher that is used, given the opened client.
         keeps_headers: visits have the headers of their responses.
         frontier: makes the frontier of a run that several workers share, given the board; None = the run is this
@@ -128,6 +129,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     thread: StorageThread = GroupThread
     reading: Callable[[Task], Task] = lambda task: task
     http: HttpClient | None = None
+    jar: CookieJar | None = None
     around: Callable[[HttpClient], Fetcher] = lambda client: client
     keeps_headers: bool = False
     frontier: Callable[[MappedBoard, FrontierPolicy], Frontier] | None = None
@@ -235,7 +237,7 @@ async def assemble(stack: AsyncExitStack, folder: RunFolder, facts: RunFacts, en
     if environment.observe is not None:
         journal.observe(environment.observe)
     task = environment.reading(structs.replace(_task(config, follows=follows), keep=config.output.files))
-    http = await stack.enter_async_context(environment.http or http_for(config, clock, term=term))
+    http = await stack.enter_async_context(environment.http or http_for(config, clock, environment.jar, term))
     workers = config.parse.workers if config.parse.workers is not None else (os.cpu_count() or 1)
     parser: Parser
     if workers:

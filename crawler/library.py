@@ -8,12 +8,14 @@ Rules
 - Errors name the keyword of an option.
 - The run is in a folder like every other: one of the caller's, which `crawler resume` can continue, or a temporary one.
 - Documents are read in this process unless `workers` is given.
+- A crawl in a database is its first worker: it yields the pages that it has fetched, and others may join it. One that
+  has lost its hosts to others begins again by itself.
 Runs on: the caller's event loop.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import isawaitable
@@ -21,9 +23,10 @@ from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 import msgspec
+from msgspec.structs import replace
 from multidict import CIMultiDictProxy
 
-from crawler.build import Environment, assemble
+from crawler.build import Environment, Store, assemble
 from crawler.core.errors import UsageError
 from crawler.core.keywords import Pairs
 from crawler.core.leases_and_commits import Committed
@@ -36,6 +39,8 @@ from crawler.downloader.fetched import as_pickled, headers_of, masked
 from crawler.encoding import decode
 from crawler.encoding.detect import of_response
 from crawler.encoding.labels import named
+from crawler.engine.crawl import Ending
+from crawler.engine.lives import in_lives
 from crawler.http.content_codings import content_steps, put_together
 from crawler.parse.extract import Extractor
 from crawler.planning import KEYWORDS, CrawlPlan, planned
@@ -136,36 +141,60 @@ async def crawl(
     )
     with in_keywords(KEYWORDS), place as path:
         plan = planned(options, session=session, cookies=cookies, extract=extract)
+        if plan.config.shared.frontier is not None and output is None:
+            raise UsageError("--frontier: the folder of this worker is a part of the run: give --output, too")
         folder = RunFolder(Path(path) / "run" if output is None else Path(path))
-        facts = _begin(folder, [seed async for seed in seeds] if isinstance(seeds, AsyncIterable) else seeds, plan)
+        listed = [seed async for seed in seeds] if isinstance(seeds, AsyncIterable) else seeds
         pages = _PageQueue()
-        # Not `background`, which is a generator: a loop that ends closes those that are left in any order.
-        async with Slots(1) as beside:
-            await beside.acquire()
-            beside.start(pages.fill, folder, facts, plan)
-            async for page in pages:
-                if on_page is not None and isawaitable(called := on_page(page)):
-                    await called
-                yield page
+        with _begun(folder, listed, plan) as (facts, store):
+            # Not `background`, which is a generator: a loop that ends closes those that are left in any order.
+            async with Slots(1) as beside:
+                await beside.acquire()
+                beside.start(pages.fill, folder, facts, plan, store)
+                async for page in pages:
+                    if on_page is not None and isawaitable(called := on_page(page)):
+                        await called
+                    yield page
 
 
-def _begin(folder: RunFolder, seeds: Iterable[str] | PurePath, plan: CrawlPlan) -> RunFacts:
-    """Make the folder of the run, with its seeds and its facts."""
+@contextmanager
+def _begun(
+    folder: RunFolder, seeds: Iterable[str] | PurePath, plan: CrawlPlan
+) -> Iterator[tuple[RunFacts, Store | None]]:
+    """Begin the run for the block; give its facts, and the place of a frontier that several workers share."""
+    frontier = plan.config.shared.frontier
+    if frontier is None:
+        yield _begin(folder, seeds, plan, lambda facts: facts), None
+        return
+    from crawler.sharing import SharedStore, begin_shared, reachable  # noqa: PLC0415 - psycopg is an extra
+
+    with reachable(frontier, may_make=True) as database:
+        facts = _begin(folder, seeds, plan, lambda facts: begin_shared(database, folder, facts))
+        yield facts, SharedStore(database, facts)
+
+
+def _begin(
+    folder: RunFolder, seeds: Iterable[str] | PurePath, plan: CrawlPlan, enter: Callable[[RunFacts], RunFacts]
+) -> RunFacts:
+    """Make the folder of the run, with its seeds and its facts; `enter` notes the run where it lives."""
     column = plan.config.lists.column
     if isinstance(seeds, PurePath):
         name = str(Path(seeds).absolute())  # so it is neither a host nor `-`
         check_sources([name])
         with folder.beginning():
-            return _facts(folder, folder.copy_seeds([name], column), plan)
+            return _facts(folder, folder.copy_seeds([name], column), plan, enter)
     if column is not None:
         raise UsageError("--column: seeds are URLs, not the lines of a table: give the URLs of the column")
     with folder.beginning():
-        return _facts(folder, folder.write_seeds(seeds), plan)
+        return _facts(folder, folder.write_seeds(seeds), plan, enter)
 
 
-def _facts(folder: RunFolder, sources: tuple[SeedList, ...], plan: CrawlPlan) -> RunFacts:
+def _facts(
+    folder: RunFolder, sources: tuple[SeedList, ...], plan: CrawlPlan, enter: Callable[[RunFacts], RunFacts]
+) -> RunFacts:
     size = folder.seeds.stat().st_size
     facts = RunFacts(command="crawl", sources=sources, config=plan.config, needs=plan.needs, seeds_bytes=size)
+    facts = enter(facts)
     folder.write_facts(facts)
     return facts
 
@@ -179,18 +208,25 @@ class _PageQueue:
         self._has_room.set()
         self._error: Exception | None = None
 
-    async def fill(self, folder: RunFolder, facts: RunFacts, plan: CrawlPlan) -> None:
-        try:
+    async def fill(self, folder: RunFolder, facts: RunFacts, plan: CrawlPlan, store: Store | None = None) -> None:
+        environment = Environment(
+            reading=plan.reading,
+            http=plan.http,
+            around=lambda client: _Slowed(plan.around(client), self._has_room),
+            keeps_headers=True,
+        )
+
+        async def live() -> Ending:
+            own = environment
+            if store is not None:  # each life has a client of its own, which sends nothing after the end of its lease
+                own = replace(own, http=None, jar=plan.jar, clock=store.clock(), frontier=store.frontier)
             async with AsyncExitStack() as stack:
-                environment = Environment(
-                    reading=plan.reading,
-                    http=plan.http,
-                    around=lambda client: _Slowed(plan.around(client), self._has_room),
-                    keeps_headers=True,
-                )
-                run = await assemble(stack, folder, facts, environment)
+                run = await assemble(stack, folder, facts, own)
                 run.journal.on_commit(partial(self._take, run.scheduler.visits.memory))
-                ending = await run.run()
+                return await run.run()
+
+        try:
+            ending = await in_lives(live, lambda _: None)
             self._error = ending.error
             problem = list_problem(ending.totals.discovered, ending.totals.lines)
             if problem and not ending.stopped_by:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from crawler.build import HttpClient, check_files, http_for
 from crawler.core.config import OPTIONS, RunConfig, configure
+from crawler.core.errors import UsageError
 from crawler.core.keywords import Pairs, by_keyword, pairs_of, values_of
 from crawler.core.protocols import Fetcher
 from crawler.downloader.client_options import refuse_beside_session
@@ -37,6 +38,7 @@ class CrawlPlan:
     Attributes:
         needs: the secret options that were given: none is stored, so a resume must be given them again.
         http: the client over the user's session, or with the user's jar.
+        jar: the user's jar.
         told: cookies of the user without a domain.
         reading: returns the task that is done for each document, given the usual one.
     """
@@ -44,6 +46,7 @@ class CrawlPlan:
     config: RunConfig
     needs: tuple[str, ...]
     http: HttpClient
+    jar: CookieJar | None
     told: Mapping[str, str]
     reading: Callable[[Task], Task]
 
@@ -77,11 +80,13 @@ def planned(
         reading = reading if for_workers else partial(replace, keep=True, extract=function)
     if extract is not None:
         config = configure({"extract": extract}, base=config)
+    if config.shared.frontier is not None and session is not None:
+        raise UsageError("--frontier and session: give one of them: only the crawler's own client ends with a lease")
     check_files(config, reading)
     http = (
         http_for(config, SystemClock(), jar) if session is None else over_session(session, config.fetch, SystemClock())
     )
     needs = [name for name, value in values.items() if OPTIONS[name].help.secret and value] + ["header"] * bool(told)
-    plan = CrawlPlan(config=config, needs=tuple(dict.fromkeys(needs)), http=http, told=told, reading=reading)
+    plan = CrawlPlan(config=config, needs=tuple(dict.fromkeys(needs)), http=http, jar=jar, told=told, reading=reading)
     plan.around(http)
     return plan

@@ -21,14 +21,20 @@ from crawler.core.protocols import Clock, Frontier
 from crawler.core.text import safe
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
-from crawler.frontier.postgres import runs
-from crawler.frontier.postgres.connection import is_dsn
-from crawler.frontier.postgres.frontier import PostgresFrontier
-from crawler.frontier.postgres.private_server import is_made, private_server
-from crawler.frontier.postgres.session import Session
-from crawler.frontier.postgres.workers import Membership
 from crawler.run.folder import RunFacts, RunFolder, facts_from, facts_text
 from crawler.runtime.clock import SharedClock
+
+try:
+    from crawler.frontier.postgres import runs
+    from crawler.frontier.postgres.connection import is_dsn
+    from crawler.frontier.postgres.frontier import PostgresFrontier
+    from crawler.frontier.postgres.private_server import is_made, private_server
+    from crawler.frontier.postgres.session import Session
+    from crawler.frontier.postgres.workers import Membership
+except ModuleNotFoundError as missing:
+    if missing.name != "psycopg":
+        raise
+    raise UsageError("--frontier: a run in a database needs psycopg: pip install 'crawler[postgres]'") from None
 
 EMBEDDED = "embedded:"
 _FACTS = "config.toml"
