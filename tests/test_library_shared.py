@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from crawler.core.errors import StorageError, UsageError
-from crawler.frontier.postgres.runs import workers_of
+from crawler.frontier.postgres.at_rest import at_rest
 from crawler.library import crawl
 from support.commands import add_pages, program
 from support.siteserver import HandMadeSite
@@ -42,7 +42,8 @@ async def test_a_script_shares_its_run(tmp_path: Path, database: str) -> None:
     assert ended == 0, said
     assert Counter(yielded) == lines(mine)
     assert lines(mine, other) == Counter(seeds)
-    assert [worker.late for worker in workers_of(database, "docs")] == [None, None]
+    with at_rest(database, "docs") as frontier:
+        assert [worker.late for worker in frontier.workers()] == [None, None]
 
 
 async def test_a_script_that_has_lost_its_lease_begins_again(tmp_path: Path, database: str) -> None:
