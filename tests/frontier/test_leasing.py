@@ -209,6 +209,7 @@ def test_a_trap_closes_its_family_alone(tmp_path: Path) -> None:
     assert totals.skipped == {"trap_session_id": 5}
     assert len(run.frontier.reports.examples()["trap_session_id"]) == 3
     run.again()
+    run.lease()
     totals = run.finish(listed, *finds, link("http://a/p?PHPSESSID=0000f00d0000f00d"))
     assert totals.skipped == {"trap_session_id": 6}
 
@@ -327,7 +328,7 @@ def test_all_are_asked_again_when_the_list_is_read(tmp_path: Path) -> None:
     run.finish("http://a/", link("http://a/1"))
     assert run.ask() == []
 
-    run.life.seeds(last=True)
+    run.commit(seeds=(batch_of(first=run.life.line + 1),))
 
     assert [*run.ask(), *run.ask()] == ["a/1"]
 

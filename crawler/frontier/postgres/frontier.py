@@ -157,6 +157,7 @@ class PostgresFrontier:
         self._decisions.forget()
         self._hosts.forget()
         self._places = -1
+        self._opened_before = self._decisions.scope_index.opened
 
     def _end_transaction(self) -> None:
         """Take over what the committed transaction wrote."""
@@ -184,6 +185,7 @@ class PostgresFrontier:
         if more := self._decisions.scope_index.opened - self._opened_before:
             self._session.tables.change("UPDATE meta SET value = value + ? WHERE key = 'places'", more)
             self._places += more
+            self._opened_before += more
 
     # --- leasing -------------------------------------------------------------------------------------------------
 
@@ -273,6 +275,7 @@ class PostgresFrontier:
         def work() -> None:
             may_open = bool(group.seeds) or any(visit.request.way.seed and visit.finds for visit in group.visits)
             self._read_places(may_open=may_open)
+            self._hosts.prove({visit.request.url.host_port for visit in group.visits})
             self._decisions.enter(group)
             self._write()
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+from crawler.core.errors import InternalError
 from crawler.core.scope import Scope
 from crawler.core.urls import Host
 from crawler.frontier.columns import AMONG
@@ -95,6 +96,16 @@ class SharedHosts:
         elif number not in self.owned and number not in self._claimed and number not in self._away:
             self.lock((number,))
         return number not in self.owned and number not in self._claimed
+
+    def prove(self, hosts: Collection[Host]) -> None:
+        """Refuse to go on unless this life owns all of these hosts, whose URLs it has visited.
+
+        Raises:
+            InternalError: it does not; the host was given back too early.
+        """
+        self._find(hosts)
+        if strange := [host for host in hosts if self.ids[host] not in self.owned]:
+            raise InternalError(f"a visit of {strange[0]}, which is not this worker's any more")
 
     # --- letters -------------------------------------------------------------------------------------------------
 
