@@ -135,7 +135,7 @@ class LeaseRefiller:
                 await self._refill.wait(due)
             else:
                 await self._rest.wait(_PAUSE)
-                await self._refill.wait(min(due or _HEARTBEAT, _HEARTBEAT))
+                await self._refill.wait(max(0.0, min(due or _HEARTBEAT, _HEARTBEAT) - _PAUSE))
 
     def _wanted(self, now: float) -> Wanted:
         if self.share is None:

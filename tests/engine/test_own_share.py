@@ -84,7 +84,7 @@ def test_a_worker_that_is_stopped_leases_nothing_more(tmp_path: Path) -> None:
 
     last = [wanted for moment, wanted in frontier.wanted if moment > web.asked[3].at + 0.1]
     assert len(last) >= 2
-    assert all(wanted.new_hosts == 0 and not wanted.shares and wanted.pages == 4 for wanted in last)
+    assert all(wanted.new_hosts == 0 and not wanted.shares and wanted.pages <= 4 for wanted in last)
 
 
 class _SlowParser:

@@ -118,9 +118,13 @@ class Session:
                 has_result = True
                 db.commit()
             except psycopg.Error as error:
-                has_landed = self._recover(error, began) and has_result
+                has_landed = False
+                try:
+                    has_landed = self._recover(error, began) and has_result
+                finally:
+                    if not has_landed:
+                        undo()
                 if not has_landed:
-                    undo()
                     self._pause()
                     continue
             except BaseException:
