@@ -5,15 +5,17 @@ dispatch, and safe through any death of the process (not of the machine, where i
 Layout: magic, generation, number of slots, then one 64-bit id per slot; 0 = free.
 Rules
 - The loop writes while a run is open; the frontier reads and clears it when it opens the run.
+- The file is locked as long as the board is open: one process works in a folder, also where the frontier is elsewhere.
 - The generation tells whether its deaths are counted already, so that a death while opening counts no URL twice.
 Runs on: the loop (`enter`, `leave`); the storage thread while opening and closing.
 """
 
+import fcntl
 import mmap
 import os
 from pathlib import Path
 
-from crawler.core.errors import InternalError, StorageDamaged
+from crawler.core.errors import InternalError, RunInUse, StorageDamaged
 from crawler.run.disk import disk_gate
 
 _MAGIC = 0x6272_6431_6372_6C72
@@ -41,6 +43,7 @@ class MappedBoard:
             size = (_HEADER + self._slots) * 8
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
+                self._lock(descriptor)
                 found = os.fstat(descriptor).st_size
                 # Take the blocks now, so that a write to the mapping can never meet a full disk.
                 if found < size and hasattr(os, "posix_fallocate"):
@@ -48,10 +51,18 @@ class MappedBoard:
                 elif found < size:  # macOS
                     os.ftruncate(descriptor, size)
                 self._map = mmap.mmap(descriptor, max(size, found // 8 * 8))  # an earlier life may have had more slots
-            finally:
+            except BaseException:
                 os.close(descriptor)
+                raise
+            self._descriptor = descriptor
         self._cells = memoryview(self._map).cast("q")
         return generation, ids
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunInUse(f"{self._path}: another process works in this folder; wait for it or stop it") from None
 
     @property
     def generation(self) -> int:
@@ -85,6 +96,7 @@ class MappedBoard:
         """Close the mapping; the ids on the board stay in the file."""
         self._cells.release()
         self._map.close()
+        os.close(self._descriptor)
 
     def __repr__(self) -> str:
         return f"<MappedBoard {len(self._place)} of {self._slots} in flight>"

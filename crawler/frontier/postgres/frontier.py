@@ -86,11 +86,11 @@ class PostgresFrontier:
                 post=self._hosts,
                 ids=self._hosts.ids,
             )
+        generation, ids = self._board.open()  # which keeps other processes out of this folder
         self._session.begin(self._free)
         is_alone = self._session.read(lambda: self._membership.is_alone(db))
         if not is_alone:  # hosts that the run has given up stay so while it goes on elsewhere
             self._decisions.hosts.given_up.clear()
-        generation, ids = self._board.open()
         counted = self._session.transact(lambda: self._count_deaths(generation, ids, is_alone=is_alone), self._undo)
         self._end_transaction()
         self._board.clear(max(generation, counted) + 1)  # a board that was deleted starts again at 0
