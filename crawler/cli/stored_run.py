@@ -83,6 +83,8 @@ def database(where: str) -> Iterator[str]:
     if not is_dsn(name) and (not name.startswith(EMBEDDED) or name == EMBEDDED):
         told = shown(name) if "://" in name else safe(where, 120)
         raise UsageError(f"{told} names no database: write postgresql://USER@HOST/DB or embedded:DIR")
+    if name.startswith(EMBEDDED) and not (folder := Path(name.removeprefix(EMBEDDED)) / "data").is_dir():
+        raise UsageError(f"{safe(where, 200)}: there is no database; {safe(str(folder))} would be its data")
     with reachable(name) as dsn:
         yield dsn
 

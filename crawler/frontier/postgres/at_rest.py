@@ -24,7 +24,11 @@ from crawler.frontier.postgres.runs import connected
 from crawler.frontier.postgres.tables import PostgresTables
 from crawler.frontier.tables import Row
 
-_PATIENT = ("SET idle_in_transaction_session_timeout TO 0", "SET statement_timeout TO 0")
+_PATIENT = (
+    "SET idle_in_transaction_session_timeout TO 0",
+    "SET statement_timeout TO 0",
+    "SET lock_timeout TO '30s'",  # only those wait for each other who drop a table
+)
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _OWNERS = "SELECT name, worker.id FROM host JOIN worker ON worker.life = host.owner"
 _LINES = (

@@ -35,8 +35,17 @@ def is_away(error: psycopg.Error, *, is_lost: bool) -> bool:
 
 def _is_refused(error: psycopg.Error) -> bool:
     """Return whether this is about who asks and for what, which no waiting mends."""
+    return _tells(error, "authentication failed", "does not exist", "no pg_hba.conf", "no password", "not permitted")
+
+
+def _is_full(error: psycopg.Error) -> bool:
+    """Return whether the server has as many connections as it takes; libpq gives no code for that."""
+    return isinstance(error, errors.TooManyConnections) or _tells(error, "too many c", "connection slots are reserved")
+
+
+def _tells(error: psycopg.Error, *parts: str) -> bool:
     text = str(error)
-    return any(part in text for part in ("authentication failed", "does not exist", "no pg_hba.conf", "no password"))
+    return any(part in text for part in parts)
 
 
 @contextmanager
@@ -59,8 +68,9 @@ def named(error: psycopg.Error, name: str) -> StorageError:
         return StorageError(f"{name}: {told}; let this user create and write there, or use a database of its own")
     if isinstance(error, _NO_TABLES):
         return StorageDamaged(f"{name}: {told}: the run was dropped, or is not whole; restore it, or start a new one")
-    if isinstance(error, errors.TooManyConnections):
+    if _is_full(error):
         return StorageError(f"{name}: {told}; raise max_connections there, or end some of its clients, then resume")
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-        return StorageError(f"{name}: {told}; start the database, or mend its address, then resume")
+        start, mend = "start the database, or mend its address, then resume", "mend its name, user or password"
+        return StorageError(f"{name}: {told}; {mend if _is_refused(error) else start}")
     return StorageError(f"{name}: {told}; see to the database, then resume")

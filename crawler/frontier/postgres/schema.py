@@ -16,7 +16,7 @@ Runs on: the thread that has the connection.
 
 import re
 
-from crawler.core.errors import StorageDamaged, UsageError
+from crawler.core.errors import StorageDamaged, StorageError, UsageError
 from crawler.core.text import safe
 from crawler.frontier.columns import READY, SUSPECT, WAITING
 from crawler.frontier.postgres.connection import Connection
@@ -181,8 +181,13 @@ def check(db: Connection, run: str) -> None:
     """Refuse a run of another version.
 
     Raises:
-        StorageDamaged: its tables are of another version, or none of ours.
+        StorageError: this user may not use them.
+        StorageDamaged: they are of another version, or none of ours.
     """
+    if db.row("SELECT 1 WHERE has_schema_privilege(current_user, current_setting('search_path'), 'USAGE')") is None:
+        raise StorageError(
+            f"run {run}: this user has no right to it: GRANT USAGE ON SCHEMA {PREFIX}{run}, and rights to its tables"
+        )
     row = db.row("SELECT value FROM meta WHERE key = 'version'")
     if row is None or row[0] != VERSION:
         found = "no version" if row is None else f"format {row[0]}"
