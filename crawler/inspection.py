@@ -14,6 +14,7 @@ from crawler.core.budget import spent_by_all_lives
 from crawler.core.frontier_reports import UrlHistory
 from crawler.core.leases_and_commits import RobotsCopy, Totals
 from crawler.core.reasons import Reason
+from crawler.core.text import counted
 from crawler.core.urls import Url, parse
 from crawler.frontier.at_rest import FrontierAtRest
 from crawler.frontier.audit import FrontierAudit
@@ -21,7 +22,7 @@ from crawler.frontier.host_reports import HostReports
 from crawler.frontier.robots_rows import robots_copies
 from crawler.frontier.url_history import FrontierHistory
 from crawler.report.hosts import HostRow, host_row
-from crawler.report.summary import MOST_HOSTS, summarize
+from crawler.report.summary import MOST_HOSTS, Summary, summarize
 from crawler.report.why.answer import explain
 from crawler.report.why.case import Question
 from crawler.report.why.chain import Answer
@@ -41,16 +42,7 @@ def verify(frontier: FrontierAtRest, folder: RunFolder, facts: RunFacts) -> Audi
         StorageDamaged: the frontier cannot be read at all.
     """
     audit = FrontierAudit(frontier)
-    hosts = audit.reports.hosts(agent_of(facts.config), MOST_HOSTS)
-    account = summarize(
-        audit.totals(),
-        peak_rss_mb=0,
-        stopped_by=None,
-        hosts=hosts,
-        examples=audit.reports.examples(),
-        lost_seeds=audit.reports.lost_seeds(),
-    )
-    summary = to_builtins(account)
+    summary = to_builtins(_account(audit, facts, None))
     for of_a_life in ("peak_rss_mb", "stopped_by"):
         del summary[of_a_life]
     return replace(compare(audit, folder, facts, summary), spent=_spent(audit, facts))
@@ -64,6 +56,33 @@ def verify_shared(frontier: FrontierAtRest, facts: RunFacts, parts: Sequence[Par
     """
     audit = FrontierAudit(frontier)
     return replace(compare_all(audit, parts), spent=_spent(audit, facts))
+
+
+def summary(frontier: FrontierAtRest, facts: RunFacts) -> Summary:
+    """Return the account of a run with these facts, of all its workers and lives; its peak memory is not known.
+
+    Raises:
+        StorageError: the frontier cannot be read.
+    """
+    audit = FrontierAudit(frontier)
+    if live := sum(worker.is_live for worker in frontier.workers()):
+        state: str | None = f"{counted(live, 'worker')} at work"
+    elif audit.totals().pending or frontier.letters():
+        state = _spent(audit, facts) or "not at its end"
+    else:
+        state = None
+    return _account(audit, facts, state)
+
+
+def _account(audit: FrontierAudit, facts: RunFacts, stopped_by: str | None) -> Summary:
+    return summarize(
+        audit.totals(),
+        peak_rss_mb=0,
+        stopped_by=stopped_by,
+        hosts=audit.reports.hosts(agent_of(facts.config), MOST_HOSTS),
+        examples=audit.reports.examples(),
+        lost_seeds=audit.reports.lost_seeds(),
+    )
 
 
 def _spent(audit: FrontierAudit, facts: RunFacts) -> str | None:

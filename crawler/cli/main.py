@@ -27,6 +27,7 @@ COMMANDS = {
     "resume": "Go on with an interrupted run.",
     "join": "Take part in a run that lives in a database.",
     "workers": "Show the workers of a run that lives in a database.",
+    "summary": "Show the account of a run, or of what it has done so far.",
     "why": "Tell why a URL was fetched, or was not.",
     "hosts": "Show the hosts of a run: pages, pace, robots.txt, errors.",
     "timeline": "Draw what ran when, from the trace of a run.",

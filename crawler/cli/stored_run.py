@@ -109,5 +109,5 @@ def _database_of(folder: str, facts: RunFacts) -> str:
         UsageError: it holds a password, which no folder stores.
     """
     if (stored := facts.secrets.get("frontier")) is None:
-        raise UsageError(f"{safe(folder, 200)}: its database was named with a password, which is not stored: name it")
+        raise UsageError(f"{safe(folder, 200)}: its database has a password, which no folder stores: name the database")
     return str(stored)

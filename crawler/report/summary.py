@@ -5,7 +5,6 @@ Rules
 Runs on: anywhere (pure).
 """
 
-import shlex
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
@@ -16,6 +15,7 @@ from crawler.core.frontier_reports import ChiefHosts, HostsInVain, LostSeeds
 from crawler.core.histogram import percentile
 from crawler.core.leases_and_commits import Totals
 from crawler.core.reasons import Reason
+from crawler.core.run_names import quoted_run
 from crawler.core.tables import WIDTH
 from crawler.core.text import counted, duration, safe, size
 from crawler.report.hosts import SORTS, HostRow, host_row, hosts_text
@@ -125,7 +125,8 @@ def as_text(summary: Summary, folder: str | None) -> str:
     by = summary.stopped_by or "complete"
     head = f"stopped by {by}" if by.startswith("--") else by
     account = f"{summary.done:,} done + {summary.failed:,} failed + {skipped:,} skipped + {summary.pending:,} pending"
-    speed = f"{summary.pages_per_second:,.1f} pages/s, peak memory {summary.peak_rss_mb:,.0f} MiB"
+    memory = f", peak memory {summary.peak_rss_mb:,.0f} MiB" if summary.peak_rss_mb else ""  # of a look back: unknown
+    speed = f"{summary.pages_per_second:,.1f} pages/s{memory}"
     lines = [
         f"{head}: {counted(summary.discovered, 'URL')} = {account}",
         *([f"  {_lost_line(summary)}"] if summary.lost_seeds else []),
@@ -196,7 +197,7 @@ def _host_lines(summary: Summary, folder: str | None) -> list[str]:
     while len(found := hosts_text(_chief(rows, shown), WIDTH - 2)) > _SHOWN_HOSTS - 1 and shown > 1:
         shown -= 1
     rest = len(rows) + summary.more_hosts - shown
-    more = f"{counted(rest, 'host')} more" + (f": crawler hosts {shlex.quote(safe(folder))}" if folder else "")
+    more = f"{counted(rest, 'host')} more" + (f": crawler hosts {quoted_run(folder)}" if folder else "")
     return [*found, *([more] if rest else [])]
 
 

@@ -3,15 +3,14 @@
 Runs on: anywhere (pure).
 """
 
-import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from crawler.core import traps
 from crawler.core.frontier_reports import StoredUrl
 from crawler.core.reasons import Reason
-from crawler.core.run_names import is_database
-from crawler.core.text import counted, safe
+from crawler.core.run_names import is_database, quoted_run
+from crawler.core.text import counted
 
 SHAPES = {
     Reason.TRAP_URL_LENGTH: f"it has more than {traps.MOST_CHARACTERS:,} characters",
@@ -67,14 +66,13 @@ _OF_ALL_LIVES = frozenset({"--max-pages", "--max-pages-per-host", "--max-bytes"}
 def resume_command(folder: str, stopped_by: str | None) -> str:
     """Return the command that resumes a run, with a larger budget if a budget of the whole run is spent.
 
-    `folder` may also name a database, and the run by ` --name NAME` behind it: one more worker goes on there.
+    `folder` may also name a database: one more worker goes on there.
     """
     if is_database(folder):
-        database, option, name = folder.partition(" --name ")
-        return f"crawler join {shlex.quote(safe(database))}{option}{name}"
+        return f"crawler join {quoted_run(folder)}"
     budget, _, spent = (stopped_by or "").partition(" ")
     more = f" {budget} N, N above {spent}" if budget in _OF_ALL_LIVES else ""
-    return f"crawler resume {shlex.quote(safe(folder))}{more}"
+    return f"crawler resume {quoted_run(folder)}{more}"
 
 
 def moment(seconds: float) -> str:

@@ -20,6 +20,7 @@ COMMANDS = {
     "why": ["why", "http://h/", "{dsn}"],
     "robots": ["robots", "http://h/", "--run", "{dsn}"],
     "workers": ["workers", "{dsn}"],
+    "summary": ["summary", "{dsn}"],
 }
 
 
@@ -150,6 +151,17 @@ def cut_while_reading(dsn: str, question: str, cut: Callable[[], None]) -> None:
         for _ in frontier.tables.scan(question):
             cut()
         frontier.tables.row("SELECT 1")
+
+
+def test_a_database_with_a_password_is_not_known_to_a_folder(
+    shared: TwoWorkers, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """No folder stores it, so the database must be named."""
+    config = shared.folders[1] / "config.toml"
+    config.write_text(config.read_text("utf-8").replace(f'frontier = "{shared.dsn}"\n', ""), "utf-8")
+
+    assert _run(["hosts", str(shared.folders[1])]) == 2
+    assert one_line(capfd).endswith("w2: its database has a password, which no folder stores: name the database")
 
 
 def test_no_look_makes_a_private_server(tmp_path: Path, command: list[str], capfd: pytest.CaptureFixture[str]) -> None:
