@@ -76,26 +76,25 @@ def database(where: str) -> Iterator[str]:
     Raises:
         UsageError: it names none.
     """
-    from crawler.frontier.postgres.connection import is_dsn, shown
-    from crawler.sharing import EMBEDDED, reachable
+    from crawler.sharing import EMBEDDED, reachable  # it says what to install where psycopg is missing
 
     name = str(look_up({"frontier": where}).values["frontier"])
+    from crawler.frontier.postgres.connection import is_dsn, shown
+
     if not is_dsn(name) and (not name.startswith(EMBEDDED) or name == EMBEDDED):
         told = shown(name) if "://" in name else safe(where, 120)
         raise UsageError(f"{told} names no database: write postgresql://USER@HOST/DB or embedded:DIR")
-    if name.startswith(EMBEDDED) and not (folder := Path(name.removeprefix(EMBEDDED)) / "data").is_dir():
-        raise UsageError(f"{safe(where, 200)}: there is no database; {safe(str(folder))} would be its data")
     with reachable(name) as dsn:
         yield dsn
 
 
 @contextmanager
 def _in_database(where: str, run: str | None) -> Iterator[StoredRun]:
-    from crawler.frontier.postgres.at_rest import at_rest
-    from crawler.frontier.postgres.connection import is_dsn, shown
-    from crawler.sharing import facts_of
-
     with database(where) as dsn:
+        from crawler.frontier.postgres.at_rest import at_rest
+        from crawler.frontier.postgres.connection import is_dsn, shown
+        from crawler.sharing import facts_of
+
         facts = facts_of(dsn, run)
         with at_rest(dsn, facts.config.shared.name or "") as frontier:
             name = (shown(where) if is_dsn(where) else where) + (f" --name {run}" if run else "")
