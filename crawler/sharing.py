@@ -68,12 +68,23 @@ def begin_shared(dsn: str, folder: RunFolder, facts: RunFacts) -> RunFacts:
     shared = facts.config.shared
     run = shared.name or _name_of(folder.path)
     facts = replace(facts, config=replace(facts.config, shared=replace(shared, name=run)))
+    max_pages = facts.config.budget.max_pages
+    worker = runs.begin_run(dsn, run, _common(facts), max_pages=max_pages, place=_place(folder))
+    return replace(facts, worker=worker)
+
+
+def change_pages(dsn: str, facts: RunFacts) -> None:
+    """Give the whole run the budget of pages in these facts; workers that are at work keep to the one before."""
+    if (pages := facts.config.budget.max_pages) is not None:
+        runs.change_run(dsn, facts.config.shared.name or "", _common(facts), max_pages=pages)
+
+
+def _common(facts: RunFacts) -> dict[str, str]:
+    """Return what every worker of the run must know."""
     secrets = {name: value for name, value in facts.secrets.items() if name != "frontier"}
     needs = tuple(name for name in facts.needs if name != "frontier")
-    common = replace(facts, sources=(), seeds_bytes=0, secrets=secrets, needs=needs)
-    max_pages = facts.config.budget.max_pages
-    worker = runs.begin_run(dsn, run, {_FACTS: facts_text(common)}, max_pages=max_pages, place=_place(folder))
-    return replace(facts, worker=worker)
+    common = replace(facts, sources=(), seeds_bytes=0, secrets=secrets, needs=needs, worker=None)
+    return {_FACTS: facts_text(common)}
 
 
 def facts_of(dsn: str, run: str | None) -> RunFacts:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from crawler.cli.options import RUN_FLAGS, KnobCommand, RunFlags, given, knobs, with_parameters
 from crawler.cli.references import look_up
 from crawler.cli.tracefile import trace_file
-from crawler.core.config import OPTIONS, configure
+from crawler.core.config import OPTIONS, RUN_WIDE, configure
 from crawler.core.errors import UsageError
 from crawler.core.options import Option
 from crawler.run.folder import RunFolder
@@ -25,7 +25,8 @@ Examples:
 
 
 def _may_differ(option: Option) -> bool:
-    return (option.help.resumable or option.help.secret or option.name == "name") and option.name != "frontier"
+    own = option.help.resumable or option.help.secret or option.name == "name"
+    return own and option.name not in {"frontier", *RUN_WIDE}
 
 
 @click.command(cls=KnobCommand, epilog=EXAMPLES)

@@ -51,6 +51,10 @@ def command(folder: str, **parameters: object) -> int:
     changed = given(parameters)
     if fixed := next((name for name in changed if not _may_change(OPTIONS[name])), None):
         raise UsageError(f"--{fixed}: resume cannot change it; start a new run with it")
+    if facts.worker is not None and (shared := next((name for name in ("max-bytes", "rate") if name in changed), None)):
+        raise UsageError(
+            f"--{shared}: several workers share this run, and one cannot change it for all; start a new run"
+        )
     configure(changed)  # alone first: an error beside the run's options would name their file
     check_names(dict.fromkeys(facts.needs), OPTIONS, str(run_folder.config))
     for name in facts.needs:
@@ -76,8 +80,10 @@ def command(folder: str, **parameters: object) -> int:
         click.echo("lines that were printed just before the interruption may come again", err=True)
     if facts.worker is None:
         return carry_out(run_folder, facts, flags, trace)
-    from crawler.sharing import SharedStore, reachable
+    from crawler.sharing import SharedStore, change_pages, reachable
 
     with reachable(config.shared.frontier or "") as database:
+        if "max-pages" in changed:
+            change_pages(database, facts)
         others = more_workers(run_folder, facts, flags.processes, secrets, changed)
         return carry_out(run_folder, facts, flags, trace, SharedStore(database, facts), others)

@@ -10,6 +10,7 @@ from crawler.core.errors import UsageError
 from crawler.frontier.postgres import schema
 from crawler.frontier.postgres.connection import Connection, shown
 from crawler.frontier.postgres.errors import database_gate
+from crawler.frontier.postgres.workers import LINES_OF
 
 
 @contextmanager
@@ -58,7 +59,8 @@ def begin_run(dsn: str, run: str, facts: Mapping[str, str], *, max_pages: int | 
         try:
             schema.create(db, schema.schema_of(run))
             db.execute_each("INSERT INTO facts VALUES (?, ?)", list(facts.items()))
-            db.execute("INSERT INTO meta VALUES ('rate', 0), ('pages_left', ?)", max_pages or 0)
+            pages = max_pages or 0
+            db.execute("INSERT INTO meta VALUES ('rate', 0), ('max_pages', ?), ('pages_left', ?)", pages, pages)
             worker = _enter(db, place)
             db.commit()
         except BaseException:
@@ -75,6 +77,24 @@ def join_run(dsn: str, run: str, place: str) -> int:
         worker = _enter(db, place)
         db.commit()
     return worker
+
+
+def change_run(dsn: str, run: str, facts: Mapping[str, str], *, max_pages: int) -> None:
+    """Give a run another budget of pages, and these facts for those who join from now on."""
+    with connected(dsn, run) as db:
+        db.begin()
+        try:
+            ((before,),) = db.rows("SELECT value FROM meta WHERE key = 'max_pages' FOR UPDATE")
+            if not before:  # nobody has counted pages so far
+                db.execute(f"UPDATE worker SET pages = ({LINES_OF.replace('?', 'worker.id')})")  # noqa: S608
+                db.execute("UPDATE meta SET value = -(SELECT sum(pages) FROM worker) WHERE key = 'pages_left'")
+            db.execute("UPDATE meta SET value = value + ? WHERE key = 'pages_left'", max_pages - before)
+            db.execute("UPDATE meta SET value = ? WHERE key = 'max_pages'", max_pages)
+            db.execute_each("UPDATE facts SET value = ? WHERE name = ?", [(text, name) for name, text in facts.items()])
+            db.commit()
+        except BaseException:
+            db.roll_back()
+            raise
 
 
 def _enter(db: Connection, place: str) -> int:

@@ -18,7 +18,7 @@ from crawler.core.leases_and_commits import Wanted
 from crawler.frontier.postgres.tables import PostgresTables
 
 _LIVE = "life IS NOT NULL AND lease_until >= clock_timestamp()"
-_LINES = "SELECT coalesce(sum(n), 0) FROM tally WHERE worker = ? AND kind = 'state' AND name IN ('DONE', 'FAILED')"
+LINES_OF = "SELECT coalesce(sum(n), 0) FROM tally WHERE worker = ? AND kind = 'state' AND name IN ('DONE', 'FAILED')"
 _DEAD = (
     "SELECT id, life, pages FROM worker WHERE life IS NOT NULL AND lease_until < clock_timestamp()"
     " ORDER BY id FOR UPDATE SKIP LOCKED"
@@ -104,7 +104,7 @@ class Membership:
         if wanted == granted:
             return granted
         ((left,),) = db.rows("SELECT value FROM meta WHERE key = 'pages_left' FOR UPDATE")
-        change = min(wanted - granted, ceil(left / workers)) if wanted > granted else wanted - granted
+        change = min(wanted - granted, max(0, ceil(left / workers))) if wanted > granted else wanted - granted
         db.change("UPDATE meta SET value = value - ? WHERE key = 'pages_left'", change)
         return granted + change
 
@@ -124,7 +124,7 @@ class Membership:
 
 
 def _lines(db: PostgresTables, worker: int) -> int:
-    ((lines,),) = db.rows(_LINES, worker)
+    ((lines,),) = db.rows(LINES_OF, worker)
     return int(lines)
 
 
