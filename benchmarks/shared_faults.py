@@ -434,6 +434,7 @@ _BUSY = SitePlan(
     crawl_delays=DELAYS * 10,
     shares=Shares(retry_after=0.05, redirects=0.05),
     loops=False,
+    latency=0.15,  # or no host would ever be asked two things at once
     largest=4000,
 )
 _PARTS: Mapping[str, Callable[[Path], Part]] = {
