@@ -64,7 +64,7 @@ def account(dsn: str, folders: Sequence[Path], truth: Mapping[str, Answer]) -> S
     found.wrong = sum((line["status"], line["sha256"]) != truth.get(str(line["url"])) for line in every)
     with connected(dsn, "run") as db:
         found.lives = int(db.rows("SELECT last_value FROM life_number")[0][0])
-        found.problems = [*_left(db), *_compare_files(db, lines), *_audit(db, every)]
+        found.problems = [*problems(db), *_compare_files(db, lines), *_compare_lines(db, every)]
     return found
 
 
@@ -73,14 +73,15 @@ def _lines(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in file.read_bytes().splitlines()] if file.exists() else []
 
 
-def _left(db: Connection) -> Iterator[str]:
-    """Yield what an ended run leaves behind and should not."""
+def problems(db: Connection) -> Iterator[str]:
+    """Yield what an ended run leaves behind and should not, and rows and sums that do not agree."""
     for name, query in _LEFT.items():
         ((n,),) = db.rows(query)
         if n:
             yield f"{n} {name} are left"
     for row in db.rows(_STUCK):
         yield f"pending: {row}"
+    yield from FrontierAudit(PostgresAtRest(db, "database")).problems()
 
 
 def _compare_files(db: Connection, lines: Mapping[Path, Sequence[object]]) -> Iterator[str]:
@@ -97,9 +98,8 @@ def _compare_files(db: Connection, lines: Mapping[Path, Sequence[object]]) -> It
                 yield f"{folder.name}/{name} has {size} bytes, but {length} are committed"
 
 
-def _audit(db: Connection, lines: Sequence[Mapping[str, object]]) -> Iterator[str]:
+def _compare_lines(db: Connection, lines: Sequence[Mapping[str, object]]) -> Iterator[str]:
     audit = FrontierAudit(PostgresAtRest(db, "database"))
-    yield from audit.problems()
     told = [msgspec.convert(line, PageLine) for line in lines]
     for line, fault in zip(told, audit.disputes(told), strict=True):
         if fault is not None:
