@@ -13,6 +13,7 @@ from crawler.frontier.postgres.at_rest import PostgresAtRest
 from crawler.frontier.postgres.connection import Connection
 from crawler.frontier.postgres.runs import connected
 from crawler.run.recount import PageLine
+from crawler.site.log import Hit
 
 Answer = tuple[int | None, str | None]  # status, SHA-256
 
@@ -105,3 +106,12 @@ def _compare_lines(db: Connection, lines: Sequence[Mapping[str, object]]) -> Ite
         if fault is not None:
             yield f"{line.url}: {' '.join(fault)}"
     yield from (f"{url}: has no line" for url in audit.unshown())
+
+
+def asked_again(hits: Sequence[Hit]) -> int:
+    """Return how many requests for a page came after it had been answered for good."""
+    good = Counter((hit.host, hit.target) for hit in hits if hit.status in _GOOD and hit.target != "/robots.txt")
+    return sum(n - 1 for n in good.values())
+
+
+_GOOD = frozenset({200, 301, 302, 303, 307, 308, 404, 410})
