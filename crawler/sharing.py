@@ -112,7 +112,7 @@ class SharedStore:
 
     def clock(self) -> Clock:
         """Return a clock that tells the database's time."""
-        return SharedClock(runs.clock_ahead(self._dsn, time.time()))
+        return SharedClock(runs.clock_ahead(self._dsn, time.time))
 
     def frontier(self, board: MappedBoard, policy: FrontierPolicy) -> Frontier:
         """Return the frontier of this worker, to be opened."""
