@@ -36,7 +36,7 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from benchmarks.support.programs import ended_by_sigterm, planned_site
+from benchmarks.support.programs import audit, ended_by_sigterm, planned_site
 from benchmarks.support.tables import Claim, at_most, exactly, figure, verdict
 from benchmarks.support.truth import Truth
 from crawler.frontier.postgres.runs import connected
@@ -123,6 +123,7 @@ class Told:
     hits: list[list[Hit]] = field(default_factory=list)
     cuts: int = 0
     late: int = 0
+    unclean: int = 0
     buried: int = 0
     workers: int = 0
     noise: float = TOLERANCE
@@ -199,6 +200,7 @@ def _show(name: str, options: argparse.Namespace, folder: Path) -> int:
             figure("lines of output", told.sum("lines")),
             *(exactly(f"URLs {what}", 0, told.sum(what)) for what in ("lost", "extra", "twice", "wrong")),
             exactly("problems in the databases", 0, sum(len(found.problems) for found in told.accounts)),
+            exactly("runs that `crawler verify` finds fault with", 0, told.unclean),
             exactly("processes that ended as they should not", 0, len(told.unexpected)),
             exactly("runs that hung", 0, told.hung),
             at_most("pages that were asked for again", bound, told.again),
@@ -250,6 +252,7 @@ def _run(part: Part, options: argparse.Namespace, told: Told, server: DatabaseSe
             proxy.close()
         told.accounts.append(account(dsn, crew.folders, wanted))
         told.late += _late(crew.folders, wall)
+        told.unclean += audit(dsn, "--name", "run") != 0
     told.runs += 1
     told.unexpected += crew.unexpected
     told.processes += sum(len(worker.groups) for worker in crew.workers)

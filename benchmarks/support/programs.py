@@ -47,9 +47,9 @@ def crawler(*arguments: str) -> Run:
     return Run(done.returncode, seconds, msgspec.json.decode(done.stdout, type=Summary))
 
 
-def audit(folder: Path) -> int:
-    """The exit code of `crawler verify`: 0 = clean."""
-    command = [sys.executable, "-m", "crawler", "verify", str(folder)]
+def audit(*run: Path | str) -> int:
+    """The exit code of `crawler verify`: 0 = clean. `run` is its folder, or its database and options."""
+    command = [sys.executable, "-m", "crawler", "verify", *map(str, run)]
     return subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
 
 
