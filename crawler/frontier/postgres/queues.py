@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from crawler.frontier.columns import AMONG, PARKED_DEATHS, READY, SUSPECT
+from crawler.frontier.columns import AMONG, PARKED_DEATHS, READY, SUSPECT, WAITING
 from crawler.frontier.postgres.hosts import SharedHosts
 from crawler.frontier.postgres.tables import PostgresTables
 from crawler.frontier.queues import NO_LIMIT, Limits
@@ -36,10 +36,24 @@ _SUSPECT = (
     f" AND url.host {AMONG} AND host.due <= ? AND host.pages < ? ORDER BY depth, deaths, url.id LIMIT 1"
 )
 _RESTED = (
-    "SELECT min(due) FROM host WHERE ready > 0 AND owner IS NULL AND due > ? AND pages < ?",
-    f"SELECT min(due) FROM host JOIN url ON url.host = host.id WHERE {SUSPECT} AND due > ? AND pages < ?",  # noqa: S608
+    "SELECT least((SELECT min(due) FROM host WHERE ready > 0 AND owner IS NULL AND due > ? AND pages < ?),"  # noqa: S608
+    f" (SELECT min(due) FROM host JOIN url ON url.host = host.id WHERE {SUSPECT} AND due > ? AND pages < ?))"
 )
-_OF_OPEN_HOSTS = "FROM url JOIN host ON host.id = url.host WHERE state = 0 AND pages < ?"
+_OPEN = "(SELECT pages FROM host WHERE host.id = url.host) < ?"
+_LEAST = (
+    "(SELECT depth FROM url WHERE url.host = host.id"  # noqa: S608 - from the index of ready rows, one look each
+    f" AND (attempts > 0) = %s AND {READY} ORDER BY depth LIMIT 1)"
+)
+_LOWEST = (
+    f"SELECT least((SELECT min(least({_LEAST % 'false'}, {_LEAST % 'true'})) FROM host WHERE ready > 0 AND pages < ?),"  # noqa: S608
+    f" (SELECT min(depth) FROM url WHERE {SUSPECT} AND {_OPEN}),"
+    f" (SELECT min(depth) FROM url WHERE {WAITING} AND {_OPEN}), (SELECT min(depth) FROM letter))"
+)
+_LEFT = (
+    "SELECT EXISTS (SELECT 1 FROM host WHERE ready > 0 AND pages < ?)"  # noqa: S608
+    f" OR EXISTS (SELECT 1 FROM url WHERE {SUSPECT} AND {_OPEN})"
+    f" OR EXISTS (SELECT 1 FROM url WHERE {WAITING} AND {_OPEN})"
+)
 _PARKED = f"SELECT id FROM url WHERE {SUSPECT} AND deaths >= ? AND host {AMONG}"  # noqa: S608
 
 
@@ -99,16 +113,13 @@ class PostgresQueues:
 
     def next_rested(self, after: float, pages: int) -> float | None:
         """Return the earliest moment, later than `after`, at which a free host with pending URLs is due."""
-        found = [row[0] for query in _RESTED if (row := self._db.row(query, after, pages)) and row[0] is not None]
-        return min(found, default=None)
+        row = self._db.row(_RESTED, after, pages, after, pages)
+        return None if row is None else row[0]
 
     def lowest_depth(self, pages: int) -> int | None:
         """Return the least depth of a pending URL whose host is not closed, or of a find on its way."""
-        rows = (
-            self._db.row(f"SELECT depth {_OF_OPEN_HOSTS} ORDER BY depth LIMIT 1", pages),
-            self._db.row("SELECT min(depth) FROM letter"),
-        )
-        return min((row[0] for row in rows if row is not None and row[0] is not None), default=None)
+        row = self._db.row(_LOWEST, pages, pages, pages)
+        return None if row is None else row[0]
 
     def is_anything_left(self, pages: int) -> bool:
         """Return whether there is a pending URL whose host is not closed, or a find that is still on its way."""
@@ -116,4 +127,5 @@ class PostgresQueues:
             return True
         if not self._tally.pending or pages == NO_LIMIT:
             return self._tally.pending > 0
-        return self._db.row(f"SELECT 1 {_OF_OPEN_HOSTS} LIMIT 1", pages) is not None
+        row = self._db.row(_LEFT, pages, pages, pages)
+        return row is not None and row[0]
