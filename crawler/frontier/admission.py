@@ -80,6 +80,8 @@ class Admission:
         """Take in a group: the lines of the list, the visits, the retries, and the finds that no page led to."""
         self._post.claim(_hosts_of(group))
         self._rows.load(self._expected(group))
+        if self._scope_index.looks_ahead:
+            self._scope_index.look_up(self._new_links(group.visits))
         for batch in group.seeds:
             self.import_lines(batch)
         for visit in group.visits:
@@ -101,6 +103,14 @@ class Admission:
             if visit.target is not None or visit.reason is Reason.HTTP_INSTEAD:
                 yield visit.request.url.href
         yield from (find.url.href for find in group.finds)
+
+    def _new_links(self, visits: Sequence[Visit]) -> Iterator[tuple[int, Url]]:
+        """Yield the links of these visits that will be new rows, with the rows of their hosts."""
+        for links in chain.from_iterable(self._links[visit.request.id] for visit in visits):
+            host = links.run.find.url.host_port
+            if links.refusal is None and links.unsettled and not self._post.is_away(host):
+                host_id = self._hosts.id(host)
+                yield from ((host_id, links.run.of(href).url) for href in links.unsettled if self._rows.lacks(href))
 
     def _judge_links(self, visits: Sequence[Visit]) -> None:
         """Judge the links of these visits by the seen cache, once it has taken in the shapes of those that it lacks."""

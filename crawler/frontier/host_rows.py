@@ -1,7 +1,7 @@
 """The rows of hosts, with counters that follow the rows of their URLs.
 
 Rules
-- `ready`, `pages` and `trouble` change in the same transaction as the rows that they count, one statement per host.
+- `ready`, `pages` and `trouble` change in the same transaction as the rows that they count, a row of a host once.
 - A rollback drops its counts, and the ids of rows that it undid.
 Runs on: the storage thread; what changes rows, inside a transaction.
 """
@@ -18,12 +18,19 @@ from crawler.core.reasons import Reason
 from crawler.core.scope import Scope
 from crawler.core.urls import Host
 from crawler.frontier.columns import AMONG
-from crawler.frontier.tables import Tables
+from crawler.frontier.tables import Merge, Tables
 
 _REMEMBERED = 100_000
 _LONG_AGO = 3600.0  # seconds; older failures are forgotten when a later life asks again
 _STATE = tuple(field.name for field in fields(HostState) if field.name != "answered")
 _QUOTED = ", ".join(f'"{name}"' for name in _STATE)  # WINDOW is a word of SQL
+_COUNTED = (
+    ("ready", Merge.ADD),
+    ("pages", Merge.ADD),
+    ("failed", Merge.ADD),
+    ("first_at", Merge.KEEP),
+    ("last_at", Merge.SET),
+)
 _INSERT = "INSERT INTO host (name, site) VALUES (?, ?) ON CONFLICT (name) DO NOTHING RETURNING id"
 ANSWERED = "pages > failed OR EXISTS (SELECT 1 FROM robots WHERE robots.host = host.id)"
 
@@ -150,14 +157,10 @@ class HostRows:
 
     def write(self) -> None:
         """Write the counts into the transaction."""
-        self._db.change_each(
-            "UPDATE host SET ready = ready + ? WHERE id = ?", [(n, host_id) for host_id, n in self._ready.items() if n]
-        )
-        self._db.change_each(
-            "UPDATE host SET pages = pages + ?, failed = failed + ?, first_at = coalesce(first_at, ?), last_at = ?"
-            " WHERE id = ?",
-            [(*astuple(pages), host_id) for host_id, pages in self._pages.items()],
-        )
+        ready = [(n, host_id) for host_id, n in self._ready.items() if n and host_id not in self._pages]
+        self._db.merge("host", _COUNTED[:1], "id", ready)
+        counts = [(self._ready[host_id], *astuple(pages), host_id) for host_id, pages in self._pages.items()]
+        self._db.merge("host", _COUNTED, "id", counts)
         troubles = [(host_id, str(reason), n) for (host_id, reason), n in self._troubles.items()]
         self._db.add("trouble", ("host", "reason"), "n", troubles)
         self._clear()

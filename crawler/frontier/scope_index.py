@@ -103,6 +103,23 @@ class ScopeIndex:
             self._changed.add((host_id, family.key))
         return None
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Return whether `look_up` is of use."""
+        return self._has_traps and self._db.is_far
+
+    def look_up(self, urls: Iterable[tuple[int, Url]]) -> None:
+        """Read the counters of these URLs of hosts, which are about to be counted, as one set."""
+        wanted: set[tuple[int, bytes]] = set()
+        for host_id, url in urls:
+            counts = self._counts[host_id]
+            wanted.update((host_id, family.key) for family in families(url, self._year) if family.key not in counts)
+        for host_id, key in wanted:
+            self._counts[host_id][key] = 0
+        for host_id, key, n in self._db.rows_with("family", ("host", "key"), "n", wanted):
+            self._counts[host_id][key] = n
+        self._remembered += len(wanted)
+
     def families(self, url: Url, host_id: int, document: Document | None = None) -> Families:
         """Return the families of a URL that is no seed, and the size of each."""
         sizes, counts = [], self._counts[host_id]

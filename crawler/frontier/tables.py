@@ -7,6 +7,7 @@ Runs on: anywhere (pure); an implementation on the thread that has its connectio
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any, Protocol
 
 from crawler.core.urls import Url
@@ -15,8 +16,22 @@ Row = Any
 """A tuple of the values of a row's columns."""
 
 
+class Merge(Enum):
+    """A way to merge a value into a column, as SQL: `{0}` is the column and `{1}` the value."""
+
+    ADD = "{0} + {1}"
+    KEEP = "coalesce({0}, {1})"  # the first value that there was
+    SET = "coalesce({1}, {0})"  # NULL = as it was
+
+
 class Tables(Protocol):
-    """The tables of one run, within one connection."""
+    """The tables of one run, within one connection.
+
+    Attributes:
+        is_far: each query is a round trip to a server, so it pays to ask for a set ahead of its use.
+    """
+
+    is_far: bool
 
     def rows(self, query: str, *values: object) -> Iterable[Row]:
         """Return the rows of a query; few enough to be in memory at once."""
@@ -32,6 +47,10 @@ class Tables(Protocol):
 
     def among(self, values: Iterable[int | str]) -> object:
         """Return the parameter for AMONG that stands for these values."""
+        ...
+
+    def rows_with(self, table: str, keys: Sequence[str], column: str, wanted: Iterable[Row]) -> Iterable[Row]:
+        """Return the keys and this column of the rows with these keys, as far as there are."""
         ...
 
     def change(self, statement: str, *values: object) -> int:
@@ -60,6 +79,10 @@ class Tables(Protocol):
 
     def update(self, table: str, columns: Sequence[str], key: str, rows: Iterable[Row]) -> None:
         """Set these columns of the rows with these keys; a row has its key last."""
+        ...
+
+    def merge(self, table: str, columns: Sequence[tuple[str, Merge]], key: str, rows: Iterable[Row]) -> None:
+        """Merge values into these columns of the rows with these keys; a row has its key last."""
         ...
 
     def new_url(self) -> int:

@@ -136,6 +136,10 @@ class UrlRows:
         found = [self._keep(columns) for columns in self._db.rows(query, value)]
         return [url for url in found if url.reason == Reason.OUT_OF_SCOPE]
 
+    def lacks(self, href: str) -> bool:
+        """Return whether it is known of a URL that it has no row."""
+        return href in self._absent
+
     def loaded(self) -> Collection[LoadedUrl]:
         """Return all rows in memory."""
         return self._rows.values()

@@ -7,13 +7,13 @@ Rules
 Runs on: the thread that has the connection.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from crawler.frontier.postgres.connection import Connection
 from crawler.frontier.postgres.schema import TYPES
-from crawler.frontier.tables import Row
+from crawler.frontier.tables import Merge, Row
 
 _BLOCK = 1000  # numbers that one draw from the sequence gives
 _FREE_TEXT = {"rejected", "bad_link"}
@@ -21,6 +21,8 @@ _FREE_TEXT = {"rejected", "bad_link"}
 
 class PostgresTables:
     """The tables of the run that `db` works with."""
+
+    is_far = True
 
     def __init__(self, db: Connection) -> None:
         self.db = db
@@ -41,6 +43,13 @@ class PostgresTables:
     def among(self, values: Iterable[int | str]) -> object:
         """Return the parameter for AMONG that stands for these values."""
         return list(values)
+
+    def rows_with(self, table: str, keys: Sequence[str], column: str, wanted: Iterable[Row]) -> Iterable[Row]:
+        """Return the keys and this column of the rows with these keys, as far as there are."""
+        if not (found := sorted(wanted)):
+            return []
+        arrays = [_array(values, TYPES[table, key]) for key, values in zip(keys, zip(*found, strict=True), strict=True)]
+        return self.db.rows(_with_keys(table, tuple(keys), column), *arrays)
 
     def change(self, statement: str, *values: object) -> int:
         """Execute a statement; return the number of rows that it changed."""
@@ -74,6 +83,11 @@ class PostgresTables:
         last = {row[-1]: row for row in rows}
         self._send(_update(table, tuple(columns), key), table, (*columns, key), last.values())
 
+    def merge(self, table: str, columns: Sequence[tuple[str, Merge]], key: str, rows: Iterable[Row]) -> None:
+        """Merge values into these columns of the rows with these keys."""
+        names = [name for name, _ in columns]
+        self._send(_merge(table, tuple(columns), key), table, (*names, key), rows)
+
     def new_url(self) -> int:
         """Return the number of a new row of `url`; a number may be given to no row, and never to two."""
         if self._next_url >= self._last_url:
@@ -91,7 +105,7 @@ class PostgresTables:
             self.db.execute(statement, *arrays)
 
 
-def _array(values: Iterable[Any], kind: str, *, has_any_text: bool) -> list[Any]:
+def _array(values: Iterable[Any], kind: str, *, has_any_text: bool = False) -> list[Any]:
     """Return the values of a column as an array, all of one type."""
     if kind == "double precision":
         return [None if value is None else float(value) for value in values]
@@ -125,7 +139,29 @@ def _add(table: str, keys: tuple[str, ...], column: str) -> str:
 
 @lru_cache(maxsize=1000)
 def _update(table: str, columns: tuple[str, ...], key: str) -> str:
-    changes = ", ".join(f'"{column}" = given."{column}"' for column in columns)
-    names = ", ".join(f'"{column}"' for column in (*columns, key))
-    given = f"unnest({_arrays(table, (*columns, key))}) AS given ({names})"
+    return _update_by(table, {column: f'given."{column}"' for column in columns}, key)
+
+
+@lru_cache(maxsize=1000)
+def _merge(table: str, columns: tuple[tuple[str, Merge], ...], key: str) -> str:
+    changes = {name: how.value.format(f'{table}."{name}"', f'given."{name}"') for name, how in columns}
+    return _update_by(table, changes, key)
+
+
+def _update_by(table: str, values: Mapping[str, str], key: str) -> str:
+    changes = ", ".join(f'"{column}" = {value}' for column, value in values.items())
+    given = _given(table, (*values, key))
     return f'UPDATE {table} SET {changes} FROM {given} WHERE {table}."{key}" = given."{key}"'  # noqa: S608
+
+
+@lru_cache(maxsize=1000)
+def _with_keys(table: str, keys: tuple[str, ...], column: str) -> str:
+    conditions = " AND ".join(f"{table}.{key} = given.{key}" for key in keys)
+    given = _given(table, keys)
+    columns = ", ".join(f"given.{key}" for key in keys)
+    return f"SELECT {columns}, {table}.{column} FROM {given} JOIN {table} ON {conditions}"  # noqa: S608
+
+
+def _given(table: str, columns: tuple[str, ...]) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    return f"unnest({_arrays(table, columns)}) AS given ({names})"

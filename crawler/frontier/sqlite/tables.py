@@ -14,13 +14,15 @@ from functools import lru_cache
 import msgspec
 
 from crawler.frontier.columns import AMONG
-from crawler.frontier.tables import Row
+from crawler.frontier.tables import Merge, Row
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
 
 
 class SqliteTables:
     """The tables in the database `db`."""
+
+    is_far = False
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -40,6 +42,12 @@ class SqliteTables:
     def among(self, values: Iterable[int | str]) -> object:
         """Return the parameter for AMONG that stands for these values."""
         return msgspec.json.encode(list(values)).decode()
+
+    def rows_with(self, table: str, keys: Sequence[str], column: str, wanted: Iterable[Row]) -> Iterable[Row]:
+        """Return the keys and this column of the rows with these keys, as far as there are."""
+        query = f"SELECT {column} FROM {table} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"  # noqa: S608
+        found = ((values, self.row(query, *values)) for values in wanted)
+        return [(*values, row[0]) for values, row in found if row is not None]
 
     def change(self, statement: str, *values: object) -> int:
         """Execute a statement; return the number of rows that it changed."""
@@ -68,6 +76,10 @@ class SqliteTables:
     def update(self, table: str, columns: Sequence[str], key: str, rows: Iterable[Row]) -> None:
         """Set these columns of the rows with these keys."""
         self._db.executemany(_update(table, tuple(columns), key), rows)
+
+    def merge(self, table: str, columns: Sequence[tuple[str, Merge]], key: str, rows: Iterable[Row]) -> None:
+        """Merge values into these columns of the rows with these keys."""
+        self._db.executemany(_merge(table, tuple(columns), key), rows)
 
     def new_url(self) -> int:
         """Return the number of a new row of `url`."""
@@ -108,3 +120,9 @@ def _add(table: str, keys: tuple[str, ...], column: str) -> str:
 @lru_cache(maxsize=1000)
 def _update(table: str, columns: tuple[str, ...], key: str) -> str:
     return f"UPDATE {table} SET {', '.join(f'{column} = ?' for column in columns)} WHERE {key} = ?"  # noqa: S608
+
+
+@lru_cache(maxsize=1000)
+def _merge(table: str, columns: tuple[tuple[str, Merge], ...], key: str) -> str:
+    changes = ", ".join(f"{column} = {how.value.format(column, '?')}" for column, how in columns)
+    return f"UPDATE {table} SET {changes} WHERE {key} = ?"  # noqa: S608
