@@ -1,13 +1,16 @@
 """Real sites by their links: does `crawler crawl` find exactly their pages, and how long do other tools take?
 
 Run with: python benchmarks/real_site.py [--root DIR ...] [--tools crawler,wget2,spider-rs,scrapy,crawlee] [--rounds N]
+                                         [--frontier [DSN]] [--workers 1,2,4]
 Debian's `python3.11-doc` (or any folder with an index.html; `--root` may be repeated) behind an nginx of our own on
 loopback. The tools crawl it from index.html, one after the other, in several rounds, each in a new folder; the order
 rotates. The HTML pages that are in the crawler's output must be those that an independent walk over the files
 (html.parser, support/walk.py) reaches: none missing, extra or twice, and each with its file's SHA-256. What each tool
 asked for is read in nginx's log, so one witness judges all; of the others nothing is claimed. What each was told is
 printed with the figures. A tool that leaves files behind without a sync has a second row, which counts `sync -f` of
-them after its end; the disk is synced before each run. Ratios are medians of the rounds' own ratios.
+them after its end; the disk is synced before each run. Ratios are medians of the rounds' own ratios. `--frontier` adds
+crawls in a database, a private one by default, that so many workers share: the lines of all their folders together are
+judged in the same way, and the faults in the database are counted.
 """
 
 import argparse
@@ -19,7 +22,7 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +34,8 @@ from benchmarks.support.debian import DOCUMENTATION, prepare_nginx
 from benchmarks.support.measured import Cost, measured
 from benchmarks.support.programs import audit, nginx
 from benchmarks.support.rivals import TOOLS, Tool, ready
+from benchmarks.support.shared import Place as Frontier
+from benchmarks.support.shared import add_options, folders_of, places
 from benchmarks.support.tables import Claim, exactly, figure, show, verdict
 from benchmarks.support.walk import Place, place, reachable
 
@@ -99,22 +104,42 @@ def main() -> int:
     parser.add_argument("--root", type=Path, action="append", help="a folder to serve; repeatable")
     parser.add_argument("--tools", type=_tools, default=list(TOOLS), help=f"of {','.join(TOOLS)}; crawler comes anyway")
     parser.add_argument("--rounds", type=int, default=3)
+    add_options(parser)
     options = parser.parse_args()
     roots = options.root or [DOCUMENTATION]
     if len(roots) > 1:  # each in a process of its own: the peak memory of a child is never below its parent's
-        return max(_alone(root, options.tools, options.rounds) for root in roots)
+        return max(_alone(root, sys.argv[1:], options.root) for root in roots)
     for root in roots:
         prepare_nginx(root)
     tools = ready(options.tools)
-    return max(_site(root.resolve(), tools, options.rounds) for root in roots)
+    if options.frontier is None:
+        return max(_site(root.resolve(), tools, options.rounds, {}) for root in roots)
+    with places(options.frontier, options.workers) as found:
+        shared = {f"crawler, {place.workers} in a database": place for place in found}
+        own = [_sharing(tools[0], name, place) for name, place in shared.items()]
+        return max(_site(root.resolve(), [*tools, *own], options.rounds, shared) for root in roots)
 
 
-def _alone(root: Path, tools: list[str], rounds: int) -> int:
-    told = ["--root", str(root), "--tools", ",".join(tools), "--rounds", str(rounds)]
-    return subprocess.run([sys.executable, __file__, *told], check=False).returncode
+def _alone(root: Path, told: list[str], roots: list[Path]) -> int:
+    """Run this script for one of the folders, with all other options."""
+    others = [word for word in told if word != "--root" and Path(word) not in roots]
+    return subprocess.run([sys.executable, __file__, "--root", str(root), *others], check=False).returncode
 
 
-def _site(root: Path, tools: list[Tool], rounds: int) -> int:
+def _sharing(tool: Tool, name: str, place: Frontier) -> Tool:
+    """Return the crawler as so many workers of a run in a database, which is named as the folder."""
+
+    def command(url: str, folder: Path) -> list[str]:
+        return [*tool.command(url, folder), *replace(place, run=_run_name(folder)).options]
+
+    return replace(tool, name=name, command=command, settings=f"as crawler, by {place.workers} processes")
+
+
+def _run_name(folder: Path) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in folder.name)
+
+
+def _site(root: Path, tools: list[Tool], rounds: int, shared: Mapping[str, Frontier]) -> int:
     """Crawl one folder with each tool, and show what is claimed and how they compare."""
     wanted = reachable(root, START)
     with tempfile.TemporaryDirectory(prefix="crawler-real-site-") as name:
@@ -122,7 +147,14 @@ def _site(root: Path, tools: list[Tool], rounds: int) -> int:
         with nginx(root, scratch, log=scratch / "requests.jsonl") as base_url:
             bench = Bench(base_url, scratch / "requests.jsonl", scratch)
             runs = _rounds(bench, tools, rounds)
-        code = verdict(f"real_site: {root}, `crawler crawl` from {START}", _claims(bench, tools[0], runs, wanted))
+        judged = {tools[0].name: None, **shared}
+        code = max(
+            verdict(
+                f"real_site: {root}, `{tool.name}` from {START}", _claims(bench, tool, runs, wanted, judged[tool.name])
+            )
+            for tool in tools
+            if tool.name in judged
+        )
     _compare(tools, runs, set(wanted))
     return code
 
@@ -152,15 +184,19 @@ def _rounds(bench: Bench, tools: list[Tool], rounds: int) -> dict[str, list[Run]
     return runs
 
 
-def _claims(bench: Bench, tool: Tool, runs: dict[str, list[Run]], wanted: dict[Place, Path]) -> list[Claim]:
-    """Return the claims about the crawler's output, over all rounds."""
+def _claims(
+    bench: Bench, tool: Tool, runs: dict[str, list[Run]], wanted: dict[Place, Path], frontier: Frontier | None
+) -> list[Claim]:
+    """Return the claims about the crawler's output, over all rounds; `frontier` is the database where it has one."""
     digests = {page: hashlib.sha256(file.read_bytes()).hexdigest() for page, file in wanted.items()}
     codes, audits, lines, found = [], [], [], []
     for number, run in enumerate(runs[tool.name]):
         folder = bench.folder(tool, number) / "run"
         codes.append(run.cost.code)
-        audits.append(audit(folder))
-        lines.append([json.loads(line) for line in (folder / "pages.jsonl").read_bytes().splitlines()])
+        folders = folders_of(folder)
+        audits.append(audit(folder) if frontier is None else _problems(frontier, folders))
+        files = [(own / "pages.jsonl").read_bytes().splitlines() for own in folders]
+        lines.append([json.loads(line) for file in files for line in file])
         found.append({place(line["url"]): line["sha256"] for line in lines[-1] if _is_page(line)})
     missing = {page for pages in found for page in digests.keys() - pages.keys()}
     extra = {page for pages in found for page in pages.keys() - digests.keys()}
@@ -175,6 +211,13 @@ def _claims(bench: Bench, tool: Tool, runs: dict[str, list[Run]], wanted: dict[P
         figure("lines of what is no HTML page, in the first round", len(lines[0]) - len(found[0])),
         exactly("exit codes of crawl and verify", ({0}, {0}), (set(codes), set(audits))),
     ]
+
+
+def _problems(frontier: Frontier, folders: list[Path]) -> int:
+    """Return the number of faults in the database, and between it and the folders."""
+    found = replace(frontier, run=_run_name(folders[0].parent)).problems(folders)
+    print(*found[:3], sep="\n", end="", file=sys.stderr)
+    return len(found)
 
 
 def _is_page(line: dict[str, object]) -> bool:

@@ -1,6 +1,7 @@
 """The built-in site, crawled in many ways: does every URL end as the site's own truth says?
 
 Run with: python benchmarks/site_truth.py [--hosts N] [--pages-per-host N] [--serial-pages-per-host N]
+                                          [--frontier [DSN]] [--workers 1,2,4]
 A site of 50 hosts with 1,000 pages each and all that the built-in site has: redirects, 404s, copies, codings, charsets,
 slow, busy and failing pages, what robots.txt forbids, binaries, loops. Its truth is worked out from its plan alone.
 The whole site is crawled at several concurrencies, once with answers that come in the order of the questions and once
@@ -8,6 +9,8 @@ with latencies that shuffle them (each page its own, up to 50 ms); then under op
 run meets the site in a new process at the same addresses, so pages that fail at first do so in every run. Each URL's
 status, SHA-256 and title are compared, its depth too where `--max-depth` promises it; `digest` is of the whole set, so
 runs of the same site that agree show it. At concurrency 1 the site has 100 pages per host, which bounds the time.
+With `--frontier` each crawl is in a database, a private one by default, and so many workers share it: the lines of all
+of their folders together are judged, and `verify` counts the faults in the database and between it and the folders.
 """
 
 import argparse
@@ -24,6 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.support.programs import audit, crawler, planned_site
+from benchmarks.support.shared import Place, add_options, folders_of, places
 from benchmarks.support.tables import mark, show
 from benchmarks.support.truth import Truth
 from crawler.site.plan import SitePlan
@@ -32,7 +36,20 @@ SPREAD = 0.05  # seconds
 SERIAL_SPREAD = 0.004
 INCLUDE, EXCLUDE = r"/$|/(p|copy|redirect|coded|files)/", r"/redirect/\d+/2|[37]\.(html|bin)$"
 BUDGET = 1000
-HEAD = ("crawl", "in flight", "answers", "lines", "wanted", "missing", "extra", "twice", "wrong", "depth", "verify")
+HEAD = (
+    "crawl",
+    "workers",
+    "in flight",
+    "answers",
+    "lines",
+    "wanted",
+    "missing",
+    "extra",
+    "twice",
+    "wrong",
+    "depth",
+    "verify",
+)
 HEAD_LAST = ("seconds", "digest", "")
 
 
@@ -62,6 +79,7 @@ class Ground:
 
     plan: SitePlan
     scratch: Path
+    place: Place
     port: int = 0
     truth: Truth | None = None
 
@@ -72,7 +90,7 @@ class Ground:
             self.port = int(site.base_urls[0].rpartition(":")[2])
             if self.truth is None or self.truth.base_urls != site.base_urls:
                 self.truth = Truth(site)
-            return _row(case, self.truth, Path(tempfile.mkdtemp(dir=self.scratch)))
+            return _row(case, self.truth, Path(tempfile.mkdtemp(dir=self.scratch)), self.place.fresh())
 
 
 def main() -> int:
@@ -81,13 +99,23 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, default=50)
     parser.add_argument("--pages-per-host", type=int, default=1000)
     parser.add_argument("--serial-pages-per-host", type=int, default=100, help="at concurrency 1")
+    add_options(parser)
     options = parser.parse_args()
     plan = SitePlan(hosts=options.hosts, pages=options.pages_per_host, largest=4000, slow_seconds=0.5)
     serial = replace(plan, pages=min(options.serial_pages_per_host, plan.pages), slow_seconds=0.05)
-    with tempfile.TemporaryDirectory(prefix="crawler-site-truth-") as name:
-        one, many = Ground(serial, Path(name)), Ground(plan, Path(name))
-        same = [list(map(one.crawl, _serial())), list(map(many.crawl, _whole()))]
-        rows = [*same[0], *same[1], *map(many.crawl, _partial())]
+    same: list[list[tuple[object, ...]]] = [[], []]
+    partial: list[tuple[object, ...]] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="crawler-site-truth-") as name,
+        places(options.frontier, options.workers) as found,
+    ):
+        one, many = Ground(serial, Path(name), found[0]), Ground(plan, Path(name), found[0])
+        for place in found:
+            one.place = many.place = place
+            same[0] += map(one.crawl, _serial())
+            same[1] += map(many.crawl, _whole())
+            partial += map(many.crawl, _partial())
+    rows = [*same[0], *same[1], *partial]
     title = f"site_truth: {plan.hosts} hosts of {plan.pages:,} pages each; with one in flight, of {serial.pages:,}"
     show(title, HEAD + HEAD_LAST, rows)
     is_same = all(len({row[-2] for row in rows}) == 1 for rows in same)
@@ -154,24 +182,33 @@ def _matches(_seeds: list[str], url: str) -> bool:
     return bool(re.search(INCLUDE, url)) and not re.search(EXCLUDE, url)
 
 
-def _row(case: Case, truth: Truth, scratch: Path) -> tuple[object, ...]:
+def _row(case: Case, truth: Truth, scratch: Path, place: Place) -> tuple[object, ...]:
     seeds = case.seeds(truth)
     wanted = truth.reached(seeds, lambda url: case.follows(seeds, url), case.max_depth)
     listed, folder = scratch / "seeds.txt", scratch / "run"
     listed.write_text("".join(f"{seed}\n" for seed in seeds), "utf-8")
     told = ("-o", str(folder), "--concurrency", str(case.concurrency), "--allow-net", "127.0.0.0/8", *case.options)
-    run = crawler("crawl", str(listed), *told)
-    lines = [json.loads(line) for line in (folder / "pages.jsonl").read_bytes().splitlines()]
+    run = crawler("crawl", str(listed), *told, *place.options)
+    folders = folders_of(folder)
+    lines = [json.loads(line) for own in folders for line in (own / "pages.jsonl").read_bytes().splitlines()]
     faults = _faults(case, truth, wanted, lines)
     _tell(case, faults)
     asked = len(wanted) if case.budget is None else min(case.budget, len(wanted))
-    code = audit(folder)
+    code = audit(folder) if place.dsn is None else _problems(place, folders, is_over=case.budget is None)
     holds = len(lines) == asked and not any(faults.values()) and code == 0
     return (
-        *(case.name, case.concurrency, "shuffled" if case.spread else "in order", len(lines), asked),
+        *(case.name, place.title, case.concurrency, "shuffled" if case.spread else "in order", len(lines), asked),
         *map(len, faults.values()),
         *(code, run.seconds, _digest(lines), mark(holds=holds)),
     )
+
+
+def _problems(place: Place, folders: list[Path], *, is_over: bool) -> int:
+    """Return the number of faults in the database; a spent budget leaves pending URLs, which are none."""
+    found = [problem for problem in place.problems(folders) if is_over or "pending" not in problem]
+    for problem in found[:3]:
+        print(f"{place.run}, {place.title} workers: {problem}", file=sys.stderr)
+    return len(found)
 
 
 def _faults(

@@ -52,8 +52,8 @@ class SharedAccount:
         return not (self.lost or self.extra or self.twice or self.wrong or self.problems)
 
 
-def account(dsn: str, folders: Sequence[Path], truth: Mapping[str, Answer]) -> SharedAccount:
-    """Compare the folders of the workers with the truth, and with the run `run` in the database."""
+def account(dsn: str, folders: Sequence[Path], truth: Mapping[str, Answer], run: str = "run") -> SharedAccount:
+    """Compare the folders of the workers with the truth, and with the run in the database."""
     found = SharedAccount()
     lines = {folder: _lines(folder) for folder in folders}
     every = [line for own in lines.values() for line in own]
@@ -63,7 +63,7 @@ def account(dsn: str, folders: Sequence[Path], truth: Mapping[str, Answer]) -> S
     found.extra = sum(url not in truth for url in times)
     found.twice = sum(n > 1 for n in times.values())
     found.wrong = sum((line["status"], line["sha256"]) != truth.get(str(line["url"])) for line in every)
-    with connected(dsn, "run") as db:
+    with connected(dsn, run) as db:
         found.lives = int(db.rows("SELECT last_value FROM life_number")[0][0])
         found.problems = [*problems(db), *_compare_files(db, lines), *_compare_lines(db, every)]
     return found
