@@ -101,6 +101,14 @@ class Store(Protocol):
         """Return the frontier of this worker, to be opened."""
         ...
 
+    def greeting(self) -> str:
+        """Return a line about the run that this worker takes part in."""
+        ...
+
+    def share(self) -> str:
+        """Return a line about the part of the run that is this worker's."""
+        ...
+
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Surroundings of one run, which tests may replace.

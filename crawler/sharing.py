@@ -6,6 +6,7 @@ Rules
 Runs on: the main thread.
 """
 
+import shlex
 import socket
 import time
 import tomllib
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 from crawler.core.config import SharedConfig
 from crawler.core.errors import UsageError
 from crawler.core.protocols import Clock, Frontier
-from crawler.core.text import safe
+from crawler.core.text import counted, safe
 from crawler.frontier.in_flight import MappedBoard
 from crawler.frontier.policy import FrontierPolicy
 from crawler.run.folder import RunFacts, RunFolder, facts_from, facts_text
@@ -26,7 +27,8 @@ from crawler.runtime.clock import SharedClock
 
 try:
     from crawler.frontier.postgres import runs
-    from crawler.frontier.postgres.connection import is_dsn
+    from crawler.frontier.postgres.at_rest import at_rest
+    from crawler.frontier.postgres.connection import is_dsn, shown
     from crawler.frontier.postgres.frontier import PostgresFrontier
     from crawler.frontier.postgres.private_server import is_made, private_server
     from crawler.frontier.postgres.session import Session
@@ -120,6 +122,26 @@ class SharedStore:
         session = Session(self._dsn, self._shared.name or "", worker, self._shared.lease)
         rate, pages = config.politeness.rate, config.budget.max_pages
         return PostgresFrontier(session, Membership(worker, max_pages=pages, rate=rate), board, policy)
+
+    def greeting(self) -> str:
+        """Return a line about the run that this worker takes part in, with the command for others."""
+        run, stored = self._shared.name or "", self._facts.secrets.get("frontier")
+        named = shown(self._dsn) if stored is None else str(stored)  # without its password, where it has one
+        joining = f"crawler join {shlex.quote(safe(named, 500))} --name {run}"
+        return f"worker {self._facts.worker} of the run {run}; others take part by: {joining}"
+
+    def share(self) -> str:
+        """Return a line about the part of the run that is this worker's.
+
+        Raises:
+            StorageError: the database cannot be used.
+        """
+        with at_rest(self._dsn, self._shared.name or "") as frontier:
+            workers = frontier.workers()
+        own = sum(worker.lines for worker in workers if worker.id == self._facts.worker)
+        every = sum(worker.lines for worker in workers)
+        of = f"worker {self._facts.worker} of {len(workers)} in the run {self._shared.name}"
+        return f"{of} wrote {own:,} of {counted(every, 'line')}"
 
 
 def _name_of(folder: Path) -> str:

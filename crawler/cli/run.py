@@ -24,7 +24,7 @@ from crawler.cli.notes import cookies_note
 from crawler.cli.options import RunFlags
 from crawler.cli.tracefile import Tracing
 from crawler.core.config import RunConfig, configure
-from crawler.core.errors import NO_NAME_SERVER, NoNameServer, ReaderGone, UsageError
+from crawler.core.errors import NO_NAME_SERVER, NoNameServer, ReaderGone, StorageError, UsageError
 from crawler.core.metrics import Sample
 from crawler.core.reasons import Reason
 from crawler.core.text import counted, safe
@@ -50,10 +50,13 @@ def carry_out(
     if others and facts.config.parse.workers is None:
         facts = replace(facts, config=configure({"workers": readers(len(others) + 1)}, base=facts.config))
     config, quiet = facts.config, flags.quiet
-    command = f"{facts.command} {' '.join(source.name for source in facts.sources[:3])}"
+    named = " ".join(source.name for source in facts.sources[:3]) or f"of the run {config.shared.name}"
+    command = f"{facts.command} {named}"
     tracing = Tracing(trace, command, config.engine.concurrency) if trace else None
     observe = tracing.observer if tracing else None
     title = f"{command} -> {folder.path}"
+    if not quiet and store is not None:
+        click.echo(store.greeting(), err=True)
     if not quiet and (told := cookies_note(config.fetch, time.time())):
         click.echo(told, err=True)
     log(folder, f"{facts.command} begins or goes on as process {os.getpid()}")
@@ -76,18 +79,29 @@ def carry_out(
         click.echo(as_json(summary), nl=False)
     if not quiet:
         click.echo(_wrapped(as_text(summary, str(folder.path))), err=True)
+        if store is not None:
+            _show_share(store)
     _check_list(summary, folder)
     code = exit_code(summary, signum)
     is_taken = flags.as_json or config.output.to_stdout  # standard output is for a program
     if facts.command == "crawl" and config.scope.check and _show_broken(folder, to_stderr=is_taken, quiet=quiet):
         code = code or 1
-    if others is not None and others.failure is not None:
-        if not quiet:
-            click.echo(
-                f"a worker has died: crawler resume {shlex.quote(safe(str(folder.path)))} mends its files", err=True
-            )
-        return code if code > 1 else others.failure
-    return code
+    return code if others is None else _with_others(code, others, folder, quiet=quiet)
+
+
+def _with_others(code: int, others: Siblings, folder: RunFolder, *, quiet: bool) -> int:
+    """Return the exit code of this process and of the other workers that it has started."""
+    if others.failure is None:
+        return code
+    if not quiet:
+        path = shlex.quote(safe(str(folder.path)))
+        click.echo(f"a worker has ended early: crawler resume {path} goes on with it", err=True)
+    return code if code > 1 else others.failure
+
+
+def _show_share(store: Store) -> None:
+    with suppress(StorageError):  # all is committed, and the database may be away by now
+        click.echo(f"  {store.share()}", err=True)
 
 
 def _show_broken(folder: RunFolder, *, to_stderr: bool, quiet: bool) -> bool:

@@ -92,8 +92,9 @@ async def test_three_workers_write_what_one_process_writes(tmp_path: Path, liste
         async with program("join", database, "-o", second, "--quiet") as two:
             await seen(has_lines(second, 5))
             two.send_signal(signal.SIGINT)
-            async with program("join", database, "-o", third, "--quiet") as three:
+            async with program("join", database, "-o", third) as three:
                 await seen(has_lines(third, 1))
+                _, said = await three.communicate()
                 codes = [await ended(child) for child in (two, three, one)]
 
     assert codes == [128 + signal.SIGINT, FAILED, FAILED]
@@ -102,6 +103,9 @@ async def test_three_workers_write_what_one_process_writes(tmp_path: Path, liste
     async with program("verify", database, "--name", RUN) as audit:
         assert await ended(audit) == 0
     assert states(database) == [(None, 0)] * 3
+    begins, *_, ends = said.decode().splitlines()
+    assert begins == f"worker 3 of the run {RUN}; others take part by: crawler join {database} --name {RUN}"
+    assert f"worker 3 of 3 in the run {RUN} wrote {len(lines(third))} of" in ends
 
 
 async def test_a_worker_of_one_command_that_is_killed_is_told(tmp_path: Path, listed: Path, database: str) -> None:
