@@ -14,6 +14,8 @@ from crawler.frontier.postgres.workers import LINES_OF
 
 _QUESTIONS = 5  # for the time: a question over a network takes some milliseconds
 
+_QUESTIONS = 5  # for the time: a question over a network takes some milliseconds
+
 
 @contextmanager
 def connected(dsn: str, run: str | None = None) -> Iterator[Connection]:
