@@ -15,7 +15,7 @@ from support.faults import digests, site_process
 from support.shared_account import SharedAccount, account
 from support.shared_workers import LEASE, Crew, Worker
 
-PLAN = SitePlan.plain(pages=100, hosts=6, latency=0.1)
+PLAN = SitePlan.plain(pages=80, hosts=6, latency=0.15)
 SECONDS = 120.0  # what takes longer hangs
 
 
