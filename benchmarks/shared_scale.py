@@ -6,7 +6,7 @@ A private server has the database, with its settings as they come. All processes
 - workers: 1, 2 and 4 workers with 32 slots each crawl the built-in site, 200 hosts that answer after one second. Pages
   per second are counted in the site's log, over a window that begins when every worker has had hosts for ten seconds
   and ends long before the pages do. Two workers must get 1.9 times as many as one, four 3.7 times.
-- sizes: runs with 10 thousand and a million pending URLs (`--sizes 10000 1000000 10000000` for ten million, 8 GB and
+- sizes: runs with 10 thousand and a million pending URLs (`--sizes 10000 1000000 10000000` for ten million, 4 GB and
   some minutes more) on 20 hosts, and with 10 thousand and a million hosts of one pending URL each. One worker leases
   and commits in all of them by turns, 500 visits and 50, with ten links each; it gives its hosts back and takes others
   each time. One link in ten is new, so as many URLs are pending afterwards; the others lead all over their host. The
