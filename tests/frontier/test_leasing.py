@@ -1,6 +1,7 @@
 """Levels and closed hosts: what is leased when a depth or a host's pages are limited."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -180,6 +181,18 @@ def test_a_late_seed_opens_what_was_left_out(tmp_path: Path, mode: str) -> None:
 
     assert sorted(paths(run.lease())) == ["new/x/", "new/x/1"]
     assert totals.skipped == {"out_of_scope": 1}
+
+
+def test_a_place_may_be_as_long_as_a_url(tmp_path: Path) -> None:
+    """Its folder may have thousands of characters, more than an entry of an index holds."""
+    run = Life(tmp_path, FrontierPolicy(scope=Scope("prefix")))
+    folder = Random(1).randbytes(3000).hex()  # noqa: S311 - of which nothing is compressed
+    run.seeds(f"http://a/{folder}/x")
+    (seed,) = run.lease().requests
+
+    totals = run.finish(seed, link(f"http://a/{folder}/y"), link("http://a/elsewhere"))
+
+    assert (totals.pending, totals.skipped) == (1, {"out_of_scope": 1})
 
 
 def test_an_edge_is_kept_once_for_each_pair(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ Rules
 - Keys begin with the host, so that the rows of a host lie together, and a database could be split by hosts.
 - The columns of `url` stand in the order of their widths, so that no row has gaps. No space is kept free
   in its pages: the state is in the condition of an index, so no update can stay on its page.
+- An entry of an index has room for 2,700 bytes, and a place of the scope may be longer, so its digest is indexed.
 - Text is compared byte by byte, as SQLite does.
 Runs on: the thread that has the connection.
 """
@@ -78,7 +79,8 @@ CREATE INDEX host_site ON host (site);
 CREATE INDEX host_free ON host (due, id) WHERE ready > 0 AND owner IS NULL;
 CREATE INDEX host_owner ON host (owner) WHERE owner IS NOT NULL;
 CREATE TABLE trouble (host BIGINT, reason TEXT, n BIGINT NOT NULL, PRIMARY KEY (host, reason));
-CREATE TABLE place (name TEXT PRIMARY KEY);
+CREATE TABLE place (name TEXT NOT NULL);
+CREATE UNIQUE INDEX place_name ON place (md5(name));
 CREATE TABLE family (host BIGINT, key BYTEA, n BIGINT NOT NULL, PRIMARY KEY (host, key)) WITH (fillfactor = 80);
 CREATE TABLE edge (source BIGINT, target BIGINT, PRIMARY KEY (target, source));
 CREATE TABLE bad_link (text TEXT, reason TEXT, source BIGINT, PRIMARY KEY (text, reason, source));
