@@ -51,7 +51,7 @@ async def test_the_block_ends_when_all_have_ended() -> None:
 
 async def test_one_that_fails_is_told_with_its_last_line() -> None:
     """Its exit code is that of the failure."""
-    siblings = Siblings([sibling("import sys; print('a line'); sys.exit('the disk is full')")])
+    siblings = Siblings([sibling("import sys; print('a line', flush=True); sys.exit('the disk is full')")])
 
     told = await run(siblings)
 
