@@ -151,4 +151,4 @@ def _name_of(folder: Path) -> str:
 
 
 def _place(folder: RunFolder) -> str:
-    return f"{socket.gethostname()}:{folder.path.absolute()}"
+    return safe(f"{socket.gethostname()}:{folder.path.absolute()}", 4000)

@@ -302,7 +302,7 @@ class Admission:
         """Let a find leave for the worker of its host."""
         host, witness = find.url.host_port, self._document
         ids = in_session(find.url.target) if witness else None
-        self._post.send(host, Letter(find, referrer, witness is None or bool(ids and witness.is_in(ids, host))))
+        self._post.send(host, Letter(find, referrer, bool(witness and ids and witness.is_in(ids, host))))
         self._sent.append((find, refusal))
 
     def receive(self, letters: Sequence[tuple[int, Letter]]) -> None:

@@ -31,7 +31,7 @@ _COUNTED = (
     ("first_at", Merge.KEEP),
     ("last_at", Merge.SET),
 )
-_INSERT = "INSERT INTO host (name, site) VALUES (?, ?) ON CONFLICT (name) DO NOTHING RETURNING id"
+_INSERT = "INSERT INTO host (name, site) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id"
 ANSWERED = "pages > failed OR EXISTS (SELECT 1 FROM robots WHERE robots.host = host.id)"
 
 

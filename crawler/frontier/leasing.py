@@ -77,6 +77,11 @@ class Leasing:
         """Return the hosts that the engine knows, and those of which something is leased."""
         return self._open | self._per_host.keys()
 
+    def drop(self, host_ids: Iterable[int]) -> None:
+        """Forget the URLs of these hosts that wait for another try: another worker may end them."""
+        for host_id in host_ids:
+            self._put_off.pop(host_id, None)
+
     def end_list(self) -> None:
         """Note that every line of the list is committed."""
         self.is_list_read = True

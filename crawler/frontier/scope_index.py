@@ -47,11 +47,17 @@ class ScopeIndex:
         self._changed: set[tuple[int, bytes]] = set()
         self._covered: dict[object, bool] = {}  # folders of URLs, or hosts with ports where those are enough
         self.opened = 0
-        self._read_places()
+        self._read: set[str] | None = None  # the places; None = they are to be read
 
     def _read_places(self) -> None:
         self._covered.clear()
-        self._places = {name for (name,) in self._db.rows("SELECT name FROM place")}
+        self._read = None
+
+    @property
+    def _places(self) -> set[str]:
+        if self._read is None:
+            self._read = {name for (name,) in self._db.rows("SELECT name FROM place")}
+        return self._read
 
     def open_for(self, seed: Url) -> str | None:
         """Store the place that this seed brings in, and return it; None = it was in already."""

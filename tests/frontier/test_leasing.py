@@ -195,6 +195,18 @@ def test_a_place_may_be_as_long_as_a_url(tmp_path: Path) -> None:
     assert (totals.pending, totals.skipped) == (1, {"out_of_scope": 1})
 
 
+def test_a_host_may_have_a_name_that_no_server_has(tmp_path: Path) -> None:
+    """A page may link to one of thousands of characters, which is longer than an entry of an index."""
+    run = Life(tmp_path, FrontierPolicy(scope=Scope("host")))
+    run.seeds("http://a/")
+    (seed,) = run.lease().requests
+    names = [Random(number).randbytes(3000).hex() for number in range(2)]  # noqa: S311 - as above
+
+    totals = run.finish(seed, *(link(f"http://{name}.com/") for name in names for _ in range(2)))
+
+    assert (totals.pending, totals.skipped) == (0, {"out_of_scope": 2})
+
+
 def test_an_edge_is_kept_once_for_each_pair(tmp_path: Path) -> None:
     """Source and target are known for every pair, also if the target was known before."""
     run = Life(tmp_path, FrontierPolicy(edges=True))

@@ -134,19 +134,21 @@ def parse_dsn(dsn: str) -> dict[str, Any]:
         raise UsageError(f"{shown(dsn)!r} names no database: write postgresql://USER@HOST/DB")
     try:
         return conninfo.conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError as error:
-        why = safe(" ".join(str(error).split()), 200)
-        raise UsageError(f"{shown(dsn)}: no name of a database ({why}): write postgresql://USER@HOST/DB") from None
+    except psycopg.ProgrammingError:  # it quotes parts of what may be a password
+        advice = "write postgresql://USER@HOST/DB, and / # ? % and blanks in a password as %2F %23 %3F %25 %20"
+        raise UsageError(f"{shown(dsn)}: no name of a database: {advice}") from None
 
 
 def shown(dsn: str) -> str:
     """Return the name of a database without its password and its settings."""
     try:
         parts = urlsplit(dsn)
+        if "@" in parts.path + parts.query + parts.fragment or parts.port == 0:  # of a password that is not escaped
+            return f"{parts.scheme}://..."
         name = f"{parts.username}@" if parts.username else ""
         return safe(f"{parts.scheme}://{name}{parts.netloc.rpartition('@')[2]}{parts.path}", 120)
-    except ValueError:
-        return safe(dsn.partition(":")[0], 20)
+    except ValueError:  # what should be a port is no number
+        return f"{safe(dsn.partition(':')[0], 20)}://..."
 
 
 @lru_cache(maxsize=1000)

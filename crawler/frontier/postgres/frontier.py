@@ -164,6 +164,7 @@ class PostgresFrontier:
         self._decisions.keep()
         self._decisions.scope_index.drop(self._hosts.borrowed)
         self._decisions.scope_index.drop(self._given)
+        self._decisions.leasing.drop(self._given)
         self._hosts.owned -= self._given  # some of these may be taken again
         self._hosts.owned |= self._taken
         self._taken, self._given = set(), set()
@@ -228,7 +229,7 @@ class PostgresFrontier:
         if finished and finished[0]:
             leasing.end_list()
         if letters := self._hosts.receive():
-            self._read_places(may_open=True)
+            self._read_places(may_open=any(letter.find and letter.find.way.seed for _, letter in letters))
             self._decisions.admission.receive(letters)
         self._wake(now)
         self._write()

@@ -26,7 +26,7 @@ _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Letter)
 _FREE = f"SELECT id FROM host WHERE id {AMONG} AND owner IS NULL ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"  # noqa: S608
 _INSERT = (
     "INSERT INTO host (id, name, site) SELECT * FROM unnest(?::bigint[], ?::text[], ?::text[])"
-    " ON CONFLICT (name) DO NOTHING RETURNING name, id"
+    " ON CONFLICT DO NOTHING RETURNING name, id"
 )
 _NUMBERS = "SELECT nextval(pg_get_serial_sequence('host', 'id')) FROM generate_series(1, ?)"  # in the order of finding
 _READ = (

@@ -49,8 +49,13 @@ _LOWEST = (
     f" (SELECT min(depth) FROM url WHERE {SUSPECT} AND {_OPEN}),"
     f" (SELECT min(depth) FROM url WHERE {WAITING} AND {_OPEN}), (SELECT min(depth) FROM letter))"
 )
+_ANY_LETTER = "SELECT EXISTS (SELECT 1 FROM letter)"
+_ANY_LEFT = (  # one statement, as a letter may become a pending URL between two
+    f"{_ANY_LETTER} OR (SELECT coalesce(sum(n), 0) FROM tally"  # noqa: S608
+    " WHERE kind = 'state' AND name = 'PENDING') > 0"
+)
 _LEFT = (
-    "SELECT EXISTS (SELECT 1 FROM host WHERE ready > 0 AND pages < ?)"  # noqa: S608
+    f"{_ANY_LETTER} OR EXISTS (SELECT 1 FROM host WHERE ready > 0 AND pages < ?)"  # noqa: S608
     f" OR EXISTS (SELECT 1 FROM url WHERE {SUSPECT} AND {_OPEN})"
     f" OR EXISTS (SELECT 1 FROM url WHERE {WAITING} AND {_OPEN})"
 )
@@ -123,9 +128,7 @@ class PostgresQueues:
 
     def is_anything_left(self, pages: int) -> bool:
         """Return whether there is a pending URL whose host is not closed, or a find that is still on its way."""
-        if self._db.row("SELECT 1 FROM letter LIMIT 1") is not None:
-            return True
-        if not self._tally.pending or pages == NO_LIMIT:
-            return self._tally.pending > 0
-        row = self._db.row(_LEFT, pages, pages, pages)
+        row = self._db.row(_ANY_LEFT)
+        if row is not None and row[0] and pages != NO_LIMIT:
+            row = self._db.row(_LEFT, pages, pages, pages)
         return row is not None and row[0]
