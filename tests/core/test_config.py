@@ -72,7 +72,7 @@ def test_a_secret_is_used_and_never_stored(name: str, value: object) -> None:
     """The value of a secret option is in the config, and in nothing that is written to disk."""
     config = configure({name: value})
 
-    assert "hunter2" in repr(getattr(config.fetch, OPTIONS[name].field))
+    assert "hunter2" in repr(getattr(getattr(config, OPTIONS[name].group), OPTIONS[name].field))
     assert name not in plain_values(config)
     assert "hunter2" not in repr(plain_values(config))
 

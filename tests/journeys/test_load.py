@@ -134,7 +134,7 @@ async def test_a_server_that_fails_is_exit_code_10(gates: list[str], code: int, 
 
 
 @pytest.mark.parametrize(
-    "load_options", [["--rate", 400, "-d", 30], ["-n", 2_000_000, "-t", 2], ["-d", 30]], ids=["rate", "number", "time"]
+    "load_options", [["--rate", 400, "-d", 30], ["-n", 600_000, "-t", 2], ["-d", 30]], ids=["rate", "number", "time"]
 )
 async def test_a_test_ends_when_a_threshold_is_lost(load_options: list[object]) -> None:
     """The report is one on what was measured, and names the threshold that ended the test."""
