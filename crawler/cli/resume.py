@@ -16,7 +16,7 @@ from crawler.cli.options import (
 )
 from crawler.cli.references import look_up, told
 from crawler.cli.tracefile import trace_file
-from crawler.core.config import OPTIONS, configure
+from crawler.core.config import OPTIONS, RUN_WIDE, configure
 from crawler.core.errors import StorageDamaged, UsageError
 from crawler.core.options import Option, check_names
 from crawler.core.text import safe
@@ -51,10 +51,9 @@ def command(folder: str, **parameters: object) -> int:
     changed = given(parameters)
     if fixed := next((name for name in changed if not _may_change(OPTIONS[name])), None):
         raise UsageError(f"--{fixed}: resume cannot change it; start a new run with it")
-    if facts.worker is not None and (shared := next((name for name in ("max-bytes", "rate") if name in changed), None)):
-        raise UsageError(
-            f"--{shared}: several workers share this run, and one cannot change it for all; start a new run"
-        )
+    if facts.worker is not None and (common := changed.keys() & RUN_WIDE - {"max-pages"}):
+        shared = "several workers share this run, and one cannot change it for all; start a new run"
+        raise UsageError(f"--{min(common)}: {shared}")
     configure(changed)  # alone first: an error beside the run's options would name their file
     check_names(dict.fromkeys(facts.needs), OPTIONS, str(run_folder.config))
     for name in facts.needs:

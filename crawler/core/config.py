@@ -406,7 +406,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     shared: SharedConfig = msgspec.field(default_factory=SharedConfig)
 
 
-RUN_WIDE = ("max-pages", "max-bytes", "rate")
+RUN_WIDE = frozenset({"max-pages", "max-bytes", "rate"})
 """Options of which the workers of a shared run use parts: one of them alone cannot change its own."""
 OPTIONS: Mapping[str, Option] = {option.name: option for option in options_of(RunConfig)}
 

@@ -1,4 +1,4 @@
-"""Letters: what was found of a host that another worker has, on its way to whoever works on that host next.
+"""Letters: what was found of a host that another worker has, on its way to the worker that has that host next.
 
 Runs on: anywhere (pure).
 """

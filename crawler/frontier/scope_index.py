@@ -49,7 +49,7 @@ class ScopeIndex:
         self.opened = 0
         self._read: set[str] | None = None  # the places; None = they are to be read
 
-    def _read_places(self) -> None:
+    def _forget_places(self) -> None:
         self._covered.clear()
         self._read = None
 
@@ -154,11 +154,11 @@ class ScopeIndex:
     def read_again(self) -> None:
         """Read the places again, since others have opened some."""
         self.opened += 1
-        self._read_places()
+        self._forget_places()
 
     def forget(self) -> None:
         """Drop the counts and places of the transaction that was rolled back."""
         self._counts.clear()
         self._remembered = 0
         self._changed.clear()
-        self._read_places()
+        self._forget_places()

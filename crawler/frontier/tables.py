@@ -122,3 +122,14 @@ class UrlKeys(Protocol):
     def forget(self) -> None:
         """Drop what the transaction that was rolled back wrote."""
         ...
+
+
+def or_replace(keys: Sequence[str], columns: Sequence[str]) -> str:
+    """Return the end of an INSERT that sets these columns where the keys are there, as both stores spell it."""
+    changes = ", ".join(f'"{column}" = excluded."{column}"' for column in columns)
+    return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
+
+
+def or_add(table: str, keys: Sequence[str], column: str) -> str:
+    """Return the end of an INSERT that adds to this column where the keys are there, as both stores spell it."""
+    return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {column} = {table}.{column} + excluded.{column}"

@@ -22,6 +22,7 @@ from crawler.frontier.postgres.errors import database_gate
 from crawler.frontier.postgres.keys import PostgresKeys
 from crawler.frontier.postgres.runs import connected
 from crawler.frontier.postgres.tables import PostgresTables
+from crawler.frontier.postgres.workers import lines_of
 from crawler.frontier.tables import Row
 
 _PATIENT = (
@@ -31,14 +32,10 @@ _PATIENT = (
 )
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _OWNERS = "SELECT name, worker.id FROM host JOIN worker ON worker.life = host.owner"
-_LINES = (
-    "(SELECT coalesce(sum(n), 0)::bigint FROM tally"
-    " WHERE tally.worker = worker.id AND kind = 'state' AND name IN ('DONE', 'FAILED'))"
-)
 _SINCE = "extract(epoch FROM clock_timestamp() - %s)::double precision"
 _WORKERS = (
     f"SELECT id, place, CASE WHEN life IS NOT NULL THEN {_SINCE % 'lease_until'} END, {_SINCE % 'seen'},"  # noqa: S608
-    f" hosts, {_LINES}, groups FROM worker ORDER BY id"
+    f" hosts, {lines_of('worker.id')}, groups FROM worker ORDER BY id"
 )
 _KEYS = "SELECT url.key, url.url, host.name FROM url JOIN host ON host.id = url.host"
 _LOST_HOSTS = (

@@ -14,7 +14,7 @@ from crawler.core.errors import DiskFull, StorageDamaged, StorageError
 from crawler.core.text import safe
 
 AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
-"""What a database asks to try again: the transaction was undone, and may succeed the next time."""
+"""Errors after which a transaction was undone, and may succeed when it is tried again."""
 
 _AWAY = (
     *(errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow, errors.IdleInTransactionSessionTimeout),

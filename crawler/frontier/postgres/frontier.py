@@ -4,7 +4,7 @@ Rules
 - A group is one transaction, with the lengths of this worker's own files; leases and sums in memory change only after
   its COMMIT.
 - A worker owns hosts, and leases their URLs to its engine in memory. All its hosts have one lease, which each
-  transaction renews; who finds it over buries the life and frees its hosts.
+  transaction renews. A worker that finds it over buries the life and frees its hosts.
 - A lease call is also the heartbeat: it renews, buries the dead, takes letters and hosts, and tells what others lack.
 - Moments are those of the database's clock: the engine's clock was set by it (`SharedClock`).
 Runs on: the storage thread.
@@ -13,6 +13,8 @@ Runs on: the storage thread.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from crawler.core.errors import StorageError
 from crawler.core.leases_and_commits import Committed, Group, Lease, Opened, SeedCursor, Share, Wanted
@@ -73,7 +75,7 @@ class PostgresFrontier:
             schema.check(db.db, self._session.name)
             self._hosts = SharedHosts(db, self._policy.scope)
             tally = Tally(db, self._membership.worker)
-            self._queues = PostgresQueues(db, self._hosts, tally)
+            self._queues = PostgresQueues(db, self._hosts)
             self._decisions = Decisions(
                 db,
                 PostgresKeys(db, self._hosts.ids),
@@ -162,8 +164,7 @@ class PostgresFrontier:
     def _end_transaction(self) -> None:
         """Take over what the committed transaction wrote."""
         self._decisions.keep()
-        self._decisions.scope_index.drop(self._hosts.borrowed)
-        self._decisions.scope_index.drop(self._given)
+        self._decisions.scope_index.drop(self._hosts.borrowed | self._given)
         self._decisions.leasing.drop(self._given)
         self._hosts.owned -= self._given  # some of these may be taken again
         self._hosts.owned |= self._taken
@@ -283,9 +284,7 @@ class PostgresFrontier:
         self._session.transact(work, self._undo)
         self._end_transaction()
         committed = self._session.read(lambda: self._decisions.committed(group))
-        return Committed(
-            group=committed.group, totals=committed.totals, gained=committed.gained, until=self._session.until
-        )
+        return replace(committed, until=self._session.until)
 
     @property
     def reports(self) -> RunReports:

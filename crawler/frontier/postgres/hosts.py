@@ -1,7 +1,7 @@
 """The hosts that this worker may change, and the letters about all others (`frontier/letters.py`).
 
 Rules
-- A host is changed by the life that owns it. While nobody does, a transaction may lock its row and change what is the
+- A host is changed by the life that owns it. While it is free, a transaction may lock its row and change what is the
   host's, so what is found of new hosts needs no second step.
 - A host that another life owns, or another transaction has locked, is away: what is found of it leaves as a letter.
 - What is remembered of a host between transactions holds for hosts that are owned; all others are asked for again.
@@ -55,18 +55,17 @@ class SharedHosts:
     # --- claims --------------------------------------------------------------------------------------------------
 
     def claim(self, hosts: Iterable[Host]) -> None:
-        """Find or make the rows of these hosts, and lock those that nobody owns."""
+        """Find or make the rows of these hosts, and lock those that are free."""
         hosts = dict.fromkeys(hosts)
         self._claimed.update(self._find(hosts))
         self.lock({self.ids[host] for host in hosts})
 
     def lock(self, host_ids: Collection[int]) -> None:
-        """Lock those of these hosts that nobody owns; the rest is away, but for those of this life."""
-        asked = [number for number in host_ids if number not in self.owned and number not in self._claimed]
-        if asked := [number for number in asked if number not in self._away]:
-            free = [number for (number,) in self._db.rows(_FREE, sorted(asked))]
-            self._claimed.update(free)
-            self._away.update(set(asked).difference(free))
+        """Lock those of these hosts that are free; the rest is away, but for those of this life."""
+        if asked := set(host_ids) - self.owned - self._claimed - self._away:
+            free = {number for (number,) in self._db.rows(_FREE, sorted(asked))}
+            self._claimed |= free
+            self._away |= asked - free
 
     def _find(self, hosts: Collection[Host]) -> list[int]:
         """Fill `ids`; return the rows that were made."""
@@ -74,17 +73,16 @@ class SharedHosts:
             self.ids.clear()
         if not (unknown := [host for host in hosts if host not in self.ids]):
             return []
-        query = f"SELECT name, id FROM host WHERE name {AMONG}"  # noqa: S608
-        self.ids.update(self._db.rows(query, unknown))
+        self.ids.update(self._db.host_ids(unknown))
         new = [host for host in unknown if host not in self.ids]
         if not new:
             return []
         ids = dict(zip(new, (number for (number,) in self._db.rows(_NUMBERS, len(new))), strict=True))
-        new.sort()  # whoever finds the same hosts at the same moment waits at the first of them
+        new.sort()  # workers that find the same hosts at the same moment wait at the first of them
         made = self._db.rows(_INSERT, [ids[host] for host in new], new, [self._scope.site(host) for host in new])
         self.ids.update(made)
         if others := [host for host in new if host not in self.ids]:  # made by another worker at the same moment
-            self.ids.update(self._db.rows(query, others))
+            self.ids.update(self._db.host_ids(others))
         return [number for _, number in made]
 
     def is_away(self, host: Host) -> bool:
@@ -93,9 +91,10 @@ class SharedHosts:
         if number is None:
             self.claim((host,))
             number = self.ids[host]
-        elif number not in self.owned and number not in self._claimed and number not in self._away:
-            self.lock((number,))
-        return number not in self.owned and number not in self._claimed
+        if number in self.owned or number in self._claimed:
+            return False
+        self.lock((number,))
+        return number not in self._claimed
 
     def prove(self, hosts: Collection[Host]) -> None:
         """Refuse to go on unless this life owns all of these hosts, whose URLs it has visited.
@@ -124,7 +123,7 @@ class SharedHosts:
                 self.send(host, Letter(None))
 
     def receive(self) -> Sequence[tuple[int, Letter]]:
-        """Take the letters to hosts of this life, and to hosts that nobody owns."""
+        """Take the letters to hosts of this life, and to free hosts."""
         waiting = {number for (number,) in self._db.rows("SELECT DISTINCT host FROM letter")}
         if not waiting:
             return ()

@@ -48,7 +48,7 @@ class PostgresKeys:
     def _ids(self, hosts: Iterable[Host]) -> dict[Host, int]:
         known = {host: self._hosts[host] for host in hosts if host in self._hosts}
         if unknown := [host for host in hosts if host not in known]:
-            known.update(self._db.rows("SELECT name, id FROM host WHERE name = ANY (?)", unknown))
+            known.update(self._db.host_ids(unknown))
         return known
 
     def find(self, url: Url) -> int | None:

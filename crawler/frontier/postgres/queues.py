@@ -14,7 +14,6 @@ from crawler.frontier.columns import AMONG, PARKED_DEATHS, READY, SUSPECT, WAITI
 from crawler.frontier.postgres.hosts import SharedHosts
 from crawler.frontier.postgres.tables import PostgresTables
 from crawler.frontier.queues import NO_LIMIT, Limits
-from crawler.frontier.tally import Tally
 
 _FIRST = (
     "SELECT given.host, found.id FROM unnest(?::bigint[]) AS given (host) CROSS JOIN LATERAL"  # noqa: S608
@@ -63,12 +62,11 @@ _PARKED = f"SELECT id FROM url WHERE {SUSPECT} AND deaths >= ? AND host {AMONG}"
 
 
 class PostgresQueues:
-    """The queues in `db`; `hosts` says which are this worker's, and `tally` how many URLs are pending."""
+    """The queues in `db`; `hosts` says which are this worker's."""
 
-    def __init__(self, db: PostgresTables, hosts: SharedHosts, tally: Tally) -> None:
+    def __init__(self, db: PostgresTables, hosts: SharedHosts) -> None:
         self._db = db
         self._hosts = hosts
-        self._tally = tally
 
     # --- within a transaction ------------------------------------------------------------------------------------
 

@@ -10,9 +10,7 @@ from crawler.core.errors import UsageError
 from crawler.frontier.postgres import schema
 from crawler.frontier.postgres.connection import Connection, shown
 from crawler.frontier.postgres.errors import database_gate
-from crawler.frontier.postgres.workers import LINES_OF
-
-_QUESTIONS = 5  # for the time: a question over a network takes some milliseconds
+from crawler.frontier.postgres.workers import lines_of
 
 _QUESTIONS = 5  # for the time: a question over a network takes some milliseconds
 
@@ -89,8 +87,8 @@ def change_run(dsn: str, run: str, facts: Mapping[str, str], *, max_pages: int) 
         db.begin()
         try:
             ((before,),) = db.rows("SELECT value FROM meta WHERE key = 'max_pages' FOR UPDATE")
-            if not before:  # nobody has counted pages so far
-                db.execute(f"UPDATE worker SET pages = ({LINES_OF.replace('?', 'worker.id')})")  # noqa: S608
+            if not before:  # no page has been counted so far
+                db.execute(f"UPDATE worker SET pages = {lines_of('worker.id')}")  # noqa: S608
                 db.execute("UPDATE meta SET value = -(SELECT sum(pages) FROM worker) WHERE key = 'pages_left'")
             db.execute("UPDATE meta SET value = value + ? WHERE key = 'pages_left'", max_pages - before)
             db.execute("UPDATE meta SET value = ? WHERE key = 'max_pages'", max_pages)

@@ -3,12 +3,12 @@
 Rules
 - A run is a schema of the database, so its name is in no row, and it is dropped as a whole.
 - `worker` has a row for each worker. Its `life` is drawn anew each time that it begins or is taken for dead, and is the
-  fencing token of everything that it holds: `host.owner` is the life that has the host. NULL = nobody has it.
-- A life holds its hosts until `lease_until` of its worker, by the database's clock. Whoever finds the lease over may
-  bury the life: it draws no commit any more, and its hosts are free.
+  fencing token of everything that it holds: `host.owner` is the life that has the host. NULL = it is free.
+- A life holds its hosts until `lease_until` of its worker, by the database's clock. A worker that finds the lease
+  over may bury the life: it draws no commit any more, and its hosts are free.
 - The rows of a host, of its URLs and of its robots.txt are changed by its owner alone, or by who holds the lock on its
-  row while nobody owns it. What others find of it waits in `letter`.
-- `worker.groups` is the number of its last committed group, so that after a lost connection nobody has to guess.
+  row while it is free. What others find of it waits in `letter`.
+- `worker.groups` is the number of its last committed group, so that after a lost connection none has to be guessed.
 - Keys begin with the host, so that the rows of a host lie together, and a database could be split by hosts.
 - The columns of `url` stand in the order of their widths, so that no row has gaps. No space is kept free
   in its pages: the state is in the condition of an index, so no update can stay on its page.

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from crawler.core.urls import Host
+from crawler.frontier.columns import AMONG
 from crawler.frontier.postgres.connection import Connection
 from crawler.frontier.postgres.schema import TYPES
-from crawler.frontier.tables import Merge, Row
+from crawler.frontier.tables import Merge, Row, or_add, or_replace
 
 _BLOCK = 1000  # numbers that one draw from the sequence gives
 _FREE_TEXT = {"rejected", "bad_link"}
@@ -88,6 +90,10 @@ class PostgresTables:
         names = [name for name, _ in columns]
         self._send(_merge(table, tuple(columns), key), table, (*names, key), rows)
 
+    def host_ids(self, hosts: Iterable[Host]) -> dict[Host, int]:
+        """Return the rows of these hosts, as far as they have one."""
+        return dict(self.db.rows(f"SELECT name, id FROM host WHERE name {AMONG}", list(hosts)))  # noqa: S608
+
     def new_url(self) -> int:
         """Return the number of a new row of `url`; a number may be given to no row, and never to two."""
         if self._next_url >= self._last_url:
@@ -127,14 +133,12 @@ def _insert(table: str, columns: tuple[str, ...], otherwise: str = "") -> str:
 
 @lru_cache(maxsize=1000)
 def _put(table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> str:
-    changes = ", ".join(f'"{column}" = excluded."{column}"' for column in columns)
-    return _insert(table, (*keys, *columns), f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}")
+    return _insert(table, (*keys, *columns), or_replace(keys, columns))
 
 
 @lru_cache(maxsize=1000)
 def _add(table: str, keys: tuple[str, ...], column: str) -> str:
-    change = f"{column} = {table}.{column} + excluded.{column}"
-    return _insert(table, (*keys, column), f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {change}")
+    return _insert(table, (*keys, column), or_add(table, keys, column))
 
 
 @lru_cache(maxsize=1000)

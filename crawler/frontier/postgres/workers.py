@@ -2,7 +2,7 @@
 
 Rules
 - Each worker has a row. A worker lives while its row has a life; it is late once its lease is over, and may be buried.
-- Hosts are shared evenly when somebody has nothing to do: whoever has more than the mean hands some back.
+- Hosts are shared evenly when a worker has nothing to do: each one that has more than the mean hands some back.
 - Pages of the budget are granted from one number, `pages_left`; what a worker has not used when it ends goes back.
 - Parts of the rate are granted under one lock, and never sum up to more than the rate. A worker that uses less from now
   on says so at its next beat, when its engine surely does.
@@ -18,7 +18,6 @@ from crawler.core.leases_and_commits import Wanted
 from crawler.frontier.postgres.tables import PostgresTables
 
 _LIVE = "life IS NOT NULL AND lease_until >= clock_timestamp()"
-LINES_OF = "SELECT coalesce(sum(n), 0) FROM tally WHERE worker = ? AND kind = 'state' AND name IN ('DONE', 'FAILED')"
 _DEAD = (
     "SELECT id, life, pages FROM worker WHERE life IS NOT NULL AND lease_until < clock_timestamp()"
     " ORDER BY id FOR UPDATE SKIP LOCKED"
@@ -30,6 +29,12 @@ _FREE = (
     " WHERE owner = ?"
 )
 _ENDED = "UPDATE worker SET life = NULL, hosts = 0, wants = 0, rate = 0, pages = ? WHERE id = ?"
+
+
+def lines_of(worker: str) -> str:
+    """Return the lines of output of a worker, in all its lives, as SQL; `worker` is SQL for its number."""
+    lines = f"worker = {worker} AND kind = 'state' AND name IN ('DONE', 'FAILED')"
+    return f"(SELECT coalesce(sum(n), 0)::bigint FROM tally WHERE tally.{lines})"  # noqa: S608
 
 
 class Portion(NamedTuple):
@@ -124,7 +129,7 @@ class Membership:
 
 
 def _lines(db: PostgresTables, worker: int) -> int:
-    ((lines,),) = db.rows(LINES_OF, worker)
+    ((lines,),) = db.rows(f"SELECT {lines_of('?')}", worker)
     return int(lines)
 
 

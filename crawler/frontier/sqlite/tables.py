@@ -14,7 +14,7 @@ from functools import lru_cache
 import msgspec
 
 from crawler.frontier.columns import AMONG
-from crawler.frontier.tables import Merge, Row
+from crawler.frontier.tables import Merge, Row, or_add, or_replace
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
 
@@ -107,14 +107,12 @@ def _insert(table: str, columns: tuple[str, ...], otherwise: str = "") -> str:
 
 @lru_cache(maxsize=1000)
 def _put(table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> str:
-    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
-    return _insert(table, (*keys, *columns), f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}")
+    return _insert(table, (*keys, *columns), or_replace(keys, columns))
 
 
 @lru_cache(maxsize=1000)
 def _add(table: str, keys: tuple[str, ...], column: str) -> str:
-    change = f"{column} = {table}.{column} + excluded.{column}"
-    return _insert(table, (*keys, column), f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {change}")
+    return _insert(table, (*keys, column), or_add(table, keys, column))
 
 
 @lru_cache(maxsize=1000)
